@@ -1,0 +1,48 @@
+"""MSM4SR, multimodal pre-training for sequential recommendation, in a form one can read.
+
+The reading order follows the data::
+
+    config      settings, each with its source
+    shop        a folder of purchases, texts and pictures
+    sequences   purchases in order, the split, batches
+    keywords    pictures into words (CLIP)
+    features    words into vectors (BERT), the feature table
+    mixup       sequence drop and complementary mixup
+    encoder     M²SE
+    losses      next item prediction, cross-modality contrast, ranking
+    training    pre-training, fine-tuning, checkpoints
+    evaluation  full ranking, metrics with intervals
+    recommend   recommendations with what describes them
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Config": "config",
+    "UserError": "config",
+    "read_shop": "shop",
+    "Shop": "shop",
+    "build_sequences": "sequences",
+    "KeywordTokenizer": "keywords",
+    "TextEncoder": "features",
+    "FeatureTable": "features",
+    "M2SE": "encoder",
+    "pretrain": "training",
+    "finetune": "training",
+    "load_checkpoint": "training",
+    "evaluate": "evaluation",
+    "Recommender": "recommend",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use, so that `msm4sr --help` does not wait for torch.
+    if name in _HOME:
+        return getattr(importlib.import_module(f"msm4sr_lite.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'msm4sr_lite' has no attribute {name!r}")

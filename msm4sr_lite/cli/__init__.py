@@ -1,0 +1,147 @@
+"""The command ``msm4sr``. Heavy libraries load inside the commands, so ``--help`` is quick."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from msm4sr_lite.cli.flags import add_flags
+from msm4sr_lite.config import (
+    DataConfig,
+    FeatureConfig,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    UserError,
+)
+
+COMMANDS = {
+    "sample": "write the sample shop, byte for byte the one in data_samples/corner_shop",
+    "keywords": "turn every picture into its N best dictionary words (CLIP)",
+    "features": "turn sentences and keywords into vectors (BERT)",
+    "pretrain": "contrastive pre-training, without item ids",
+    "finetune": "fine-tune the pre-trained model on the shop, with item ids",
+    "evaluate": "rank the whole catalogue on the test split, beside baselines",
+    "recommend": "recommend for a customer or a basket, with what describes each item",
+    "run": "keywords, features, pretrain, finetune, evaluate: all in order",
+    "doctor": "check this machine",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; settings become flags with their meaning and default."""
+    parser = argparse.ArgumentParser(
+        prog="msm4sr", description="Multimodal sequential recommendation for a shop folder."
+    )
+    sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    p = {name: sub.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
+
+    for name in ("keywords", "features", "pretrain", "finetune", "evaluate", "recommend", "run"):
+        shop = p[name].add_argument_group("shop")
+        shop.add_argument("shop", type=Path, metavar="SHOP", help="the shop folder")
+        shop.add_argument("--department", default="", help="only items of this department")
+        shop.add_argument(
+            "--drop-unknown", action="store_true", help="leave out purchases of unlisted items"
+        )
+    for name in ("keywords", "features", "pretrain", "finetune", "run"):
+        p[name].add_argument(
+            "--out", type=Path, required=True, metavar="DIR", help="the run folder"
+        )
+    for name in ("pretrain", "finetune", "evaluate", "recommend", "run"):
+        p[name].add_argument(
+            "--features",
+            type=Path,
+            metavar="DIR",
+            help="ready-made features (default: those of the run folder, else of the shop folder)",
+        )
+    for name, parser_ in p.items():
+        parser_.add_argument("--json", action="store_true", help="print one JSON object")
+        if name not in ("sample", "doctor"):
+            parser_.add_argument(
+                "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto"
+            )
+            parser_.add_argument("--seed", type=int, default=0, help="default: 0")
+
+    for name in ("keywords", "run"):
+        p[name].add_argument(
+            "--clip", help="CLIP-like model, folder or hub id (default: CLIP ViT-B/32)"
+        )
+        p[name].add_argument(
+            "--dictionary",
+            default="visual+shop",
+            help="visual, shop, visual+shop, or a file, one word per line (default: visual+shop)",
+        )
+    for name in ("features", "run"):
+        p[name].add_argument(
+            "--text-encoder", help="BERT-like model, folder or hub id (default: all-MiniLM-L6-v2)"
+        )
+    p["features"].add_argument(
+        "--check", action="store_true", help="encode again and compare with what is stored"
+    )
+    add_flags(p["keywords"], FeatureConfig, only=("words", "images", "prompt"))
+    add_flags(p["features"], FeatureConfig, only=("sentences", "pooling"))
+    add_flags(p["pretrain"], DataConfig)
+    add_flags(p["pretrain"], ModelConfig, skip=("feature_dim", "n_items"))
+    add_flags(p["pretrain"], PretrainConfig)
+    add_flags(p["finetune"], DataConfig)
+    add_flags(p["finetune"], FinetuneConfig)
+    for config in (DataConfig, FeatureConfig):
+        add_flags(p["run"], config)
+    add_flags(p["run"], ModelConfig, skip=("feature_dim", "n_items"))
+    add_flags(p["run"], PretrainConfig, prefix="pretrain_")
+    add_flags(p["run"], FinetuneConfig, prefix="finetune_")
+
+    for name in ("evaluate", "recommend"):
+        p[name].add_argument(
+            "--model",
+            type=Path,
+            required=True,
+            metavar="DIR",
+            help="a run folder or a model folder",
+        )
+    for name in ("evaluate", "run"):
+        p[name].add_argument(
+            "--baselines", default="popularity,item_knn", help="comma-separated (default: all)"
+        )
+        p[name].add_argument(
+            "--mask-history",
+            choices=("no", "yes", "both"),
+            default="no",
+            help="leave bought items out of the ranking (default: no, as in the paper's protocol)",
+        )
+    who = p["recommend"].add_mutually_exclusive_group(required=True)
+    who.add_argument("--user", help="a user_id of the shop")
+    who.add_argument("--basket", help="item ids, oldest first, separated by commas")
+    p["recommend"].add_argument("-k", type=int, default=10, help="how many (default: 10)")
+    p["sample"].add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="where to write"
+    )
+    p["sample"].add_argument("--seed", type=int, default=7, help="default: 7, the committed sample")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; a user's mistake is one line and exit code 2."""
+    args = build_parser().parse_args(argv)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    module = (
+        "pipeline"
+        if args.command in ("keywords", "features", "pretrain", "finetune", "run")
+        else args.command
+    )
+    try:
+        command = import_module(f"msm4sr_lite.cli.{module}")
+        return int(command.main(args) or 0)
+    except UserError as error:
+        print(f"msm4sr {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"msm4sr {args.command}: stopped; finished stages are kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

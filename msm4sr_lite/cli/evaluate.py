@@ -1,0 +1,155 @@
+"""``msm4sr evaluate``: the model, the baselines and, where it is known, the ceiling."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msm4sr_lite.cli.opening import (
+    device_of,
+    model_folder,
+    open_features,
+    open_sequences,
+    open_shop,
+    trained_on,
+)
+from msm4sr_lite.config import UserError
+
+if TYPE_CHECKING:
+    from msm4sr_lite.sequences import Sequences
+
+SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the results as a table or as JSON."""
+    result = measure(args)
+    print(json.dumps(result) if args.json else table(result))
+    return 0
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Evaluate on the items and customers the model was trained for.
+
+    Returns
+    -------
+    result
+        The object that ``--json`` prints; with ``--mask-history both`` a list of two under
+        ``results``.
+    """
+    from msm4sr_lite.evaluation import ModelScorer, evaluate
+    from msm4sr_lite.study.baselines import BASELINES
+    from msm4sr_lite.training import load_checkpoint
+
+    names = baseline_names(args)
+    folder = model_folder(args.model)
+    data, record = trained_on(folder)
+    args.department = args.department or record["department"]
+    features = open_features(args)
+    sequences = open_sequences(args, features, data)
+    model, items = load_checkpoint(folder)
+    if items != sequences.items and model.config.n_items:
+        raise UserError(
+            f"{folder} was trained on {len(items) - 1} items, this shop has"
+            f" {sequences.n_items} or other ones; fine-tune on this shop first"
+        )
+    scorers: dict[str, Any] = {
+        "msm4sr": ModelScorer(model, features.for_items(sequences.items), device_of(args))
+    }
+    scorers |= {name: BASELINES[name](sequences) for name in names}
+    histories, targets = sequences.held_out("test")
+
+    results = []
+    for mask in {"no": [False], "yes": [True], "both": [False, True]}[args.mask_history]:
+        results.append(
+            {
+                "shop": str(args.shop),
+                "users": len(sequences.users),
+                "items": sequences.n_items,
+                "protocol": {
+                    "split": "leave-one-out",
+                    "candidates": "all",
+                    "mask_history": mask,
+                    "seeds": [args.seed],
+                },
+                "models": {
+                    name: evaluate(scorer, histories, targets, mask_history=mask)
+                    for name, scorer in scorers.items()
+                },
+                "ceiling": {} if data.item_min else ceiling(open_shop(args).path, sequences, mask),
+            }
+        )
+        _shares(results[-1])
+    return results[0] if len(results) == 1 else {"results": results}
+
+
+def baseline_names(args: argparse.Namespace) -> list[str]:
+    """Return the baselines asked for, all of them known."""
+    from msm4sr_lite.study.baselines import BASELINES
+
+    names = [name.strip() for name in args.baselines.split(",") if name.strip()]
+    for name in names:
+        if name not in BASELINES:
+            raise UserError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
+    return names
+
+
+def ceiling(path: Path, sequences: Sequences, mask: bool) -> dict[str, Any]:
+    """Return what the best possible recommenders reach; empty where they are not known.
+
+    They are known for the sample shop, whose customers are simulated, as long as the histories
+    are whole: a filter on items removes purchases that the exact forecast needs.
+    """
+    if not (path / "sample.json").is_file():
+        return {}
+    from msm4sr_lite.evaluation import evaluate
+    from msm4sr_lite.sample.oracle import Oracle
+    from msm4sr_lite.sample.write import load_world
+
+    world = load_world(path)
+    if world is None:
+        return {}
+    histories, targets = sequences.held_out("test")
+    return {
+        kind: evaluate(Oracle(world, kind, sequences.items), histories, targets, mask_history=mask)
+        for kind in ("oracle", "content")
+    }
+
+
+def _shares(result: dict[str, Any]) -> None:
+    """Add NDCG@10 of every model as a share of the ceiling."""
+    if result["ceiling"]:
+        result["share_of_ceiling"] = {
+            name: {
+                kind: round(values["ndcg@10"]["value"] / top["ndcg@10"]["value"], 4)
+                for kind, top in result["ceiling"].items()
+            }
+            for name, values in result["models"].items()
+        }
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return the result as text."""
+    if "results" in result:
+        return "\n\n".join(table(one) for one in result["results"])
+    masked = "left out of" if result["protocol"]["mask_history"] else "kept in"
+    lines = [
+        f"{result['shop']}: {result['users']} customers, {result['items']} items, last purchase as"
+        f" test, all items ranked, bought items {masked} the ranking",
+        "",
+        " " * 18 + "".join(f"{name:<24}" for name in SHOWN),
+    ]
+    rows = list(result["models"].items())
+    rows += [(f"ceiling: {name}", values) for name, values in result["ceiling"].items()]
+    for name, values in rows:
+        cells = (values[metric] for metric in SHOWN)
+        numbers = (f"{c['value']:.4f} [{c['low']:.3f}, {c['high']:.3f}]" for c in cells)
+        lines.append(f"{name:<18}" + "".join(f"{number:<24}" for number in numbers).rstrip())
+    lines.append("")
+    for name, share in result.get("share_of_ceiling", {}).items():
+        parts = ", ".join(f"{value:.0%} of {kind}" for kind, value in share.items())
+        lines.append(f"{name} reaches {parts} (NDCG@10)")
+    lines.append("[low, high] is the 95 % bootstrap interval over customers")
+    return "\n".join(lines)

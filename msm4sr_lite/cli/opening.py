@@ -1,0 +1,112 @@
+"""Open what a command works on: shop, features, sequences, model, device."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msm4sr_lite.config import DataConfig, UserError
+
+if TYPE_CHECKING:
+    from msm4sr_lite.features import FeatureTable
+    from msm4sr_lite.sequences import Sequences
+    from msm4sr_lite.shop import Shop
+
+
+def open_shop(args: argparse.Namespace) -> Shop:
+    """Read the shop folder once per command and tell what was left out."""
+    if not hasattr(args, "opened_shop"):
+        from msm4sr_lite.shop import read_shop
+
+        args.opened_shop = read_shop(
+            args.shop,
+            department=args.department,
+            unknown_items="drop" if args.drop_unknown else "error",
+        )
+        for note in args.opened_shop.notes:
+            print(f"note: {note}", file=sys.stderr)
+    shop: Shop = args.opened_shop
+    return shop
+
+
+def features_folder(args: argparse.Namespace) -> Path:
+    """Return the feature folder: as asked, else where the model's record says, else the shop's."""
+    if args.features:
+        return Path(args.features)
+    places = []
+    if model := getattr(args, "model", None):
+        folder = model_folder(model)
+        places += [folder.parent / "features", Path(trained_on(folder)[1]["features"])]
+    elif run := getattr(args, "out", None):
+        places.append(Path(run) / "features")
+    places.append(args.shop / "features")
+    for place in places:
+        if (place / "manifest.json").is_file():
+            return place
+    raise UserError(
+        f"no features in {' or '.join(map(str, places))}; make them with `msm4sr features`"
+    )
+
+
+def open_features(args: argparse.Namespace) -> FeatureTable:
+    """Load the feature table."""
+    from msm4sr_lite.features import FeatureTable
+
+    return FeatureTable.load(features_folder(args))
+
+
+def open_sequences(args: argparse.Namespace, table: FeatureTable, data: DataConfig) -> Sequences:
+    """Build the sequences of the items that have features."""
+    from msm4sr_lite.sequences import build_sequences
+
+    shop = open_shop(args)
+    unread = sorted(set(shop.items) - set(table.items))
+    if unread:
+        raise UserError(
+            f"{len(unread)} items of the shop have no features (the first is {unread[0]!r});"
+            f" run `msm4sr features` on this shop"
+        )
+    described = set(table.described())
+    items = [item for item in shop.items if item in described]
+    missing = len(shop.items) - len(items)
+    if missing:
+        print(
+            f"note: {missing} items have no usable text or picture: left out, with their purchases",
+            file=sys.stderr,
+        )
+    return build_sequences(shop.events, items, data)
+
+
+def model_folder(path: Path) -> Path:
+    """Return the model folder itself, or the best one of a run folder."""
+    for place in (path, path / "finetuned", path / "pretrained"):
+        if (place / "config.json").is_file():
+            return place
+    raise UserError(f"{path}: no trained model in this folder; make one with `msm4sr run`")
+
+
+def trained_on(folder: Path) -> tuple[DataConfig, dict[str, Any]]:
+    """Return the purchase filters a model was trained with, and its whole record."""
+    try:
+        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        known = {field.name for field in fields(DataConfig)}
+        return DataConfig(**{k: v for k, v in record["data"].items() if k in known}), record
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder}/record.json: cannot be read ({error})") from None
+
+
+def device_of(args: argparse.Namespace) -> str:
+    """Return ``cpu`` or ``cuda``."""
+    import torch
+
+    if args.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "--device cuda: this machine has no GPU that torch can use; try --device cpu"
+        )
+    return str(args.device)

@@ -1,0 +1,23 @@
+"""``msm4sr sample``: write the sample shop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from msm4sr_lite.config import UserError
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the sample shop folder."""
+    if args.out.exists() and any(args.out.iterdir()):
+        raise UserError(f"{args.out}: the folder is not empty; choose a new one")
+    from msm4sr_lite.sample.write import write_sample
+
+    write_sample(args.out, seed=args.seed, progress=not args.json)
+    print(
+        json.dumps({"folder": str(args.out), "seed": args.seed})
+        if args.json
+        else f"written: {args.out}"
+    )
+    return 0

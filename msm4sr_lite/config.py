@@ -1,0 +1,205 @@
+"""Settings of the method, the error a user sees, and safe writing.
+
+Every setting is a field of a frozen dataclass and carries its meaning, its unit and where its
+value comes from:
+
+========  ==================================================================================
+source    meaning
+========  ==================================================================================
+abstract  stated in the abstract of the paper (arXiv 2303.11879)
+notes     reported by independent reading notes of the paper
+code      the value in the code that the authors released
+ours      the paper and the released code are silent or broken here: our choice
+========  ==================================================================================
+
+The command line is generated from these fields, so a setting exists in exactly one place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+
+class UserError(ValueError):
+    """A mistake the user can mend: one line with what was wanted, what came and the mend."""
+
+
+def _knob(default: Any, meaning: str, source: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "source": source})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which purchases are used."""
+
+    user_min: int = _knob(5, "customers with fewer purchases are left out", "code")
+    item_min: int = _knob(
+        0, "items with fewer purchases are left out (0 keeps unsold items)", "code"
+    )
+    repeats: Literal["last", "keep"] = _knob(
+        "last", "a customer's repeated purchases of one item: keep the last one, or all", "code"
+    )
+
+    def __post_init__(self) -> None:
+        if self.user_min < 3:
+            raise UserError(
+                f"user_min must be at least 3 (one purchase to learn from, one to validate, one to"
+                f" test); got {self.user_min}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureConfig:
+    """How words and pictures become vectors."""
+
+    words: int = _knob(15, "N, words taken from one picture", "code")
+    sentences: int = _knob(10, "sentences kept of one item's text", "code")
+    images: int = _knob(10, "pictures kept of one item", "code")
+    prompt: str = _knob("a photo of a {}", "sentence in which CLIP sees each word", "ours")
+    pooling: Literal["mean", "cls"] = _knob(
+        "mean", "BERT's sentence vector: mean of its tokens, or its first token", "ours"
+    )
+
+    def __post_init__(self) -> None:
+        if "{}" not in self.prompt:
+            raise UserError(f"prompt must contain {{}} where the word goes; got {self.prompt!r}")
+        for name in ("words", "sentences", "images"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The encoder M²SE."""
+
+    feature_dim: int = _knob(768, "D, width of the BERT vectors (set from the features)", "code")
+    n_items: int = _knob(0, "items with an id vector (set from the shop; 0 has no ids)", "code")
+    dim: int = _knob(64, "d, width of the model", "code")
+    layers: int = _knob(2, "Transformer layers", "code")
+    heads: int = _knob(2, "attention heads", "code")
+    ffn_dim: int = _knob(256, "width of the feed-forward layers", "code")
+    max_len: int = _knob(50, "L, longest sequence in items", "code")
+    experts: int = _knob(8, "E, experts in each adapter", "code")
+    pooling_dim: int = _knob(64, "hidden width of the slot attention", "code")
+    hidden_dropout: float = _knob(0.2, "dropout on hidden states, probability", "code")
+    attention_dropout: float = _knob(0.2, "dropout on attention weights, probability", "code")
+    adapter_dropout: float = _knob(0.2, "dropout inside the experts, probability", "code")
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads:
+            raise UserError(
+                f"dim must be a multiple of heads; got dim={self.dim}, heads={self.heads}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What both training stages share. The defaults are those of fine-tuning."""
+
+    lr: float = _knob(1e-4, "Adam's learning rate", "code")
+    weight_decay: float = _knob(1e-3, "Adam's weight decay", "code")
+    batch_size: int = _knob(1024, "training targets in one step", "code")
+    epochs: int = _knob(300, "passes over the training sequences, at most", "code")
+    patience: int = _knob(
+        20, "epochs without a better validation Recall@20 before the stop", "code"
+    )
+    clip_norm: float = _knob(5.0, "gradients are scaled down to this L2 norm", "code")
+    temperature: float = _knob(0.07, "tau, divides every cosine", "code")
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise UserError(f"temperature must be positive; got {self.temperature}")
+        if self.batch_size < 1:
+            raise UserError(f"batch_size must be at least 1; got {self.batch_size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig(TrainConfig):
+    """Contrastive pre-training."""
+
+    lr: float = _knob(1e-3, "Adam's learning rate", "code")
+    weight_decay: float = _knob(0.0, "Adam's weight decay", "code")
+    nip_weight: float = _knob(1.0, "weight of next item prediction (NIP)", "code")
+    cmcl_weight: float = _knob(0.01, "lambda, weight of cross-modality contrast (CMCL)", "code")
+    mixup_max: float = _knob(0.5, "p is drawn from U(0, mixup_max) for each batch", "notes")
+    drop_max: float = _knob(0.2, "the share of dropped items is drawn from U(0, drop_max)", "code")
+    nip_same_user: Literal["keep", "exclude"] = _knob(
+        "keep", "NIP: a customer's other targets as negatives", "ours"
+    )
+    cmcl_same_user: Literal["keep", "exclude"] = _knob(
+        "exclude", "CMCL: a customer's other prefixes as negatives", "ours"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneConfig(TrainConfig):
+    """Fine-tuning on the shop, with item ids."""
+
+    use_ids: bool = _knob(True, "add a learnt vector per item id", "code")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All settings of one run."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """Return a configuration as plain nested dictionaries, ready for JSON."""
+    return dataclasses.asdict(config)
+
+
+def _draft(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}.draft")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: to a neighbour first, then renamed over the target."""
+    draft = _draft(path)
+    try:
+        with draft.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to write into; on success it becomes ``path``, else it vanishes.
+
+    What was at ``path`` before stays until the new folder is complete.
+    """
+    draft = _draft(path)
+    old = draft.with_suffix(".old")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+        if path.exists():
+            path.rename(old)
+        draft.rename(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

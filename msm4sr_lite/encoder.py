@@ -1,0 +1,221 @@
+"""M²SE, the Multimodal Mixup Sequence Encoder.
+
+::
+
+    slots (items, slots, D) -> SlotAttention -> (items, D) -> ExpertAdapter -> z (items, d)
+    z of a sequence (batch, time, d) -> CausalTransformer -> h (batch, time, d)
+
+Text and image have a slot attention and an adapter each; the Transformer is shared.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from huggingface_hub import PyTorchModelHubMixin
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from msm4sr_lite.config import ModelConfig
+from msm4sr_lite.features import FeatureTable
+
+NORM_EPS = 1e-12
+
+
+class SlotAttention(nn.Module):
+    """Pool an item's slots into one vector.
+
+    energy_s = w2 . (W1 x_s + b1) + b2 for each real slot s, alpha = softmax over the real slots,
+    e = sum_s alpha_s x_s. There is no non-linearity between the two maps.
+
+    Input: ``slots (items, slots, D)`` and ``valid (items, slots)``, True where a slot is real.
+    Output: the pooled ``(items, D)``, zero for items without a slot, and alpha ``(items, slots)``.
+    """
+
+    def __init__(self, feature_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(feature_dim, hidden_dim)
+        self.outer = nn.Linear(hidden_dim, 1)
+
+    def forward(
+        self, slots: Float[Tensor, "items slots feature"], valid: Bool[Tensor, "items slots"]
+    ) -> tuple[Float[Tensor, "items feature"], Float[Tensor, "items slots"]]:
+        """Return the pooled vectors and the weights."""
+        energy = self.outer(self.inner(slots)).squeeze(-1)
+        # A finite floor keeps items without any slot free of NaN; their weights become zero below.
+        energy = energy.masked_fill(~valid, torch.finfo(energy.dtype).min)
+        weights = energy.softmax(dim=-1) * valid
+        return torch.einsum("is,isf->if", weights, slots), weights
+
+
+class ExpertAdapter(nn.Module):
+    """Mixture of experts from the width of BERT to the width of the model.
+
+    Expert k: Linear(D -> d), dropout, layer norm. Gate: softmax(x W_g) over all experts, W_g
+    starting at zero, so every expert counts alike at first. z = sum_k gate_k expert_k(x).
+
+    Input ``(items, D)``, output ``(items, d)``.
+    """
+
+    def __init__(self, feature_dim: int, dim: int, experts: int, dropout: float) -> None:
+        super().__init__()
+        self.experts, self.dim = experts, dim
+        self.project = nn.Linear(feature_dim, experts * dim)  # all experts in one matrix product
+        self.dropout = nn.Dropout(dropout)
+        self.scale = nn.Parameter(torch.ones(experts, dim))
+        self.shift = nn.Parameter(torch.zeros(experts, dim))
+        self.gate = nn.Linear(feature_dim, experts, bias=False)
+        nn.init.normal_(self.project.weight, std=0.02)
+        nn.init.zeros_(self.gate.weight)
+
+    def forward(self, x: Float[Tensor, "items feature"]) -> Float[Tensor, "items dim"]:
+        """Return the gated sum of the experts."""
+        outputs = self.dropout(self.project(x)).unflatten(-1, (self.experts, self.dim))
+        outputs = F.layer_norm(outputs, (self.dim,), eps=NORM_EPS) * self.scale + self.shift
+        gate = self.gate(x).softmax(dim=-1)
+        return torch.einsum("ie,ied->id", gate, outputs)
+
+
+class Block(nn.Module):
+    """One Transformer layer: causal self-attention and feed-forward, with residuals and norms."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads, self.attention_dropout = config.heads, config.attention_dropout
+        self.qkv = nn.Linear(config.dim, 3 * config.dim)
+        self.out = nn.Linear(config.dim, config.dim)
+        self.norm_attention = nn.LayerNorm(config.dim, eps=NORM_EPS)
+        self.up = nn.Linear(config.dim, config.ffn_dim)
+        self.down = nn.Linear(config.ffn_dim, config.dim)
+        self.norm_ffn = nn.LayerNorm(config.dim, eps=NORM_EPS)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(self, x: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Return the next layer's hidden states."""
+        query, key, value = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in self.qkv(x).chunk(3, dim=-1)
+        )
+        attended = F.scaled_dot_product_attention(
+            query, key, value, is_causal=True, dropout_p=self.attention_dropout * self.training
+        )
+        attended = self.out(attended.transpose(1, 2).flatten(2))
+        x = self.norm_attention(x + self.dropout(attended))
+        return self.norm_ffn(x + self.dropout(self.down(F.gelu(self.up(x)))))
+
+
+class CausalTransformer(nn.Module):
+    """The sequence encoder that both modalities share.
+
+    Input: item vectors ``(batch, time, d)``, left-aligned. Output: hidden states of the same
+    shape; the state at position k has seen positions 0..k and nothing else. Padding stands to the
+    right of all real items, so the causal mask alone hides it from them.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.position = nn.Embedding(config.max_len, config.dim)
+        self.norm = nn.LayerNorm(config.dim, eps=NORM_EPS)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        for module in self.modules():
+            if isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Return the hidden states of the last layer."""
+        places = torch.arange(x.shape[1], device=x.device)
+        x = self.dropout(self.norm(x + self.position(places)))
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+@dataclass(frozen=True)
+class ItemVectors:
+    """Both modality vectors of some items, each ``(items, d)``."""
+
+    text: Tensor
+    image: Tensor
+
+    def __getitem__(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        return self.text[rows], self.image[rows]
+
+
+class M2SE(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="msm4sr_lite",
+    tags=["sequential-recommendation", "multimodal"],
+):
+    """The whole model: two poolings, two adapters, one Transformer, and item ids when fine-tuned.
+
+    Parameters
+    ----------
+    config
+        Sizes and dropout rates. With ``n_items = 0`` the model has no id vectors and therefore
+        fits any shop: so it is pre-trained.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:  # the hub mixin reads this annotation
+        super().__init__()
+        self.config = config
+        self.pool_text = SlotAttention(config.feature_dim, config.pooling_dim)
+        self.pool_image = SlotAttention(config.feature_dim, config.pooling_dim)
+        self.adapt_text = self._adapter()
+        self.adapt_image = self._adapter()
+        self.transformer = CausalTransformer(config)
+        self.ids: nn.Embedding | None = None
+        if config.n_items:
+            self.ids = nn.Embedding(config.n_items + 1, config.dim, padding_idx=0)
+            nn.init.normal_(self.ids.weight[1:], std=0.02)  # a view: row 0, padding, stays zero
+
+    def _adapter(self) -> ExpertAdapter:
+        c = self.config
+        return ExpertAdapter(c.feature_dim, c.dim, c.experts, c.adapter_dropout)
+
+    def item_vectors(self, table: FeatureTable, items: Int[Tensor, " items"]) -> ItemVectors:
+        """Return z_t and z_v of items from their slots.
+
+        An item with one modality stands in both views with the one that it has, so that mixup and
+        scoring never meet an empty vector.
+        """
+        text_slots, text_valid = table.text.gather(items)
+        image_slots, image_valid = table.image.gather(items)
+        text = self.adapt_text(self.pool_text(text_slots, text_valid)[0])
+        image = self.adapt_image(self.pool_image(image_slots, image_valid)[0])
+        has_text, has_image = text_valid.any(1, keepdim=True), image_valid.any(1, keepdim=True)
+        return ItemVectors(
+            text=torch.where(has_text | ~has_image, text, image),
+            image=torch.where(has_image | ~has_text, image, text),
+        )
+
+    def with_ids(self, vectors: ItemVectors, items: Int[Tensor, " items"]) -> ItemVectors:
+        """Add the learnt id vectors to both views; without ids return the vectors as they are."""
+        if self.ids is None:
+            return vectors
+        ids = self.ids(items)
+        return ItemVectors(vectors.text + ids, vectors.image + ids)
+
+    def encode(
+        self, text: Float[Tensor, "batch time dim"], image: Float[Tensor, "batch time dim"]
+    ) -> tuple[Float[Tensor, "batch time dim"], Float[Tensor, "batch time dim"]]:
+        """Run both views through the shared Transformer in one call; return h_t and h_v."""
+        states = self.transformer(torch.cat([text, image]))
+        return states[: len(text)], states[len(text) :]
+
+
+def cosine_scores(
+    states: Float[Tensor, "rows dim"], items: Float[Tensor, "items dim"]
+) -> Float[Tensor, "rows items"]:
+    """Return the cosine of every state with every item."""
+    return F.normalize(states, dim=-1) @ F.normalize(items, dim=-1).T
+
+
+def match_scores(
+    text: Float[Tensor, "rows dim"], image: Float[Tensor, "rows dim"], items: ItemVectors
+) -> Float[Tensor, "rows items"]:
+    """Return cos(h_t, z_t) + cos(h_v, z_v) for every item, between -2 and 2."""
+    return cosine_scores(text, items.text) + cosine_scores(image, items.image)

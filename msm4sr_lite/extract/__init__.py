@@ -1,0 +1,1 @@
+"""The stages before training: dictionaries, keywords of all pictures, the feature table."""

@@ -1,0 +1,217 @@
+"""Purchases as sequences: filters, the leave-one-out split, batches.
+
+Items are numbered 1..n; 0 is padding. Sequences are left-aligned and padded on the right, so the
+encoder's hidden state at position k is the representation of the first k items.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from msm4sr_lite.config import DataConfig, UserError
+
+PAD = 0
+Part = Literal["valid", "test"]
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Every customer's purchases in order of time.
+
+    Attributes
+    ----------
+    users
+        Customer ids.
+    items
+        Item ids; ``items[0]`` stands for padding, item number i is ``items[i]``.
+    events
+        All item numbers, customer after customer, shape ``(events,)``.
+    offsets
+        Customer u owns ``events[offsets[u]:offsets[u + 1]]``; shape ``(users + 1,)``.
+    """
+
+    users: list[str]
+    items: list[str]
+    events: np.ndarray
+    offsets: np.ndarray
+
+    @property
+    def n_items(self) -> int:
+        """Number of items, padding not counted."""
+        return len(self.items) - 1
+
+    def fingerprint(self) -> str:
+        """Return a short hash of all purchases, to tell whether a model was made from these."""
+        digest = hashlib.sha256(json.dumps([self.users, self.items]).encode())
+        digest.update(self.events.tobytes() + self.offsets.tobytes())
+        return digest.hexdigest()[:16]
+
+    def of(self, user: int) -> np.ndarray:
+        """Return all purchases of customer number ``user``, oldest first."""
+        return self.events[self.offsets[user] : self.offsets[user + 1]]
+
+    def train(self) -> list[np.ndarray]:
+        """Return each customer's purchases without the last two."""
+        return [self.of(user)[:-2] for user in range(len(self.users))]
+
+    def held_out(self, part: Part) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return the histories and the item each of them should predict.
+
+        ``valid``: everything but the last two purchases predicts the last but one.
+        ``test``: everything but the last purchase predicts the last one.
+        """
+        cut = 2 if part == "valid" else 1
+        sequences = [self.of(user) for user in range(len(self.users))]
+        return [s[:-cut] for s in sequences], np.array([s[-cut] for s in sequences], dtype=np.int64)
+
+
+def build_sequences(
+    events: pd.DataFrame, items: Sequence[str], config: DataConfig | None = None
+) -> Sequences:
+    """Filter purchases and group them by customer.
+
+    Repeated purchases are removed first; then customers with fewer than ``user_min`` and items
+    with fewer than ``item_min`` purchases leave in turn until nothing changes.
+
+    Parameters
+    ----------
+    events
+        Columns ``user_id``, ``item_id``, sorted by time.
+    items
+        Ids of all items, in the order in which they are numbered.
+    config
+        The filters.
+
+    Raises
+    ------
+    UserError
+        If no customer is left.
+    """
+    config = config or DataConfig()
+    table = events[["user_id", "item_id"]]
+    table = table[table["item_id"].isin(set(items))]
+    if config.repeats == "last":
+        table = table.drop_duplicates(["user_id", "item_id"], keep="last")
+    while True:
+        per_user = table.groupby("user_id")["item_id"].transform("size")
+        per_item = table.groupby("item_id")["user_id"].transform("size")
+        keep = (per_user >= config.user_min) & (per_item >= config.item_min)
+        if keep.all():
+            break
+        table = table[keep]
+    if table.empty:
+        raise UserError(
+            f"no customer has {config.user_min} or more different items"
+            + (f" bought {config.item_min} or more times" if config.item_min else "")
+            + f" ({events['user_id'].nunique()} customers in the file); lower --user-min"
+            + (" or --item-min" if config.item_min else "")
+        )
+
+    kept = set(table["item_id"]) if config.item_min else set(items)
+    numbered = [item for item in items if item in kept]
+    number = {item: i for i, item in enumerate(numbered, start=1)}
+    codes, users = pd.factorize(table["user_id"])
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes, minlength=len(users))
+    return Sequences(
+        users=[str(user) for user in users],
+        items=["", *numbered],
+        events=table["item_id"].map(number).to_numpy(dtype=np.int64)[order],
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+    )
+
+
+def pad(sequences: Sequence[np.ndarray], max_len: int) -> Tensor:
+    """Stack the newest ``max_len`` items of each sequence, padded on the right.
+
+    >>> pad([np.array([4, 5]), np.array([6, 7, 8, 9])], max_len=3)
+    tensor([[4, 5, 0],
+            [7, 8, 9]])
+    """
+    cut = [s[-max_len:] for s in sequences]
+    width = max(1, max((len(s) for s in cut), default=1))
+    out = np.full((len(cut), width), PAD, dtype=np.int64)
+    for row, sequence in enumerate(cut):
+        out[row, : len(sequence)] = sequence
+    return torch.from_numpy(out)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training sequences with the item that follows each position.
+
+    Attributes
+    ----------
+    items
+        Item numbers, ``(batch, time)``, padded on the right with 0.
+    targets
+        ``targets[b, k]`` follows ``items[b, k]``; 0 where nothing follows. Same shape.
+    users
+        Customer number of each row, ``(batch,)``.
+    """
+
+    items: Tensor
+    targets: Tensor
+    users: Tensor
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the same batch on another device."""
+        return Batch(self.items.to(device), self.targets.to(device), self.users.to(device))
+
+
+def windows(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
+    """Cut a long sequence so that every item but the first is a target exactly once.
+
+    A window holds up to ``max_len`` inputs and, shifted by one, as many targets. Windows are cut
+    from the newest end, so the newest targets see the longest histories.
+
+    >>> [w.tolist() for w in windows(np.arange(1, 8), max_len=4)]
+    [[1, 2, 3], [3, 4, 5, 6, 7]]
+    """
+    ends = range(len(sequence), 1, -max_len)
+    return [sequence[max(0, end - max_len - 1) : end] for end in reversed(ends)]
+
+
+def training_batches(
+    sequences: Sequences, max_len: int, batch_size: int, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Yield one epoch of batches in random order.
+
+    ``batch_size`` counts targets: a batch takes sequences until their targets reach it.
+    """
+    pieces = [
+        (user, window)
+        for user, sequence in enumerate(sequences.train())
+        for window in windows(sequence, max_len)
+    ]
+    if not pieces:
+        raise UserError(
+            "no training target: every customer has a single purchase before the held-out two"
+        )
+    group: list[tuple[int, np.ndarray]] = []
+    targets = 0
+    for index in rng.permutation(len(pieces)):
+        group.append(pieces[index])
+        targets += len(pieces[index][1]) - 1
+        if targets >= batch_size:
+            yield _batch(group, max_len)
+            group, targets = [], 0
+    if group:
+        yield _batch(group, max_len)
+
+
+def _batch(group: list[tuple[int, np.ndarray]], max_len: int) -> Batch:
+    return Batch(
+        items=pad([window[:-1] for _, window in group], max_len),
+        targets=pad([window[1:] for _, window in group], max_len),
+        users=torch.tensor([user for user, _ in group]),
+    )

@@ -1,0 +1,1 @@
+"""Baselines to compare with; later the studies that need them."""

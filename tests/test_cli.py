@@ -1,0 +1,214 @@
+"""The commands, from a shop folder to recommendations, and their words for mistakes."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from msm4sr_lite.cli import build_parser, main
+from msm4sr_lite.cli.flags import from_flags
+from msm4sr_lite.config import (
+    DataConfig,
+    FeatureConfig,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+)
+from tests.toys import toy_shop
+
+QUICK = ["--pretrain-epochs", "2", "--finetune-epochs", "2", "--dim", "8", "--ffn-dim", "8"]
+
+
+@pytest.fixture
+def run(tmp_path, tiny_bert):
+    """Return a function that runs ``msm4sr run`` on a toy shop."""
+    shop = toy_shop(tmp_path / "shop")
+
+    def command(*extra):
+        return main(["run", str(shop), "--out", str(tmp_path / "out"), "--text-encoder", tiny_bert,
+                     *QUICK, *extra])  # fmt: skip
+
+    return command
+
+
+def last_json(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+def test_run_writes_results_and_a_second_run_skips_every_stage(run, tmp_path, capsys):
+    assert run("--json") == 0
+    result = last_json(capsys)
+    assert result == json.loads((tmp_path / "out/results.json").read_text())
+    assert set(result["models"]) == {"msm4sr", "popularity", "item_knn"}
+    assert result["protocol"]["split"] == "leave-one-out"
+    assert (result["users"], result["items"], result["ceiling"]) == (8, 12, {})
+    value = result["models"]["msm4sr"]["ndcg@10"]
+    assert 0 <= value["low"] <= value["value"] <= value["high"] <= 1
+
+    times = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("model.safetensors")}
+    assert len(times) == 2
+    assert run() == 0
+    told = capsys.readouterr().err
+    for stage in ("keywords", "features", "pretrained", "finetuned"):
+        assert f"{stage}: done already" in told
+    assert times == {p: p.stat().st_mtime_ns for p in times}
+
+
+def test_a_changed_setting_redoes_exactly_what_depends_on_it(run, capsys):
+    run()
+    capsys.readouterr()
+    run("--finetune-lr", "0.01")
+    told = capsys.readouterr().err
+    assert "pretrained: done already" in told
+    assert "finetuned: the input or a setting has changed" in told
+    run("--pretrain-lr", "0.01")
+    told = capsys.readouterr().err
+    assert "features: done already" in told
+    assert "pretrained: the input or a setting has changed" in told
+    assert "finetuned: the input or a setting has changed" in told
+
+
+def test_the_stages_one_by_one_equal_run(run, tmp_path, tiny_bert, capsys):
+    run("--json")
+    expected = last_json(capsys)
+    shop, out = str(tmp_path / "shop"), str(tmp_path / "steps")
+    small = ["--dim", "8", "--ffn-dim", "8", "--epochs", "2"]
+    assert main(["keywords", shop, "--out", out, "--json"]) == 0
+    assert last_json(capsys)["pictures"] == 0
+    assert main(["features", shop, "--out", out, "--text-encoder", tiny_bert]) == 0
+    assert main(["features", shop, "--out", out, "--text-encoder", tiny_bert, "--check"]) == 0
+    assert main(["pretrain", shop, "--out", out, *small]) == 0
+    assert main(["finetune", shop, "--out", out, "--epochs", "2"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", shop, "--model", out, "--json"]) == 0
+    assert last_json(capsys)["models"] == expected["models"]
+
+
+def test_evaluate_both_ways_and_as_a_table(run, tmp_path, capsys):
+    run("--mask-history", "both", "--json")
+    results = last_json(capsys)["results"]
+    assert [r["protocol"]["mask_history"] for r in results] == [False, True]
+    shop, out = str(tmp_path / "shop"), str(tmp_path / "out")
+    assert main(["evaluate", shop, "--model", out, "--baselines", "popularity"]) == 0
+    printed = capsys.readouterr().out
+    assert "popularity" in printed
+    assert "item_knn" not in printed
+    assert main(["evaluate", shop, "--model", out, "--baselines", "magic"]) == 2
+    assert "no baseline 'magic'; there are popularity, item_knn" in capsys.readouterr().err
+
+
+def test_recommend_for_user_and_basket(run, tmp_path, capsys):
+    run()
+    capsys.readouterr()
+    shop, out = str(tmp_path / "shop"), str(tmp_path / "out")
+    assert main(["recommend", shop, "--model", out, "--user", "u3", "-k", "3", "--json"]) == 0
+    answer = last_json(capsys)
+    assert len(answer["bought"]) == 6
+    assert len(answer["recommendations"]) == 3
+    first = answer["recommendations"][0]
+    assert first["item_id"] not in answer["bought"]
+    assert first["sentences"] == [f"Thing {first['item_id'][1:]}"]
+    assert first["score"] == pytest.approx(first["text"] + first["image"], abs=1e-5)
+    assert main(["recommend", shop, "--model", out, "--basket", "i1,i2"]) == 0
+    assert "Thing" in capsys.readouterr().out
+    for arguments, message in (
+        (["--user", "nobody"], "no purchases of user 'nobody'"),
+        (["--basket", "ghost"], "item 'ghost' is not in the model's catalogue"),
+        (["--basket", " , "], "no item of the basket"),
+        (["--user", "u3", "-k", "0"], "-k must be at least 1; got 0"),
+    ):
+        assert main(["recommend", shop, "--model", out, *arguments]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_mistakes_are_one_line_and_leave_nothing_behind(tmp_path, capsys):
+    shop = toy_shop(tmp_path / "shop")
+    for command, message in (
+        (["keywords", "nowhere", "--out", str(tmp_path / "x")], "nowhere: no such folder"),
+        (["pretrain", str(shop), "--out", str(tmp_path / "x")], "no features in"),
+        (
+            ["evaluate", str(shop), "--model", str(tmp_path / "x")],
+            "no trained model in this folder",
+        ),
+        (["features", str(shop), "--out", str(tmp_path / "x")], "make it with `msm4sr keywords`"),
+        (["pretrain", str(shop), "--out", str(tmp_path / "x"), "--user-min", "1"], "user_min must"),
+        (
+            ["keywords", str(shop), "--out", str(tmp_path / "x"), "--department", "z"],
+            "no department",
+        ),
+        (["sample", "--out", str(shop)], "the folder is not empty"),
+    ):
+        assert main(command) == 2, command
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_model_of_another_catalogue_is_refused(run, tmp_path, capsys):
+    run()
+    other = toy_shop(tmp_path / "other", items=13)
+    features = str(tmp_path / "out/features")
+    lines = (tmp_path / "shop/items.jsonl").read_text().splitlines()[:-1]
+    (tmp_path / "shop/items.jsonl").write_text("\n".join(lines) + "\n")
+    capsys.readouterr()
+    command = [
+        "evaluate",
+        str(tmp_path / "shop"),
+        "--model",
+        str(tmp_path / "out"),
+        "--drop-unknown",
+    ]
+    assert main(command) == 2
+    assert "fine-tune on this shop first" in capsys.readouterr().err
+    command = ["evaluate", str(other), "--model", str(tmp_path / "out"), "--features", features]
+    assert main(command) == 2
+    assert "1 items of the shop have no features (the first is 'i12')" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("config", "prefix", "command"),
+    [
+        (DataConfig, "", "run"),
+        (FeatureConfig, "", "run"),
+        (ModelConfig, "", "run"),
+        (PretrainConfig, "pretrain_", "run"),
+        (FinetuneConfig, "finetune_", "run"),
+        (PretrainConfig, "", "pretrain"),
+        (FinetuneConfig, "", "finetune"),
+    ],
+)
+def test_every_setting_is_a_flag_and_comes_back(config, prefix, command):
+    parser = build_parser()
+    base = [command, "shop", "--out", "out"]
+    assert from_flags(parser.parse_args(base), config, prefix) == config()
+    for field in dataclasses.fields(config):
+        if field.name in ("feature_dim", "n_items"):
+            continue  # facts of the features and the shop, not settings
+        flag = "--" + (prefix + field.name).replace("_", "-")
+        value = {bool: not field.default, int: 8, float: 0.125}.get(type(field.default))
+        if type(field.default) is str:
+            actions = parser._subparsers._group_actions[0].choices[command]._actions
+            choices = next(a.choices for a in actions if flag in a.option_strings)
+            value = choices[-1] if choices else "a {}"
+        given = [f"--no-{flag[2:]}"] if value is False else [flag, str(value)]
+        back = from_flags(parser.parse_args([*base, *given]), config, prefix)
+        assert getattr(back, field.name) == value
+
+
+def test_help_loads_no_heavy_library():
+    code = (
+        "import sys; from msm4sr_lite.cli import build_parser; build_parser().format_help();"
+        "print(sorted({'torch','pandas','transformers','numpy','matplotlib'} & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_doctor(capsys):
+    main(["doctor", "--json"])
+    found = last_json(capsys)
+    assert found["torch"].startswith("2.")
+    assert isinstance(found["problems"], list)

@@ -1,0 +1,131 @@
+"""Ranks, metrics, intervals, baselines."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from msm4sr_lite.config import ModelConfig
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import ModelScorer, evaluate, metrics, summarise, target_ranks
+from msm4sr_lite.study.baselines import BASELINES, ItemKNN, Popularity
+from tests.toys import toy_sequences, toy_table
+
+
+class Fixed:
+    """A scorer that returns the rows it was given."""
+
+    def __init__(self, rows):
+        self.rows, self.at = torch.tensor(rows), 0
+
+    def scores(self, histories):
+        self.at += len(histories)
+        return self.rows[self.at - len(histories) : self.at]
+
+
+def ranks(rows, targets, histories=None, **options):
+    histories = histories or [np.array([1])] * len(rows)
+    return target_ranks(Fixed(rows), histories, np.array(targets), **options).tolist()
+
+
+def test_ranks_by_hand():
+    rows = [[9.0, 0.1, 0.5, 0.3], [9.0, 0.1, 0.5, 0.3]]
+    assert ranks(rows, [2, 1]) == [1, 3]  # column 0, padding, never competes
+
+
+def test_ties_count_against_the_target():
+    assert ranks([[0.0, 1.0, 1.0, 1.0, 0.0]], [2]) == [3]
+    assert ranks([[0.0] * 5], [4]) == [4]
+
+
+def test_a_score_that_is_no_number_ranks_last():
+    assert ranks([[0.0, math.nan, 1.0, 2.0]], [1]) == [3]
+    assert ranks([[0.0, math.nan, 1.0, 2.0]], [2]) == [2]
+
+
+def test_history_is_masked_only_when_asked_and_never_the_target():
+    rows, history = [[0.0, 5.0, 4.0, 3.0]], [np.array([1, 3])]
+    assert ranks(rows, [2], history) == [2]
+    assert ranks(rows, [2], history, mask_history=True) == [1]
+    assert ranks(rows, [3], history, mask_history=True) == [2]
+
+
+def test_batches_do_not_change_ranks():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((11, 8)).tolist()
+    targets = rng.integers(1, 8, 11)
+    assert ranks(rows, targets, batch_size=3) == ranks(rows, targets)
+
+
+def test_metrics_by_hand():
+    values = metrics(np.array([1, 2, 10, 11]), [10])
+    assert values["recall@10"].tolist() == [1, 1, 1, 0]
+    assert values["mrr@10"].tolist() == [1, 0.5, 0.1, 0]
+    expected = [1, 1 / math.log2(3), 1 / math.log2(11), 0]
+    assert values["ndcg@10"].tolist() == pytest.approx(expected)
+
+
+def test_metrics_agree_with_ir_measures():
+    ir = pytest.importorskip("ir_measures")
+    rng = np.random.default_rng(0)
+    scores = rng.permuted(np.tile(np.arange(1.0, 31.0), (40, 1)), axis=1)
+    targets = rng.integers(1, 31, 40)
+    own = metrics(
+        ranks_of := target_ranks(
+            Fixed(np.pad(scores, ((0, 0), (1, 0))).tolist()), [np.array([1])] * 40, targets
+        )
+    )
+    run = [ir.ScoredDoc(str(u), str(i + 1), scores[u, i]) for u in range(40) for i in range(30)]
+    qrels = [ir.Qrel(str(u), str(targets[u]), 1) for u in range(40)]
+    pairs = {"recall@10": ir.R @ 10, "ndcg@10": ir.nDCG @ 10, "mrr@10": ir.RR @ 10}
+    theirs = ir.calc_aggregate(list(pairs.values()), qrels, run)
+    assert ranks_of.min() >= 1
+    for name, measure in pairs.items():
+        assert own[name].mean() == pytest.approx(theirs[measure], abs=1e-9)
+
+
+def test_interval_is_reproducible_and_covers():
+    values = {"x": np.random.default_rng(1).random(400)}
+    one = summarise(values)
+    assert one == summarise(values)
+    assert one["x"]["low"] < one["x"]["value"] < one["x"]["high"]
+    # 95 % of a normal distribution lie within 1.96 standard errors.
+    half = 1.96 * values["x"].std() / 20
+    assert one["x"]["high"] - one["x"]["low"] == pytest.approx(2 * half, rel=0.15)
+
+
+def test_popularity_and_item_counts_by_hand():
+    sequences = toy_sequences([6, 6, 7], n_items=9)
+    train = np.concatenate(sequences.train())
+    scores = Popularity(sequences).scores([np.array([1])])[0]
+    assert scores.tolist() == np.bincount(train, minlength=10).tolist()
+
+    knn = ItemKNN(sequences, decay=0.5)
+    together = np.zeros((10, 10))
+    for row in sequences.train():
+        for a in row:
+            for b in row:
+                together[a, b] += a != b
+    expected = 0.5 * together[3] + together[4]
+    assert knn.scores([np.array([3, 4])])[0].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("name", [*BASELINES, "msm4sr"])
+def test_one_contract_for_all(name):
+    sequences = toy_sequences([5, 7, 6, 9], n_items=13)
+    if name == "msm4sr":
+        table = toy_table([2] * 13, [1] * 13)
+        scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11, max_len=6)), table)
+    else:
+        scorer = BASELINES[name](sequences)
+    histories, targets = sequences.held_out("test")
+    scores = scorer.scores(histories)
+    assert scores.shape == (4, 14)
+    assert torch.isfinite(scores).all()
+    assert torch.equal(scores, scorer.scores(histories))
+    assert torch.equal(scores[1:2], scorer.scores(histories[1:2])) or torch.allclose(
+        scores[1:2], scorer.scores(histories[1:2]), atol=1e-6
+    )
+    result = evaluate(scorer, histories, targets)
+    assert 0 <= result["ndcg@10"]["low"] <= result["ndcg@10"]["value"] <= 1

@@ -1,0 +1,107 @@
+"""Filters, the leave-one-out split, windows and batches."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from msm4sr_lite.config import DataConfig, UserError
+from msm4sr_lite.sequences import build_sequences, pad, training_batches, windows
+
+
+def events(*purchases):
+    rows = [(user, item) for user, items in purchases for item in items]
+    return pd.DataFrame(rows, columns=["user_id", "item_id"])
+
+
+def names(sequences, numbers):
+    return "".join(sequences.items[i] for i in numbers)
+
+
+def test_split_is_leave_one_out():
+    sequences = build_sequences(events(("u", "abcdef")), list("fedcba"))
+    assert sequences.items == ["", "f", "e", "d", "c", "b", "a"]
+    assert [names(sequences, s) for s in sequences.train()] == ["abcd"]
+    histories, targets = sequences.held_out("valid")
+    assert (names(sequences, histories[0]), names(sequences, targets)) == ("abcd", "e")
+    histories, targets = sequences.held_out("test")
+    assert (names(sequences, histories[0]), names(sequences, targets)) == ("abcde", "f")
+
+
+def test_repeats_keep_the_last_purchase():
+    table = events(("u", "abcadeb"))
+    s = build_sequences(table, list("abcde"))
+    assert names(s, s.of(0)) == "cadeb"
+    s = build_sequences(table, list("abcde"), DataConfig(repeats="keep"))
+    assert names(s, s.of(0)) == "abcadeb"
+
+
+def test_filters_repeat_until_nothing_changes():
+    # Without x, which only u3 bought, u3 is too short; without u3, e is bought too rarely.
+    table = events(("u1", "abcd"), ("u2", "abcde"), ("u3", "abex"))
+    s = build_sequences(table, list("abcdex"), DataConfig(user_min=4, item_min=2))
+    assert s.users == ["u1", "u2"]
+    assert s.items[1:] == list("abcd")
+    assert s.events.min() == 1
+    assert s.events.max() == 4
+
+
+def test_unsold_items_stay_candidates_without_item_filter():
+    s = build_sequences(events(("u", "abcde")), [*"abcde", "unsold"])
+    assert s.items[-1] == "unsold"
+    assert s.n_items == 6
+
+
+def test_users_with_one_interaction_leave_and_all_leaving_is_an_error():
+    table = events(("one", "a"), ("many", "abcde"))
+    assert build_sequences(table, list("abcde")).users == ["many"]
+    with pytest.raises(
+        UserError,
+        match=r"no customer has 5 or more .*\(1 customers in the file\); lower --user-min",
+    ):
+        build_sequences(events(("one", "a")), ["a"])
+
+
+def test_too_small_user_min():
+    with pytest.raises(UserError, match=r"user_min must be at least 3 .* got 2"):
+        DataConfig(user_min=2)
+
+
+@given(st.integers(2, 60), st.integers(1, 17))
+def test_windows_make_every_item_but_the_first_a_target_once(length, max_len):
+    sequence = np.arange(1, length + 1)
+    cut = windows(sequence, max_len)
+    assert np.concatenate([w[1:] for w in cut]).tolist() == list(range(2, length + 1))
+    assert all(len(w) <= max_len + 1 for w in cut)
+    assert len(cut[-1]) == min(max_len + 1, length)  # the newest has the longest history
+
+
+def test_pad_keeps_the_newest():
+    assert pad([np.array([1, 2, 3]), np.array([4])], 2).tolist() == [[2, 3], [4, 0]]
+
+
+def test_batches_hold_every_training_target_once_and_no_other():
+    rng = np.random.default_rng(0)
+    purchases = [(f"u{i}", [f"i{j}" for j in rng.permutation(30)[: 5 + i]]) for i in range(11)]
+    s = build_sequences(events(*purchases), [f"i{j}" for j in range(30)])
+    seen = set()
+    for batch in training_batches(s, max_len=4, batch_size=7, rng=rng):
+        assert batch.items.shape == batch.targets.shape
+        assert batch.items.shape[1] <= 4
+        assert torch.equal(batch.items > 0, batch.targets > 0)
+        for user, items, targets in zip(batch.users, batch.items, batch.targets, strict=True):
+            owned = s.of(int(user)).tolist()
+            for item, target in zip(items.tolist(), targets.tolist(), strict=True):
+                if target:
+                    assert owned.index(target) == owned.index(item) + 1
+                    seen.add((int(user), target))
+    assert seen == {(u, int(i)) for u in range(len(s.users)) for i in s.of(u)[1:-2]}
+
+
+def test_the_fingerprint_sees_a_change():
+    one = build_sequences(events(("u", "abcde")), list("abcde"))
+    two = build_sequences(events(("u", "abced")), list("abcde"))
+    assert one.fingerprint() == build_sequences(events(("u", "abcde")), list("abcde")).fingerprint()
+    assert one.fingerprint() != two.fingerprint()

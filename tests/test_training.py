@@ -1,0 +1,193 @@
+"""Pre-training, fine-tuning, checkpoints."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import ModelScorer
+from msm4sr_lite.losses import blocked_pairs, cross_modal_loss, next_item_loss
+from msm4sr_lite.sequences import Batch, training_batches
+from msm4sr_lite.training import (
+    finetune,
+    finetuning_loss,
+    load_checkpoint,
+    pretrain,
+    pretraining_loss,
+    save_checkpoint,
+    transfer,
+    validation_recall,
+)
+from tests.toys import assert_same_weights, toy_sequences, toy_table
+
+SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)
+TABLE = toy_table([2, 1, 3] * 6 + [0], [1, 1, 0] * 6 + [2])
+CONFIG = ModelConfig(feature_dim=11, dim=14, ffn_dim=17, max_len=5, experts=3, pooling_dim=5)
+NO_DROPOUT = dict.fromkeys(("hidden_dropout", "attention_dropout", "adapter_dropout"), 0.0)
+
+
+def model(**options):
+    torch.manual_seed(0)
+    return M2SE(ModelConfig(**{**CONFIG.__dict__, **options}))
+
+
+def batch():
+    return next(training_batches(SEQUENCES, 5, 10**6, np.random.default_rng(0)))
+
+
+def test_all_positions_at_once_equal_one_pass_per_prefix():
+    """Without drop and mixup, one pass gives the losses and gradients of separate prefixes."""
+    net, config = model(**NO_DROPOUT), PretrainConfig(drop_max=0.0, mixup_max=0.0)
+    whole = batch()
+    loss, _ = pretraining_loss(net, TABLE, whole, config, torch.Generator())
+    loss.backward()
+    fast = {name: p.grad.clone() for name, p in net.named_parameters()}
+    net.zero_grad()
+
+    rows, columns = whole.targets.nonzero(as_tuple=True)
+    everything = net.item_vectors(TABLE, torch.arange(len(TABLE.items)))
+    states: dict[str, list] = {"text": [], "image": []}
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        prefix = whole.items[row : row + 1, : column + 1]
+        text, image = net.encode(*everything[prefix])
+        states["text"].append(text[0, -1])
+        states["image"].append(image[0, -1])
+    text, image = torch.stack(states["text"]), torch.stack(states["image"])
+    target = whole.targets[rows, columns]
+    g_text, g_image = everything[target]
+    nip = blocked_pairs(target, whole.users[rows], same_user=False)
+    cmcl = blocked_pairs(target, whole.users[rows], same_user=True)
+    slow = (
+        next_item_loss(text, g_text, nip, temperature=0.07)
+        + next_item_loss(image, g_image, nip, temperature=0.07)
+        + 0.01 * cross_modal_loss(text, image, cmcl, temperature=0.07)
+    )
+    slow.backward()
+    torch.testing.assert_close(loss, slow, atol=1e-5, rtol=1e-5)
+    for name, parameter in net.named_parameters():
+        torch.testing.assert_close(fast[name], parameter.grad, atol=1e-5, rtol=1e-4)
+
+
+def test_every_weight_gets_a_gradient():
+    for stage in ("pretrain", "finetune"):
+        net = model(n_items=19 if stage == "finetune" else 0)
+        if stage == "pretrain":
+            loss, _ = pretraining_loss(net, TABLE, batch(), PretrainConfig(), torch.Generator())
+        else:
+            loss, _ = finetuning_loss(net, TABLE, batch(), FinetuneConfig())
+        loss.backward()
+        silent = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+        # Softmax over slots does not change when all energies rise alike: outer.bias is free.
+        assert silent == ["pool_text.outer.bias", "pool_image.outer.bias"] or all(
+            name.endswith("outer.bias") for name in silent
+        )
+
+
+def test_the_total_is_linear_in_its_weights():
+    def loss(**weights):
+        config = PretrainConfig(drop_max=0.0, mixup_max=0.0, **weights)
+        total, parts = pretraining_loss(
+            model(**NO_DROPOUT), TABLE, batch(), config, torch.Generator().manual_seed(0)
+        )
+        return total.item(), {name: part.item() for name, part in parts.items()}
+
+    total, parts = loss(nip_weight=2.0, cmcl_weight=0.5)
+    nip = parts["nip_text"] + parts["nip_image"]
+    assert total == pytest.approx(2 * nip + 0.5 * parts["cmcl"], rel=1e-6)
+    assert loss(cmcl_weight=0.0)[0] == pytest.approx(nip, rel=1e-6)
+
+
+def test_padding_is_no_class():
+    net = model(n_items=19)
+    loss, _ = finetuning_loss(net, TABLE, batch(), FinetuneConfig())
+    loss.backward()
+    assert (net.ids.weight.grad[0] == 0).all()
+
+
+def test_training_is_reproducible_and_lowers_the_loss():
+    runs = []
+    for _ in range(2):
+        net = model()
+        records = list(
+            pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=30, patience=99), seed=3)
+        )
+        runs.append((net, [r.loss for r in records], [r.recall for r in records]))
+    assert runs[0][1:] == runs[1][1:]
+    assert_same_weights(runs[0][0], runs[1][0])
+    assert np.mean(runs[0][1][-6:]) < np.mean(runs[0][1][:6])
+
+
+def test_it_ends_with_the_best_weights_and_stops_early():
+    net = model()
+    records = [
+        r
+        for r in pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=60, patience=3), seed=0)
+        if r.recall is not None
+    ]
+    recalls = [r.recall for r in records]
+    last_best = max(e for e, r in enumerate(recalls) if r == max(recalls[: e + 1]))
+    assert validation_recall(net, TABLE, SEQUENCES) == max(recalls)
+    assert [r.best for r in records][last_best]
+    # One more than `patience` epochs without a new best end the training; a tie is a new best.
+    assert len(records) in (last_best + 1 + 4, 60)
+
+
+def test_lr_zero_changes_nothing():
+    net, twin = model(n_items=19), model(n_items=19)
+    list(finetune(net, TABLE, SEQUENCES, FinetuneConfig(lr=0.0, epochs=2)))
+    assert_same_weights(net, twin)
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_step():
+    net = model()
+    with torch.no_grad():
+        net.adapt_text.scale.fill_(torch.inf)
+    with pytest.raises(UserError, match=r"stopped at step 1: .*nip_text.*learning rate 0.001"):
+        list(pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
+
+
+def test_transfer_keeps_everything_but_the_ids():
+    pretrained = model()
+    tuned = transfer(pretrained, 19)
+    with torch.no_grad():
+        tuned.ids.weight.zero_()
+    histories, _ = SEQUENCES.held_out("test")
+    before = ModelScorer(pretrained, TABLE).scores(histories)
+    assert torch.equal(ModelScorer(tuned, TABLE).scores(histories), before)
+    elsewhere = transfer(pretrained, 5)  # another shop
+    assert elsewhere.ids.weight.shape == (6, 14)
+
+
+def test_checkpoint_gives_the_same_scores_to_the_last_bit(tmp_path):
+    net = model(n_items=19)
+    histories, _ = SEQUENCES.held_out("test")
+    before = ModelScorer(net, TABLE).scores(histories)
+    save_checkpoint(net, tmp_path / "model", SEQUENCES.items, {"note": 1})
+    loaded, items = load_checkpoint(tmp_path / "model")
+    assert items == SEQUENCES.items
+    assert loaded.config == net.config
+    assert torch.equal(ModelScorer(loaded, TABLE).scores(histories), before)
+    assert json.loads((tmp_path / "model/record.json").read_text()) == {"note": 1}
+    assert not [p for p in tmp_path.iterdir() if p.name != "model"]
+
+
+def test_a_broken_checkpoint_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="nothing: not a model folder"):
+        load_checkpoint(tmp_path / "nothing")
+
+
+def test_targets_survive_the_drop():
+    """Dropped items leave the input, but every item but the first stays a target."""
+    seen = {}
+    net = model(**NO_DROPOUT)
+    original = net.encode
+    net.encode = lambda text, image: seen.setdefault("states", original(text, image))
+    config = PretrainConfig(drop_max=0.99)
+    one = batch()
+    alone = Batch(one.items[:1], one.targets[:1], one.users[:1])
+    loss, _ = pretraining_loss(net, TABLE, alone, config, torch.Generator().manual_seed(1))
+    assert torch.isfinite(loss)
+    assert (alone.targets > 0).sum() > 1

@@ -1,0 +1,58 @@
+"""Small made-up tables and shops for the tests."""
+
+import json
+
+import numpy as np
+import torch
+
+from msm4sr_lite.features import FeatureTable, make_slots
+from msm4sr_lite.sequences import Sequences
+
+
+def toy_table(text, image, width=11, seed=0, items=None):
+    """A feature table with the given numbers of slots per item."""
+    rng = np.random.default_rng(seed)
+    parts = [
+        make_slots(
+            rng.standard_normal((sum(counts), width)).astype(np.float16),
+            np.array([0, *counts], dtype=np.int64),
+        )
+        for counts in (text, image)
+    ]
+    names = items or [f"i{n}" for n in range(1, len(text) + 1)]
+    return FeatureTable(["", *names], *parts, manifest={"content": "toy", "text_encoder": {}})
+
+
+def toy_sequences(lengths, n_items, seed=0):
+    """Random histories without repetition."""
+    rng = np.random.default_rng(seed)
+    rows = [rng.permutation(np.arange(1, n_items + 1))[:length] for length in lengths]
+    return Sequences(
+        users=[f"u{u}" for u in range(len(rows))],
+        items=["", *(f"i{n}" for n in range(1, n_items + 1))],
+        events=np.concatenate(rows),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+    )
+
+
+def toy_shop(folder, users=8, items=12, seed=0):
+    """A shop folder on disk with texts only."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(exist_ok=True)
+    lines = ["user_id,item_id,timestamp"]
+    for user in range(users):
+        for time, item in enumerate(rng.permutation(items)[:6]):
+            lines.append(f"u{user},i{item},{time}")
+    (folder / "interactions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    records = [{"item_id": f"i{n}", "title": f"Thing {n}"} for n in range(items)]
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    (folder / "items.jsonl").write_text(text, encoding="utf-8")
+    return folder
+
+
+def assert_same_weights(one, two):
+    """Both models have the same parameters to the last bit."""
+    first, second = one.state_dict(), two.state_dict()
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
