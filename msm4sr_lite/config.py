@@ -41,11 +41,9 @@ class DataConfig:
     """Which purchases are used."""
 
     user_min: int = _knob(5, "customers with fewer purchases are left out", "code")
-    item_min: int = _knob(
-        0, "items with fewer purchases are left out (0 keeps unsold items)", "code"
-    )
+    item_min: int = _knob(0, "items with fewer purchases are left out", "code")
     repeats: Literal["last", "keep"] = _knob(
-        "last", "a customer's repeated purchases of one item: keep the last one, or all", "code"
+        "last", "repeated purchases of an item: keep the last, or all", "code"
     )
 
     def __post_init__(self) -> None:
@@ -65,7 +63,7 @@ class FeatureConfig:
     images: int = _knob(10, "pictures kept of one item", "code")
     prompt: str = _knob("a photo of a {}", "sentence in which CLIP sees each word", "ours")
     pooling: Literal["mean", "cls"] = _knob(
-        "mean", "BERT's sentence vector: mean of its tokens, or its first token", "ours"
+        "mean", "sentence vector: mean of the tokens, or the first", "ours"
     )
 
     def __post_init__(self) -> None:
@@ -81,14 +79,21 @@ class ModelConfig:
     """The encoder M²SE."""
 
     feature_dim: int = _knob(768, "D, width of the BERT vectors (set from the features)", "code")
-    n_items: int = _knob(0, "items with an id vector (set from the shop; 0 has no ids)", "code")
+    n_items: int = _knob(0, "items with an id vector (set from the shop)", "code")
     dim: int = _knob(64, "d, width of the model", "code")
     layers: int = _knob(2, "Transformer layers", "code")
     heads: int = _knob(2, "attention heads", "code")
     ffn_dim: int = _knob(256, "width of the feed-forward layers", "code")
     max_len: int = _knob(50, "L, longest sequence in items", "code")
     experts: int = _knob(8, "E, experts in each adapter", "code")
+    slot_pooling: Literal["attention", "mean"] = _knob(
+        "attention", "from an item's slots to one vector", "notes"
+    )
     pooling_dim: int = _knob(64, "hidden width of the slot attention", "code")
+    train_pooling: bool = _knob(True, "train the slot attention", "notes")
+    mask_padding: bool = _knob(True, "empty slots get no weight", "notes")
+    views: Literal["both", "text", "image"] = _knob("both", "modalities in use", "abstract")
+    projections: bool = _knob(False, "project both states for both losses", "code")
     hidden_dropout: float = _knob(0.2, "dropout on hidden states, probability", "code")
     attention_dropout: float = _knob(0.2, "dropout on attention weights, probability", "code")
     adapter_dropout: float = _knob(0.2, "dropout inside the experts, probability", "code")
@@ -107,10 +112,11 @@ class TrainConfig:
     lr: float = _knob(1e-4, "Adam's learning rate", "code")
     weight_decay: float = _knob(1e-3, "Adam's weight decay", "code")
     batch_size: int = _knob(1024, "training targets in one step", "code")
-    epochs: int = _knob(300, "passes over the training sequences, at most", "code")
-    patience: int = _knob(
-        20, "epochs without a better validation Recall@20 before the stop", "code"
+    rows: Literal["all_positions", "prefix"] = _knob(
+        "all_positions", "one pass for all prefixes, or one for each", "ours"
     )
+    epochs: int = _knob(300, "passes over the training sequences, at most", "code")
+    patience: int = _knob(20, "epochs without a better validation Recall@20", "code")
     clip_norm: float = _knob(5.0, "gradients are scaled down to this L2 norm", "code")
     temperature: float = _knob(0.07, "tau, divides every cosine", "code")
 
@@ -129,14 +135,30 @@ class PretrainConfig(TrainConfig):
     weight_decay: float = _knob(0.0, "Adam's weight decay", "code")
     nip_weight: float = _knob(1.0, "weight of next item prediction (NIP)", "code")
     cmcl_weight: float = _knob(0.01, "lambda, weight of cross-modality contrast (CMCL)", "code")
-    mixup_max: float = _knob(0.5, "p is drawn from U(0, mixup_max) for each batch", "notes")
-    drop_max: float = _knob(0.2, "the share of dropped items is drawn from U(0, drop_max)", "code")
+    mixup_max: float = _knob(0.5, "p is drawn from U(0, mixup_max); 0: no mixup", "notes")
+    mixup_draw: Literal["uniform", "fixed"] = _knob("uniform", "draw p, or use mixup_max", "notes")
+    mixup_per: Literal["batch", "sequence"] = _knob("batch", "one p for each of these", "code")
+    drop_max: float = _knob(0.2, "share of dropped items, from U(0, drop_max)", "code")
+    drop_per: Literal["batch", "sequence"] = _knob("batch", "one share for each of these", "code")
+    drop_keeps: Literal["first", "last"] = _knob("first", "the item that is never dropped", "ours")
+    same_target: Literal["exclude", "zero_logit"] = _knob(
+        "exclude", "rows with the same target", "ours"
+    )
     nip_same_user: Literal["keep", "exclude"] = _knob(
-        "keep", "NIP: a customer's other targets as negatives", "ours"
+        "keep", "NIP: a customer's other targets", "ours"
     )
     cmcl_same_user: Literal["keep", "exclude"] = _knob(
-        "exclude", "CMCL: a customer's other prefixes as negatives", "ours"
+        "exclude", "CMCL: a customer's other prefixes", "ours"
     )
+    cmcl_form: Literal["symmetric", "rowwise"] = _knob("symmetric", "anchors of CMCL", "ours")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.drop_keeps == "last" and self.rows != "prefix":
+            raise UserError(
+                "drop_keeps=last needs rows=prefix: with all positions at once, an early target"
+                " could be predicted from its own future"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +166,7 @@ class FinetuneConfig(TrainConfig):
     """Fine-tuning on the shop, with item ids."""
 
     use_ids: bool = _knob(True, "add a learnt vector per item id", "code")
+    pad_class: bool = _knob(False, "padding is one more class", "ours")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +178,25 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+
+
+PRESETS = {
+    # The method as its abstract and the reading notes describe it; where they are silent, the
+    # released code's values; where that code is broken, our repair.
+    "paper": Config(),
+    # The released code with its defects, to study what they cost.
+    "authors": Config(
+        model=ModelConfig(train_pooling=False, mask_padding=False),
+        pretrain=PretrainConfig(
+            rows="prefix",
+            drop_keeps="last",
+            same_target="zero_logit",
+            cmcl_same_user="keep",
+            cmcl_form="rowwise",
+        ),
+        finetune=FinetuneConfig(rows="prefix", pad_class=True),
+    ),
+}
 
 
 def as_dict(config: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@
 Text and image have a slot attention and an adapter each; the Transformer is shared.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,7 @@ from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.features import FeatureTable
 
 NORM_EPS = 1e-12
+Views: TypeAlias = dict[str, Tensor]
 
 
 class SlotAttention(nn.Module):
@@ -30,10 +32,19 @@ class SlotAttention(nn.Module):
 
     Input: ``slots (items, slots, D)`` and ``valid (items, slots)``, True where a slot is real.
     Output: the pooled ``(items, D)``, zero for items without a slot, and alpha ``(items, slots)``.
+
+    Parameters
+    ----------
+    feature_dim, hidden_dim
+        D and the width between the two maps.
+    mask_padding
+        False lets empty slots, all zeros, take their share of alpha, as the released code does:
+        an item's vector then shrinks with the number of slots that other items have.
     """
 
-    def __init__(self, feature_dim: int, hidden_dim: int) -> None:
+    def __init__(self, feature_dim: int, hidden_dim: int, mask_padding: bool = True) -> None:
         super().__init__()
+        self.mask_padding = mask_padding
         self.inner = nn.Linear(feature_dim, hidden_dim)
         self.outer = nn.Linear(hidden_dim, 1)
 
@@ -42,9 +53,23 @@ class SlotAttention(nn.Module):
     ) -> tuple[Float[Tensor, "items feature"], Float[Tensor, "items slots"]]:
         """Return the pooled vectors and the weights."""
         energy = self.outer(self.inner(slots)).squeeze(-1)
+        if not self.mask_padding:
+            weights = energy.softmax(dim=-1)
+            return torch.einsum("is,isf->if", weights, slots), weights
         # A finite floor keeps items without any slot free of NaN; their weights become zero below.
         energy = energy.masked_fill(~valid, torch.finfo(energy.dtype).min)
         weights = energy.softmax(dim=-1) * valid
+        return torch.einsum("is,isf->if", weights, slots), weights
+
+
+class SlotMean(nn.Module):
+    """The plain mean of an item's real slots; same input and output as ``SlotAttention``."""
+
+    def forward(
+        self, slots: Float[Tensor, "items slots feature"], valid: Bool[Tensor, "items slots"]
+    ) -> tuple[Float[Tensor, "items feature"], Float[Tensor, "items slots"]]:
+        """Return the pooled vectors and the weights."""
+        weights = valid / valid.sum(dim=1, keepdim=True).clamp_min(1)
         return torch.einsum("is,isf->if", weights, slots), weights
 
 
@@ -133,24 +158,16 @@ class CausalTransformer(nn.Module):
         return x
 
 
-@dataclass(frozen=True)
-class ItemVectors:
-    """Both modality vectors of some items, each ``(items, d)``."""
-
-    text: Tensor
-    image: Tensor
-
-    def __getitem__(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        return self.text[rows], self.image[rows]
-
-
 class M2SE(
     nn.Module,
     PyTorchModelHubMixin,
     library_name="msm4sr_lite",
     tags=["sequential-recommendation", "multimodal"],
 ):
-    """The whole model: two poolings, two adapters, one Transformer, and item ids when fine-tuned.
+    """The whole model: per view a pooling and an adapter, one Transformer, ids when fine-tuned.
+
+    Whatever exists once per view is a dictionary with the keys ``text`` and ``image``, or one of
+    them where the configuration asks for a single view.
 
     Parameters
     ----------
@@ -161,50 +178,56 @@ class M2SE(
 
     def __init__(self, config: ModelConfig) -> None:  # the hub mixin reads this annotation
         super().__init__()
-        self.config = config
-        self.pool_text = SlotAttention(config.feature_dim, config.pooling_dim)
-        self.pool_image = SlotAttention(config.feature_dim, config.pooling_dim)
-        self.adapt_text = self._adapter()
-        self.adapt_image = self._adapter()
+        c = self.config = config
+        self.views = ("text", "image") if c.views == "both" else (c.views,)
+        self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
+        for view in self.views:
+            self.pool[view] = (
+                SlotMean()
+                if c.slot_pooling == "mean"
+                else SlotAttention(c.feature_dim, c.pooling_dim, c.mask_padding)
+            )
+            self.adapt[view] = ExpertAdapter(c.feature_dim, c.dim, c.experts, c.adapter_dropout)
+        self.pool.requires_grad_(c.train_pooling)
         self.transformer = CausalTransformer(config)
+        self.project = nn.ModuleDict()
+        if c.projections:
+            self.project.update({view: nn.Linear(c.dim, c.dim) for view in self.views})
         self.ids: nn.Embedding | None = None
-        if config.n_items:
-            self.ids = nn.Embedding(config.n_items + 1, config.dim, padding_idx=0)
+        if c.n_items:
+            self.ids = nn.Embedding(c.n_items + 1, c.dim, padding_idx=0)
             nn.init.normal_(self.ids.weight[1:], std=0.02)  # a view: row 0, padding, stays zero
 
-    def _adapter(self) -> ExpertAdapter:
-        c = self.config
-        return ExpertAdapter(c.feature_dim, c.dim, c.experts, c.adapter_dropout)
-
-    def item_vectors(self, table: FeatureTable, items: Int[Tensor, " items"]) -> ItemVectors:
-        """Return z_t and z_v of items from their slots.
+    def item_vectors(self, table: FeatureTable, items: Int[Tensor, " items"]) -> Views:
+        """Return z_t and z_v of items from their slots, each ``(items, d)``.
 
         An item with one modality stands in both views with the one that it has, so that mixup and
         scoring never meet an empty vector.
         """
-        text_slots, text_valid = table.text.gather(items)
-        image_slots, image_valid = table.image.gather(items)
-        text = self.adapt_text(self.pool_text(text_slots, text_valid)[0])
-        image = self.adapt_image(self.pool_image(image_slots, image_valid)[0])
-        has_text, has_image = text_valid.any(1, keepdim=True), image_valid.any(1, keepdim=True)
-        return ItemVectors(
-            text=torch.where(has_text | ~has_image, text, image),
-            image=torch.where(has_image | ~has_text, image, text),
-        )
+        vectors, present = {}, {}
+        for view in self.views:
+            slots, valid = getattr(table, view).gather(items)
+            vectors[view] = self.adapt[view](self.pool[view](slots, valid)[0])
+            present[view] = valid.any(dim=1, keepdim=True)
+        if len(self.views) == 1:
+            return vectors
+        text, image = vectors["text"], vectors["image"]
+        return {
+            "text": torch.where(present["text"] | ~present["image"], text, image),
+            "image": torch.where(present["image"] | ~present["text"], image, text),
+        }
 
-    def with_ids(self, vectors: ItemVectors, items: Int[Tensor, " items"]) -> ItemVectors:
-        """Add the learnt id vectors to both views; without ids return the vectors as they are."""
+    def with_ids(self, vectors: Views, items: Int[Tensor, " items"]) -> Views:
+        """Add the learnt id vectors to every view; without ids return the vectors as they are."""
         if self.ids is None:
             return vectors
         ids = self.ids(items)
-        return ItemVectors(vectors.text + ids, vectors.image + ids)
+        return {view: z + ids for view, z in vectors.items()}
 
-    def encode(
-        self, text: Float[Tensor, "batch time dim"], image: Float[Tensor, "batch time dim"]
-    ) -> tuple[Float[Tensor, "batch time dim"], Float[Tensor, "batch time dim"]]:
-        """Run both views through the shared Transformer in one call; return h_t and h_v."""
-        states = self.transformer(torch.cat([text, image]))
-        return states[: len(text)], states[len(text) :]
+    def encode(self, sequence: Views) -> Views:
+        """Run all views ``(batch, time, d)`` through the Transformer in one call: h_t and h_v."""
+        states = self.transformer(torch.cat([sequence[view] for view in self.views]))
+        return dict(zip(self.views, states.chunk(len(self.views)), strict=True))
 
 
 def cosine_scores(
@@ -214,8 +237,18 @@ def cosine_scores(
     return F.normalize(states, dim=-1) @ F.normalize(items, dim=-1).T
 
 
-def match_scores(
-    text: Float[Tensor, "rows dim"], image: Float[Tensor, "rows dim"], items: ItemVectors
-) -> Float[Tensor, "rows items"]:
+def match_scores(states: Views, items: Views) -> Float[Tensor, "rows items"]:
     """Return cos(h_t, z_t) + cos(h_v, z_v) for every item, between -2 and 2."""
-    return cosine_scores(text, items.text) + cosine_scores(image, items.image)
+    return torch.stack([cosine_scores(states[view], items[view]) for view in states]).sum(dim=0)
+
+
+def take(views: Views, rows: Tensor) -> Views:
+    """Return the given rows of every view."""
+    return {view: values[rows] for view, values in views.items()}
+
+
+def transfer(pretrained: M2SE, n_items: int) -> M2SE:
+    """Return a model with fresh ids for ``n_items`` items and the weights of ``pretrained``."""
+    model = M2SE(replace(pretrained.config, n_items=n_items))
+    model.load_state_dict(pretrained.state_dict(), strict=False)
+    return model

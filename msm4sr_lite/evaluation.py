@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msm4sr_lite.encoder import M2SE, cosine_scores
+from msm4sr_lite.encoder import M2SE, cosine_scores, take
 from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.sequences import pad
 
@@ -49,21 +49,20 @@ class ModelScorer:
             self.items = model.with_ids(vectors, everything)
 
     @torch.inference_mode()
-    def parts(self, histories: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-        """Return the two terms of the score, by text and by image, for all items."""
+    def parts(self, histories: Sequence[np.ndarray]) -> dict[str, Tensor]:
+        """Return each view's term of the score for all items."""
         items = pad(histories, self.model.config.max_len).to(self.device)
-        text, image = self.model.encode(*self.items[items])
+        states = self.model.encode(take(self.items, items))
         last = torch.tensor([min(len(h), items.shape[1]) - 1 for h in histories])
         rows = torch.arange(len(histories))
-        return (
-            cosine_scores(text[rows, last], self.items.text).cpu(),
-            cosine_scores(image[rows, last], self.items.image).cpu(),
-        )
+        return {
+            view: cosine_scores(hidden[rows, last], self.items[view]).cpu()
+            for view, hidden in states.items()
+        }
 
     def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Score all items for the newest items of each history."""
-        by_text, by_image = self.parts(histories)
-        return by_text + by_image
+        return torch.stack(list(self.parts(histories).values())).sum(dim=0)
 
 
 def target_ranks(

@@ -7,7 +7,6 @@ text, so both modalities live in one space.
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
 import re
@@ -106,14 +105,6 @@ class TextEncoder:
         place = {sentence: row for row, sentence in enumerate(unique)}
         return rows[[place[sentence] for sentence in sentences]] if sentences else rows
 
-    def describe(self) -> dict[str, Any]:
-        """Return what the manifest records about this encoder."""
-        return {
-            "name": Path(self.name).name if Path(self.name).exists() else self.name,
-            "pooling": self.pooling,
-            "weights": weight_hash(self.model),
-        }
-
 
 def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
     """Load from a local folder, the hub cache, an installed package, or the hub, in this order.
@@ -162,15 +153,6 @@ def _packaged_minilm() -> str | None:
         ),
         None,
     )
-
-
-def weight_hash(model: torch.nn.Module) -> str:
-    """Return a short hash of all weights, to tell whether two encoders are the same."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 # --------------------------------------------------------------- feature table

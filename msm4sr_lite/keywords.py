@@ -2,74 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features import load_pretrained, weight_hash
+from msm4sr_lite.features import load_pretrained
 
 # OpenAI's CLIP with the smallest ViT, at the hub revision that carries safetensors weights.
 DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
-MAX_PIXELS = 64_000_000
-
-# -------------------------------------------------------------------- pictures
-
-
-class PictureError(UserError):
-    """One picture cannot be used; the others can."""
-
-
-def open_picture(folder: Path, name: str) -> Image.Image:
-    """Open one picture of a shop as RGB, upright, transparency on white.
-
-    Raises
-    ------
-    PictureError
-        If the file is missing, outside the folder, no picture, damaged, or has more than 64
-        million pixels (refused before it is decoded).
-    """
-    if re.match(r"[a-z][a-z0-9+.-]*://", name, re.IGNORECASE):
-        raise PictureError(f"{name}: a URL, not a file; download the picture into images/")
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise PictureError(f"{name}: lies outside the shop folder; put it into images/")
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise PictureError(f"{name}: {width} x {height} pixels are too many; scale it down")
-            return _as_rgb(ImageOps.exif_transpose(picture))
-    except FileNotFoundError:
-        raise PictureError(f"{name}: no such file") from None
-    except UnidentifiedImageError:
-        raise PictureError(f"{name}: not a picture, or damaged") from None
-    except Image.DecompressionBombError:
-        raise PictureError(f"{name}: too many pixels; scale it down") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise PictureError(f"{name}: cannot be decoded ({error})") from None
-
-
-def _as_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip, not scale
-        values = np.asarray(picture, dtype=np.float64)
-        picture = Image.fromarray((values / max(255.0, values.max()) * 255).astype(np.uint8))
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
-
-
-# ------------------------------------------------------------------- tokenizer
 
 
 @dataclass(frozen=True)
@@ -137,15 +83,6 @@ class KeywordTokenizer:
                 f" lower --words or give a longer dictionary"
             )
         return top_words(self.picture_vectors(pictures), self.words, self.dictionary, n)
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the manifest records about this tokenizer."""
-        return {
-            "clip": Path(self.name).name if Path(self.name).exists() else self.name,
-            "weights": weight_hash(self.model),
-            "prompt": self.prompt,
-            "dictionary_words": len(self.dictionary),
-        }
 
 
 def _pooled(features: Any) -> Tensor:

@@ -7,10 +7,14 @@ pairs that are no negatives (True = left out), so nothing is ever subtracted fro
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+EXCLUDED = -torch.inf  # the logit of a pair that is no negative: e^-inf = 0
 
 
 def blocked_pairs(
@@ -31,11 +35,12 @@ def blocked_pairs(
 
 
 def next_item_loss(
-    sequence: Float[Tensor, "rows dim"],
+    sequence: Float[Tensor, "*states rows dim"],
     target: Float[Tensor, "rows dim"],
     blocked: Bool[Tensor, "rows rows"],
     *,
     temperature: float,
+    blocked_logit: float = EXCLUDED,
 ) -> Float[Tensor, ""]:
     """NIP: the sequence should be closer to its next item than to the other rows' next items.
 
@@ -44,12 +49,17 @@ def next_item_loss(
 
     Parameters
     ----------
-    sequence, target
-        One row per prediction, any length: rows are normalised here.
+    sequence
+        One row per prediction, any length: rows are normalised here. With a leading axis several
+        states share one target; their positives are added, and so are their negatives.
+    target
+        The next item of each row.
     blocked
         True where row j's target is no negative for row i. The diagonal is the positive.
     temperature
         tau, positive.
+    blocked_logit
+        Logit of blocked pairs. The released code uses 0, so that each still adds e^0.
 
     Returns
     -------
@@ -62,12 +72,13 @@ def next_item_loss(
     >>> round(next_item_loss(same, same, blocked, temperature=0.07).item(), 4)
     1.3863
     """
-    with torch.autocast(sequence.device.type, enabled=False):
-        logits = _cosines(sequence, target) / temperature
-        positive = logits.diagonal()
-        return (
-            _logsumexp_with(positive, logits.masked_fill(blocked, -torch.inf)) - positive
-        ).mean()
+    with torch.autocast(target.device.type, enabled=False):
+        states = sequence.unsqueeze(0) if sequence.ndim == 2 else sequence
+        logits = torch.stack([_cosines(state, target) / temperature for state in states])
+        positive = logits.diagonal(dim1=1, dim2=2)
+        negative = torch.stack([_only_negatives(one, blocked, blocked_logit) for one in logits])
+        everything = torch.cat([positive.unsqueeze(2), negative], dim=2)
+        return (everything.logsumexp(dim=(0, 2)) - positive.logsumexp(dim=0)).mean()
 
 
 def cross_modal_loss(
@@ -76,12 +87,15 @@ def cross_modal_loss(
     blocked: Bool[Tensor, "rows rows"],
     *,
     temperature: float,
+    blocked_logit: float = EXCLUDED,
+    form: Literal["symmetric", "rowwise"] = "symmetric",
 ) -> Float[Tensor, ""]:
     """CMCL: the two views of one sequence attract, views of other sequences repel.
 
     For the text view t_i the positive is v_i; negatives are the image views v_j and the text
     views t_j of all rows j that are not blocked. The image view is treated alike, and the two
-    directions are averaged. (The released code anchors both directions at the text view.)
+    directions are averaged. ``rowwise`` is the released code's form: the image direction, too,
+    takes its cross-modal negatives t_i.v_j from the text view.
 
     Returns
     -------
@@ -97,12 +111,16 @@ def cross_modal_loss(
     with torch.autocast(text.device.type, enabled=False):
         across = _cosines(text, image) / temperature
         positive = across.diagonal()
-        total = torch.zeros_like(positive)
-        for cross, within in ((across, _cosines(text, text)), (across.T, _cosines(image, image))):
-            logits = torch.cat([cross, within / temperature], dim=1)
-            logits = logits.masked_fill(blocked.repeat(1, 2), -torch.inf)
-            total = total + _logsumexp_with(positive, logits) - positive
-        return (total / 2).mean()
+        loss = torch.zeros_like(positive)
+        for view, cross in (
+            (text, across),
+            (image, across.T if form == "symmetric" else across),
+        ):
+            within = _cosines(view, view) / temperature
+            parts = [_only_negatives(part, blocked, blocked_logit) for part in (cross, within)]
+            everything = torch.cat([positive.unsqueeze(1), *parts], dim=1)
+            loss = loss + (everything.logsumexp(dim=1) - positive) / 2
+        return loss.mean()
 
 
 def ranking_loss(
@@ -119,7 +137,9 @@ def _cosines(
     return F.normalize(a.float(), dim=-1) @ F.normalize(b.float(), dim=-1).T
 
 
-def _logsumexp_with(
-    positive: Float[Tensor, " rows"], negatives: Float[Tensor, "rows cols"]
-) -> Float[Tensor, " rows"]:
-    return torch.cat([positive[:, None], negatives], dim=1).logsumexp(dim=1)
+def _only_negatives(
+    logits: Float[Tensor, "rows rows"], blocked: Bool[Tensor, "rows rows"], blocked_logit: float
+) -> Float[Tensor, "rows rows"]:
+    """Take out the diagonal, which is no negative, and give blocked pairs their logit."""
+    diagonal = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+    return logits.masked_fill(blocked, blocked_logit).masked_fill(diagonal, EXCLUDED)

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-def draw_survivors(
-    items: Int[Tensor, "batch time"], share: float, generator: torch.Generator | None = None
-) -> Bool[Tensor, "batch time"]:
-    """Draw which items stay: each real item is dropped with probability ``share``, never the first.
+def draw_share(
+    limit: float,
+    rows: int,
+    generator: torch.Generator,
+    *,
+    per: Literal["batch", "sequence"] = "batch",
+    fixed: bool = False,
+) -> Float[Tensor, "rows 1"]:
+    """Draw a share from U(0, limit), one for the whole batch or one per sequence.
 
-    Padding never survives.
+    With ``fixed`` the share is ``limit`` itself.
     """
-    lottery = torch.rand(items.shape, generator=generator).to(items.device)
-    survives = lottery >= share
-    survives[:, 0] = True
+    count = rows if per == "sequence" else 1
+    share = torch.ones(count, 1) if fixed else torch.rand(count, 1, generator=generator)
+    return (share * limit).expand(rows, 1)
+
+
+def draw_survivors(
+    items: Int[Tensor, "batch time"],
+    share: Float[Tensor, "batch 1"],
+    generator: torch.Generator,
+    *,
+    keep: Literal["first", "last"] = "first",
+) -> Bool[Tensor, "batch time"]:
+    """Draw which items stay: each real item is dropped with probability ``share``.
+
+    The first (or last) item of a sequence always stays; padding never does.
+    """
+    lottery = torch.rand(items.shape, generator=generator)
+    survives = (lottery >= share).to(items.device)
+    kept = 0 if keep == "first" else (items != 0).sum(dim=1) - 1
+    survives[torch.arange(len(items)), kept] = True
     return survives & (items != 0)
 
 
@@ -47,11 +71,11 @@ def drop_items(
 
 
 def draw_swaps(
-    items: Int[Tensor, "batch time"], p: float, generator: torch.Generator | None = None
+    items: Int[Tensor, "batch time"], p: Float[Tensor, "batch 1"], generator: torch.Generator
 ) -> Bool[Tensor, "batch time"]:
     """Draw where the two modalities change places: each real item with probability ``p``."""
-    lottery = torch.rand(items.shape, generator=generator).to(items.device)
-    return (lottery < p) & (items != 0)
+    lottery = torch.rand(items.shape, generator=generator)
+    return (lottery < p).to(items.device) & (items != 0)
 
 
 def complementary_mixup(

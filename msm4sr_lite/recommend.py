@@ -20,14 +20,13 @@ from msm4sr_lite.training import load_checkpoint
 class Recommendation:
     """One recommended item and what the model knows of it.
 
-    ``score`` is cos(h_t, z_t) + cos(h_v, z_v), between -2 and 2; ``text`` and ``image`` are its
-    two terms. ``sentences`` and ``keywords`` are what the two terms have read.
+    ``score`` is cos(h_t, z_t) + cos(h_v, z_v), between -2 and 2; ``by_view`` holds its terms
+    under ``text`` and ``image``, and ``sentences`` and ``keywords`` are what these have read.
     """
 
     item_id: str
     score: float
-    text: float
-    image: float
+    by_view: dict[str, float]
     sentences: list[str]
     keywords: list[list[str]]
 
@@ -100,8 +99,8 @@ class Recommender:
         history = np.array([self.number[item] for item in basket if item in self.number])
         if not len(history):
             raise UserError("no item of the basket is in the model's catalogue; nothing to go by")
-        by_text, by_image = (part[0] for part in self.scorer.parts([history]))
-        total = by_text + by_image
+        parts = {view: part[0] for view, part in self.scorer.parts([history]).items()}
+        total = torch.stack(list(parts.values())).sum(dim=0)
         total[0] = -torch.inf
         if hide_basket:
             total[torch.from_numpy(history)] = -torch.inf
@@ -110,8 +109,7 @@ class Recommender:
             Recommendation(
                 item_id=self.items[i],
                 score=float(total[i]),
-                text=float(by_text[i]),
-                image=float(by_image[i]),
+                by_view={view: float(part[i]) for view, part in parts.items()},
                 sentences=item_sentences(item)
                 if (item := self.shop.items.get(self.items[i]))
                 else [],

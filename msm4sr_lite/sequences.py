@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -181,17 +181,32 @@ def windows(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
     return [sequence[max(0, end - max_len - 1) : end] for end in reversed(ends)]
 
 
+def prefixes(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
+    """Return one window for each target: up to ``max_len`` items before it, and itself.
+
+    >>> [w.tolist() for w in prefixes(np.array([1, 2, 3, 4]), max_len=2)]
+    [[1, 2], [1, 2, 3], [2, 3, 4]]
+    """
+    return [sequence[max(0, end - max_len - 1) : end] for end in range(2, len(sequence) + 1)]
+
+
 def training_batches(
-    sequences: Sequences, max_len: int, batch_size: int, rng: np.random.Generator
+    sequences: Sequences,
+    max_len: int,
+    batch_size: int,
+    generator: torch.Generator,
+    rows: Literal["all_positions", "prefix"] = "all_positions",
 ) -> Iterator[Batch]:
     """Yield one epoch of batches in random order.
 
-    ``batch_size`` counts targets: a batch takes sequences until their targets reach it.
+    ``batch_size`` counts targets: a batch takes sequences until their targets reach it. With
+    ``rows="prefix"`` every target has a row of its own that ends before it.
     """
+    cut = windows if rows == "all_positions" else prefixes
     pieces = [
         (user, window)
         for user, sequence in enumerate(sequences.train())
-        for window in windows(sequence, max_len)
+        for window in cut(sequence, max_len)
     ]
     if not pieces:
         raise UserError(
@@ -199,19 +214,24 @@ def training_batches(
         )
     group: list[tuple[int, np.ndarray]] = []
     targets = 0
-    for index in rng.permutation(len(pieces)):
+    for index in torch.randperm(len(pieces), generator=generator).tolist():
         group.append(pieces[index])
-        targets += len(pieces[index][1]) - 1
+        targets += len(pieces[index][1]) - 1 if rows == "all_positions" else 1
         if targets >= batch_size:
-            yield _batch(group, max_len)
+            yield _batch(group, max_len, rows)
             group, targets = [], 0
     if group:
-        yield _batch(group, max_len)
+        yield _batch(group, max_len, rows)
 
 
-def _batch(group: list[tuple[int, np.ndarray]], max_len: int) -> Batch:
-    return Batch(
+def _batch(group: list[tuple[int, np.ndarray]], max_len: int, rows: str) -> Batch:
+    batch = Batch(
         items=pad([window[:-1] for _, window in group], max_len),
         targets=pad([window[1:] for _, window in group], max_len),
         users=torch.tensor([user for user, _ in group]),
     )
+    if rows == "prefix":
+        last = (batch.items > 0).sum(dim=1, keepdim=True) - 1
+        places = torch.arange(batch.items.shape[1])
+        batch = replace(batch, targets=batch.targets * (places == last))
+    return batch

@@ -104,9 +104,7 @@ def read_shop(
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise UserError(
-            f"{folder}: no such folder; give a folder with interactions.csv and items.jsonl"
-        )
+        raise UserError(f"{folder}: no such folder; give one with interactions.csv and items.jsonl")
     events_path = _find(folder, "interactions", (".csv", ".csv.gz", ".parquet"))
     items_path = _find(folder, "items", (".jsonl", ".csv", ".parquet"))
     items = _read_items(items_path)
@@ -158,9 +156,8 @@ def _find(folder: Path, stem: str, endings: tuple[str, ...]) -> Path:
     for ending in endings:
         if (folder / f"{stem}{ending}").is_file():
             return folder / f"{stem}{ending}"
-    raise UserError(
-        f"{folder}: {stem}{endings[0]} not found (also looked for {', '.join(endings[1:])})"
-    )
+    others = ", ".join(endings[1:])
+    raise UserError(f"{folder}: {stem}{endings[0]} not found (also looked for {others})")
 
 
 # ---------------------------------------------------------------- interactions
@@ -313,22 +310,18 @@ def _item(record: dict[str, Any], where: str) -> Item:
         names = [names or record.get("image")]
     images = tuple(_inside(name, where) for name in map(_words, names) if name)
     categories = record.get("categories")
+    if isinstance(categories, str) or categories is None:
+        categories = [categories]
     return Item(
         item_id=item_id,
         title=_words(record.get("title")),
         brand=_words(record.get("brand")),
-        categories=tuple(filter(None, map(_words, _as_list(categories)))),
+        categories=tuple(filter(None, map(_words, categories))),
         description=_words(record.get("description")),
         text=_words(record.get("text")),
         images=images,
         department=_words(record.get("department")),
     )
-
-
-def _as_list(value: Any) -> list[Any]:
-    if isinstance(value, str) or value is None:
-        return [value]
-    return list(value)
 
 
 def _words(value: Any) -> str:

@@ -110,7 +110,7 @@ def test_recommend_for_user_and_basket(run, tmp_path, capsys):
     first = answer["recommendations"][0]
     assert first["item_id"] not in answer["bought"]
     assert first["sentences"] == [f"Thing {first['item_id'][1:]}"]
-    assert first["score"] == pytest.approx(first["text"] + first["image"], abs=1e-5)
+    assert first["score"] == pytest.approx(sum(first["by_view"].values()), abs=1e-5)
     assert main(["recommend", shop, "--model", out, "--basket", "i1,i2"]) == 0
     assert "Thing" in capsys.readouterr().out
     for arguments, message in (
@@ -171,19 +171,19 @@ def test_a_model_of_another_catalogue_is_refused(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("config", "prefix", "command"),
     [
-        (DataConfig, "", "run"),
-        (FeatureConfig, "", "run"),
-        (ModelConfig, "", "run"),
-        (PretrainConfig, "pretrain_", "run"),
-        (FinetuneConfig, "finetune_", "run"),
-        (PretrainConfig, "", "pretrain"),
-        (FinetuneConfig, "", "finetune"),
+        (DataConfig(), "", "run"),
+        (FeatureConfig(), "", "run"),
+        (ModelConfig(), "", "run"),
+        (PretrainConfig(rows="prefix"), "pretrain_", "run"),
+        (FinetuneConfig(), "finetune_", "run"),
+        (PretrainConfig(rows="prefix"), "", "pretrain"),
+        (FinetuneConfig(), "", "finetune"),
     ],
 )
 def test_every_setting_is_a_flag_and_comes_back(config, prefix, command):
     parser = build_parser()
     base = [command, "shop", "--out", "out"]
-    assert from_flags(parser.parse_args(base), config, prefix) == config()
+    assert from_flags(parser.parse_args(base), config, prefix) == config
     for field in dataclasses.fields(config):
         if field.name in ("feature_dim", "n_items"):
             continue  # facts of the features and the shop, not settings
@@ -193,7 +193,9 @@ def test_every_setting_is_a_flag_and_comes_back(config, prefix, command):
             actions = parser._subparsers._group_actions[0].choices[command]._actions
             choices = next(a.choices for a in actions if flag in a.option_strings)
             value = choices[-1] if choices else "a {}"
-        given = [f"--no-{flag[2:]}"] if value is False else [flag, str(value)]
+        given = [flag, str(value)]
+        if isinstance(value, bool):
+            given = [flag] if value else [f"--no-{flag[2:]}"]
         back = from_flags(parser.parse_args([*base, *given]), config, prefix)
         assert getattr(back, field.name) == value
 

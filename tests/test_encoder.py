@@ -110,22 +110,23 @@ def test_transformer_sees_order():
 def test_one_call_for_both_views_equals_two():
     model = M2SE(CONFIG).eval()
     text, image = torch.randn(3, 5, DIM), torch.randn(3, 5, DIM)
-    both = model.encode(text, image)
-    torch.testing.assert_close(both[0], model.transformer(text))
-    torch.testing.assert_close(both[1], model.transformer(image))
-    assert torch.equal(*model.encode(text, text))
+    both = model.encode({"text": text, "image": image})
+    torch.testing.assert_close(both["text"], model.transformer(text))
+    torch.testing.assert_close(both["image"], model.transformer(image))
+    same = model.encode({"text": text, "image": text})
+    assert torch.equal(same["text"], same["image"])
 
 
 def test_an_item_with_one_modality_stands_in_both_views():
     table = toy_table(text=[2, 0, 3, 0], image=[1, 2, 0, 0], width=D)
     model = M2SE(CONFIG).eval()
     vectors = model.item_vectors(table, torch.arange(5))
-    assert torch.equal(vectors.text[2], vectors.image[2])  # image only
-    assert torch.equal(vectors.text[3], vectors.image[3])  # text only
-    assert not torch.allclose(vectors.text[1], vectors.image[1])
-    assert torch.isfinite(vectors.text).all()
+    assert torch.equal(vectors["text"][2], vectors["image"][2])  # image only
+    assert torch.equal(vectors["text"][3], vectors["image"][3])  # text only
+    assert not torch.allclose(vectors["text"][1], vectors["image"][1])
+    assert torch.isfinite(vectors["text"]).all()
     unique = model.item_vectors(table, torch.tensor([3, 1]))
-    torch.testing.assert_close(unique.text, vectors.text[[3, 1]])
+    torch.testing.assert_close(unique["text"], vectors["text"][[3, 1]])
 
 
 def test_ids_start_near_zero_and_padding_stays_zero():
@@ -140,11 +141,11 @@ def test_scores_are_cosines_summed():
     model = M2SE(CONFIG).eval()
     vectors = model.item_vectors(table, torch.arange(4))
     h = torch.randn(6, DIM)
-    scores = match_scores(h, 3 * h, vectors)
+    scores = match_scores({"text": h, "image": 3 * h}, vectors)
     assert scores.shape == (6, 4)
     assert (scores.abs() <= 2 + 1e-5).all()
-    expected = torch.cosine_similarity(h[2], vectors.text[1], dim=0) + torch.cosine_similarity(
-        h[2], vectors.image[1], dim=0
+    expected = torch.cosine_similarity(h[2], vectors["text"][1], dim=0) + torch.cosine_similarity(
+        h[2], vectors["image"][1], dim=0
     )
     torch.testing.assert_close(scores[2, 1], expected)
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from msm4sr_lite import keywords as module
 from msm4sr_lite.config import FeatureConfig, UserError
+from msm4sr_lite.extract import pictures as module
 from msm4sr_lite.extract.dictionary import read_dictionary, shop_words, word_list
-from msm4sr_lite.extract.pictures import extract_keywords
-from msm4sr_lite.keywords import Keyword, KeywordTokenizer, PictureError, open_picture, top_words
+from msm4sr_lite.extract.pictures import PictureError, extract_keywords, open_picture
+from msm4sr_lite.keywords import Keyword, KeywordTokenizer, top_words
 from msm4sr_lite.shop import Item
 
 

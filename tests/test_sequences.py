@@ -87,7 +87,7 @@ def test_batches_hold_every_training_target_once_and_no_other():
     purchases = [(f"u{i}", [f"i{j}" for j in rng.permutation(30)[: 5 + i]]) for i in range(11)]
     s = build_sequences(events(*purchases), [f"i{j}" for j in range(30)])
     seen = set()
-    for batch in training_batches(s, max_len=4, batch_size=7, rng=rng):
+    for batch in training_batches(s, 4, 7, torch.Generator()):
         assert batch.items.shape == batch.targets.shape
         assert batch.items.shape[1] <= 4
         assert torch.equal(batch.items > 0, batch.targets > 0)
@@ -105,3 +105,17 @@ def test_the_fingerprint_sees_a_change():
     two = build_sequences(events(("u", "abced")), list("abcde"))
     assert one.fingerprint() == build_sequences(events(("u", "abcde")), list("abcde")).fingerprint()
     assert one.fingerprint() != two.fingerprint()
+
+
+def test_prefix_rows_end_before_their_one_target():
+    s = build_sequences(events(("u", "abcdefg"), ("v", "gfedc")), list("abcdefg"))
+    batch = next(training_batches(s, 3, 99, torch.Generator(), rows="prefix"))
+    seen = []
+    for items, targets in zip(batch.items, batch.targets, strict=True):
+        assert (targets > 0).sum() == 1
+        last = int((items > 0).sum()) - 1
+        assert targets[last] > 0
+        seen.append((names(s, items[: last + 1]), names(s, [targets[last]])))
+    assert sorted(seen) == [
+        ("a", "b"), ("ab", "c"), ("abc", "d"), ("bcd", "e"), ("g", "f"), ("gf", "e"),
+    ]  # fmt: skip

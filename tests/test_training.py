@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from msm4sr_lite import training
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
-from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.encoder import M2SE, take, transfer
 from msm4sr_lite.evaluation import ModelScorer
 from msm4sr_lite.losses import blocked_pairs, cross_modal_loss, next_item_loss
-from msm4sr_lite.sequences import Batch, training_batches
+from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.training import (
     finetune,
     finetuning_loss,
@@ -18,7 +19,6 @@ from msm4sr_lite.training import (
     pretrain,
     pretraining_loss,
     save_checkpoint,
-    transfer,
     validation_recall,
 )
 from tests.toys import assert_same_weights, toy_sequences, toy_table
@@ -35,7 +35,7 @@ def model(**options):
 
 
 def batch():
-    return next(training_batches(SEQUENCES, 5, 10**6, np.random.default_rng(0)))
+    return next(training_batches(SEQUENCES, 5, 10**6, torch.Generator()))
 
 
 def test_all_positions_at_once_equal_one_pass_per_prefix():
@@ -49,15 +49,14 @@ def test_all_positions_at_once_equal_one_pass_per_prefix():
 
     rows, columns = whole.targets.nonzero(as_tuple=True)
     everything = net.item_vectors(TABLE, torch.arange(len(TABLE.items)))
-    states: dict[str, list] = {"text": [], "image": []}
+    states = {"text": [], "image": []}
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         prefix = whole.items[row : row + 1, : column + 1]
-        text, image = net.encode(*everything[prefix])
-        states["text"].append(text[0, -1])
-        states["image"].append(image[0, -1])
+        for view, hidden in net.encode(take(everything, prefix)).items():
+            states[view].append(hidden[0, -1])
     text, image = torch.stack(states["text"]), torch.stack(states["image"])
     target = whole.targets[rows, columns]
-    g_text, g_image = everything[target]
+    g_text, g_image = take(everything, target).values()
     nip = blocked_pairs(target, whole.users[rows], same_user=False)
     cmcl = blocked_pairs(target, whole.users[rows], same_user=True)
     slow = (
@@ -80,10 +79,8 @@ def test_every_weight_gets_a_gradient():
             loss, _ = finetuning_loss(net, TABLE, batch(), FinetuneConfig())
         loss.backward()
         silent = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
-        # Softmax over slots does not change when all energies rise alike: outer.bias is free.
-        assert silent == ["pool_text.outer.bias", "pool_image.outer.bias"] or all(
-            name.endswith("outer.bias") for name in silent
-        )
+        # The softmax over slots does not change when all energies rise alike: biases are free.
+        assert all(name.endswith(("inner.bias", "outer.bias")) for name in silent)
 
 
 def test_the_total_is_linear_in_its_weights():
@@ -144,7 +141,7 @@ def test_lr_zero_changes_nothing():
 def test_a_loss_that_is_not_finite_stops_and_names_the_step():
     net = model()
     with torch.no_grad():
-        net.adapt_text.scale.fill_(torch.inf)
+        net.adapt["text"].scale.fill_(torch.inf)
     with pytest.raises(UserError, match=r"stopped at step 1: .*nip_text.*learning rate 0.001"):
         list(pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
 
@@ -179,15 +176,23 @@ def test_a_broken_checkpoint_is_one_line(tmp_path):
         load_checkpoint(tmp_path / "nothing")
 
 
-def test_targets_survive_the_drop():
-    """Dropped items leave the input, but every item but the first stays a target."""
-    seen = {}
-    net = model(**NO_DROPOUT)
-    original = net.encode
-    net.encode = lambda text, image: seen.setdefault("states", original(text, image))
-    config = PretrainConfig(drop_max=0.99)
-    one = batch()
-    alone = Batch(one.items[:1], one.targets[:1], one.users[:1])
-    loss, _ = pretraining_loss(net, TABLE, alone, config, torch.Generator().manual_seed(1))
-    assert torch.isfinite(loss)
-    assert (alone.targets > 0).sum() > 1
+@pytest.mark.parametrize("stop_after", [1, 4])
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, stop_after):
+    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    config, state = PretrainConfig(epochs=6, batch_size=12), tmp_path / "state"
+    whole, stopped = model(), model()
+    expected = [
+        (r.step, r.loss, r.recall) for r in pretrain(whole, TABLE, SEQUENCES, config, seed=5)
+    ]
+    for record in pretrain(stopped, TABLE, SEQUENCES, config, seed=5, state=state):
+        if record.epoch == stop_after + 1:
+            break  # in the middle of the next epoch
+    again = model()
+    torch.manual_seed(99)  # whatever happened in between
+    rest = [
+        (r.step, r.loss, r.recall)
+        for r in pretrain(again, TABLE, SEQUENCES, config, seed=5, state=state)
+    ]
+    assert rest == expected[-len(rest) :]
+    assert len(rest) < len(expected)
+    assert_same_weights(again, whole)

@@ -66,6 +66,13 @@ def build_parser() -> argparse.ArgumentParser:
             )
             parser_.add_argument("--seed", type=int, default=0, help="default: 0")
 
+    for name in ("pretrain", "finetune", "run"):
+        p[name].add_argument(
+            "--preset",
+            choices=("paper", "authors"),
+            default="paper",
+            help="paper: the method (default); authors: the released code with its defects",
+        )
     for name in ("keywords", "run"):
         p[name].add_argument(
             "--clip", help="CLIP-like model, folder or hub id (default: CLIP ViT-B/32)"

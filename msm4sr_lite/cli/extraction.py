@@ -18,10 +18,11 @@ def keywords(args: argparse.Namespace) -> Path:
     """Write ``keywords/``: the best words of every picture, and the pictures that were skipped."""
     from msm4sr_lite.extract.dictionary import read_dictionary
     from msm4sr_lite.extract.pictures import PictureKeywords, extract_keywords
+    from msm4sr_lite.extract.provenance import describe_tokenizer
     from msm4sr_lite.keywords import DEFAULT_CLIP, KeywordTokenizer
 
     shop = open_shop(args)
-    config = from_flags(args, FeatureConfig)
+    config = from_flags(args, FeatureConfig())
     folder: Path = args.out / "keywords"
     clip = args.clip or DEFAULT_CLIP
     dictionary = read_dictionary(args.dictionary, shop.items.values())
@@ -48,7 +49,7 @@ def keywords(args: argparse.Namespace) -> Path:
     result, encoder = PictureKeywords(), {}
     if pictures:
         tokenizer = KeywordTokenizer(clip, dictionary, config.prompt, device_of(args))
-        encoder = tokenizer.describe()
+        encoder = describe_tokenizer(tokenizer)
         queue = bar(pictures, "keywords", "picture")
         result = extract_keywords(shop.path, queue, tokenizer, config.words)
     counts = {"pictures": len(result.found), "skipped": len(result.skipped)}
@@ -72,7 +73,7 @@ def features(args: argparse.Namespace) -> Path:
     from msm4sr_lite.features import DEFAULT_TEXT_ENCODER, TextEncoder, read_keywords
 
     shop = open_shop(args)
-    config = from_flags(args, FeatureConfig)
+    config = from_flags(args, FeatureConfig())
     folder: Path = args.out / "features"
     source: Path = args.out / "keywords"
     words = read_keywords(source)

@@ -41,10 +41,9 @@ def add_flags(
         )
 
 
-def from_flags(args: argparse.Namespace, config: type[C], prefix: str = "", **fixed: Any) -> C:
-    """Return ``config`` with every field that was given as a flag, defaults elsewhere."""
-    given = {
-        field.name: getattr(args, prefix + field.name, None)
-        for field in dataclasses.fields(config)  # type: ignore[arg-type]
-    }
-    return config(**{name: value for name, value in given.items() if value is not None} | fixed)
+def from_flags(args: argparse.Namespace, preset: C, prefix: str = "", **fixed: Any) -> C:
+    """Return ``preset`` with every field replaced that was given as a flag, or is in ``fixed``."""
+    names = [field.name for field in dataclasses.fields(preset)]  # type: ignore[arg-type]
+    given = {name: getattr(args, prefix + name, None) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(preset, **(given | fixed))  # type: ignore[type-var]

@@ -10,22 +10,18 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.cli.extraction import features, keywords
 from msm4sr_lite.cli.flags import from_flags
 from msm4sr_lite.cli.opening import device_of, features_folder, open_features, open_sequences
 from msm4sr_lite.cli.progress import follow, say
 from msm4sr_lite.cli.records import fingerprint, finished, read_record
-from msm4sr_lite.config import (
-    DataConfig,
-    FeatureConfig,
-    FinetuneConfig,
-    ModelConfig,
-    PretrainConfig,
-    as_dict,
-    write_json,
-)
+from msm4sr_lite.config import PRESETS, DataConfig, as_dict, write_json
+
+if TYPE_CHECKING:
+    from msm4sr_lite.encoder import M2SE
+    from msm4sr_lite.sequences import Sequences
 
 
 def main(args: argparse.Namespace) -> int:
@@ -44,12 +40,13 @@ def _run(args: argparse.Namespace) -> int:
 
     start = time.perf_counter()
     evaluate.baseline_names(args)  # every setting is checked before the first stage begins
+    preset = PRESETS[args.preset]
     for config, prefix in (
-        (DataConfig, ""),
-        (FeatureConfig, ""),
-        (ModelConfig, ""),
-        (PretrainConfig, "pretrain_"),
-        (FinetuneConfig, "finetune_"),
+        (preset.data, ""),
+        (preset.features, ""),
+        (preset.model, ""),
+        (preset.pretrain, "pretrain_"),
+        (preset.finetune, "finetune_"),
     ):
         from_flags(args, config, prefix)
     if args.features is None and not args.clip and not args.text_encoder:
@@ -72,13 +69,11 @@ def _run(args: argparse.Namespace) -> int:
 
 def pretrain(args: argparse.Namespace, prefix: str = "") -> Path:
     """Write ``pretrained/``: the model after contrastive pre-training."""
-    from msm4sr_lite import training
-    from msm4sr_lite.encoder import M2SE
-
-    data = from_flags(args, DataConfig)
-    config = from_flags(args, PretrainConfig, prefix)
+    preset = PRESETS[args.preset]
+    data = from_flags(args, preset.data)
+    config = from_flags(args, preset.pretrain, prefix)
     table = open_features(args)
-    model_config = from_flags(args, ModelConfig, feature_dim=table.width)
+    model_config = from_flags(args, preset.model, feature_dim=table.width)
     sequences = open_sequences(args, table, data)
     made_from = {
         "sequences": sequences.fingerprint(),
@@ -94,6 +89,9 @@ def pretrain(args: argparse.Namespace, prefix: str = "") -> Path:
 
     import torch
 
+    from msm4sr_lite import training
+    from msm4sr_lite.encoder import M2SE
+
     torch.manual_seed(args.seed)
     model = M2SE(model_config)
     records = training.pretrain(
@@ -103,19 +101,16 @@ def pretrain(args: argparse.Namespace, prefix: str = "") -> Path:
         config,
         seed=args.seed,
         device=device_of(args),
+        state=_state(folder, made_from),
     )
-    summary = follow(records, "pretrain", args.out / "pretrain_log.jsonl", config.epochs)
-    record = _training_record(args, data, made_from, summary)
-    training.save_checkpoint(model, folder, sequences.items, record)
-    return folder
+    return _finish(args, folder, model, sequences, data, made_from, follow(records, folder, config))
 
 
 def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
     """Write ``finetuned/``: the pre-trained model, fine-tuned on this shop."""
-    from msm4sr_lite import training
-
-    data = from_flags(args, DataConfig)
-    config = from_flags(args, FinetuneConfig, prefix)
+    preset = PRESETS[args.preset]
+    data = from_flags(args, preset.data)
+    config = from_flags(args, preset.finetune, prefix)
     table = open_features(args)
     sequences = open_sequences(args, table, data)
     source: Path = args.out / "pretrained"
@@ -131,9 +126,12 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
 
     import torch
 
+    from msm4sr_lite import training
+    from msm4sr_lite.encoder import transfer
+
     pretrained, _ = training.load_checkpoint(source)
     torch.manual_seed(args.seed)
-    model = training.transfer(pretrained, sequences.n_items if config.use_ids else 0)
+    model = transfer(pretrained, sequences.n_items if config.use_ids else 0)
     records = training.finetune(
         model,
         table.for_items(sequences.items),
@@ -141,21 +139,36 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
         config,
         seed=args.seed,
         device=device_of(args),
+        state=_state(folder, made_from),
     )
-    summary = follow(records, "finetune", args.out / "finetune_log.jsonl", config.epochs)
-    record = _training_record(args, data, made_from, summary)
-    training.save_checkpoint(model, folder, sequences.items, record)
-    return folder
+    return _finish(args, folder, model, sequences, data, made_from, follow(records, folder, config))
 
 
-def _training_record(
-    args: argparse.Namespace, data: DataConfig, made_from: dict[str, Any], summary: dict[str, Any]
-) -> dict[str, Any]:
-    return {
+def _state(folder: Path, made_from: dict[str, Any]) -> Path:
+    """Return where an unfinished training keeps its state; each kind of training has its own."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return folder.with_name(f"{folder.name}.{fingerprint(made_from)}.state")
+
+
+def _finish(
+    args: argparse.Namespace,
+    folder: Path,
+    model: M2SE,
+    sequences: Sequences,
+    data: DataConfig,
+    made_from: dict[str, Any],
+    summary: dict[str, Any],
+) -> Path:
+    from msm4sr_lite.training import save_checkpoint
+
+    record = {
         "made_from": fingerprint(made_from),
         "settings": made_from,
         "department": args.department,
         "data": as_dict(data),
-        "features": str(features_folder(args)),
+        "features": features_folder(args).as_posix(),
         "training": summary,
     }
+    save_checkpoint(model, folder, sequences.items, record)
+    _state(folder, made_from).unlink(missing_ok=True)
+    return folder

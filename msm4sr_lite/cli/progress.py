@@ -6,9 +6,14 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
+
+from msm4sr_lite.config import TrainConfig, write_text
+
+if TYPE_CHECKING:
+    from msm4sr_lite.training import Record
 
 
 def say(text: str) -> None:
@@ -21,36 +26,52 @@ def bar(steps: Iterable[Any], name: str, unit: str) -> Iterable[Any]:
     return tqdm(steps, desc=name, unit=unit, file=sys.stderr, disable=None)
 
 
-def follow(records: Iterable[Any], name: str, log: Path, epochs: int) -> dict[str, Any]:
-    """Consume training records: a bar on a terminal, one JSON line per epoch in ``log``."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    best: dict[str, Any] = {}
-    with (
-        log.open("w", encoding="utf-8", newline="\n") as stream,
-        tqdm(total=epochs, desc=name, unit="epoch", file=sys.stderr, disable=None) as progress,
-    ):
+def follow(records: Iterable[Record], folder: Path, config: TrainConfig) -> dict[str, Any]:
+    """Consume training records: a bar on a terminal, one JSON line per epoch in a log file.
+
+    The log stands beside the model's folder. A training that goes on after a stop goes on in it,
+    from the epoch at which its state had been kept.
+
+    Returns
+    -------
+    summary
+        The best epoch, the number of epochs, and the seconds.
+    """
+    log = folder.with_name(f"{folder.name}_log.jsonl")
+    before, epochs = _read_lines(log), []
+    with tqdm(
+        total=config.epochs, desc=folder.name, unit="epoch", file=sys.stderr, disable=None
+    ) as progress:
         for record in records:
             if record.recall is None:
                 continue
-            line = {
-                "epoch": record.epoch,
-                "step": record.step,
-                "loss": round(record.loss, 6),
-                "recall@20": round(record.recall, 6),
-                "targets": record.targets,
-                "seconds": round(record.seconds, 2),
-            }
-            stream.write(json.dumps(line) + "\n")
-            stream.flush()
-            best = line if record.best else best
-            progress.set_postfix(
-                loss=f"{record.loss:.3f}",
-                recall=f"{record.recall:.3f}",
-                best=f"{best['recall@20']:.3f}",
+            if not epochs:
+                epochs = [line for line in before if line["epoch"] < record.epoch]
+                progress.update(len(epochs))
+            epochs.append(
+                {
+                    "epoch": record.epoch,
+                    "step": record.step,
+                    "loss": round(record.loss, 6),
+                    "recall@20": round(record.recall, 6),
+                    "best": record.best,
+                    "targets": record.targets,
+                    "seconds": round(record.seconds, 2),
+                }
             )
+            write_text(log, "".join(json.dumps(line) + "\n" for line in epochs))
+            progress.set_postfix(loss=f"{record.loss:.3f}", recall=f"{record.recall:.3f}")
             progress.update()
+    epochs = epochs or before  # stopped after its last epoch, before the model was written
+    best = [line for line in epochs if line["best"]][-1]
     say(
-        f"{name}: best epoch {best['epoch']} of {line['epoch']}, validation Recall@20"
-        f" {best['recall@20']:.4f}, {line['seconds']:.0f} s"
+        f"{folder.name}: best epoch {best['epoch']} of {len(epochs)}, validation Recall@20"
+        f" {best['recall@20']:.4f}, {epochs[-1]['seconds']:.0f} s"
     )
-    return {"best": best, "epochs": line["epoch"], "seconds": line["seconds"]}
+    return {"best": best, "epochs": len(epochs), "seconds": epochs[-1]["seconds"]}
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

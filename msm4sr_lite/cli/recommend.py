@@ -35,10 +35,8 @@ def main(args: argparse.Namespace) -> int:
         item = shop.items.get(item_id)
         print(f"  {item_id}  {item.title if item else ''}")
     for place, r in enumerate(found, start=1):
-        print(
-            f"\n{place:>2}. {r.item_id}  score {r.score:.3f}"
-            f" = text {r.text:.3f} + picture {r.image:.3f}"
-        )
+        terms = " + ".join(f"{view} {value:.3f}" for view, value in r.by_view.items())
+        print(f"\n{place:>2}. {r.item_id}  score {r.score:.3f} = {terms}")
         for sentence in r.sentences[:3]:
             print(f"      text:     {sentence}")
         for words in r.keywords[:1]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from msm4sr_lite.extract.provenance import describe_text_encoder
 from msm4sr_lite.features import FeatureTable, TextEncoder, item_sentences, make_slots
 from msm4sr_lite.shop import Item
 
@@ -50,7 +51,7 @@ def make_features(
     manifest = {
         "format": 1,
         "width": encoder.width,
-        "text_encoder": encoder.describe(),
+        "text_encoder": describe_text_encoder(encoder),
         "keywords": record or {},
         "max_sentences": sentences,
         "content": content_hash(items, keywords),
