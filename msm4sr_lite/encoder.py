@@ -233,8 +233,9 @@ class M2SE(
 def cosine_scores(
     states: Float[Tensor, "rows dim"], items: Float[Tensor, "items dim"]
 ) -> Float[Tensor, "rows items"]:
-    """Return the cosine of every state with every item."""
-    return F.normalize(states, dim=-1) @ F.normalize(items, dim=-1).T
+    """Return the cosine of every state with every item, in float32 under autocast too."""
+    with torch.autocast(states.device.type, enabled=False):
+        return F.normalize(states.float(), dim=-1) @ F.normalize(items.float(), dim=-1).T
 
 
 def match_scores(states: Views, items: Views) -> Float[Tensor, "rows items"]:

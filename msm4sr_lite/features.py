@@ -178,7 +178,7 @@ class Slots:
     def gather(self, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return slots ``(items, slots, D)`` in float32 and which are real ``(items, slots)``."""
         counts = self.counts[items]
-        width = max(1, int(counts.max()) if len(items) else 1)
+        width = max(1, int(self.counts.max()))  # the same for every batch
         steps = torch.arange(width, device=counts.device)
         valid = steps < counts[:, None]
         rows = torch.where(valid, self.starts[items][:, None] + steps, 0)

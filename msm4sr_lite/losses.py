@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from msm4sr_lite.encoder import cosine_scores
+
 EXCLUDED = -torch.inf  # the logit of a pair that is no negative: e^-inf = 0
 
 
@@ -74,7 +76,7 @@ def next_item_loss(
     """
     with torch.autocast(target.device.type, enabled=False):
         states = sequence.unsqueeze(0) if sequence.ndim == 2 else sequence
-        logits = torch.stack([_cosines(state, target) / temperature for state in states])
+        logits = torch.stack([cosine_scores(state, target) / temperature for state in states])
         positive = logits.diagonal(dim1=1, dim2=2)
         negative = torch.stack([_only_negatives(one, blocked, blocked_logit) for one in logits])
         everything = torch.cat([positive.unsqueeze(2), negative], dim=2)
@@ -109,14 +111,14 @@ def cross_modal_loss(
     1.9459
     """
     with torch.autocast(text.device.type, enabled=False):
-        across = _cosines(text, image) / temperature
+        across = cosine_scores(text, image) / temperature
         positive = across.diagonal()
         loss = torch.zeros_like(positive)
         for view, cross in (
             (text, across),
             (image, across.T if form == "symmetric" else across),
         ):
-            within = _cosines(view, view) / temperature
+            within = cosine_scores(view, view) / temperature
             parts = [_only_negatives(part, blocked, blocked_logit) for part in (cross, within)]
             everything = torch.cat([positive.unsqueeze(1), *parts], dim=1)
             loss = loss + (everything.logsumexp(dim=1) - positive) / 2
@@ -129,12 +131,6 @@ def ranking_loss(
     """Return the cross-entropy of the next item over the catalogue; ``target`` names a column."""
     with torch.autocast(scores.device.type, enabled=False):
         return F.cross_entropy(scores.float() / temperature, target)
-
-
-def _cosines(
-    a: Float[Tensor, "rows dim"], b: Float[Tensor, "cols dim"]
-) -> Float[Tensor, "rows cols"]:
-    return F.normalize(a.float(), dim=-1) @ F.normalize(b.float(), dim=-1).T
 
 
 def _only_negatives(

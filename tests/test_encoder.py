@@ -1,10 +1,20 @@
 """Slot attention, adapters, the Transformer, and the whole M²SE."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.encoder import M2SE, CausalTransformer, ExpertAdapter, SlotAttention, match_scores
+from msm4sr_lite.encoder import (
+    M2SE,
+    CausalTransformer,
+    ExpertAdapter,
+    SlotAttention,
+    SlotMean,
+    match_scores,
+    take,
+)
 from tests.toys import toy_table
 
 D, DIM = 11, 14
@@ -165,3 +175,25 @@ def test_parameter_counts():
 def test_heads_must_divide_the_width():
     with pytest.raises(UserError, match="dim must be a multiple of heads; got dim=65, heads=2"):
         ModelConfig(dim=65)
+
+
+def test_the_mean_is_the_mean_of_real_slots(slots):
+    values, valid = slots
+    pooled, weights = SlotMean()(values, valid)
+    for item in range(5):
+        torch.testing.assert_close(pooled[item], values[item, valid[item]].mean(dim=0))
+    assert (weights[~valid] == 0).all()
+    nothing, _ = SlotMean()(torch.zeros(1, 3, D), torch.zeros(1, 3, dtype=torch.bool))
+    assert (nothing == 0).all()
+
+
+@pytest.mark.parametrize("view", ["text", "image"])
+def test_a_model_with_one_view_has_nothing_of_the_other(view):
+    net = M2SE(replace(CONFIG, views=view)).eval()
+    assert {name.split(".")[1] for name, _ in net.named_parameters() if "pool" in name} == {view}
+    table = toy_table(text=[1, 2], image=[2, 1], width=D)
+    vectors = net.item_vectors(table, torch.arange(3))
+    assert list(vectors) == [view]
+    states = net.encode(take(vectors, torch.tensor([[1, 2]])))
+    scores = match_scores({view: states[view][:, -1]}, vectors)
+    assert (scores.abs() <= 1 + 1e-5).all()

@@ -38,7 +38,8 @@ def follow(records: Iterable[Record], folder: Path, config: TrainConfig) -> dict
         The best epoch, the number of epochs, and the seconds.
     """
     log = folder.with_name(f"{folder.name}_log.jsonl")
-    before, epochs = _read_lines(log), []
+    before = _read_lines(log)
+    epochs: list[dict[str, Any]] = []
     with tqdm(
         total=config.epochs, desc=folder.name, unit="epoch", file=sys.stderr, disable=None
     ) as progress:
