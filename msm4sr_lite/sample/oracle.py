@@ -1,0 +1,37 @@
+"""The exact oracles in the form in which everything is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from msm4sr_lite.sample.ceiling import Kind, oracle_scores
+from msm4sr_lite.sample.shoppers import World
+
+
+class Oracle:
+    """The best possible recommender of the sample shop as a ``Scorer``.
+
+    Parameters
+    ----------
+    world
+        The sample shop with its hidden machinery.
+    kind
+        ``"oracle"`` knows everything, ``"content"`` what pictures and texts show.
+    items
+        The catalogue in the order of the sequences; ``items[0]`` is padding.
+    """
+
+    def __init__(self, world: World, kind: Kind, items: Sequence[str]) -> None:
+        self.world, self.kind, self.items = world, kind, list(items)
+        place = {item.item_id: column for column, item in enumerate(world.items)}
+        self.columns = np.array([place[item] for item in self.items[1:]])
+
+    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+        """Return the probability of every item to be bought next."""
+        names = [[self.items[i] for i in history] for history in histories]
+        probability = oracle_scores(self.world, names, self.kind)[:, self.columns]
+        return torch.from_numpy(np.pad(probability, ((0, 0), (1, 0))))
