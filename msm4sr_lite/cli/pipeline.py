@@ -170,5 +170,8 @@ def _finish(
         "training": summary,
     }
     save_checkpoint(model, folder, sequences.items, record)
-    _state(folder, made_from).unlink(missing_ok=True)
+    for state in folder.parent.glob(
+        f"{folder.name}.*.state"
+    ):  # of this training and of given-up ones
+        state.unlink()
     return folder

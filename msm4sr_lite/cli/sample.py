@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from msm4sr_lite.cli.progress import bar
 from msm4sr_lite.config import UserError
 
 
@@ -14,7 +15,7 @@ def main(args: argparse.Namespace) -> int:
         raise UserError(f"{args.out}: the folder is not empty; choose a new one")
     from msm4sr_lite.sample.write import write_sample
 
-    write_sample(args.out, seed=args.seed, progress=not args.json)
+    write_sample(args.out, seed=args.seed, progress=lambda items: bar(items, "pictures", "item"))
     print(
         json.dumps({"folder": str(args.out), "seed": args.seed})
         if args.json

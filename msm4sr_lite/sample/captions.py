@@ -11,6 +11,7 @@ import json
 import random
 import zlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from tokenizers.pre_tokenizers import ByteLevel
@@ -87,12 +88,9 @@ def held_out(look: Look) -> bool:
 def random_look(rng: random.Random, test: bool) -> Look:
     """Draw a look by lot, either for training or for the test."""
     while True:
-        look = Look(
-            rng.choice(LABELS["product"]),
-            *rng.sample(LABELS["colour"], 2),
-            rng.choice(PATTERNS),
-            rng.choice(SHAPES),
-        )
+        product = rng.choice(LABELS["product"])
+        colour, accent = rng.sample(LABELS["colour"], 2)
+        look = Look(product, colour, accent, rng.choice(PATTERNS), rng.choice(SHAPES))
         if held_out(look) == test:
             return look
 
@@ -116,7 +114,7 @@ def caption(words: Sequence[str], rng: random.Random) -> str:
     """Write a caption that says these words, in random order with the product last if it is there.
 
     >>> caption(["blue"], random.Random(3))
-    'a picture of a blue'
+    'a photo of a blue'
     """
     things = [word for word in words if word in LABELS["product"]]
     others = [word for word in words if word not in LABELS["product"]]
@@ -173,7 +171,7 @@ def make_tokenizer(length: int) -> CLIPTokenizer:
     corpus = ordinary + 20 * [*WORDS, *SYNONYMS.values(), *(t.format("") for t in TEMPLATES)]
     backend = blank.backend_tokenizer
     backend.train_from_iterator(corpus, trainer)
-    merges = [tuple(pair) for pair in json.loads(backend.to_str())["model"]["merges"]]
+    merges: list[Any] = [tuple(pair) for pair in json.loads(backend.to_str())["model"]["merges"]]
     tokens = [*letters, *(a + b for a, b in merges)]
     vocabulary = {token: k for k, token in enumerate(dict.fromkeys([*tokens, start, end]))}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=length)

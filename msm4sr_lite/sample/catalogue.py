@@ -24,7 +24,7 @@ from msm4sr_lite.sample.phrases import (
 
 DEPARTMENTS = ("home", "outdoor")
 ITEMS = 400  # in each department
-NEW = 64  # of them, launched on the last days: nobody can have bought them before
+NEW = 96  # of them, launched on the last days: nobody can have bought them before
 WITHOUT_PICTURE = 20
 WITHOUT_TEXT = 20
 SHELF_WARMERS = 14  # older things that hardly anybody buys
@@ -118,7 +118,7 @@ def _deck(dice: Dice, names: tuple[str, ...] | dict[str, object]) -> list[str]:
 
 def _popularity(dice: Dice) -> list[int]:
     """Few things sell a lot and many sell little: whole numbers after Zipf and Mandelbrot."""
-    return dice.shuffled([12000 // (rank + 30) for rank in range(ITEMS)])
+    return dice.shuffled([12000 // (rank + 200) for rank in range(ITEMS)])
 
 
 def _brand(dice: Dice, department: str, purpose: str) -> str:

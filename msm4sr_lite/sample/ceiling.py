@@ -79,13 +79,22 @@ def _true_weights(items: list[SampleItem]) -> np.ndarray:
     return popularity * need_fit(items)[:, None] * taste_fit(items)[None]
 
 
-def content_weights(items: list[SampleItem]) -> np.ndarray:
+def content_weights(
+    items: list[SampleItem], *, texts: bool = True, pictures: bool = True
+) -> np.ndarray:
     """Weight of each item in each state by what the shop shows of it.
 
     Popularity is not shown: it becomes 1 for all. An item without text keeps its product (which
     the picture shows); its fit to a need is the average over the department's items of the same
     product. An item without picture has, for each taste, the average fit over the department:
     looks do not depend on the product.
+
+    Parameters
+    ----------
+    items
+        Of one department.
+    texts, pictures
+        False hides all of them, to see what the other modality alone is worth.
 
     Returns
     -------
@@ -95,11 +104,13 @@ def content_weights(items: list[SampleItem]) -> np.ndarray:
     need = need_fit(items).astype(float)
     taste = taste_fit(items).astype(float)
     product = np.array([item.look.product for item in items])
+    by_product = {name: need[:, product == name].mean(axis=1) for name in set(product)}
+    anywhere = taste.mean(axis=1)
     for i, item in enumerate(items):
-        if not item.has_text:
-            need[:, i] = need_fit(items)[:, product == product[i]].mean(axis=1)
-        if item.views == 0:
-            taste[:, i] = taste_fit(items).mean(axis=1)
+        if not (item.has_text and texts):
+            need[:, i] = by_product[product[i]]
+        if not (item.views and pictures):
+            taste[:, i] = anywhere
     return need[:, None] * taste[None]
 
 
@@ -201,7 +212,7 @@ def oracle_scores(
     column = {item.item_id: i for i, item in enumerate(world.items)}
     unknown = [name for history in histories for name in history if name not in column]
     if unknown:
-        raise UserError(f"the sample shop has no item {unknown[0]!r}; ids are like 'h0001', 'o0001'")
+        raise UserError(f"the sample shop has no item {unknown[0]!r}; ids are like 'h0001'")
     numbers = [[column[name] for name in dict.fromkeys(history)] for history in histories]
     scores = np.zeros((len(histories), len(world.items)))
     known: list[set[str]] = [{world.items[i].department for i in row} for row in numbers]
@@ -221,3 +232,40 @@ def oracle_scores(
         found = next_item_probabilities(model, inside, at_test_time)
         scores[np.ix_(rows, columns)] = share[:, None] * found
     return scores
+
+
+def expected_ndcg(scores: np.ndarray, truth: np.ndarray, k: int = 10) -> np.ndarray:
+    """Return the NDCG@k that a ranking by ``scores`` can expect, one value per row.
+
+    The expectation is over the next purchase, whose true distribution is known here; it has far
+    less noise than the one purchase that happened. Equal scores share their places.
+
+    Parameters
+    ----------
+    scores
+        One score per item and history, higher is better, shape ``(histories, items)``.
+    truth
+        The oracle's probabilities, same shape.
+    k
+        Cut-off.
+
+    Examples
+    --------
+    >>> expected_ndcg(np.array([[2.0, 1.0, 0.0]]), np.array([[0.5, 0.3, 0.2]]), k=1)
+    array([0.5])
+    >>> expected_ndcg(np.array([[1.0, 1.0, 0.0]]), np.array([[0.5, 0.3, 0.2]]), k=1)
+    array([0.4])
+    """
+    rows, n_items = scores.shape
+    order = np.argsort(-scores, axis=1, kind="stable")
+    ranked = np.take_along_axis(scores, order, axis=1)
+    gain = np.zeros(n_items)
+    gain[:k] = 1 / np.log2(np.arange(2, min(k, n_items) + 2))
+    # A run of equal scores takes the mean of the gains of its places. Equal but for rounding
+    # counts as equal: the oracles' sums may end in different last digits.
+    step = ranked[:, :-1] - ranked[:, 1:] > 1e-12 * np.abs(ranked[:, :-1])
+    starts = np.concatenate([np.ones((rows, 1), dtype=bool), step], axis=1)
+    run = np.cumsum(starts) - 1  # numbered through all rows
+    total = np.bincount(run, weights=np.tile(gain, rows))
+    shared = (total / np.bincount(run))[run].reshape(rows, n_items)
+    return (np.take_along_axis(truth, order, axis=1) * shared).sum(axis=1)

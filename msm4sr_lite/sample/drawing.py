@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageDraw
 
@@ -114,7 +115,7 @@ def draw(look: Look, view: int, seed: int) -> Image.Image:
     return picture.reduce(OVERSAMPLING)
 
 
-def save_png(image: Image.Image, path: Path | str) -> None:
+def save_png(image: Image.Image, path: Path | str | BinaryIO) -> None:
     """Save a drawn picture as a small PNG with a palette of at most 64 colours.
 
     Loses what nobody sees: neighbouring tones of smoothed edges. Deterministic, no dithering.

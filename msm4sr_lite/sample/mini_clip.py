@@ -30,11 +30,12 @@ from msm4sr_lite.sample.mini_clip_card import write_card
 from msm4sr_lite.sample.mini_clip_training import Recipe, train
 
 TOKENS = 32  # longest caption
+WIDTH = 64  # of the vectors that pictures and words share
 VIEWS = (0, 0, 1, 2)  # views to draw by lot: every other picture shows the whole product
 
 
 def build_model(tokenizer: CLIPTokenizer) -> CLIPModel:
-    """Build an untrained CLIP of about 0.9 million weights."""
+    """Build an untrained CLIP of about three quarters of a million weights."""
     text = {
         "vocab_size": len(tokenizer),
         "hidden_size": 96,
@@ -45,6 +46,7 @@ def build_model(tokenizer: CLIPTokenizer) -> CLIPModel:
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,  # where the text side is read off
         "pad_token_id": tokenizer.pad_token_id,
+        "projection_dim": WIDTH,
     }
     vision = {
         "hidden_size": 128,
@@ -53,8 +55,9 @@ def build_model(tokenizer: CLIPTokenizer) -> CLIPModel:
         "num_attention_heads": 4,
         "image_size": SIZE,
         "patch_size": 12,
+        "projection_dim": WIDTH,
     }
-    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=64))
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=WIDTH))
     # CLIP starts its positions at 0.02, next to nothing beside the patches: long training makes up
     # for it. Silhouettes are a matter of where, so that a short training must see it at once.
     positions = model.vision_model.embeddings.position_embedding.weight

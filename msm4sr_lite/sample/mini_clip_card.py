@@ -64,9 +64,9 @@ five words is therefore below 1.
 ## What it cannot do
 
 It has seen nothing but these drawings. Expect poor words for photographs: use a large CLIP for
-those. It knows no brands, materials or purposes, and takes white for background. Its scores are
-cosines that rank words, not probabilities. What it misses most is a pattern where little of it
-is seen: on clocks beside the dial, or between two colours with little contrast. With a larger
+those. It knows no brands, materials or purposes, nor the colour white. Its scores are cosines
+that rank words, not probabilities. What it misses most is a pattern where little of it is seen:
+on clocks beside the dial, or between two colours with little contrast. With a larger
 dictionary, the synonyms it was taught ("dots" for "dotted", "slim" for "tall") come up beside
 the labels.
 

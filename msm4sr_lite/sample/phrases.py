@@ -252,7 +252,7 @@ BENEFITS: dict[str, dict[str, tuple[str, ...]]] = {
             "There is enough for everybody at the table.",
             "It makes visitors feel welcome.",
             "Your guests will ask where it is from.",
-            "It is at its best when friends come round for dinner.",
+            "It is at its best when friends come over for dinner.",
             "Nobody has to go without when company comes.",
             "It turns a meal into a party.",
         ),

@@ -1,4 +1,4 @@
-"""The shoppers of the sample shop: each a hidden-state machine of 8 needs and 6 tastes.
+"""The shoppers of the sample shop: each a hidden-state machine of 8 needs and 12 tastes.
 
 A shopper's *need* moves from purchase to purchase by ``TRANSITION``, which has a strong direction,
 so the order of purchases matters. The *taste* in colour, pattern and silhouette stays. An item is
@@ -7,7 +7,7 @@ bought in proportion to
     popularity  x  fit of its purpose to the need  x  fit of its look to the taste
 
 among the things that are on sale and that the shopper does not have yet. That is all: there are
-48 states, so the best possible prediction can be computed exactly (``ceiling``).
+96 states, so the best possible prediction can be computed exactly (``ceiling``).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from msm4sr_lite.sample.phrases import PURPOSES
 
 USERS = 1200  # in each department
 FIRST_NEED = np.array([4, 2, 1, 1, 1, 1, 1, 1])  # many begin with the basics
-STEPS = (8, 60, 18, 6, 3, 2, 1, 2)  # chance in % to stay, to go one need on, two on, ...
-FITTING, OTHER = 30, 1  # weight of an item whose purpose is the need, and of any other
+STEPS = (6, 65, 16, 5, 3, 2, 1, 2)  # chance in % to stay, to go one need on, two on, ...
+FITTING, OTHER = 60, 1  # weight of an item whose purpose is the need, and of any other
 LENGTHS = {5: 12, 6: 16, 7: 18, 8: 16, 9: 12, 10: 9, 11: 7, 12: 4, 13: 3, 14: 2, 15: 1}  # in %
 
 DAY = 86_400  # seconds
@@ -38,58 +38,40 @@ LAUNCH = OPENING + LAUNCH_DAY * DAY
 
 @dataclass(frozen=True)
 class Taste:
-    """What a shopper likes to look at; whatever is not named has weight 1."""
+    """What a shopper likes to look at.
+
+    ``colours`` and ``patterns`` name the favourite and the second best.
+    """
 
     name: str
-    colours: dict[str, int]
-    patterns: dict[str, int]
-    shapes: dict[str, int]
+    colours: tuple[str, str]
+    patterns: tuple[str, str]
+    shape: str
 
     def fit(self, look: Look) -> int:
-        """Weight of a look: the accent counts where there is a pattern to show it."""
-        weight = self.colours.get(look.colour, 1) * self.patterns.get(look.pattern, 1)
-        if look.pattern != "plain" and look.accent in self.colours:
-            weight *= 2
-        return weight * self.shapes.get(look.shape, 1)
+        """Weight of a look: main colour twice, accent once (where a pattern shows it)."""
+        colours = dict(zip(self.colours, (20, 8), strict=True))
+        patterns = dict(zip(self.patterns, (8, 4), strict=True))
+        main = colours.get(look.colour, 1)
+        accent = main if look.pattern == "plain" else colours.get(look.accent, 1)
+        return (
+            (2 * main + accent) * patterns.get(look.pattern, 1) * (1 + (look.shape == self.shape))
+        )
 
 
 TASTES = (
-    Taste(
-        "fairground",
-        {"red": 9, "yellow": 7, "orange": 5},
-        {"dotted": 6, "zigzag": 4},
-        {"round": 2},
-    ),
-    Taste(
-        "harbour",
-        {"blue": 9, "grey": 6, "red": 3},
-        {"striped": 6, "plain": 3},
-        {"tall": 2},
-    ),
-    Taste(
-        "garden",
-        {"pink": 9, "green": 6, "purple": 5},
-        {"floral": 6, "dotted": 3},
-        {"round": 2},
-    ),
-    Taste(
-        "workshop",
-        {"black": 9, "grey": 7, "brown": 4},
-        {"plain": 6, "checked": 3},
-        {"square": 2},
-    ),
-    Taste(
-        "stage",
-        {"purple": 9, "black": 6, "pink": 3},
-        {"zigzag": 6, "striped": 3},
-        {"tall": 2},
-    ),
-    Taste(
-        "farmhouse",
-        {"brown": 8, "green": 7, "orange": 5, "yellow": 3},
-        {"checked": 6, "floral": 4},
-        {"square": 2},
-    ),
+    Taste("fairground", ("red", "yellow"), ("dotted", "zigzag"), "round"),
+    Taste("harbour", ("blue", "grey"), ("striped", "plain"), "tall"),
+    Taste("garden", ("pink", "purple"), ("floral", "dotted"), "round"),
+    Taste("workshop", ("black", "grey"), ("plain", "checked"), "square"),
+    Taste("farmhouse", ("brown", "orange"), ("checked", "floral"), "square"),
+    Taste("forest", ("green", "brown"), ("floral", "striped"), "tall"),
+    Taste("stage", ("purple", "black"), ("zigzag", "striped"), "tall"),
+    Taste("meadow", ("yellow", "orange"), ("dotted", "floral"), "round"),
+    Taste("office", ("grey", "blue"), ("checked", "plain"), "square"),
+    Taste("carnival", ("orange", "red"), ("zigzag", "dotted"), "square"),
+    Taste("lagoon", ("blue", "green"), ("striped", "checked"), "round"),
+    Taste("matador", ("black", "red"), ("plain", "zigzag"), "tall"),
 )
 N_NEEDS, N_TASTES = len(PURPOSES), len(TASTES)
 TRANSITION = np.stack([np.roll(STEPS, need) for need in range(N_NEEDS)])  # whole %, rows sum to 100

@@ -1,0 +1,55 @@
+"""What a notebook of the course needs besides the library; one import line brings all of it.
+
+======================  =======================================================================
+file                    idea
+======================  =======================================================================
+``session``             the first cell: seeds, threads, offline, style, where the sample lies
+``machine``             the facts of this machine, and how fast it is
+``style``               one palette, one set of markers, type that a projector shows
+``display``             HTML for the eye with a plain-text twin; foreign text made harmless
+``figures``             a figure with alternative text, small enough to store
+``gallery``             item pictures with their titles and words
+``panels``              static small multiples, then sliders that redraw them
+``sources``             the library's own lines, never a copy
+``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
+``masters``             a master (``notebooks/src``) becomes a notebook or a student copy
+``dependencies``        which library and data files stored outputs were made from
+``rules``               what a stored notebook must keep to
+``notebooks``           the commands ``build``, ``check`` and ``student``
+======================  =======================================================================
+
+Importing this package imports neither numpy nor torch nor a plotting library, so that
+:func:`setup` can still decide how many threads they use.
+"""
+
+from msm4sr_lite.course.checks import check, hint, solution
+from msm4sr_lite.course.display import escape, show_html
+from msm4sr_lite.course.figures import show
+from msm4sr_lite.course.gallery import pictures, pictures_html
+from msm4sr_lite.course.machine import machine_report
+from msm4sr_lite.course.panels import choice, entry, panel, slider, toggle
+from msm4sr_lite.course.session import Session, setup
+from msm4sr_lite.course.sources import source
+from msm4sr_lite.course.style import MARKERS, PALETTE
+
+__all__ = [
+    "MARKERS",
+    "PALETTE",
+    "Session",
+    "check",
+    "choice",
+    "entry",
+    "escape",
+    "hint",
+    "machine_report",
+    "panel",
+    "pictures",
+    "pictures_html",
+    "setup",
+    "show",
+    "show_html",
+    "slider",
+    "solution",
+    "source",
+    "toggle",
+]

@@ -1,0 +1,84 @@
+"""Drawings of the method, made of boxes and arrows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msm4sr_lite.course.style import PALETTE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Text, column (left edge), row, width, colour; one unit is about the height of a line.
+_TEXT, _IMAGE, _BOTH = PALETTE[0], PALETTE[1], "#555555"
+_BOXES = (
+    ("picture", 0.0, 0, 9, _IMAGE),
+    ("CLIP:\nbest N words", 13, 0, 13, _IMAGE),
+    ("text", 0.0, 1, 9, _TEXT),
+    ("split into\nsentences", 13, 1, 13, _TEXT),
+    ("BERT:\none vector each", 30, 0, 16, _IMAGE),
+    ("BERT:\none vector each", 30, 1, 16, _TEXT),
+    ("slot attention,\n8 experts: z_v", 50, 0, 16, _IMAGE),
+    ("slot attention,\n8 experts: z_t", 50, 1, 16, _TEXT),
+    ("mixup: some\nplaces swap\nz_t and z_v", 70, 0.5, 13, _BOTH),
+    ("Transformer\nalong the\nsequence", 87, 0.5, 13, _BOTH),
+    ("h_v · z_v", 104, 0, 11, _IMAGE),
+    ("h_t · z_t", 104, 1, 11, _TEXT),
+    ("score of\nevery\nitem", 119, 0.5, 10, _BOTH),
+)
+_ARROWS = (
+    *((0, 1), (2, 3), (1, 4), (3, 5), (4, 6), (5, 7), (6, 8), (7, 8), (8, 9)),
+    *((9, 10), (9, 11), (10, 12), (11, 12)),
+)
+
+
+def method_diagram() -> tuple[Figure, str]:
+    """Draw the whole method on one page; returns the figure and its alternative text."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(12, 3.2))
+    axes.set(xlim=(-1, 130), ylim=(-0.55, 1.55), title="From picture and text to a recommendation")
+    axes.axis("off")
+    axes.grid(False)
+    for text, left, row, width, colour in _BOXES:
+        _box(axes, text, left, row, width, colour)
+    for start, end in _ARROWS:
+        _arrow(axes, start, end)
+    return figure, (
+        "Flow of the method. Upper row: an item's text is split into sentences; BERT makes a vector"
+        " of each; slot attention and eight experts make one vector z_t of them. Lower row: CLIP"
+        " gives a picture's best N words, which BERT reads as a sentence; the same steps make z_v."
+        " Mixup swaps z_t and z_v at some places of a customer's sequence; one Transformer reads"
+        " both sequences; its states h_t and h_v are compared with z_t and z_v of every item, and"
+        " the two cosines add up to the score."
+    )
+
+
+def _box(axes: Axes, text: str, left: float, row: float, width: float, colour: str) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    height = 0.36 + 0.13 * text.count("\n")
+    shape = FancyBboxPatch(
+        (left, row - height / 2),
+        width,
+        height,
+        boxstyle="round,pad=0,rounding_size=0.08",
+        mutation_aspect=0.02,
+        facecolor="white",
+        edgecolor=colour,
+        linewidth=2,
+    )
+    axes.add_patch(shape)
+    axes.text(left + width / 2, row, text, ha="center", va="center", fontsize=11)
+
+
+def _arrow(axes: Axes, start: int, end: int) -> None:
+    _, left, row, width, colour = _BOXES[start]
+    _, goal, goal_row, _, _ = _BOXES[end]
+    axes.annotate(
+        "",
+        xy=(goal, goal_row),
+        xytext=(left + width, row),
+        arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.5},
+    )

@@ -1,0 +1,56 @@
+"""HTML for the eye with a plain-text twin, and foreign text made harmless.
+
+The text twin is what a screen without HTML shows and what nbval compares.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+
+# Marks that reorder the text around them; the isolates added below contain what is left.
+_REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+
+
+def isolate(text: object) -> str:
+    r"""Return ``text`` such that it cannot disturb what stands around it.
+
+    Direction marks vanish, text with right-to-left letters is isolated, and characters that
+    cannot be shown (control characters, half surrogates) become ``U+FFFD``. Emoji stay whole.
+
+    >>> isolate("a\u202eb\x00c") == "ab\ufffdc"
+    True
+    """
+    shown = "".join(
+        "\ufffd" if unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t" else char
+        for char in str(text)
+        if char not in _REORDERING
+    )
+    if any(unicodedata.bidirectional(char) in ("R", "AL") for char in shown):
+        return _FIRST_STRONG_ISOLATE + shown + _POP_ISOLATE
+    return shown
+
+
+def escape(text: object) -> str:
+    """Return ``text`` ready to stand in HTML, between tags or in a quoted attribute.
+
+    >>> escape('<b title="x">')
+    '&lt;b title=&quot;x&quot;&gt;'
+    """
+    return html.escape(isolate(text), quote=True)
+
+
+def publish(bundle: dict[str, object]) -> None:
+    """Hand a MIME bundle to the notebook."""
+    from IPython.display import display
+
+    display(bundle, raw=True)
+
+
+def show_html(markup: str, text: str) -> None:
+    """Show ``markup`` as it is, with ``text`` as its plain twin.
+
+    ``markup`` is trusted: what comes from data goes through :func:`escape` first.
+    """
+    publish({"text/html": markup, "text/plain": isolate(text)})

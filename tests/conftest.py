@@ -1,0 +1,77 @@
+"""What all tests share: one thread, no network, fixed seeds, and where the data lie."""
+
+import os
+from pathlib import Path
+
+for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[_name] = "1"  # read when torch and numba are imported, so set before
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+torch.set_num_threads(1)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Keep --doctest-modules from importing what is no test, such as masters of notebooks."""
+    no_test = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
+    return True if no_test else None
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """Every test draws the same numbers, whichever tests ran before it."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  for code that draws without a generator of its own
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def sample_shop() -> Path:
+    """The bundled shop. Read it, do not write to it."""
+    return ROOT / "data_samples" / "corner_shop"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real shops that do not belong to the repository; tests that need one skip without it."""
+    folder = Path(os.environ.get("MSM4SR_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"needs real shops: none in {folder} (name a folder in MSM4SR_SHARED_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mini_clip() -> str:
+    """The bundled small CLIP."""
+    return str(ROOT / "data_samples" / "mini_clip")
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A BERT of two small layers with random weights, in an ordinary model folder."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
+    words += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"] + [".", ","]
+    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    torch.manual_seed(0)
+    BertModel(
+        BertConfig(
+            vocab_size=len(words),
+            hidden_size=20,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=16,
+        )
+    ).save_pretrained(folder)
+    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    return str(folder)

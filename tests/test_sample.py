@@ -1,0 +1,212 @@
+"""The sample shop: reproducible, what each modality shows, and its exact ceiling."""
+
+import itertools
+import json
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.sample.catalogue import DEPARTMENTS
+from msm4sr_lite.sample.ceiling import (
+    ShopperModel,
+    next_item_probabilities,
+    oracle_scores,
+    shopper_model,
+)
+from msm4sr_lite.sample.drawing import COLOURS, PATTERNS, SHAPES
+from msm4sr_lite.sample.shoppers import LAUNCH, make_world
+from msm4sr_lite.sample.write import TABLES, load_world, write_sample
+from msm4sr_lite.shop import read_shop
+
+
+@pytest.fixture(scope="module")
+def world():
+    return make_world()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp("sample") / "shop"
+    write_sample(out, pictures=False)
+    return out
+
+
+def test_the_committed_tables_are_what_the_command_writes(sample_shop, written):
+    for name in (*TABLES, "sample.json"):
+        committed = (sample_shop / name).read_bytes().replace(b"\r\n", b"\n")
+        assert committed == (written / name).read_bytes(), name
+
+
+def test_the_committed_pictures_are_what_the_command_draws(sample_shop, world):
+    """Every third item; drawing all of them takes three times as long."""
+    from msm4sr_lite.sample.drawing import draw
+    from msm4sr_lite.sample.write import image_name, picture_seed
+
+    names = [image_name(item, view) for item in world.items for view in range(item.views)]
+    assert sorted(names) == sorted(f"images/{p.name}" for p in (sample_shop / "images").iterdir())
+    for number, item in list(enumerate(world.items))[::3]:
+        for view in range(item.views):
+            with Image.open(sample_shop / image_name(item, view)) as stored:
+                drawn = draw(item.look, view, picture_seed(world.seed, number))
+                difference = np.abs(np.asarray(stored.convert("RGB"), int) - np.asarray(drawn, int))
+            # The PNG keeps an adaptive palette, so a pixel may differ by a few steps.
+            assert difference.mean() < 4
+
+
+def test_another_seed_gives_another_shop(written, tmp_path):
+    write_sample(tmp_path / "other", seed=8, pictures=False)
+    for name in TABLES:
+        assert (tmp_path / "other" / name).read_bytes() != (written / name).read_bytes()
+
+
+def test_a_changed_table_has_no_known_ceiling(written, tmp_path):
+    assert load_world(tmp_path) is None
+    for name in (*TABLES, "sample.json"):
+        (tmp_path / name).write_bytes((written / name).read_bytes())
+    assert load_world(tmp_path) is not None
+    (tmp_path / TABLES[0]).write_text("user_id,item_id,timestamp\n")
+    with pytest.raises(UserError, match="so the ceiling is not known"):
+        load_world(tmp_path)
+
+
+def test_sizes_and_gaps(written, world):
+    shop = read_shop(written)
+    for department in DEPARTMENTS:
+        items = world.department(department)
+        shoppers = [s for s in world.shoppers if s.department == department]
+        assert (len(items), len(shoppers)) == (400, 1200)
+        sold = Counter(item for shopper in shoppers for item in shopper.items)
+        counts = sorted(sold.values(), reverse=True)
+        assert sum(counts[:40]) > 2.5 * sum(counts) / 10  # a tenth sells more than a quarter
+        assert sum(sold[item.item_id] <= 1 for item in items) >= 10
+        assert sum(item.views == 0 for item in items) == 20
+        assert sum(not item.has_text for item in items) == 20
+        assert sum(item.views > 1 for item in items) == pytest.approx(400 / 3, abs=2)
+        assert not any(item.views == 0 and not item.has_text for item in items)
+    for item in shop.items.values():
+        assert item.has_text or item.images
+        assert item.department in DEPARTMENTS
+
+
+def test_looks_stand_in_no_text(world):
+    forbidden = {*COLOURS, *PATTERNS, *SHAPES} - {"plain"} | {"stripes", "dots", "checks", "colour"}
+    for item in world.items:
+        words = set(re.findall(r"[a-z]+", f"{item.title} {item.brand} {item.description}".lower()))
+        assert not words & forbidden, item
+
+
+def test_new_items_are_strictly_cold(world):
+    new = {item.item_id for item in world.items if item.is_new}
+    tests = dict.fromkeys(DEPARTMENTS, 0)
+    for shopper in world.shoppers:
+        assert len(set(shopper.items)) == len(shopper.items)
+        assert list(shopper.times) == sorted(shopper.times)
+        assert shopper.times[-1] > LAUNCH > shopper.times[-2]
+        assert not new & set(shopper.items[:-1])
+        tests[shopper.department] += shopper.items[-1] in new
+    assert min(tests.values()) >= 120
+    assert sum(tests.values()) >= 300
+
+
+def small_model(rng, needs=3, tastes=2, items=5):
+    return ShopperModel(
+        first=rng.dirichlet(np.ones(needs)),
+        transition=rng.dirichlet(np.ones(needs), size=needs),
+        tastes=rng.dirichlet(np.ones(tastes)),
+        weights=rng.integers(1, 9, (needs, tastes, items)).astype(float),
+        is_new=np.array([False] * (items - 1) + [True]),
+    )
+
+
+def by_enumeration(model, history, after_launch):
+    """Sum over every path of hidden states."""
+    needs, tastes, items = model.weights.shape
+    total = np.zeros(items)
+    for taste in range(tastes):
+        for path in itertools.product(range(needs), repeat=len(history) + 1):
+            chance = model.tastes[taste] * model.first[path[0]]
+            for a, b in itertools.pairwise(path):
+                chance *= model.transition[a, b]
+            on_sale = ~model.is_new
+            for need, item in zip(path, history, strict=False):
+                weights = model.weights[need, taste] * on_sale
+                chance *= weights[item] / weights.sum()
+                on_sale = on_sale & (np.arange(items) != item)
+            if after_launch:
+                on_sale = on_sale | model.is_new
+            weights = model.weights[path[-1], taste] * on_sale
+            total += chance * weights / weights.sum()
+    return total / total.sum()
+
+
+@pytest.mark.parametrize("after_launch", [False, True])
+def test_the_forward_algorithm_is_exact(after_launch):
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        model = small_model(rng)
+        histories = [np.array([], dtype=int), np.array([2]), np.array([0, 3, 1])]
+        fast = next_item_probabilities(model, histories, after_launch)
+        for history, row in zip(histories, fast, strict=True):
+            np.testing.assert_allclose(
+                row, by_enumeration(model, history, after_launch), atol=1e-12
+            )
+
+
+def test_probabilities_sum_to_one_and_bought_items_have_none(world):
+    histories = [list(s.items[:-1]) for s in world.shoppers[::200]]
+    for kind in ("oracle", "content"):
+        scores = oracle_scores(world, histories, kind)
+        np.testing.assert_allclose(scores.sum(axis=1), 1)
+        column = {item.item_id: i for i, item in enumerate(world.items)}
+        for row, history in zip(scores, histories, strict=True):
+            assert (row[[column[item] for item in history]] == 0).all()
+            here = world.items[column[history[0]]].department
+            other = [i for i, item in enumerate(world.items) if item.department != here]
+            assert (row[other] == 0).all()
+
+
+def test_no_other_forecast_is_as_likely_as_the_oracles(world):
+    histories = [list(s.items[:-1]) for s in world.shoppers]
+    bought = [next(i for i, x in enumerate(world.items) if x.item_id == s.items[-1])
+              for s in world.shoppers]  # fmt: skip
+    likely = {
+        kind: np.log(oracle_scores(world, histories, kind)[np.arange(len(bought)), bought]).mean()
+        for kind in ("oracle", "content")
+    }
+    assert likely["content"] < likely["oracle"] < 0
+    home = world.department("home")
+    model = shopper_model(home, "oracle")
+    number = {item.item_id: i for i, item in enumerate(home)}
+    rows = [s for s in world.shoppers if s.department == "home"]
+    paths = [np.array([number[i] for i in s.items[:-1]]) for s in rows]
+    last = [number[s.items[-1]] for s in rows]
+
+    def log_likelihood(model):
+        found = next_item_probabilities(model, paths, after_launch=True)
+        return np.log(found[np.arange(len(last)), last]).mean()
+
+    true = log_likelihood(model)
+    uniform = np.full_like(model.transition, 1 / len(model.transition))
+    shuffled = model.weights[::-1]  # needs named in the wrong order
+    for wrong in (
+        {"transition": uniform},
+        {"transition": model.transition.T},
+        {"weights": shuffled},
+    ):
+        assert log_likelihood(ShopperModel(**{**model.__dict__, **wrong})) < true
+
+
+def test_ids_and_items_are_refused_with_a_line(world):
+    with pytest.raises(UserError, match="has no item 'x1'"):
+        oracle_scores(world, [["x1"]])
+    with pytest.raises(UserError, match="items of both departments"):
+        oracle_scores(world, [["h0001", "o0001"]])
+
+
+def test_sample_json_names_version_and_seed(sample_shop):
+    about = json.loads((sample_shop / "sample.json").read_text(encoding="utf-8"))
+    assert (about["name"], about["version"], about["seed"]) == ("corner_shop", 1, 7)
