@@ -56,7 +56,7 @@ def test_folder_is_small_and_holds_no_pickle() -> None:
     files = [path for path in FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 4_000_000
     # words.txt is the dictionary that the sample's keywords are chosen from.
-    assert {path.name for path in files} - {"words.txt"} == {
+    assert {path.name for path in files} - {"words.txt", "LICENSE"} == {
         "README.md",
         "config.json",
         "evaluation.json",

@@ -139,7 +139,7 @@ def table(result: dict[str, Any]) -> str:
         f"{result['shop']}: {result['users']} customers, {result['items']} items, last purchase as"
         f" test, all items ranked, bought items {masked} the ranking",
         "",
-        " " * 18 + "".join(f"{name:<24}" for name in SHOWN),
+        (" " * 18 + "".join(f"{name:<24}" for name in SHOWN)).rstrip(),
     ]
     rows = list(result["models"].items())
     rows += [(f"ceiling: {name}", values) for name, values in result["ceiling"].items()]

@@ -1,4 +1,4 @@
-"""Print how far any recommender can get: ``python -m msm4sr_lite.sample data_samples/corner_shop``."""
+"""Print how far any recommender can get: ``python -m msm4sr_lite.sample FOLDER``."""
 
 import sys
 from pathlib import Path

@@ -6,6 +6,7 @@ makes it and of what is only in its text; which product it is, is in both.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from msm4sr_lite.sample.dice import Dice
@@ -110,7 +111,7 @@ def make_catalogue(seed: int, department: str) -> list[SampleItem]:
     return items
 
 
-def _deck(dice: Dice, names: tuple[str, ...] | dict[str, object]) -> list[str]:
+def _deck(dice: Dice, names: Iterable[str]) -> list[str]:
     """Deal every name equally often (as far as 400 can be divided), in random order."""
     cards = list(names)
     return dice.shuffled([cards[i % len(cards)] for i in range(ITEMS)])

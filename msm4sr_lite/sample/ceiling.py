@@ -147,7 +147,7 @@ def next_item_probabilities(
 
     for step in range(lengths.max(initial=0)):
         live = np.flatnonzero(lengths > step)
-        item = np.array([histories[row][step] for row in live])
+        item = np.array([histories[row][step] for row in live.tolist()])
         opening = live[model.is_new[item] & ~launched[live]]
         _launch(model, opening, launched, on_sale, left, extra)
         seen = np.moveaxis(model.weights[:, :, item], -1, 0)  # (live, needs, tastes)

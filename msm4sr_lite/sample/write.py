@@ -10,6 +10,7 @@ from typing import Any
 
 from msm4sr_lite.config import UserError, whole_folder
 from msm4sr_lite.sample.catalogue import SampleItem
+from msm4sr_lite.sample.datasheet import LICENSE, datasheet
 from msm4sr_lite.sample.drawing import draw, save_png
 from msm4sr_lite.sample.shoppers import World, make_world
 
@@ -39,6 +40,8 @@ def write_sample(
     world = make_world(seed)
     with whole_folder(Path(out)) as draft:
         write_tables(draft, world)
+        _write(draft / "README.md", datasheet(world))
+        _write(draft / "LICENSE", LICENSE)
         if pictures:
             (draft / "images").mkdir()
             for number, item in enumerate(progress(world.items)):
@@ -75,12 +78,18 @@ def load_world(folder: Path | str) -> World | None:
     Raises
     ------
     UserError
-        If the tables are not the ones that were written: then no ceiling is known for them.
+        If the sample is of another version, or its tables are not the ones that were written:
+        then no ceiling is known for them.
     """
     path = Path(folder) / "sample.json"
     if not path.is_file():
         return None
     about = json.loads(path.read_text(encoding="utf-8"))
+    if about["version"] != VERSION:
+        raise UserError(
+            f"{path}: version {about['version']} of the sample; this library knows version"
+            f" {VERSION}; write the sample again with `msm4sr sample`"
+        )
     for name, digest in about["sha256"].items():
         if _digest(Path(folder) / name) != digest:
             raise UserError(

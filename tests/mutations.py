@@ -1,0 +1,364 @@
+"""Named ways to break the code, each a replacement of one piece of source text.
+
+``tests/mutate.py`` tries them; ``tests/test_mutations.py`` checks that they still fit the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """In ``module`` the text ``old``, which occurs there once, becomes ``new``."""
+
+    module: str
+    name: str
+    old: str
+    new: str
+
+    @property
+    def path(self) -> str:
+        return f"msm4sr_lite/{self.module}.py"
+
+    def apply(self, source: str) -> str:
+        """Return the broken source."""
+        if source.count(self.old) != 1:
+            raise ValueError(
+                f"{self.module}: {self.name}: its text must occur once, not"
+                f" {source.count(self.old)} times; bring tests/mutate.py up to date: {self.old!r}"
+            )
+        return source.replace(self.old, self.new)
+
+
+# Where an expression is replaced by another of the same shape, only its value can give it away.
+BROKEN: dict[str, list[tuple[str, str, str]]] = {
+    "mixup": [
+        (
+            "the text sequence is not mixed",
+            "return torch.where(bit, image, text), torch",
+            "return text, torch",
+        ),
+        (
+            "the image sequence is not mixed",
+            "image, text), torch.where(bit, text, image)",
+            "image, text), image",
+        ),
+        (
+            "vectors are blended, not exchanged",
+            "return torch.where(bit, image, text), torch.where(bit, text, image)",
+            "return text + bit * (image - text) / 2, image + bit * (text - image) / 2",
+        ),
+        ("whole sequences change places", "return (lottery < p)", "return (lottery[:, :1] < p)"),
+        (
+            "padding changes places",
+            "(lottery < p).to(items.device) & (items != 0)",
+            "(lottery < p).to(items.device) | (items == 0)",
+        ),
+        ("the upper limit of a share is ignored", "(share * limit)", "share"),
+        ("batch and sequence are confused", 'if per == "sequence"', 'if per == "batch"'),
+        ("fixed and drawn shares are confused", "if fixed else", "if not fixed else"),
+        (
+            "no item is protected from dropping",
+            "survives[torch.arange(len(items)), kept] = True",
+            "survives[torch.arange(len(items)), kept] |= False",
+        ),
+        (
+            "always the first item is protected",
+            'kept = 0 if keep == "first" else (items != 0).sum(dim=1) - 1',
+            "kept = 0",
+        ),
+        ("padding survives", "return survives & (items != 0)", "return survives"),
+        ("a state is read one place late", "cumsum(dim=1) - 1", "cumsum(dim=1)"),
+        (
+            "gaps stay open",
+            "(items * survives).gather(1, order)",
+            "items * survives",
+        ),
+    ],
+    "encoder": [
+        ("slot padding is never masked", "if not self.mask_padding:", "if True:"),
+        ("slot padding is always masked", "if not self.mask_padding:", "if False:"),
+        (
+            "slot weights do not train",
+            "weights = energy.softmax(dim=-1) * valid",
+            "weights = energy.softmax(dim=-1).detach() * valid",
+        ),
+        (
+            "slot weights are shares over items",
+            "weights = energy.softmax(dim=-1) * valid",
+            "weights = energy.softmax(dim=0) * valid",
+        ),
+        (
+            "items without slots have weights",
+            "weights = energy.softmax(dim=-1) * valid",
+            "weights = energy.softmax(dim=-1)",
+        ),
+        (
+            "a non-linearity in the slot attention",
+            "self.outer(self.inner(slots))",
+            "self.outer(self.inner(slots).tanh())",
+        ),
+        (
+            "the mean counts empty slots",
+            "valid.sum(dim=1, keepdim=True).clamp_min(1)",
+            "valid.shape[1]",
+        ),
+        ("gates are shares over items", "self.gate(x).softmax(dim=-1)", "self.gate(x).softmax(0)"),
+        ("gates do not sum to one", "self.gate(x).softmax(dim=-1)", "self.gate(x).sigmoid()"),
+        (
+            "gates do not start equal",
+            "nn.init.zeros_(self.gate.weight)",
+            "nn.init.normal_(self.gate.weight)",
+        ),
+        (
+            "experts own every E-th column",
+            ".unflatten(-1, (self.experts, self.dim))",
+            ".unflatten(-1, (self.dim, self.experts)).transpose(1, 2)",
+        ),
+        (
+            "experts are not normalised",
+            "F.layer_norm(outputs, (self.dim,), eps=NORM_EPS) * self.scale",
+            "outputs * self.scale",
+        ),
+        ("the future is visible", "is_causal=True", "is_causal=False"),
+        (
+            "heads own every h-th column of query, key and value",
+            "part.unflatten(-1, (self.heads, -1)).transpose(1, 2)",
+            "part.unflatten(-1, (-1, self.heads)).permute(0, 3, 1, 2)",
+        ),
+        ("query and key change places", "query, key, value = (", "key, query, value = ("),
+        (
+            "no residual around attention",
+            "self.norm_attention(x + self.dropout(attended))",
+            "self.norm_attention(self.dropout(attended))",
+        ),
+        ("GELU is approximated", "F.gelu(self.up(x))", 'F.gelu(self.up(x), approximate="tanh")'),
+        (
+            "attention dropout stays on in evaluation",
+            "dropout_p=self.attention_dropout * self.training",
+            "dropout_p=self.attention_dropout",
+        ),
+        ("positions are missing", "self.norm(x + self.position(places))", "self.norm(x)"),
+        ("positions count from the end", "device=x.device)", "device=x.device).flip(0)"),
+        (
+            "both views use one adapter",
+            "self.adapt[view](self.pool[view](slots, valid)[0])",
+            "self.adapt[self.views[0]](self.pool[view](slots, valid)[0])",
+        ),
+        (
+            "both views read the text",
+            "getattr(table, view).gather(items)",
+            "table.text.gather(items)",
+        ),
+        (
+            "an item without text is empty in the text view",
+            'torch.where(present["text"] | ~present["image"], text, image)',
+            "text",
+        ),
+        (
+            "states of the views are confused",
+            "dict(zip(self.views, states",
+            "dict(zip(self.views[::-1], states",
+        ),
+        (
+            "ids are added to one view",
+            "{view: z + ids for view, z",
+            "{view: z + ids * (view == 'text') for view, z",
+        ),
+        (
+            "item vectors are not normalised",
+            "F.normalize(items.float(), dim=-1).T",
+            "items.float().T",
+        ),
+        (
+            "states are not normalised",
+            "F.normalize(states.float(), dim=-1)",
+            "states.float()",
+        ),
+        (
+            "cosines are rounded to half precision under autocast",
+            "with torch.autocast(states.device.type, enabled=False):",
+            "if True:",
+        ),
+        ("the score is one view's", "for view in states])", "for view in list(states)[:1]])"),
+        (
+            "nothing is transferred",
+            "model.load_state_dict(pretrained.state_dict(), strict=False)",
+            "pretrained.state_dict()",
+        ),
+        (
+            "the slot attention trains although it should not",
+            "self.pool.requires_grad_(c.train_pooling)",
+            "self.pool.requires_grad_(True)",
+        ),
+    ],
+    "losses": [
+        (
+            "rows with the same target stay negatives",
+            "blocked = targets[:, None] == targets[None, :]",
+            "blocked = torch.eye(len(targets), dtype=torch.bool, device=targets.device)",
+        ),
+        ("rows of one customer always stay negatives", "if same_user:", "if False:"),
+        ("rows of one customer are never negatives", "if same_user:", "if True:"),
+        (
+            "NIP multiplies by the temperature",
+            "cosine_scores(state, target) / temperature",
+            "cosine_scores(state, target) * temperature",
+        ),
+        (
+            "NIP chooses among sequences, not items",
+            "cosine_scores(state, target)",
+            "cosine_scores(target, state)",
+        ),
+        (
+            "NIP adds rows up",
+            "positive.logsumexp(dim=0)).mean()",
+            "positive.logsumexp(dim=0)).sum()",
+        ),
+        (
+            "NIP leaves the positive out of the denominator",
+            "everything = torch.cat([positive.unsqueeze(2), negative], dim=2)",
+            "everything = negative",
+        ),
+        (
+            "NIP averages several states instead of adding them",
+            "(everything.logsumexp(dim=(0, 2)) - positive.logsumexp(dim=0)).mean()",
+            "(everything.logsumexp(dim=2) - positive).mean()",
+        ),
+        (
+            "blocked pairs are negatives",
+            "logits.masked_fill(blocked, blocked_logit)",
+            "logits",
+        ),
+        (
+            "blocked pairs are always left out",
+            "logits.masked_fill(blocked, blocked_logit)",
+            "logits.masked_fill(blocked, EXCLUDED)",
+        ),
+        (
+            "the diagonal is a negative of itself",
+            "blocked_logit).masked_fill(diagonal, EXCLUDED)",
+            "blocked_logit)",
+        ),
+        ("CMCL has no negatives within a view", "part in (cross, within)]", "part in (cross,)]"),
+        ("CMCL has no negatives across views", "part in (cross, within)]", "part in (within,)]"),
+        (
+            "CMCL is always row-wise",
+            'across.T if form == "symmetric" else across',
+            "across",
+        ),
+        (
+            "CMCL compares texts within both views",
+            "cosine_scores(view, view) / temperature",
+            "cosine_scores(text, text) / temperature",
+        ),
+        (
+            "CMCL forgets the temperature within a view",
+            "cosine_scores(view, view) / temperature",
+            "cosine_scores(view, view)",
+        ),
+        ("CMCL adds the directions up", "- positive) / 2", "- positive)"),
+        (
+            "fine-tuning forgets the temperature",
+            "scores.float() / temperature",
+            "scores.float()",
+        ),
+    ],
+    "evaluation": [
+        ("ties count for the model", "scores[:, 1:] >= own", "scores[:, 1:] > own"),
+        ("padding competes", "(scores[:, 1:] >= own)", "(scores >= own)"),
+        ("history is always hidden", "if mask_history:", "if True:"),
+        (
+            "a target that was bought before is hidden",
+            "scores.scatter_(1, target[:, None], torch.inf)",
+            "scores.scatter_(1, target[:, None], own if not mask_history else -torch.inf)",
+        ),
+        ("a score that is no number wins", "nan=-torch.inf", "nan=torch.inf"),
+        ("NDCG uses the natural logarithm", "np.log2(ranks + 1)", "np.log(ranks + 1)"),
+        ("NDCG discounts from the first place on", "np.log2(ranks + 1)", "np.log2(ranks + 2)"),
+        ("the place K itself is no hit", "(ranks <= k)", "(ranks < k)"),
+        ("MRR counts places from zero", "hit / ranks", "hit / (ranks + 1)"),
+        (
+            "the state after the padding is used",
+            "[min(len(h), items.shape[1]) - 1 for h in histories]",
+            "[items.shape[1] - 1 for h in histories]",
+        ),
+        ("scores are averaged over views", ".values())).sum(dim=0)", ".values())).mean(dim=0)"),
+        (
+            "candidates have no ids",
+            "self.items = model.with_ids(vectors, everything)",
+            "self.items = vectors",
+        ),
+        ("the interval is a 90 % interval", "[0.025, 0.975]", "[0.05, 0.95]"),
+    ],
+    "sequences": [
+        ("padding cuts the newest items", "s[-max_len:]", "s[:max_len]"),
+        (
+            "padding stands on the left",
+            "out[row, : len(sequence)] = sequence",
+            "out[row, width - len(sequence) :] = sequence",
+        ),
+        ("training sees the validation item", "self.of(user)[:-2]", "self.of(user)[:-1]"),
+        (
+            "validation and test change places",
+            'cut = 2 if part == "valid" else 1',
+            'cut = 1 if part == "valid" else 2',
+        ),
+        ("the test history lacks an item", "return [s[:-cut] for s", "return [s[:-2] for s"),
+        (
+            "targets are the inputs",
+            "targets=pad([window[1:]",
+            "targets=pad([window[:-1]",
+        ),
+        (
+            "a prefix predicts all of its items",
+            "targets=batch.targets * (places == last)",
+            "targets=batch.targets",
+        ),
+        ("the first of repeated purchases stays", 'keep="last")', 'keep="first")'),
+        ("filters run once", "table = table[keep]\n", "table = table[keep]\n        break\n"),
+    ],
+    "training": [
+        (
+            "dropping does not move the states",
+            "h[rows, state[rows, position]]",
+            "h[rows, position]",
+        ),
+        ("mixup has no effect", '("text", "image"), mixed', '("text", "image"), sequence.values()'),
+        (
+            "the image view predicts texts",
+            "goal[view], nip_blocked",
+            "goal[model.views[0]], nip_blocked",
+        ),
+        ("lambda is forgotten", "config.cmcl_weight * parts", "parts"),
+        ("the weight of NIP is forgotten", "config.nip_weight * torch", "torch"),
+        ("CMCL uses the negatives of NIP", "text, image, cmcl_blocked", "text, image, nip_blocked"),
+        ("projections are not used for NIP", "_loss(states[view]", "_loss(hidden[view]"),
+        (
+            "fine-tuning feeds no ids",
+            "encode(take(vectors, batch.items))",
+            "encode(take(model.item_vectors(table, everything), batch.items))",
+        ),
+        ("padding is always a class", "if not config.pad_class:", "if False:"),
+        ("the class of an item is its neighbour's", "scores[:, 1:], tar", "scores[:, :-1], tar"),
+        ("patience ends one epoch early", "run.waited <= config", "run.waited < config"),
+        ("a tie is no improvement", "recall >= self.recall", "recall > self.recall"),
+        ("the last weights are kept, not the best", "model.load_state_dict(run.best)", "run.best"),
+        (
+            "the best weights go on changing",
+            "self.recall, self.best = recall, copy.deepcopy(self.model.state_dict())",
+            "self.recall, self.best = recall, self.model.state_dict()",
+        ),
+        (
+            "a resumed training draws other masks",
+            'self.dice.set_state(found["dice"][1])',
+            'found["dice"][1]',
+        ),
+        ("the test items choose the weights", 'held_out("valid")', 'held_out("test")'),
+    ],
+}
+MUTATIONS = [Mutation(module, *rest) for module, rows in BROKEN.items() for rest in rows]

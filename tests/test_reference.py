@@ -1,0 +1,309 @@
+"""The fast code equals the slow loops of ``tests/reference.py`` in values and gradients."""
+
+import itertools
+
+import numpy as np
+import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from msm4sr_lite.config import ModelConfig
+from msm4sr_lite.encoder import CausalTransformer, ExpertAdapter, SlotAttention, match_scores
+from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.losses import blocked_pairs, cross_modal_loss, next_item_loss, ranking_loss
+from msm4sr_lite.mixup import complementary_mixup, draw_survivors, drop_items
+from tests import reference
+
+# The same examples in every run, so that a failure is a change of the code. They are small, so
+# nothing is gained by the search for a smaller one.
+some = settings(
+    deadline=None, max_examples=12, derandomize=True, database=None, phases=[Phase.generate]
+)
+seeds = st.integers(0, 10**6)
+temperatures = st.sampled_from([0.05, 0.07, 0.5])
+
+
+def axes(*upper):
+    """Lengths of axes: distinct primes up to a limit each, so that no axis passes for another."""
+    primes = (2, 3, 5, 7, 11)
+    choices = itertools.product(*([p for p in primes if p <= limit] for limit in upper))
+    return st.sampled_from([lengths for lengths in choices if len(set(lengths)) == len(upper)])
+
+
+def randn(seed, *shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def ragged(seed, rows, width, least=1):
+    """True for the first entries of each row, a different number in each."""
+    generator = torch.Generator().manual_seed(seed)
+    counts = torch.randint(least, width + 1, (rows,), generator=generator)
+    counts[0] = width
+    return torch.arange(width) < counts[:, None]
+
+
+def gradients(outputs, inputs):
+    """Gradients of a fixed random sum of all outputs."""
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    probe = sum((randn(7, *out.shape) * out.double()).sum() for out in outputs)
+    found = torch.autograd.grad(probe, inputs, allow_unused=True)
+    return [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+
+
+def assert_same(fast, slow, inputs, tolerance=1e-9):
+    """Both functions give the same values and the same gradients of their inputs."""
+    inputs = [x.detach().requires_grad_() for x in inputs]
+    quick, obvious = fast(*inputs), slow(*inputs)
+    pairs = zip(
+        quick if isinstance(quick, tuple) else (quick,),
+        obvious if isinstance(obvious, tuple) else (obvious,),
+        strict=True,
+    )
+    for one, two in pairs:
+        torch.testing.assert_close(one.double(), two, rtol=tolerance, atol=tolerance)
+    for one, two in zip(gradients(quick, inputs), gradients(obvious, inputs), strict=True):
+        torch.testing.assert_close(one, two, rtol=tolerance, atol=tolerance)
+
+
+def randomise(module, seed):
+    """Give every weight of a module a random value in double precision; return them by name."""
+    module.double().eval()
+    for step, parameter in enumerate(module.parameters()):
+        parameter.data = randn(seed + step, *parameter.shape) * 0.5
+    return dict(module.named_parameters())
+
+
+def with_weights(module, names):
+    """A function of inputs and weights that calls the module."""
+
+    def call(*values):
+        inputs, weights = values[: -len(names)], values[-len(names) :]
+        return torch.func.functional_call(module, dict(zip(names, weights, strict=True)), inputs)
+
+    return call
+
+
+# --------------------------------------------------------------------- encoder
+
+
+@some
+@given(axes(5, 7, 5, 3), seeds, st.booleans())
+def test_slot_attention(lengths, seed, mask_padding):
+    items, slots, feature, hidden = lengths
+    module = SlotAttention(feature, hidden, mask_padding)
+    weights = randomise(module, seed)
+    valid = ragged(seed, items, slots)
+    x = randn(seed, items, slots, feature)
+    x = x if mask_padding else x * valid.unsqueeze(-1)  # masked: rubbish in the padding
+
+    def slow(x, *w):
+        return reference.slot_attention(x, valid, w[:2], w[2:], mask_padding)
+
+    fast = with_weights(module, list(weights))
+    assert_same(lambda x, *w: fast(x, valid, *w), slow, [x, *weights.values()])
+
+
+@some
+@given(axes(7, 7, 5, 3), seeds)
+def test_expert_adapter(lengths, seed):
+    rows, feature, dim, experts = lengths
+    module = ExpertAdapter(feature, dim, experts, dropout=0.3)
+    weights = randomise(module, seed)
+    names = ["project.weight", "project.bias", "scale", "shift", "gate.weight"]
+    assert set(names) == set(weights)
+
+    def slow(x, project, bias, scale, shift, gate):
+        return reference.expert_adapter(x, (project, bias), scale, shift, gate)
+
+    inputs = [randn(seed, rows, feature), *(weights[name] for name in names)]
+    assert_same(with_weights(module, names), slow, inputs, tolerance=1e-7)
+
+
+@settings(some, max_examples=6)
+@given(st.sampled_from([(3, 5, 4, 2), (2, 3, 6, 2), (2, 5, 6, 3)]), st.sampled_from([1, 2]), seeds)
+def test_transformer_on_ragged_rows(lengths, layers, seed):
+    """Each real position of a padded batch equals the sequence encoded alone, without padding."""
+    rows, time, dim, heads = lengths
+    module = CausalTransformer(
+        ModelConfig(dim=dim, heads=heads, layers=layers, ffn_dim=7, max_len=time + 1)
+    )
+    weights = randomise(module, seed)
+    real = ragged(seed, rows, time)
+
+    def slow(x, *values):
+        named = dict(zip(weights, values, strict=True))
+        alone = [
+            reference.transformer(x[row][real[row]], named, layers, heads) for row in range(rows)
+        ]
+        return torch.cat(alone)
+
+    fast = with_weights(module, list(weights))
+    inputs = [randn(seed, rows, time, dim), *weights.values()]
+    assert_same(lambda *values: fast(*values)[real], slow, inputs, tolerance=1e-7)
+
+
+@some
+@given(axes(5, 7, 5), seeds)
+def test_scores(lengths, seed):
+    rows, items, dim = lengths
+    shapes = [(rows, dim), (rows, dim), (items, dim), (items, dim)]
+    inputs = [randn(seed + i, *shape) for i, shape in enumerate(shapes)]
+
+    def fast(h_text, h_image, text, image):
+        return match_scores({"text": h_text, "image": h_image}, {"text": text, "image": image})
+
+    def slow(h_text, h_image, text, image):
+        sums = [
+            reference.cosine(h_text[r], text[i]) + reference.cosine(h_image[r], image[i])
+            for r in range(rows)
+            for i in range(items)
+        ]
+        return torch.stack(sums).view(rows, items)
+
+    assert_same(fast, slow, inputs, tolerance=1e-5)  # scores are computed in float32
+
+
+# --------------------------------------------------------------- augmentations
+
+
+@some
+@given(axes(5, 7, 3), seeds, st.floats(0, 1))
+def test_mixup(lengths, seed, p):
+    rows, time, dim = lengths
+    generator = torch.Generator().manual_seed(seed)
+    swaps = torch.rand(rows, time, generator=generator) < p
+    inputs = [randn(seed + i, rows, time, dim) for i in range(2)]
+    assert_same(
+        lambda text, image: complementary_mixup(text, image, swaps),
+        lambda text, image: reference.mixup(text, image, swaps),
+        inputs,
+    )
+
+
+@some
+@given(axes(7, 11), seeds, st.floats(0, 1), st.sampled_from(["first", "last"]))
+def test_drop(lengths, seed, share, keep):
+    rows, time = lengths
+    real = ragged(seed, rows, time)
+    items = torch.where(real, torch.arange(1, rows * time + 1).view(rows, time), 0)
+    generator = torch.Generator().manual_seed(seed)
+    survives = draw_survivors(items, torch.full((rows, 1), share), generator, keep=keep)
+    shortened, state = drop_items(items, survives)
+    for row in range(rows):
+        kept, place = reference.drop(items[row].tolist(), survives[row].tolist())
+        assert shortened[row].tolist() == kept
+        assert state[row].tolist() == place
+
+
+# ---------------------------------------------------------------------- losses
+
+
+@st.composite
+def loss_inputs(draw):
+    """Rows, width, targets and users, some of them repeated."""
+    rows, dim = draw(axes(7, 5))
+    targets = draw(st.lists(st.integers(1, 5), min_size=rows, max_size=rows))
+    users = draw(st.lists(st.integers(0, 4), min_size=rows, max_size=rows))
+    return rows, dim, targets, users, draw(st.booleans()), draw(seeds)
+
+
+@some
+@given(loss_inputs())
+def test_pairs_that_are_no_negatives(drawn):
+    _, _, targets, users, same_user, _ = drawn
+    fast = blocked_pairs(torch.tensor(targets), torch.tensor(users), same_user=same_user)
+    assert fast.tolist() == reference.no_negatives(targets, users, same_user)
+
+
+@settings(some, max_examples=20)
+@given(loss_inputs(), st.sampled_from([1, 2, 3]), st.booleans(), temperatures)
+def test_next_item_loss(drawn, count, zero_logit, tau):
+    """One state, or several as with projections; blocked pairs left out or with logit 0."""
+    rows, dim, targets, users, same_user, seed = drawn
+    blocked = reference.no_negatives(targets, users, same_user)
+    logit = {"blocked_logit": 0.0} if zero_logit else {}
+
+    def fast(goals, *states):
+        states = states[0] if count == 1 else torch.stack(states)
+        return next_item_loss(states, goals, torch.tensor(blocked), temperature=tau, **logit)
+
+    def slow(goals, *states):
+        return reference.next_item_loss(states, goals, blocked, tau, zero_logit)
+
+    inputs = [randn(seed + i, rows, dim) for i in range(count + 1)]
+    assert_same(fast, slow, inputs, tolerance=1e-4)  # float32 at cosine / 0.05
+
+
+@settings(some, max_examples=20)
+@given(loss_inputs(), st.booleans(), st.booleans(), temperatures)
+def test_cross_modal_loss(drawn, zero_logit, rowwise, tau):
+    rows, dim, targets, users, same_user, seed = drawn
+    blocked = reference.no_negatives(targets, users, same_user)
+    options = {"form": "rowwise"} if rowwise else {}
+    options |= {"blocked_logit": 0.0} if zero_logit else {}
+
+    def fast(text, image):
+        return cross_modal_loss(text, image, torch.tensor(blocked), temperature=tau, **options)
+
+    def slow(text, image):
+        return reference.cross_modal_loss(text, image, blocked, tau, zero_logit, rowwise)
+
+    assert_same(fast, slow, [randn(seed, rows, dim), randn(seed + 1, rows, dim)], tolerance=1e-4)
+
+
+@some
+@given(axes(5, 7), seeds, temperatures)
+def test_ranking_loss(lengths, seed, tau):
+    rows, items = lengths
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.randint(0, items, (rows,), generator=generator)
+    assert_same(
+        lambda scores: ranking_loss(scores, targets, temperature=tau),
+        lambda scores: reference.ranking_loss(scores, targets.tolist(), tau),
+        [randn(seed, rows, items)],
+        tolerance=1e-4,
+    )
+
+
+# --------------------------------------------------------------------- ranking
+
+
+class Given:
+    """A scorer with the scores of each history written down; a history's first item is its row."""
+
+    def __init__(self, rows):
+        self.rows = torch.tensor(rows)
+
+    def scores(self, histories):
+        return self.rows[[int(history[0]) - 1 for history in histories]]
+
+
+@some
+@given(axes(7, 11), seeds, st.booleans(), st.sampled_from([1, 2, 512]))
+def test_ranks_with_ties(lengths, seed, mask_history, batch_size):
+    """Four different scores among many items: most of them are tied."""
+    rows, items = lengths
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 4, (rows, items + rows + 1)).astype(np.float32)
+    histories = [
+        np.array([row + 1, *rng.integers(1, items + 1, rng.integers(1, 5))]) for row in range(rows)
+    ]
+    targets = rng.integers(1, items + rows + 1, rows)
+    fast = target_ranks(
+        Given(scores), histories, targets, mask_history=mask_history, batch_size=batch_size
+    )
+    slow = [
+        reference.rank(scores[row], targets[row], histories[row] if mask_history else ())
+        for row in range(rows)
+    ]
+    assert fast.tolist() == slow
+
+
+@some
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=13), st.sampled_from([1, 3, 10, 20]))
+def test_metrics(ranks, k):
+    fast = metrics(np.array(ranks), [k])
+    assert set(fast) == {f"recall@{k}", f"ndcg@{k}", f"mrr@{k}"}
+    for name in ("recall", "ndcg", "mrr"):
+        slow = [reference.ranking_metrics(rank, k)[name] for rank in ranks]
+        np.testing.assert_allclose(fast[f"{name}@{k}"], slow, rtol=1e-12)
