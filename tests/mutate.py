@@ -118,7 +118,7 @@ def main() -> int:
         results = pool.map(lambda m: first_failure(files_for(m.module), m), chosen)
         for mutation, test in zip(chosen, results, strict=True):
             caught[mutation] = test
-            print(f"{mutation.module:<11}{mutation.name:<56}{test or 'UNNOTICED'}", flush=True)
+            print(f"{mutation.module:<11}{mutation.name:<58}{test or 'UNNOTICED'}", flush=True)
     unnoticed = [m for m, test in caught.items() if not test]
     print(f"{len(caught)} breakages, {len(unnoticed)} unnoticed")
     if args.write:

@@ -879,7 +879,7 @@ def test_41_padding_is_never_recommended_and_no_class(tmp_path):
 
 
 def test_42_without_ids_fine_tuning_scores_as_pre_training_does():
-    """A zero id table changes neither inputs nor candidates."""
+    """An id vector is added to both views; a zero table changes neither inputs nor candidates."""
     pretrained = model()
     tuned = transfer(pretrained, 19)
     torch.nn.init.zeros_(tuned.ids.weight)
@@ -888,6 +888,10 @@ def test_42_without_ids_fine_tuning_scores_as_pre_training_does():
     assert torch.equal(ModelScorer(tuned, TABLE).scores(histories), before)
     torch.nn.init.normal_(tuned.ids.weight[1:])
     assert not torch.allclose(ModelScorer(tuned, TABLE).scores(histories), before)
+    items = torch.tensor([3, 0, 19])
+    plain = tuned.item_vectors(TABLE, items)
+    for view, vectors in tuned.with_ids(plain, items).items():
+        torch.testing.assert_close(vectors, plain[view] + tuned.ids.weight[items])
 
 
 def test_43_a_checkpoint_moves_to_another_shop(tmp_path):

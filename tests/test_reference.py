@@ -7,11 +7,18 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.encoder import CausalTransformer, ExpertAdapter, SlotAttention, match_scores
+from msm4sr_lite.config import ModelConfig, PretrainConfig
+from msm4sr_lite.encoder import (
+    M2SE,
+    CausalTransformer,
+    ExpertAdapter,
+    SlotAttention,
+    match_scores,
+)
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.losses import blocked_pairs, cross_modal_loss, next_item_loss, ranking_loss
 from msm4sr_lite.mixup import complementary_mixup, draw_survivors, drop_items
+from msm4sr_lite.training import contrastive_losses
 from tests import reference
 
 # The same examples in every run, so that a failure is a change of the code. They are small, so
@@ -249,6 +256,46 @@ def test_cross_modal_loss(drawn, zero_logit, rowwise, tau):
         return reference.cross_modal_loss(text, image, blocked, tau, zero_logit, rowwise)
 
     assert_same(fast, slow, [randn(seed, rows, dim), randn(seed + 1, rows, dim)], tolerance=1e-4)
+
+
+@some
+@given(loss_inputs(), st.booleans())
+def test_pretraining_loss_with_and_without_projections(drawn, projections):
+    """With P_t and P_v each of them maps both states, and each has its own NIP and its own CMCL.
+
+    NIP has two positives then, and the two CMCL are added.
+    """
+    rows, _, targets, users, _, seed = drawn
+    net = M2SE(ModelConfig(feature_dim=3, dim=4, projections=projections))
+    kept = reference.no_negatives(targets, users, same_user=False)
+    excluded = reference.no_negatives(targets, users, same_user=True)
+
+    def mapped(view, side):
+        weight, bias = (p.detach().double() for p in net.project[view].parameters())
+        return torch.stack([reference.linear(row, weight, bias) for row in side])
+
+    def fast(text, image, *goals):
+        total, parts = contrastive_losses(
+            net,
+            {"text": text.float(), "image": image.float()},
+            dict(zip(("text", "image"), (goal.float() for goal in goals), strict=True)),
+            torch.tensor(targets),
+            torch.tensor(users),
+            PretrainConfig(cmcl_weight=0.5),
+        )
+        return (total, *parts.values())
+
+    def slow(text, image, *goals):
+        nips, pairs = [], [(text, image)]
+        if projections:
+            pairs = [(mapped(view, text), mapped(view, image)) for view in ("text", "image")]
+        for place, goal in enumerate(goals):
+            states = list(pairs[place]) if projections else [(text, image)[place]]
+            nips.append(reference.next_item_loss(states, goal, kept, 0.07))
+        cmcl = sum(reference.cross_modal_loss(*pair, excluded, 0.07) for pair in pairs)
+        return (nips[0] + nips[1] + 0.5 * cmcl, *nips, cmcl)
+
+    assert_same(fast, slow, [randn(seed + i, rows, 4) for i in range(4)], tolerance=2e-4)
 
 
 @some

@@ -1,5 +1,6 @@
 """Pre-training, fine-tuning, checkpoints."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer
+from msm4sr_lite.evaluation import ModelScorer, target_ranks
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.training import (
     finetuning_loss,
@@ -63,31 +64,53 @@ def test_training_is_reproducible_and_lowers_the_loss():
     assert np.mean(runs[0][1][-6:]) < np.mean(runs[0][1][:6])
 
 
+def big_shop():
+    """So many items that Recall@20 says something."""
+    return toy_sequences([5, 7, 6, 9, 8, 5, 6] * 3, n_items=90), toy_table([2, 1, 3] * 30, [1] * 90)
+
+
 def test_the_last_purchases_play_no_part():
     """They are for the test alone: whatever they are, training and validation stay the same."""
-    last = SEQUENCES.offsets[1:] - 1
-    events = SEQUENCES.events.copy()
-    events[last] = events[last] % SEQUENCES.n_items + 1
+    sequences, table = big_shop()
+    events = sequences.events.copy()
+    last = sequences.offsets[1:] - 1
+    events[last] = events[last] % 90 + 1
     runs = [
-        [(r.loss, r.recall) for r in pretrain(model(), TABLE, s, PretrainConfig(epochs=3), seed=0)]
-        for s in (SEQUENCES, replace(SEQUENCES, events=events))
+        [(r.loss, r.recall) for r in pretrain(model(), table, s, PretrainConfig(epochs=3), seed=0)]
+        for s in (sequences, replace(sequences, events=events))
     ]
     assert runs[0] == runs[1]
+    for part, equal in (("valid", True), ("test", False)):
+        targets = [
+            s.held_out(part)[1].tolist() for s in (sequences, replace(sequences, events=events))
+        ]
+        assert (targets[0] == targets[1]) == equal
 
 
-def test_it_ends_with_the_best_weights_and_stops_early():
+def test_validation_ranks_the_last_item_but_one():
+    sequences, table = big_shop()
     net = model()
-    records = [
-        r
-        for r in pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=60, patience=3), seed=0)
-        if r.recall is not None
-    ]
-    recalls = [r.recall for r in records]
-    last_best = max(e for e, r in enumerate(recalls) if r == max(recalls[: e + 1]))
-    assert validation_recall(net, TABLE, SEQUENCES) == max(recalls)
-    assert [r.best for r in records][last_best]
-    # One more than `patience` epochs without a new best end the training; a tie is a new best.
-    assert len(records) in (last_best + 1 + 4, 60)
+    histories, targets = sequences.held_out("valid")
+    ranks = target_ranks(ModelScorer(net, table), histories, targets)
+    assert 0 < (ranks <= 20).mean() < 1
+    assert validation_recall(net, table, sequences) == (ranks <= 20).mean()
+
+
+def test_it_ends_with_the_best_weights(monkeypatch):
+    """The weights of the last epoch with the best recall, to the last bit; a tie is a new best."""
+    recalls, weights = [0.1, 0.5, 0.2, 0.5, 0.3, 0.4], []
+
+    def scripted(net, *_):
+        weights.append(copy.deepcopy(net))
+        return recalls[len(weights) - 1]
+
+    monkeypatch.setattr(training, "validation_recall", scripted)
+    net = model()
+    records = list(pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=6)))
+    assert [r.best for r in records if r.recall is not None] == [1, 1, 0, 1, 0, 0]
+    assert_same_weights(net, weights[3])
+    assert not torch.equal(weights[3].transformer.norm.weight, weights[5].transformer.norm.weight)
+    assert not net.training
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_step():
