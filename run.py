@@ -69,7 +69,10 @@ def test(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """Run what belongs before a commit: format, lint, types and the fast unit tests."""
     python = interpreter(options, DEV, "pytest")
-    stages = [*static_stages(), unit_stage("not slow and not browser", options.pytest)]
+    stages = [
+        *static_stages(),
+        unit_stage("not slow and not browser and not thorough", options.pytest),
+    ]
     return run_stages(python, ROOT, stages, child_environment(python, offline=True))
 
 

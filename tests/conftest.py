@@ -25,6 +25,18 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if no_test else None
 
 
+# Whole stages, drawings, launches: what a change of a line in the core seldom breaks.
+THOROUGH = ("planted", "mini_clip", "drawing", "sample", "sample_shop_run", "sample_reach")
+THOROUGH += ("notebook_builder", "handout", "course_tools", "run_py", "cli")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the files that `python run.py check` leaves to `python run.py test`."""
+    for item in items:
+        if item.path.stem.removeprefix("test_") in THOROUGH:
+            item.add_marker(pytest.mark.thorough)
+
+
 @pytest.fixture(autouse=True)
 def fixed_seeds() -> None:
     """Every test draws the same numbers, whichever tests ran before it."""

@@ -483,7 +483,7 @@ def test_all_leaves_nothing_out_and_check_only_what_is_slow(staged: list[stages.
     staged.clear()
     run.main(["check", "--no-venv"])
     assert len(staged) == 4
-    assert staged[3].command[-1] == "not slow and not browser"
+    assert staged[3].command[-1] == "not slow and not browser and not thorough"
 
 
 def test_notebooks_are_compared_strictly_where_they_can_be(tmp_path: Path) -> None:
