@@ -3,7 +3,7 @@
 The reading order follows the data::
 
     config      settings, each with its source
-    shop        a folder of purchases, texts and pictures
+    shop        products, and who bought what when (read by `reading`)
     sequences   purchases in order, the split, batches
     keywords    pictures into words (CLIP)
     features    words into vectors (BERT), the feature table
@@ -25,7 +25,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Config": "config",
     "UserError": "config",
-    "read_shop": "shop",
+    "read_shop": "reading.shop_folder",
     "Shop": "shop",
     "build_sequences": "sequences",
     "KeywordTokenizer": "keywords",

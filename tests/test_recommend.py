@@ -7,8 +7,8 @@ import torch
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer
+from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.recommend import Recommender
-from msm4sr_lite.shop import read_shop
 from msm4sr_lite.training import save_checkpoint
 from tests.toys import toy_shop, toy_table
 

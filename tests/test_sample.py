@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sample.catalogue import DEPARTMENTS
 from msm4sr_lite.sample.ceiling import (
     ShopperModel,
@@ -26,7 +27,6 @@ from msm4sr_lite.sample.write import (
     picture_seed,
     write_sample,
 )
-from msm4sr_lite.shop import read_shop
 
 
 @pytest.fixture(scope="module")

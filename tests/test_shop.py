@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.shop import read_shop
+from msm4sr_lite.reading.shop_folder import read_shop
 
 ITEMS = [
     {"item_id": "a", "title": "Mug", "image": "images/a.png"},

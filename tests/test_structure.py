@@ -44,8 +44,8 @@ def imports(path):
 
 
 def test_the_core_is_small():
-    files = [path for path in CORE if path.name != "__init__.py"]
-    assert len(files) <= 12
+    ideas = [path for path in CORE if not path.name.startswith("__")]  # these two are doors
+    assert len(ideas) <= 12
     assert sum(map(lines_of_code, CORE)) <= 1500
     assert max(map(lines_of_code, CORE)) <= 250
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def open_shop(args: argparse.Namespace) -> Shop:
     """Read the shop folder once per command and tell what was left out."""
     if not hasattr(args, "opened_shop"):
-        from msm4sr_lite.shop import read_shop
+        from msm4sr_lite.reading.shop_folder import read_shop
 
         args.opened_shop = read_shop(
             args.shop,
