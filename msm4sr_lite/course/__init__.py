@@ -9,6 +9,7 @@ file                    idea
 ``display``             HTML for the eye with a plain-text twin; foreign text made harmless
 ``figures``             a figure with alternative text, small enough to store
 ``gallery``             item pictures with their titles and words
+``strips``              a sequence as a strip of cards, text or picture at every position
 ``panels``              static small multiples, then sliders that redraw them
 ``sources``             the library's own lines, never a copy
 ``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
@@ -30,12 +31,14 @@ from msm4sr_lite.course.machine import machine_report
 from msm4sr_lite.course.panels import choice, entry, panel, slider, toggle
 from msm4sr_lite.course.session import Session, setup
 from msm4sr_lite.course.sources import source
+from msm4sr_lite.course.strips import card, strips
 from msm4sr_lite.course.style import MARKERS, PALETTE
 
 __all__ = [
     "MARKERS",
     "PALETTE",
     "Session",
+    "card",
     "check",
     "choice",
     "entry",
@@ -51,5 +54,6 @@ __all__ = [
     "slider",
     "solution",
     "source",
+    "strips",
     "toggle",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Picture: TypeAlias = "Path | str | Image | None"
 
 
-def _thumbnail(picture: Path | str | Image, size: int) -> str:
+def thumbnail(picture: Path | str | Image, size: int) -> str:
     """Return a picture as a data URI of at most ``size`` by ``size`` pixels."""
     from PIL import Image
 
@@ -40,7 +40,7 @@ def _cell(picture: Picture, title: str, words: Sequence[str], size: int) -> str:
         room = f"height:{size}px;line-height:{size}px;outline:1px dashed #767676"
         image = f'<div style="{room}">no picture</div>'
     else:
-        image = f'<img alt="{escape(label)}" src="{_thumbnail(picture, size)}"><br>'
+        image = f'<img alt="{escape(label)}" src="{thumbnail(picture, size)}"><br>'
     below = f"<br>{escape(', '.join(words))}" if words else ""
     return (
         f'<td style="text-align:center;vertical-align:top;width:{size + 24}px;'
