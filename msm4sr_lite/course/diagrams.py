@@ -82,3 +82,32 @@ def _arrow(axes: Axes, start: int, end: int) -> None:
         xytext=(left + width, row),
         arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.5},
     )
+
+
+# What stands in a box, and the shape that leaves it.
+_CHAIN = (
+    ("BERT reads\nsentences", "slots\n(items, slots, D)"),
+    ("slot\nattention", "e\n(items, D)"),
+    ("8 experts,\none gate", "z\n(items, d)"),
+    ("look up each\nsequence", "Z\n(batch, time, d)"),
+    ("causal\nTransformer", "h\n(batch, time, d)"),
+)
+
+
+def encoder_diagram() -> tuple[Figure, str]:
+    """Draw the encoder with the shape at every arrow; returns figure and alternative text."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(12, 1.9))
+    axes.set(xlim=(-1, 5 * 27), ylim=(-0.4, 0.9), title="M²SE: the shape at every arrow")
+    axes.axis("off")
+    for number, (text, shape) in enumerate(_CHAIN):
+        left = 27 * number
+        _box(axes, text, left, 0, 14, _TEXT)
+        arrow = {"arrowstyle": "-|>", "color": _BOTH, "linewidth": 1.5}
+        axes.annotate("", xy=(left + 27, 0), xytext=(left + 14, 0), arrowprops=arrow)
+        axes.text(left + 20.5, 0.3, shape, ha="center", va="bottom", fontsize=11)
+    steps = "; ".join(
+        f"{text} gives {shape}".replace("\n", " ").replace("-  ", "") for text, shape in _CHAIN
+    )
+    return figure, f"A chain of five boxes with the shape at every arrow. {steps}."

@@ -28,9 +28,9 @@ Where it comes from:
 * Tables, texts and pictures were written and drawn by the generator `msm4sr_lite.sample`
   (command `msm4sr sample`). No photograph, no text and no record of a real person or shop went
   into them. All brands are invented.
-* Sentence vectors in `features/` were computed with the model all-MiniLM-L6-v2 of the
-  Sentence-Transformers project (Apache License 2.0), from the texts above and from keywords that
-  the small CLIP in `data_samples/mini_clip` (CC BY 4.0) read from the pictures.
+* Sentence vectors in `features/` and `deletions/` were computed with the model all-MiniLM-L6-v2
+  of the Sentence-Transformers project (Apache License 2.0), from the texts above and from
+  keywords that the small CLIP in `data_samples/mini_clip` (CC BY 4.0) read from the pictures.
 """
 
 
@@ -115,7 +115,8 @@ repository's copy, in `features/`, `states/` and `maps/`.
 * `LICENSE`: CC BY 4.0, with the origin of every part.
 * In the repository's copy also: `features/` (keywords that `mini_clip` read from the pictures,
   sentence vectors by all-MiniLM-L6-v2, manifest), `states/` (M²SE for *home*, pre-trained and
-  fine-tuned) and `maps/` (UMAP places of the items of *home*).
+  fine-tuned), `maps/` (UMAP places of the items of *home*) and `deletions/` (the keywords of one
+  customer's items, read again without each word in turn).
 
 ## Counts
 

@@ -1,4 +1,4 @@
-"""Make what comes ready with the sample shop: features, trained models, reference maps.
+"""Make what comes ready with the sample shop: features, trained models, maps, left-out words.
 
     python -m msm4sr_lite.sample.prepare data_samples
 
@@ -17,14 +17,17 @@ import numpy as np
 import torch
 
 from msm4sr_lite.cli import main as msm4sr
-from msm4sr_lite.config import UserError, write_text
-from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.config import UserError, whole_folder, write_json, write_text
+from msm4sr_lite.explain.keywords import without_each
+from msm4sr_lite.features import FeatureTable, TextEncoder, read_keywords
+from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sample.captions import DISTRACTORS, WORDS
 from msm4sr_lite.training import load_checkpoint
 
 DEPARTMENT = "home"
 KEYWORDS = 5  # a drawing has four or five true words
 NEIGHBOURS = 15
+CUSTOMER = "uh0040"  # whose purchases notebooks 00, 04 and 05 look at
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "--features", shop / "features")  # fmt: skip
         replace(work / DEPARTMENT / state, shop / "states" / f"{DEPARTMENT}_{state}")
     write_map(shop)
+    write_deletions(shop)
 
 
 def run(*command: object) -> None:
@@ -84,6 +88,23 @@ def write_map(shop: Path) -> None:
         "y": [round(float(y), 3) for y in places[:, 1]],
     }
     write_text(shop / "maps" / f"{DEPARTMENT}.json", json.dumps(content) + "\n")
+
+
+def write_deletions(shop: Path) -> None:
+    """Read the keywords of one customer's items again, each word left out in turn.
+
+    ``vectors[i, 0]`` is the vector of all words of item i's first picture, ``vectors[i, k]`` that
+    without its word k (counted from 1).
+    """
+    keywords = read_keywords(shop / "features")
+    items = read_shop(shop, department=DEPARTMENT).history(CUSTOMER)
+    words = [keywords[item][0] for item in items]
+    encoder = TextEncoder()
+    vectors = np.stack([encoder.encode(without_each(group)) for group in words])
+    with whole_folder(shop / "deletions") as draft:
+        np.save(draft / "vectors.npy", vectors)
+        content = [{"item_id": i, "words": group} for i, group in zip(items, words, strict=True)]
+        write_json(draft / "words.json", content)
 
 
 if __name__ == "__main__":

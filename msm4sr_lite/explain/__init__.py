@@ -1,0 +1,1 @@
+"""What moved a vector or a score: measured by taking something away."""

@@ -1,0 +1,15 @@
+"""Answers that are numbers are what the library says they are."""
+
+from msm4sr_lite.config import PretrainConfig
+from msm4sr_lite.course.checks import find_exercise
+from msm4sr_lite.encoder import ExpertAdapter
+
+
+def test_the_adapter_has_as_many_parameters_as_the_exercise_says():
+    adapter = ExpertAdapter(feature_dim=384, dim=64, experts=8, dropout=0.2)
+    count = sum(p.numel() for p in adapter.parameters())
+    assert find_exercise("05.parameters").solution == count
+
+
+def test_the_share_that_trades_places_is_half_the_limit():
+    assert find_exercise("04.share").solution == PretrainConfig().mixup_max / 2
