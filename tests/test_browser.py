@@ -136,15 +136,21 @@ def shoot_whole(page: sync_api.Page, path: Path) -> None:
 
 
 def move(panel: sync_api.Locator) -> float:
-    """Press a key on the panel's first slider; return the seconds until the view has changed."""
+    """Move the panel's first slider, or its first list; return seconds until the view changes."""
     view = panel.locator(".widget-html-content")
     before = view.inner_html()
-    slider = panel.locator(".noUi-handle").first
-    slider.scroll_into_view_if_needed()
-    at_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
-    slider.focus()
-    start = time.perf_counter()
-    slider.press("ArrowLeft" if at_end else "ArrowRight")
+    sliders, lists = panel.locator(".noUi-handle"), panel.locator("select")
+    if sliders.count():
+        slider = sliders.first
+        slider.scroll_into_view_if_needed()
+        at_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
+        slider.focus()
+        start = time.perf_counter()
+        slider.press("ArrowLeft" if at_end else "ArrowRight")
+    else:
+        chosen = lists.first.evaluate("list => list.selectedIndex")
+        start = time.perf_counter()
+        lists.first.select_option(index=0 if chosen else 1)
     panel.page.wait_for_function(
         "([view, before]) => view.innerHTML !== before", arg=[view.element_handle(), before]
     )

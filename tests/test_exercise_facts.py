@@ -3,6 +3,8 @@
 from msm4sr_lite.config import PretrainConfig
 from msm4sr_lite.course.checks import find_exercise
 from msm4sr_lite.encoder import ExpertAdapter
+from msm4sr_lite.features import item_sentences
+from msm4sr_lite.shop import Item
 
 
 def test_the_adapter_has_as_many_parameters_as_the_exercise_says():
@@ -13,3 +15,9 @@ def test_the_adapter_has_as_many_parameters_as_the_exercise_says():
 
 def test_the_share_that_trades_places_is_half_the_limit():
     assert find_exercise("04.share").solution == PretrainConfig().mixup_max / 2
+
+
+def test_the_lamp_has_as_many_slots_as_the_exercise_says():
+    text = "Bright &amp; small. Uses 0.5 watts per hour."
+    lamp = Item("1", "Desk lamp", "Lumo", categories=("lamp",), description=text)
+    assert find_exercise("03.slots").solution == len(item_sentences(lamp))

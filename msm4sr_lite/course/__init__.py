@@ -11,6 +11,7 @@ file                    idea
 ``gallery``             item pictures with their titles and words
 ``strips``              a sequence as a strip of cards, text or picture at every position
 ``panels``              static small multiples, then sliders that redraw them
+``encoder``             the sentence encoder, where there is one
 ``sources``             the library's own lines, never a copy
 ``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
 ``masters``             a master (``notebooks/src``) becomes a notebook or a student copy
@@ -25,6 +26,7 @@ Importing this package imports neither numpy nor torch nor a plotting library, s
 
 from msm4sr_lite.course.checks import check, hint, solution
 from msm4sr_lite.course.display import escape, show_html
+from msm4sr_lite.course.encoder import find_encoder
 from msm4sr_lite.course.figures import show
 from msm4sr_lite.course.gallery import pictures, pictures_html
 from msm4sr_lite.course.machine import machine_report
@@ -43,6 +45,7 @@ __all__ = [
     "choice",
     "entry",
     "escape",
+    "find_encoder",
     "hint",
     "machine_report",
     "panel",
