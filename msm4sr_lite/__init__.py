@@ -4,9 +4,10 @@ The reading order follows the data::
 
     config      settings, each with its source
     shop        products, and who bought what when (read by `reading`)
+    text        an item's text as sentences
     sequences   purchases in order, the split, batches
     keywords    pictures into words (CLIP)
-    features    words into vectors (BERT), the feature table
+    features    sentences and keywords into vectors (BERT), the feature table
     mixup       sequence drop and complementary mixup
     encoder     M²SE
     losses      next item prediction, cross-modality contrast, ranking

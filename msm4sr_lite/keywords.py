@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from msm4sr_lite.config import UserError
-from msm4sr_lite.features import load_pretrained
+from msm4sr_lite.config import FeatureConfig, UserError
+from msm4sr_lite.features import load_pretrained, longest_input
 
 # OpenAI's CLIP with the smallest ViT, at the hub revision that carries safetensors weights.
 DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
@@ -27,7 +27,7 @@ class Keyword:
 
 
 class KeywordTokenizer:
-    """A CLIP-like model with a dictionary.
+    """A CLIP-like model (CLIP, SigLIP, any dual encoder of transformers) with a dictionary.
 
     Parameters
     ----------
@@ -36,9 +36,15 @@ class KeywordTokenizer:
     dictionary
         The words to choose from.
     prompt
-        Sentence in which the text side sees each word, ``{}`` standing for the word.
+        Sentence in which the text side sees each word, ``{}`` standing for the word. Several are
+        separated by ``|``; a word's vector is then the mean of its unit vectors in each of them.
     device
         Where it runs.
+    threshold
+        Words with a lower cosine are left out, but for a picture's best.
+    diversity
+        From 0, the N best words, to below 1: how much a word loses for being like one that is
+        already chosen.
     """
 
     def __init__(
@@ -47,42 +53,66 @@ class KeywordTokenizer:
         dictionary: Sequence[str] = (),
         prompt: str = "a photo of a {}",
         device: str = "cpu",
+        threshold: float = -1.0,
+        diversity: float = 0.0,
     ) -> None:
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
+        FeatureConfig(prompt=prompt, threshold=threshold, diversity=diversity)  # refuses nonsense
         self.name, self.prompt, self.device = name, prompt, device
+        self.threshold, self.diversity = threshold, diversity
         self.dictionary = list(dictionary)
         if not self.dictionary:
             raise UserError("the keyword dictionary is empty; give a file with one word per line")
+        self.model = load_pretrained(AutoModel, name, use_safetensors=True).eval().to(device)
+        if not all(hasattr(self.model, f"get_{side}_features") for side in ("text", "image")):
+            raise UserError(
+                f"{name}: a model of type {self.model.config.model_type!r}, which does not compare"
+                f" pictures with text; give a CLIP-like one such as {DEFAULT_CLIP}"
+            )
         self.images = load_pretrained(AutoImageProcessor, name, backend="pil")
         self.tokenizer = load_pretrained(AutoTokenizer, name)
-        self.model = load_pretrained(AutoModel, name, use_safetensors=True).eval().to(device)
+        longest = longest_input(getattr(self.model, "text_model", self.model), self.tokenizer)
+        self.options: dict[str, Any] = {"padding": True, "truncation": True, "max_length": longest}
+        short = self.dictionary[0]
+        alone, padded = (
+            self.text_vectors([short])[0],
+            self.text_vectors([short, f"{short} " * 9])[0],
+        )
+        if not torch.allclose(alone, padded, atol=1e-3):
+            # Padding is part of what the text side has read in training, as in SigLIP, which has
+            # never seen a mask: all texts get the full length.
+            self.options |= {"padding": "max_length", "return_attention_mask": False}
         self.words = self._word_vectors()
 
+    def _word_vectors(self) -> Tensor:
+        """Return a unit vector per word, ``(words, width)``: the mean over the templates."""
+        templates = self.prompt.split("|")
+        prompts = [[t.strip().replace("{}", w) for w in self.dictionary] for t in templates]
+        return F.normalize(torch.stack([*map(self.text_vectors, prompts)]).mean(dim=0), dim=-1)
+
     @torch.inference_mode()
-    def _word_vectors(self, batch_size: int = 256) -> Tensor:
+    def text_vectors(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
+        """Return CLIP's unit vectors of texts, ``(texts, width)``."""
         vectors = []
-        for start in range(0, len(self.dictionary), batch_size):
-            prompts = [self.prompt.format(w) for w in self.dictionary[start : start + batch_size]]
-            tokens = self.tokenizer(prompts, padding=True, truncation=True, return_tensors="pt")
+        for start in range(0, len(texts), batch_size):
+            batch = list(texts[start : start + batch_size])
+            tokens = self.tokenizer(batch, return_tensors="pt", **self.options)
             vectors.append(_pooled(self.model.get_text_features(**tokens.to(self.device))))
         return F.normalize(torch.cat(vectors).float(), dim=-1)
 
     @torch.inference_mode()
     def picture_vectors(self, pictures: Sequence[Image.Image]) -> Tensor:
         """Return CLIP's unit vectors of pictures, ``(pictures, width)``."""
-        pixels = self.images(images=list(pictures), return_tensors="pt")["pixel_values"]
-        vectors = _pooled(self.model.get_image_features(pixel_values=pixels.to(self.device)))
-        return F.normalize(vectors.float(), dim=-1)
+        inputs = self.images(images=list(pictures), return_tensors="pt")
+        return F.normalize(
+            _pooled(self.model.get_image_features(**inputs.to(self.device))).float(), dim=-1
+        )
 
     def keywords(self, pictures: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
-        """Return the ``n`` best words of each picture, best first."""
-        if n > len(self.dictionary):
-            raise UserError(
-                f"{n} words per picture wanted, but the dictionary has {len(self.dictionary)};"
-                f" lower --words or give a longer dictionary"
-            )
-        return top_words(self.picture_vectors(pictures), self.words, self.dictionary, n)
+        """Return the ``n`` best words of each picture, best first; all of a shorter dictionary."""
+        options = {"threshold": self.threshold, "diversity": self.diversity}
+        return top_words(self.picture_vectors(pictures), self.words, self.dictionary, n, **options)
 
 
 def _pooled(features: Any) -> Tensor:
@@ -91,7 +121,12 @@ def _pooled(features: Any) -> Tensor:
 
 
 def top_words(
-    pictures: Tensor, words: Tensor, dictionary: Sequence[str], n: int
+    pictures: Tensor,
+    words: Tensor,
+    dictionary: Sequence[str],
+    n: int,
+    threshold: float = -1.0,
+    diversity: float = 0.0,
 ) -> list[list[Keyword]]:
     """Rank the dictionary for each picture by cosine; equal scores keep dictionary order.
 
@@ -99,9 +134,33 @@ def top_words(
     >>> [k.word for k in top_words(vectors[:1], vectors, ["cup", "sky", "lake"], n=2)[0]]
     ['cup', 'lake']
     """
-    scores = pictures @ words.T
-    order = scores.argsort(dim=1, descending=True, stable=True)[:, :n]
-    return [
-        [Keyword(dictionary[i], float(row[i])) for i in best]
-        for row, best in zip(scores.tolist(), order.tolist(), strict=True)
-    ]
+    found = []
+    for scores in pictures @ words.T:
+        best = scores.argsort(descending=True, stable=True)
+        best = _diverse(scores, words, best[: 4 * n], n, diversity) if diversity else best[:n]
+        ranked = [Keyword(dictionary[i], float(scores[i])) for i in best.tolist()]
+        if threshold > -1:
+            ranked = ranked[:1] + [word for word in ranked[1:] if word.score >= threshold]
+        found.append(ranked)
+    return found
+
+
+def _diverse(scores: Tensor, words: Tensor, pool: Tensor, n: int, diversity: float) -> Tensor:
+    """Choose ``n`` words of ``pool`` one by one: fitting, and unlike those chosen before.
+
+    This is maximal marginal relevance (Carbonell and Goldstein, 1998). Fit and likeness are both
+    stretched to 0..1 within the pool, since in CLIP's space words are far more like each other
+    than any is like a picture.
+    """
+    fit, like = _stretch(scores[pool]), _stretch(words[pool] @ words[pool].T)
+    chosen = [0]
+    while len(chosen) < min(n, len(pool)):
+        value = (1 - diversity) * fit - diversity * like[:, chosen].amax(dim=1)
+        value[chosen] = -torch.inf
+        chosen.append(int(value.argmax()))
+    return pool[sorted(chosen)]  # the pool is in order of score
+
+
+def _stretch(values: Tensor) -> Tensor:
+    low, high = values.aminmax()
+    return (values - low) / (high - low).clamp(min=1e-9)

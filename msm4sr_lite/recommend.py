@@ -11,8 +11,9 @@ import torch
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import ModelScorer
-from msm4sr_lite.features import FeatureTable, item_sentences, read_keywords
+from msm4sr_lite.features import FeatureTable, read_keywords
 from msm4sr_lite.shop import Shop
+from msm4sr_lite.text import item_sentences
 from msm4sr_lite.training import load_checkpoint
 
 

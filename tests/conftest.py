@@ -67,6 +67,14 @@ def mini_clip() -> str:
 
 
 @pytest.fixture(scope="session")
+def tokenizer(mini_clip: str):
+    """The bundled small CLIP with four words."""
+    from msm4sr_lite.keywords import KeywordTokenizer
+
+    return KeywordTokenizer(mini_clip, ["red", "blue", "mug", "tent"])
+
+
+@pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A BERT of two small layers with random weights, in an ordinary model folder."""
     from transformers import BertConfig, BertModel, BertTokenizerFast

@@ -1,6 +1,7 @@
 """Sentences, the text encoder, the feature table."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,32 +9,10 @@ import torch
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.extract.table import content_hash, make_features
-from msm4sr_lite.features import FeatureTable, TextEncoder, item_sentences, read_keywords
+from msm4sr_lite.features import FeatureTable, TextEncoder, read_keywords
 from msm4sr_lite.shop import Item
+from tests.tiny_models import dual_encoder, save_tokenizer, text_model
 from tests.toys import toy_table
-
-
-@pytest.mark.parametrize(
-    ("description", "expected"),
-    [
-        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
-        ("Tea &amp; cake.<br>For <b>two</b> people", ["Tea & cake.", "For two people"]),
-        ("• Light • Strong\n• Cheap", ["Light", "Strong", "Cheap"]),
-        ("Size 3.5 cm, weighs 2.1 kg", ["Size 3.5 cm, weighs 2.1 kg"]),
-        ("no full stop here", ["no full stop here"]),
-        (" - \n...\n", []),
-        ("Rated < 5 or > 3", ["Rated < 5 or > 3"]),
-    ],
-)
-def test_sentences(description, expected):
-    assert item_sentences(Item("1", description=description)) == expected
-
-
-def test_title_brand_and_categories_come_first_and_the_limit_holds():
-    item = Item("1", "Mug", "Norr", ("Kitchen", "Cups"), "A. " * 20)
-    found = item_sentences(item, limit=4)
-    assert found == ["Mug, Norr", "Kitchen, Cups", "A.", "A."]
-    assert item_sentences(Item("1", images=("x.png",))) == []
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
@@ -49,6 +28,89 @@ def test_encoding_does_not_depend_on_the_batch(tiny_bert, pooling):
     states = encoder.model(**tokens).last_hidden_state[0]
     expected = states[0] if pooling == "cls" else states.mean(0)
     np.testing.assert_allclose(one[1], expected.detach().numpy(), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("family", "longest"),
+    [("bert", 40), ("roberta", 38), ("mpnet", 38), ("distilbert", 40), ("albert", 40)],
+)
+def test_berts_of_any_family(family, longest, tmp_path):
+    """Positions are never exceeded, and neither the batch nor its padding shows."""
+    encoder = TextEncoder(text_model(family, tmp_path / family))
+    assert encoder.max_length == longest
+    texts = ["a cup", "b", "mug " * 99, *(f"{'red ' * n}mug {n}" for n in range(1, 12))]
+    one, many = encoder.encode(texts, batch_size=1), encoder.encode(texts, batch_size=64)
+    np.testing.assert_allclose(one.astype(float), many, atol=1e-3)
+    assert np.isfinite(one).all()
+    assert len({vector.tobytes() for vector in many}) == len(texts)
+
+
+def test_the_tokenizers_limit_holds_too(tmp_path):
+    folder = tmp_path / "bert"
+    text_model("bert", folder)
+    save_tokenizer(folder, model_max_length=7)
+    encoder = TextEncoder(str(folder))
+    assert encoder.max_length == 7
+    same = encoder.encode(["abcdefgh", "abcdexyz"])  # </s> and <s> take two of the seven
+    assert np.array_equal(same[0], same[1])
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, "cls"),
+        ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, "mean"),
+        ({"pooling_mode": "cls"}, "cls"),
+        ({"pooling_mode": "mean", "include_prompt": True}, "mean"),
+        (None, "mean"),
+    ],
+)
+def test_pooling_is_what_the_model_was_trained_with(said, expected, tiny_bert, tmp_path):
+    folder = shutil.copytree(tiny_bert, tmp_path / "bert")
+    if said is not None:
+        (folder / "1_Pooling").mkdir()
+        (folder / "1_Pooling" / "config.json").write_text(json.dumps(said))
+    encoder = TextEncoder(str(folder))
+    assert encoder.pooling == expected
+    other = TextEncoder(str(folder), expected)
+    assert np.array_equal(encoder.encode(["a cup"]), other.encode(["a cup"]))
+    assert TextEncoder(str(folder), "cls").pooling == "cls"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"pooling_mode_max_tokens": true}',
+        '{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}',
+        "{",
+        "[]",
+    ],
+)
+def test_pooling_that_we_do_not_have_must_be_chosen(said, tiny_bert, tmp_path):
+    folder = shutil.copytree(tiny_bert, tmp_path / "bert")
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(said)
+    with pytest.raises(UserError, match="neither mean nor cls; choose with --pooling"):
+        TextEncoder(str(folder))
+    assert TextEncoder(str(folder), "mean").pooling == "mean"
+
+
+def test_a_model_that_is_no_text_encoder_is_named(tmp_path):
+    with pytest.raises(UserError, match="a model of type 't5', not a BERT-like text encoder"):
+        TextEncoder(text_model("t5", tmp_path / "t5"))
+    with pytest.raises(UserError, match="a model of type 'clip', not a BERT-like text encoder"):
+        TextEncoder(dual_encoder("clip", tmp_path / "clip"))
+
+
+def test_code_from_a_model_folder_never_runs(tiny_bert, tmp_path):
+    folder = shutil.copytree(tiny_bert, tmp_path / "bert")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Config: pass\n")
+    with pytest.raises(UserError, match="not a model folder that transformers can load"):
+        TextEncoder(str(folder))
+    assert not (tmp_path / "ran").exists()
 
 
 def test_missing_encoder_is_one_line(tmp_path):

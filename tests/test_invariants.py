@@ -226,9 +226,10 @@ def keywords(pictures, words, n, scale=1.0):
     """The best ``n`` words of each picture, through all of the tokenizer but CLIP itself."""
     tokenizer = KeywordTokenizer.__new__(KeywordTokenizer)
     tokenizer.dictionary = [str(i) for i in range(len(words))]
-    tokenizer.prompt, tokenizer.device = "{}", "cpu"
+    tokenizer.prompt, tokenizer.device, tokenizer.options = "{}", "cpu", {}
+    tokenizer.threshold, tokenizer.diversity = -1.0, 0.0
     tokenizer.model = Scaled(pictures, words, scale)
-    tokenizer.images = lambda images, return_tensors: {"pixel_values": torch.zeros(1)}
+    tokenizer.images = lambda images, return_tensors: Prompts(pixel_values=torch.zeros(1))
     tokenizer.tokenizer = lambda prompts, **_: Prompts(rows=[int(p) for p in prompts])
     tokenizer.words = tokenizer._word_vectors()
     return tokenizer.keywords(pictures, n)

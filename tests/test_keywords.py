@@ -1,84 +1,109 @@
-"""Pictures of all kinds, dictionaries, and the top-N words."""
+"""The top-N words of a picture, by models of several families."""
 
-import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from msm4sr_lite.config import FeatureConfig, UserError
-from msm4sr_lite.extract import pictures as module
-from msm4sr_lite.extract.dictionary import read_dictionary, shop_words, word_list
-from msm4sr_lite.extract.pictures import PictureError, extract_keywords, open_picture
 from msm4sr_lite.keywords import Keyword, KeywordTokenizer, top_words
-from msm4sr_lite.shop import Item
+from tests.tiny_models import dual_encoder, text_model
+
+FAMILIES = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
+WORDS = ["red", "blue", "mug", "tent", "a wide blue tent", "x"]
 
 
-def save(folder, name, picture, **options):
-    picture.save(folder / name, **options)
-    return name
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """One folder per family."""
+    root = tmp_path_factory.mktemp("dual")
+    return {family: dual_encoder(family, root / family) for family in FAMILIES}
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "CMYK", "1"])
-@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "gif"])
-def test_any_mode_and_format_becomes_rgb(tmp_path, mode, ending):
-    picture = Image.new("RGB", (5, 3), "red").convert(mode)
-    if (ending, mode) in {
-        ("jpg", "RGBA"),
-        ("jpg", "LA"),
-        ("jpg", "P"),
-        ("png", "CMYK"),
-        ("gif", "CMYK"),
-    }:
-        pytest.skip("this format cannot hold this mode")
-    opened = open_picture(tmp_path, save(tmp_path, f"x.{ending}", picture))
-    assert (opened.mode, opened.size) == ("RGB", (5, 3))
+def noise(count):
+    return [Image.effect_noise((20 + i, 30), 80).convert("RGB") for i in range(count)]
 
 
-def test_transparency_is_white_and_sixteen_bits_are_scaled(tmp_path):
-    clear = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
-    assert open_picture(tmp_path, save(tmp_path, "a.png", clear)).getpixel((0, 0)) == (255,) * 3
-    deep = Image.fromarray(np.array([[0, 65535]], dtype=np.uint16))
-    opened = open_picture(tmp_path, save(tmp_path, "b.png", deep))
-    assert [opened.getpixel((x, 0))[0] for x in (0, 1)] == [0, 255]
+# ------------------------------------------------------------------ any dual encoder
 
 
-def test_exif_orientation_is_applied(tmp_path):
-    picture = Image.new("RGB", (4, 2))
-    exif = picture.getexif()
-    exif[0x0112] = 6  # turned by 90 degrees
-    assert open_picture(tmp_path, save(tmp_path, "x.jpg", picture, exif=exif)).size == (2, 4)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_scores_are_the_models_own_whatever_the_family(family, tiny):
+    """Against the model's own forward pass on one picture and one prompt at a time."""
+    tokenizer = KeywordTokenizer(tiny[family], WORDS)
+    (picture,) = noise(1)
+    found = {k.word: k.score for k in tokenizer.keywords([picture], len(WORDS))[0]}
+    inputs = tokenizer.images(images=[picture], return_tensors="pt")
+    full = {"padding": "max_length", "max_length": 48, "return_attention_mask": False}
+    for word in WORDS:
+        options = full if family.startswith("siglip") else {}
+        tokens = tokenizer.tokenizer([f"a photo of a {word}"], return_tensors="pt", **options)
+        with torch.inference_mode():
+            out = tokenizer.model(**tokens, **inputs)
+        expected = F.cosine_similarity(out.text_embeds, out.image_embeds)
+        assert found[word] == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_bad_pictures_say_what_is_wrong(tmp_path, monkeypatch):
-    (tmp_path / "shop").mkdir()
-    save(tmp_path, "secret.png", Image.new("RGB", (2, 2)))
-    (tmp_path / "shop/empty.png").write_bytes(b"")
-    (tmp_path / "shop/text.png").write_bytes(b"hello")
-    save(tmp_path / "shop", "whole.png", Image.effect_noise((99, 99), 50))
-    (tmp_path / "shop/cut.png").write_bytes((tmp_path / "shop/whole.png").read_bytes()[:999])
-    (tmp_path / "shop/link.png").symlink_to(tmp_path / "secret.png")
-    monkeypatch.setattr(module, "MAX_PIXELS", 9000)
-    for name, message in {
-        "none.png": "no such file",
-        "empty.png": "not a picture",
-        "text.png": "not a picture",
-        "cut.png": "cannot be decoded",
-        "whole.png": "99 x 99 pixels are too many",
-        "../secret.png": "outside the shop folder",
-        "link.png": "outside the shop folder",
-        "https://example.org/x.png": "a URL, not a file",
-    }.items():
-        if name == "cut.png":
-            monkeypatch.setattr(module, "MAX_PIXELS", 10**7)
-        with pytest.raises(PictureError, match=message):
-            open_picture(tmp_path / "shop", name)
-        monkeypatch.setattr(module, "MAX_PIXELS", 9000)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_words_do_not_depend_on_the_batch(family, tiny):
+    tokenizer = KeywordTokenizer(tiny[family], WORDS)
+    pictures = noise(64)
+    for picture, many in zip(pictures, tokenizer.keywords(pictures, 3), strict=True):
+        for one, other in zip(tokenizer.keywords([picture], 3)[0], many, strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-5)
+            assert one.word == other.word or _tie(tokenizer, picture, one.word, other.word)
 
 
-def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path):
-    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
-    with pytest.raises(PictureError, match="too many"):
-        open_picture(tmp_path, "huge.png")
+def _tie(tokenizer, picture, *words):
+    rows = tokenizer.words[[tokenizer.dictionary.index(word) for word in words]]
+    one, two = (rows @ tokenizer.picture_vectors([picture])[0]).tolist()
+    return abs(one - two) < 1e-5
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_words_vector_does_not_depend_on_its_neighbours(family, tiny):
+    """What SigLIP reads is padded, what CLIP reads is not, and neither may notice the others."""
+    tokenizer = KeywordTokenizer(tiny[family], WORDS)
+    alone = torch.cat([tokenizer.text_vectors([word]) for word in WORDS])
+    torch.testing.assert_close(tokenizer.text_vectors(WORDS), alone, atol=1e-5, rtol=0)
+    assert ("return_attention_mask" in tokenizer.options) == family.startswith("siglip")
+
+
+def test_older_transformers_return_a_tensor(tokenizer, monkeypatch):
+    pictures = noise(2)
+    expected = tokenizer.picture_vectors(pictures)
+    for side in ("image", "text"):
+        name = f"get_{side}_features"
+        wrapped = getattr(tokenizer.model, name)
+        bare = lambda wrapped=wrapped, **inputs: wrapped(**inputs).pooler_output  # noqa: E731
+        monkeypatch.setattr(tokenizer.model, name, bare)
+    assert torch.equal(tokenizer.picture_vectors(pictures), expected)
+    assert torch.equal(tokenizer._word_vectors(), tokenizer.words)
+
+
+def test_long_prompts_are_cut_to_what_the_model_reads(tiny):
+    for family in FAMILIES:
+        tokenizer = KeywordTokenizer(tiny[family], ["mug", "mug " * 99])
+        assert tokenizer.words.isfinite().all()
+
+
+def test_other_models_and_broken_folders_are_one_line(tmp_path, tiny):
+    with pytest.raises(UserError, match="a model of type 'bert', which does not compare pictures"):
+        KeywordTokenizer(text_model("bert", tmp_path / "bert"), ["red"])
+    with pytest.raises(UserError, match="'nobody/nothing@abc' is neither in the hub cache nor"):
+        KeywordTokenizer("nobody/nothing@abc", ["red"])
+    broken = tmp_path / "broken"
+    dual_encoder("clip", broken)
+    (broken / "model.safetensors").write_bytes(b"\xff" * 99)
+    with pytest.raises(UserError, match="broken: not a model folder that transformers can load"):
+        KeywordTokenizer(str(broken), ["red"])
+    torch.save({}, broken / "pytorch_model.bin")
+    (broken / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="broken: not a model folder that transformers can load"):
+        KeywordTokenizer(str(broken), ["red"])
+
+
+# ---------------------------------------------------------------------- which words
 
 
 def test_equal_scores_keep_dictionary_order():
@@ -86,66 +111,73 @@ def test_equal_scores_keep_dictionary_order():
     assert [k.word for k in top_words(torch.ones(1, 1), words, list("dbca"), 4)[0]] == list("dbca")
 
 
-def test_word_lists_are_clean():
-    for name in ("visual_words", "stop_words"):
-        words = word_list(name)
-        assert len(words) == len(set(words))
-        assert all(word == word.strip().lower() for word in words)
-    assert {"striped", "mug", "red"} <= set(word_list("visual_words"))
-
-
-def test_shop_words_count_items_not_repeats():
-    items = [
-        Item("1", "Steel pan", description="The pan of pans, 24 cm."),
-        Item("2", "Pan and lid", description="A lid for steel."),
-        Item("3", "Teapot"),
-    ]
-    assert shop_words(items) == ["pan", "steel"]
-    assert shop_words(items, min_items=1)[:3] == ["pan", "steel", "lid"]
-    assert shop_words(items, limit=1) == ["pan"]
-
-
-def test_dictionary_sources(tmp_path):
-    (tmp_path / "words.txt").write_text("# own\nred\n\nblue \nred\n", encoding="utf-8")
-    assert read_dictionary(str(tmp_path / "words.txt"), []) == ["red", "blue"]
-    both = read_dictionary("visual+shop", [Item("1", "Zeppelin"), Item("2", "Zeppelin")])
-    assert both[0] == word_list("visual_words")[0]
-    assert both[-1] == "zeppelin"
-    with pytest.raises(UserError, match=r"dictionary 'nowhere.txt': neither visual, shop"):
-        read_dictionary("nowhere.txt", [])
-
-
-@pytest.fixture(scope="session")
-def tokenizer(mini_clip):
-    return KeywordTokenizer(mini_clip, ["red", "blue", "mug", "tent"])
-
-
-def test_dictionary_smaller_than_n(tokenizer):
-    with pytest.raises(UserError, match="5 words per picture wanted, but the dictionary has 4"):
-        tokenizer.keywords([Image.new("RGB", (9, 9))], 5)
+def test_a_short_dictionary_is_returned_whole(tokenizer):
+    best = tokenizer.keywords(noise(1), 5)[0]
+    assert sorted(k.word for k in best) == ["blue", "mug", "red", "tent"]
+    assert isinstance(best[0], Keyword)
     with pytest.raises(UserError, match="dictionary is empty"):
         KeywordTokenizer("anything", [])
-    with pytest.raises(UserError, match="prompt must contain"):
-        FeatureConfig(prompt="a photo")
 
 
-def test_keywords_do_not_depend_on_the_batch(tokenizer):
-    pictures = [Image.effect_noise((40 + i, 30), 60).convert("RGB") for i in range(5)]
-    together = tokenizer.keywords(pictures, 4)
-    for picture, expected in zip(pictures, together, strict=True):
-        for one, many in zip(tokenizer.keywords([picture], 4)[0], expected, strict=True):
-            assert one.word == many.word
-            assert one.score == pytest.approx(many.score, abs=1e-3)
-    assert isinstance(together[0][0], Keyword)
+def at(*degrees):
+    """Unit vectors in the plane."""
+    angles = torch.tensor(degrees).deg2rad()
+    return torch.stack([angles.cos(), angles.sin()], dim=1)
 
 
-def test_one_bad_picture_stops_nothing(tokenizer, tmp_path):
-    save(tmp_path, "good.png", Image.new("RGB", (9, 9), "red"))
-    names = [("a", "bad.png"), ("b", "good.png"), ("c", "https://example.org/x.png")]
-    result = extract_keywords(tmp_path, names, tokenizer, words=2, batch_size=1)
-    assert [r["item_id"] for r in result.found] == ["b"]
-    assert len(result.found[0]["words"]) == 2
-    assert [(r["item_id"], r["reason"]) for r in result.skipped] == [
-        ("a", "bad.png: no such file"),
-        ("c", "https://example.org/x.png: a URL, not a file; download the picture into images/"),
-    ]
+def test_the_threshold_leaves_fewer_words_but_one():
+    words, names = at(0, 30, 60, 89), list("abcd")
+    for threshold, expected in [(-1.0, "abcd"), (0.8, "ab"), (0.4, "abc"), (1.0, "a")]:
+        found = top_words(at(1.0), words, names, 4, threshold=threshold)[0]
+        assert "".join(k.word for k in found) == expected
+
+
+def test_diversity_takes_one_of_each_kind():
+    """Three synonyms on one side of the picture, a fourth word on the other."""
+    words, names = at(10, 11, 12, -20, 80), ["crimson", "scarlet", "red", "round", "far"]
+    picture = at(0.0)
+
+    def found(n, **options):
+        return [k.word for k in top_words(picture, words, names, n, **options)[0]]
+
+    assert found(2) == ["crimson", "scarlet"]
+    assert found(2, diversity=0.5) == ["crimson", "round"]
+    assert found(2, diversity=0.001) == found(2)
+    assert sorted(found(9, diversity=0.5)) == sorted(names)
+    scores = [k.score for k in top_words(picture, words, names, 4, diversity=0.5)[0]]
+    assert scores == sorted(scores, reverse=True)
+    assert found(2, diversity=0.5, threshold=0.97) == ["crimson"]
+
+
+def test_diversity_does_not_depend_on_the_scale_of_the_scores():
+    words = F.normalize(torch.randn(30, 8), dim=-1)
+    lifted = F.normalize(torch.cat([words, torch.full((30, 1), 3.0)], dim=1), dim=-1)  # all alike
+    pictures = F.normalize(torch.randn(5, 8), dim=-1)
+    names = [str(i) for i in range(30)]
+    plain = top_words(pictures, words, names, 5, diversity=0.4)
+    again = top_words(F.pad(pictures, (0, 1)), lifted, names, 5, diversity=0.4)
+    assert [[k.word for k in row] for row in plain] == [[k.word for k in row] for row in again]
+
+
+def test_several_templates_are_averaged(mini_clip):
+    one, two, both = (
+        KeywordTokenizer(mini_clip, ["red", "mug"], prompt).words
+        for prompt in ("a {}", "{} of {}", "a {}|{} of {}")
+    )
+    torch.testing.assert_close(both, F.normalize(one + two, dim=-1))
+    assert not torch.allclose(one, both, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"prompt": "a photo"}, "prompt must contain {} where the word goes; got 'a photo'"),
+        ({"prompt": "a {}|a photo"}, "prompt must contain {}"),
+        ({"threshold": 1.5}, "threshold is a cosine, from -1 to 1; got 1.5"),
+        ({"diversity": 1.0}, "diversity must be from 0 to below 1; got 1.0"),
+    ],
+)
+def test_impossible_settings(wrong, message):
+    for make in (FeatureConfig, lambda **options: KeywordTokenizer("any", ["red"], **options)):
+        with pytest.raises(UserError, match=message):
+            make(**wrong)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from msm4sr_lite import keywords, training
-from msm4sr_lite.cli import main
+from msm4sr_lite.cli import SEEN, main
 from msm4sr_lite.config import (
     PRESETS,
     Config,
@@ -45,6 +45,8 @@ OTHERS = {
         "sentences": 1,
         "images": 1,
         "prompt": "one {}",
+        "threshold": 0.6,
+        "diversity": 0.5,
         "pooling": "cls",
     },
     ModelConfig: {
@@ -178,13 +180,13 @@ def test_every_filter_changes_the_sequences(kind, name):
 
 
 class FewWords:
-    """Stands in for CLIP: the words of a picture tell its prompt and how many were wanted."""
+    """Stands in for CLIP: the words of a picture tell its settings and how many were wanted."""
 
-    def __init__(self, name, dictionary, prompt, device):
-        self.dictionary, self.prompt = dictionary, prompt
+    def __init__(self, name, dictionary, prompt, device, threshold, diversity):
+        self.said = [prompt, "t" * round(9 + 9 * threshold), "d" * round(9 * diversity)]
 
     def keywords(self, pictures, n):
-        words = [keywords.Keyword(word, 0.5) for word in [self.prompt, *"abcdefghijklmnop"]]
+        words = [keywords.Keyword(word, 0.5) for word in [*self.said, *"abcdefghijklmnop"]]
         return [words[:n] for _ in pictures]
 
 
@@ -218,7 +220,7 @@ def test_every_setting_of_the_features_changes_the_table(
     for config in changed(kind, name):
         out = str(tmp_path / f"out{len(tables)}")
         flags = {field: ["--" + field, str(getattr(config, field))] for field in OTHERS[kind]}
-        seen = [*flags["words"], *flags["images"], *flags["prompt"]]
+        seen = [flag for name in SEEN for flag in flags[name]]
         read = [*flags["sentences"], *flags["pooling"]]
         assert main(["keywords", str(shop), "--out", out, *seen]) == 0
         assert main(["features", str(shop), "--out", out, "--text-encoder", tiny_bert, *read]) == 0

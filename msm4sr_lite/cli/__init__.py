@@ -32,6 +32,10 @@ COMMANDS = {
 }
 
 
+# What `msm4sr keywords` asks of FeatureConfig; the rest belongs to `msm4sr features`.
+SEEN = ("words", "images", "prompt", "threshold", "diversity")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; settings become flags with their meaning and default."""
     parser = argparse.ArgumentParser(
@@ -80,7 +84,8 @@ def build_parser() -> argparse.ArgumentParser:
         p[name].add_argument(
             "--dictionary",
             default="visual+shop",
-            help="visual, shop, visual+shop, or a file, one word per line (default: visual+shop)",
+            help="visual, shop, column:NAME (labels in the item file) or a file, one word per line;"
+            " several: join by + (default: visual+shop)",
         )
     for name in ("features", "run"):
         p[name].add_argument(
@@ -89,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     p["features"].add_argument(
         "--check", action="store_true", help="encode again and compare with what is stored"
     )
-    add_flags(p["keywords"], FeatureConfig, only=("words", "images", "prompt"))
+    add_flags(p["keywords"], FeatureConfig, only=SEEN)
     add_flags(p["features"], FeatureConfig, only=("sentences", "pooling"))
     add_flags(p["pretrain"], DataConfig)
     add_flags(p["pretrain"], ModelConfig, skip=("feature_dim", "n_items"))

@@ -25,7 +25,7 @@ def keywords(args: argparse.Namespace) -> Path:
     config = from_flags(args, FeatureConfig())
     folder: Path = args.out / "keywords"
     clip = args.clip or DEFAULT_CLIP
-    dictionary = read_dictionary(args.dictionary, shop.items.values())
+    dictionary = read_dictionary(args.dictionary, shop.items.values(), shop.path)
     pictures = [
         (item.item_id, name)
         for item in shop.items.values()
@@ -42,13 +42,15 @@ def keywords(args: argparse.Namespace) -> Path:
         "dictionary": dictionary,
         "prompt": config.prompt,
         "words": config.words,
+        "choice": [config.threshold, config.diversity],
     }
     if finished(folder, made_from):
         return folder
 
     result, encoder = PictureKeywords(), {}
     if pictures:
-        tokenizer = KeywordTokenizer(clip, dictionary, config.prompt, device_of(args))
+        choice = {"threshold": config.threshold, "diversity": config.diversity}
+        tokenizer = KeywordTokenizer(clip, dictionary, config.prompt, device_of(args), **choice)
         encoder = describe_tokenizer(tokenizer)
         queue = bar(pictures, "keywords", "picture")
         result = extract_keywords(shop.path, queue, tokenizer, config.words)

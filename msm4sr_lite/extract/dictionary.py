@@ -2,58 +2,78 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features import item_sentences
+from msm4sr_lite.extract.shop_words import shop_words, word_list
+from msm4sr_lite.reading.shop_folder import read_column
 from msm4sr_lite.shop import Item
 
-
-def word_list(name: str) -> list[str]:
-    """Return a list of the library: ``visual_words`` (what pictures show) or ``stop_words``."""
-    text = (
-        resources.files("msm4sr_lite.extract").joinpath(f"{name}.txt").read_text(encoding="utf-8")
-    )
-    return [line for line in text.splitlines() if line and not line.startswith("#")]
+LONGEST_LABEL = 5  # words; what is longer is a text
 
 
-def shop_words(items: Iterable[Item], min_items: int = 2, limit: int = 2000) -> list[str]:
-    """Return the words of the shop's own texts, most frequent first, ties in alphabetical order.
-
-    A word counts once per item. Words of fewer than three letters, with digits, in fewer than
-    ``min_items`` items, and common function words are left out.
-    """
-    counts: Counter[str] = Counter()
-    stop = set(word_list("stop_words"))
-    for item in items:
-        text = " ".join(item_sentences(item, 10**6)).lower()
-        counts.update(set(re.findall(r"[^\W\d_]{3,}", text)) - stop)
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [word for word, count in ranked if count >= min_items][:limit]
-
-
-def read_dictionary(source: str, items: Iterable[Item]) -> list[str]:
+def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = None) -> list[str]:
     """Return the dictionary that ``source`` names.
 
-    ``visual`` (the library's list), ``shop`` (the shop's own words), ``visual+shop`` (both), or
-    a text file with one word or phrase per line.
+    Parameters
+    ----------
+    source
+        ``visual`` (the library's list), ``shop`` (nouns and adjectives of the shop's own texts),
+        ``column:NAME`` (the labels in a column of the shop's item file, such as ``column:colour``),
+        a text file with one word or phrase per line, or several of these joined by ``+``. The
+        first mention of a word counts.
+    items
+        The shop's items.
+    folder
+        The shop folder; only ``column:`` needs it.
     """
-    names = source.split("+")
-    if set(names) <= {"visual", "shop"}:
-        found = [
-            w
-            for name in names
-            for w in (word_list("visual_words") if name == "visual" else shop_words(items))
-        ]
-    else:
-        try:
-            found = Path(source).read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError):
-            raise UserError(
-                f"dictionary {source!r}: neither visual, shop, visual+shop nor a UTF-8 text file"
-            ) from None
-    return list(dict.fromkeys(word.strip() for word in found if word.strip() and word[0] != "#"))
+    items = list(items)
+    parts = [source] if Path(source).is_file() else source.split("+")
+    found = [word.strip() for part in parts for word in _words(part, source, items, folder)]
+    return list(dict.fromkeys(word for word in found if word and word[0] != "#"))
+
+
+def _words(part: str, source: str, items: list[Item], folder: Path | None) -> list[str]:
+    if part == "visual":
+        return word_list("visual_words")
+    if part == "shop":
+        return shop_words(items)
+    if part.startswith("column:"):
+        return column_labels(part.removeprefix("column:"), items, folder)
+    try:
+        return Path(part).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError):
+        raise UserError(
+            f"dictionary {source!r}: {part!r} is neither visual, shop, column:NAME nor a UTF-8"
+            f" text file with one word per line"
+        ) from None
+
+
+def column_labels(
+    column: str, items: Iterable[Item], folder: Path | None, limit: int = 2000
+) -> list[str]:
+    """Return the labels in a column of the item file, the most frequent first, in lower case.
+
+    A list in a cell holds several labels. Those of more than five words are texts and left out.
+    """
+    if folder is None:
+        raise UserError(f"dictionary column:{column}: needs the shop folder")
+    wanted = {item.item_id for item in items}
+    counts: Counter[str] = Counter()
+    for item_id, labels in read_column(folder, column):
+        if item_id in wanted:
+            counts.update({" ".join(label.lower().split()) for label in labels})
+    ranked = sorted(counts, key=lambda label: (-counts[label], label))
+    short = [
+        label
+        for label in ranked
+        if len(label.split()) <= LONGEST_LABEL and any(map(str.isalpha, label))
+    ]
+    if not short:
+        raise UserError(
+            f"dictionary column:{column}: no labels there (words, at most {LONGEST_LABEL} of them"
+            f" each); name a column that has some"
+        )
+    return short[:limit]

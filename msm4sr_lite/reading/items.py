@@ -32,6 +32,18 @@ def read_items(path: Path) -> dict[str, Item]:
     return items
 
 
+def read_cells(path: Path, column: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield every item's id and the texts in its cell of any column; a list holds several."""
+    columns: dict[str, None] = {}
+    for _, record in _records(path):
+        columns |= dict.fromkeys(record)
+        cell = record.get(column)
+        cells = cell if isinstance(cell, (list, tuple, np.ndarray)) else [cell]
+        yield _words(record.get("item_id")), [text for text in map(_words, cells) if text]
+    if column not in columns:
+        raise UserError(f"{path}: no column {column!r}; there is {', '.join(list(columns)[:20])}")
+
+
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if path.suffix != ".jsonl":
         table = read_table(path)

@@ -14,6 +14,7 @@ mend.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,9 +22,11 @@ import numpy as np
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.reading.events import read_events
-from msm4sr_lite.reading.items import read_items
+from msm4sr_lite.reading.items import read_cells, read_items
 from msm4sr_lite.reading.tables import where
 from msm4sr_lite.shop import Shop
+
+ITEM_FILES = (".jsonl", ".csv", ".parquet")
 
 
 def read_shop(
@@ -52,7 +55,7 @@ def read_shop(
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give one with interactions.csv and items.jsonl")
     events_path = _find(folder, "interactions", (".csv", ".csv.gz", ".parquet"))
-    items_path = _find(folder, "items", (".jsonl", ".csv", ".parquet"))
+    items_path = _find(folder, "items", ITEM_FILES)
     items = read_items(items_path)
     events = read_events(events_path)
     notes = []
@@ -96,6 +99,11 @@ def read_shop(
 
     events = events.sort_values("timestamp", kind="stable", ignore_index=True)
     return Shop(folder, items, events, notes)
+
+
+def read_column(folder: Path, column: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield every item's id and the texts in one column of the item file, whatever its name."""
+    return read_cells(_find(folder, "items", ITEM_FILES), column)
 
 
 def _find(folder: Path, stem: str, endings: tuple[str, ...]) -> Path:

@@ -1,0 +1,99 @@
+"""Small models with random weights, of several families, in ordinary model folders."""
+
+import json
+import string
+
+import torch
+import transformers as tr
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+SMALL = {"hidden_size": 16, "intermediate_size": 12, "num_hidden_layers": 2}
+SMALL |= {"num_attention_heads": 2}
+LETTERS = list(string.ascii_lowercase + string.digits + ".,|:")
+VOCABULARY = ["<s>", "<pad>", "<unk>", "</s>", *LETTERS, *(f"##{c}" for c in LETTERS)]
+
+
+def save_tokenizer(folder, pad="<pad>", start=True, kind="PreTrainedTokenizerFast", **options):
+    """A tokenizer of single letters, with an end token and perhaps a start token."""
+    vocabulary = {token: number for number, token in enumerate(VOCABULARY)}
+    letters = Tokenizer(models.WordPiece(vocabulary, unk_token="<unk>"))
+    letters.normalizer = normalizers.Lowercase()
+    letters.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    letters.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>" if start else "$A </s>",
+        special_tokens=[("<s>", 0), ("</s>", 3)],
+    )
+    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": pad}
+    tr.PreTrainedTokenizerFast(tokenizer_object=letters, **special, **options).save_pretrained(
+        folder
+    )
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "tokenizer_class": kind}))
+
+
+def text_model(family, folder):
+    """A BERT-like model of a family."""
+    torch.manual_seed(0)
+    size = {
+        **SMALL,
+        "vocab_size": len(VOCABULARY),
+        "pad_token_id": 1,
+        "max_position_embeddings": 40,
+    }
+    model = {
+        "bert": lambda: tr.BertModel(tr.BertConfig(**size)),
+        "roberta": lambda: tr.RobertaModel(tr.RobertaConfig(**size)),
+        "mpnet": lambda: tr.MPNetModel(tr.MPNetConfig(**size)),
+        "distilbert": lambda: tr.DistilBertModel(
+            tr.DistilBertConfig(
+                vocab_size=len(VOCABULARY),
+                pad_token_id=1,
+                max_position_embeddings=40,
+                dim=16,
+                hidden_dim=12,
+                n_layers=2,
+                n_heads=2,
+            )
+        ),
+        "albert": lambda: tr.AlbertModel(tr.AlbertConfig(**size, embedding_size=8)),
+        "t5": lambda: tr.T5Model(
+            tr.T5Config(vocab_size=len(VOCABULARY), d_model=16, d_ff=12, num_layers=1, num_heads=2)
+        ),
+    }[family]()
+    model.eval().save_pretrained(folder)
+    save_tokenizer(folder)
+    return str(folder)
+
+
+def dual_encoder(family, folder):
+    """A CLIP-like model of a family with its tokenizer and image processor."""
+    torch.manual_seed(0)
+    text = {**SMALL, "vocab_size": len(VOCABULARY), "max_position_embeddings": 48}
+    text |= {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 3}
+    view = {**SMALL, "image_size": 16, "patch_size": 4}
+    pixels = {"size": {"height": 16, "width": 16}}
+    if family == "clip":
+        config = tr.CLIPConfig(text_config=text, vision_config=view, projection_dim=8)
+        tr.CLIPModel(config).save_pretrained(folder)
+        save_tokenizer(folder, pad="</s>")
+        tr.CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=16).save_pretrained(folder)
+    elif family == "siglip":
+        config = tr.SiglipConfig(text_config=text, vision_config=view)
+        tr.SiglipModel(config).save_pretrained(folder)
+        save_tokenizer(folder, pad="</s>", start=False, kind="SiglipTokenizer", model_max_length=48)
+        tr.SiglipImageProcessorPil(**pixels).save_pretrained(folder)
+    elif family == "siglip2":
+        config = tr.Siglip2Config(
+            text_config=text, vision_config={**SMALL, "patch_size": 4, "num_patches": 16}
+        )
+        tr.Siglip2Model(config).save_pretrained(folder)
+        save_tokenizer(folder, start=False)
+        tr.Siglip2ImageProcessorPil(patch_size=4, max_num_patches=16).save_pretrained(folder)
+    else:
+        config = tr.VisionTextDualEncoderConfig.from_vision_text_configs(
+            tr.ViTConfig(**view), tr.BertConfig(**text), projection_dim=8
+        )
+        tr.VisionTextDualEncoderModel(config).save_pretrained(folder)
+        save_tokenizer(folder)
+        tr.ViTImageProcessorPil(**pixels).save_pretrained(folder)
+    return str(folder)
