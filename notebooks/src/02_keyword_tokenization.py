@@ -85,7 +85,7 @@ source(top_words)
 
 # %%
 from msm4sr_lite.sample.write import load_world
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 made = {item.item_id: item.look for item in load_world(folder).items}
 
@@ -177,7 +177,7 @@ def explore(item, n, dictionary, prompt):
     right.barh(
         [k.word for k in best][::-1], [k.score for k in best][::-1], color=PALETTE[0]
     )
-    right.set(xlabel="cosine of picture and word", xlim=(-0.05, 0.4))
+    right.set(xlabel="cosine of picture and word", xlim=(-0.1, 0.4))
     return figure, f"{item}: " + ", ".join(f"{k.word} {k.score:.2f}" for k in best)
 
 
@@ -205,13 +205,14 @@ panel(
 #   visual words and the shop's own (`visual+shop`).
 # - **Two names for one thing** (mug and cup, striped and stripes) each take a place. The setting `diversity`
 #   prefers words that are unlike those already chosen.
-# - **"Not" is not understood.** "Not a mug" is still nearest to the mug. CLIP compares what is *mentioned*.
+# - **"Not" is not understood.** All scores fall, since nobody captions a picture like that; but "not a mug" is
+#   still nearest to the mug. CLIP compares what is *mentioned*.
 #
 # Low scores could be cut off with `threshold`. Here is what the two settings do to one picture:
 
 # %%
 visual = dictionaries["visual words"]
-for options in ({}, {"diversity": 0.5}, {"threshold": 0.25}):
+for options in ({}, {"diversity": 0.6}, {"threshold": 0.3}):
     reader = KeywordTokenizer(clip, visual, **options)
     words = [k.word for k in reader.keywords(opened[:1], n=8)[0]]
     print(f"{options or 'as it is'!s:<20}", ", ".join(words))
@@ -244,7 +245,7 @@ pictures(
     list(changed),
     [[k.word for k in best] for best in answers],
     columns=4,
-    caption="Eight pictures and their five words. Photograph: vultilion (Flickr), CC BY 2.0",
+    caption="Eight pictures, five words each. Photo: vultilion (Flickr), CC BY 2.0",
 )
 
 # %% tags=["nbval-check-output"]

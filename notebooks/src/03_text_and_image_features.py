@@ -134,8 +134,8 @@ panel(
 )
 
 # %% [markdown]
-# Both. Sentences that share words come first, and then there are some that share none but mean the same:
-# "Peace and quiet come with it." That is what BERT brings into a recommender.
+# Both. For the weather, sentences that share words come first. For the calm, most share none and still mean
+# something like it: "Peace and quiet come with it." That is what BERT brings into a recommender.
 #
 # ## Keywords go the same way
 #
@@ -189,7 +189,7 @@ panel(
     duel,
     choice("item", ["h0131", "h0038", "h0201", "h0331", "h0199"], label="item"),
     title="neighbour duel",
-    static=[{}, {"item": "h0038"}],
+    static=[{"item": "h0131"}, {"item": "h0038"}],
 )
 
 # %% [markdown]
