@@ -10,8 +10,9 @@ import numpy as np
 class IdSet:
     """A set of texts that keeps only their 64-bit hashes, in a few sorted arrays.
 
-    Fifty million ids take 400 MB (a Python set of them about 5 GB). Two of them share a hash with
-    a chance of 1 in 15,000; then the second counts as seen.
+    Fifty million ids take 400 MB, and about as much again for the moment in which the longest
+    arrays are merged; a Python set of the texts would take 5 GB. That any two of them share a hash
+    has a chance of 1 in 15,000; then the second counts as seen.
 
     >>> seen = IdSet()
     >>> seen.add(["a", "b", "a"]).tolist(), seen.add(["c", "a"]).tolist(), len(seen)
@@ -39,5 +40,7 @@ class IdSet:
         # Runs at least double in length from last to first, so there are few, and each id is
         # merged few times; a stable sort merges two sorted runs in one pass.
         while len(self._runs) > 1 and len(self._runs[-2]) < 2 * len(self._runs[-1]):
-            self._runs[-2:] = [np.sort(np.concatenate(self._runs[-2:]), kind="stable")]
+            merged = np.concatenate(self._runs[-2:])
+            merged.sort(kind="stable")
+            self._runs[-2:] = [merged]
         return new

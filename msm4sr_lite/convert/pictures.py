@@ -11,7 +11,7 @@ import numpy as np
 
 from msm4sr_lite.config import UserError
 
-ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+ENDINGS = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"}
 
 
 class PictureFolder:
@@ -35,7 +35,7 @@ class PictureFolder:
                 continue
             self._folders.append(relative)
             for name in sorted(names):
-                stem, ending = Path(name).stem, Path(name).suffix
+                stem, _, ending = name.rpartition(".")
                 if ending.lower() not in ENDINGS or "\\" in stem:
                     continue
                 if ending not in self._endings:
@@ -56,7 +56,7 @@ class PictureFolder:
         place = int(np.searchsorted(self._keys, key))
         while place < len(self._keys) and self._keys[place] == key:
             folder, ending = divmod(int(self._where[place]), 1 << 16)
-            path = (Path(self._folders[folder]) / (name + self._endings[ending])).as_posix()
+            path = (Path(self._folders[folder]) / f"{name}.{self._endings[ending]}").as_posix()
             if "/" not in name and (self.folder / path).is_file():
                 return path
             place += 1
