@@ -474,6 +474,33 @@ def test_a_conversion_that_fails_leaves_the_old_shop(tmp_path, converted, refuse
     assert (tmp_path / "shop/interactions.csv").read_text() == before
 
 
+def test_where_links_are_impossible_pictures_are_copied(tmp_path, converted, monkeypatch):
+    def refuse(*_):
+        raise OSError("another disk")
+
+    monkeypatch.setattr("os.link", refuse)
+    _, shop = converted(hm(tmp_path))
+    copied = tmp_path / "shop" / shop.items["0108775015"].images[0]
+    assert copied.read_bytes() == b"010/0108775015.jpg"
+
+
+def test_an_item_gets_ten_pictures_at_most(tmp_path, converted):
+    source = hm(tmp_path)
+    articles = [f"0200000{n:03d}" for n in range(12)]
+    with (source / "articles.csv").open("a") as stream:
+        stream.writelines(f"{name},,Hat,Hat,Head,Solid,Red,L,L,\n" for name in articles)
+    for name in articles:
+        (source / "images" / f"{name}.jpg").write_bytes(b"")
+    _, shop = converted(source, "--level", "product")
+    assert shop.items["0200000"].images == tuple(f"images/{name}.jpg" for name in articles[:10])
+    assert len(list((tmp_path / "shop/images").glob("*.jpg"))) == 10
+
+
+def test_a_place_that_cannot_be_written(tmp_path, refused):
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in refused(amazon_2018(tmp_path), out="file/shop")
+
+
 def test_the_closing_line_tells_what_happened(tmp_path, capsys):
     source = amazon_2018(tmp_path, [review(), review(item="A9", stars=5), "{"])
     assert main(["convert", str(source), "--out", str(tmp_path / "shop")]) == 0

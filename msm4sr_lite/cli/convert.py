@@ -29,15 +29,18 @@ def main(args: argparse.Namespace) -> int:
         source = replace(source, items=args.items)
     if args.images:
         source = replace(source, images=args.images)
-    summary = convert(
-        form,
-        source,
-        args.out,
-        min_rating=args.min_rating,
-        copy_images=args.copy_images,
-        force=args.force,
-        progress=lambda rows, name: bar(rows, name, "row"),
-    )
+    try:
+        summary = convert(
+            form,
+            source,
+            args.out,
+            min_rating=args.min_rating,
+            copy_images=args.copy_images,
+            force=args.force,
+            progress=lambda rows, name: bar(rows, name, "row"),
+        )
+    except OSError as error:  # a full disk, no permission
+        raise UserError(f"{args.out}: cannot be written: {error}; choose another --out") from None
     print(json.dumps({"shop": str(args.out), **summary}) if args.json else tell(args.out, summary))
     return 0
 
