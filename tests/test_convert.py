@@ -4,6 +4,7 @@ import csv
 import gzip
 import html
 import json
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from msm4sr_lite.cli import build_parser, main
 from msm4sr_lite.convert import formats, lines
+from msm4sr_lite.convert import hm as hm_format
 from msm4sr_lite.convert.id_set import IdSet
 from msm4sr_lite.convert.pictures import PictureFolder
 from msm4sr_lite.convert.write import convert
@@ -142,7 +144,8 @@ def test_amazon_2023(tmp_path, converted):
         tmp_path / "source",
         Mugs__jsonl=json_lines(
             record | {"timestamp": 1588687728923},
-            record | {"timestamp": 1588687728000, "parent_asin": "P2", "rating": 2.0},
+            record
+            | {"timestamp": 1588687728000, "parent_asin": "P2", "rating": 2.0, "user_id": "u2"},
         ),
         meta_Mugs__jsonl__gz=json_lines(
             {"parent_asin": "P1", "title": "Mug", "store": "Norr", "images": images}
@@ -159,7 +162,7 @@ def test_amazon_2023(tmp_path, converted):
     first = read_json_lines(tmp_path / "shop/items.jsonl")[0]
     assert first["image_url"] == "https://example.org/front.jpg"
 
-    summary, shop = converted(source, "--min-rating", "3")
+    summary, shop = converted(source, "--min-rating", "4")
     assert (summary["interactions"], summary["below_min_rating"], summary["users"]) == (1, 1, 1)
     assert shop.events["item_id"].tolist() == ["P1"]
 
@@ -210,9 +213,15 @@ def test_a_movie_title_with_quotes_commas_and_a_line_break(tmp_path, converted):
     source = write(
         tmp_path / "source",
         ratings__csv="userId,movieId,rating,timestamp\n1,1,3,10\n",
-        movies__csv='movieId,title,genres\n1,"Two, ""three""\nfour (1999)",Drama\n',
+        movies__csv='\ufeffmovieId,title,genres\n1,"Two, ""three""\nfour (1999)",Drama\n',
     )
     assert converted(source)[1].items["1"].title == 'Two, "three"\nfour (1999)'
+
+
+def test_a_movie_title_with_the_mark_between_fields(tmp_path, converted):
+    files = MOVIES["1m"] | {"movies__dat": "1::Two::three (1999)::Drama\n", "items__jsonl": "[]"}
+    _, shop = converted(write(tmp_path / "source", **files))  # and a stray file of another kind
+    assert shop.items["1"].title == "Two::three (1999)"
 
 
 def test_recbole(tmp_path, converted):
@@ -272,6 +281,16 @@ def test_hm_articles(tmp_path, converted, zero):
     assert len(list((tmp_path / "shop/images").rglob("*.*"))) == 2  # none of an unknown article
 
 
+def test_a_day_starts_at_the_same_moment_everywhere(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    getattr(time, "tzset", bool)()  # there is none on Windows
+    try:
+        assert hm_format._midnight.__wrapped__("2018-09-20") == 1537401600
+    finally:
+        monkeypatch.undo()
+        getattr(time, "tzset", bool)()
+
+
 def test_hm_products(tmp_path, converted):
     summary, shop = converted(hm(tmp_path), "--level", "product", "--copy-images")
     assert shop.history("c1") == ["0108775", "0108775", "0110065", "0108775"]
@@ -316,6 +335,8 @@ def test_a_picture_named_twice_and_a_name_that_leads_outside(tmp_path):
     pictures = PictureFolder(tmp_path / "in")
     assert len(pictures) == 3
     assert [pictures.find(n) for n in ("x", "y", "../z", "")] == ["a/x.png", "y.jpg", "", ""]
+    pictures._keys[:] = hash("../z")  # as if the hashes were the same by chance
+    assert pictures.find("../z") == ""
 
 
 # ------------------------------------------------------------------------------- bad input
@@ -394,7 +415,11 @@ def test_a_csv_row_with_a_stray_quote_costs_only_the_lines_it_swallows(tmp_path,
         (MOVIES["1m"] | {"ratings__dat": "1::2::3\n"}, [], "3 fields instead of 4"),
         (MOVIES["latest"] | {"ratings__csv": "a,b\n"}, [], "no column userId, movieId"),
         (MOVIES["latest"] | {"ratings__csv": b"\x00\xff" * 99}, [], "no column userId"),
-        (MOVIES["latest"] | MOVIES["100k"] | {"a__inter": ""}, [], "movielens or recbole; say"),
+        (
+            MOVIES["latest"] | MOVIES["100k"] | {"a__inter": ""},
+            [],
+            "could be movielens or recbole; say",
+        ),
         (MOVIES["1m"], ["--level", "product"], "--level is for H&M; these are MovieLens"),
         (MOVIES["1m"], ["--min-rating", "6"], "rating of at least 6; lower --min-rating"),
         (MOVIES["1m"], ["--items", "nowhere"], "--items names the file"),
