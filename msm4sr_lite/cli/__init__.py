@@ -21,6 +21,7 @@ from msm4sr_lite.config import (
 
 COMMANDS = {
     "sample": "write the sample shop, byte for byte the one in data_samples/corner_shop",
+    "convert": "turn a public data set (Amazon, MovieLens, RecBole, H&M) into a shop folder",
     "keywords": "turn every picture into its N best dictionary words (CLIP)",
     "features": "turn sentences and keywords into vectors (BERT)",
     "pretrain": "contrastive pre-training, without item ids",
@@ -64,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
     for name, parser_ in p.items():
         parser_.add_argument("--json", action="store_true", help="print one JSON object")
-        if name not in ("sample", "doctor"):
+        if name not in ("sample", "convert", "doctor"):
             parser_.add_argument(
                 "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto"
             )
@@ -133,7 +134,46 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, metavar="DIR", help="where to write"
     )
     p["sample"].add_argument("--seed", type=int, default=7, help="default: 7, the committed sample")
+    _add_convert(p["convert"])
     return parser
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="the folder or the main file")
+    parser.add_argument(
+        "--from",
+        dest="format",
+        choices=("amazon-2018", "amazon-2023", "movielens", "recbole", "hm"),
+        default="",
+        help="the format (default: told by the names of the files)",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="SHOP", help="the shop folder to write"
+    )
+    parser.add_argument(
+        "--items",
+        type=Path,
+        metavar="FILE",
+        help="the file of items (default: beside the main file)",
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="pictures, named by item id, in it or in folders below (default: none; H&M: images/)",
+    )
+    parser.add_argument(
+        "--copy-images", action="store_true", help="copy pictures, do not link them"
+    )
+    parser.add_argument(
+        "--min-rating", type=float, help="leave out ratings below (default: keep all)"
+    )
+    parser.add_argument(
+        "--level", choices=("article", "product"), help="H&M: what an item is (default: article)"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace the folder at --out, whatever it holds"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,93 @@
+"""Memory and speed of `msm4sr convert` on files of growing size: memory must not grow with them.
+
+    python -m benchmarks.convert [--sizes 10 50 200] [--json]
+
+Writes Amazon reviews of 2023 of the given sizes (MB before packing) into a temporary folder, one
+item row for every 20 reviews and one customer for every 5, packed with gzip, and converts each in
+a fresh process. The peak of a process's memory is what the system counted (Linux and macOS). The
+row `empty` is a conversion of one review: Python and the libraries alone.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TEXT = "blue mug holds tea well and the handle is light but my cat likes it more than I do"
+WORDS = TEXT.split()
+
+
+def sentence(dice, words):
+    return " ".join(dice.choices(WORDS, k=words))
+
+
+def generate(folder, size):
+    """Write a pair of files; return reviews, customers, items and the MB of both on disk."""
+    dice = random.Random(size)
+    folder.mkdir()
+    reviews = max(size // 480, 1)
+    users, items = reviews // 5 + 1, reviews // 20 + 1
+    with gzip.open(folder / "meta_Mugs.jsonl.gz", "wt", compresslevel=1) as stream:
+        for n in range(items):
+            row = {"parent_asin": f"B{n:09d}", "title": sentence(dice, 8), "store": "Norr"}
+            row |= {"categories": ["Home", "Mugs"], "description": [sentence(dice, 60)]}
+            stream.write(json.dumps(row) + "\n")
+    with gzip.open(folder / "Mugs.jsonl.gz", "wt", compresslevel=1) as stream:
+        for _ in range(reviews):
+            row = {"rating": float(dice.randint(1, 5)), "title": sentence(dice, 4)}
+            row |= {"text": sentence(dice, 55), "parent_asin": f"B{dice.randrange(items):09d}"}
+            row |= {
+                "user_id": f"A{dice.randrange(users):027d}",
+                "timestamp": dice.randrange(10**12),
+            }
+            stream.write(json.dumps(row) + "\n")
+    packed = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    return {"reviews": reviews, "packed_mb": round(packed, 1)}
+
+
+def measure(source, out):
+    """Convert in a fresh process; return its peak memory, its time, and what it wrote."""
+    command = [sys.executable, "-m", "msm4sr_lite", "convert", str(source), "--out", str(out)]
+    start = time.perf_counter()
+    process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, output
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    counts = json.loads(output)
+    return {
+        "users": counts["users"],
+        "items": counts["items"],
+        "peak_mb": round(usage.ru_maxrss / unit, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 50, 200], help="MB of reviews")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for size in [0, *args.sizes]:
+            source = Path(scratch) / f"source_{size}"
+            made = generate(source, size * 1_000_000)
+            found = measure(source, Path(scratch) / f"shop_{size}")
+            rows.append({"reviews_mb": size or "empty", **made, **found})
+            if not args.json:
+                print(*(f"{key} {value}" for key, value in rows[-1].items()), sep="  ", flush=True)
+    if args.json:
+        print(json.dumps({"convert": rows}))
+
+
+if __name__ == "__main__":
+    main()
