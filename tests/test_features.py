@@ -90,7 +90,7 @@ def test_pooling_that_we_do_not_have_must_be_chosen(said, tiny_bert, tmp_path):
     folder = shutil.copytree(tiny_bert, tmp_path / "bert")
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(said)
-    with pytest.raises(UserError, match="neither mean nor cls; choose with --pooling"):
+    with pytest.raises(UserError, match="asks for neither mean nor cls; choose with --pooling"):
         TextEncoder(str(folder))
     assert TextEncoder(str(folder), "mean").pooling == "mean"
 

@@ -1,5 +1,8 @@
 """The top-N words of a picture, by models of several families."""
 
+import json
+import shutil
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -79,6 +82,20 @@ def test_older_transformers_return_a_tensor(tokenizer, monkeypatch):
         monkeypatch.setattr(tokenizer.model, name, bare)
     assert torch.equal(tokenizer.picture_vectors(pictures), expected)
     assert torch.equal(tokenizer._word_vectors(), tokenizer.words)
+
+
+def test_half_precision_weights_are_read_too(tiny, tmp_path):
+    """transformers 5 would keep float16, and then refuse the float32 of its own processor."""
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny["clip"], tmp_path / "half")
+    half = {name: w.half() for name, w in load_file(folder / "model.safetensors").items()}
+    save_file(half, folder / "model.safetensors", {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "dtype": "float16"}))
+    whole, cut = (KeywordTokenizer(str(f), WORDS) for f in (tiny["clip"], folder))
+    torch.testing.assert_close(cut.words, whole.words, atol=5e-3, rtol=0)
+    assert len(cut.keywords(noise(2), 3)) == 2
 
 
 def test_long_prompts_are_cut_to_what_the_model_reads(tiny):
