@@ -100,7 +100,7 @@ def gap(text: np.ndarray, image: np.ndarray) -> float:
     """
     text = text / np.linalg.norm(text, axis=1, keepdims=True)
     image = image / np.linalg.norm(image, axis=1, keepdims=True)
-    return np.linalg.norm(text.mean(axis=0) - image.mean(axis=0))
+    return float(np.linalg.norm(text.mean(axis=0) - image.mean(axis=0)))
 
 
 def _grade_gap(attempt: Callable[..., Any]) -> None:
