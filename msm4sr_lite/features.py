@@ -189,6 +189,12 @@ class Slots:
         )
         return slots * valid.unsqueeze(-1), valid
 
+    def in_order(self) -> Tensor:
+        """Return the vectors item after item, ``(slots, D)``, in the present numbering."""
+        before = self.counts.cumsum(0) - self.counts
+        steps = torch.arange(int(self.counts.sum()))
+        return self.vectors[torch.repeat_interleave(self.starts - before, self.counts) + steps]
+
     def select(self, rows: Tensor) -> Slots:
         """Return the same vectors for another numbering of the items."""
         return Slots(self.vectors, self.starts[rows], self.counts[rows])
@@ -240,16 +246,11 @@ class FeatureTable:
 
     def save(self, folder: Path, keywords: Path | None = None) -> None:
         """Write the table as a folder, whole or not at all, with a copy of ``keywords.jsonl``."""
-        with whole_folder(folder) as draft:
-            if keywords:
-                shutil.copyfile(keywords, draft / "keywords.jsonl")
-            for name, slots in (("text", self.text), ("image", self.image)):
-                np.save(draft / f"{name}.npy", slots.vectors.numpy())
-                np.save(draft / f"{name}_counts.npy", slots.counts.numpy().astype(np.int32))
-            (draft / "items.json").write_text(
-                json.dumps(self.items[1:]), encoding="utf-8", newline="\n"
-            )
-            write_json(draft / "manifest.json", self.manifest)
+        parts: dict[str, tuple[np.ndarray, Iterable[np.ndarray]]] = {
+            name: (slots.counts[1:].numpy(), [slots.in_order().numpy()])
+            for name, slots in (("text", self.text), ("image", self.image))
+        }
+        write_table(folder, self.items[1:], parts, self.manifest | {"width": self.width}, keywords)
 
     @classmethod
     def load(cls, folder: str | Path) -> FeatureTable:
@@ -259,11 +260,51 @@ class FeatureTable:
             items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             text, image = (_load_slots(folder, name, len(items)) for name in ("text", "image"))
+            if manifest.get("format", 1) != 1:
+                raise ValueError(f"format {manifest['format']}, of a newer version of the library")
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{folder}: not a feature table ({_first(error)}); make one with `msm4sr features`"
             ) from None
         return cls(items, text, image, manifest)
+
+
+def write_table(
+    folder: Path,
+    items: Sequence[str],
+    parts: dict[str, tuple[np.ndarray, Iterable[np.ndarray]]],
+    manifest: dict[str, Any],
+    keywords: Path | None = None,
+) -> None:
+    """Write a feature table as a folder, whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Where it goes.
+    items
+        Item ids, without the padding.
+    parts
+        For ``text`` and ``image``: slots per item ``(items,)``, and their vectors in item order as
+        float16 blocks ``(slots of the block, D)``, which need not fit into memory together.
+    manifest
+        How it was made; ``width`` is D.
+    keywords
+        The ``keywords.jsonl`` it was made from, to keep a copy.
+    """
+    with whole_folder(folder) as draft:
+        if keywords:
+            shutil.copyfile(keywords, draft / "keywords.jsonl")
+        for name, (counts, blocks) in parts.items():
+            np.save(draft / f"{name}_counts.npy", np.insert(counts, 0, 0).astype(np.int32))
+            shape = (int(counts.sum()), manifest["width"])
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            with (draft / f"{name}.npy").open("wb") as stream:
+                np.lib.format.write_array_header_1_0(stream, header)
+                for block in blocks:
+                    stream.write(block.astype("<f2").tobytes())
+        (draft / "items.json").write_text(json.dumps(items), encoding="utf-8", newline="\n")
+        write_json(draft / "manifest.json", manifest)
 
 
 def _load_slots(folder: Path, name: str, size: int) -> Slots:

@@ -82,6 +82,13 @@ def build_parser() -> argparse.ArgumentParser:
             default="visual+shop",
             help="visual, shop, visual+shop, or a file, one word per line (default: visual+shop)",
         )
+        p[name].add_argument(
+            "--workers",
+            type=int,
+            default=2,
+            metavar="N",
+            help="threads that open pictures while CLIP works (default: 2)",
+        )
     for name in ("features", "run"):
         p[name].add_argument(
             "--text-encoder", help="BERT-like model, folder or hub id (default: all-MiniLM-L6-v2)"
@@ -147,7 +154,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"msm4sr {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"msm4sr {args.command}: stopped; finished stages are kept", file=sys.stderr)
+        print(
+            f"msm4sr {args.command}: stopped; finished work is kept, run it again to go on",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
