@@ -24,6 +24,7 @@ from msm4sr_lite.extract.vector_cache import VectorCache, content_key
 from msm4sr_lite.keywords import KeywordTokenizer, top_words
 from msm4sr_lite.shop import Item
 
+Inputs = dict[str, Tensor]  # what the processor makes of one picture, above all its pixels
 WORKERS = 2
 _BLOCK = 256  # pictures whose words are looked for together
 
@@ -120,7 +121,7 @@ def encode_pictures(
     that goes on after a stop forms the same batches as one that was never stopped, and its vectors
     are the same to the last bit.
     """
-    batch: dict[bytes, Tensor] = {}
+    batch: dict[bytes, Inputs] = {}
 
     def flush() -> None:
         if batch:
@@ -134,8 +135,8 @@ def encode_pictures(
             cache.note_file(seen.name, seen.stamp, seen.key)
         if seen.key is None:
             yield {"item_id": seen.item_id, "image": seen.name, "reason": seen.reason}
-        elif seen.pixels is not None and seen.key not in batch and seen.key not in cache:
-            batch[seen.key] = seen.pixels
+        elif seen.inputs is not None and seen.key not in batch and seen.key not in cache:
+            batch[seen.key] = seen.inputs
             if len(batch) == batch_size:
                 flush()
             continue
@@ -146,14 +147,14 @@ def encode_pictures(
 
 @dataclass(frozen=True)
 class _Seen:
-    """A picture on its way: its key, and its pixels if they are new; or why it is skipped."""
+    """A picture on its way: its key, and what CLIP reads if it is new; or why it is skipped."""
 
     item_id: str
     name: str
     stamp: tuple[int, int] | None = None
     key: bytes | None = None
     noted: bool = False
-    pixels: Tensor | None = None
+    inputs: Inputs | None = None
     reason: str = ""
 
 
@@ -171,14 +172,14 @@ class _Opener:
             if key and key in self.cache:
                 return _Seen(item_id, name, stamp, key, noted)
             picture = open_picture(self.folder, name)
-            pixels = self.tokenizer.images(images=[picture], return_tensors="pt")["pixel_values"][0]
+            inputs = dict(self.tokenizer.images(images=[picture], return_tensors="pt"))
         except PictureError as error:
             return _Seen(item_id, name, reason=str(error))
         except (ValueError, MemoryError) as error:
             return _Seen(item_id, name, reason=f"{name}: cannot be resized ({error})")
         if key is None:
             return _Seen(item_id, name, reason=f"{name}: changed while it was read; run again")
-        return _Seen(item_id, name, stamp, key, noted, pixels)
+        return _Seen(item_id, name, stamp, key, noted, inputs)
 
     def _content(self, name: str) -> tuple[tuple[int, int] | None, bytes | None, bool]:
         """Return the stamp and the key of a file, and whether they were noted in an earlier run.
@@ -200,8 +201,9 @@ class _Opener:
 
 
 @torch.inference_mode()
-def _vectors(tokenizer: KeywordTokenizer, pixels: list[Tensor]) -> np.ndarray:
-    batch = torch.stack(pixels).to(tokenizer.device)
-    features = tokenizer.model.get_image_features(pixel_values=batch)
+def _vectors(tokenizer: KeywordTokenizer, inputs: list[Inputs]) -> np.ndarray:
+    batch = {name: torch.cat([one[name] for one in inputs]) for name in inputs[0]}
+    batch = {name: tensor.to(tokenizer.device) for name, tensor in batch.items()}
+    features = tokenizer.model.get_image_features(**batch)
     vectors = features if isinstance(features, Tensor) else features.pooler_output
     return F.normalize(vectors.float(), dim=-1).cpu().numpy()
