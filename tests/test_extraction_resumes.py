@@ -246,8 +246,8 @@ def small_steps(monkeypatch):
     """Batches and blocks so small that a toy shop has several."""
     encode = picture_keywords.encode_pictures
 
-    def few(folder, pictures, tokenizer, cache, batch_size, workers, advance):
-        return encode(folder, pictures, tokenizer, cache, 8, workers, advance)
+    def few(*args, **options):
+        return encode(*args, **options, batch_size=8)
 
     monkeypatch.setattr(picture_keywords, "encode_pictures", few)
     monkeypatch.setattr(table, "_BLOCK", 16)
@@ -306,7 +306,7 @@ import os, random, signal, sys, time
 from msm4sr_lite.cli import main
 from msm4sr_lite.extract import picture_keywords, table
 encode = picture_keywords.encode_pictures
-picture_keywords.encode_pictures = lambda f, p, t, c, b, w, a: encode(f, p, t, c, 8, w, a)
+picture_keywords.encode_pictures = lambda *a, **options: encode(*a, **options, batch_size=8)
 table._BLOCK = 16
 keywords, features = sys.argv[2].split("|"), sys.argv[3].split("|")
 

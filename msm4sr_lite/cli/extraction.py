@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -93,25 +93,35 @@ def _write_keywords(
     cache: VectorCache,
 ) -> dict[str, int]:
     """Write both lists of a keyword folder and return their lengths."""
-    from msm4sr_lite.extract.picture_keywords import extract_keywords
+    from msm4sr_lite.extract.picture_keywords import choose_words, encode_pictures
 
-    found = skipped = 0
-    with (
-        (draft / "keywords.jsonl").open("w", encoding="utf-8", newline="\n") as good,
-        (draft / "skipped.jsonl").open("w", encoding="utf-8", newline="\n") as bad,
-        _work(len(pictures), "keywords", "picture") as advance,
-    ):
-        for record in extract_keywords(
-            args.shop, pictures, tokenizer, words, cache, workers=args.workers, advance=advance
-        ):
-            line = json.dumps(record, ensure_ascii=False) + "\n"
-            if "reason" in record:
-                skipped += 1
-                bad.write(line)
-            else:
-                found += 1
-                good.write(line)
+    with _work(len(pictures), "keywords", "picture") as advance:
+        skipped = _write_lines(
+            draft / "skipped.jsonl",
+            encode_pictures(
+                args.shop, pictures, tokenizer, cache, workers=args.workers, advance=advance
+            ),
+        )
+    with counter(len(pictures) - skipped, "keywords: words", "picture") as advance:
+        found = _write_lines(
+            draft / "keywords.jsonl", choose_words(pictures, tokenizer, words, cache), advance
+        )
     return {"pictures": found, "skipped": skipped}
+
+
+def _write_lines(
+    path: Path,
+    records: Iterable[dict[str, Any]],
+    advance: Callable[[int], object] = lambda count: None,
+) -> int:
+    """Write records as JSON lines and return their number."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        for record in records:
+            count += 1
+            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+            advance(1)
+    return count
 
 
 def _stamps(folder: Path, pictures: Pictures) -> str:

@@ -54,7 +54,6 @@ def extract_keywords(
     *,
     batch_size: int = 64,
     workers: int = WORKERS,
-    advance: Callable[[int], object] = lambda count: None,
 ) -> Iterator[dict[str, Any]]:
     """Turn pictures into their best words, kept in the order given.
 
@@ -74,8 +73,6 @@ def extract_keywords(
         Pictures that go through the model together.
     workers
         Threads that open and resize pictures while the model works.
-    advance
-        Is told how many more pictures are done.
 
     Yields
     ------
@@ -83,27 +80,8 @@ def extract_keywords(
         First, for each picture that was skipped, ``item_id``, ``image`` and ``reason``. Then, for
         each of the others, ``item_id``, ``image``, ``words`` and ``scores``, best first.
     """
-    yield from encode_pictures(folder, pictures, tokenizer, cache, batch_size, workers, advance)
-    for block in blocks(pictures, _BLOCK):
-        keys = cache.file_keys(name for _, name in block)
-        vectors = cache.read(keys.values())
-        usable = [(item, name) for item, name in block if keys.get(name) in vectors]
-        if not usable:
-            continue
-        rows = np.stack([vectors[keys[name]] for _, name in usable])
-        best = top_words(
-            torch.from_numpy(rows).to(tokenizer.device),
-            tokenizer.words,
-            tokenizer.dictionary,
-            words,
-        )
-        for (item, name), found in zip(usable, best, strict=True):
-            yield {
-                "item_id": item,
-                "image": name,
-                "words": [keyword.word for keyword in found],
-                "scores": [round(keyword.score, 4) for keyword in found],
-            }
+    yield from encode_pictures(folder, pictures, tokenizer, cache, batch_size, workers)
+    yield from choose_words(pictures, tokenizer, words, cache)
 
 
 def encode_pictures(
@@ -119,7 +97,7 @@ def encode_pictures(
 
     New pictures go through the model in the order given, and each batch is kept at once. So a run
     that goes on after a stop forms the same batches as one that was never stopped, and its vectors
-    are the same to the last bit.
+    are the same to the last bit. ``advance`` is told how many more pictures are done.
     """
     batch: dict[bytes, Inputs] = {}
 
@@ -143,6 +121,30 @@ def encode_pictures(
         advance(1)
     flush()
     cache.commit()
+
+
+def choose_words(
+    pictures: Pictures | Sequence[tuple[str, str]],
+    tokenizer: KeywordTokenizer,
+    words: int,
+    cache: VectorCache,
+) -> Iterator[dict[str, Any]]:
+    """Yield a record with the ``words`` best words of each picture whose vector is in ``cache``."""
+    for block in blocks(pictures, _BLOCK):
+        keys = cache.file_keys(name for _, name in block)
+        vectors = cache.read(keys.values())
+        usable = [(item, name) for item, name in block if keys.get(name) in vectors]
+        if not usable:
+            continue
+        rows = torch.from_numpy(np.stack([vectors[keys[name]] for _, name in usable]))
+        best = top_words(rows.to(tokenizer.device), tokenizer.words, tokenizer.dictionary, words)
+        for (item, name), found in zip(usable, best, strict=True):
+            yield {
+                "item_id": item,
+                "image": name,
+                "words": [keyword.word for keyword in found],
+                "scores": [round(keyword.score, 4) for keyword in found],
+            }
 
 
 @dataclass(frozen=True)
