@@ -10,7 +10,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources, util
@@ -21,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msm4sr_lite.config import UserError, whole_folder, write_json
+from msm4sr_lite.config import UserError
 from msm4sr_lite.shop import Item
 
 DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -189,12 +188,6 @@ class Slots:
         )
         return slots * valid.unsqueeze(-1), valid
 
-    def in_order(self) -> Tensor:
-        """Return the vectors item after item, ``(slots, D)``, in the present numbering."""
-        before = self.counts.cumsum(0) - self.counts
-        steps = torch.arange(int(self.counts.sum()))
-        return self.vectors[torch.repeat_interleave(self.starts - before, self.counts) + steps]
-
     def select(self, rows: Tensor) -> Slots:
         """Return the same vectors for another numbering of the items."""
         return Slots(self.vectors, self.starts[rows], self.counts[rows])
@@ -244,17 +237,15 @@ class FeatureTable:
         """Return the table on another device."""
         return FeatureTable(self.items, self.text.to(device), self.image.to(device), self.manifest)
 
-    def save(self, folder: Path, keywords: Path | None = None) -> None:
-        """Write the table as a folder, whole or not at all, with a copy of ``keywords.jsonl``."""
-        parts: dict[str, tuple[np.ndarray, Iterable[np.ndarray]]] = {
-            name: (slots.counts[1:].numpy(), [slots.in_order().numpy()])
-            for name, slots in (("text", self.text), ("image", self.image))
-        }
-        write_table(folder, self.items[1:], parts, self.manifest | {"width": self.width}, keywords)
-
     @classmethod
     def load(cls, folder: str | Path) -> FeatureTable:
-        """Open a table written by ``save``; the vectors stay on disk until they are used."""
+        """Open a table that ``extract.table`` wrote; the vectors stay on disk until they are used.
+
+        The folder holds ``items.json``, the item ids; for ``text`` and ``image``, ``<part>.npy``,
+        float16 ``(slots, D)``, item after item, and ``<part>_counts.npy``, int32 ``(items + 1,)``,
+        each item's number of them, first that of the padding, 0; and ``manifest.json``, how it was
+        made.
+        """
         folder = Path(folder)
         try:
             items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
@@ -267,44 +258,6 @@ class FeatureTable:
                 f"{folder}: not a feature table ({_first(error)}); make one with `msm4sr features`"
             ) from None
         return cls(items, text, image, manifest)
-
-
-def write_table(
-    folder: Path,
-    items: Sequence[str],
-    parts: dict[str, tuple[np.ndarray, Iterable[np.ndarray]]],
-    manifest: dict[str, Any],
-    keywords: Path | None = None,
-) -> None:
-    """Write a feature table as a folder, whole or not at all.
-
-    Parameters
-    ----------
-    folder
-        Where it goes.
-    items
-        Item ids, without the padding.
-    parts
-        For ``text`` and ``image``: slots per item ``(items,)``, and their vectors in item order as
-        float16 blocks ``(slots of the block, D)``, which need not fit into memory together.
-    manifest
-        How it was made; ``width`` is D.
-    keywords
-        The ``keywords.jsonl`` it was made from, to keep a copy.
-    """
-    with whole_folder(folder) as draft:
-        if keywords:
-            shutil.copyfile(keywords, draft / "keywords.jsonl")
-        for name, (counts, blocks) in parts.items():
-            np.save(draft / f"{name}_counts.npy", np.insert(counts, 0, 0).astype(np.int32))
-            shape = (int(counts.sum()), manifest["width"])
-            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-            with (draft / f"{name}.npy").open("wb") as stream:
-                np.lib.format.write_array_header_1_0(stream, header)
-                for block in blocks:
-                    stream.write(block.astype("<f2").tobytes())
-        (draft / "items.json").write_text(json.dumps(items), encoding="utf-8", newline="\n")
-        write_json(draft / "manifest.json", manifest)
 
 
 def _load_slots(folder: Path, name: str, size: int) -> Slots:

@@ -1,10 +1,13 @@
 """Keywords and features survive any stop, and a change costs only what depends on it."""
 
+import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 from PIL import Image
 
 from msm4sr_lite.cli import main
+from msm4sr_lite.cli.progress import counter
 from msm4sr_lite.config import UserError
 from msm4sr_lite.extract import picture_keywords, table
 from msm4sr_lite.extract.picture_keywords import extract_keywords
@@ -129,6 +133,21 @@ def since(count):
     found = (count["pictures"], count["sentences"])
     count.clear()
     return found
+
+
+def test_a_terminal_sees_a_bar_with_rate_and_time_left(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with counter(40, "keywords", "picture") as advance:
+        advance(10)
+        time.sleep(0.11)  # the bar is drawn ten times a second at most
+        advance(10)
+    shown = sys.stderr.getvalue()
+    assert "keywords:  50%" in shown
+    assert re.search(r"20/40 \[00:00<\d\d:\d\d, +[\d.]+picture/s\]", shown)
 
 
 # ------------------------------------------------------------------ what a change costs
@@ -304,6 +323,7 @@ def test_a_run_stopped_anywhere_ends_like_one_that_was_not(
 KILLED = """
 import os, random, signal, sys, time
 from msm4sr_lite.cli import main
+from msm4sr_lite.cli.progress import counter
 from msm4sr_lite.extract import picture_keywords, table
 encode = picture_keywords.encode_pictures
 picture_keywords.encode_pictures = lambda *a, **options: encode(*a, **options, batch_size=8)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -13,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from msm4sr_lite.config import UserError
+from msm4sr_lite.config import UserError, whole_folder, write_json
 from msm4sr_lite.extract.ahead import blocks
 from msm4sr_lite.extract.provenance import describe_text_encoder, versions
 from msm4sr_lite.extract.vector_cache import VectorCache, content_key
-from msm4sr_lite.features import TextEncoder, item_sentences, write_table
+from msm4sr_lite.features import TextEncoder, item_sentences
 from msm4sr_lite.shop import Item
 
 _BLOCK = 2048  # new sentences that are sorted by length and kept together
@@ -209,3 +210,41 @@ def _rows(sentences: Iterable[str], cache: VectorCache) -> Iterator[np.ndarray]:
         keys = [content_key(sentence.encode()) for sentence in block]
         known = cache.read(keys)
         yield np.stack([known[key] for key in keys])
+
+
+def write_table(
+    folder: Path,
+    items: Sequence[str],
+    parts: Mapping[str, tuple[np.ndarray, Iterable[np.ndarray]]],
+    manifest: dict[str, Any],
+    keywords: Path | None = None,
+) -> None:
+    """Write a feature table as a folder, whole or not at all; ``FeatureTable.load`` opens it.
+
+    Parameters
+    ----------
+    folder
+        Where it goes.
+    items
+        Item ids, without the padding.
+    parts
+        For ``text`` and ``image``: slots per item ``(items,)``, and their vectors in item order as
+        float16 blocks ``(slots of the block, D)``, which need not fit into memory together.
+    manifest
+        How it was made; ``width`` is D.
+    keywords
+        The ``keywords.jsonl`` it was made from, to keep a copy.
+    """
+    with whole_folder(folder) as draft:
+        if keywords:
+            shutil.copyfile(keywords, draft / "keywords.jsonl")
+        for name, (counts, rows) in parts.items():
+            np.save(draft / f"{name}_counts.npy", np.insert(counts, 0, 0).astype(np.int32))
+            shape = (int(counts.sum()), manifest["width"])
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            with (draft / f"{name}.npy").open("wb") as stream:
+                np.lib.format.write_array_header_1_0(stream, header)
+                for block in rows:
+                    stream.write(block.astype("<f2").tobytes())
+        (draft / "items.json").write_text(json.dumps(items), encoding="utf-8", newline="\n")
+        write_json(draft / "manifest.json", manifest)
