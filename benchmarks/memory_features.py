@@ -38,9 +38,6 @@ class Generated:
     def __len__(self) -> int:
         return self.count
 
-    def __contains__(self, item: object) -> bool:
-        return item in list(self)
-
     def __iter__(self) -> Iterator[Item]:
         for number in range(self.count):
             yield Item(

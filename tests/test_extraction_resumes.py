@@ -421,6 +421,45 @@ def test_batch_and_workers_change_no_word_and_hardly_a_vector(shop, mini_clip, t
 # ------------------------------------------------------------------------ the cache
 
 
+def test_trouble_with_the_cache_is_not_taken_for_a_bad_picture(shop, mini_clip, monkeypatch):
+    def damaged(*_):
+        raise UserError("v.sqlite: damaged")
+
+    monkeypatch.setattr(VectorCache, "file_key", damaged)
+    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), VectorCache(":memory:", "float32")
+    with pytest.raises(UserError, match=r"v.sqlite: damaged"):
+        list(extract_keywords(shop, [("i0", "images/0.png")], tokenizer, 1, cache))
+
+
+def test_a_picture_that_cannot_be_resized_is_skipped(shop, mini_clip, monkeypatch):
+    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), VectorCache(":memory:", "float32")
+    images = tokenizer.images
+
+    def one_is_odd(images_, **options):
+        if images_[0].size == (3, 3):
+            raise ValueError("too narrow")
+        return images(images=images_, **options)
+
+    monkeypatch.setattr(tokenizer, "images", lambda images, **o: one_is_odd(images, **o))
+    Image.new("RGB", (3, 3)).save(shop / "images/1.png")
+    pairs = [("i0", "images/0.png"), ("i1", "images/1.png")]
+    skipped, found = extract_keywords(shop, pairs, tokenizer, 1, cache)
+    assert skipped["reason"] == "images/1.png: cannot be resized (too narrow)"
+    assert found["item_id"] == "i0"
+
+
+def test_a_link_out_of_the_shop_is_refused_even_if_its_content_is_known(shop, mini_clip, tmp_path):
+    (tmp_path / "secret.png").write_bytes((shop / "images/0.png").read_bytes())
+    (shop / "images/1.png").unlink()
+    (shop / "images/1.png").symlink_to(tmp_path / "secret.png")
+    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), VectorCache(":memory:", "float32")
+    pairs = [("i0", "images/0.png"), ("i1", "images/1.png")]
+    for _ in range(2):
+        skipped, found = extract_keywords(shop, pairs, tokenizer, 1, cache)
+        assert "lies outside the shop folder" in skipped["reason"]
+        assert found["item_id"] == "i0"
+
+
 def test_the_cache_keeps_vectors_and_files(tmp_path):
     vectors = np.arange(6, dtype=np.float16).reshape(2, 3)
     with VectorCache(tmp_path / "v.sqlite") as cache:

@@ -85,9 +85,9 @@ def build_parser() -> argparse.ArgumentParser:
         p[name].add_argument(
             "--workers",
             type=int,
-            default=2,
+            default=min(8, os.cpu_count() or 1),
             metavar="N",
-            help="threads that open pictures while CLIP works (default: 2)",
+            help="threads that open pictures while CLIP works (default: one a core, at most 8)",
         )
     for name in ("features", "run"):
         p[name].add_argument(

@@ -230,7 +230,7 @@ def _cache(out: Path, kind: str, made_by: list[Any], dtype: str) -> Iterator[Vec
         yield cache
     for other in path.parent.glob(f"{kind}-*"):
         if not other.name.startswith(path.name):
-            other.unlink()
+            other.unlink(missing_ok=True)
 
 
 @contextmanager

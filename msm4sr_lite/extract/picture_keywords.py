@@ -169,10 +169,10 @@ class _Opener:
 
     def __call__(self, pair: tuple[str, str]) -> _Seen:
         item_id, name = pair
+        stamp, key, noted = self._content(name)
+        if key and key in self.cache:
+            return _Seen(item_id, name, stamp, key, noted)
         try:
-            stamp, key, noted = self._content(name)
-            if key and key in self.cache:
-                return _Seen(item_id, name, stamp, key, noted)
             picture = open_picture(self.folder, name)
             inputs = dict(self.tokenizer.images(images=[picture], return_tensors="pt"))
         except PictureError as error:
@@ -197,7 +197,7 @@ class _Opener:
                 return stamp, key, True
             if path.resolve().is_relative_to(self.root):
                 return stamp, content_key(path.read_bytes()), False
-        except (OSError, ValueError):
+        except OSError:
             pass
         return None, None, False
 

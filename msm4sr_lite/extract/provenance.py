@@ -70,7 +70,8 @@ def folder_stamp(name: str) -> dict[str, tuple[int, int] | None]:
     folder = Path(name)
     if not folder.is_dir():
         return {}
-    return {path.name: stamp(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): stamp(path) for path in files}
 
 
 def weight_hash(model: nn.Module) -> str:

@@ -131,7 +131,6 @@ def make_features(
         Sentences that go through the model together.
     advance
         Is told how many more slots are done.
-
     """
     encode_sentences(_flat(sentences), encoder, cache, batch_size, advance)
     text, image, content = sentences.survey
