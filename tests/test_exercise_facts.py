@@ -3,8 +3,8 @@
 from msm4sr_lite.config import PretrainConfig
 from msm4sr_lite.course.checks import find_exercise
 from msm4sr_lite.encoder import ExpertAdapter
-from msm4sr_lite.features import item_sentences
 from msm4sr_lite.shop import Item
+from msm4sr_lite.text import item_sentences
 
 
 def test_the_adapter_has_as_many_parameters_as_the_exercise_says():

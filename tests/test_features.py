@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.extract.table import content_hash, make_features
+from msm4sr_lite.extract.table import ShopSentences, make_features
+from msm4sr_lite.extract.vector_cache import VectorCache
 from msm4sr_lite.features import FeatureTable, TextEncoder, read_keywords
 from msm4sr_lite.shop import Item
 from tests.tiny_models import dual_encoder, save_tokenizer, text_model
-from tests.toys import toy_table
+from tests.toys import save_table, toy_table
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
@@ -148,7 +149,7 @@ def test_renumbering():
 
 def test_save_and_load_without_pickle(tmp_path):
     table = toy_table(text=[2, 0, 3], image=[0, 0, 0])
-    table.save(tmp_path / "features")
+    save_table(table, tmp_path / "features")
     back = FeatureTable.load(tmp_path / "features")
     assert back.items == table.items
     assert torch.equal(back.text.vectors, table.text.vectors)
@@ -160,7 +161,7 @@ def test_save_and_load_without_pickle(tmp_path):
 
 
 def test_a_table_that_does_not_fit_its_items_is_refused(tmp_path):
-    toy_table([1, 2], [1, 1]).save(tmp_path / "features")
+    save_table(toy_table([1, 2], [1, 1]), tmp_path / "features")
     (tmp_path / "features/items.json").write_text('["i1"]', encoding="utf-8")
     with pytest.raises(UserError, match=r"text.npy does not fit items.json"):
         FeatureTable.load(tmp_path / "features")
@@ -168,27 +169,73 @@ def test_a_table_that_does_not_fit_its_items_is_refused(tmp_path):
         FeatureTable.load(tmp_path)
 
 
-def test_make_features_fills_slots_and_manifest(tiny_bert):
-    items = [Item("a", "mug", description="a. b."), Item("b", images=("b.png",))]
-    keywords = {"b": [["cup", "red"], ["red", "mug"]]}
+def keyword_file(folder, keywords):
+    """Write ``item_id -> words of each picture`` as a ``keywords.jsonl``."""
+    lines = [{"item_id": i, "words": words} for i, all_ in keywords.items() for words in all_]
+    path = folder / "keywords.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_make_features_fills_slots_and_manifest(tiny_bert, tmp_path):
+    items = [Item("a", "mug", description="a. b."), Item("b", images=("b.png",)), Item("c", "x")]
+    keywords = keyword_file(tmp_path, {"gone": [["x"]], "b": [["cup", "red"], ["red", "mug"]]})
     encoder = TextEncoder(tiny_bert)
-    table = make_features(items, keywords, encoder, record={"clip": "tiny"})
-    assert table.text.counts.tolist() == [0, 3, 0]
-    assert table.image.counts.tolist() == [0, 0, 2]
-    np.testing.assert_allclose(table.image.vectors[1], encoder.encode(["red mug"])[0], atol=1e-3)
+    sentences = ShopSentences(items, keywords)
+    made = {"keywords": {"clip": "tiny"}}
+    make_features(tmp_path / "f", sentences, encoder, VectorCache(":memory:"), manifest=made)
+    table = FeatureTable.load(tmp_path / "f")
+    assert table.items == ["", "a", "b", "c"]
+    assert table.text.counts.tolist() == [0, 3, 0, 1]
+    assert table.image.counts.tolist() == [0, 0, 2, 0]
+    for vectors, texts in (
+        (table.text.vectors, ["mug", "a.", "b.", "x"]),
+        (table.image.vectors, ["cup red", "red mug"]),
+    ):
+        np.testing.assert_allclose(vectors, encoder.encode(texts), atol=1e-3)
     manifest = table.manifest
-    assert (manifest["without_text"], manifest["without_picture"]) == (1, 1)
+    assert (manifest["items"], manifest["without_text"], manifest["without_picture"]) == (3, 1, 2)
+    assert (manifest["text_slots"], manifest["image_slots"]) == (4, 2)
     assert manifest["keywords"] == {"clip": "tiny"}
-    assert len(manifest["text_encoder"]["weights"]) == 16
-    json.dumps(manifest)
+    assert manifest["versions"]["torch"] == torch.__version__
+    assert (tmp_path / "f/keywords.jsonl").read_bytes() == keywords.read_bytes()
 
 
-def test_the_content_hash_sees_texts_and_keywords():
-    items = [Item("a", "mug")]
-    base = content_hash(items, {"a": [["cup"]]})
-    assert base != content_hash([Item("a", "bowl")], {"a": [["cup"]]})
-    assert base != content_hash(items, {"a": [["tea"]]})
-    assert base == content_hash([Item("a", "mug", images=("x.png",))], {"a": [["cup"]]})
+def test_keywords_in_another_order_than_the_shop_are_refused(tmp_path):
+    keywords = keyword_file(tmp_path, {"b": [["x"]], "a": [["y"]]})
+    with pytest.raises(UserError, match="item 'a' stands in another order than in the shop"):
+        list(ShopSentences([Item("a", "mug"), Item("b", "cup")], keywords))
+
+
+def test_keywords_that_cannot_be_read_are_one_line(tmp_path):
+    for text in ("{", "[]", '{"item_id": "a"}'):
+        (tmp_path / "keywords.jsonl").write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match="make it with `msm4sr keywords`"):
+            list(ShopSentences([Item("a", "mug")], tmp_path / "keywords.jsonl"))
+
+
+def test_the_content_hash_sees_exactly_what_fills_the_slots(tmp_path):
+    def content(item, keywords, limit=2):
+        return ShopSentences([item], keyword_file(tmp_path, keywords), limit).survey.content
+
+    base = content(Item("a", "mug", description="Light. Strong."), {"a": [["cup"]]})
+    assert base != content(Item("a", "bowl", description="Light. Strong."), {"a": [["cup"]]})
+    assert base != content(Item("a", "mug", description="Light. Strong."), {"a": [["tea"]]})
+    assert base != content(
+        Item("a", "mug", description="Light. Strong."), {"a": [["cup"]]}, limit=3
+    )
+    assert base != content(Item("b", "mug", description="Light. Strong."), {"b": [["cup"]]})
+    assert base == content(
+        Item("a", "mug", description="Light. Cheap.", images=("x",)), {"a": [["cup"]]}
+    )
+
+
+def test_a_table_of_a_newer_format_is_refused(tmp_path):
+    save_table(toy_table([1], [1]), tmp_path / "features")
+    path = tmp_path / "features/manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}), encoding="utf-8")
+    with pytest.raises(UserError, match="format 2, of a newer version"):
+        FeatureTable.load(tmp_path / "features")
 
 
 def test_read_keywords(tmp_path):

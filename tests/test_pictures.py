@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from msm4sr_lite.extract import pictures as module
-from msm4sr_lite.extract.pictures import PictureError, extract_keywords, open_picture
+from msm4sr_lite.extract.picture_keywords import extract_keywords
+from msm4sr_lite.extract.pictures import PictureError, open_picture
+from msm4sr_lite.extract.vector_cache import VectorCache
 
 
 def save(folder, name, picture, **options):
@@ -215,10 +217,11 @@ def test_pillows_own_warnings_do_not_escape(tmp_path):
 def test_one_bad_picture_stops_nothing(tokenizer, tmp_path):
     save(tmp_path, "good.png", Image.new("RGB", (9, 9), "red"))
     names = [("a", "bad.png"), ("b", "good.png"), ("c", "https://example.org/x.png")]
-    result = extract_keywords(tmp_path, names, tokenizer, words=2, batch_size=1)
-    assert [r["item_id"] for r in result.found] == ["b"]
-    assert len(result.found[0]["words"]) == 2
-    assert [(r["item_id"], r["reason"]) for r in result.skipped] == [
+    cache = VectorCache(":memory:", "float32")
+    *skipped, found = extract_keywords(tmp_path, names, tokenizer, 2, cache, batch_size=1)
+    assert found["item_id"] == "b"
+    assert len(found["words"]) == 2
+    assert [(r["item_id"], r["reason"]) for r in skipped] == [
         ("a", "bad.png: no such file"),
         ("c", "https://example.org/x.png: a URL, not a file; download the picture into images/"),
     ]

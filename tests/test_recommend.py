@@ -10,7 +10,7 @@ from msm4sr_lite.evaluation import ModelScorer
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.recommend import Recommender
 from msm4sr_lite.training import save_checkpoint
-from tests.toys import toy_shop, toy_table
+from tests.toys import save_table, toy_shop, toy_table
 
 KEYWORDS = {"i3": [["red", "mug"]]}
 
@@ -56,7 +56,7 @@ def test_a_customers_history_passes_over_items_the_model_does_not_know(recommend
 
 def test_features_of_another_width_are_refused(tmp_path):
     shop = read_shop(toy_shop(tmp_path / "shop"))
-    toy_table([1] * 12, [1] * 12, width=7, items=list(shop.items)).save(tmp_path / "features")
+    save_table(toy_table([1] * 12, [1] * 12, 7, items=list(shop.items)), tmp_path / "features")
     net = M2SE(ModelConfig(feature_dim=11, n_items=12))
     save_checkpoint(net, tmp_path / "model", ["", *shop.items], {})
     with pytest.raises(UserError, match=r"vectors of width 7, but the model .* width 11"):

@@ -44,7 +44,8 @@ def test_the_prepared_model_beats_the_baselines_and_knows_its_ceiling(sample_sho
 def test_keywords_of_the_sample_are_what_the_command_writes(sample_shop, mini_clip, tmp_path):
     """The first pictures only: all of them take longer than a unit test should."""
     from msm4sr_lite.extract.dictionary import read_dictionary
-    from msm4sr_lite.extract.pictures import extract_keywords
+    from msm4sr_lite.extract.picture_keywords import extract_keywords
+    from msm4sr_lite.extract.vector_cache import VectorCache
     from msm4sr_lite.keywords import KeywordTokenizer
 
     features = sample_shop / "features"
@@ -54,7 +55,8 @@ def test_keywords_of_the_sample_are_what_the_command_writes(sample_shop, mini_cl
     dictionary = read_dictionary(f"{mini_clip}/words.txt", [])
     tokenizer = KeywordTokenizer(mini_clip, dictionary, manifest["keywords"]["prompt"])
     pictures = [(record["item_id"], record["image"]) for record in stored]
-    fresh = extract_keywords(sample_shop, pictures, tokenizer, manifest["keywords"]["words"]).found
+    words, cache = manifest["keywords"]["words"], VectorCache(":memory:", "float32")
+    fresh = extract_keywords(sample_shop, pictures, tokenizer, words, cache)
     for old, new in zip(stored, fresh, strict=True):
         assert old["scores"] == pytest.approx(new["scores"], abs=1e-3)
         if min(a - b for a, b in zip(old["scores"], old["scores"][1:], strict=False)) > 2e-3:

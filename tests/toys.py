@@ -5,6 +5,7 @@ import json
 import numpy as np
 import torch
 
+from msm4sr_lite.extract.table import write_table
 from msm4sr_lite.features import FeatureTable, make_slots
 from msm4sr_lite.sequences import Sequences
 
@@ -21,6 +22,15 @@ def toy_table(text, image, width=11, seed=0, items=None):
     ]
     names = items or [f"i{n}" for n in range(1, len(text) + 1)]
     return FeatureTable(["", *names], *parts, manifest={"content": "toy", "text_encoder": {}})
+
+
+def save_table(table, folder):
+    """Write a table, in the numbering it was made with, as the stage features does."""
+    parts = {
+        name: (slots.counts[1:].numpy(), [slots.vectors.numpy()])
+        for name, slots in (("text", table.text), ("image", table.image))
+    }
+    write_table(folder, table.items[1:], parts, table.manifest | {"width": table.width})
 
 
 def toy_sequences(lengths, n_items, seed=0):

@@ -88,6 +88,13 @@ def build_parser() -> argparse.ArgumentParser:
             help="visual, shop, column:NAME (labels in the item file) or a file, one word per line;"
             " several: join by + (default: visual+shop)",
         )
+        p[name].add_argument(
+            "--workers",
+            type=int,
+            default=min(8, os.cpu_count() or 1),
+            metavar="N",
+            help="threads that open pictures while CLIP works (default: one a core, at most 8)",
+        )
     for name in ("features", "run"):
         p[name].add_argument(
             "--text-encoder", help="BERT-like model, folder or hub id (default: all-MiniLM-L6-v2)"
@@ -192,7 +199,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"msm4sr {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"msm4sr {args.command}: stopped; finished stages are kept", file=sys.stderr)
+        print(
+            f"msm4sr {args.command}: stopped; finished work is kept, run it again to go on",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,42 +3,51 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.cli.flags import from_flags
 from msm4sr_lite.cli.opening import device_of, open_shop
-from msm4sr_lite.cli.progress import bar, say
-from msm4sr_lite.cli.records import fingerprint, finished, read_record, sign, stamp
+from msm4sr_lite.cli.progress import counter, say
+from msm4sr_lite.cli.records import finished, read_record, sign, writing
 from msm4sr_lite.config import FeatureConfig, UserError, whole_folder
+from msm4sr_lite.extract import provenance
+from msm4sr_lite.extract.provenance import fingerprint, folder_stamp, stamp
+
+if TYPE_CHECKING:
+    from msm4sr_lite.extract.picture_keywords import Pictures
+    from msm4sr_lite.extract.vector_cache import VectorCache
+    from msm4sr_lite.keywords import KeywordTokenizer
 
 
 def keywords(args: argparse.Namespace) -> Path:
     """Write ``keywords/``: the best words of every picture, and the pictures that were skipped."""
     from msm4sr_lite.extract.dictionary import read_dictionary
-    from msm4sr_lite.extract.pictures import PictureKeywords, extract_keywords
-    from msm4sr_lite.extract.provenance import describe_tokenizer
+    from msm4sr_lite.extract.picture_keywords import Pictures
     from msm4sr_lite.keywords import DEFAULT_CLIP, KeywordTokenizer
 
+    if args.workers < 1:
+        raise UserError(f"--workers must be at least 1; got {args.workers}")
     shop = open_shop(args)
     config = from_flags(args, FeatureConfig())
     folder: Path = args.out / "keywords"
     clip = args.clip or DEFAULT_CLIP
     dictionary = read_dictionary(args.dictionary, shop.items.values(), shop.path)
-    pictures = [
-        (item.item_id, name)
-        for item in shop.items.values()
-        for name in item.images[: config.images]
-    ]
-    if pictures and config.words > len(dictionary):
+    pictures = Pictures(shop.items.values(), config.images)
+    if len(pictures) and config.words > len(dictionary):
         raise UserError(
             f"{config.words} words per picture wanted, but the dictionary has {len(dictionary)};"
             f" lower --words or give a longer --dictionary"
         )
     made_from = {
-        "pictures": [(item_id, name, stamp(shop.path / name)) for item_id, name in pictures],
-        "clip": [clip, stamp(Path(clip) / "model.safetensors")],
+        "pictures": _stamps(shop.path, pictures),
+        "clip": [clip, folder_stamp(clip)],
         "dictionary": dictionary,
         "prompt": config.prompt,
         "words": config.words,
@@ -46,67 +55,134 @@ def keywords(args: argparse.Namespace) -> Path:
     }
     if finished(folder, made_from):
         return folder
+    if not len(pictures):
+        with writing(folder), whole_folder(folder) as draft:
+            for name in ("keywords.jsonl", "skipped.jsonl"):
+                (draft / name).touch()
+            sign(draft, made_from, {"words": config.words, "pictures": 0, "skipped": 0})
+        return folder
 
-    result, encoder = PictureKeywords(), {}
-    if pictures:
-        choice = {"threshold": config.threshold, "diversity": config.diversity}
-        tokenizer = KeywordTokenizer(clip, dictionary, config.prompt, device_of(args), **choice)
-        encoder = describe_tokenizer(tokenizer)
-        queue = bar(pictures, "keywords", "picture")
-        result = extract_keywords(shop.path, queue, tokenizer, config.words)
-    counts = {"pictures": len(result.found), "skipped": len(result.skipped)}
-    with whole_folder(folder) as draft:
-        _write_lines(draft / "keywords.jsonl", result.found)
-        _write_lines(draft / "skipped.jsonl", result.skipped)
-        sign(draft, made_from, {"words": config.words, **encoder, **counts})
-    if result.skipped:
+    choice = {"threshold": config.threshold, "diversity": config.diversity}
+    tokenizer = KeywordTokenizer(clip, dictionary, config.prompt, device_of(args), **choice)
+    encoder = provenance.describe_tokenizer(tokenizer)
+    libraries = provenance.versions("torch", "transformers", "pillow")
+    seen_by = [libraries, *(encoder.get(part) for part in ("weights", "config", "processor"))]
+    with (
+        _cache(args.out, "pictures", seen_by, "float32") as cache,
+        writing(folder),
+        whole_folder(folder) as draft,
+    ):
+        counts = _write_keywords(args, draft, pictures, tokenizer, config.words, cache)
+        record = {"words": config.words, **encoder, **counts, "versions": libraries}
+        sign(draft, made_from, record)
+    if counts["skipped"]:
+        path = folder / "skipped.jsonl"
+        with path.open(encoding="utf-8") as stream:
+            reason = json.loads(stream.readline())["reason"]
         say(
-            f"keywords: {len(result.skipped)} of {len(pictures)} pictures skipped, the first:"
-            f" {result.skipped[0]['reason']} (all in {folder / 'skipped.jsonl'})"
+            f"keywords: {counts['skipped']} of {len(pictures)} pictures skipped, the first:"
+            f" {reason} (all in {path})"
         )
     return folder
+
+
+def _write_keywords(
+    args: argparse.Namespace,
+    draft: Path,
+    pictures: Pictures,
+    tokenizer: KeywordTokenizer,
+    words: int,
+    cache: VectorCache,
+) -> dict[str, int]:
+    """Write both lists of a keyword folder and return their lengths."""
+    from msm4sr_lite.extract.picture_keywords import choose_words, encode_pictures
+
+    with _work(len(pictures), "keywords", "picture") as advance:
+        skipped = _write_lines(
+            draft / "skipped.jsonl",
+            encode_pictures(
+                args.shop, pictures, tokenizer, cache, workers=args.workers, advance=advance
+            ),
+        )
+    with counter(len(pictures) - skipped, "keywords: words", "picture") as advance:
+        found = _write_lines(
+            draft / "keywords.jsonl", choose_words(pictures, tokenizer, words, cache), advance
+        )
+    return {"pictures": found, "skipped": skipped}
+
+
+def _write_lines(
+    path: Path,
+    records: Iterable[dict[str, Any]],
+    advance: Callable[[int], object] = lambda count: None,
+) -> int:
+    """Write records as JSON lines and return their number."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        for record in records:
+            count += 1
+            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+            advance(1)
+    return count
+
+
+def _stamps(folder: Path, pictures: Pictures) -> str:
+    """Return a hash of the names, sizes and times of all pictures."""
+    digest = hashlib.sha256()
+    for item_id, name in pictures:
+        digest.update(json.dumps([item_id, name, stamp(folder / name)]).encode())
+    return digest.hexdigest()[:16]
 
 
 def features(args: argparse.Namespace) -> Path:
     """Write ``features/``: the feature table, its manifest, the keywords it was made from."""
     if getattr(args, "check", False):
         return check(args)
-    from msm4sr_lite.extract.table import content_hash, make_features
-    from msm4sr_lite.features import DEFAULT_TEXT_ENCODER, TextEncoder, read_keywords
+    from msm4sr_lite.extract.table import ShopSentences, make_features
+    from msm4sr_lite.features import DEFAULT_TEXT_ENCODER, TextEncoder
 
     shop = open_shop(args)
     config = from_flags(args, FeatureConfig())
     folder: Path = args.out / "features"
     source: Path = args.out / "keywords"
-    words = read_keywords(source)
-    items = list(shop.items.values())
+    sentences = ShopSentences(shop.items.values(), source / "keywords.jsonl", config.sentences)
     name = args.text_encoder or DEFAULT_TEXT_ENCODER
+    record = {key: value for key, value in read_record(source).items() if key != "made_from"}
     made_from = {
-        "content": content_hash(items, words),
-        "encoder": [name, stamp(Path(name) / "model.safetensors")],
+        "content": sentences.survey.content,
+        "keywords": record,
+        "encoder": [name, folder_stamp(name)],
         "pooling": config.pooling,
         "sentences": config.sentences,
     }
     if finished(folder, made_from):
         return folder
-    record = {key: value for key, value in read_record(source).items() if key != "made_from"}
-    table = make_features(
-        items,
-        words,
-        TextEncoder(name, config.pooling, device_of(args)),
-        sentences=config.sentences,
-        record=record,
-        progress=lambda steps: bar(steps, "features", "batch"),
-    )
-    table.manifest["made_from"] = fingerprint(made_from)
-    table.save(folder, source / "keywords.jsonl")
+    encoder = TextEncoder(name, config.pooling, device_of(args))
+    made_by = provenance.describe_text_encoder(encoder)
+    libraries = provenance.versions("torch", "transformers", "tokenizers")
+    read_by = [libraries, *(value for key, value in made_by.items() if key != "name")]
+    slots = int(sentences.survey.text.sum() + sentences.survey.image.sum())
+    with (
+        _cache(args.out, "sentences", read_by, "float16") as cache,
+        writing(folder),
+        _work(slots, "features", "sentence") as advance,
+    ):
+        make_features(
+            folder,
+            sentences,
+            encoder,
+            cache,
+            manifest={"keywords": record, "made_from": fingerprint(made_from)},
+            advance=advance,
+        )
     return folder
 
 
 def check(args: argparse.Namespace) -> Path:
     """Encode the stored keywords and the shop's texts again and compare with the stored vectors."""
-    from msm4sr_lite.extract.table import make_features
-    from msm4sr_lite.features import FeatureTable, TextEncoder, read_keywords
+    from msm4sr_lite.extract.table import ShopSentences, make_features
+    from msm4sr_lite.extract.vector_cache import VectorCache
+    from msm4sr_lite.features import FeatureTable, TextEncoder
 
     folder: Path = args.out if (args.out / "manifest.json").is_file() else args.out / "features"
     stored = FeatureTable.load(folder)
@@ -115,25 +191,55 @@ def check(args: argparse.Namespace) -> Path:
     gone = [item for item in stored.items[1:] if item not in shop.items]
     if gone:
         raise UserError(f"{folder}: item {gone[0]!r} is no longer in the shop; make features again")
-    fresh = make_features(
+    sentences = ShopSentences(
         [shop.items[item] for item in stored.items[1:]],
-        read_keywords(folder),
-        TextEncoder(args.text_encoder or made["name"], made["pooling"], device_of(args)),
-        sentences=stored.manifest["max_sentences"],
-        progress=lambda steps: bar(steps, "features --check", "batch"),
+        folder / "keywords.jsonl",
+        stored.manifest["max_sentences"],
     )
-    for part in ("text", "image"):
-        old, new = getattr(stored, part), getattr(fresh, part)
-        if old.counts.tolist() != new.counts.tolist():
-            raise UserError(f"{folder}: the shop's {part} has changed since; make features again")
-        differences = (old.vectors.float() - new.vectors.float()).abs()
-        gap = float(differences.max()) if differences.numel() else 0.0
-        say(f"features --check: {part}: {len(old.vectors)} vectors, largest difference {gap:.1e}")
-        if gap > 1e-3:
-            raise UserError(f"{folder}: {part} vectors differ by {gap:.1e}, more than 1e-3")
+    encoder = TextEncoder(args.text_encoder or made["name"], made["pooling"], device_of(args))
+    slots = len(stored.text.vectors) + len(stored.image.vectors)
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as place,  # Windows: the table is open
+        VectorCache(Path(place) / "vectors.sqlite") as cache,
+        counter(slots, "features --check", "sentence") as advance,
+    ):
+        make_features(Path(place) / "features", sentences, encoder, cache, advance=advance)
+        fresh = FeatureTable.load(Path(place) / "features")
+        for part in ("text", "image"):
+            old, new = getattr(stored, part), getattr(fresh, part)
+            if old.counts.tolist() != new.counts.tolist():
+                raise UserError(
+                    f"{folder}: the shop's {part} has changed since; make features again"
+                )
+            differences = (old.vectors.float() - new.vectors.float()).abs()
+            gap = float(differences.max()) if differences.numel() else 0.0
+            say(
+                f"features --check: {part}: {len(old.vectors)} vectors,"
+                f" largest difference {gap:.1e}"
+            )
+            if gap > 1e-3:
+                raise UserError(f"{folder}: {part} vectors differ by {gap:.1e}, more than 1e-3")
     return folder
 
 
-def _write_lines(path: Path, records: list[dict[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+@contextmanager
+def _cache(out: Path, kind: str, made_by: list[Any], dtype: str) -> Iterator[VectorCache]:
+    """Open the vectors that exactly these encoders made; on success those of others are deleted."""
+    from msm4sr_lite.extract.vector_cache import VectorCache
+
+    path = out / "cache" / f"{kind}-{fingerprint(made_by)}.sqlite"
+    with VectorCache(path, dtype) as cache:
+        yield cache
+    for other in path.parent.glob(f"{kind}-*"):
+        if not other.name.startswith(path.name):
+            other.unlink(missing_ok=True)
+
+
+@contextmanager
+def _work(total: int, name: str, unit: str) -> Iterator[Any]:
+    """Show a bar on a terminal, and everywhere a line at the end."""
+    start = time.perf_counter()
+    with counter(total, name, unit) as advance:
+        yield advance
+    seconds = time.perf_counter() - start
+    say(f"{name}: {total} {unit}s in {seconds:.0f} s ({total / max(seconds, 1e-9):.0f} {unit}s/s)")

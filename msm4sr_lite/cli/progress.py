@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,16 @@ def say(text: str) -> None:
 def bar(steps: Iterable[Any], name: str, unit: str) -> Iterable[Any]:
     """Return ``steps`` with a progress bar, which shows on terminals only."""
     return tqdm(steps, desc=name, unit=unit, file=sys.stderr, disable=None)
+
+
+@contextmanager
+def counter(total: int, name: str, unit: str) -> Iterator[Callable[[int], object]]:
+    """Give a function that is told how many more are done: a bar with rate and time left.
+
+    It shows on terminals only.
+    """
+    with tqdm(total=total, desc=name, unit=unit, file=sys.stderr, disable=None) as progress:
+        yield progress.update
 
 
 def follow(records: Iterable[Record], folder: Path, config: TrainConfig) -> dict[str, Any]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.cli.progress import say
-from msm4sr_lite.config import write_json
-
-
-def fingerprint(value: Any) -> str:
-    """Return a short hash of what a stage is made from."""
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+from msm4sr_lite.config import UserError, write_json
+from msm4sr_lite.extract.provenance import fingerprint
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -42,9 +39,15 @@ def finished(folder: Path, made_from: Any) -> bool:
     return False
 
 
-def stamp(path: Path) -> list[int] | None:
-    """Return size and time of a file: enough to notice its replacement without reading it."""
-    if not path.is_file():
-        return None
-    facts = path.stat()
-    return [facts.st_size, facts.st_mtime_ns]
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Remove what a killed run had begun of ``folder``; turn a full disk into a line to read."""
+    try:
+        for left in folder.parent.glob(f".{folder.name}.*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror or error}); mend that, or give another"
+            f" --out, and run again: finished work is kept"
+        ) from None

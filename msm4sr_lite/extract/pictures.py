@@ -1,21 +1,16 @@
-"""Open the pictures of a shop and turn them into keywords. One bad picture stops no other."""
+"""Open a picture as people have them."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cache
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.keywords import KeywordTokenizer
 
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 20
@@ -113,57 +108,3 @@ def _as_rgb(picture: Image.Image) -> Image.Image:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
     return picture.convert("RGB")
-
-
-@dataclass
-class PictureKeywords:
-    """What came out: one record per usable picture, and one per picture that was skipped."""
-
-    found: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[dict[str, Any]] = field(default_factory=list)
-
-
-def extract_keywords(
-    folder: Path,
-    pictures: Iterable[tuple[str, str]],
-    tokenizer: KeywordTokenizer,
-    words: int,
-    batch_size: int = 64,
-) -> PictureKeywords:
-    """Turn pictures into their best words.
-
-    Parameters
-    ----------
-    folder
-        The shop folder.
-    pictures
-        Pairs of item id and picture name.
-    tokenizer
-        The CLIP-like model with its dictionary.
-    words
-        N, words per picture.
-    batch_size
-        Pictures that go through the model together.
-    """
-    result = PictureKeywords()
-    queue = iter(pictures)
-    while batch := list(islice(queue, batch_size)):
-        opened = []
-        for item_id, name in batch:
-            try:
-                opened.append((item_id, name, open_picture(folder, name)))
-            except PictureError as error:
-                result.skipped.append({"item_id": item_id, "image": name, "reason": str(error)})
-        if not opened:
-            continue
-        best = tokenizer.keywords([picture for *_, picture in opened], words)
-        for (item_id, name, _), keywords in zip(opened, best, strict=True):
-            result.found.append(
-                {
-                    "item_id": item_id,
-                    "image": name,
-                    "words": [keyword.word for keyword in keywords],
-                    "scores": [round(keyword.score, 4) for keyword in keywords],
-                }
-            )
-    return result

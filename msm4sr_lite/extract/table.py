@@ -4,71 +4,247 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
-from importlib import metadata
-from typing import Any
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from msm4sr_lite.extract.provenance import describe_text_encoder
-from msm4sr_lite.features import FeatureTable, TextEncoder, item_sentences, make_slots
+from msm4sr_lite.config import UserError, whole_folder, write_json
+from msm4sr_lite.extract.ahead import blocks
+from msm4sr_lite.extract.provenance import describe_text_encoder, versions
+from msm4sr_lite.extract.vector_cache import VectorCache, content_key
+from msm4sr_lite.features import TextEncoder
 from msm4sr_lite.shop import Item
+from msm4sr_lite.text import item_sentences
+
+_BLOCK = 2048  # new sentences that are sorted by length and kept together
 
 
-def make_features(
-    items: Sequence[Item],
-    keywords: dict[str, list[list[str]]],
-    encoder: TextEncoder,
-    *,
-    sentences: int = 10,
-    record: dict[str, Any] | None = None,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
-) -> FeatureTable:
-    """Encode every item's sentences and keyword sentences.
+class ItemSentences(NamedTuple):
+    """What fills the slots of one item: sentences of its text, and one for each picture."""
 
-    Parameters
+    item_id: str
+    text: list[str]
+    image: list[str]
+
+
+class Survey(NamedTuple):
+    """Slots per item, ``(items,)``, and a short hash of all that goes into them."""
+
+    text: np.ndarray
+    image: np.ndarray
+    content: str
+
+
+@dataclass(frozen=True)
+class ShopSentences:
+    """All sentences of a shop, read again each time they are asked for, so none need be kept.
+
+    Attributes
     ----------
     items
         The shop's items.
     keywords
-        ``item_id ->`` the words of each of its pictures, best first.
-    encoder
-        Reads both.
-    sentences
-        Text slots kept per item.
-    record
-        What the manifest should say about the keywords.
+        The file ``keywords.jsonl``, its lines in the order of the items.
+    limit
+        Text slots per item.
     """
-    texts = [item_sentences(item, sentences) for item in items]
-    pictures = [[" ".join(words) for words in keywords.get(item.item_id, [])] for item in items]
-    flat = [s for group in texts for s in group] + [s for group in pictures for s in group]
-    vectors = encoder.encode(flat, progress=progress)
-    n_text = sum(map(len, texts))
-    text, image = (
-        make_slots(block, np.array([0, *map(len, groups)], dtype=np.int64))
-        for block, groups in ((vectors[:n_text], texts), (vectors[n_text:], pictures))
-    )
-    manifest = {
+
+    items: Collection[Item]
+    keywords: Path
+    limit: int = 10
+
+    def __iter__(self) -> Iterator[ItemSentences]:
+        groups = (group for group in _keyword_groups(self.keywords) if group[0] in self.ids)
+        next_id, pictures = next(groups, ("", []))
+        for item in self.items:
+            image: list[str] = []
+            if item.item_id == next_id:
+                image, (next_id, pictures) = pictures, next(groups, ("", []))
+            yield ItemSentences(item.item_id, item_sentences(item, self.limit), image)
+        if next_id:
+            raise UserError(
+                f"{self.keywords}: item {next_id!r} stands in another order than in the shop;"
+                f" run `msm4sr keywords` again"
+            )
+
+    @cached_property
+    def ids(self) -> dict[str, None]:
+        """The item ids, in order."""
+        return dict.fromkeys(item.item_id for item in self.items)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """Count and hash everything once."""
+        counts = np.zeros((2, len(self.items)), dtype=np.int32)
+        digest = hashlib.sha256()
+        for row, slots in enumerate(self):
+            counts[:, row] = len(slots.text), len(slots.image)
+            digest.update(json.dumps(slots).encode())
+        return Survey(counts[0], counts[1], digest.hexdigest()[:16])
+
+
+def _keyword_groups(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield item ids with the keyword sentences of their pictures."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for item_id, lines in groupby(
+                map(json.loads, stream), key=lambda line: line["item_id"]
+            ):
+                yield item_id, [" ".join(line["words"]) for line in lines]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error) or type(error).__name__
+        raise UserError(
+            f"{path}: cannot be read ({reason}); make it with `msm4sr keywords`"
+        ) from None
+
+
+def make_features(
+    folder: Path,
+    sentences: ShopSentences,
+    encoder: TextEncoder,
+    cache: VectorCache,
+    *,
+    manifest: dict[str, Any] | None = None,
+    batch_size: int = 64,
+    advance: Callable[[int], object] = lambda count: None,
+) -> None:
+    """Encode every sentence of a shop and write the feature table, whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Where the table goes; ``FeatureTable.load`` opens it.
+    sentences
+        What to encode.
+    encoder
+        Reads text and keywords alike.
+    cache
+        Vectors of this encoder that are known already (float16); new ones are added.
+    manifest
+        What the manifest should say besides, as how the keywords were made.
+    batch_size
+        Sentences that go through the model together.
+    advance
+        Is told how many more slots are done.
+    """
+    encode_sentences(_flat(sentences), encoder, cache, batch_size, advance)
+    text, image, content = sentences.survey
+    facts = {
         "format": 1,
         "width": encoder.width,
         "text_encoder": describe_text_encoder(encoder),
-        "keywords": record or {},
-        "max_sentences": sentences,
-        "content": content_hash(items, keywords),
-        "items": len(items),
-        "without_text": sum(not group for group in texts),
-        "without_picture": sum(not group for group in pictures),
-        "text_slots": n_text,
-        "image_slots": len(flat) - n_text,
-        "versions": {name: metadata.version(name) for name in ("torch", "transformers")},
+        "keywords": {},
+        "max_sentences": sentences.limit,
+        "content": content,
+        "items": len(text),
+        "without_text": int((text == 0).sum()),
+        "without_picture": int((image == 0).sum()),
+        "text_slots": int(text.sum()),
+        "image_slots": int(image.sum()),
+        "versions": versions("torch", "transformers", "tokenizers"),
+        **(manifest or {}),
     }
-    return FeatureTable(["", *(item.item_id for item in items)], text, image, manifest)
+    write_table(
+        folder,
+        list(sentences.ids),
+        {
+            "text": (text, _rows((s for slots in sentences for s in slots.text), cache)),
+            "image": (image, _rows((s for slots in sentences for s in slots.image), cache)),
+        },
+        facts,
+        sentences.keywords,
+    )
 
 
-def content_hash(items: Sequence[Item], keywords: dict[str, list[list[str]]]) -> str:
-    """Return a short hash of every sentence and keyword that goes into a table."""
-    digest = hashlib.sha256()
-    for item in items:
-        digest.update(json.dumps([item.item_id, item_sentences(item, 10**6)]).encode())
-        digest.update(json.dumps(keywords.get(item.item_id, [])).encode())
-    return digest.hexdigest()[:16]
+def encode_sentences(
+    sentences: Iterable[str],
+    encoder: TextEncoder,
+    cache: VectorCache,
+    batch_size: int = 64,
+    advance: Callable[[int], object] = lambda count: None,
+) -> None:
+    """Put the vectors of all new sentences into ``cache``.
+
+    New sentences are taken in the order given, block by block, and each block is kept at once. So a
+    run that goes on after a stop forms the same batches as one that was never stopped, and its
+    vectors are the same to the last bit.
+    """
+    block: dict[bytes, str] = {}
+
+    def ticking(steps: Iterable[int]) -> Iterator[int]:
+        for step in steps:
+            yield step
+            advance(min(batch_size, len(block) - step))
+
+    def flush() -> None:
+        if block:
+            rows = encoder.encode(list(block.values()), batch_size, progress=ticking)
+            cache.add(list(block), rows)
+            block.clear()
+
+    for sentence in sentences:
+        key = content_key(sentence.encode())
+        if key in block or key in cache:
+            advance(1)
+            continue
+        block[key] = sentence
+        if len(block) == _BLOCK:
+            flush()
+    flush()
+
+
+def _flat(sentences: Iterable[ItemSentences]) -> Iterator[str]:
+    for slots in sentences:
+        yield from slots.text
+        yield from slots.image
+
+
+def _rows(sentences: Iterable[str], cache: VectorCache) -> Iterator[np.ndarray]:
+    for block in blocks(sentences, _BLOCK):
+        keys = [content_key(sentence.encode()) for sentence in block]
+        known = cache.read(keys)
+        yield np.stack([known[key] for key in keys])
+
+
+def write_table(
+    folder: Path,
+    items: Sequence[str],
+    parts: Mapping[str, tuple[np.ndarray, Iterable[np.ndarray]]],
+    manifest: dict[str, Any],
+    keywords: Path | None = None,
+) -> None:
+    """Write a feature table as a folder, whole or not at all; ``FeatureTable.load`` opens it.
+
+    Parameters
+    ----------
+    folder
+        Where it goes.
+    items
+        Item ids, without the padding.
+    parts
+        For ``text`` and ``image``: slots per item ``(items,)``, and their vectors in item order as
+        float16 blocks ``(slots of the block, D)``, which need not fit into memory together.
+    manifest
+        How it was made; ``width`` is D.
+    keywords
+        The ``keywords.jsonl`` it was made from, to keep a copy.
+    """
+    with whole_folder(folder) as draft:
+        if keywords:
+            shutil.copyfile(keywords, draft / "keywords.jsonl")
+        for name, (counts, rows) in parts.items():
+            np.save(draft / f"{name}_counts.npy", np.insert(counts, 0, 0).astype(np.int32))
+            shape = (int(counts.sum()), manifest["width"])
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            with (draft / f"{name}.npy").open("wb") as stream:
+                np.lib.format.write_array_header_1_0(stream, header)
+                for block in rows:
+                    stream.write(block.astype("<f2").tobytes())
+        (draft / "items.json").write_text(json.dumps(items), encoding="utf-8", newline="\n")
+        write_json(draft / "manifest.json", manifest)

@@ -54,7 +54,7 @@ print(f"D = {table.width}, d = {model.config.dim}, E = {model.config.experts} ex
 # so short ones are filled up, and `valid` says which slots are real.
 
 # %%
-from msm4sr_lite.features import item_sentences
+from msm4sr_lite.text import item_sentences
 
 chosen = ["h0331", "h0131", "h0144", "h0333"]
 rows = torch.tensor([number[item] for item in chosen])

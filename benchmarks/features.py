@@ -1,0 +1,223 @@
+"""How near feature extraction comes to its bare encoders, side by side in one run.
+
+::
+
+    python -m benchmarks.features                 # ViT-B/32 and MiniLM sizes, random weights
+    python -m benchmarks.features --text base     # a text encoder as large as BERT base
+    python -m benchmarks.features --tiny          # the bundled small CLIP: opening and model apart
+    python -m benchmarks.features --json          # the same as one JSON object
+
+The stage does everything: opens, resizes and encodes pictures, keeps vectors, finds words; or cuts
+items into sentences, encodes them, keeps vectors, writes the table. The bare encoder only runs its
+model on batches that are ready. Both run in turn, so that they meet the same noise; wall seconds
+tell what a user waits, processor seconds what was worked, whoever else uses the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+from transformers import (
+    AutoImageProcessor,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    BertTokenizerFast,
+    CLIPConfig,
+    CLIPModel,
+)
+from transformers.utils.logging import disable_progress_bar
+
+from benchmarks.measure import machine
+from msm4sr_lite.extract.dictionary import word_list
+from msm4sr_lite.extract.picture_keywords import extract_keywords
+from msm4sr_lite.extract.pictures import open_picture
+from msm4sr_lite.extract.table import ShopSentences, make_features
+from msm4sr_lite.extract.vector_cache import VectorCache
+from msm4sr_lite.features import TextEncoder
+from msm4sr_lite.keywords import KeywordTokenizer
+from msm4sr_lite.shop import Item
+
+MINI_CLIP = Path(__file__).resolve().parents[1] / "data_samples" / "mini_clip"
+SIZES = {  # layers, width, heads
+    "minilm": (6, 384, 12),
+    "base": (12, 768, 12),
+}
+
+
+def side_by_side(works: dict[str, Callable[[], object]], count: int, repeats: int) -> dict:
+    """Run all in turn; return what each makes per second, by the wall clock and by processor."""
+    rates: dict[str, dict[str, list[float]]] = {n: {"wall": [], "processor": []} for n in works}
+    for turn in range(repeats):
+        names = list(works) if turn % 2 else list(works)[::-1]
+        for name in names:
+            wall, processor = time.perf_counter(), time.process_time()
+            works[name]()
+            rates[name]["wall"].append(count / (time.perf_counter() - wall))
+            rates[name]["processor"].append(count / (time.process_time() - processor))
+    return {
+        name: {clock: statistics.median(found) for clock, found in clocks.items()}
+        for name, clocks in rates.items()
+    }
+
+
+def with_ratio(rates: dict) -> dict:
+    """Add what share of the bare encoder's rate the stage reaches."""
+    shares = {c: rates["stage"][c] / rates["bare"][c] for c in ("wall", "processor")}
+    return rates | {"stage / bare": shares}
+
+
+def photos(folder: Path, count: int, size: tuple[int, int]) -> list[tuple[str, str]]:
+    """Write JPEG files that look as busy as product photos; return item ids and names."""
+    (folder / "images").mkdir()
+    rng = np.random.default_rng(0)
+    names = []
+    for number in range(count):
+        coarse = rng.integers(0, 255, (size[1] // 20, size[0] // 20, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+        picture.filter(ImageFilter.SHARPEN).save(folder / f"images/{number}.jpg", quality=85)
+        names.append((f"i{number}", f"images/{number}.jpg"))
+    return names
+
+
+def large_clip(folder: Path) -> str:
+    """Write a CLIP whose picture side has the size of ViT-B/32; its text side is small."""
+    small = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
+    small |= {"num_attention_heads": 2, "vocab_size": 1150, "bos_token_id": 1148}
+    torch.manual_seed(0)
+    config = CLIPConfig(text_config=small | {"eos_token_id": 1149, "pad_token_id": 1149})
+    vision = config.vision_config
+    assert (vision.hidden_size, vision.num_hidden_layers, vision.patch_size) == (768, 12, 32)
+    CLIPModel(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(MINI_CLIP).save_pretrained(folder)
+    images = AutoImageProcessor.from_pretrained(MINI_CLIP, backend="pil")
+    images.size, images.crop_size = {"shortest_edge": 224}, {"height": 224, "width": 224}
+    images.save_pretrained(folder)
+    return str(folder)
+
+
+def pictures(place: Path, args: argparse.Namespace) -> dict:
+    """Pictures a second of the stage and of the bare picture side of CLIP."""
+    names = photos(place, args.pictures, (args.width, args.height))
+    clip = str(MINI_CLIP) if args.tiny else large_clip(place / "clip")
+    tokenizer = KeywordTokenizer(clip, word_list("visual_words"))
+
+    def opened() -> list[torch.Tensor]:
+        return [
+            tokenizer.images(images=[open_picture(place, name)], return_tensors="pt")[
+                "pixel_values"
+            ]
+            for _, name in names
+        ]
+
+    pixels = torch.cat(opened())
+
+    @torch.inference_mode()
+    def bare() -> None:
+        for start in range(0, len(pixels), 64):
+            tokenizer.model.get_image_features(pixel_values=pixels[start : start + 64])
+
+    def stage() -> None:
+        with VectorCache(place / "pictures.sqlite", "float32") as cache:
+            found = extract_keywords(place, names, tokenizer, 15, cache, workers=args.workers)
+            assert len(list(found)) == len(names)
+        (place / "pictures.sqlite").unlink()
+
+    bare()
+    works: dict[str, Callable[[], object]] = {"bare": bare, "stage": stage}
+    if args.tiny:
+        works["open and resize"] = opened
+    return with_ratio(side_by_side(works, len(names), args.repeats))
+
+
+def bert(folder: Path, size: str) -> str:
+    """Write a BERT with random weights that knows the library's words."""
+    layers, width, heads = SIZES[size]
+    words = sorted({word for phrase in word_list("visual_words") for word in phrase.split()})
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, "."]
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30522,
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
+    )
+    BertModel(config).save_pretrained(folder)
+    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    return str(folder)
+
+
+def sentences(place: Path, args: argparse.Namespace) -> dict:
+    """Sentences a second of the stage and of the bare text encoder, on the same batches."""
+    words, rng = word_list("visual_words"), random.Random(0)
+    items = [
+        Item(str(n), title=" ".join(rng.choices(words, k=rng.randint(3, 30))))
+        for n in range(args.sentences)
+    ]
+    (place / "keywords.jsonl").touch()
+    encoder = TextEncoder(bert(place / "bert", args.text))
+    titles = sorted({item.title for item in items}, key=lambda title: (len(title), title))
+    assert len(titles) == len(items)
+    batches = [
+        encoder.tokenizer(titles[start : start + 64], padding=True, return_tensors="pt")
+        for start in range(0, len(titles), 64)
+    ]
+
+    @torch.inference_mode()
+    def bare() -> None:
+        for batch in batches:
+            encoder.model(**batch)
+
+    def stage() -> None:
+        with VectorCache(place / "sentences.sqlite") as cache:
+            source = ShopSentences(items, place / "keywords.jsonl")
+            make_features(place / "features", source, encoder, cache)
+        (place / "sentences.sqlite").unlink()
+
+    return with_ratio(side_by_side({"bare": bare, "stage": stage}, len(titles), args.repeats))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=192)
+    parser.add_argument("--sentences", type=int, default=2048)
+    parser.add_argument("--width", type=int, default=360, help="of a picture, pixels")
+    parser.add_argument("--height", type=int, default=540, help="of a picture, pixels")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--text", choices=SIZES, default="minilm", help="size of the text encoder")
+    parser.add_argument("--tiny", action="store_true", help="the bundled small CLIP, no text")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    disable_progress_bar()
+    found: dict[str, dict] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        found["pictures/s"] = pictures(Path(folder), args)
+    if not args.tiny:
+        with tempfile.TemporaryDirectory() as folder:
+            found["sentences/s"] = sentences(Path(folder), args)
+    if args.json:
+        print(json.dumps({"machine": machine(), "workers": args.workers, **found}, indent=2))
+        return
+    for what, rows in found.items():
+        print(f"{what:<20}{'wall':>10}{'processor':>12}")
+        for name, clocks in rows.items():
+            print(f"  {name:<18}{clocks['wall']:>10.2f}{clocks['processor']:>12.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""How much memory feature extraction takes as the shop grows: both stages, tiny encoders.
+
+::
+
+    python -m benchmarks.memory_features            # 10 thousand, 50 thousand, 200 thousand items
+    python -m benchmarks.memory_features --sizes 1000,4000 --json
+
+Each size runs in a process of its own, on items that are generated as they are read: every item has
+a title of its own, a description that it shares, and a picture (of 64 different ones, under as many
+names as there are items). What is measured is the extraction; a shop read from a folder holds its
+items' texts in memory besides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measure import machine, peak_memory
+from msm4sr_lite.shop import Item
+
+PICTURES = 64
+
+
+class Generated:
+    """Items that exist only while they are looked at."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Item]:
+        for number in range(self.count):
+            yield Item(
+                f"i{number}",
+                title=f"thing {number}",
+                description=f"A mug of kind {number % 97}. It holds tea.",
+                images=(f"images/{number}.png",),
+            )
+
+
+def extract(folder: Path, count: int) -> dict[str, float]:
+    """Run both stages here and now; return seconds and peak memory in MB."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers.utils.logging import disable_progress_bar
+
+    from msm4sr_lite.extract.picture_keywords import Pictures, extract_keywords
+    from msm4sr_lite.extract.table import ShopSentences, make_features
+    from msm4sr_lite.extract.vector_cache import VectorCache
+    from msm4sr_lite.features import TextEncoder
+    from msm4sr_lite.keywords import KeywordTokenizer
+
+    disable_progress_bar()
+    clip = Path(__file__).resolve().parents[1] / "data_samples" / "mini_clip"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "thing", *"0123456789"]
+    (folder / "bert").mkdir()
+    (folder / "bert/vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=384,  # vectors as wide as those of the default encoder, made quickly
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    BertModel(config).save_pretrained(folder / "bert")
+    BertTokenizerFast(vocab=str(folder / "bert/vocab.txt")).save_pretrained(folder / "bert")
+    torch.set_num_threads(1)
+    tokenizer = KeywordTokenizer(str(clip), ["red mug", "blue mug", "red tent", "blue tent"])
+    encoder = TextEncoder(str(folder / "bert"))
+    items = Generated(count)
+    begun, before = time.process_time(), peak_memory()
+    with (
+        VectorCache(folder / "pictures.sqlite", "float32") as cache,
+        (folder / "keywords.jsonl").open("w", encoding="utf-8") as stream,
+    ):
+        for record in extract_keywords(folder, Pictures(items, 1), tokenizer, 3, cache):
+            stream.write(json.dumps(record) + "\n")
+    keywords = peak_memory()
+    with VectorCache(folder / "sentences.sqlite") as cache:
+        sentences = ShopSentences(items, folder / "keywords.jsonl")
+        make_features(folder / "features", sentences, encoder, cache)
+    table = sum((folder / f"features/{part}.npy").stat().st_size for part in ("text", "image"))
+    return {
+        "items": count,
+        "models loaded, MB": round(before, 1),
+        "after keywords, MB": round(keywords, 1),
+        "after features, MB": round(peak_memory(), 1),
+        "table on disk, MB": round(table / 2**20, 1),
+        "processor seconds": round(time.process_time() - begun, 1),
+    }
+
+
+def main() -> None:
+    """Measure each size in a process of its own."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sizes", default="10000,50000,200000", help="items, with commas")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            _pictures(folder, args.one)
+            print(json.dumps(extract(folder, args.one)))
+        return
+    rows = []
+    for size in args.sizes.split(","):
+        command = [sys.executable, "-m", "benchmarks.memory_features", "--one", size]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        rows.append(json.loads(done.stdout))
+        if not args.json:
+            print("  ".join(f"{name}: {value}" for name, value in rows[-1].items()), flush=True)
+    if args.json:
+        print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
+
+
+def _pictures(folder: Path, count: int) -> None:
+    """Write 64 pictures and give them as many names as are wanted."""
+    from PIL import Image
+
+    (folder / "images").mkdir()
+    for number in range(count):
+        path = folder / f"images/{number}.png"
+        if number < PICTURES:
+            Image.new("RGB", (16, 16), (4 * number, 9, 200)).save(path)
+        else:
+            os.link(folder / f"images/{number % PICTURES}.png", path)
+
+
+if __name__ == "__main__":
+    main()
