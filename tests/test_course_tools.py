@@ -387,3 +387,17 @@ def test_machine_facts_are_not_stored(
     version = sys.version.split()[0]
     assert (version in shown[0]["text/plain"]) == (static == "0")
     assert "time factor" in shown[0]["text/html"]
+
+
+def test_a_progress_bar_shows_where_somebody_waits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from msm4sr_lite.course import progress
+
+    monkeypatch.setenv("MSM4SR_STATIC", "1")
+    assert list(progress([1, 2], "cups")) == [1, 2]
+    assert "cups" not in capsys.readouterr().err
+    monkeypatch.setenv("MSM4SR_STATIC", "0")
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    assert list(progress([1, 2], "cups")) == [1, 2]
+    assert "cups" in capsys.readouterr().err

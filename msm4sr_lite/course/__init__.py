@@ -12,6 +12,7 @@ file                    idea
 ``strips``              a sequence as a strip of cards, text or picture at every position
 ``panels``              static small multiples, then sliders that redraw them
 ``encoder``             the sentence encoder, where there is one
+``progress``            a bar for what takes long
 ``sources``             the library's own lines, never a copy
 ``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
 ``masters``             a master (``notebooks/src``) becomes a notebook or a student copy
@@ -31,6 +32,7 @@ from msm4sr_lite.course.figures import show
 from msm4sr_lite.course.gallery import pictures, pictures_html
 from msm4sr_lite.course.machine import machine_report
 from msm4sr_lite.course.panels import choice, entry, panel, slider, toggle
+from msm4sr_lite.course.progress import progress
 from msm4sr_lite.course.session import Session, setup
 from msm4sr_lite.course.sources import source
 from msm4sr_lite.course.strips import card, strips
@@ -51,6 +53,7 @@ __all__ = [
     "panel",
     "pictures",
     "pictures_html",
+    "progress",
     "setup",
     "show",
     "show_html",

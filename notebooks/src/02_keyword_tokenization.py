@@ -84,8 +84,8 @@ source(top_words)
 # **Predict** both for $N = 5$ and $N = 15$. A drawing has four or five true words.
 
 # %%
+from msm4sr_lite.course import progress
 from msm4sr_lite.sample.write import load_world
-from tqdm import tqdm
 
 made = {item.item_id: item.look for item in load_world(folder).items}
 
@@ -99,7 +99,7 @@ def truth(name):
 pictured = [item for item in shop.items.values() if item.images][:200]
 batches = [pictured[start : start + 40] for start in range(0, 200, 40)]
 found = []
-for batch in tqdm(batches, desc="200 pictures"):
+for batch in progress(batches, "200 pictures"):
     views = [open_picture(folder, item.images[0]) for item in batch]
     found += tokenizer.keywords(views, n=15)
 
@@ -160,7 +160,7 @@ dictionaries = {
 prompts = ["a photo of a {}", "{}", "not a {}"]
 readers = {
     (name, prompt): KeywordTokenizer(clip, words, prompt).words
-    for name, words in tqdm(dictionaries.items(), desc="dictionaries")
+    for name, words in progress(dictionaries.items(), "dictionaries")
     for prompt in prompts
 }
 looked = tokenizer.picture_vectors(opened)
