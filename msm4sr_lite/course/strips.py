@@ -60,8 +60,8 @@ def card(
     else:
         text = inside = "no picture"
     style = (
-        f"border:{_FRAME[view]};padding:4px;width:{size + 40}px;font-size:85%;text-align:center;"
-        "vertical-align:middle;white-space:normal;overflow-wrap:anywhere"
+        f"border:{_FRAME[view]};padding:4px;width:{size + 40}px;font-size:85%;line-height:1.3;"
+        "text-align:center;vertical-align:middle;white-space:normal;overflow-wrap:anywhere"
     )
     return Card(f'<td style="{style}">{inside}</td>', text)
 

@@ -1,0 +1,50 @@
+"""Strips of cards: what is foreign in them is harmless, what is missing is said."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from msm4sr_lite.course import card, strips
+from msm4sr_lite.shop import Item
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    Image.new("RGB", (40, 20), "red").save(tmp_path / "a.png")
+    return tmp_path
+
+
+def test_foreign_text_is_harmless(folder: Path) -> None:
+    nasty = Item("1", '<script>alert("x")</script>', description="a\u202eb", images=("a.png",))
+    for view in ("text", "image"):
+        shown = card(nasty, view, folder, [["<b>red</b>", '"mug"']])
+        assert "<script>" not in shown.html
+        assert "<b>red" not in shown.html
+        assert "\u202e" not in shown.html
+    html, _ = strips({"<i>": [shown]}, ["<u>"], "<em>")
+    assert not any(tag in html for tag in ("<i>", "<u>", "<em>"))
+
+
+def test_a_card_shows_one_view(folder: Path) -> None:
+    mug = Item("1", "Mug", description="Holds tea.", images=("a.png",))
+    assert card(mug, "text", folder).text == "Mug"
+    assert "<img" not in card(mug, "text", folder).html
+    assert card(mug, "image", folder, [["red", "mug"]]).text == "picture: red, mug"
+    assert 'alt="picture: red, mug"' in card(mug, "image", folder, [["red", "mug"]]).html
+    assert card(Item("1", "Mug"), "image", folder).text == "no picture"
+    assert card(Item("1", images=("a.png",)), "text", folder).text == "no text"
+    assert card(Item("1", text="Plain words"), "text", folder).text == "no title"
+    assert "Plain words" in card(Item("1", text="Plain words"), "text", folder).html
+
+
+def test_long_texts_are_cut_between_words(folder: Path) -> None:
+    item = Item("1", "Mug", description="many " * 40)
+    assert card(item, "text", folder).html.endswith("many …</td>")
+
+
+def test_strips_have_a_twin_in_words(folder: Path) -> None:
+    mug = card(Item("1", "Mug"), "text", folder)
+    html, text = strips({"Z_t": [mug, mug], "Z_v": [mug, mug]}, range(1, 3), "Two mugs")
+    assert text == "[strips] Two mugs\nZ_t: Mug | Mug\nZ_v: Mug | Mug"
+    assert html.count("<tr") == 3
