@@ -65,6 +65,9 @@ class FeatureConfig:
     pooling: Literal["mean", "cls"] = _knob(
         "mean", "sentence vector: mean of the tokens, or the first", "ours"
     )
+    image_slots: Literal["pictures", "words"] = _knob(
+        "pictures", "a slot for each picture's N words together, or for each word", "ours"
+    )
 
     def __post_init__(self) -> None:
         if "{}" not in self.prompt:

@@ -121,6 +121,27 @@ def test_make_features_fills_slots_and_manifest(tiny_bert):
     json.dumps(manifest)
 
 
+def test_each_keyword_can_have_a_slot_of_its_own(tiny_bert):
+    items = [Item("a", "mug"), Item("b", images=("1.png", "2.png")), Item("c", images=("3.png",))]
+    keywords = {"b": [["cup", "red"], ["red", "mug"]], "c": [["lid"]]}
+    encoder, read = TextEncoder(tiny_bert), []
+    plain = encoder.tokenizer
+    encoder.tokenizer = lambda batch, **options: read.extend(batch) or plain(batch, **options)
+    table = make_features(items, keywords, encoder, image_slots="words")
+    assert sorted(read) == ["cup", "lid", "mug", "red"]  # words of title and pictures, once each
+    assert table.image.counts.tolist() == [0, 0, 4, 1]
+    assert table.text.counts.tolist() == [0, 1, 0, 0]
+    cup, red, again, mug, lid = table.image.vectors
+    assert torch.equal(red, again)
+    assert torch.equal(mug, table.text.vectors[0])
+    assert not torch.equal(cup, lid)
+    assert table.manifest["image_slots_hold"] == "words"
+    other = make_features(items, keywords, encoder)
+    assert other.image.counts.tolist() == [0, 0, 2, 1]
+    assert other.manifest["image_slots_hold"] == "pictures"
+    assert other.manifest["content"] != table.manifest["content"]
+
+
 def test_the_content_hash_sees_texts_and_keywords():
     items = [Item("a", "mug")]
     base = content_hash(items, {"a": [["cup"]]})

@@ -80,7 +80,7 @@ def features(args: argparse.Namespace) -> Path:
     items = list(shop.items.values())
     name = args.text_encoder or DEFAULT_TEXT_ENCODER
     made_from = {
-        "content": content_hash(items, words),
+        "content": content_hash(items, words, config.image_slots),
         "encoder": [name, stamp(Path(name) / "model.safetensors")],
         "pooling": config.pooling,
         "sentences": config.sentences,
@@ -93,6 +93,7 @@ def features(args: argparse.Namespace) -> Path:
         words,
         TextEncoder(name, config.pooling, device_of(args)),
         sentences=config.sentences,
+        image_slots=config.image_slots,
         record=record,
         progress=lambda steps: bar(steps, "features", "batch"),
     )
@@ -118,6 +119,7 @@ def check(args: argparse.Namespace) -> Path:
         read_keywords(folder),
         TextEncoder(args.text_encoder or made["name"], made["pooling"], device_of(args)),
         sentences=stored.manifest["max_sentences"],
+        image_slots=stored.manifest.get("image_slots_hold", "pictures"),
         progress=lambda steps: bar(steps, "features --check", "batch"),
     )
     for part in ("text", "image"):
