@@ -69,6 +69,9 @@ class FeatureConfig:
     pooling: Literal["auto", "mean", "cls"] = _knob(
         "auto", "sentence vector: mean of the tokens, the first, or as the model asks", "ours"
     )
+    image_slots: Literal["pictures", "words"] = _knob(
+        "pictures", "a slot for each picture's N words together, or for each word", "ours"
+    )
 
     def __post_init__(self) -> None:
         if not all("{}" in template for template in self.prompt.split("|")):

@@ -238,6 +238,31 @@ def test_a_table_of_a_newer_format_is_refused(tmp_path):
         FeatureTable.load(tmp_path / "features")
 
 
+def test_each_keyword_can_have_a_slot_of_its_own(tiny_bert, tmp_path):
+    items = [Item("a", "mug"), Item("b", images=("1.png", "2.png")), Item("c", images=("3.png",))]
+    keywords = keyword_file(tmp_path, {"b": [["cup", "red"], ["red", "mug"]], "c": [["lid"]]})
+    encoder, read = TextEncoder(tiny_bert), []
+    plain = encoder.encode
+    encoder.encode = lambda some, *rest, **more: read.extend(some) or plain(some, *rest, **more)
+    tables = {}
+    for setting in ("words", "pictures"):
+        sentences = ShopSentences(items, keywords, image_slots=setting)
+        make_features(tmp_path / setting, sentences, encoder, VectorCache(":memory:"))
+        tables[setting] = FeatureTable.load(tmp_path / setting)
+    assert sorted(read[:4]) == ["cup", "lid", "mug", "red"]  # of title and pictures, once each
+    table, other = tables["words"], tables["pictures"]
+    assert table.image.counts.tolist() == [0, 0, 4, 1]
+    assert table.text.counts.tolist() == [0, 1, 0, 0]
+    cup, red, again, mug, lid = table.image.vectors
+    assert torch.equal(red, again)
+    assert torch.equal(mug, table.text.vectors[0])
+    assert not torch.equal(cup, lid)
+    assert table.manifest["image_slots_hold"] == "words"
+    assert other.image.counts.tolist() == [0, 0, 2, 1]
+    assert other.manifest["image_slots_hold"] == "pictures"
+    assert other.manifest["content"] != table.manifest["content"]
+
+
 def test_read_keywords(tmp_path):
     lines = [{"item_id": "a", "words": ["x"]}, {"item_id": "a", "words": ["y"]}]
     (tmp_path / "keywords.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")

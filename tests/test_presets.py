@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from msm4sr_lite import keywords, training
-from msm4sr_lite.cli import SEEN, main
+from msm4sr_lite.cli import SEEN, main, pipeline
 from msm4sr_lite.config import (
     PRESETS,
     Config,
@@ -48,6 +48,7 @@ OTHERS = {
         "threshold": 0.6,
         "diversity": 0.5,
         "pooling": "cls",
+        "image_slots": "words",
     },
     ModelConfig: {
         "feature_dim": 12,
@@ -226,14 +227,42 @@ def test_every_setting_of_the_features_changes_the_table(
     tables = []
     for config in changed(kind, name):
         out = str(tmp_path / f"out{len(tables)}")
-        flags = {field: ["--" + field, str(getattr(config, field))] for field in OTHERS[kind]}
+        flags = {
+            field: ["--" + field.replace("_", "-"), str(getattr(config, field))]
+            for field in OTHERS[kind]
+        }
         seen = [flag for name in SEEN for flag in flags[name]]
-        read = [*flags["sentences"], *flags["pooling"]]
+        read = [*flags["sentences"], *flags["pooling"], *flags["image_slots"]]
         assert main(["keywords", str(shop), "--out", out, *seen]) == 0
         assert main(["features", str(shop), "--out", out, "--text-encoder", tiny_bert, *read]) == 0
         table = FeatureTable.load(f"{out}/features")
         tables.append((table.text.vectors.tolist(), table.image.vectors.tolist()))
     assert tables[0] != tables[1]
+
+
+def test_one_slot_a_word_from_the_command_line(shop, tiny_bert, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(keywords, "KeywordTokenizer", FewWords)
+    monkeypatch.setattr("msm4sr_lite.extract.provenance.describe_tokenizer", lambda _: {})
+    out, read = tmp_path / "out", ["--text-encoder", tiny_bert]
+    assert main(["keywords", str(shop), "--out", str(out), "--words", "3"]) == 0
+    command = ["features", str(shop), "--out", str(out), *read]
+    for setting, slots in (("pictures", [0, 2, 1]), ("words", [0, 6, 3])):
+        assert main([*command, "--image-slots", setting]) == 0
+        table = FeatureTable.load(out / "features")
+        assert table.image.counts.tolist() == slots
+        assert table.manifest["image_slots_hold"] == setting
+        assert main([*command, "--check"]) == 0
+    capsys.readouterr()
+    assert main([*command, "--image-slots", "words"]) == 0
+    assert "features: done already" in capsys.readouterr().err
+    # Features that a shop brings were made with some setting: who asks for another gets it.
+    (out / "features").rename(shop / "features")
+    monkeypatch.setattr(pipeline, "keywords", lambda _: 1 / 0)
+    command = ["run", str(shop), "--out", str(tmp_path / "other"), "--user-min", "9"]
+    assert main(command) == 2
+    assert "the shop brings its own" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        main([*command, "--image-slots", "words"])
 
 
 def test_every_setting_of_model_and_training_is_read(monkeypatch):

@@ -103,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="encode again and compare with what is stored"
     )
     add_flags(p["keywords"], FeatureConfig, only=SEEN)
-    add_flags(p["features"], FeatureConfig, only=("sentences", "pooling"))
+    add_flags(p["features"], FeatureConfig, only=("sentences", "pooling", "image_slots"))
     add_flags(p["pretrain"], DataConfig)
     add_flags(p["pretrain"], ModelConfig, skip=("feature_dim", "n_items"))
     add_flags(p["pretrain"], PretrainConfig)

@@ -145,7 +145,9 @@ def features(args: argparse.Namespace) -> Path:
     config = from_flags(args, FeatureConfig())
     folder: Path = args.out / "features"
     source: Path = args.out / "keywords"
-    sentences = ShopSentences(shop.items.values(), source / "keywords.jsonl", config.sentences)
+    sentences = ShopSentences(
+        shop.items.values(), source / "keywords.jsonl", config.sentences, config.image_slots
+    )
     name = args.text_encoder or DEFAULT_TEXT_ENCODER
     record = {key: value for key, value in read_record(source).items() if key != "made_from"}
     made_from = {
@@ -154,6 +156,7 @@ def features(args: argparse.Namespace) -> Path:
         "encoder": [name, folder_stamp(name)],
         "pooling": config.pooling,
         "sentences": config.sentences,
+        "image_slots": config.image_slots,
     }
     if finished(folder, made_from):
         return folder
@@ -195,6 +198,7 @@ def check(args: argparse.Namespace) -> Path:
         [shop.items[item] for item in stored.items[1:]],
         folder / "keywords.jsonl",
         stored.manifest["max_sentences"],
+        stored.manifest.get("image_slots_hold", "pictures"),
     )
     encoder = TextEncoder(args.text_encoder or made["name"], made["pooling"], device_of(args))
     slots = len(stored.text.vectors) + len(stored.image.vectors)

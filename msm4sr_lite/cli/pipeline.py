@@ -49,7 +49,8 @@ def _run(args: argparse.Namespace) -> int:
         (preset.finetune, "finetune_"),
     ):
         from_flags(args, config, prefix)
-    if args.features is None and not args.clip and not args.text_encoder:
+    plain = from_flags(args, preset.features) == preset.features
+    if args.features is None and not args.clip and not args.text_encoder and plain:
         ready = args.shop / "features"
         if (ready / "manifest.json").is_file():
             say(f"features: the shop brings its own ({ready})")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ _BLOCK = 2048  # new sentences that are sorted by length and kept together
 
 
 class ItemSentences(NamedTuple):
-    """What fills the slots of one item: sentences of its text, and one for each picture."""
+    """What fills the slots of one item: sentences of its text, and those of its pictures."""
 
     item_id: str
     text: list[str]
@@ -53,19 +53,23 @@ class ShopSentences:
         The file ``keywords.jsonl``, its lines in the order of the items.
     limit
         Text slots per item.
+    image_slots
+        What fills an image slot; see ``image_sentences``.
     """
 
     items: Collection[Item]
     keywords: Path
     limit: int = 10
+    image_slots: Literal["pictures", "words"] = "pictures"
 
     def __iter__(self) -> Iterator[ItemSentences]:
         groups = (group for group in _keyword_groups(self.keywords) if group[0] in self.ids)
         next_id, pictures = next(groups, ("", []))
         for item in self.items:
-            image: list[str] = []
+            own: list[list[str]] = []
             if item.item_id == next_id:
-                image, (next_id, pictures) = pictures, next(groups, ("", []))
+                own, (next_id, pictures) = pictures, next(groups, ("", []))
+            image = image_sentences(own, self.image_slots)
             yield ItemSentences(item.item_id, item_sentences(item, self.limit), image)
         if next_id:
             raise UserError(
@@ -89,14 +93,29 @@ class ShopSentences:
         return Survey(counts[0], counts[1], digest.hexdigest()[:16])
 
 
-def _keyword_groups(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield item ids with the keyword sentences of their pictures."""
+def image_sentences(
+    pictures: Sequence[Sequence[str]], image_slots: Literal["pictures", "words"]
+) -> list[str]:
+    """Return what BERT reads for an item's pictures: each one's keywords together, or each word.
+
+    >>> image_sentences([["red", "cup"], ["red", "lid"]], "pictures")
+    ['red cup', 'red lid']
+    >>> image_sentences([["red", "cup"], ["red", "lid"]], "words")
+    ['red', 'cup', 'red', 'lid']
+    """
+    if image_slots == "words":
+        return [word for words in pictures for word in words]
+    return [" ".join(words) for words in pictures]
+
+
+def _keyword_groups(path: Path) -> Iterator[tuple[str, list[list[str]]]]:
+    """Yield item ids with the keywords of each of their pictures."""
     try:
         with path.open(encoding="utf-8") as stream:
             for item_id, lines in groupby(
                 map(json.loads, stream), key=lambda line: line["item_id"]
             ):
-                yield item_id, [" ".join(line["words"]) for line in lines]
+                yield item_id, [[*map(str, line["words"])] for line in lines]
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error) or type(error).__name__
         raise UserError(
@@ -141,6 +160,7 @@ def make_features(
         "text_encoder": describe_text_encoder(encoder),
         "keywords": {},
         "max_sentences": sentences.limit,
+        "image_slots_hold": sentences.image_slots,
         "content": content,
         "items": len(text),
         "without_text": int((text == 0).sum()),

@@ -1,0 +1,276 @@
+"""What each difference to the released code costs, measured on the sample shop.
+
+    python -m msm4sr_lite.study.differences data_samples/corner_shop --department home --out DIR
+
+Every variant differs from the preset ``paper`` in what its entry below says and in nothing else. It
+is pre-trained with several seeds and asked for the test items without item ids; fine-tuning
+variants all start from the same pre-trained model. Each run is kept in ``DIR/runs`` as soon as it
+is done, so a study that was stopped goes on where it was. ``--page docs/differences.md`` then
+writes the figures into the page and, beside it, ``differences.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from msm4sr_lite import training
+from msm4sr_lite.cli.progress import say
+from msm4sr_lite.cli.records import fingerprint
+from msm4sr_lite.config import PRESETS, Config, as_dict, write_json, write_text
+from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.evaluation import ModelScorer, metrics, summarise, target_ranks
+from msm4sr_lite.extract.table import image_sentences
+from msm4sr_lite.features import FeatureTable, TextEncoder, make_slots, read_keywords
+from msm4sr_lite.reading.shop_folder import read_shop
+from msm4sr_lite.sequences import Sequences, build_sequences
+from msm4sr_lite.study import long_histories, loss_numerics
+from msm4sr_lite.study.differences_page import fill
+
+METRICS = ("ndcg@10", "recall@20")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How long and how often each variant is trained, the same for all."""
+
+    seeds: int = 3
+    epochs: int = 12
+    finetune_epochs: int = 6
+    batch_size: int = 256
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change of the preset ``paper``.
+
+    Attributes
+    ----------
+    settings
+        ``part.setting -> value``.
+    against
+        The variant it is compared with.
+    finetuned
+        Whether it is fine-tuned, from the pre-trained model of ``paper`` with the same seed.
+    seed_shift
+        Added to every seed.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    against: str = "paper"
+    finetuned: bool = False
+    seed_shift: int = 0
+
+    def config(self, protocol: Protocol) -> Config:
+        """Return all settings of this variant."""
+        config = PRESETS["paper"]
+        changes = {
+            "pretrain.epochs": protocol.epochs,
+            "pretrain.batch_size": protocol.batch_size,
+            "finetune.epochs": protocol.finetune_epochs,
+            "finetune.batch_size": protocol.batch_size,
+            **self.settings,
+        }
+        for name, value in changes.items():
+            part, setting = name.split(".")
+            changed = replace(getattr(config, part), **{setting: value})
+            config = replace(config, **{part: changed})
+        return config
+
+
+def differing(part: str) -> dict[str, Any]:
+    """Return the settings of one part in which ``authors`` differs from ``paper``: its values."""
+    paper, authors = (as_dict(PRESETS[name])[part] for name in ("paper", "authors"))
+    return {f"{part}.{name}": authors[name] for name in paper if authors[name] != paper[name]}
+
+
+VARIANTS = {
+    "paper": Variant(),
+    "other seeds": Variant(seed_shift=1000),
+    "model.train_pooling": Variant({"model.train_pooling": False}),
+    "model.mask_padding": Variant({"model.mask_padding": False}),
+    "pretrain.same_target": Variant({"pretrain.same_target": "zero_logit"}),
+    "pretrain.cmcl_form": Variant({"pretrain.cmcl_form": "rowwise"}),
+    "pretrain.cmcl_same_user": Variant({"pretrain.cmcl_same_user": "keep"}),
+    "pretrain.nip_same_user": Variant({"pretrain.nip_same_user": "exclude"}),
+    "pretrain.mixup_per": Variant({"pretrain.mixup_per": "sequence"}),
+    "pretrain.drop_per": Variant({"pretrain.drop_per": "sequence"}),
+    "features.image_slots": Variant({"features.image_slots": "words"}),
+    "pretrain.rows": Variant({"pretrain.rows": "prefix"}),
+    "pretrain.drop_keeps": Variant(
+        {"pretrain.rows": "prefix", "pretrain.drop_keeps": "last"}, against="pretrain.rows"
+    ),
+    "authors": Variant({**differing("model"), **differing("pretrain")}),
+    "finetuned": Variant(finetuned=True),
+    "finetune.pad_class": Variant({"finetune.pad_class": True}, "finetuned", finetuned=True),
+    "finetune.rows": Variant({"finetune.rows": "prefix"}, "finetuned", finetuned=True),
+}
+
+
+class Study:
+    """The runs of one shop, kept in a folder.
+
+    Parameters
+    ----------
+    sequences
+        The shop's sequences.
+    tables
+        Its features: ``image_slots`` -> table, entry i for item number i of ``sequences``.
+    protocol
+        The same for all variants.
+    out
+        Where finished runs are kept.
+    """
+
+    def __init__(
+        self, sequences: Sequences, tables: dict[str, FeatureTable], protocol: Protocol, out: Path
+    ) -> None:
+        self.sequences, self.tables, self.protocol, self.out = sequences, tables, protocol, out
+
+    def ranks(self, name: str, seed: int) -> np.ndarray:
+        """Return the rank of every customer's test item; train first if that is not done yet."""
+        config, number = VARIANTS[name].config(self.protocol), seed + VARIANTS[name].seed_shift
+        path = self.out / "runs" / f"{name.replace(' ', '_')}-{seed}.json"
+        table = self.tables[config.features.image_slots]
+        facts = [self.sequences.fingerprint(), table.manifest["content"], number]
+        made_from = fingerprint([as_dict(config), *facts])
+        if path.is_file():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found["made_from"] == made_from:
+                return np.array(found["ranks"])
+        model = self._train(name, config, table, seed, number)
+        histories, targets = self.sequences.held_out("test")
+        ranks = target_ranks(ModelScorer(model, table), histories, targets)
+        write_json(path, {"made_from": made_from, "ranks": ranks.tolist()})
+        mean = metrics(ranks)["ndcg@10"].mean()
+        say(f"differences: {name}, seed {seed}: NDCG@10 {mean:.4f}")
+        return ranks
+
+    def pretrained(self, seed: int) -> M2SE:
+        """Return the model that ``paper`` was pre-trained to."""
+        self.ranks("paper", seed)
+        return training.load_checkpoint(self.out / "states" / f"paper-{seed}")[0]
+
+    def _train(
+        self, name: str, config: Config, table: FeatureTable, seed: int, number: int
+    ) -> M2SE:
+        if VARIANTS[name].finetuned:
+            start = self.pretrained(seed)
+            torch.manual_seed(number)
+            model = transfer(start, self.sequences.n_items)
+            records = training.finetune(model, table, self.sequences, config.finetune, seed=number)
+        else:
+            torch.manual_seed(number)
+            model = M2SE(replace(config.model, feature_dim=table.width))
+            records = training.pretrain(model, table, self.sequences, config.pretrain, seed=number)
+        for _ in records:
+            pass
+        if name == "paper":
+            folder = self.out / "states" / f"paper-{seed}"
+            training.save_checkpoint(model, folder, table.items, {"seed": number})
+        return model
+
+    def results(self) -> dict[str, Any]:
+        """Run what is missing, one seed after the other, and compare."""
+        ranks: dict[str, list[np.ndarray]] = {name: [] for name in VARIANTS}
+        for seed in range(self.protocol.seeds):
+            for name in VARIANTS:
+                ranks[name].append(self.ranks(name, seed))
+        return {
+            name: {
+                "against": variant.against,
+                "metrics": means(ranks[name]),
+                "change": paired(ranks[name], ranks[variant.against]),
+            }
+            for name, variant in VARIANTS.items()
+        }
+
+
+def means(ranks: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return each metric's mean over customers and seeds."""
+    values = [metrics(r) for r in ranks]
+    return {m: round(float(np.mean([v[m] for v in values])), 6) for m in METRICS}
+
+
+def paired(ranks: Sequence[np.ndarray], base: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Return how much ``ranks`` gain on ``base``, pair by pair of customer and seed.
+
+    Parameters
+    ----------
+    ranks, base
+        For each seed the rank of every customer's test item.
+
+    Returns
+    -------
+    change
+        For each metric the mean difference with its 95 % bootstrap interval over customers (their
+        mean over the seeds), and ``seeds``, the difference of every seed.
+    """
+    pairs = [(metrics(one), metrics(two)) for one, two in zip(ranks, base, strict=True)]
+    gains = {m: np.stack([one[m] - two[m] for one, two in pairs]) for m in METRICS}
+    summary = summarise({m: gain.mean(axis=0) for m, gain in gains.items()})
+    return {m: {**summary[m], "seeds": gains[m].mean(axis=1).round(6).tolist()} for m in METRICS}
+
+
+def one_word_a_slot(folder: Path, table: FeatureTable) -> FeatureTable:
+    """Return the table with a slot for each keyword, as ``image_slots = words`` makes it."""
+    keywords, made = read_keywords(folder), table.manifest["text_encoder"]
+    words = [image_sentences(keywords.get(item, []), "words") for item in table.items[1:]]
+    encoder = TextEncoder(made["name"], made["pooling"])
+    vectors = encoder.encode([word for group in words for word in group])
+    image = make_slots(vectors, np.array([0, *map(len, words)], dtype=np.int64))
+    manifest = {**table.manifest, "image_slots_hold": "words"}
+    return FeatureTable(table.items, table.text, image, manifest)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure everything, print where the figures are."""
+    parser = argparse.ArgumentParser(prog="python -m msm4sr_lite.study.differences")
+    parser.add_argument("shop", type=Path, help="the sample shop, with its features")
+    parser.add_argument("--department", default="home")
+    parser.add_argument("--out", type=Path, required=True, help="where finished runs are kept")
+    parser.add_argument("--quick", action="store_true", help="one seed, one epoch: does it run?")
+    parser.add_argument("--page", type=Path, help="docs/differences.md, to write the figures into")
+    args = parser.parse_args(arguments)
+    if not (args.shop / "sample.json").is_file():
+        parser.error(
+            f"{args.shop}: not the sample shop (no sample.json); the part on long histories needs"
+            f" shoppers whose rule is known: give data_samples/corner_shop"
+        )
+    torch.set_num_threads(1)
+    shop = read_shop(args.shop, department=args.department)
+    table = FeatureTable.load(args.shop / "features")
+    described = set(table.described())
+    sequences = build_sequences(shop.events, [item for item in shop.items if item in described])
+    table = table.for_items(sequences.items)
+    tables = {"pictures": table, "words": one_word_a_slot(args.shop / "features", table)}
+    protocol = Protocol(seeds=1, epochs=1, finetune_epochs=1) if args.quick else Protocol()
+    study = Study(sequences, tables, protocol, args.out)
+    results = {
+        "shop": {
+            "name": json.loads((args.shop / "sample.json").read_text(encoding="utf-8"))["name"],
+            "department": args.department,
+            "users": len(sequences.users),
+            "items": sequences.n_items,
+        },
+        "protocol": as_dict(protocol),
+        "numerics": loss_numerics.measure(study.pretrained(0), table, sequences),
+        "variants": study.results(),
+        "long": long_histories.measure(table, args.department, args.out / "long", args.quick),
+    }
+    write_json(args.out / "differences.json", results)
+    if args.page:
+        write_json(args.page.with_suffix(".json"), results)
+        write_text(args.page, fill(args.page.read_text(encoding="utf-8"), results))
+    print(args.out / "differences.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Write the figures of ``study.differences`` into docs/differences.md.
+
+A figure stands between ``<!-- measured: NAME -->`` and ``<!-- end -->``; the words around it are
+written by hand. In the table of options only the last cell of each row is ours: it belongs to the
+variant that the row's third cell names first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def fill(text: str, results: Mapping[str, Any]) -> str:
+    """Return the page with every measured block written anew from ``results``."""
+
+    def block(found: re.Match[str]) -> str:
+        begin, name, old, end = found.groups()
+        new = _options(old, results["variants"]) if name == "options" else _MADE[name](results)
+        return begin + new + end
+
+    return _BLOCK.sub(block, text)
+
+
+def change(figures: Mapping[str, Any]) -> str:
+    """Return a difference with its interval and what may be said of it.
+
+    It is called worse or better if the interval leaves out zero and all seeds agree.
+
+    >>> change({"value": -0.01, "low": -0.02, "high": -0.005, "seeds": [-0.01, -0.01]})
+    '−0.0100 [−0.0200, −0.0050] **worse**'
+    >>> change({"value": -0.01, "low": -0.02, "high": -0.005, "seeds": [-0.03, 0.01]})
+    '−0.0100 [−0.0200, −0.0050] unclear'
+    """
+    value, low, high = (
+        f"{figures[name]:+.4f}".replace("-", "−") for name in ("value", "low", "high")
+    )
+    verdict = "unclear"
+    if figures["low"] > 0 and min(figures["seeds"]) > 0:
+        verdict = "**better**"
+    if figures["high"] < 0 and max(figures["seeds"]) < 0:
+        verdict = "**worse**"
+    return f"{value} [{low}, {high}] {verdict}"
+
+
+def option(row: str) -> str:
+    """Return the variant to which a row of the table of options belongs."""
+    return row.split("|")[3].split("`")[1]
+
+
+def _options(old: str, variants: Mapping[str, Any]) -> str:
+    lines = []
+    for place, line in enumerate(old.splitlines()):
+        if place >= 2:
+            gain = variants[option(line)]["change"]["ndcg@10"]
+            line = "|".join([*line.split("|")[:-2], f" {change(gain)} ", ""])
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    cells = list(head)
+    lines = [cells, ["---"] * len(cells), *([str(cell) for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _protocol(results: Mapping[str, Any]) -> str:
+    shop, how, found = results["shop"], results["protocol"], results["variants"]
+    values = {name: found[name]["metrics"]["ndcg@10"] for name in ("paper", "finetuned")}
+    return (
+        f"Shop: {shop['name']}, department {shop['department']}, {shop['users']:,} customers,"
+        f" {shop['items']} items. Seeds: {how['seeds']}. Pre-training: {how['epochs']} epochs,"
+        f" {how['batch_size']} targets a step; fine-tuning: {how['finetune_epochs']} epochs."
+        f" NDCG@10 of `paper`: {values['paper']:.4f} pre-trained, {values['finetuned']:.4f}"
+        f" fine-tuned.\n"
+    )
+
+
+def _pooling(results: Mapping[str, Any]) -> str:
+    rows = []
+    for view, p in results["numerics"]["pooling"].items():
+        shares = ", ".join(f"{k}: {share:.2f}" for k, share in p["weight_of_real"].items())
+        alike = f"{p['alike']['masked']:.2f} / {p['alike']['unmasked']:.2f}"
+        rows.append([view, f"{p['cosine_to_mean']:.3f}", shares, alike, f"{p['ten_more']:.0%}"])
+    head = [
+        "",
+        "cosine of untrained attention and plain mean, least",
+        "no mask: weight on an item's k real slots",
+        "cosine of two items, mean, mask / no mask",
+        "no mask: change of a vector by ten more empty slots",
+    ]
+    return _table(head, rows)
+
+
+def _same_target(results: Mapping[str, Any]) -> str:
+    kinds = {"random": "random vectors", "untrained": "untrained model", "trained": "trained model"}
+    rows = []
+    for row in results["numerics"]["same_target"]:
+        cells = [f"{row[name]['exclude']:.3f} + {row[name]['added']:.5f}" for name in kinds]
+        rows.append([row["targets"], *cells])
+    return _table(["targets in a step", *kinds.values()], rows)
+
+
+def _subtraction(results: Mapping[str, Any]) -> str:
+    rows = [
+        [row["rows"], row["trials"], f"{row['broken']:.1%}", row["error"], row["own_error"]]
+        for row in results["numerics"]["cmcl"]
+    ]
+    head = ["rows", "trials", "not finite", "mean error of the others", "mean error here"]
+    return _table(head, rows)
+
+
+def _long(results: Mapping[str, Any]) -> str:
+    found = results["long"]
+    states, trained = found["states"], found["trained"]["ndcg@10"]
+    sliding, cut = states["sliding"], states["windows"]
+    reading = {**states["change of ndcg@10"], "seeds": [cut["ndcg@10"] - sliding["ndcg@10"]]}
+    loss = f"{cut['loss'] - sliding['loss']:+.4f}".replace("-", "−")
+    test = found["sliding"]["ndcg@10"]
+    rows = [
+        ["items before a target, mean", sliding["context"], cut["context"], ""],
+        ["one model: loss, nats", sliding["loss"], cut["loss"], loss],
+        ["one model: NDCG@10", sliding["ndcg@10"], cut["ndcg@10"], change(reading)],
+        ["trained so: NDCG@10", f"{test:.4f}", f"{test + trained['value']:.4f}", change(trained)],
+    ]
+    cosine = states["cosine"]
+    return (
+        _table(["", "sliding window", "windows (here)", "change"], rows)
+        + f"\nCosine between the two states of the same target: mean {cosine['mean']:.3f}, least"
+        f" {cosine['least']:.3f} ({states['targets']:,} targets). Training: {found['shoppers']}"
+        f" shoppers with {found['purchases']} purchases, {found['epochs']} epochs,"
+        f" {found['seeds']} seeds; tested on {found['asked']:,} others.\n"
+    )
+
+
+_MADE = {
+    "protocol": _protocol,
+    "pooling": _pooling,
+    "same_target": _same_target,
+    "subtraction": _subtraction,
+    "long": _long,
+}
