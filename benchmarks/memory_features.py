@@ -54,7 +54,8 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     from transformers import BertConfig, BertModel, BertTokenizerFast
     from transformers.utils.logging import disable_progress_bar
 
-    from msm4sr_lite.extract.picture_keywords import Pictures, extract_keywords
+    from msm4sr_lite.extract.picture_keywords import extract_keywords
+    from msm4sr_lite.extract.pictures import Pictures
     from msm4sr_lite.extract.table import ShopSentences, make_features
     from msm4sr_lite.extract.vector_cache import VectorCache
     from msm4sr_lite.features import TextEncoder

@@ -27,6 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+# OpenAI's CLIP with the smallest ViT, at the hub revision that carries safetensors weights.
+DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
+DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+
 
 class UserError(ValueError):
     """A mistake the user can mend: one line with what was wanted, what came and the mend."""

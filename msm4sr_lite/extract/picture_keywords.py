@@ -7,7 +7,7 @@ number of words needs no picture again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,31 +17,14 @@ import torch
 from torch import Tensor
 
 from msm4sr_lite.extract.ahead import blocks, map_ahead
-from msm4sr_lite.extract.pictures import PictureError, open_picture
+from msm4sr_lite.extract.pictures import PictureError, Pictures, open_picture
 from msm4sr_lite.extract.provenance import stamp as stamp_of
 from msm4sr_lite.extract.vector_cache import VectorCache, content_key
 from msm4sr_lite.keywords import KeywordTokenizer
-from msm4sr_lite.shop import Item
 
 Inputs = dict[str, Tensor]  # what the processor makes of one picture, above all its pixels
 WORKERS = 2
 _BLOCK = 256  # pictures whose words are looked for together
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The pictures of a shop as pairs of item id and picture name, at most ``limit`` an item."""
-
-    items: Collection[Item]
-    limit: int
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        for item in self.items:
-            for name in item.images[: self.limit]:
-                yield item.item_id, name
-
-    def __len__(self) -> int:
-        return sum(min(len(item.images), self.limit) for item in self.items)
 
 
 def extract_keywords(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.shop import Item
 
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 20
@@ -18,6 +21,22 @@ MAX_ASPECT = 20
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # We refuse large pictures ourselves; what else Pillow finds odd is not the shop's business.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a shop as pairs of item id and picture name, at most ``limit`` an item."""
+
+    items: Collection[Item]
+    limit: int
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for item in self.items:
+            for name in item.images[: self.limit]:
+                yield item.item_id, name
+
+    def __len__(self) -> int:
+        return sum(min(len(item.images), self.limit) for item in self.items)
 
 
 class PictureError(UserError):

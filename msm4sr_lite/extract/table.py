@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,11 @@ from msm4sr_lite.config import UserError, whole_folder, write_json
 from msm4sr_lite.extract.ahead import blocks
 from msm4sr_lite.extract.provenance import describe_text_encoder, versions
 from msm4sr_lite.extract.vector_cache import VectorCache, content_key
-from msm4sr_lite.features import TextEncoder
 from msm4sr_lite.shop import Item
 from msm4sr_lite.text import item_sentences
+
+if TYPE_CHECKING:
+    from msm4sr_lite.features import TextEncoder
 
 _BLOCK = 2048  # new sentences that are sorted by length and kept together
 

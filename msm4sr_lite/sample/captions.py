@@ -7,18 +7,15 @@ many captions true.
 
 from __future__ import annotations
 
-import json
 import random
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
-from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.trainers import BpeTrainer
 from torch import Tensor
 from transformers import CLIPTokenizer
 
+from msm4sr_lite.clip_training.tokenizer import train_tokenizer
 from msm4sr_lite.extract.dictionary import word_list
 from msm4sr_lite.sample.drawing import COLOURS, PATTERNS, PRODUCTS, SHAPES, Look
 
@@ -142,36 +139,13 @@ def stitched_word(words: Sequence[str], rng: random.Random) -> str:
 
 
 def make_tokenizer(length: int) -> CLIPTokenizer:
-    """Train a CLIP tokenizer: byte-level BPE, so that any text in any language tokenises.
+    """Make the tokenizer of the small CLIP: every label word becomes one or a few tokens.
 
     Parameters
     ----------
     length
         Longest caption in tokens.
-
-    Returns
-    -------
-    tokenizer
-        Tokens in CLIP's order: bytes, bytes that end a word, merges, start, end of text.
     """
-    blank = CLIPTokenizer()
-    start, end = blank.bos_token, blank.eos_token
-    letters = sorted(ByteLevel.alphabet())
-    letters += [f"{letter}</w>" for letter in letters]
-    # Given as "special", the letters get fixed numbers; left to the trainer, those that end a
-    # word are numbered in the order of a hash table, and ties between merges fall differently
-    # in every run.
-    trainer = BpeTrainer(
-        vocab_size=VOCABULARY,
-        show_progress=False,
-        special_tokens=[start, end, *letters],
-        end_of_word_suffix="</w>",
-    )
     ordinary = [word for word in word_list("visual_words") if word not in DISTRACTORS]
     corpus = ordinary + 20 * [*WORDS, *SYNONYMS.values(), *(t.format("") for t in TEMPLATES)]
-    backend = blank.backend_tokenizer
-    backend.train_from_iterator(corpus, trainer)
-    merges: list[Any] = [tuple(pair) for pair in json.loads(backend.to_str())["model"]["merges"]]
-    tokens = [*letters, *(a + b for a, b in merges)]
-    vocabulary = {token: k for k, token in enumerate(dict.fromkeys([*tokens, start, end]))}
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=length)
+    return train_tokenizer(corpus, VOCABULARY, length)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
+from msm4sr_lite.clip_training.losses import cross_entropy, rate, soft_target_loss
 from msm4sr_lite.sample.captions import (
     LABELS,
     WORDS,
@@ -88,32 +88,6 @@ def write_captions(
     return captions + [caption([word], rng) for word in nothing], truth(said)
 
 
-def soft_target_loss(logits: Tensor, holds: Tensor) -> Tensor:
-    """Symmetric cross-entropy against all captions that hold, not just the picture's own.
-
-    "a blue mug" holds for every blue mug of the batch. CLIP's usual targets, the diagonal,
-    would push the other blue mugs away from it and teach the model that words are names of
-    single pictures. So each row aims at all captions that hold, in equal shares, and each
-    column at all pictures that its caption holds for.
-
-    Parameters
-    ----------
-    logits
-        ``(pictures, captions)``.
-    holds
-        Bool of the same shape. Captions that hold for no picture count in the rows only.
-    """
-    rows = cross_entropy(logits, holds)
-    used = holds.any(0)
-    return (rows + cross_entropy(logits[:, used].T, holds[:, used].T)) / 2
-
-
-def cross_entropy(logits: Tensor, holds: Tensor) -> Tensor:
-    """Cross-entropy of each row against equal shares for all that hold, mean over the rows."""
-    target = holds.float() / holds.sum(1, keepdim=True)
-    return -(target * logits.log_softmax(1)).sum(1).mean()
-
-
 def kind_loss(logits: Tensor, holds: Tensor) -> Tensor:
     """Cross-entropy within each kind of word: which product, which colour, which pattern...
 
@@ -149,12 +123,6 @@ def make_optimizers(model: CLIPModel, recipe: Recipe) -> list[torch.optim.Optimi
         {"params": vectors, "weight_decay": 0.0},
     ]
     return [muon, torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))]
-
-
-def rate(step: int, steps: int) -> float:
-    """Share of the highest learning rate: a short rise, then half a cosine down to nearly 0."""
-    done = (step + 1) / steps
-    return min(done / 0.06, 0.5 + 0.5 * math.cos(math.pi * max(0.0, done - 0.06) / 0.94) + 1e-3)
 
 
 def train(

@@ -1,0 +1,1 @@
+"""A small CLIP-format model from a labelled picture folder, for those who cannot download one."""
