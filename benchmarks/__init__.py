@@ -1,0 +1,1 @@
+"""Measurements, each one command. They print ratios taken side by side in one run."""
