@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from msm4sr_lite.cli.processes import Stop, is_first
+from msm4sr_lite.cli.processes import is_first
+from msm4sr_lite.cli.state import StateFile, stoppable
 from msm4sr_lite.config import TrainConfig, write_text
 
 if TYPE_CHECKING:
-    from msm4sr_lite.cli.state import StateFile
     from msm4sr_lite.sequences import Sequences
     from msm4sr_lite.training import Record
 
@@ -67,18 +67,15 @@ def follow(
     told: dict[str, str] = {}
     sums: dict[str, float] = {}  # of the parts of the loss, since the epoch or this command began
     targets, seen = sequences.training_targets(config.anchors_per_sequence), 0
-    with (
-        Stop() as stop,
-        tqdm(
-            total=config.epochs * targets,
-            desc=folder.name,
-            unit=" targets",
-            unit_scale=True,
-            file=sys.stderr,
-            disable=None if is_first() else True,
-        ) as progress,
-    ):
-        for record in records:
+    with tqdm(
+        total=config.epochs * targets,
+        desc=folder.name,
+        unit=" targets",
+        unit_scale=True,
+        file=sys.stderr,
+        disable=None if is_first() else True,
+    ) as progress:
+        for record in stoppable(records, state):
             if not epochs and not told:
                 epochs = [line for line in before if line["epoch"] < record.epoch]
                 progress.update(sum(line["targets"] for line in epochs))
@@ -106,9 +103,6 @@ def follow(
                     write_text(log, "".join(json.dumps(line) + "\n" for line in epochs))
                 sums, seen = {}, 0
             progress.set_postfix(told, refresh=False)
-            if stop.asked:
-                state.write()
-                raise KeyboardInterrupt
     epochs = epochs or before  # stopped after its last epoch, before the model was written
     best = [line for line in epochs if line["best"]][-1]
     say(

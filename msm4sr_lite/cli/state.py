@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msm4sr_lite.cli.processes import is_first
+from msm4sr_lite.cli.processes import Stop, is_first
 from msm4sr_lite.config import UserError, write_bytes
 
 if TYPE_CHECKING:
-    from msm4sr_lite.training import Run
+    from msm4sr_lite.training import Record, Run
 
 COUNTERS = ("epoch", "done", "step", "waited", "recall", "seconds", "total", "seen")
 
@@ -87,3 +88,20 @@ class StateFile:
                 f"{self.path}: not the state of this training ({str(error).splitlines()[0]});"
                 f" delete it to begin again"
             ) from None
+
+
+def stoppable(records: Iterable[Record], state: StateFile) -> Iterator[Record]:
+    """Pass records on until Ctrl-C; then, or if another process has ended, write the state.
+
+    Weights change as a whole at the end of a step, so what is written is that of the last step.
+    """
+    with Stop() as stop:
+        try:
+            for record in records:
+                yield record
+                if stop.asked:
+                    state.write()
+                    raise KeyboardInterrupt
+        except RuntimeError:
+            state.write()
+            raise
