@@ -11,8 +11,9 @@ The reading order follows the data::
     mixup       sequence drop and complementary mixup
     encoder     M²SE
     losses      next item prediction, cross-modality contrast, ranking
-    training    pre-training, fine-tuning, checkpoints
+    objectives  from a batch to a loss
     evaluation  full ranking, metrics with intervals
+    training    pre-training, fine-tuning, checkpoints
     recommend   recommendations with what describes them
 """
 

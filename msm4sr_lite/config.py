@@ -126,7 +126,7 @@ class TrainConfig:
 
     lr: float = _knob(1e-4, "Adam's learning rate", "code")
     weight_decay: float = _knob(1e-3, "Adam's weight decay", "code")
-    batch_size: int = _knob(1024, "training targets in one step", "code")
+    batch_size: int = _knob(1024, "training targets in one step, of all processes together", "code")
     rows: Literal["all_positions", "prefix"] = _knob(
         "all_positions", "one pass for all prefixes, or one for each", "ours"
     )
@@ -134,12 +134,20 @@ class TrainConfig:
     patience: int = _knob(20, "epochs without a better validation Recall@20", "code")
     clip_norm: float = _knob(5.0, "gradients are scaled down to this L2 norm", "code")
     temperature: float = _knob(0.07, "tau, divides every cosine", "code")
+    anchors_per_sequence: int = _knob(0, "targets kept of a sequence; 0: all of them", "ours")
+    valid_users: int = _knob(0, "customers drawn for validation; 0: all of them", "ours")
+    precision: Literal["float32", "bfloat16"] = _knob(
+        "float32", "of the encoder's matrix products; losses are always float32", "ours"
+    )
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise UserError(f"temperature must be positive; got {self.temperature}")
         if self.batch_size < 1:
             raise UserError(f"batch_size must be at least 1; got {self.batch_size}")
+        for name in ("valid_users", "anchors_per_sequence", "negatives"):
+            if getattr(self, name, 0) < 0:
+                raise UserError(f"{name} must be 0 (all) or more; got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +190,12 @@ class FinetuneConfig(TrainConfig):
 
     use_ids: bool = _knob(True, "add a learnt vector per item id", "code")
     pad_class: bool = _knob(False, "padding is one more class", "ours")
+    negatives: int = _knob(0, "items drawn to stand for all in a step; 0: all, exactly", "ours")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.negatives and self.pad_class:
+            raise UserError("negatives and pad_class exclude each other: padding is never drawn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,11 +239,16 @@ def _draft(path: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: to a neighbour first, then renamed over the target."""
     draft = _draft(path)
     try:
-        with draft.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with draft.open("wb") as stream:
+            stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(path)

@@ -9,18 +9,21 @@ Text and image have a slot attention and an adapter each; the Transformer is sha
 """
 
 from dataclasses import replace
-from typing import TypeAlias
+from functools import partial
+from typing import TypeAlias, cast
 
 import torch
 import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.features import FeatureTable, Slots
 
 NORM_EPS = 1e-12
+TOGETHER = 1024  # items pooled at once: more would need new memory, which the system fills with 0
 Views: TypeAlias = dict[str, Tensor]
 
 
@@ -52,7 +55,7 @@ class SlotAttention(nn.Module):
         self, slots: Float[Tensor, "items slots feature"], valid: Bool[Tensor, "items slots"]
     ) -> tuple[Float[Tensor, "items feature"], Float[Tensor, "items slots"]]:
         """Return the pooled vectors and the weights."""
-        energy = self.outer(self.inner(slots)).squeeze(-1)
+        energy = self.energies(slots)
         if not self.mask_padding:
             weights = energy.softmax(dim=-1)
             return torch.einsum("is,isf->if", weights, slots), weights
@@ -60,6 +63,14 @@ class SlotAttention(nn.Module):
         energy = energy.masked_fill(~valid, torch.finfo(energy.dtype).min)
         weights = energy.softmax(dim=-1) * valid
         return torch.einsum("is,isf->if", weights, slots), weights
+
+    def energies(self, slots: Float[Tensor, "items slots feature"]) -> Float[Tensor, "items slots"]:
+        """Return w2 . (W1 x + b1) + b2 for every slot x."""
+        if not self.training:
+            return self.outer(self.inner(slots)).squeeze(-1)
+        # In training the two maps are one, (w2 W1) . x + ...: hidden_dim times less to compute.
+        folded = (self.outer.weight @ self.inner.weight).squeeze(0)
+        return slots @ folded + self.outer(self.inner.bias)
 
 
 class SlotMean(nn.Module):
@@ -115,14 +126,22 @@ class Block(nn.Module):
         self.norm_ffn = nn.LayerNorm(config.dim, eps=NORM_EPS)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, x: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
-        """Return the next layer's hidden states."""
+    def forward(
+        self, x: Float[Tensor, "batch time dim"], at: Int[Tensor, "batch wanted"] | None = None
+    ) -> Float[Tensor, "batch wanted dim"]:
+        """Return the next layer's hidden states, all of them or those at the places ``at``."""
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in self.qkv(x).chunk(3, dim=-1)
         )
+        past = None
+        if at is not None:
+            x = x.take_along_dim(at.unsqueeze(2), dim=1)
+            query = query.take_along_dim(at[:, None, :, None], dim=2)
+            past = (torch.arange(key.shape[2], device=at.device) <= at.unsqueeze(2)).unsqueeze(1)
+        dropout = self.attention_dropout * self.training
         attended = F.scaled_dot_product_attention(
-            query, key, value, is_causal=True, dropout_p=self.attention_dropout * self.training
+            query, key, value, attn_mask=past, is_causal=past is None, dropout_p=dropout
         )
         attended = self.out(attended.transpose(1, 2).flatten(2))
         x = self.norm_attention(x + self.dropout(attended))
@@ -149,13 +168,15 @@ class CausalTransformer(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
-    def forward(self, x: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
-        """Return the hidden states of the last layer."""
+    def forward(
+        self, x: Float[Tensor, "batch time dim"], at: Int[Tensor, "batch wanted"] | None = None
+    ) -> Float[Tensor, "batch wanted dim"]:
+        """Return the hidden states of the last layer, all of them or those at the places ``at``."""
         places = torch.arange(x.shape[1], device=x.device)
         x = self.dropout(self.norm(x + self.position(places)))
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x)
-        return x
+        return self.blocks[-1](x, at)
 
 
 class M2SE(
@@ -206,9 +227,12 @@ class M2SE(
         """
         vectors, present = {}, {}
         for view in self.views:
-            slots, valid = getattr(table, view).gather(items)
-            vectors[view] = self.adapt[view](self.pool[view](slots, valid)[0])
-            present[view] = valid.any(dim=1, keepdim=True)
+            slots, parts = getattr(table, view), items.split(TOGETHER)
+            # Of a whole catalogue the slots are gathered again for the gradients, not kept.
+            many = self.training and len(parts) > 1
+            pool = partial(checkpoint, self._pooled, use_reentrant=False) if many else self._pooled
+            vectors[view] = self.adapt[view](torch.cat([pool(view, slots, part) for part in parts]))
+            present[view] = slots.counts[items].unsqueeze(1) > 0
         if len(self.views) == 1:
             return vectors
         text, image = vectors["text"], vectors["image"]
@@ -217,6 +241,9 @@ class M2SE(
             "image": torch.where(present["image"] | ~present["text"], image, text),
         }
 
+    def _pooled(self, view: str, slots: Slots, items: Tensor) -> Tensor:
+        return cast(Tensor, self.pool[view](*slots.gather(items))[0])
+
     def with_ids(self, vectors: Views, items: Int[Tensor, " items"]) -> Views:
         """Add the learnt id vectors to every view; without ids return the vectors as they are."""
         if self.ids is None:
@@ -224,9 +251,13 @@ class M2SE(
         ids = self.ids(items)
         return {view: z + ids for view, z in vectors.items()}
 
-    def encode(self, sequence: Views) -> Views:
-        """Run all views ``(batch, time, d)`` through the Transformer in one call: h_t and h_v."""
-        states = self.transformer(torch.cat([sequence[view] for view in self.views]))
+    def encode(self, sequence: Views, at: Tensor | None = None) -> Views:
+        """Run all views ``(batch, time, d)`` through the Transformer in one call: h_t and h_v.
+
+        With ``at (batch, wanted)`` only the states at these places are worked out to the end.
+        """
+        at = None if at is None else at.repeat(len(self.views), 1)
+        states = self.transformer(torch.cat([sequence[view] for view in self.views]), at)
         return dict(zip(self.views, states.chunk(len(self.views)), strict=True))
 
 
@@ -243,9 +274,14 @@ def match_scores(states: Views, items: Views) -> Float[Tensor, "rows items"]:
     return torch.stack([cosine_scores(states[view], items[view]) for view in states]).sum(dim=0)
 
 
+def unit_vectors(views: Views) -> Tensor:
+    """Put the views' unit vectors side by side: a product of two such is a sum of cosines."""
+    return torch.cat([F.normalize(vectors.float(), dim=-1) for vectors in views.values()], dim=-1)
+
+
 def take(views: Views, rows: Tensor) -> Views:
     """Return the given rows of every view."""
-    return {view: values[rows] for view, values in views.items()}
+    return {view: F.embedding(rows, values) for view, values in views.items()}
 
 
 def transfer(pretrained: M2SE, n_items: int) -> M2SE:

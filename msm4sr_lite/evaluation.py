@@ -7,13 +7,17 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
-from msm4sr_lite.encoder import M2SE, cosine_scores, take
+from msm4sr_lite.encoder import M2SE, cosine_scores, take, unit_vectors
 from msm4sr_lite.features import FeatureTable
-from msm4sr_lite.sequences import pad
+from msm4sr_lite.sequences import pad, processes, shares
 
 CUTOFFS = (5, 10, 20, 50)
+CELLS = 2**21  # scores held at once: small enough to stay near the processor
+FEWEST = 32  # customers scored at once, however big the catalogue
+TOGETHER = 64  # histories in one call of the encoder
 
 
 @runtime_checkable
@@ -47,6 +51,7 @@ class ModelScorer:
             everything = torch.arange(len(table.items), device=device)
             vectors = model.item_vectors(table.to(device), everything)
             self.items = model.with_ids(vectors, everything)
+            self.units = unit_vectors(self.items)
 
     @torch.inference_mode()
     def parts(self, histories: Sequence[np.ndarray]) -> dict[str, Tensor]:
@@ -64,6 +69,22 @@ class ModelScorer:
         """Score all items for the newest items of each history."""
         return torch.stack(list(self.parts(histories).values())).sum(dim=0)
 
+    @torch.inference_mode()
+    def quick_scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+        """Return ``scores`` up to rounding, from one matrix product and without leaving the device.
+
+        Histories of about one length are encoded together, and the last layer only at their ends.
+        """
+        longest = self.model.config.max_len
+        last = np.array([min(len(history), longest) - 1 for history in histories])
+        units = torch.empty(len(histories), self.units.shape[1], device=self.device)
+        for group in np.array_split(np.argsort(last), -(-len(histories) // TOGETHER)):
+            items = pad([histories[i] for i in group], longest).to(self.device)
+            ends = torch.from_numpy(last[group, None]).to(self.device)
+            states = self.model.encode(take(self.items, items), ends)
+            units[torch.from_numpy(group).to(self.device)] = unit_vectors(states).squeeze(1)
+        return units @ self.units.T
+
 
 def target_ranks(
     scorer: Scorer,
@@ -71,30 +92,57 @@ def target_ranks(
     targets: np.ndarray,
     *,
     mask_history: bool = False,
+    candidates: np.ndarray | None = None,
     batch_size: int = 512,
 ) -> np.ndarray:
     """Return the 1-based rank of each target among all items.
 
-    Items with the same score as the target rank before it. With ``mask_history`` the items of a
-    history (other than the target) are no candidates.
+    Items with the same score as the target rank before it; a score that is not a number is the
+    worst. The ranks are counted, batch after batch, so that memory stays bounded. Under torchrun
+    all processes call this; each ranks its share of the customers and gets the ranks of all.
+
+    Parameters
+    ----------
+    scorer
+        The model or a baseline.
+    histories, targets
+        What each customer bought, and the item to be found.
+    mask_history
+        Whether the items of a history (other than the target) are no candidates.
+    candidates
+        Item numbers that compete with the target; None for all items.
+    batch_size
+        Most customers at once; fewer if the catalogue is big.
     """
-    ranks = np.empty(len(histories), dtype=np.int64)
-    for start in range(0, len(histories), batch_size):
-        batch = histories[start : start + batch_size]
-        target = torch.from_numpy(targets[start : start + batch_size])
-        # A copy, in which a score that is not a number counts as the worst.
-        scores = (
-            scorer.scores(batch)
-            .double()
-            .nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+    mine = shares(len(histories))[processes()[0]]
+    ranks = torch.zeros(len(histories), dtype=torch.int64)
+    score = getattr(scorer, "quick_scores", scorer.scores)
+    start, size = mine.start, FEWEST
+    while start < mine.stop:
+        batch = histories[start : min(start + size, mine.stop)]
+        scores = score(batch)
+        target = (
+            torch.from_numpy(targets[start : start + len(batch)]).to(scores.device).unsqueeze(1)
         )
-        own = scores.gather(1, target[:, None])
+        own = scores.gather(1, target)
+        better = scores >= own.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+        better |= own.isnan()  # everything is at least as good, other such scores too
+        if candidates is not None:
+            allowed = better.new_zeros(better.shape[1])
+            allowed[torch.from_numpy(candidates).to(scores.device)] = True
+            better &= allowed
         if mask_history:
-            for row, history in enumerate(batch):
-                scores[row, torch.from_numpy(history)] = -torch.inf
-        scores.scatter_(1, target[:, None], torch.inf)  # the target itself: counted once
-        ranks[start : start + len(batch)] = (scores[:, 1:] >= own).sum(dim=1).numpy()
-    return ranks
+            rows = np.repeat(np.arange(len(batch)), [len(history) for history in batch])
+            better[rows, np.concatenate(batch)] = False
+        better[:, 0] = False  # padding
+        better.scatter_(1, target, False)
+        ranks[start : start + len(batch)] = 1 + better.sum(dim=1).cpu()
+        start += len(batch)
+        size = min(batch_size, max(FEWEST, CELLS // scores.shape[1]))
+    if processes()[1] > 1:
+        ranks = ranks.cuda() if dist.get_backend() == "nccl" else ranks
+        dist.all_reduce(ranks)
+    return ranks.cpu().numpy()
 
 
 def metrics(ranks: np.ndarray, cutoffs: Sequence[int] = CUTOFFS) -> dict[str, np.ndarray]:
@@ -121,9 +169,11 @@ def summarise(
     """Return the mean of every metric with its 95 % bootstrap interval over customers."""
     size = len(next(iter(values.values())))
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(size, np.full(size, 1 / size), size=resamples)
     names = list(values)
-    means = counts @ np.stack([values[name] for name in names], axis=1) / size
+    table = np.stack([values[name] for name in names], axis=1)
+    means = np.empty((resamples, len(names)))
+    for row in means:  # one resample at a time: a million customers fit
+        row[:] = rng.multinomial(size, np.full(size, 1 / size)) @ table / size
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     return {
         name: {
@@ -136,11 +186,7 @@ def summarise(
 
 
 def evaluate(
-    scorer: Scorer,
-    histories: Sequence[np.ndarray],
-    targets: np.ndarray,
-    *,
-    mask_history: bool = False,
+    scorer: Scorer, histories: Sequence[np.ndarray], targets: np.ndarray, **options: Any
 ) -> dict[str, Any]:
-    """Rank, measure and summarise in one call."""
-    return summarise(metrics(target_ranks(scorer, histories, targets, mask_history=mask_history)))
+    """Rank, measure and summarise in one call; options as in ``target_ranks``."""
+    return summarise(metrics(target_ranks(scorer, histories, targets, **options)))

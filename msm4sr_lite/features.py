@@ -200,17 +200,16 @@ class Slots:
 
     def gather(self, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return slots ``(items, slots, D)`` in float32 and which are real ``(items, slots)``."""
-        counts = self.counts[items]
         width = max(1, int(self.counts.max()))  # the same for every batch
-        steps = torch.arange(width, device=counts.device)
-        valid = steps < counts[:, None]
-        rows = torch.where(valid, self.starts[items][:, None] + steps, 0)
-        slots = (
-            self.vectors[rows].float()
-            if len(self.vectors)
-            else self.vectors.new_zeros(*rows.shape, self.vectors.shape[1]).float()
-        )
-        return slots * valid.unsqueeze(-1), valid
+        steps = torch.arange(width, device=items.device)
+        valid = steps < self.counts[items][:, None]
+        rows = (self.starts[items][:, None] + steps)[valid]
+        slots = self.vectors.index_select(0, rows).float()
+        if len(rows) == valid.numel():
+            return slots.view(*valid.shape, -1), valid
+        padded = slots.new_zeros(valid.numel(), slots.shape[1])
+        padded.index_copy_(0, valid.flatten().nonzero().squeeze(1), slots)
+        return padded.view(*valid.shape, -1), valid
 
     def select(self, rows: Tensor) -> Slots:
         """Return the same vectors for another numbering of the items."""

@@ -13,9 +13,11 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from msm4sr_lite.encoder import cosine_scores
 
+AT_ONCE = 2**25  # scores of targets and items that are held as a whole
 EXCLUDED = -torch.inf  # the logit of a pair that is no negative: e^-inf = 0
 
 
@@ -76,10 +78,11 @@ def next_item_loss(
     """
     with torch.autocast(target.device.type, enabled=False):
         states = sequence.unsqueeze(0) if sequence.ndim == 2 else sequence
-        logits = torch.stack([cosine_scores(state, target) / temperature for state in states])
+        logits = cosine_scores(states.flatten(0, 1), target) / temperature
+        logits = logits.unflatten(0, states.shape[:2])
         positive = logits.diagonal(dim1=1, dim2=2)
-        negative = torch.stack([_only_negatives(one, blocked, blocked_logit) for one in logits])
-        everything = torch.cat([positive.unsqueeze(2), negative], dim=2)
+        # The diagonal is the positive and stays; a blocked pair changes in place.
+        everything = logits.masked_fill(_others(blocked), blocked_logit)
         return (everything.logsumexp(dim=(0, 2)) - positive.logsumexp(dim=0)).mean()
 
 
@@ -114,14 +117,14 @@ def cross_modal_loss(
         across = cosine_scores(text, image) / temperature
         positive = across.diagonal()
         loss = torch.zeros_like(positive)
+        itself = torch.eye(len(text), dtype=torch.bool, device=text.device)
         for view, cross in (
             (text, across),
             (image, across.T if form == "symmetric" else across),
         ):
-            within = cosine_scores(view, view) / temperature
-            parts = [_only_negatives(part, blocked, blocked_logit) for part in (cross, within)]
-            everything = torch.cat([positive.unsqueeze(1), *parts], dim=1)
-            loss = loss + (everything.logsumexp(dim=1) - positive) / 2
+            within = (cosine_scores(view, view) / temperature).masked_fill_(itself, EXCLUDED)
+            logits = torch.stack([cross, within]).masked_fill_(_others(blocked), blocked_logit)
+            loss = loss + (logits.logsumexp(dim=(0, 2)) - positive) / 2
         return loss.mean()
 
 
@@ -133,9 +136,77 @@ def ranking_loss(
         return F.cross_entropy(scores.float() / temperature, target)
 
 
-def _only_negatives(
-    logits: Float[Tensor, "rows rows"], blocked: Bool[Tensor, "rows rows"], blocked_logit: float
-) -> Float[Tensor, "rows rows"]:
-    """Take out the diagonal, which is no negative, and give blocked pairs their logit."""
-    diagonal = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
-    return logits.masked_fill(blocked, blocked_logit).masked_fill(diagonal, EXCLUDED)
+def catalogue_loss(
+    states: Float[Tensor, "rows dim"],
+    items: Float[Tensor, "items dim"],
+    target: Int[Tensor, " rows"],
+    *,
+    temperature: float,
+    at_once: int = AT_ONCE,
+) -> Float[Tensor, ""]:
+    """Return ``ranking_loss`` of the scores ``states @ items.T``, never held as a whole if large.
+
+    Then the scores of some items at a time are reduced to their log-sum-exp, forgotten, and
+    computed again for the gradients, which are exact.
+
+    Parameters
+    ----------
+    states, items
+        Used as they are: normalise them first. Cosines of several views add up if the views stand
+        side by side.
+    target
+        The item of each row.
+    temperature
+        tau, positive.
+    at_once
+        Most scores held.
+    """
+
+    def block(part: Tensor) -> Tensor:
+        return (states @ part.T / temperature).logsumexp(dim=1)
+
+    with torch.autocast(states.device.type, enabled=False):
+        size = max(1, at_once // len(states))
+        if size >= len(items):
+            return ranking_loss(states @ items.T, target, temperature=temperature)
+        blocks = [checkpoint(block, part, use_reentrant=False) for part in items.split(size)]
+        own = (states * items[target]).sum(dim=1) / temperature
+        return (torch.stack(blocks).logsumexp(dim=0) - own).mean()
+
+
+def sampled_loss(
+    own: Float[Tensor, " rows"],
+    drawn: Float[Tensor, "rows drawn"],
+    hit: Bool[Tensor, "rows drawn"],
+    log_count: Float[Tensor, " drawn"],
+    *,
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """Return the cross-entropy over the target and some drawn items: sampled softmax.
+
+    An item that is drawn n q times on average stands for itself with e^(score / tau) / (n q), so
+    that the sum over drawn items is, on average, the sum over the catalogue (the logQ
+    correction). The target is always there and needs no correction.
+
+    Parameters
+    ----------
+    own
+        Score of each row's target.
+    drawn
+        Scores of the drawn items, the same for all rows.
+    hit
+        True where the drawn item is the row's target, which is counted already.
+    log_count
+        log(n q), the logarithm of how often each item is drawn on average.
+    temperature
+        tau, positive.
+    """
+    with torch.autocast(own.device.type, enabled=False):
+        positive = own.float().unsqueeze(1) / temperature
+        negative = (drawn.float() / temperature - log_count).masked_fill(hit, EXCLUDED)
+        return (torch.cat([positive, negative], dim=1).logsumexp(dim=1) - positive[:, 0]).mean()
+
+
+def _others(blocked: Bool[Tensor, "rows rows"]) -> Bool[Tensor, "rows rows"]:
+    """Return the blocked pairs without the diagonal, where a row meets itself."""
+    return blocked.clone().fill_diagonal_(False)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from msm4sr_lite.config import DataConfig, UserError
@@ -62,6 +63,10 @@ class Sequences:
     def train(self) -> list[np.ndarray]:
         """Return each customer's purchases without the last two."""
         return [self.of(user)[:-2] for user in range(len(self.users))]
+
+    def training_targets(self, anchors: int = 0) -> int:
+        """Return how many targets an epoch has, about: windows of long histories are not cut."""
+        return int((np.diff(self.offsets) - 3).clip(min=0, max=anchors or None).sum())
 
     def held_out(self, part: Part) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the histories and the item each of them should predict.
@@ -168,6 +173,19 @@ class Batch:
         return Batch(self.items.to(device), self.targets.to(device), self.users.to(device))
 
 
+def processes() -> tuple[int, int]:
+    """Return the number of this process and how many train together: (0, 1) without torchrun."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def shares(count: int) -> list[slice]:
+    """Return which of ``count`` rows each process owns: one block after the other."""
+    _, world = processes()
+    return [slice(count * r // world, count * (r + 1) // world) for r in range(world)]
+
+
 def windows(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
     """Cut a long sequence so that every item but the first is a target exactly once.
 
@@ -196,11 +214,14 @@ def training_batches(
     batch_size: int,
     generator: torch.Generator,
     rows: Literal["all_positions", "prefix"] = "all_positions",
+    anchors: int = 0,
 ) -> Iterator[Batch]:
     """Yield one epoch of batches in random order.
 
     ``batch_size`` counts targets: a batch takes sequences until their targets reach it. With
-    ``rows="prefix"`` every target has a row of its own that ends before it.
+    ``rows="prefix"`` every target has a row of its own that ends before it. With ``anchors`` no
+    more than so many targets of one sequence are kept, drawn anew each epoch: a batch of the same
+    size then comes from more customers.
     """
     cut = windows if rows == "all_positions" else prefixes
     pieces = [
@@ -212,26 +233,28 @@ def training_batches(
         raise UserError(
             "no training target: every customer has a single purchase before the held-out two"
         )
+
+    def batch_of(group: list[tuple[int, np.ndarray]]) -> Batch:
+        # Neighbours of about one length need little padding; processes get rows of all lengths.
+        group, (_, world) = sorted(group, key=lambda piece: len(piece[1])), processes()
+        group = [piece for rank in range(world) for piece in group[rank::world]]
+        items = pad([window[:-1] for _, window in group], max_len)
+        targets = pad([window[1:] for _, window in group], max_len)
+        if rows == "prefix":
+            last = (items > 0).sum(dim=1, keepdim=True) - 1
+            targets = targets * (torch.arange(items.shape[1]) == last)
+        elif 0 < anchors < items.shape[1]:
+            lottery = (1 + torch.rand(targets.shape, generator=generator)) * (targets > 0)
+            kept = torch.zeros_like(targets).scatter_(1, lottery.topk(anchors).indices, 1)
+            targets = targets * kept
+        return Batch(items, targets, torch.tensor([user for user, _ in group]))
+
     group: list[tuple[int, np.ndarray]] = []
-    targets = 0
-    for index in torch.randperm(len(pieces), generator=generator).tolist():
+    targets, last = 0, len(pieces) - 1
+    for place, index in enumerate(torch.randperm(len(pieces), generator=generator).tolist()):
         group.append(pieces[index])
-        targets += len(pieces[index][1]) - 1 if rows == "all_positions" else 1
-        if targets >= batch_size:
-            yield _batch(group, max_len, rows)
+        own = len(pieces[index][1]) - 1 if rows == "all_positions" else 1
+        targets += min(own, anchors or own)
+        if targets >= batch_size or place == last:
+            yield batch_of(group)
             group, targets = [], 0
-    if group:
-        yield _batch(group, max_len, rows)
-
-
-def _batch(group: list[tuple[int, np.ndarray]], max_len: int, rows: str) -> Batch:
-    batch = Batch(
-        items=pad([window[:-1] for _, window in group], max_len),
-        targets=pad([window[1:] for _, window in group], max_len),
-        users=torch.tensor([user for user, _ in group]),
-    )
-    if rows == "prefix":
-        last = (batch.items > 0).sum(dim=1, keepdim=True) - 1
-        places = torch.arange(batch.items.shape[1])
-        batch = replace(batch, targets=batch.targets * (places == last))
-    return batch

@@ -51,6 +51,50 @@ def test_history_is_masked_only_when_asked_and_never_the_target():
     assert ranks(rows, [3], history, mask_history=True) == [2]
 
 
+def test_only_candidates_compete_with_the_target():
+    rows = [[9.0, 5.0, 4.0, 3.0, 6.0]]
+    assert ranks(rows, [3]) == [4]
+    assert ranks(rows, [3], candidates=np.array([1, 2])) == [3]
+    assert ranks(rows, [3], candidates=np.array([3, 4])) == [2]
+    assert ranks(rows, [3], [np.array([4])], candidates=np.array([4]), mask_history=True) == [1]
+
+
+def test_other_scores_that_are_no_number_rank_before_such_a_target():
+    assert ranks([[0.0, math.nan, math.nan, -math.inf, 2.0]], [1]) == [4]
+    assert ranks([[0.0, -math.inf, math.inf, 1.0]], [1]) == [3]
+
+
+def test_a_repeated_purchase_is_masked_once():
+    assert ranks([[0.0, 5.0, 4.0, 3.0]], [3], [np.array([1, 1])], mask_history=True) == [2]
+
+
+def test_memory_is_bounded_by_the_catalogue(monkeypatch):
+    """The bigger the catalogue, the fewer customers at once, but never less than a few."""
+    sizes = []
+
+    class Sizes:
+        def scores(self, histories):
+            sizes.append(len(histories))
+            return torch.zeros(len(histories), 1001)
+
+    target_ranks(Sizes(), [np.array([1])] * 3000, np.ones(3000, dtype=np.int64))
+    assert sizes[0] == 32
+    assert max(sizes) == 512
+    sizes.clear()
+    monkeypatch.setattr("msm4sr_lite.evaluation.CELLS", 50 * 1001)
+    target_ranks(Sizes(), [np.array([1])] * 150, np.ones(150, dtype=np.int64))
+    assert sizes == [32, 50, 50, 18]
+
+
+def test_quick_scores_are_the_scores():
+    table = toy_table([2] * 13, [1] * 13)
+    scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11, max_len=6, n_items=13)), table)
+    rng = np.random.default_rng(0)
+    histories = [rng.integers(1, 14, rng.integers(1, 10)) for _ in range(150)]
+    torch.testing.assert_close(scorer.quick_scores(histories), scorer.scores(histories))
+    assert torch.equal(scorer.quick_scores(histories[:1]), scorer.quick_scores(histories[:1]))
+
+
 def test_batches_do_not_change_ranks():
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((11, 8)).tolist()

@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from msm4sr_lite import training
+from msm4sr_lite import losses, training
 from msm4sr_lite.config import PRESETS, FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE, ExpertAdapter, SlotAttention, match_scores, take, transfer
 from msm4sr_lite.evaluation import CUTOFFS, ModelScorer, evaluate, metrics, target_ranks
@@ -27,18 +27,11 @@ from msm4sr_lite.mixup import (
     draw_swaps,
     drop_items,
 )
+from msm4sr_lite.objectives import contrastive_losses, finetuning_loss, pretraining_loss
 from msm4sr_lite.recommend import Recommender
 from msm4sr_lite.sequences import Batch, build_sequences, training_batches
 from msm4sr_lite.shop import Shop
-from msm4sr_lite.training import (
-    contrastive_losses,
-    finetune,
-    finetuning_loss,
-    load_checkpoint,
-    pretrain,
-    pretraining_loss,
-    save_checkpoint,
-)
+from msm4sr_lite.training import finetune, load_checkpoint, pretrain, save_checkpoint
 from tests import reference
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 
@@ -171,7 +164,7 @@ def test_05_the_slot_attention_learns(stage):
             config = replace(base.pretrain, rows="all_positions", drop_keeps="first")
             loss, _ = pretraining_loss(net, TABLE, batch(), config, dice())
         else:
-            loss, _ = finetuning_loss(net, TABLE, batch(), base.finetune)
+            loss, _ = finetuning_loss(net, TABLE, batch(), base.finetune, torch.Generator())
         loss.backward()
         torch.optim.Adam(net.parameters(), lr=0.1, weight_decay=0.1).step()
         return net, before
@@ -834,7 +827,7 @@ def test_40_scores_are_two_cosines():
     states = net.encode(take(vectors, data.items))
     real = data.targets > 0
     scores = match_scores({view: state[real] for view, state in states.items()}, vectors)
-    loss, _ = finetuning_loss(net, TABLE, data, FinetuneConfig(temperature=0.3))
+    loss, _ = finetuning_loss(net, TABLE, data, FinetuneConfig(temperature=0.3), torch.Generator())
     expected = F.cross_entropy(scores[:, 1:] / 0.3, data.targets[real] - 1)
     torch.testing.assert_close(loss, expected)
 
@@ -863,14 +856,14 @@ def test_41_padding_is_never_recommended_and_no_class(tmp_path):
     for config in (FinetuneConfig(), AUTHORS.finetune):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                training,
+                losses,
                 "ranking_loss",
                 lambda scores, target, **options: (
                     seen.append((scores.shape[1], int(target.min()), int(target.max())))
                     or ranking_loss(scores, target, **options)
                 ),
             )
-            loss, _ = finetuning_loss(net, TABLE, batch(), config)
+            loss, _ = finetuning_loss(net, TABLE, batch(), config, torch.Generator())
         net.zero_grad()
         loss.backward()
         assert not net.ids.weight.grad[0].any()

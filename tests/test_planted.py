@@ -20,8 +20,9 @@ from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, target_ranks
 from msm4sr_lite.features import FeatureTable, make_slots
+from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import Batch, Sequences
-from msm4sr_lite.training import finetune, finetuning_loss, pretrain, pretraining_loss
+from msm4sr_lite.training import finetune, pretrain
 
 CLASSES, EACH, WIDTH = 5, 4, 7
 ASKED = 300  # customers of the second shop
@@ -164,7 +165,9 @@ def learn_order(stage, positions=True, shuffled=False, steps=200):
             config = PretrainConfig(temperature=0.5, drop_max=0.0)
             loss, _ = pretraining_loss(model, table, batch, config, dice)
         else:
-            loss, _ = finetuning_loss(model, table, batch, FinetuneConfig(temperature=0.5))
+            loss, _ = finetuning_loss(
+                model, table, batch, FinetuneConfig(temperature=0.5), torch.Generator()
+            )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

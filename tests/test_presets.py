@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from msm4sr_lite import keywords, training
+from msm4sr_lite import keywords, objectives, training
 from msm4sr_lite.cli import SEEN, main, pipeline
 from msm4sr_lite.config import (
     PRESETS,
@@ -22,11 +22,12 @@ from msm4sr_lite.config import (
     PretrainConfig,
     as_dict,
 )
-from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.encoder import M2SE, match_scores, transfer
 from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.losses import blocked_pairs
+from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import Batch, build_sequences, pad, training_batches, windows
-from msm4sr_lite.training import finetune, finetuning_loss, pretrain, pretraining_loss
+from msm4sr_lite.training import finetune, pretrain
 from tests.toys import toy_sequences, toy_table
 
 SMALL = ModelConfig(feature_dim=11, dim=14, ffn_dim=17, max_len=5, experts=3, pooling_dim=5)
@@ -90,6 +91,9 @@ OTHERS = {
         "nip_same_user": "exclude",
         "cmcl_same_user": "keep",
         "cmcl_form": "rowwise",
+        "anchors_per_sequence": 2,
+        "valid_users": 3,
+        "precision": "bfloat16",
     },
     FinetuneConfig: {
         "lr": 1e-2,
@@ -102,6 +106,10 @@ OTHERS = {
         "temperature": 0.5,
         "use_ids": False,
         "pad_class": True,
+        "negatives": 9,
+        "anchors_per_sequence": 2,
+        "valid_users": 3,
+        "precision": "bfloat16",
     },
 }
 TRAINED = (ModelConfig, PretrainConfig, FinetuneConfig)
@@ -137,7 +145,8 @@ class Flat:
     def __init__(self):
         self.recall = 1.0
 
-    def __call__(self, *_):
+    def __call__(self, *arguments):
+        self.users = arguments[-1]
         self.recall /= 2
         return self.recall
 
@@ -145,7 +154,7 @@ class Flat:
 def trained(model_config, config, monkeypatch):
     """What two epochs do: losses, the number of steps, and all weights at the end."""
     torch.manual_seed(0)
-    monkeypatch.setattr(training, "validation_recall", Flat())
+    monkeypatch.setattr(training, "validation_recall", validation := Flat())
     table = toy_table([2, 1, 3] * 6 + [4], [1, 1, 2] * 6 + [2], width=model_config.feature_dim)
     config = replace(config, epochs=min(config.epochs, 3))
     net = M2SE(model_config)
@@ -155,7 +164,7 @@ def trained(model_config, config, monkeypatch):
         net = transfer(net, SEQUENCES.n_items if config.use_ids else 0)
         records = list(finetune(net, table, SEQUENCES, config))
     weights = torch.cat([p.detach().flatten() for p in net.parameters()])
-    return [round(record.loss, 5) for record in records], weights
+    return [round(record.loss, 5) for record in records] + [validation.users], weights
 
 
 @knobs(*TRAINED)
@@ -166,7 +175,7 @@ def test_every_setting_of_model_and_training_changes_the_result(kind, name, monk
         pair = (config, stage) if kind is ModelConfig else (SMALL, config)
         results.append(trained(*pair, monkeypatch))
     (losses, weights), (other_losses, other_weights) = results
-    assert len(losses) > 2
+    assert len(losses) > 3
     same = len(weights) == len(other_weights) and torch.equal(weights, other_weights)
     assert losses != other_losses or not same
 
@@ -348,12 +357,12 @@ class Masks:
     def install(self, monkeypatch, rows):
         """Hand the masks of these rows to pre-training."""
         monkeypatch.setattr(
-            training,
+            objectives,
             "draw_survivors",
             lambda items, *_, **__: self.survives[rows, : items.shape[1]] & (items != 0),
         )
         monkeypatch.setattr(
-            training,
+            objectives,
             "draw_swaps",
             lambda items, *_: self.swaps[rows, : items.shape[1]] & (items != 0),
         )
@@ -372,15 +381,15 @@ def outcome(stage, net, table, batch, monkeypatch):
 
     net.zero_grad()
     if stage == "pretrain":
-        spied = spy(training.contrastive_losses, at=1)
+        spied = spy(objectives.contrastive_losses, at=1)
         with monkeypatch.context() as patch:
-            patch.setattr(training, "contrastive_losses", spied)
+            patch.setattr(objectives, "contrastive_losses", spied)
             loss, _ = pretraining_loss(net, table, batch, PretrainConfig(), torch.Generator())
     else:
-        spied = spy(training.match_scores, at=0)
+        spied = spy(objectives.unit_vectors, at=0)
         with monkeypatch.context() as patch:
-            patch.setattr(training, "match_scores", spied)
-            loss, _ = finetuning_loss(net, table, batch, FinetuneConfig())
+            patch.setattr(objectives, "unit_vectors", spied)
+            loss, _ = finetuning_loss(net, table, batch, FinetuneConfig(), torch.Generator())
     loss.backward()
     row, place = batch.targets.nonzero(as_tuple=True)
     order = np.lexsort([batch.targets[row, place].numpy(), batch.users[row].numpy()])
@@ -493,13 +502,13 @@ def exact_losses(hidden, goal, targets, users, tau):
 def test_losses_are_finite_and_right(rows, one_target, tau, autocast, monkeypatch):
     """Tiny and large batches, all targets equal, sharp temperature, half precision around it."""
     seen = []
-    real = training.contrastive_losses
+    real = objectives.contrastive_losses
 
     def spy(model, hidden, goal, target, users, config):
         seen.append((hidden, goal, target, users))
         return real(model, hidden, goal, target, users, config)
 
-    monkeypatch.setattr(training, "contrastive_losses", spy)
+    monkeypatch.setattr(objectives, "contrastive_losses", spy)
     generator = torch.Generator().manual_seed(rows)
     items = torch.randint(1, 20, (rows, 3), generator=generator)
     targets = torch.zeros_like(items)
@@ -522,7 +531,7 @@ def test_losses_are_finite_and_right(rows, one_target, tau, autocast, monkeypatc
     losses = []
     for enabled in (False, autocast):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
-            loss, _ = finetuning_loss(net, TABLE, batch, FinetuneConfig(temperature=tau))
+            loss, _ = finetuning_loss(net, TABLE, batch, FinetuneConfig(temperature=tau), generator)
         losses.append(loss)
     loss.backward()
     assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
@@ -534,6 +543,6 @@ def test_scores_are_not_rounded_by_autocast():
     """Half precision stays around the encoder: cosines are computed in float32."""
     states, vectors = torch.randn(5, 14), torch.randn(7, 14)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        half = training.match_scores({"text": states}, {"text": vectors})
+        half = match_scores({"text": states}, {"text": vectors})
     assert half.dtype == torch.float32
-    assert torch.equal(half, training.match_scores({"text": states}, {"text": vectors}))
+    assert torch.equal(half, match_scores({"text": states}, {"text": vectors}))

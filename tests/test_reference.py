@@ -18,7 +18,7 @@ from msm4sr_lite.encoder import (
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.losses import blocked_pairs, cross_modal_loss, next_item_loss, ranking_loss
 from msm4sr_lite.mixup import complementary_mixup, draw_survivors, drop_items
-from msm4sr_lite.training import contrastive_losses
+from msm4sr_lite.objectives import contrastive_losses
 from tests import reference
 
 # The same examples in every run, so that a failure is a change of the code. They are small, so

@@ -10,18 +10,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "msm4sr_lite"
 CORE = sorted(PACKAGE.glob("*.py"))
 # Each module may import those to its left.
-ORDER = [
-    "config",
-    "shop",
-    "text",
-    "sequences",
-    "features",
-    "keywords",
-    "mixup",
-    "encoder",
-    "losses",
-]
-ORDER += ["evaluation", "training", "recommend"]
+ORDER = ["config", "shop", "text", "sequences", "features", "keywords", "mixup", "encoder"]
+ORDER += ["losses", "objectives", "evaluation", "training", "recommend"]
 
 
 def lines_of_code(path):
@@ -55,8 +45,8 @@ def imports(path):
 
 def test_the_core_is_small():
     ideas = [path for path in CORE if not path.name.startswith("__")]  # these two are doors
-    assert len(ideas) <= 12
-    assert sum(map(lines_of_code, CORE)) <= 1500
+    assert len(ideas) <= 13
+    assert sum(map(lines_of_code, CORE)) <= 1650
     assert max(map(lines_of_code, CORE)) <= 250
 
 

@@ -1,23 +1,27 @@
 """Pre-training, fine-tuning, checkpoints."""
 
 import copy
+import errno
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from msm4sr_lite import training
+from msm4sr_lite.cli.state import StateFile
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, target_ranks
+from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.training import (
-    finetuning_loss,
+    finetune,
     load_checkpoint,
     pretrain,
-    pretraining_loss,
     save_checkpoint,
     validation_recall,
 )
@@ -44,7 +48,7 @@ def test_every_weight_gets_a_gradient():
         if stage == "pretrain":
             loss, _ = pretraining_loss(net, TABLE, batch(), PretrainConfig(), torch.Generator())
         else:
-            loss, _ = finetuning_loss(net, TABLE, batch(), FinetuneConfig())
+            loss, _ = finetuning_loss(net, TABLE, batch(), FinetuneConfig(), torch.Generator())
         loss.backward()
         silent = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
         # The softmax over slots does not change when all energies rise alike: biases are free.
@@ -117,7 +121,9 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_step():
     net = model()
     with torch.no_grad():
         net.adapt["text"].scale.fill_(torch.inf)
-    with pytest.raises(UserError, match=r"stopped at step 1: .*nip_text.*learning rate 0.001"):
+    with pytest.raises(
+        UserError, match=r"stopped at step 1: the loss is not finite.*nip_text.*learning rate 0.001"
+    ):
         list(pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
 
 
@@ -139,23 +145,112 @@ def test_a_broken_checkpoint_is_one_line(tmp_path):
         load_checkpoint(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("stop_after", [1, 4])
-def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, stop_after):
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
-    config, state = PretrainConfig(epochs=6, batch_size=12), tmp_path / "state"
-    whole, stopped = model(), model()
-    expected = [
-        (r.step, r.loss, r.recall) for r in pretrain(whole, TABLE, SEQUENCES, config, seed=5)
-    ]
-    for record in pretrain(stopped, TABLE, SEQUENCES, config, seed=5, state=state):
-        if record.epoch == stop_after + 1:
-            break  # in the middle of the next epoch
-    again = model()
+@pytest.mark.parametrize(
+    ("stage", "stop_after"), [("pretrain", 1), ("pretrain", 4), ("finetune", 2)]
+)
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, stage, stop_after):
+    """Stopped in the middle of an epoch: the same steps, epochs and weights, to the last bit."""
+    options = {"epochs": 6, "batch_size": 12}
+    if stage == "pretrain":
+        run, config, new = pretrain, PretrainConfig(**options), model
+    else:
+        run, config = finetune, FinetuneConfig(negatives=7, **options)
+        new = partial(model, n_items=19)
+    whole, stopped, again = new(), new(), new()
+    tell = lambda r: (r.step, r.epoch, r.loss, r.parts, r.recall, r.best, r.targets)  # noqa: E731
+    expected = [tell(r) for r in run(whole, TABLE, SEQUENCES, config, seed=5)]
+    state = StateFile(tmp_path / "state", every=0.0)
+    for record in run(stopped, TABLE, SEQUENCES, config, seed=5, state=state):
+        if record.epoch == stop_after + 1 and record.recall is None and record.step % 2:
+            break
     torch.manual_seed(99)  # whatever happened in between
-    rest = [
-        (r.step, r.loss, r.recall)
-        for r in pretrain(again, TABLE, SEQUENCES, config, seed=5, state=state)
-    ]
+    rest = [tell(r) for r in run(again, TABLE, SEQUENCES, config, seed=5, state=state)]
+    assert rest[0][0] == record.step + 1
+    assert rest[0][1] == record.epoch
     assert rest == expected[-len(rest) :]
     assert len(rest) < len(expected)
     assert_same_weights(again, whole)
+
+
+def test_the_state_is_kept_every_so_often(tmp_path):
+    state = StateFile(tmp_path / "state", every=3600.0)
+    list(pretrain(model(), TABLE, SEQUENCES, PretrainConfig(epochs=1), state=state))
+    assert not state.path.exists()
+    state.write()
+    assert [p.name for p in tmp_path.iterdir()] == ["state"]
+    with safe_open(state.path, "pt") as file:
+        counters = json.loads(file.metadata()["counters"])
+    assert (counters["epoch"], counters["done"], counters["seen"]) == (1, 0, 0)
+
+
+def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch):
+    state = StateFile(tmp_path / "state", every=0.0)
+    records = pretrain(model(), TABLE, SEQUENCES, PretrainConfig(batch_size=12), state=state)
+    next(records)
+    before = state.path.read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match=r"No space left on device\); the state before it is kept"):
+        next(records)
+    assert state.path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_loss_that_is_not_finite_leaves_the_last_state(tmp_path):
+    state, net = StateFile(tmp_path / "state", every=0.0), model()
+    records = pretrain(net, TABLE, SEQUENCES, PretrainConfig(batch_size=12), state=state)
+    next(records)
+    before = state.path.read_bytes()
+    with torch.no_grad():
+        net.adapt["text"].scale.fill_(torch.nan)
+    with pytest.raises(UserError, match="stopped at step 2: the loss is not finite"):
+        next(records)
+    assert state.path.read_bytes() == before
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight():
+    net = model()
+    net.transformer.norm.weight.register_hook(lambda gradient: gradient * torch.inf)
+    twin = copy.deepcopy(net)
+    with pytest.raises(UserError, match=r"gradient (inf|nan)"):
+        list(pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
+    assert_same_weights(net, twin)
+
+
+def test_what_is_no_state_is_named(tmp_path):
+    (tmp_path / "state").write_bytes(b"nothing")
+    state = StateFile(tmp_path / "state")
+    with pytest.raises(UserError, match=r"not the state of this training .*; delete it to begin"):
+        next(pretrain(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
+    state = StateFile(tmp_path / "other", every=0.0)
+    next(pretrain(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
+    with pytest.raises(UserError, match="not the state of this training"):
+        next(pretrain(model(dim=16), TABLE, SEQUENCES, PretrainConfig(), state=state))
+
+
+def test_validation_of_some_customers():
+    sequences, table = big_shop()
+    net = model()
+    some = [validation_recall(net, table, sequences, "cpu", users) for users in (5, 5, 21, 99)]
+    assert some[0] == some[1]
+    assert some[0] * 5 == round(some[0] * 5)
+    assert some[2] == some[3] == validation_recall(net, table, sequences)
+
+
+def test_half_precision_stays_close_to_float32():
+    """bfloat16 keeps 8 bits: the first losses differ by less than 1 %, the weights by little."""
+    runs = []
+    for precision in ("float32", "bfloat16"):
+        net = model(**NO_DROPOUT)
+        config = PretrainConfig(epochs=3, batch_size=12, precision=precision)
+        runs.append(([r.loss for r in pretrain(net, TABLE, SEQUENCES, config)], net))
+    (exact, net), (close, other) = runs
+    assert exact != close
+    assert close == pytest.approx(exact, rel=0.05)
+    assert close[0] == pytest.approx(exact[0], rel=0.01)
+    for one, two in zip(net.parameters(), other.parameters(), strict=True):
+        assert one.dtype == two.dtype == torch.float32
+        assert (one - two).abs().max() < 0.02

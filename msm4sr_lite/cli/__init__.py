@@ -30,6 +30,7 @@ COMMANDS = {
     "recommend": "recommend for a customer or a basket, with what describes each item",
     "run": "keywords, features, pretrain, finetune, evaluate: all in order",
     "train-clip": "train a small CLIP-like model on a labelled picture folder",
+    "plot": "draw the curves of a run's trainings (PNG)",
     "doctor": "check this machine",
 }
 
@@ -66,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
     for name, parser_ in p.items():
         parser_.add_argument("--json", action="store_true", help="print one JSON object")
-        if name not in ("sample", "convert", "doctor"):
+        if name not in ("sample", "convert", "plot", "doctor"):
             parser_.add_argument(
                 "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto"
             )
@@ -148,6 +149,10 @@ def build_parser() -> argparse.ArgumentParser:
     clip.add_argument(
         "--test-pictures", type=int, default=0, help="kept apart to measure (default: 0)"
     )
+    p["plot"].add_argument("run_folder", type=Path, metavar="RUN", help="the run folder")
+    p["plot"].add_argument(
+        "--out", type=Path, metavar="FILE", help="the picture (default: RUN/curves.png)"
+    )
     p["sample"].add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="where to write"
     )
@@ -207,7 +212,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = import_module(f"msm4sr_lite.cli.{module}")
         return int(command.main(args) or 0)
     except UserError as error:
-        print(f"msm4sr {args.command}: {error}", file=sys.stderr)
+        rank = os.environ.get("RANK", "0")
+        who = "" if rank == "0" else f" (process {rank})"
+        print(f"msm4sr {args.command}{who}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:  # a full disk, a folder that may not be written to
+        if error.filename is None:
+            raise
+        print(f"msm4sr {args.command}: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(
@@ -215,6 +230,3 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0

@@ -15,6 +15,7 @@ from msm4sr_lite.cli.opening import (
     open_shop,
     trained_on,
 )
+from msm4sr_lite.cli.processes import is_first, joined
 from msm4sr_lite.config import UserError
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")
 
 def main(args: argparse.Namespace) -> int:
     """Print the results as a table or as JSON."""
-    result = measure(args)
-    print(json.dumps(result) if args.json else table(result))
+    with joined(args):
+        result = measure(args)
+    if is_first():
+        print(json.dumps(result) if args.json else table(result))
     return 0
 
 

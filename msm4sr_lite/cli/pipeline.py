@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from msm4sr_lite.cli.extraction import features, keywords
 from msm4sr_lite.cli.flags import from_flags
 from msm4sr_lite.cli.opening import device_of, features_folder, open_features, open_sequences
+from msm4sr_lite.cli.processes import is_first, joined
 from msm4sr_lite.cli.progress import follow, say
 from msm4sr_lite.cli.records import fingerprint, finished, read_record
+from msm4sr_lite.cli.state import StateFile
 from msm4sr_lite.config import PRESETS, DataConfig, as_dict, write_json
 
 if TYPE_CHECKING:
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
 def main(args: argparse.Namespace) -> int:
     """Run the stage that was asked for, or all."""
     if args.command == "run":
-        return _run(args)
+        with joined(args):
+            return _run(args)
     stage = {"keywords": keywords, "features": features, "pretrain": pretrain, "finetune": finetune}
-    folder = stage[args.command](args)
-    if args.json:
+    with joined(args):
+        folder = stage[args.command](args)
+    if args.json and is_first():
         print(json.dumps({"stage": args.command, "folder": str(folder), **read_record(folder)}))
     return 0
 
@@ -95,6 +99,7 @@ def pretrain(args: argparse.Namespace, prefix: str = "") -> Path:
 
     torch.manual_seed(args.seed)
     model = M2SE(model_config)
+    state = _state(folder, made_from)
     records = training.pretrain(
         model,
         table.for_items(sequences.items),
@@ -102,9 +107,10 @@ def pretrain(args: argparse.Namespace, prefix: str = "") -> Path:
         config,
         seed=args.seed,
         device=device_of(args),
-        state=_state(folder, made_from),
+        state=state,
     )
-    return _finish(args, folder, model, sequences, data, made_from, follow(records, folder, config))
+    summary = follow(records, folder, config, sequences, state)
+    return _finish(args, folder, model, sequences, data, made_from, summary)
 
 
 def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
@@ -133,6 +139,7 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
     pretrained, _ = training.load_checkpoint(source)
     torch.manual_seed(args.seed)
     model = transfer(pretrained, sequences.n_items if config.use_ids else 0)
+    state = _state(folder, made_from)
     records = training.finetune(
         model,
         table.for_items(sequences.items),
@@ -140,15 +147,16 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
         config,
         seed=args.seed,
         device=device_of(args),
-        state=_state(folder, made_from),
+        state=state,
     )
-    return _finish(args, folder, model, sequences, data, made_from, follow(records, folder, config))
+    summary = follow(records, folder, config, sequences, state)
+    return _finish(args, folder, model, sequences, data, made_from, summary)
 
 
-def _state(folder: Path, made_from: dict[str, Any]) -> Path:
+def _state(folder: Path, made_from: dict[str, Any]) -> StateFile:
     """Return where an unfinished training keeps its state; each kind of training has its own."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    return folder.with_name(f"{folder.name}.{fingerprint(made_from)}.state")
+    return StateFile(folder.with_name(f"{folder.name}.{fingerprint(made_from)}.state"))
 
 
 def _finish(
@@ -162,6 +170,8 @@ def _finish(
 ) -> Path:
     from msm4sr_lite.training import save_checkpoint
 
+    if not is_first():
+        return folder
     record = {
         "made_from": fingerprint(made_from),
         "settings": made_from,

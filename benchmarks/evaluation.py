@@ -1,0 +1,92 @@
+"""Full-ranking evaluation beside the catalogue made again for every batch.
+
+::
+
+    python -m benchmarks.evaluation
+    python -m benchmarks.evaluation --items 100000 --skip-recomputing
+
+In processor seconds on one thread; ``ratio`` is users per processor second over those of
+``recomputing``. The item table is made once and its time is told beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import made_up, prefix_rows
+from benchmarks.measure import Row, peak_memory, report, side_by_side
+from msm4sr_lite.config import ModelConfig
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import ModelScorer, target_ranks
+
+
+def measure(args: argparse.Namespace) -> list[Row]:
+    """Return one row per way of ranking."""
+    shop = made_up.sequences(args.users, args.items, args.mean_length)
+    table = made_up.table(args.items, args.text_slots, args.image_slots, args.width)
+    torch.manual_seed(0)
+    model = M2SE(ModelConfig(feature_dim=args.width, n_items=args.items)).eval()
+    histories, targets = shop.held_out("test")
+
+    start = time.process_time()
+    scorer = ModelScorer(model, table)
+    once = time.process_time() - start
+
+    class Plain:
+        """The same scorer through ``scores``: whole matrices, view after view."""
+
+        scores = staticmethod(scorer.scores)
+
+    some = min(args.users, 512)  # one batch, as the whole catalogue is made again for each
+    works: dict[str, Any] = {}
+    users = {"recomputing": some, "cached, scores": args.users, "cached, quick": args.users}
+    if not args.skip_recomputing:
+        works["recomputing"] = lambda: prefix_rows.ranks(
+            model, table, histories[:some], targets[:some]
+        )
+    works["cached, scores"] = lambda: target_ranks(Plain(), histories, targets)
+    works["cached, quick"] = lambda: target_ranks(scorer, histories, targets)
+    seconds = side_by_side(works, args.repeats)
+    rows: list[Row] = [
+        {
+            "way": name,
+            "items": args.items,
+            "users": users[name],
+            "seconds": seconds[name],
+            "users/s": users[name] / seconds[name],
+            "ratio": users[name] / seconds[name],
+            "table seconds": once if name != "recomputing" else 0.0,
+        }
+        for name in works
+    ]
+    for row in rows:
+        row["ratio"] /= rows[0]["users/s"]
+    print(f"peak memory {peak_memory():.0f} MB")
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--items", type=int, default=10_000)
+    parser.add_argument("--users", type=int, default=2048)
+    parser.add_argument("--mean-length", type=float, default=18.0)
+    parser.add_argument("--text-slots", type=int, default=10)
+    parser.add_argument("--image-slots", type=int, default=1)
+    parser.add_argument("--width", type=int, default=768)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--skip-recomputing", action="store_true")
+    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.csv")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    report(measure(args), args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""What a GPU gives: training, evaluation, bfloat16, reading pictures; a log in JSON.
+
+::
+
+    python -m benchmarks.gpu --out gpu.json
+    python -m benchmarks.gpu --device cpu --quick     # the same on a CPU, small
+
+Needs torch, transformers and this library alone, no network and no data: shops are generated, and
+the CLIP has the shape of ViT-B/32 with random weights, which cost as much time as trained ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import made_up
+from benchmarks.measure import machine, peak_memory
+from benchmarks.training import Steps, library
+from msm4sr_lite.config import ModelConfig
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import ModelScorer, target_ranks
+
+
+def wait() -> None:
+    """Let the GPU finish what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def seconds(work: Callable[[], object], repeats: int, warm_up: int) -> float:
+    """Return the mean wall-clock time."""
+    for _ in range(warm_up):
+        work()
+    wait()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        work()
+    wait()
+    return (time.perf_counter() - start) / repeats
+
+
+def utilisation() -> int | None:
+    """Return the GPU's utilisation in percent as its driver tells it; None if it does not."""
+    command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=9, check=True)
+        return int(told.stdout.splitlines()[0])
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return None
+
+
+def training(stage: str, precision: str, targets: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Measure steps of one stage in one precision."""
+    items = 2_000 if args.quick else 20_000
+    shop = made_up.sequences(2_000 if args.quick else 50_000, items, 18.0)
+    table = made_up.table(items, 10, 1, 768).to(args.device)
+    torch.manual_seed(0)
+    model = M2SE(ModelConfig(n_items=items if stage == "finetune" else 0)).to(args.device)
+    plain = library(stage, table)
+
+    def loss(model: M2SE, batch: Any, dice: torch.Generator) -> torch.Tensor:
+        enabled = precision == "bfloat16"
+        with torch.autocast(args.device, torch.bfloat16, enabled=enabled):
+            value: torch.Tensor = plain(model, batch.to(args.device), dice)
+        return value
+
+    steps = Steps(loss, model, shop, targets)
+    if args.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    took = seconds(steps, 3 if args.quick else 50, 1 if args.quick else 10)
+    busy = utilisation()
+    peak = torch.cuda.max_memory_allocated() / 2**20 if args.device == "cuda" else peak_memory()
+    done = sum(steps.targets) / len(steps.targets)
+    return {
+        "what": stage,
+        "precision": precision,
+        "targets": round(done),
+        "seconds a step": took,
+        "targets/s": done / took,
+        "peak MB": peak,
+        "utilisation %": busy,
+    }
+
+
+def evaluation(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure full ranking."""
+    items, users = (2_000, 500) if args.quick else (100_000, 20_000)
+    shop = made_up.sequences(users, items, 18.0)
+    table = made_up.table(items, 2, 1, 384)
+    model = M2SE(ModelConfig(feature_dim=384)).to(args.device)
+    scorer = ModelScorer(model, table, args.device)
+    histories, targets = shop.held_out("test")
+    took = seconds(lambda: target_ranks(scorer, histories, targets), 1, 1)
+    return {"what": "evaluation", "items": items, "users/s": users / took}
+
+
+def pictures(precision: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Measure CLIP's picture side: from pixels to the 15 best of 2,000 words."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    model = CLIPVisionModelWithProjection(CLIPVisionConfig(projection_dim=512))
+    model = model.eval().to(args.device)
+    count = 8 if args.quick else 256
+    pixels = torch.randn(count, 3, 224, 224, device=args.device)
+    words = torch.nn.functional.normalize(torch.randn(2000, 512, device=args.device), dim=-1)
+
+    @torch.inference_mode()
+    def read() -> None:
+        with torch.autocast(args.device, torch.bfloat16, enabled=precision == "bfloat16"):
+            vectors = model(pixel_values=pixels).image_embeds
+        (torch.nn.functional.normalize(vectors.float(), dim=-1) @ words.T).topk(15)
+
+    took = seconds(read, 1 if args.quick else 10, 1)
+    return {"what": "keywords", "precision": precision, "pictures/s": count / took}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument("--out", type=Path, help="write the log to this file")
+    args = parser.parse_args()
+    results = []
+    precisions = ("float32", "bfloat16")
+    for precision in precisions[:1] if args.quick else precisions:
+        for targets in (256,) if args.quick else (1024, 8192):
+            for stage in ("pretrain", "finetune"):
+                results.append(training(stage, precision, targets, args))
+                print(results[-1], flush=True)
+        results.append(pictures(precision, args))
+        print(results[-1], flush=True)
+    results.append(evaluation(args))
+    print(results[-1], flush=True)
+    if args.out:
+        log = {"machine": machine(), "device": args.device, "results": results}
+        args.out.write_text(json.dumps(log, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

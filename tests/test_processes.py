@@ -1,0 +1,136 @@
+"""Commands that are stopped, that run under torchrun, and the picture of a training."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from msm4sr_lite.cli import main
+from tests.toys import toy_shop, toy_table
+
+SMALL = ["--dim", "8", "--ffn-dim", "8", "--patience", "999"]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A shop that brings its features."""
+    folder = toy_shop(tmp_path / "shop", users=60, items=40)
+    names = [f"i{number}" for number in range(40)]
+    toy_table([2] * 40, [1] * 40, items=names).save(folder / "features")
+    return folder
+
+
+def epochs(folder):
+    log = folder / "pretrained_log.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def start(shop, out, *options, processes=1):
+    """Start a pre-training as a command of its own."""
+    python = [sys.executable, "-m"]
+    if processes > 1:
+        python += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    command = [*python, "msm4sr_lite", "pretrain", str(shop), "--out", str(out), *SMALL, *options]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_epoch(process, out, epoch):
+    end = time.monotonic() + 120
+    while len(epochs(out)) < epoch:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def results(folder):
+    """What a training has found, without its times; and its weights."""
+    lines = [{k: v for k, v in line.items() if k not in ("seconds", "parts")} for line in epochs(folder)]  # fmt: skip  # noqa: E501
+    return lines, (folder / "pretrained/model.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_state_and_the_command_goes_on(shop, tmp_path):
+    options = ["--epochs", "400", "--batch-size", "64"]
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert main(["pretrain", str(shop), "--out", str(whole), *SMALL, *options]) == 0
+    process = start(shop, stopped, *options)
+    wait_for_epoch(process, stopped, 3)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert told.splitlines()[-1].endswith("stopped; the same command goes on from here")
+    assert "Traceback" not in told
+    done = len(epochs(stopped))
+    assert 3 <= done < 400
+    (state,) = stopped.glob("pretrained.*.state")
+    assert not list(stopped.glob(".*")), "nothing half-written"
+    assert main(["pretrain", str(shop), "--out", str(stopped), *SMALL, *options]) == 0
+    assert results(stopped) == results(whole)
+    assert not state.exists()
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_job_and_it_goes_on(shop, tmp_path):
+    options = ["--epochs", "60"]
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    process = start(shop, out, *options, processes=2)
+    wait_for_epoch(process, out, 3)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    second = [c for c in children if b"\0RANK=1\0" in Path(f"/proc/{c}/environ").read_bytes()]
+    os.kill(int(second[0]), signal.SIGKILL)
+    told = process.communicate(timeout=100)[1]
+    assert process.returncode != 0
+    assert len(epochs(out)) < 60
+    assert list(out.glob("pretrained.*.state"))
+    assert not (out / "pretrained").exists()
+    assert "another process of this run has ended" in told or "stopped; the same command" in told
+
+    for folder in (out, whole):
+        assert start(shop, folder, *options, processes=2).wait(100) == 0
+    assert len(epochs(out)) == 60
+    assert results(out) == results(whole)
+
+
+def test_torchrun_is_for_training_and_evaluation(shop, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["run", str(shop), "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert "under torchrun there are pretrain, finetune, evaluate" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_log_tells_parts_and_the_plot_draws_them(shop, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["plot", str(out)]) == 2
+    assert "no log of a training in this folder" in capsys.readouterr().err
+    assert main(["pretrain", str(shop), "--out", str(out), *SMALL, "--epochs", "3"]) == 0
+    lines = epochs(out)
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    for line in lines:
+        assert set(line["parts"]) == {"nip_text", "nip_image", "cmcl"}
+        total = line["parts"]["nip_text"] + line["parts"]["nip_image"]
+        assert line["loss"] == pytest.approx(total + 0.01 * line["parts"]["cmcl"], abs=1e-4)
+        assert line["targets"] == 60 * 3
+    assert main(["finetune", str(shop), "--out", str(out), "--epochs", "2"]) == 0
+    capsys.readouterr()
+    assert main(["plot", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["stages"] == ["pretrained", "finetuned"]
+    with Image.open(out / "curves.png") as picture:
+        assert picture.format == "PNG"
+        assert len(picture.convert("L").getcolors()) > 50
+    assert not list(out.glob(".*"))
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_line(shop, tmp_path, capsys):
+    (tmp_path / "out").write_text("a file stands where the run folder should be")
+    command = ["pretrain", str(shop), "--out", str(tmp_path / "out"), *SMALL, "--epochs", "1"]
+    assert main(command) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert "out: " in told[0]
