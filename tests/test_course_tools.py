@@ -371,11 +371,11 @@ def test_source_is_the_librarys(shown: list[dict[str, str]]) -> None:
 
 
 def test_part_of_a_source() -> None:
-    part = code_of(config.write_text, ("try:", "draft.replace"))
+    part = code_of(config.write_bytes, ("try:", "draft.replace"))
     assert part.startswith("try:\n    with draft")
     assert part.endswith("draft.replace(path)")
-    with pytest.raises(ValueError, match=r"config.write_text must contain 'no such line'"):
-        code_of(config.write_text, ("try:", "no such line"))
+    with pytest.raises(ValueError, match=r"config.write_bytes must contain 'no such line'"):
+        code_of(config.write_bytes, ("try:", "no such line"))
 
 
 @pytest.mark.parametrize("static", ["0", "1"])
