@@ -16,8 +16,9 @@ from msm4sr_lite.features import FeatureTable, TextEncoder
 from msm4sr_lite.losses import cross_modal_loss
 from msm4sr_lite.shop import Item
 from msm4sr_lite.study import differences, long_histories, loss_numerics
-from msm4sr_lite.study.differences import VARIANTS, Protocol, Study, differing, paired
+from msm4sr_lite.study.differences import VARIANTS, Protocol, Study, differing
 from msm4sr_lite.study.differences_page import change, fill, option
+from msm4sr_lite.study.paired import paired
 from tests.toys import toy_sequences, toy_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,12 +66,11 @@ def test_every_variant_has_a_row_and_the_row_says_what_is_changed():
             assert said in ROWS[name]
 
 
-def test_a_verdict_needs_the_interval_and_every_seed():
-    clear = {"value": 0.02, "low": 0.01, "high": 0.03}
-    assert change({**clear, "seeds": [0.01, 0.03]}) == "+0.0200 [+0.0100, +0.0300] **better**"
-    assert change({**clear, "seeds": [-0.01, 0.05]}).endswith("unclear")
-    wide = {"value": -0.01, "low": -0.03, "high": 0.01}
-    assert change({**wide, "seeds": [-0.01, -0.01]}) == "−0.0100 [−0.0300, +0.0100] unclear"
+def test_a_verdict_needs_an_interval_without_zero():
+    assert change({"value": 0.02, "low": 0.01, "high": 0.03}).endswith("+0.0300] **better**")
+    assert change({"value": -0.02, "low": -0.03, "high": -0.01}).endswith("−0.0100] **worse**")
+    assert change({"value": -0.01, "low": -0.03, "high": 0.01}).endswith("] unclear")
+    assert change({"value": 0.0, "low": 0.0, "high": 0.0}).endswith("] the same")
 
 
 # -------------------------------------------------------------------- the study
@@ -97,10 +97,16 @@ def test_a_variant_changes_what_it_says_and_nothing_else():
 def test_pairs_of_customers_and_seeds_by_hand():
     found = paired([np.array([1, 11]), np.array([1, 30])], [np.array([3, 11]), np.array([11, 1])])
     ndcg, recall = found["ndcg@10"], found["recall@20"]
-    assert ndcg["seeds"] == [0.25, 0.0]
+    assert ndcg["seeds"] == [0.25, 0.0]  # 1 - 1/2 and 0; 1 and -1
     assert ndcg["value"] == 0.125
-    assert (ndcg["low"], ndcg["high"]) == (-0.5, 0.75)  # two customers: both alike is common
     assert recall["seeds"] == [0.0, -0.5]
+    # Over the seeds: t = 12.706, deviation 0.25 / sqrt(2), two of them. Over the customers, whose
+    # means are 0.75 and -0.5: two draws of one of them are often alike.
+    half = np.hypot(12.7062 * 0.25 / 2, 1.25 / 2)
+    assert ndcg["high"] - ndcg["value"] == pytest.approx(half, abs=1e-3)
+    assert ndcg["value"] - ndcg["low"] == pytest.approx(half, abs=1e-3)
+    one = paired([np.array([1, 11])], [np.array([3, 11])])["ndcg@10"]
+    assert (one["low"], one["high"]) == (0.0, 0.5)  # customers alone
 
 
 @pytest.fixture
@@ -108,7 +114,7 @@ def study(tmp_path, monkeypatch):
     kept = ("paper", "model.mask_padding", "finetuned", "finetune.pad_class")
     monkeypatch.setattr(differences, "VARIANTS", {name: VARIANTS[name] for name in kept})
     sequences = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)
-    protocol = Protocol(seeds=2, epochs=1, finetune_epochs=1, batch_size=16)
+    protocol = Protocol(seeds=1, more_seeds=2, epochs=1, finetune_epochs=1, batch_size=16)
     return Study(sequences, {"pictures": TABLE_OF_TOYS}, protocol, tmp_path)
 
 
@@ -127,14 +133,16 @@ def test_a_stopped_study_goes_on_where_it_was(study, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         study.results()
     results = study.results()
-    assert len(trained) == len(set(trained)) + 1 == 9  # the one that was stopped, again
+    # Of the four, two are looked at closely: six pairs of variant and seed, the stopped one twice.
+    assert len(trained) == len(set(trained)) + 1 == 7
     assert study.results() == results
-    assert len(trained) == 9
+    assert len(trained) == 7
     assert results["finetune.pad_class"]["against"] == "finetuned"
-    assert len(results["model.mask_padding"]["change"]["ndcg@10"]["seeds"]) == 2
+    seeds = {name: len(of["change"]["ndcg@10"]["seeds"]) for name, of in results.items()}
+    assert list(seeds.values()) == [2, 2, 1, 1]
     study.protocol = replace(study.protocol, epochs=2)
     study.ranks("paper", 0)
-    assert len(trained) == 10  # another protocol: trained again
+    assert len(trained) == 8  # another protocol: trained again
 
 
 def test_fine_tuning_starts_from_the_pretrained_paper(study, monkeypatch):

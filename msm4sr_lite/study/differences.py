@@ -26,22 +26,22 @@ from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
 from msm4sr_lite.config import PRESETS, Config, as_dict, write_json, write_text
 from msm4sr_lite.encoder import M2SE, transfer
-from msm4sr_lite.evaluation import ModelScorer, metrics, summarise, target_ranks
+from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
 from msm4sr_lite.extract.table import image_sentences
 from msm4sr_lite.features import FeatureTable, TextEncoder, make_slots, read_keywords
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.study import long_histories, loss_numerics
 from msm4sr_lite.study.differences_page import fill
-
-METRICS = ("ndcg@10", "recall@20")
+from msm4sr_lite.study.paired import means, paired
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How long and how often each variant is trained, the same for all."""
+    """How often and how long each variant is trained; ``more_seeds``: of those seen closely."""
 
     seeds: int = 3
+    more_seeds: int = 6
     epochs: int = 12
     finetune_epochs: int = 6
     batch_size: int = 256
@@ -61,12 +61,15 @@ class Variant:
         Whether it is fine-tuned, from the pre-trained model of ``paper`` with the same seed.
     seed_shift
         Added to every seed.
+    closely
+        Whether it is trained with more seeds.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
     against: str = "paper"
     finetuned: bool = False
     seed_shift: int = 0
+    closely: bool = False
 
     def config(self, protocol: Protocol) -> Config:
         """Return all settings of this variant."""
@@ -92,14 +95,14 @@ def differing(part: str) -> dict[str, Any]:
 
 
 VARIANTS = {
-    "paper": Variant(),
+    "paper": Variant(closely=True),
     "other seeds": Variant(seed_shift=1000),
-    "model.train_pooling": Variant({"model.train_pooling": False}),
-    "model.mask_padding": Variant({"model.mask_padding": False}),
+    "model.train_pooling": Variant({"model.train_pooling": False}, closely=True),
+    "model.mask_padding": Variant({"model.mask_padding": False}, closely=True),
     "pretrain.same_target": Variant({"pretrain.same_target": "zero_logit"}),
     "pretrain.cmcl_form": Variant({"pretrain.cmcl_form": "rowwise"}),
     "pretrain.cmcl_same_user": Variant({"pretrain.cmcl_same_user": "keep"}),
-    "pretrain.nip_same_user": Variant({"pretrain.nip_same_user": "exclude"}),
+    "pretrain.nip_same_user": Variant({"pretrain.nip_same_user": "exclude"}, closely=True),
     "pretrain.mixup_per": Variant({"pretrain.mixup_per": "sequence"}),
     "pretrain.drop_per": Variant({"pretrain.drop_per": "sequence"}),
     "features.image_slots": Variant({"features.image_slots": "words"}),
@@ -107,7 +110,7 @@ VARIANTS = {
     "pretrain.drop_keeps": Variant(
         {"pretrain.rows": "prefix", "pretrain.drop_keeps": "last"}, against="pretrain.rows"
     ),
-    "authors": Variant({**differing("model"), **differing("pretrain")}),
+    "authors": Variant({**differing("model"), **differing("pretrain")}, closely=True),
     "finetuned": Variant(finetuned=True),
     "finetune.pad_class": Variant({"finetune.pad_class": True}, "finetuned", finetuned=True),
     "finetune.rows": Variant({"finetune.rows": "prefix"}, "finetuned", finetuned=True),
@@ -179,44 +182,20 @@ class Study:
 
     def results(self) -> dict[str, Any]:
         """Run what is missing, one seed after the other, and compare."""
+        few, many = self.protocol.seeds, self.protocol.more_seeds
         ranks: dict[str, list[np.ndarray]] = {name: [] for name in VARIANTS}
-        for seed in range(self.protocol.seeds):
-            for name in VARIANTS:
-                ranks[name].append(self.ranks(name, seed))
+        for seed in range(max(few, many)):
+            for name, variant in VARIANTS.items():
+                if seed < (many if variant.closely else few):
+                    ranks[name].append(self.ranks(name, seed))
         return {
             name: {
                 "against": variant.against,
                 "metrics": means(ranks[name]),
-                "change": paired(ranks[name], ranks[variant.against]),
+                "change": paired(ranks[name], ranks[variant.against][: len(ranks[name])]),
             }
             for name, variant in VARIANTS.items()
         }
-
-
-def means(ranks: Sequence[np.ndarray]) -> dict[str, float]:
-    """Return each metric's mean over customers and seeds."""
-    values = [metrics(r) for r in ranks]
-    return {m: round(float(np.mean([v[m] for v in values])), 6) for m in METRICS}
-
-
-def paired(ranks: Sequence[np.ndarray], base: Sequence[np.ndarray]) -> dict[str, Any]:
-    """Return how much ``ranks`` gain on ``base``, pair by pair of customer and seed.
-
-    Parameters
-    ----------
-    ranks, base
-        For each seed the rank of every customer's test item.
-
-    Returns
-    -------
-    change
-        For each metric the mean difference with its 95 % bootstrap interval over customers (their
-        mean over the seeds), and ``seeds``, the difference of every seed.
-    """
-    pairs = [(metrics(one), metrics(two)) for one, two in zip(ranks, base, strict=True)]
-    gains = {m: np.stack([one[m] - two[m] for one, two in pairs]) for m in METRICS}
-    summary = summarise({m: gain.mean(axis=0) for m, gain in gains.items()})
-    return {m: {**summary[m], "seeds": gains[m].mean(axis=1).round(6).tolist()} for m in METRICS}
 
 
 def one_word_a_slot(folder: Path, table: FeatureTable) -> FeatureTable:
@@ -251,7 +230,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sequences = build_sequences(shop.events, [item for item in shop.items if item in described])
     table = table.for_items(sequences.items)
     tables = {"pictures": table, "words": one_word_a_slot(args.shop / "features", table)}
-    protocol = Protocol(seeds=1, epochs=1, finetune_epochs=1) if args.quick else Protocol()
+    protocol = (
+        Protocol(seeds=1, more_seeds=1, epochs=1, finetune_epochs=1) if args.quick else Protocol()
+    )
     study = Study(sequences, tables, protocol, args.out)
     results = {
         "shop": {

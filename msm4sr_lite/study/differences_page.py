@@ -1,8 +1,8 @@
 """Write the figures of ``study.differences`` into docs/differences.md.
 
 A figure stands between ``<!-- measured: NAME -->`` and ``<!-- end -->``; the words around it are
-written by hand. In the table of options only the last cell of each row is ours: it belongs to the
-variant that the row's third cell names first.
+written by hand. In the table of settings only the last two cells of each row are figures: those of
+the variant that the row's third cell names first.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from msm4sr_lite.study.paired import METRICS
 
 _BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -28,20 +30,18 @@ def fill(text: str, results: Mapping[str, Any]) -> str:
 def change(figures: Mapping[str, Any]) -> str:
     """Return a difference with its interval and what may be said of it.
 
-    It is called worse or better if the interval leaves out zero and all seeds agree.
-
     >>> change({"value": -0.01, "low": -0.02, "high": -0.005, "seeds": [-0.01, -0.01]})
     '−0.0100 [−0.0200, −0.0050] **worse**'
-    >>> change({"value": -0.01, "low": -0.02, "high": -0.005, "seeds": [-0.03, 0.01]})
-    '−0.0100 [−0.0200, −0.0050] unclear'
+    >>> change({"value": -0.01, "low": -0.02, "high": 0.001, "seeds": [-0.01, -0.01]})
+    '−0.0100 [−0.0200, +0.0010] unclear'
     """
     value, low, high = (
         f"{figures[name]:+.4f}".replace("-", "−") for name in ("value", "low", "high")
     )
-    verdict = "unclear"
-    if figures["low"] > 0 and min(figures["seeds"]) > 0:
+    verdict = "unclear" if figures["high"] > figures["low"] else "the same"
+    if figures["low"] > 0:
         verdict = "**better**"
-    if figures["high"] < 0 and max(figures["seeds"]) < 0:
+    if figures["high"] < 0:
         verdict = "**worse**"
     return f"{value} [{low}, {high}] {verdict}"
 
@@ -55,8 +55,9 @@ def _options(old: str, variants: Mapping[str, Any]) -> str:
     lines = []
     for place, line in enumerate(old.splitlines()):
         if place >= 2:
-            gain = variants[option(line)]["change"]["ndcg@10"]
-            line = "|".join([*line.split("|")[:-2], f" {change(gain)} ", ""])
+            gains = variants[option(line)]["change"]
+            cells = [f" {change(gains[name])} " for name in METRICS]
+            line = "|".join([*line.split("|")[: -1 - len(cells)], *cells, ""])
         lines.append(line)
     return "\n".join(lines) + "\n"
 
@@ -69,13 +70,22 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 def _protocol(results: Mapping[str, Any]) -> str:
     shop, how, found = results["shop"], results["protocol"], results["variants"]
-    values = {name: found[name]["metrics"]["ndcg@10"] for name in ("paper", "finetuned")}
+    values = (
+        f"NDCG@10 {found[name]['metrics']['ndcg@10']:.4f},"
+        f" Recall@20 {found[name]['metrics']['recall@20']:.4f}"
+        for name in ("paper", "finetuned")
+    )
+    closely = ", ".join(
+        f"`{name}`"
+        for name, of in found.items()
+        if len(of["change"]["ndcg@10"]["seeds"]) > how["seeds"]
+    )
     return (
         f"Shop: {shop['name']}, department {shop['department']}, {shop['users']:,} customers,"
-        f" {shop['items']} items. Seeds: {how['seeds']}. Pre-training: {how['epochs']} epochs,"
-        f" {how['batch_size']} targets a step; fine-tuning: {how['finetune_epochs']} epochs."
-        f" NDCG@10 of `paper`: {values['paper']:.4f} pre-trained, {values['finetuned']:.4f}"
-        f" fine-tuned.\n"
+        f" {shop['items']} items. Pre-training: {how['epochs']} epochs, {how['batch_size']} targets"
+        f" a step; fine-tuning: {how['finetune_epochs']} epochs. Seeds: {how['seeds']};"
+        f" {how['more_seeds']} for {closely}. The preset `paper`"
+        f" reaches {' pre-trained and '.join(values)} fine-tuned.\n"
     )
 
 
@@ -115,17 +125,18 @@ def _subtraction(results: Mapping[str, Any]) -> str:
 
 def _long(results: Mapping[str, Any]) -> str:
     found = results["long"]
-    states, trained = found["states"], found["trained"]["ndcg@10"]
+    states, trained = found["states"], found["metrics"]
     sliding, cut = states["sliding"], states["windows"]
-    reading = {**states["change of ndcg@10"], "seeds": [cut["ndcg@10"] - sliding["ndcg@10"]]}
     loss = f"{cut['loss'] - sliding['loss']:+.4f}".replace("-", "−")
-    test = found["sliding"]["ndcg@10"]
-    rows = [
+    reading = change(states["change of ndcg@10"])
+    rows: list[list[object]] = [
         ["items before a target, mean", sliding["context"], cut["context"], ""],
         ["one model: loss, nats", sliding["loss"], cut["loss"], loss],
-        ["one model: NDCG@10", sliding["ndcg@10"], cut["ndcg@10"], change(reading)],
-        ["trained so: NDCG@10", f"{test:.4f}", f"{test + trained['value']:.4f}", change(trained)],
+        ["one model: NDCG@10", sliding["ndcg@10"], cut["ndcg@10"], reading],
     ]
+    for name, label in (("ndcg@10", "NDCG@10"), ("recall@20", "Recall@20")):
+        values = [f"{trained[way][name]:.4f}" for way in ("prefix", "all_positions")]
+        rows.append([f"trained so: {label}", *values, change(found["change"][name])])
     cosine = states["cosine"]
     return (
         _table(["", "sliding window", "windows (here)", "change"], rows)

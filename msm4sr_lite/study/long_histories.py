@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,12 +26,14 @@ from msm4sr_lite.losses import ranking_loss
 from msm4sr_lite.sample.catalogue import make_catalogue
 from msm4sr_lite.sample.shoppers import FIRST_NEED, TRANSITION, need_fit, taste_fit
 from msm4sr_lite.sequences import Sequences, pad, prefixes, windows
+from msm4sr_lite.study.paired import means, paired
 
+ROWS: tuple[Literal["all_positions", "prefix"], ...] = ("all_positions", "prefix")
 LENGTH = 122  # purchases of each made-up shopper, two of them held out
 
 
 def measure(
-    table: FeatureTable, department: str, out: Path, quick: bool = False, seeds: int = 3
+    table: FeatureTable, department: str, out: Path, quick: bool = False, seeds: int = 1
 ) -> dict[str, Any]:
     """Train both ways and compare; also read one model's states both ways.
 
@@ -49,48 +51,42 @@ def measure(
     Returns
     -------
     figures
-        ``trained``: change of the metrics for new shoppers, windows minus sliding window.
-        ``states``: one model trained on windows, its states in windows and sliding.
+        ``metrics`` for new shoppers after training either way, and ``change``, windows minus
+        sliding window; ``states``: what ``read_both_ways`` finds in a model trained on windows.
     """
     shoppers, asked, epochs, seeds = (4, 20, 1, 1) if quick else (60, 1000, 10, seeds)
     test = long_sequences(table.items, department, asked, seed=-1)
-    gains, states = [], None
+    ranks: dict[str, list[np.ndarray]] = {rows: [] for rows in ROWS}
+    states = None
     for seed in range(seeds):
         path = out / f"{'quick-' * quick}{seed}.json"
         if not path.is_file():
             learn = long_sequences(table.items, department, shoppers, seed)
-            ranks = {}
-            for rows in ("all_positions", "prefix"):
+            done: dict[str, Any] = {}
+            for rows in ROWS:
                 torch.manual_seed(seed)
                 model = M2SE(ModelConfig(feature_dim=table.width))
                 config = PretrainConfig(rows=rows, epochs=epochs, batch_size=256)
                 for _ in training.pretrain(model, table, learn, config, seed=seed):
                     pass
                 scorer = ModelScorer(model, table)
-                ranks[rows] = target_ranks(scorer, *test.held_out("test")).tolist()
+                done[rows] = target_ranks(scorer, *test.held_out("test")).tolist()
                 if rows == "all_positions":
-                    ranks["states"] = read_both_ways(model, table, test, customers=asked // 10)
+                    done["states"] = read_both_ways(model, table, test, customers=asked // 10)
                 say(f"differences: long histories, {rows}, seed {seed}: done")
-            write_json(path, ranks)
+            write_json(path, done)
         found = json.loads(path.read_text(encoding="utf-8"))
-        cut, sliding = (metrics(np.array(found[r])) for r in ("all_positions", "prefix"))
-        gains.append((cut, sliding))
+        for rows in ROWS:
+            ranks[rows].append(np.array(found[rows]))
         states = states or found["states"]
-    names = ("ndcg@10", "recall@20")
-    change = {m: np.stack([cut[m] - sliding[m] for cut, sliding in gains]) for m in names}
-    summary = summarise({m: gain.mean(axis=0) for m, gain in change.items()})
     return {
         "shoppers": shoppers,
         "asked": asked,
         "purchases": LENGTH,
         "epochs": epochs,
         "seeds": seeds,
-        "sliding": {
-            m: round(float(np.mean([sliding[m] for _, sliding in gains])), 6) for m in names
-        },
-        "trained": {
-            m: {**summary[m], "seeds": change[m].mean(axis=1).round(6).tolist()} for m in names
-        },
+        "metrics": {rows: means(ranks[rows]) for rows in ROWS},
+        "change": paired(ranks["all_positions"], ranks["prefix"]),
         "states": states,
     }
 
