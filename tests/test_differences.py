@@ -11,7 +11,8 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.config import PRESETS, ModelConfig, as_dict
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.extract.table import make_features
+from msm4sr_lite.extract.table import ShopSentences, make_features
+from msm4sr_lite.extract.vector_cache import VectorCache
 from msm4sr_lite.features import FeatureTable, TextEncoder
 from msm4sr_lite.losses import cross_modal_loss
 from msm4sr_lite.shop import Item
@@ -161,12 +162,14 @@ def test_one_word_a_slot_is_the_setting(tiny_bert, tmp_path):
     lines = [{"item_id": "b", "words": words} for words in keywords["b"]]
     source = tmp_path / "keywords.jsonl"
     source.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-    encoder = TextEncoder(tiny_bert)
-    made = make_features(items, keywords, encoder, image_slots="words")
-    table = make_features(items, keywords, encoder)
-    table.manifest["text_encoder"]["name"] = tiny_bert
-    table.save(tmp_path / "features", source)
-    folder = tmp_path / "features"
+    encoder, folder = TextEncoder(tiny_bert), tmp_path / "features"
+    for setting, place in (("words", tmp_path / "made"), ("pictures", folder)):
+        sentences = ShopSentences(items, source, image_slots=setting)
+        make_features(place, sentences, encoder, VectorCache(":memory:"))
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["text_encoder"]["name"] = tiny_bert
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    made = FeatureTable.load(tmp_path / "made")
     found = differences.one_word_a_slot(folder, FeatureTable.load(folder))
     assert found.image.counts.tolist() == made.image.counts.tolist() == [0, 0, 3]
     torch.testing.assert_close(found.image.vectors, made.image.vectors, atol=2e-3, rtol=0)
