@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from msm4sr_lite.cli import main
-from tests.toys import toy_shop, toy_table
+from tests.toys import save_table, toy_shop, toy_table
 
 SMALL = ["--dim", "8", "--ffn-dim", "8", "--patience", "999"]
 
@@ -22,7 +22,7 @@ def shop(tmp_path):
     """A shop that brings its features."""
     folder = toy_shop(tmp_path / "shop", users=60, items=40)
     names = [f"i{number}" for number in range(40)]
-    toy_table([2] * 40, [1] * 40, items=names).save(folder / "features")
+    save_table(toy_table([2] * 40, [1] * 40, items=names), folder / "features")
     return folder
 
 
