@@ -31,8 +31,8 @@ SECONDS = 300  # a breakage that makes a test hang is noticed too
 
 def files_for(module: str) -> list[str]:
     """Return the tests that should notice a breakage of ``module``, the quickest first."""
-    names = [module, "invariants", "reference", "presets", "planted"]
-    return [f"tests/test_{name}.py" for name in names]
+    names = [module, "invariants", "reference", "presets", "objectives", "planted"]
+    return [f"tests/test_{name}.py" for name in dict.fromkeys(names)]
 
 
 def copy_project(folder: Path, mutation: Mutation | None = None) -> None:
