@@ -87,7 +87,7 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> LabelledFolder:
         raise UserError(
             f"{path}: no such file; it must name a picture in each line and its labels beside it"
         )
-    table = read_table(path)
+    table = read_table(path).fillna("").astype(str)
     if table.empty:
         raise UserError(f"{path}: no picture in it; write one line for each picture")
     image = "image" if "image" in table.columns else str(table.columns[0])

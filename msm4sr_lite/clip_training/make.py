@@ -12,10 +12,10 @@ from typing import Any
 import torch
 import transformers
 
-from msm4sr_lite.clip_training.captions import PROMPT
+from msm4sr_lite.clip_training.captions import PROMPT, teach_words
 from msm4sr_lite.clip_training.card import write_card
 from msm4sr_lite.clip_training.labels import LabelledFolder, read_labels
-from msm4sr_lite.clip_training.model import build_model, make_processor, make_tokenizer
+from msm4sr_lite.clip_training.model import WIDTH, build_model, make_processor, make_tokenizer
 from msm4sr_lite.clip_training.pictures import load_pictures, usual_size
 from msm4sr_lite.clip_training.retrieval import label_retrieval
 from msm4sr_lite.clip_training.training import Batchable, Epoch, Recipe, train
@@ -98,12 +98,17 @@ def train_clip(
     learning, held_out = (
         Batchable(pixels[rows], true[rows]) for rows in (learn, parts["validation"])
     )
-    steps = train(model, tokenizer, processor, words, kinds, learning, held_out, recipe)
+    vectors = torch.nn.Parameter(0.1 * torch.randn(len(words), WIDTH).to(device))
+    steps = train(model, processor, vectors, kinds, learning, held_out, recipe)
     epochs: list[Epoch] = list(progress(steps, "train-clip", recipe.epochs))
     best = [epoch for epoch in epochs if epoch.best][-1]
     say(
         f"train-clip: best epoch {best.number} of {len(epochs)}, average precision"
         f" {best.score:.3f} on {len(held_out.pixels)} held-out pictures"
+    )
+    chosen = torch.nn.functional.normalize(vectors.detach(), dim=-1)
+    worst = teach_words(
+        model, tokenizer, words, chosen, learning.true, recipe.seed, recipe.text_steps
     )
 
     with whole_folder(out) as draft:
@@ -120,6 +125,7 @@ def train_clip(
             "picture": [height, width],
             "recipe": asdict(recipe),
             "epochs": len(epochs),
+            "worst_word_cosine": round(worst, 4),
             "best_epoch": best.number,
             "weights": model.num_parameters(),
             "device": device,

@@ -1,8 +1,7 @@
-"""Train the dual encoder on pictures and label words; stop when held-out retrieval stands still."""
+"""Train the picture tower beside a vector for each word; stop when retrieval stands still."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +10,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, UInt8
-from torch import Tensor
-from transformers import CLIPImageProcessorPil, CLIPTokenizer, VisionTextDualEncoderModel
+from torch import Tensor, nn
+from transformers import CLIPImageProcessorPil, VisionTextDualEncoderModel
 
-from msm4sr_lite.clip_training.captions import PROMPT, write_captions
-from msm4sr_lite.clip_training.losses import cross_entropy, rate, soft_target_loss
+from msm4sr_lite.clip_training.losses import cross_entropy, rate
 from msm4sr_lite.clip_training.pictures import augment
 from msm4sr_lite.config import UserError
 
@@ -24,11 +22,12 @@ from msm4sr_lite.config import UserError
 class Recipe:
     """All that decides what comes out of the training (on the same machine)."""
 
-    epochs: int = 14  # at most
+    epochs: int = 20  # at most
     patience: int = 6  # epochs without better held-out retrieval
     batch: int = 32
     learning_rate: float = 3e-3  # of AdamW, at its highest
     weight_decay: float = 0.05
+    text_steps: int = 600  # of the text tower, after the pictures
     size: int = 80  # side of a square picture in pixels; others get the same area
     width: float = 0.5  # factor of the channels of the picture tower
     seed: int = 0
@@ -66,22 +65,25 @@ class Batchable:
 
 def train(
     model: VisionTextDualEncoderModel,
-    tokenizer: CLIPTokenizer,
     processor: CLIPImageProcessorPil,
-    words: Sequence[str],
+    vectors: Float[nn.Parameter, "words width"],
     kinds: Sequence[Sequence[int]],
     learn: Batchable,
     held_out: Batchable,
     recipe: Recipe,
 ) -> Iterator[Epoch]:
-    """Train the model in place; at the end it holds the weights of its best epoch.
+    """Train the picture tower and the words' vectors in place; keep those of the best epoch.
+
+    The words' vectors are free here. The text tower learns them afterwards
+    (``captions.teach_words``): asked to find them while the pictures are still moving, it holds
+    both up.
 
     Parameters
     ----------
-    model, tokenizer, processor
-        The parts of the dual encoder; the model's device is used.
-    words
-        All label words.
+    model, processor
+        The dual encoder and what prepares its pictures.
+    vectors
+        One for each label word, of any length, on the model's device.
     kinds
         For each label column, which of the words are its labels.
     learn, held_out
@@ -99,53 +101,52 @@ def train(
     order_channels(model, torch.channels_last)
     mean = torch.tensor(processor.image_mean, device=device)[:, None, None]
     std = torch.tensor(processor.image_std, device=device)[:, None, None]
-    spread_words(model, tokenizer, words)
     generator = torch.Generator().manual_seed(recipe.seed)
-    rng = random.Random(f"captions {recipe.seed}")
     batches = max(1, len(learn.pixels) // recipe.batch)
+    weights = [*model.vision_model.parameters(), *model.visual_projection.parameters()]
+    weights += [model.logit_scale, vectors]
     groups: list[dict[str, Any]] = [
-        {"params": [w for w in model.parameters() if w.ndim > 1]},
-        {"params": [w for w in model.parameters() if w.ndim < 2], "weight_decay": 0.0},
+        {"params": [w for w in weights if w.ndim > 1]},
+        {"params": [w for w in weights if w.ndim < 2], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(
-        groups,
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-    )
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, partial(rate, steps=recipe.epochs * batches)
     )
-    best, best_epoch, weights = -1.0, 0, {}
+    best, best_epoch = -1.0, 0
+    kept: tuple[dict[str, Tensor], Tensor] = ({}, vectors.data)
     for number in range(1, recipe.epochs + 1):
         model.train()
         total = 0.0
         order = torch.randperm(len(learn.pixels), generator=generator)
         for chosen in order[: batches * recipe.batch].view(batches, -1):
-            true = learn.true[chosen]
-            captions, says = write_captions(words, true, rng)
-            pixels = augment(learn.pixels[chosen].to(device), generator)
-            pixels = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
-            tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
-            logits = model(pixel_values=pixels, **tokens.to(device)).logits_per_image
-            loss = step_loss(logits, true.to(device), says.to(device), kinds)
+            pixels = (augment(learn.pixels[chosen].to(device), generator) - mean) / std
+            scores = model.logit_scale.exp() * cosines(model, pixels, vectors)
+            loss = word_loss(scores, learn.true[chosen].to(device), kinds)
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
+            torch.nn.utils.clip_grad_norm_(weights, 2.0)
             optimizer.step()
             schedule.step()
             with torch.no_grad():  # CLIP's bound: the scores never become all or nothing
                 model.logit_scale.clamp_(max=4.6)
             total += loss.item()
-        found = average_precision(
-            cosines(model, tokenizer, words, held_out.pixels, mean, std), held_out.true
-        )
+        model.eval()
+        with torch.inference_mode():
+            parts = [
+                cosines(model, (part.to(device) / 255 - mean) / std, vectors).cpu()
+                for part in held_out.pixels.split(64)
+            ]
+        found = average_precision(torch.cat(parts), held_out.true)
         yield Epoch(number, total / batches, found, found >= best)
         if found >= best:  # of equals the later: it has learnt for longer
             best, best_epoch = found, number
-            weights = {name: value.clone() for name, value in model.state_dict().items()}
+            state = {name: value.clone() for name, value in model.state_dict().items()}
+            kept = (state, vectors.detach().clone())
         elif number - best_epoch >= recipe.patience:
             break
-    model.load_state_dict(weights)
+    model.load_state_dict(kept[0])
+    vectors.data = kept[1]
     order_channels(model, torch.contiguous_format)  # as safetensors wants it
 
 
@@ -156,66 +157,36 @@ def order_channels(model: VisionTextDualEncoderModel, order: torch.memory_format
             weight.data = weight.data.contiguous(memory_format=order)
 
 
-@torch.no_grad()
-def spread_words(
-    model: VisionTextDualEncoderModel, tokenizer: CLIPTokenizer, words: Sequence[str]
-) -> None:
-    """Take out of the untrained text projection what all words share.
-
-    Most of an untrained text vector comes from the prompt around the word: the cosine of any two
-    words is about 0.97, and for the first few hundred steps there would be little to learn from.
-    """
-    prompts = [PROMPT.format(word) for word in words]
-    tokens = tokenizer(prompts, padding=True, truncation=True, return_tensors="pt").to(model.device)
-    shared = F.normalize(model.text_model(**tokens).pooler_output.mean(0), dim=0)
-    weight = model.text_projection.weight
-    weight -= torch.outer(weight @ shared, shared)
-
-
-def step_loss(
-    logits: Float[Tensor, "pictures captions"],
-    true: Bool[Tensor, "pictures words"],
-    says: Bool[Tensor, "captions words"],
-    kinds: Sequence[Sequence[int]],
-) -> Float[Tensor, ""]:
-    """Sum of three losses: all captions, all single words, and the words of each kind.
-
-    Single words are what the model will be asked for. Ranked among all words they learn how
-    common they are, which a dictionary of unequally frequent labels needs; ranked within their
-    kind (product, colour, pattern...) rare kinds are learnt as soon as common ones.
-    """
-    words = true.shape[1]
-    # A caption holds if as many of its words are true of the picture as it says.
-    holds = true.float() @ says.float().T == says.sum(1)
-    alone, losses = logits[:, :words], [soft_target_loss(logits, holds)]
-    for columns in (range(words), *kinds):
-        own = true[:, list(columns)]
-        some = own.any(1)  # pictures without a label of this kind teach nothing here
-        if some.any():
-            losses.append(cross_entropy(alone[some][:, list(columns)], own[some]))
-    return losses[0] + losses[1] + torch.stack(losses[2:]).mean()
-
-
-@torch.inference_mode()
 def cosines(
     model: VisionTextDualEncoderModel,
-    tokenizer: CLIPTokenizer,
-    words: Sequence[str],
-    pixels: UInt8[Tensor, "pictures 3 height width"],
-    mean: Tensor,
-    std: Tensor,
-    batch: int = 64,
+    pixels: Float[Tensor, "pictures 3 height width"],
+    vectors: Float[Tensor, "words dim"],
 ) -> Float[Tensor, "pictures words"]:
-    """Return the cosines of pictures and words, up to the model's positive factor."""
-    model.eval()
-    prompts = [PROMPT.format(word) for word in words]
-    tokens = tokenizer(prompts, padding=True, truncation=True, return_tensors="pt")
-    tokens = tokens.to(model.device)
-    parts = [
-        model(pixel_values=(part.to(model.device) / 255 - mean) / std, **tokens).logits_per_image
-        for part in pixels.split(batch)
-    ]
-    return torch.cat(parts).cpu()
+    """Return the cosine of every picture with every word."""
+    pixels = pixels.contiguous(memory_format=torch.channels_last)
+    found = model.get_image_features(pixel_values=pixels).pooler_output
+    return F.normalize(found, dim=-1) @ F.normalize(vectors, dim=-1).T
+
+
+def word_loss(
+    scores: Float[Tensor, "pictures words"],
+    true: Bool[Tensor, "pictures words"],
+    kinds: Sequence[Sequence[int]],
+) -> Float[Tensor, ""]:
+    """Sum of two losses: each picture against all words, and against the words of each kind.
+
+    Unlike in CLIP all words that hold are right answers, in equal shares, and the words of other
+    pictures are not their pictures' alone. Ranked among all words they learn how common they
+    are, which a dictionary of unequally frequent labels needs; ranked within their kind
+    (product, colour, pattern...) rare kinds are learnt as soon as common ones.
+    """
+    losses = []
+    for words in (range(true.shape[1]), *kinds):
+        own = true[:, list(words)]
+        some = own.any(1)  # pictures without a label of this kind teach nothing here
+        if some.any():
+            losses.append(cross_entropy(scores[some][:, list(words)], own[some]))
+    return losses[0] + torch.stack(losses[1:]).mean()
 
 
 def average_precision(

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
-from msm4sr_lite.clip_training.losses import cross_entropy, rate, soft_target_loss
+from msm4sr_lite.clip_training.losses import cross_entropy, rate
 from msm4sr_lite.sample.captions import (
     LABELS,
     WORDS,
@@ -86,6 +86,26 @@ def write_captions(
     captions = [caption(some, rng) for some in said]
     nothing = rng.sample(list(wrong), WRONG) + [stitched_word(wrong, rng) for _ in range(STITCHED)]
     return captions + [caption([word], rng) for word in nothing], truth(said)
+
+
+def soft_target_loss(logits: Tensor, holds: Tensor) -> Tensor:
+    """Symmetric cross-entropy against all captions that hold, not just the picture's own.
+
+    "a blue mug" holds for every blue mug of the batch. CLIP's usual targets, the diagonal,
+    would push the other blue mugs away from it and teach the model that words are names of
+    single pictures. So each row aims at all captions that hold, in equal shares, and each
+    column at all pictures that its caption holds for.
+
+    Parameters
+    ----------
+    logits
+        ``(pictures, captions)``.
+    holds
+        Bool of the same shape. Captions that hold for no picture count in the rows only.
+    """
+    rows = cross_entropy(logits, holds)
+    used = holds.any(0)
+    return (rows + cross_entropy(logits[:, used].T, holds[:, used].T)) / 2
 
 
 def kind_loss(logits: Tensor, holds: Tensor) -> Tensor:
