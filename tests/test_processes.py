@@ -41,7 +41,7 @@ def start(shop, out, *options, processes=1):
 
 
 def wait_for_epoch(process, out, epoch):
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while len(epochs(out)) < epoch:
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < end
@@ -56,18 +56,18 @@ def results(folder):
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_state_and_the_command_goes_on(shop, tmp_path):
-    options = ["--epochs", "400", "--batch-size", "64"]
+    options = ["--epochs", "40", "--batch-size", "64"]
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert main(["pretrain", str(shop), "--out", str(whole), *SMALL, *options]) == 0
     process = start(shop, stopped, *options)
     wait_for_epoch(process, stopped, 3)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=60)[1]
+    told = process.communicate(timeout=400)[1]
     assert process.returncode == 130
     assert told.splitlines()[-1].endswith("stopped; the same command goes on from here")
     assert "Traceback" not in told
     done = len(epochs(stopped))
-    assert 3 <= done < 400
+    assert 3 <= done < 40
     (state,) = stopped.glob("pretrained.*.state")
     assert not list(stopped.glob(".*")), "nothing half-written"
     assert main(["pretrain", str(shop), "--out", str(stopped), *SMALL, *options]) == 0
@@ -77,23 +77,23 @@ def test_ctrl_c_keeps_the_state_and_the_command_goes_on(shop, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_process_ends_the_job_and_it_goes_on(shop, tmp_path):
-    options = ["--epochs", "60"]
+    options = ["--epochs", "30"]
     out, whole = tmp_path / "out", tmp_path / "whole"
     process = start(shop, out, *options, processes=2)
     wait_for_epoch(process, out, 3)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     second = [c for c in children if b"\0RANK=1\0" in Path(f"/proc/{c}/environ").read_bytes()]
     os.kill(int(second[0]), signal.SIGKILL)
-    told = process.communicate(timeout=100)[1]
+    told = process.communicate(timeout=400)[1]
     assert process.returncode != 0
-    assert len(epochs(out)) < 60
+    assert len(epochs(out)) < 30
     assert list(out.glob("pretrained.*.state"))
     assert not (out / "pretrained").exists()
     assert "another process of this run has ended" in told or "stopped; the same command" in told
 
     for folder in (out, whole):
-        assert start(shop, folder, *options, processes=2).wait(100) == 0
-    assert len(epochs(out)) == 60
+        assert start(shop, folder, *options, processes=2).wait(400) == 0
+    assert len(epochs(out)) == 30
     assert results(out) == results(whole)
 
 
