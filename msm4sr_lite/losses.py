@@ -175,8 +175,9 @@ def catalogue_loss(
 
 
 def sampled_loss(
-    own: Float[Tensor, " rows"],
-    drawn: Float[Tensor, "rows drawn"],
+    states: Float[Tensor, "rows dim"],
+    targets: Float[Tensor, "rows dim"],
+    drawn: Float[Tensor, "drawn dim"],
     hit: Bool[Tensor, "rows drawn"],
     log_count: Float[Tensor, " drawn"],
     *,
@@ -190,10 +191,9 @@ def sampled_loss(
 
     Parameters
     ----------
-    own
-        Score of each row's target.
-    drawn
-        Scores of the drawn items, the same for all rows.
+    states, targets, drawn
+        States, each one's target item, and the drawn items, the same for all states; used as they
+        are, like those of ``catalogue_loss``.
     hit
         True where the drawn item is the row's target, which is counted already.
     log_count
@@ -201,9 +201,9 @@ def sampled_loss(
     temperature
         tau, positive.
     """
-    with torch.autocast(own.device.type, enabled=False):
-        positive = own.float().unsqueeze(1) / temperature
-        negative = (drawn.float() / temperature - log_count).masked_fill(hit, EXCLUDED)
+    with torch.autocast(states.device.type, enabled=False):
+        positive = (states * targets).sum(dim=1, keepdim=True) / temperature
+        negative = (states @ drawn.T / temperature - log_count).masked_fill(hit, EXCLUDED)
         return (torch.cat([positive, negative], dim=1).logsumexp(dim=1) - positive[:, 0]).mean()
 
 

@@ -313,8 +313,8 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "drawn items are not corrected",
-            "drawn.float() / temperature - log_count",
-            "drawn.float() / temperature",
+            "states @ drawn.T / temperature - log_count",
+            "states @ drawn.T / temperature",
         ),
         ("a drawn target counts twice", ".masked_fill(hit, EXCLUDED)", ""),
     ],
