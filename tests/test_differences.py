@@ -72,6 +72,9 @@ def test_a_verdict_needs_an_interval_without_zero():
     assert change({"value": -0.02, "low": -0.03, "high": -0.01}).endswith("−0.0100] **worse**")
     assert change({"value": -0.01, "low": -0.03, "high": 0.01}).endswith("] unclear")
     assert change({"value": 0.0, "low": 0.0, "high": 0.0}).endswith("] the same")
+    clear = {"value": -0.02, "low": -0.03, "high": -0.01}
+    assert change({**clear, "seeds": [-0.02]}).endswith("] one seed")
+    assert change({**clear, "seeds": [-0.02, -0.02]}).endswith("] **worse**")
 
 
 # -------------------------------------------------------------------- the study

@@ -28,12 +28,14 @@ def fill(text: str, results: Mapping[str, Any]) -> str:
 
 
 def change(figures: Mapping[str, Any]) -> str:
-    """Return a difference with its interval and what may be said of it.
+    """Return a difference with its interval and what may be said of it: with one seed nothing.
 
     >>> change({"value": -0.01, "low": -0.02, "high": -0.005, "seeds": [-0.01, -0.01]})
     '−0.0100 [−0.0200, −0.0050] **worse**'
     >>> change({"value": -0.01, "low": -0.02, "high": 0.001, "seeds": [-0.01, -0.01]})
     '−0.0100 [−0.0200, +0.0010] unclear'
+    >>> change({"value": -0.01, "low": -0.02, "high": -0.005, "seeds": [-0.01]})
+    '−0.0100 [−0.0200, −0.0050] one seed'
     """
     value, low, high = (
         f"{figures[name]:+.4f}".replace("-", "−") for name in ("value", "low", "high")
@@ -43,6 +45,8 @@ def change(figures: Mapping[str, Any]) -> str:
         verdict = "**better**"
     if figures["high"] < 0:
         verdict = "**worse**"
+    if len(figures.get("seeds", ())) == 1:
+        verdict = "one seed"
     return f"{value} [{low}, {high}] {verdict}"
 
 
@@ -143,7 +147,7 @@ def _long(results: Mapping[str, Any]) -> str:
         + f"\nCosine between the two states of the same target: mean {cosine['mean']:.3f}, least"
         f" {cosine['least']:.3f} ({states['targets']:,} targets). Training: {found['shoppers']}"
         f" shoppers with {found['purchases']} purchases, {found['epochs']} epochs,"
-        f" {found['seeds']} seeds; tested on {found['asked']:,} others.\n"
+        f" seeds: {found['seeds']}; tested on {found['asked']:,} others.\n"
     )
 
 
