@@ -18,6 +18,7 @@ CUTOFFS = (5, 10, 20, 50)
 CELLS = 2**21  # scores held at once: small enough to stay near the processor
 FEWEST = 32  # customers scored at once, however big the catalogue
 TOGETHER = 64  # histories in one call of the encoder
+PART = 2**15  # items pooled and adapted in one call
 
 
 @runtime_checkable
@@ -49,7 +50,8 @@ class ModelScorer:
         self.model, self.device = model.to(device).eval(), device
         with torch.inference_mode():
             everything = torch.arange(len(table.items), device=device)
-            vectors = model.item_vectors(table.to(device), everything)
+            parts = [model.item_vectors(table.to(device), p) for p in everything.split(PART)]
+            vectors = {view: torch.cat([part[view] for part in parts]) for view in model.views}
             self.items = model.with_ids(vectors, everything)
             self.units = unit_vectors(self.items)
 
@@ -117,13 +119,11 @@ def target_ranks(
     mine = shares(len(histories))[processes()[0]]
     ranks = torch.zeros(len(histories), dtype=torch.int64)
     score = getattr(scorer, "quick_scores", scorer.scores)
-    start, size = mine.start, FEWEST
+    start, size = mine.start, min(batch_size, FEWEST)
     while start < mine.stop:
         batch = histories[start : min(start + size, mine.stop)]
         scores = score(batch)
-        target = (
-            torch.from_numpy(targets[start : start + len(batch)]).to(scores.device).unsqueeze(1)
-        )
+        target = torch.from_numpy(targets[start : start + len(batch), None]).to(scores.device)
         own = scores.gather(1, target)
         better = scores >= own.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
         better |= own.isnan()  # everything is at least as good, other such scores too

@@ -7,6 +7,7 @@ pairs that are no negatives (True = left out), so nothing is ever subtracted fro
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -15,9 +16,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from msm4sr_lite.encoder import cosine_scores
-
 AT_ONCE = 2**25  # scores of targets and items that are held as a whole
+CACHED = 2**20  # scores of rows and rows that are worked out together
 EXCLUDED = -torch.inf  # the logit of a pair that is no negative: e^-inf = 0
 
 
@@ -77,13 +77,11 @@ def next_item_loss(
     1.3863
     """
     with torch.autocast(target.device.type, enabled=False):
+        goal = _unit(target)
         states = sequence.unsqueeze(0) if sequence.ndim == 2 else sequence
-        logits = cosine_scores(states.flatten(0, 1), target) / temperature
-        logits = logits.unflatten(0, states.shape[:2])
-        positive = logits.diagonal(dim1=1, dim2=2)
-        # The diagonal is the positive and stays; a blocked pair changes in place.
-        everything = logits.masked_fill(_others(blocked), blocked_logit)
-        return (everything.logsumexp(dim=(0, 2)) - positive.logsumexp(dim=0)).mean()
+        pairs = [(_unit(state) / temperature, goal) for state in states]
+        apart = {blocked_logit: _others(blocked).unsqueeze(1)}
+        return _own_column_loss(pairs, len(pairs), apart)
 
 
 def cross_modal_loss(
@@ -114,18 +112,46 @@ def cross_modal_loss(
     1.9459
     """
     with torch.autocast(text.device.type, enabled=False):
-        across = cosine_scores(text, image) / temperature
-        positive = across.diagonal()
-        loss = torch.zeros_like(positive)
-        itself = torch.eye(len(text), dtype=torch.bool, device=text.device)
-        for view, cross in (
-            (text, across),
-            (image, across.T if form == "symmetric" else across),
-        ):
-            within = (cosine_scores(view, view) / temperature).masked_fill_(itself, EXCLUDED)
-            logits = torch.stack([cross, within]).masked_fill_(_others(blocked), blocked_logit)
-            loss = loss + (logits.logsumexp(dim=(0, 2)) - positive) / 2
-        return loss.mean()
+        t, v, others = _unit(text), _unit(image), _others(blocked)
+        none, itself = torch.zeros_like(others), torch.zeros_like(others).fill_diagonal_(True)
+        apart = {blocked_logit: torch.stack([others, others], dim=1)}
+        alone = torch.stack([none, itself], dim=1)  # a row is no negative of itself
+        apart[EXCLUDED] = apart[EXCLUDED] | alone if EXCLUDED in apart else alone
+        across = (v, t) if form == "symmetric" else (t, v)
+        directions = [(t, v), (t, t)], [across, (v, v)]
+        both = [
+            _own_column_loss([(a / temperature, b) for a, b in pairs], 1, apart)
+            for pairs in directions
+        ]
+        return torch.stack(both).mean()
+
+
+def _own_column_loss(
+    pairs: Sequence[tuple[Float[Tensor, "rows dim"], Float[Tensor, "rows dim"]]],
+    positives: int,
+    apart: Mapping[float, Bool[Tensor, "rows *pairs columns"]],
+) -> Float[Tensor, ""]:
+    """Return the mean over i of -log( sum of e^(a_i.b_i) / sum over j of e^(a_i.b_j) ).
+
+    The lower sum runs over all ``pairs`` (a, b), the upper one over the first ``positives`` of
+    them. ``apart`` gives a logit of its own to some pairs of rows. Some rows are worked out at a
+    time: what fits into the processor's cache takes a third of the time.
+    """
+    count, losses = len(pairs[0][0]), []
+    size = max(1, CACHED // (len(pairs) * count))
+    for first in range(0, count, size):
+        rows = slice(first, first + size)
+        logits = torch.stack([a[rows] @ b.T for a, b in pairs], dim=1)
+        for logit, where in apart.items():
+            logits.masked_fill_(where[rows], logit)
+        log_share = logits.flatten(1).log_softmax(dim=1).view_as(logits)
+        own = log_share.diagonal(first, dim1=0, dim2=2)
+        losses.append(-own[:positives].logsumexp(dim=0))
+    return torch.cat(losses).mean()
+
+
+def _unit(vectors: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
+    return F.normalize(vectors.float(), dim=-1)
 
 
 def ranking_loss(
@@ -175,8 +201,9 @@ def catalogue_loss(
 
 
 def sampled_loss(
-    own: Float[Tensor, " rows"],
-    drawn: Float[Tensor, "rows drawn"],
+    states: Float[Tensor, "rows dim"],
+    targets: Float[Tensor, "rows dim"],
+    drawn: Float[Tensor, "drawn dim"],
     hit: Bool[Tensor, "rows drawn"],
     log_count: Float[Tensor, " drawn"],
     *,
@@ -190,10 +217,9 @@ def sampled_loss(
 
     Parameters
     ----------
-    own
-        Score of each row's target.
-    drawn
-        Scores of the drawn items, the same for all rows.
+    states, targets, drawn
+        States, each one's target item, and the drawn items, the same for all states; used as they
+        are, like those of ``catalogue_loss``.
     hit
         True where the drawn item is the row's target, which is counted already.
     log_count
@@ -201,9 +227,9 @@ def sampled_loss(
     temperature
         tau, positive.
     """
-    with torch.autocast(own.device.type, enabled=False):
-        positive = own.float().unsqueeze(1) / temperature
-        negative = (drawn.float() / temperature - log_count).masked_fill(hit, EXCLUDED)
+    with torch.autocast(states.device.type, enabled=False):
+        positive = (states * targets).sum(dim=1, keepdim=True) / temperature
+        negative = (states @ drawn.T / temperature - log_count).masked_fill(hit, EXCLUDED)
         return (torch.cat([positive, negative], dim=1).logsumexp(dim=1) - positive[:, 0]).mean()
 
 

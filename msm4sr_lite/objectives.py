@@ -153,9 +153,7 @@ def finetuning_loss(
     place = items  # from the number of an item to its row
     if config.negatives:
         share = items.sign() / (len(items) - 1) if popularity is None else popularity
-        drawn = (
-            share.cpu().multinomial(config.negatives, True, generator=generator).to(share.device)
-        )
+        drawn = share.cpu().multinomial(config.negatives, True, generator=generator).to(items)
         items = torch.cat([inputs.flatten(), target, drawn]).unique()
         place = place.scatter(0, items, torch.arange(len(items), device=items.device))
     vectors = model.with_ids(model.item_vectors(table, items), items)
@@ -166,10 +164,9 @@ def finetuning_loss(
     h = unit_vectors(_states(model, sequence, inputs, rows, position))
     z, first = unit_vectors(vectors), 0 if config.pad_class else 1  # row 0, padding, is no class
     if config.negatives:
-        scores = (h * z[place[target]]).sum(dim=1), h @ z[place[drawn]].T
-        log_count = (config.negatives * share[drawn]).log()
-        hit = drawn == target.unsqueeze(1)
-        loss = sampled_loss(*scores, hit, log_count, temperature=config.temperature)
+        items_of = z[place[target]], z[place[drawn]]
+        log_count, hit = (config.negatives * share[drawn]).log(), drawn == target.unsqueeze(1)
+        loss = sampled_loss(h, *items_of, hit, log_count, temperature=config.temperature)
     else:
         loss = catalogue_loss(h, z[first:], target - first, temperature=config.temperature)
     # Gradients are averaged over processes, as if these had the same number of targets.

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from msm4sr_lite import losses
 from msm4sr_lite.losses import blocked_pairs, cross_modal_loss, ranking_loss
 
 TAU = 0.07
@@ -31,3 +32,22 @@ def test_ranking_loss_by_hand():
     assert ranking_loss(scores, torch.tensor([1]), temperature=TAU).item() == pytest.approx(
         math.log(4 / 3), abs=1e-6
     )
+
+
+@pytest.mark.parametrize("at_once", [1, 20, 50])
+def test_blocks_of_rows_change_neither_value_nor_gradient(monkeypatch, at_once):
+    targets, users = torch.tensor([1, 2, 1, 3, 4, 5, 2]), torch.tensor([0, 0, 0, 1, 1, 2, 3])
+    blocked = losses.blocked_pairs(targets, users, same_user=True)
+
+    def found():
+        torch.manual_seed(0)
+        text, image, goal = (torch.randn(7, 5, requires_grad=True) for _ in range(3))
+        loss = losses.next_item_loss(text, goal, blocked, temperature=0.1)
+        loss = loss + losses.cross_modal_loss(text, image, blocked, temperature=0.1)
+        loss.backward()
+        return [loss, text.grad, image.grad, goal.grad]
+
+    whole = found()
+    monkeypatch.setattr(losses, "CACHED", at_once)
+    for one, other in zip(whole, found(), strict=True):
+        torch.testing.assert_close(one, other)

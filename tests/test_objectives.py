@@ -149,17 +149,18 @@ def test_sampled_softmax_is_right_on_average():
     share = torch.rand(12) + 0.05
     share /= share.sum()
     sums = []
-    for _ in range(4000):
+    for _ in range(2000):
         drawn = share.multinomial(5, replacement=True)
+        hit, log_count = (drawn == target)[None], (5 * share[drawn]).log()
+        vectors = scores.T  # of one number each; the state is 1
         loss = sampled_loss(
-            scores[:, target], scores[:, drawn], (drawn == target)[None],
-            (5 * share[drawn]).log(), temperature=tau,
-        )  # fmt: skip
+            torch.ones(1, 1), vectors[[target]], vectors[drawn], hit, log_count, temperature=tau
+        )
         sums.append((loss + scores[0, target] / tau).exp())
     total = (scores / tau).exp().sum().item()
     sums = torch.stack(sums)
-    assert sums.mean().item() == pytest.approx(total, abs=4 * sums.std().item() / math.sqrt(4000))
-    assert sums.mean().item() == pytest.approx(total, rel=0.03)
+    assert sums.mean().item() == pytest.approx(total, abs=4 * sums.std().item() / math.sqrt(2000))
+    assert sums.mean().item() == pytest.approx(total, rel=0.05)
 
 
 def test_many_negatives_come_close_to_the_exact_loss():
@@ -169,6 +170,21 @@ def test_many_negatives_come_close_to_the_exact_loss():
     assert sampled.item() == pytest.approx(exact.item(), abs=0.02)
     one, two = (g["transformer.blocks.0.up.weight"].flatten() for g in (gradients, others))
     assert F.cosine_similarity(one, two, dim=0) > 0.99
+
+
+@pytest.mark.parametrize("negatives", [0, 50])
+def test_scores_of_fine_tuning_are_not_rounded_by_autocast(negatives, monkeypatch):
+    """Half precision ends where states and items are compared."""
+    torch.manual_seed(0)
+    units = F.normalize(torch.randn(400, 14), dim=-1)
+    monkeypatch.setattr(objectives, "unit_vectors", lambda views: units[: len(views["text"])])
+    values = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            config = FinetuneConfig(negatives=negatives)
+            net = model(n_items=19)
+            values.append(finetuning_loss(net, TABLE, batch(), config, dice())[0])
+    assert torch.equal(*values)
 
 
 def test_negatives_touch_only_the_drawn_items():
