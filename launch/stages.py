@@ -42,7 +42,8 @@ def static_stages() -> list[Stage]:
 
 def unit_stage(marks: str, extra: list[str]) -> Stage:
     """Return the unit tests and doctests that the pytest expression ``marks`` selects."""
-    return Stage("unit tests", ["pytest", "-q", "-m", marks, *extra], {})
+    workers = ["-n", "2", "--dist", "loadfile"]  # two processes of one thread each
+    return Stage("unit tests", ["pytest", "-q", *workers, "-m", marks, *extra], {})
 
 
 def notebook_stages(folder: Path, other_cpu: bool = False) -> list[Stage]:

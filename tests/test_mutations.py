@@ -26,8 +26,7 @@ def test_they_are_many_and_named_apart():
 def test_the_page_is_about_these_breakages_and_none_went_unnoticed():
     page = (ROOT / "docs" / "mutations.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
-    waiting = [tuple(line[2:].split(": ", 1)) for line in page.splitlines() if line[:2] == "- "]
-    run = [tuple(row[:2]) for row in rows[1:]]
-    assert len(run) >= 80
-    assert sorted(run + waiting) == sorted((m.module, m.name) for m in MUTATIONS)
+    assert sorted((row[0], row[1]) for row in rows[1:]) == sorted(
+        (m.module, m.name) for m in MUTATIONS
+    )
     assert all(row[2].startswith("`test_") for row in rows[1:])

@@ -99,6 +99,23 @@ def test_a_killed_process_ends_the_job_and_it_goes_on(shop, tmp_path):
     assert results(out) == results(whole)
 
 
+@pytest.mark.slow
+def test_two_processes_evaluate_as_one(shop, tmp_path, capsys):
+    out, asked = tmp_path / "out", ["evaluate", str(shop), "--mask-history", "both", "--json"]
+    options = ["--out", str(out), *SMALL[:4], "--epochs", "2"]
+    assert main(["pretrain", str(shop), *options]) == 0
+    assert main(["finetune", str(shop), "--out", str(out), "--epochs", "2"]) == 0
+    asked += ["--model", str(out / "finetuned")]
+    capsys.readouterr()
+    assert main(asked) == 0
+    alone = json.loads(capsys.readouterr().out)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["-m", "msm4sr_lite", *asked]
+    together = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    assert together.returncode == 0, together.stderr
+    assert json.loads(together.stdout) == alone
+
+
 def test_torchrun_is_for_training_and_evaluation(shop, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert main(["run", str(shop), "--out", str(tmp_path / "out")]) == 2

@@ -463,6 +463,9 @@ def test_threads_are_one_unless_the_user_says_otherwise(monkeypatch: pytest.Monk
     assert run.child_environment(Path("python"), offline=True)["HF_HUB_OFFLINE"] == "1"
 
 
+SHARED = ["-n", "2", "--dist", "loadfile"]  # two processes share the unit tests
+
+
 @pytest.fixture
 def staged(monkeypatch: pytest.MonkeyPatch) -> list[stages.Stage]:
     """Record the stages that run.py would run."""
@@ -474,12 +477,12 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[stages.Stage]:
 def test_test_checks_everything_and_passes_arguments_on(staged: list[stages.Stage]) -> None:
     run.main(["test", "--no-venv", "--", "-k", "mixup"])
     assert [stage.name for stage in staged[:4]] == ["format", "lint", "types", "unit tests"]
-    assert staged[3].command == ["pytest", "-q", "-m", "not slow", "-k", "mixup"]
+    assert staged[3].command == ["pytest", "-q", *SHARED, "-m", "not slow", "-k", "mixup"]
 
 
 def test_all_leaves_nothing_out_and_check_only_what_is_slow(staged: list[stages.Stage]) -> None:
     run.main(["test", "--all", "--no-venv"])
-    assert staged[3].command == ["pytest", "-q", "-m", ""]
+    assert staged[3].command == ["pytest", "-q", *SHARED, "-m", ""]
     staged.clear()
     run.main(["check", "--no-venv"])
     assert len(staged) == 4
