@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from msm4sr_lite import config
@@ -401,3 +403,38 @@ def test_a_progress_bar_shows_where_somebody_waits(
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     assert list(progress([1, 2], "cups")) == [1, 2]
     assert "cups" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("static", ["1", "0"])
+def test_what_runs_long_is_redrawn_and_can_be_stopped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], static: str
+) -> None:
+    import IPython.display
+
+    from msm4sr_lite.course import watch
+
+    monkeypatch.setenv("MSM4SR_STATIC", static)
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, bundle: dict[str, str], raw: bool) -> None:
+            shown.append(bundle["text/plain"])
+
+    def display(bundle: dict[str, str], raw: bool, display_id: bool) -> Handle:
+        assert "<figure" in bundle["text/html"]
+        shown.append(bundle["text/plain"])
+        return Handle()
+
+    monkeypatch.setattr(IPython.display, "display", display)
+
+    def steps() -> Iterator[int]:
+        yield from range(1, 6)
+        raise KeyboardInterrupt
+
+    def draw(seen: list[int]) -> tuple[Figure, str]:
+        return plt.figure(figsize=(1, 1)), f"{len(seen)} so far"
+
+    assert watch(steps(), draw, every=2) == [1, 2, 3, 4, 5]
+    drawn = [5] if static == "1" else [2, 4, 5]
+    assert shown == [f"[figure] {count} so far" for count in drawn]
+    assert "stopped by you after 5 steps" in capsys.readouterr().out

@@ -13,6 +13,7 @@ file                    idea
 ``panels``              static small multiples, then sliders that redraw them
 ``encoder``             the sentence encoder, where there is one
 ``progress``            a bar for what takes long
+``watch``               a picture that is redrawn while something runs
 ``sources``             the library's own lines, never a copy
 ``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
 ``masters``             a master (``notebooks/src``) becomes a notebook or a student copy
@@ -37,6 +38,7 @@ from msm4sr_lite.course.session import Session, setup
 from msm4sr_lite.course.sources import source
 from msm4sr_lite.course.strips import card, strips
 from msm4sr_lite.course.style import MARKERS, PALETTE
+from msm4sr_lite.course.watch import watch
 
 __all__ = [
     "MARKERS",
@@ -62,4 +64,5 @@ __all__ = [
     "source",
     "strips",
     "toggle",
+    "watch",
 ]

@@ -1,0 +1,41 @@
+"""Where unit vectors lie on their sphere: alignment and uniformity.
+
+Wang & Isola, 2020 (arXiv 2005.10242): a contrastive loss pulls pairs together (alignment) and
+spreads all vectors over the sphere (uniformity). Either alone is easy and worthless.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+
+def alignment(a: Float[Tensor, "pairs dim"], b: Float[Tensor, "pairs dim"]) -> float:
+    """Return the mean squared distance of the pairs' unit vectors: 0 (equal) to 4 (opposite).
+
+    >>> import torch
+    >>> alignment(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 3.0]]))
+    2.0
+    """
+    return float((F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(dim=1).mean())
+
+
+def uniformity(vectors: Float[Tensor, "count dim"], sharpness: float = 2.0) -> float:
+    """Return log of the mean of e^(-t d^2) over all pairs, d their distance as unit vectors.
+
+    0 if all vectors are equal; the more evenly they are spread the lower, never below -4 t.
+
+    Parameters
+    ----------
+    vectors
+        At least two.
+    sharpness
+        t.
+    """
+    unit = F.normalize(vectors, dim=1)
+    return float((-sharpness * F.pdist(unit).square()).logsumexp(dim=0)) - _log_pairs(len(unit))
+
+
+def _log_pairs(count: int) -> float:
+    return float(Tensor([count * (count - 1) / 2]).log())
