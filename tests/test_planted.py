@@ -96,12 +96,12 @@ def learn(stage, views, text_rule, image_rule, monkeypatch, shuffled=False):
         offsets=np.arange(len(bought) + 1) * bought.shape[1],
     )
     torch.manual_seed(0)
-    model, options = small_model(views), {"lr": 1e-2, "epochs": 12, "batch_size": 128}
+    model, options = small_model(views), {"lr": 1e-2, "epochs": 8, "batch_size": 128}
     if stage == "pretrain":
         records = pretrain(model, table, sequences, PretrainConfig(**options))
     else:
         records = finetune(model, table, sequences, FinetuneConfig(weight_decay=0.0, **options))
-    assert len(list(records)) == 12 * 6 + 12
+    assert len(list(records)) == 8 * 6 + 8
     allowed = EACH * (1 if text_rule else CLASSES) * (1 if image_rule else CLASSES)
     return hits(model, other, list(asked[:, :-1]), asked[:, -1].copy(), allowed)
 

@@ -463,7 +463,7 @@ def test_threads_are_one_unless_the_user_says_otherwise(monkeypatch: pytest.Monk
     assert run.child_environment(Path("python"), offline=True)["HF_HUB_OFFLINE"] == "1"
 
 
-SHARED = ["-n", "2", "--dist", "loadfile"]  # two processes share the unit tests
+SHARED = ["-n", "2", "--dist", "worksteal"]  # two processes share the unit tests
 
 
 @pytest.fixture
