@@ -30,7 +30,7 @@ def main() -> None:
         bars = axis.barh(names, [row[speed] for row in rows], color="0.45")
         axis.bar_label(bars, fmt="%.0f", padding=3)
         axis.invert_yaxis()
-        axis.margins(x=0.2)
+        axis.margins(x=0.25)
         axis.set(title=path.stem.replace("_", " "), xlabel=speed.replace("/s", " a CPU second"))
         if label not in ("implementation", "way"):
             axis.set_ylabel(label)

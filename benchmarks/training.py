@@ -3,7 +3,7 @@
 ::
 
     python -m benchmarks.training                           # pre-training, 10,000 items
-    python -m benchmarks.training --stage finetune --targets 1024 8192
+    python -m benchmarks.training --stage finetune --targets 1024 16384
     python -m benchmarks.training --text-slots 10 --image-slots 3 --width 384
 
 All are measured in turn in one run, in processor seconds on one thread. ``ratio`` is targets per
@@ -119,7 +119,9 @@ def measure(args: argparse.Namespace) -> list[Row]:
         works[f"msm4sr_lite, {targets}"] = steps(library(args.stage, table), targets)
     last = works[f"msm4sr_lite, {args.targets[0]}"]
     last()
-    works["bare products"] = bare_products(args.stage, last.model, table, last.batch)
+    works[f"bare products, {args.targets[0]}"] = bare_products(
+        args.stage, last.model, table, last.batch
+    )
     bare_targets = last.targets[-1]
     seconds = side_by_side(works, args.repeats)
     rows: list[Row] = []
