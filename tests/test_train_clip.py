@@ -191,6 +191,15 @@ def test_pictures_are_found_without_folder_or_ending(tmp_path):
     assert found.missing == 1
 
 
+def test_lines_of_one_picture_are_put_together(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (3, 3)).save(tmp_path / name)
+    write_table(tmp_path, "image,kind\na.png,cup\nb.png,#pan\na,pot\na.png,cup\n")
+    found = read_labels(tmp_path)
+    assert found.pictures == ["a.png", "b.png"]
+    assert found.labels == {"kind": [("cup", "pot"), ("pan",)]}
+
+
 def test_missing_labels_numbers_and_spellings(tmp_path):
     for k in range(5):
         Image.new("RGB", (3, 3)).save(tmp_path / f"{k}.png")

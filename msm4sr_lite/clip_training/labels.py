@@ -99,7 +99,11 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> LabelledFolder:
             f" names is a file in {folder} (the first: {table[image].iloc[0]!r})"
         )
     table = table.iloc[there]
-    texts = {str(name): table[name].str.split().str.join(" ") for name in table if name != image}
+    texts = {  # without a leading "#", which would make a comment of the line in words.txt
+        str(name): table[name].str.split().str.join(" ").str.lstrip("# ")
+        for name in table
+        if name != image
+    }
     chosen = list(columns) or [name for name, cells in texts.items() if _is_label(cells)]
     if unknown := [name for name in chosen if name not in texts]:
         raise UserError(
@@ -118,7 +122,19 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> LabelledFolder:
         )
     found = LabelledFolder(folder, [str(files[k]) for k in there], labels, len(files) - len(there))
     labelled = [k for k, cells in enumerate(zip(*labels.values(), strict=True)) if any(cells)]
-    return found.choose(labelled)
+    return _one_row_each(found.choose(labelled))
+
+
+def _one_row_each(found: LabelledFolder) -> LabelledFolder:
+    """Put all lines of one picture together, or it could be learnt from and tested with."""
+    lines: dict[str, list[int]] = {}
+    for k, name in enumerate(found.pictures):
+        lines.setdefault(name, []).append(k)
+    labels = {
+        column: [tuple(dict.fromkeys(w for k in own for w in cells[k])) for own in lines.values()]
+        for column, cells in found.labels.items()
+    }
+    return LabelledFolder(found.folder, list(lines), labels, found.missing)
 
 
 def _find(folder: Path, names: pd.Series[str]) -> list[str | None]:
