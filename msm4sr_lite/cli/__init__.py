@@ -145,7 +145,7 @@ def build_parser() -> argparse.ArgumentParser:
     clip.add_argument(
         "--columns", default="", help="label columns, comma-separated (default: few short values)"
     )
-    clip.add_argument("--epochs", type=int, default=14, help="at most (default: 14)")
+    clip.add_argument("--epochs", type=int, default=60, help="at most (default: 60)")
     clip.add_argument(
         "--test-pictures", type=int, default=0, help="kept apart to measure (default: 0)"
     )

@@ -24,7 +24,7 @@ from msm4sr_lite.config import UserError
 class Recipe:
     """All that decides what comes out of the training (on the same machine)."""
 
-    epochs: int = 14  # at most
+    epochs: int = 60  # at most
     patience: int = 6  # epochs without better held-out retrieval
     batch: int = 32
     learning_rate: float = 3e-3  # of AdamW, at its highest
