@@ -261,12 +261,17 @@ class M2SE(
         return dict(zip(self.views, states.chunk(len(self.views)), strict=True))
 
 
+def unit(vectors: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
+    """Return vectors of length 1 in the same directions, in float32."""
+    return F.normalize(vectors.float(), dim=-1)
+
+
 def cosine_scores(
     states: Float[Tensor, "rows dim"], items: Float[Tensor, "items dim"]
 ) -> Float[Tensor, "rows items"]:
     """Return the cosine of every state with every item, in float32 under autocast too."""
     with torch.autocast(states.device.type, enabled=False):
-        return F.normalize(states.float(), dim=-1) @ F.normalize(items.float(), dim=-1).T
+        return unit(states) @ unit(items).T
 
 
 def match_scores(states: Views, items: Views) -> Float[Tensor, "rows items"]:
@@ -276,7 +281,7 @@ def match_scores(states: Views, items: Views) -> Float[Tensor, "rows items"]:
 
 def unit_vectors(views: Views) -> Tensor:
     """Put the views' unit vectors side by side: a product of two such is a sum of cosines."""
-    return torch.cat([F.normalize(vectors.float(), dim=-1) for vectors in views.values()], dim=-1)
+    return torch.cat([unit(vectors) for vectors in views.values()], dim=-1)
 
 
 def take(views: Views, rows: Tensor) -> Views:

@@ -48,9 +48,10 @@ class ModelScorer:
 
     def __init__(self, model: M2SE, table: FeatureTable, device: str = "cpu") -> None:
         self.model, self.device = model.to(device).eval(), device
+        table = table.to(device)
         with torch.inference_mode():
             everything = torch.arange(len(table.items), device=device)
-            parts = [model.item_vectors(table.to(device), p) for p in everything.split(PART)]
+            parts = [model.item_vectors(table, part) for part in everything.split(PART)]
             vectors = {view: torch.cat([part[view] for part in parts]) for view in model.views}
             self.items = model.with_ids(vectors, everything)
             self.units = unit_vectors(self.items)

@@ -196,13 +196,13 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "item vectors are not normalised",
-            "F.normalize(items.float(), dim=-1).T",
+            "unit(items).T",
             "items.float().T",
         ),
         (
             "states are not normalised",
-            "F.normalize(states.float(), dim=-1)",
-            "states.float()",
+            "unit(states) @",
+            "states.float() @",
         ),
         (
             "cosines are rounded to half precision under autocast",
@@ -231,13 +231,13 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("rows of one customer are never negatives", "if same_user:", "if True:"),
         (
             "NIP multiplies by the temperature",
-            "(_unit(state) / temperature, goal)",
-            "(_unit(state) * temperature, goal)",
+            "(unit(state) / temperature, goal)",
+            "(unit(state) * temperature, goal)",
         ),
         (
             "NIP chooses among sequences, not items",
-            "(_unit(state) / temperature, goal)",
-            "(goal, _unit(state) / temperature)",
+            "(unit(state) / temperature, goal)",
+            "(goal, unit(state) / temperature)",
         ),
         (
             "NIP leaves the positive out of the denominator",
@@ -291,7 +291,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "CMCL: blocked pairs are always left out",
-            "apart[EXCLUDED] = apart[EXCLUDED] | alone if EXCLUDED in apart else alone",
+            "apart[EXCLUDED] = alone | apart.get(EXCLUDED, alone)",
             "apart = {EXCLUDED: torch.stack([others, others], dim=1) | alone}",
         ),
         (

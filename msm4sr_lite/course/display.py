@@ -48,9 +48,14 @@ def publish(bundle: dict[str, object]) -> None:
     display(bundle, raw=True)
 
 
-def show_html(markup: str, text: str) -> None:
-    """Show ``markup`` as it is, with ``text`` as its plain twin.
+def bundle(markup: str, text: str) -> dict[str, object]:
+    """Return the MIME bundle of ``markup`` with ``text`` as its plain twin.
 
     ``markup`` is trusted: what comes from data goes through :func:`escape` first.
     """
-    publish({"text/html": markup, "text/plain": isolate(text)})
+    return {"text/html": markup, "text/plain": isolate(text)}
+
+
+def show_html(markup: str, text: str) -> None:
+    """Show ``markup`` as it is, with ``text`` as its plain twin; see :func:`bundle`."""
+    publish(bundle(markup, text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msm4sr_lite.course.display import isolate
+from msm4sr_lite.course.display import bundle
 from msm4sr_lite.course.figures import figure_html
 from msm4sr_lite.course.session import is_static
 
@@ -37,11 +37,11 @@ def watch(steps: Iterable[T], draw: Callable[[list[T]], tuple[Figure, str]], eve
     def redraw() -> None:
         nonlocal handle
         figure, alt = draw(seen)
-        bundle = {"text/html": figure_html(figure, alt), "text/plain": isolate(f"[figure] {alt}")}
+        shown = bundle(figure_html(figure, alt), f"[figure] {alt}")
         if handle is None:
-            handle = display(bundle, raw=True, display_id=True)
+            handle = display(shown, raw=True, display_id=True)
         else:
-            handle.update(bundle, raw=True)
+            handle.update(shown, raw=True)
 
     try:
         for step in steps:

@@ -6,6 +6,8 @@ spreads all vectors over the sphere (uniformity). Either alone is easy and worth
 
 from __future__ import annotations
 
+import math
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -33,9 +35,5 @@ def uniformity(vectors: Float[Tensor, "count dim"], sharpness: float = 2.0) -> f
     sharpness
         t.
     """
-    unit = F.normalize(vectors, dim=1)
-    return float((-sharpness * F.pdist(unit).square()).logsumexp(dim=0)) - _log_pairs(len(unit))
-
-
-def _log_pairs(count: int) -> float:
-    return float(Tensor([count * (count - 1) / 2]).log())
+    squares = F.pdist(F.normalize(vectors, dim=1)).square()
+    return float((-sharpness * squares).logsumexp(dim=0)) - math.log(len(squares))

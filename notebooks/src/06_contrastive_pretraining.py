@@ -33,7 +33,7 @@ session = setup("06")
 import torch
 import torch.nn.functional as F
 from msm4sr_lite import FeatureTable, build_sequences, load_checkpoint, read_shop
-from msm4sr_lite.encoder import take
+from msm4sr_lite.encoder import cosine_scores, take
 from msm4sr_lite.sequences import pad
 
 folder = session.samples / "corner_shop"
@@ -60,7 +60,7 @@ first = next(u for u in range(100, 900) if (answers[100:u] == answers[u]).any())
 twin = 100 + int((answers[100:first] == answers[first]).argmax())
 players = [twin, first, *[u for u in range(40, 60) if answers[u] != answers[first]][:6]]
 h, g = states_and_items(trained, players)
-cosines = F.normalize(h["text"], dim=1) @ F.normalize(g["text"], dim=1).T
+cosines = cosine_scores(h["text"], g["text"])
 for row, u in enumerate(players):
     best = int(cosines[row].argmax())
     title = shop.items[catalogue[answers[players[best]]]].title or "(no text)"
@@ -260,8 +260,7 @@ for name, model in (("untrained", untrained), ("trained", trained)):
     nip = next_item_loss(h64["text"], g64["text"].clone(), blocked, temperature=0.07)
     cmcl = cross_modal_loss(h64["text"], h64["image"], blocked, temperature=0.07)
     lengths[name] = [
-        torch.autograd.grad(loss, h64["text"], retain_graph=True)[0].norm().item()
-        for loss in (nip, cmcl)
+        torch.autograd.grad(loss, h64["text"])[0].norm().item() for loss in (nip, cmcl)
     ]
 
 
@@ -317,9 +316,8 @@ recalls = []  # after each epoch
 def look(step):
     model.eval()
     h, g = states_and_items(model, some)
-    unit = {view: F.normalize(state, dim=1) for view, state in h.items()}
     film[step] = {
-        "matrix": (unit["text"] @ F.normalize(g["text"], dim=1).T)[:24, :24],
+        "matrix": cosine_scores(h["text"], g["text"])[:24, :24],
         "views": alignment(h["text"], h["image"]),
         "next": alignment(h["text"], g["text"]),
         "spread": uniformity(h["text"]),
@@ -370,7 +368,7 @@ records = watch(training(), curves, every=10)
 
 # %% [markdown]
 # Three stages. The first value lies far *above* the line of guessing, beyond the frame of the picture: an untrained model is not
-# indifferent, it is confidently wrong. It falls to the line and stands on it for some fifty steps, as if
+# indifferent, it is confidently wrong. It falls to the line and stands on it for some seventy steps, as if
 # nothing could be learnt. Then it comes off, slowly, and it will never reach 0, since most next purchases cannot
 # be foreseen. Is so small a gain worth anything? After each epoch the library ranks all 400 items for the purchase
 # held out for validation, and counts how often it is among the first 20 (by chance: 0.05).
@@ -534,7 +532,7 @@ check("06.negatives", ...)
 #
 # - The loss depends on the batch size: 3.0 with 64 rows is better than 2.5 with 16. Compare losses of equal batches only.
 # - A lower temperature changes the scale of the loss. A lower number is then no better model.
-# - The heat map's 64 customers are part of the training data up to their last purchases. Whether the model serves
+# - The customers of the film are part of the training data up to their last purchases. Whether the model serves
 #   *anybody* is shown by ranking the whole catalogue for held-out purchases, not by this picture.
 #
 # ## In three lines
