@@ -49,13 +49,24 @@ class DataConfig:
     repeats: Literal["last", "keep"] = _knob(
         "last", "repeated purchases of an item: keep the last, or all", "code"
     )
+    split: Literal["last", "time"] = _knob(
+        "last", "hold out each customer's last purchases, or all after a date", "code"
+    )
+    tests: int = _knob(1, "split=last: purchases of each customer that test, the newest", "code")
+    time_share: float = _knob(
+        0.1, "split=time: share of all purchases, the newest, that test; as many validate", "ours"
+    )
 
     def __post_init__(self) -> None:
-        if self.user_min < 3:
+        if self.tests < 1:
+            raise UserError(f"tests must be at least 1; got {self.tests}")
+        if self.split == "last" and self.user_min < self.tests + 2:
             raise UserError(
-                f"user_min must be at least 3 (one purchase to learn from, one to validate, one to"
-                f" test); got {self.user_min}"
+                f"user_min must be at least {self.tests + 2} (one purchase to learn from, one to"
+                f" validate, {self.tests} to test); got {self.user_min}"
             )
+        if not 0 < self.time_share < 0.5:
+            raise UserError(f"time_share must be above 0 and below 0.5; got {self.time_share}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +201,9 @@ class FinetuneConfig(TrainConfig):
 
     use_ids: bool = _knob(True, "add a learnt vector per item id", "code")
     pad_class: bool = _knob(False, "padding is one more class", "ours")
+    candidates: Literal["all", "bought"] = _knob(
+        "all", "the next item is told from all items, or from those bought in training", "code"
+    )
     negatives: int = _knob(0, "items drawn to stand for all in a step; 0: all, exactly", "ours")
 
     def __post_init__(self) -> None:

@@ -200,7 +200,7 @@ class M2SE(
     def __init__(self, config: ModelConfig) -> None:  # the hub mixin reads this annotation
         super().__init__()
         c = self.config = config
-        self.views = ("text", "image") if c.views == "both" else (c.views,)
+        self.views: tuple[str, ...] = ("text", "image") if c.views == "both" else (c.views,)
         self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
         for view in self.views:
             self.pool[view] = (

@@ -165,16 +165,37 @@ def metrics(ranks: np.ndarray, cutoffs: Sequence[int] = CUTOFFS) -> dict[str, np
 
 
 def summarise(
-    values: dict[str, np.ndarray], *, seed: int = 0, resamples: int = 1000
+    values: dict[str, np.ndarray],
+    customers: np.ndarray | None = None,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
 ) -> dict[str, dict[str, float]]:
-    """Return the mean of every metric with its 95 % bootstrap interval over customers."""
-    size = len(next(iter(values.values())))
+    """Return the mean of every metric with its 95 % bootstrap interval over customers.
+
+    Parameters
+    ----------
+    values
+        For each metric the value of every case, ``(cases,)``.
+    customers
+        Whose case it is, ``(cases,)``: a customer is drawn with all their cases, which are no
+        independent ones. None: every case is another customer's.
+    seed, resamples
+        Of the bootstrap.
+    """
     rng = np.random.default_rng(seed)
     names = list(values)
     table = np.stack([values[name] for name in names], axis=1)
+    cases = np.ones(len(table))
+    if customers is not None:
+        owner = np.unique(customers, return_inverse=True)[1]
+        table = np.stack([np.bincount(owner, column) for column in table.T], axis=1)
+        cases = np.bincount(owner).astype(np.float64)
+    size = len(table)
     means = np.empty((resamples, len(names)))
     for row in means:  # one resample at a time: a million customers fit
-        row[:] = rng.multinomial(size, np.full(size, 1 / size)) @ table / size
+        drawn = rng.multinomial(size, np.full(size, 1 / size))
+        row[:] = drawn @ table / (drawn @ cases)
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     return {
         name: {
@@ -187,7 +208,11 @@ def summarise(
 
 
 def evaluate(
-    scorer: Scorer, histories: Sequence[np.ndarray], targets: np.ndarray, **options: Any
+    scorer: Scorer,
+    histories: Sequence[np.ndarray],
+    targets: np.ndarray,
+    customers: np.ndarray | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Rank, measure and summarise in one call; options as in ``target_ranks``."""
-    return summarise(metrics(target_ranks(scorer, histories, targets, **options)))
+    return summarise(metrics(target_ranks(scorer, histories, targets, **options)), customers)

@@ -141,8 +141,10 @@ def finetuning_loss(
 ) -> Losses:
     """Return the cross-entropy of the next item among all items of the catalogue.
 
-    With ``config.negatives`` so many items, drawn by ``popularity (items + 1,)``, stand for the
-    catalogue, and only they and the items of the batch are pooled and adapted.
+    ``popularity (items + 1,)`` says how often each item is bought; with ``config.candidates`` at
+    ``bought``, items that never are take no part. With ``config.negatives`` so many items, drawn
+    by popularity, stand for the catalogue, and only they and the items of the batch are pooled
+    and adapted.
     """
     total, blocks = (batch.targets > 0).sum(), shares(len(batch.items))
     mine = blocks[processes()[0]]
@@ -150,12 +152,14 @@ def finetuning_loss(
     rows, position = targets.nonzero(as_tuple=True)
     target = targets[rows, position]
     items = torch.arange(len(table.items), device=target.device)
+    share = items.sign() / (len(items) - 1) if popularity is None else popularity
     place = items  # from the number of an item to its row
+    if config.candidates == "bought":
+        items = torch.cat([items[:1], share.nonzero().squeeze(1)])
     if config.negatives:
-        share = items.sign() / (len(items) - 1) if popularity is None else popularity
         drawn = share.cpu().multinomial(config.negatives, True, generator=generator).to(items)
         items = torch.cat([inputs.flatten(), target, drawn]).unique()
-        place = place.scatter(0, items, torch.arange(len(items), device=items.device))
+    place = place.scatter(0, items, torch.arange(len(items), device=items.device))
     vectors = model.with_ids(model.item_vectors(table, items), items)
 
     def sequence(group: slice, time: int) -> Views:
@@ -168,7 +172,7 @@ def finetuning_loss(
         log_count, hit = (config.negatives * share[drawn]).log(), drawn == target.unsqueeze(1)
         loss = sampled_loss(h, *items_of, hit, log_count, temperature=config.temperature)
     else:
-        loss = catalogue_loss(h, z[first:], target - first, temperature=config.temperature)
+        loss = catalogue_loss(h, z[first:], place[target] - first, temperature=config.temperature)
     # Gradients are averaged over processes, as if these had the same number of targets.
     loss = loss * (len(target) * len(blocks) / total)
     return loss, {"ranking": loss}

@@ -1,4 +1,4 @@
-"""Purchases as sequences: filters, the leave-one-out split, batches.
+"""Purchases as sequences: filters, splits, batches.
 
 Items are numbered 1..n; 0 is padding. Sequences are left-aligned and padded on the right, so the
 encoder's hidden state at position k is the representation of the first k items.
@@ -38,12 +38,16 @@ class Sequences:
         All item numbers, customer after customer, shape ``(events,)``.
     offsets
         Customer u owns ``events[offsets[u]:offsets[u + 1]]``; shape ``(users + 1,)``.
+    cuts
+        How many purchases of each customer come before the first that validates, and before the
+        first that tests, ``(users, 2)``; None: the last tests and the last but one validates.
     """
 
     users: list[str]
     items: list[str]
     events: np.ndarray
     offsets: np.ndarray
+    cuts: np.ndarray | None = None
 
     @property
     def n_items(self) -> int:
@@ -54,29 +58,50 @@ class Sequences:
         """Return a short hash of all purchases, to tell whether a model was made from these."""
         digest = hashlib.sha256(json.dumps([self.users, self.items]).encode())
         digest.update(self.events.tobytes() + self.offsets.tobytes())
+        digest.update(b"" if self.cuts is None else self.cuts.tobytes())
         return digest.hexdigest()[:16]
 
     def of(self, user: int) -> np.ndarray:
         """Return all purchases of customer number ``user``, oldest first."""
         return self.events[self.offsets[user] : self.offsets[user + 1]]
 
+    def _bounds(self) -> np.ndarray:
+        """Return where each customer's parts begin, and the last ends: ``(3, users)``."""
+        length = np.diff(self.offsets)
+        cuts = length[:, None] - [2, 1] if self.cuts is None else self.cuts
+        return np.vstack([cuts.T, length])
+
     def train(self) -> list[np.ndarray]:
-        """Return each customer's purchases without the last two."""
-        return [self.of(user)[:-2] for user in range(len(self.users))]
+        """Return each customer's purchases before the first that validates or tests."""
+        return [self.of(user)[:end] for user, end in enumerate(self._bounds()[0])]
 
     def training_targets(self, anchors: int = 0) -> int:
         """Return how many targets an epoch has, about: windows of long histories are not cut."""
-        return int((np.diff(self.offsets) - 3).clip(min=0, max=anchors or None).sum())
+        return int((self._bounds()[0] - 1).clip(min=0, max=anchors or None).sum())
+
+    def cases(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """Return who is asked what: customer number and place of the purchase to be foretold.
+
+        Both are of shape ``(cases,)``, customer after customer. A customer's very first purchase
+        is no case, since nothing comes before it.
+        """
+        first, end = self._bounds()[:2] if part == "valid" else self._bounds()[1:]
+        first = first.clip(min=1)
+        count = (end - first).clip(min=0)
+        users = np.arange(len(self.users)).repeat(count)
+        return users, np.arange(len(users)) - (count.cumsum() - count - first)[users]
 
     def held_out(self, part: Part) -> tuple[list[np.ndarray], np.ndarray]:
-        """Return the histories and the item each of them should predict.
+        """Return the history before each case of ``part`` and the item that it should predict.
 
-        ``valid``: everything but the last two purchases predicts the last but one.
-        ``test``: everything but the last purchase predicts the last one.
+        With the default split, ``valid``: everything but the last two purchases predicts the last
+        but one; ``test``: everything but the last purchase predicts the last one.
         """
-        cut = 2 if part == "valid" else 1
-        sequences = [self.of(user) for user in range(len(self.users))]
-        return [s[:-cut] for s in sequences], np.array([s[-cut] for s in sequences], dtype=np.int64)
+        users, places = self.cases(part)
+        starts = self.offsets[users]
+        ends = starts + places
+        histories = [self.events[a:b] for a, b in zip(starts, ends, strict=True)]
+        return histories, self.events[ends].astype(np.int64)
 
 
 def build_sequences(
@@ -85,12 +110,13 @@ def build_sequences(
     """Filter purchases and group them by customer.
 
     Repeated purchases are removed first; then customers with fewer than ``user_min`` and items
-    with fewer than ``item_min`` purchases leave in turn until nothing changes.
+    with fewer than ``item_min`` purchases leave in turn until nothing changes. What remains is
+    split: each customer's newest purchases are held out, or everybody's newest, by date.
 
     Parameters
     ----------
     events
-        Columns ``user_id``, ``item_id``, sorted by time.
+        Columns ``user_id``, ``item_id``, ``timestamp``, sorted by time.
     items
         Ids of all items, in the order in which they are numbered.
     config
@@ -102,8 +128,7 @@ def build_sequences(
         If no customer is left.
     """
     config = config or DataConfig()
-    table = events[["user_id", "item_id"]]
-    table = table[table["item_id"].isin(set(items))]
+    table = events[events["item_id"].isin(set(items))]
     if config.repeats == "last":
         table = table.drop_duplicates(["user_id", "item_id"], keep="last")
     while True:
@@ -127,11 +152,20 @@ def build_sequences(
     codes, users = pd.factorize(table["user_id"])
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=len(users))
+    cuts: np.ndarray | None = None
+    if config.split == "time":
+        times = table["timestamp"].to_numpy()
+        dates = np.quantile(times, [1 - 2 * config.time_share, 1 - config.time_share])
+        before = [np.bincount(codes[times < date], minlength=len(users)) for date in dates]
+        cuts = np.stack(before, axis=1).astype(np.int64)
+    elif config.tests > 1:
+        cuts = counts[:, None] - [config.tests + 1, config.tests]
     return Sequences(
         users=[str(user) for user in users],
         items=["", *numbered],
         events=table["item_id"].map(number).to_numpy(dtype=np.int64)[order],
         offsets=np.concatenate([[0], np.cumsum(counts)]),
+        cuts=cuts,
     )
 
 
@@ -231,7 +265,7 @@ def training_batches(
     ]
     if not pieces:
         raise UserError(
-            "no training target: every customer has a single purchase before the held-out two"
+            "no training target: every customer has at most one purchase before those held out"
         )
 
     def batch_of(group: list[tuple[int, np.ndarray]]) -> Batch:

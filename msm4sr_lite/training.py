@@ -151,8 +151,8 @@ def finetune(
 ) -> Iterator[Record]:
     """Fine-tune ``model`` in place for one shop; arguments as in ``pretrain``."""
     table = table.to(device)
-    bought = np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items)) + 1.0
-    bought[0] = 0
+    bought = np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items)) * 1.0
+    bought[1:] += config.candidates == "all"  # then every item may be drawn
     popularity = torch.from_numpy(bought / bought.sum()).float().to(device)
 
     loss_of = partial(finetuning_loss, model, table, config=config, popularity=popularity)

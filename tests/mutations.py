@@ -377,13 +377,27 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
             "out[row, : len(sequence)] = sequence",
             "out[row, width - len(sequence) :] = sequence",
         ),
-        ("training sees the validation item", "self.of(user)[:-2]", "self.of(user)[:-1]"),
+        (
+            "training sees the validation item",
+            "self.of(user)[:end]",
+            "self.of(user)[: end + 1]",
+        ),
         (
             "validation and test change places",
-            'cut = 2 if part == "valid" else 1',
-            'cut = 1 if part == "valid" else 2',
+            'self._bounds()[:2] if part == "valid"',
+            'self._bounds()[:2] if part == "test"',
         ),
-        ("the test history lacks an item", "return [s[:-cut] for s", "return [s[:-2] for s"),
+        ("a history lacks its newest item", "self.events[a:b]", "self.events[a : b - 1]"),
+        (
+            "a split by date tests before the date",
+            "codes[times < date]",
+            "codes[times >= date]",
+        ),
+        (
+            "a customer's later tests are forgotten",
+            "config.tests + 1, config.tests]",
+            "config.tests + 1, 1]",
+        ),
         (
             "targets are the inputs",
             "targets = pad([window[1:]",
@@ -424,11 +438,16 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("padding is always a class", "0 if config.pad_class else 1", "0"),
         (
             "the class of an item is its neighbour's",
-            "z[first:], target - first",
-            "z[first:], target",
+            "z[first:], place[target] - first",
+            "z[first:], place[target]",
         ),
         ("states of a group are mixed up", "column[own]] for view", "column[own] * 0] for view"),
         ("a group is trimmed too far", "int(lengths[group].max())", "int(lengths[group].min())"),
+        (
+            "items that are never bought compete all the same",
+            'config.candidates == "bought"',
+            'config.candidates == "never"',
+        ),
         (
             "items are drawn alike",
             "if popularity is None else popularity",

@@ -18,6 +18,7 @@ from msm4sr_lite.config import (
     PretrainConfig,
     UserError,
 )
+from msm4sr_lite.study.budget import Budget
 
 COMMANDS = {
     "sample": "write the sample shop, byte for byte the one in data_samples/corner_shop",
@@ -28,6 +29,7 @@ COMMANDS = {
     "finetune": "fine-tune the pre-trained model on the shop, with item ids",
     "evaluate": "rank the whole catalogue on the test split, beside baselines",
     "recommend": "recommend for a customer or a basket, with what describes each item",
+    "study": "compare models on a shop: same data, budget, statistics",
     "run": "keywords, features, pretrain, finetune, evaluate: all in order",
     "train-clip": "train a small CLIP-like model on a labelled picture folder",
     "plot": "draw the curves of a run's trainings (PNG)",
@@ -47,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     p = {name: sub.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
 
-    for name in ("keywords", "features", "pretrain", "finetune", "evaluate", "recommend", "run"):
+    p["study"].add_argument("part", choices=("main", "ablations", "tune", "all"), help="which part")
+    shop_commands = ("keywords", "features", "pretrain", "finetune", "evaluate", "recommend")
+    for name in (*shop_commands, "study", "run"):
         shop = p[name].add_argument_group("shop")
         shop.add_argument("shop", type=Path, metavar="SHOP", help="the shop folder")
         shop.add_argument("--department", default="", help="only items of this department")
@@ -58,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
         p[name].add_argument(
             "--out", type=Path, required=True, metavar="DIR", help="the run folder"
         )
-    for name in ("pretrain", "finetune", "evaluate", "recommend", "run"):
+    for name in ("pretrain", "finetune", "evaluate", "recommend", "study", "run"):
         p[name].add_argument(
             "--features",
             type=Path,
@@ -158,7 +162,23 @@ def build_parser() -> argparse.ArgumentParser:
     )
     p["sample"].add_argument("--seed", type=int, default=7, help="default: 7, the committed sample")
     _add_convert(p["convert"])
+    _add_study(p["study"])
     return parser
+
+
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where runs are kept (default: runs/study-SHOP)"
+    )
+    parser.add_argument("--quick", action="store_true", help="minutes: few epochs, one seed")
+    parser.add_argument("--models", default="", help="comma-separated (default: all that can)")
+    parser.add_argument("--seeds", type=int, default=3, help="how many test (default: 3)")
+    parser.add_argument(
+        "--recipes", type=Path, metavar="FILE", help="frozen settings (default: DIR/recipes.json)"
+    )
+    parser.add_argument("--clip", help="CLIP-like model, for the ablation with its raw vectors")
+    add_flags(parser, DataConfig)
+    add_flags(parser, Budget)
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:

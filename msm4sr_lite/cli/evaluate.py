@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msm4sr_lite.cli.opening import (
     device_of,
@@ -16,10 +15,7 @@ from msm4sr_lite.cli.opening import (
     trained_on,
 )
 from msm4sr_lite.cli.processes import is_first, joined
-from msm4sr_lite.config import UserError
-
-if TYPE_CHECKING:
-    from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.config import DataConfig, UserError
 
 SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")
 
@@ -43,7 +39,9 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         ``results``.
     """
     from msm4sr_lite.evaluation import ModelScorer, evaluate
+    from msm4sr_lite.sample.oracle import oracles
     from msm4sr_lite.study.baselines import BASELINES
+    from msm4sr_lite.study.data import Data
     from msm4sr_lite.training import load_checkpoint
 
     names = baseline_names(args)
@@ -58,30 +56,36 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             f"{folder} was trained on {len(items) - 1} items, this shop has"
             f" {sequences.n_items} or other ones; fine-tune on this shop first"
         )
-    scorers: dict[str, Any] = {
-        "msm4sr": ModelScorer(model, features.for_items(sequences.items), device_of(args))
-    }
-    scorers |= {name: BASELINES[name](sequences) for name in names}
-    histories, targets = sequences.held_out("test")
+    table, device = features.for_items(sequences.items), device_of(args)
+    scorers: dict[str, Any] = {"msm4sr": ModelScorer(model, table, device)}
+    goods = Data(open_shop(args), sequences, table, device)
+    scorers |= {name: BASELINES[name](goods) for name in names}
+    customers, _ = sequences.cases("test")
+    cases = (*sequences.held_out("test"), customers)
+    # A filter on items removes purchases that the exact forecast needs.
+    known = {} if data.item_min else oracles(goods.shop.path, sequences)
 
     results = []
     for mask in {"no": [False], "yes": [True], "both": [False, True]}[args.mask_history]:
         results.append(
             {
                 "shop": str(args.shop),
-                "users": len(sequences.users),
+                "users": len(set(customers.tolist())),
                 "items": sequences.n_items,
                 "protocol": {
-                    "split": "leave-one-out",
+                    "split": split_name(data),
                     "candidates": "all",
                     "mask_history": mask,
                     "seeds": [args.seed],
                 },
                 "models": {
-                    name: evaluate(scorer, histories, targets, mask_history=mask)
+                    name: evaluate(scorer, *cases, mask_history=mask)
                     for name, scorer in scorers.items()
                 },
-                "ceiling": {} if data.item_min else ceiling(open_shop(args).path, sequences, mask),
+                "ceiling": {
+                    name: evaluate(scorer, *cases, mask_history=mask)
+                    for name, scorer in known.items()
+                },
             }
         )
         _shares(results[-1])
@@ -99,26 +103,11 @@ def baseline_names(args: argparse.Namespace) -> list[str]:
     return names
 
 
-def ceiling(path: Path, sequences: Sequences, mask: bool) -> dict[str, Any]:
-    """Return what the best possible recommenders reach; empty where they are not known.
-
-    They are known for the sample shop, whose customers are simulated, as long as the histories
-    are whole: a filter on items removes purchases that the exact forecast needs.
-    """
-    if not (path / "sample.json").is_file():
-        return {}
-    from msm4sr_lite.evaluation import evaluate
-    from msm4sr_lite.sample.oracle import Oracle
-    from msm4sr_lite.sample.write import load_world
-
-    world = load_world(path)
-    if world is None:
-        return {}
-    histories, targets = sequences.held_out("test")
-    return {
-        kind: evaluate(Oracle(world, kind, sequences.items), histories, targets, mask_history=mask)
-        for kind in ("oracle", "content")
-    }
+def split_name(data: DataConfig) -> str:
+    """Say in words which purchases test."""
+    if data.split == "time":
+        return f"by date, newest {data.time_share:.0%}"
+    return "leave-one-out" if data.tests == 1 else f"leave-{data.tests}-out"
 
 
 def _shares(result: dict[str, Any]) -> None:
@@ -139,8 +128,8 @@ def table(result: dict[str, Any]) -> str:
         return "\n\n".join(table(one) for one in result["results"])
     masked = "left out of" if result["protocol"]["mask_history"] else "kept in"
     lines = [
-        f"{result['shop']}: {result['users']} customers, {result['items']} items, last purchase as"
-        f" test, all items ranked, bought items {masked} the ranking",
+        f"{result['shop']}: {result['users']} customers, {result['items']} items, test purchases"
+        f" {result['protocol']['split']}, all items ranked, bought items {masked} the ranking",
         "",
         (" " * 18 + "".join(f"{name:<24}" for name in SHOWN)).rstrip(),
     ]

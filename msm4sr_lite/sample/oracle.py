@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from msm4sr_lite.sample.ceiling import Kind, oracle_scores
 from msm4sr_lite.sample.shoppers import World
+from msm4sr_lite.sample.write import load_world
+from msm4sr_lite.sequences import Sequences
 
 
 class Oracle:
@@ -35,3 +38,18 @@ class Oracle:
         names = [[self.items[i] for i in history] for history in histories]
         probability = oracle_scores(self.world, names, self.kind)[:, self.columns]
         return torch.from_numpy(np.pad(probability, ((0, 0), (1, 0))))
+
+
+def oracles(folder: Path, sequences: Sequences) -> dict[Kind, Oracle]:
+    """Return the ceilings of a shop, by kind; none where they are not known.
+
+    They are known for the sample shop, whose customers are simulated, when each customer's last
+    purchase tests: the earlier ones were made before the new items came.
+    """
+    if not (folder / "sample.json").is_file() or sequences.cuts is not None:
+        return {}
+    world = load_world(folder)
+    if world is None:
+        return {}
+    kinds: tuple[Kind, ...] = ("oracle", "content")
+    return {kind: Oracle(world, kind, sequences.items) for kind in kinds}

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.encoder import TOGETHER, M2SE, Views
+from msm4sr_lite.encoder import M2SE, TOGETHER, Views
 from msm4sr_lite.features import FeatureTable
 
 

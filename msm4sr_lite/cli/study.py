@@ -1,0 +1,169 @@
+"""``msm4sr study``: compare models on a shop, with the same data, budget and statistics."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msm4sr_lite.cli.flags import from_flags
+from msm4sr_lite.cli.opening import (
+    device_of,
+    features_folder,
+    open_features,
+    open_sequences,
+    open_shop,
+)
+from msm4sr_lite.cli.progress import say
+from msm4sr_lite.config import DataConfig, UserError, as_dict, write_json
+from msm4sr_lite.study.budget import QUICK as SHORT
+from msm4sr_lite.study.budget import Budget
+
+if TYPE_CHECKING:
+    from msm4sr_lite.study.data import Data
+
+QUICK = [
+    "popularity",
+    "item_knn",
+    "sequential_rules",
+    "tfidf_knn",
+    "item_knn+tfidf",
+    "sasrec",
+    "text+image",
+    "msm4sr",
+]
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the parts that were asked for; print their tables or one JSON object."""
+    from msm4sr_lite.study.pages import as_text
+
+    out = folder(args)
+    goods, budget = open_data(args), budget_of(args)
+    parts = {"main": main_table, "ablations": ablation_table}
+    results = {}
+    for name, part in parts.items():
+        if args.part == name or (args.part == "all" and (name == "main" or not args.quick)):
+            results[name] = {**about(args, goods, budget), **part(args, goods, budget, out)}
+            write_json(out / f"{name}.json", results[name])
+            if not args.json:
+                print(as_text(name, results[name]), end="\n\n")
+    if args.part == "tune":
+        results["recipes"] = recipes(args, goods, budget, out)
+    if args.json:
+        print(json.dumps(results))
+    say(f"study: results in {out}")
+    return 0
+
+
+def folder(args: argparse.Namespace) -> Path:
+    """Return where the study is kept: as asked, else runs/study-SHOP."""
+    name = "-".join(filter(None, ("study", args.shop.resolve().name, args.department)))
+    return args.out or Path("runs") / (name + ("-quick" if args.quick else ""))
+
+
+def open_data(args: argparse.Namespace) -> Data:
+    """Open the shop as all contenders see it."""
+    from msm4sr_lite.features import read_keywords
+    from msm4sr_lite.study.data import Data
+
+    table, config = open_features(args), from_flags(args, DataConfig())
+    sequences = open_sequences(args, table, config)
+    where = features_folder(args)
+    keywords = read_keywords(where) if (where / "keywords.jsonl").is_file() else {}
+    table = table.for_items(sequences.items)
+    return Data(open_shop(args), sequences, table, device_of(args), keywords)
+
+
+def budget_of(args: argparse.Namespace) -> Budget:
+    """Return how long everything that learns may learn."""
+    return from_flags(args, SHORT if args.quick else Budget())
+
+
+def about(args: argparse.Namespace, goods: Data, budget: Budget) -> dict[str, Any]:
+    """Return what was compared on."""
+    from msm4sr_lite.cli.evaluate import split_name
+
+    config, (customers, _) = from_flags(args, DataConfig()), goods.sequences.cases("test")
+    return {
+        "shop": args.shop.resolve().name,
+        "department": args.department,
+        "users": len(set(customers.tolist())),
+        "cases": len(customers),
+        "items": goods.sequences.n_items,
+        "purchases": len(goods.sequences.events),
+        "cold_cases": int((goods.bought[goods.sequences.held_out("test")[1]] == 0).sum()),
+        "split": split_name(config),
+        "data": as_dict(config),
+        "budget": as_dict(budget),
+        "seeds": seeds(args),
+        "quick": args.quick,
+    }
+
+
+def seeds(args: argparse.Namespace) -> list[int]:
+    """Return the seeds that test; 0 has chosen the settings."""
+    return list(range(1, 1 + (1 if args.quick else args.seeds)))
+
+
+def names(args: argparse.Namespace, goods: Data) -> list[str]:
+    """Return who takes part, all of them known and able to."""
+    from msm4sr_lite.study.contenders import CONTENDERS, able
+
+    asked = [name.strip() for name in args.models.split(",") if name.strip()]
+    asked = asked or (QUICK if args.quick else list(CONTENDERS))
+    for name in asked:
+        if name not in CONTENDERS:
+            raise UserError(f"no contender {name!r}; there are {', '.join(CONTENDERS)}")
+    found = list(able(goods, asked))
+    for name in sorted(set(asked) - set(found)):
+        say(f"study: {name} left out: the shop has no {' or no '.join(CONTENDERS[name].needs)}")
+    return found
+
+
+def recipes(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
+    """Return every contender's settings: as given, as frozen before, or chosen now."""
+    from msm4sr_lite.study.compare import Comparison, read_recipes
+    from msm4sr_lite.study.contenders import CONTENDERS
+
+    if args.recipes:
+        return read_recipes(args.recipes)
+    if args.quick:
+        return {name: {"settings": one.grid[0]} for name, one in CONTENDERS.items()}
+    return Comparison(goods, out, budget).tune(names(args, goods))
+
+
+def main_table(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
+    """Compare M²SE with every baseline."""
+    from msm4sr_lite.study.compare import Comparison, openings
+
+    chosen, study = recipes(args, goods, budget, out), Comparison(goods, out, budget)
+    found = study.test(names(args, goods), chosen, seeds(args))
+    used = {name: chosen[name]["settings"] for name in found}
+    return {
+        "recipes": used,
+        **study.table(found),
+        "ceiling": study.ceilings.best,
+        "openings": openings(out),
+    }
+
+
+def ablation_table(
+    args: argparse.Namespace, goods: Data, budget: Budget, out: Path
+) -> dict[str, Any]:
+    """Take one part out of M²SE at a time."""
+    from msm4sr_lite.study.ablations import ablations
+    from msm4sr_lite.study.compare import Comparison, openings
+
+    one = argparse.Namespace(**{**vars(args), "models": "msm4sr"})
+    settings = recipes(one, goods, budget, out)["msm4sr"]
+    variants = ablations(args.clip or "")
+    study = Comparison(goods, out, budget, variants)
+    found = study.test(list(variants), dict.fromkeys(variants, settings), seeds(args))
+    return {
+        "recipes": {"msm4sr": settings["settings"]},
+        **study.table(found),
+        "ceiling": study.ceilings.best,
+        "openings": openings(out),
+    }

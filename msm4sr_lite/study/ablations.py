@@ -1,0 +1,146 @@
+"""M²SE with one part taken out, or one number changed, at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.evaluation import Scorer
+from msm4sr_lite.extract.pictures import PictureError, open_picture
+from msm4sr_lite.extract.table import image_sentences
+from msm4sr_lite.features import FeatureTable, Slots, TextEncoder, make_slots
+from msm4sr_lite.keywords import KeywordTokenizer
+from msm4sr_lite.study.contenders import Contender, Model, Settings
+from msm4sr_lite.study.data import Data
+
+MAIN = Model(pretrains=True)
+
+
+@dataclass(frozen=True)
+class WithTable:
+    """A model that is given other features: ``table(data)`` makes them."""
+
+    model: Model
+    table: Callable[[Data], FeatureTable]
+
+    def __call__(self, data: Data, settings: Settings, seed: int, states: Path) -> Scorer:
+        """Make the features, train, return the scorer."""
+        return self.model(replace(data, table=self.table(data)), settings, seed, states)
+
+
+def without(**settings: Any) -> Contender:
+    """Return the main model with settings changed; ``__`` stands for a full stop."""
+    changes = {name.replace("__", "."): value for name, value in settings.items()}
+    return Contender([{}], Model(settings=changes, pretrains=True), learns=True)
+
+
+@dataclass(frozen=True)
+class FewerWords:
+    """Features whose pictures have only their best words.
+
+    Raises
+    ------
+    UserError
+        If the pictures have fewer words, or no text encoder is found.
+    """
+
+    words: int
+
+    def __call__(self, data: Data) -> FeatureTable:
+        """Return the table."""
+        made, keywords = data.table.manifest["text_encoder"], data.keywords
+        most = max((len(words) for item in keywords.values() for words in item), default=0)
+        if most < self.words:
+            raise UserError(f"the pictures of this shop have {most} words, not {self.words}")
+        groups = [
+            image_sentences([words[: self.words] for words in keywords.get(item, [])], "pictures")
+            for item in data.table.items[1:]
+        ]
+        encoder = TextEncoder(made["name"], made["pooling"], data.device)
+        vectors = encoder.encode([sentence for group in groups for sentence in group])
+        counts = np.array([0, *map(len, groups)], dtype=np.int64)
+        return _other(data, f"{self.words} words", data.table.text, make_slots(vectors, counts))
+
+
+@dataclass(frozen=True)
+class RawClip:
+    """Features whose pictures are CLIP's own vectors, not the keywords that CLIP finds.
+
+    Where CLIP's vectors are narrower than BERT's, zeros fill them up, and the other way round: what
+    comes next is a matrix product, to which these mean nothing.
+    """
+
+    clip: str
+
+    def __call__(self, data: Data) -> FeatureTable:
+        """Return the table."""
+        tokenizer = KeywordTokenizer(self.clip, ["picture"], device=data.device)
+        groups: list[np.ndarray] = []
+        for name in data.table.items[1:]:
+            item, pictures = data.shop.items[name], []
+            for image in item.images:
+                try:
+                    pictures.append(open_picture(data.shop.path, image))
+                except PictureError:
+                    continue
+            if pictures:
+                groups.append(tokenizer.picture_vectors(pictures).float().cpu().numpy())
+            else:
+                groups.append(np.empty((0, 0)))
+        clip = max((group.shape[1] for group in groups), default=0)
+        width = max(clip, data.table.width)
+        counts = np.array([0, *map(len, groups)], dtype=np.int64)
+        vectors = np.zeros((counts.sum(), width), dtype=np.float16)
+        vectors[:, :clip] = np.concatenate([group for group in groups if len(group)] or [vectors])
+        text = data.table.text
+        wide = torch.nn.functional.pad(text.vectors, (0, width - data.table.width))
+        text = Slots(wide, text.starts, text.counts)
+        return _other(data, "raw CLIP vectors", text, make_slots(vectors, counts))
+
+
+def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
+    manifest = data.table.manifest
+    manifest = {**manifest, "content": f"{manifest.get('content', '')}, {what}"}
+    return FeatureTable(data.table.items, text, image, manifest)
+
+
+def ablations(clip: str = "") -> dict[str, Contender]:
+    """Return all variants by name; that with raw CLIP vectors only if a CLIP model is given."""
+    found = {
+        "msm4sr": Contender([{}], MAIN, learns=True),
+        "no pre-training": Contender([{}], Model(), learns=True),
+        "no fine-tuning": Contender([{}], Model(pretrains=True, finetunes=False), learns=True),
+        "no mixup": without(pretrain__mixup_max=0.0),
+        "no CMCL": without(pretrain__cmcl_weight=0.0),
+        "no NIP": without(pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
+        "no item dropping": without(pretrain__drop_max=0.0),
+        "no ids": without(finetune__use_ids=False),
+        "with ids": without(finetune__use_ids=True),
+        "no images": without(model__views="text"),
+        "no text": without(model__views="image"),
+        "mean pooling": without(model__slot_pooling="mean"),
+        "frozen pooling": without(model__train_pooling=False),
+        "unmasked pooling": without(model__mask_padding=False),
+        "candidates: bought": without(finetune__candidates="bought"),
+    }
+    for knob, part, values in (
+        ("p_max", "pretrain.mixup_max", (0.25, 1.0)),
+        ("lambda", "pretrain.cmcl_weight", (0.1, 1.0)),
+        ("experts", "model.experts", (1, 4, 16)),
+    ):
+        for value in values:
+            model = Model(settings={part: value}, pretrains=True)
+            found[f"{knob} = {value:g}"] = Contender([{}], model, learns=True)
+    for tau in (0.03, 0.2):
+        found[f"tau = {tau:g}"] = without(pretrain__temperature=tau, finetune__temperature=tau)
+    for words in (1, 2, 3):
+        found[f"N = {words}"] = Contender([{}], WithTable(MAIN, FewerWords(words)), learns=True)
+    if clip:
+        found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
+    return found

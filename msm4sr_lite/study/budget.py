@@ -1,0 +1,34 @@
+"""How long everything that learns may learn in a study: the same for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _knob(default: int, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How long everything that learns may learn."""
+
+    batch_size: int = _knob(1024, "training targets in one step")
+    pretrain_epochs: int = _knob(150, "passes of pre-training, at most")
+    finetune_epochs: int = _knob(100, "passes of every other training, at most")
+    patience: int = _knob(10, "epochs without a better validation Recall@20")
+
+    def settings(self) -> dict[str, Any]:
+        """Return it as settings of a configuration, ``part.setting -> value``."""
+        return {
+            "pretrain.batch_size": self.batch_size,
+            "pretrain.epochs": self.pretrain_epochs,
+            "pretrain.patience": self.patience,
+            "finetune.batch_size": self.batch_size,
+            "finetune.epochs": self.finetune_epochs,
+            "finetune.patience": self.patience,
+        }
+
+
+QUICK = Budget(batch_size=512, pretrain_epochs=10, finetune_epochs=10)

@@ -1,0 +1,225 @@
+"""Contenders compared: settings chosen on validation, frozen, then tested with other seeds.
+
+::
+
+    tune     every contender's grid, seed 0, judged by NDCG@10 on the validation purchases
+    freeze   recipes.json: the chosen settings; from here on they do not change
+    test     seeds 1, 2, ... with these settings; each opening of the test split is written down
+
+History is masked in the choice; results are given with it masked and kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from msm4sr_lite import __version__
+from msm4sr_lite.cli.records import fingerprint
+from msm4sr_lite.config import UserError, write_json
+from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
+from msm4sr_lite.sequences import Part
+from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
+from msm4sr_lite.study.budget import Budget
+from msm4sr_lite.study.ceilings import Ceilings
+from msm4sr_lite.study.contenders import CONTENDERS, Contender, Settings
+from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
+from msm4sr_lite.study.runs import Runs
+
+TUNING_SEED = 0  # never one of those that test
+CHOICE = "ndcg@10"
+
+
+class Comparison:
+    """One shop, one split, one budget; all runs are kept in a folder.
+
+    Parameters
+    ----------
+    data
+        The shop.
+    out
+        The folder.
+    budget
+        Of everything that learns.
+    contenders
+        Name -> contender, ``CONTENDERS`` or variants of one model.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        out: Path,
+        budget: Budget | None = None,
+        contenders: dict[str, Contender] | None = None,
+    ) -> None:
+        self.data, self.out, self.budget = data, out, budget or Budget()
+        self.contenders = CONTENDERS if contenders is None else contenders
+        self.runs = Runs(out / "runs")
+        self.ceilings = Ceilings.of(data)
+
+    def run(self, name: str, settings: Settings, seed: int, part: Part) -> dict[str, Any]:
+        """Return what one contender reaches with one seed on ``valid`` or ``test``."""
+        contender = self.contenders[name]
+        seed = seed if contender.learns else 0
+        if contender.learns:
+            settings = {**self.budget.settings(), **settings}
+        made_from = [part, repr(contender.make), settings, seed, *self.data.facts]
+
+        def make() -> dict[str, Any]:
+            scorer = contender.make(self.data, settings, seed, self.out / "states")
+            return self.judge(scorer, part)
+
+        return self.runs.get(f"{name}-{seed}-{part}", made_from, make)
+
+    def judge(self, scorer: Scorer, part: Part) -> dict[str, Any]:
+        """Return the ranks of all cases of ``part`` and what the lists are like."""
+        histories, targets = self.data.sequences.held_out(part)
+        result: dict[str, Any] = {
+            name: target_ranks(scorer, histories, targets, mask_history=mask).tolist()
+            for name, mask in (("masked", True), ("kept", False))
+        }
+        if part == "test":
+            cold = self.data.bought[targets] == 0
+            if cold.any():  # items that nobody has ever bought, ranked among such items
+                asked = [histories[case] for case in np.flatnonzero(cold)]
+                unbought = np.flatnonzero(self.data.bought[1:] == 0) + 1
+                options: dict[str, Any] = {"mask_history": True, "candidates": unbought}
+                result["among_cold"] = target_ranks(
+                    scorer, asked, targets[cold], **options
+                ).tolist()
+            lists = top_lists(scorer, histories)
+            result["coverage@10"] = coverage(lists, self.data.sequences.n_items)
+            result["popularity_bias@10"] = popularity_bias(lists, targets, self.data.bought)
+            result["expected_ndcg@10"] = self.ceilings.expected(scorer)
+        return result
+
+    # ------------------------------------------------------------------ tuning
+
+    def tune(self, names: Sequence[str]) -> dict[str, Any]:
+        """Choose each contender's settings on validation and freeze them in ``recipes.json``.
+
+        Recipes that are there already stay as they are.
+        """
+        path = self.out / "recipes.json"
+        recipes = read_recipes(path) if path.is_file() else {}
+        for name in names:
+            if name in recipes:
+                continue
+            grid = self.contenders[name].grid
+            reached = [self._valid(name, point) for point in grid]
+            recipes[name] = {
+                "settings": grid[int(np.argmax(reached))],
+                "tried": [{"settings": p, CHOICE: v} for p, v in zip(grid, reached, strict=True)],
+            }
+            write_json(path, recipes)
+        return recipes
+
+    def _valid(self, name: str, settings: Settings) -> float:
+        ranks = np.array(self.run(name, settings, TUNING_SEED, "valid")["masked"])
+        return round(float(metrics(ranks, [10])[CHOICE].mean()), 6)
+
+    # ------------------------------------------------------------------ testing
+
+    def test(
+        self, names: Sequence[str], recipes: dict[str, Any], seeds: Sequence[int]
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Open the test split, write down that it was opened, and return each contender's runs."""
+        missing = [name for name in names if name not in recipes]
+        if missing:
+            raise UserError(
+                f"no recipe for {', '.join(missing)}; run `msm4sr study tune` on this shop first"
+            )
+        if TUNING_SEED in seeds:
+            raise UserError(f"seed {TUNING_SEED} chose the settings; test with other seeds")
+        self._note(names, recipes, seeds)
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        for place, seed in enumerate(seeds):  # one seed of all first: half a study says something
+            for name in names:
+                if place and not self.contenders[name].learns:
+                    continue
+                found[name].append(self.run(name, recipes[name]["settings"], seed, "test"))
+        return found
+
+    def _note(self, names: Sequence[str], recipes: dict[str, Any], seeds: Sequence[int]) -> None:
+        used = {name: recipes[name]["settings"] for name in names}
+        opening = {
+            "recipes": fingerprint(used),
+            "data": self.data.facts,
+            "budget": asdict(self.budget),
+            "contenders": list(names),
+            "seeds": list(seeds),
+            "version": __version__,
+        }
+        path = self.out / "openings.json"
+        known = openings(self.out)
+        if all({k: v for k, v in one.items() if k != "when"} != opening for one in known):
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            write_json(path, [*known, {"when": when, **opening}])
+
+    def table(
+        self, found: dict[str, list[dict[str, Any]]], against: str = "msm4sr"
+    ) -> dict[str, Any]:
+        """Return every contender's figures and how sure its difference to ``against`` is.
+
+        Where ``against`` takes no part, all are compared with the best.
+        """
+        customers, _ = self.data.sequences.cases("test")
+        ranks = {
+            view: {
+                name: [np.array(run[view]) for run in runs] for name, runs in found.items() if runs
+            }
+            for view in ("masked", "kept")
+        }
+        if against not in found:
+            reached = {
+                name: np.mean([metrics(r)[CHOICE] for r in ranks["masked"][name]]) for name in found
+            }
+            against = max(found, key=lambda name: reached[name])
+        result: dict[str, Any] = {"against": against, "models": {}}
+        for name, runs in found.items():
+            own: dict[str, Any] = {
+                view: with_seeds([metrics(r) for r in ranks[view][name]], customers)
+                for view in ranks
+            }
+            for key in ("coverage@10", "popularity_bias@10"):
+                own[key] = round(float(np.mean([run[key] for run in runs])), 4)
+            own |= self.ceilings.shares(runs)
+            own["seconds"] = round(float(np.mean([run["seconds"] for run in runs])), 1)
+            result["models"][name] = own
+        others = [name for name in found if name != against]
+        change = {
+            name: {view: paired(of[name], of[against], customers) for view, of in ranks.items()}
+            for name in others
+        }
+        for view in ranks:
+            for metric in METRICS:
+                corrected = holm([change[name][view][metric]["p"] for name in others])
+                for name, p in zip(others, corrected, strict=True):
+                    change[name][view][metric]["p_holm"] = p
+        return {**result, "change": change}
+
+
+def openings(out: Path) -> list[dict[str, Any]]:
+    """Return when, and for what, the test split was opened in a study folder."""
+    path = out / "openings.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+def read_recipes(path: Path) -> dict[str, Any]:
+    """Read frozen recipes."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not all("settings" in recipe for recipe in found.values()):
+            raise ValueError("a recipe without settings")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path}: no recipes in it ({error}); make them with `msm4sr study tune`"
+        ) from None
+    return dict(found)

@@ -1,0 +1,158 @@
+"""Who takes part in a study: baselines and models, each with the same number of settings to try.
+
+Every contender has a grid of at most four points, and the same budget of epochs where it learns.
+Which point it is given is chosen on the validation purchases alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from msm4sr_lite import training
+from msm4sr_lite.cli.records import fingerprint
+from msm4sr_lite.config import PRESETS, Config, ModelConfig, as_dict
+from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.evaluation import ModelScorer, Scorer
+from msm4sr_lite.study.baselines import BASELINES
+from msm4sr_lite.study.data import Data, changed
+from msm4sr_lite.study.sequence_models import SASRec, SummedFeatures
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One that takes part.
+
+    Attributes
+    ----------
+    grid
+        The settings to choose from.
+    make
+        ``make(data, settings, seed, states)`` returns what can be evaluated. ``states`` is a folder
+        in which models that several settings begin from are kept.
+    learns
+        Whether it depends on the seed.
+    needs
+        Which slots the shop must have: ``text``, ``image``, both or none.
+    """
+
+    grid: list[Settings]
+    make: Callable[[Data, Settings, int, Path], Scorer]
+    learns: bool = False
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A contender's ``make`` for all that learns: pre-train, or not; then fine-tune, or not.
+
+    Attributes
+    ----------
+    build
+        The model of a configuration.
+    settings
+        In which it differs from the preset, ``part.setting -> value``.
+    preset
+        ``paper`` or ``authors``.
+    pretrains, finetunes
+        Which stages it has.
+    """
+
+    build: Callable[[ModelConfig], M2SE] = M2SE
+    settings: Settings = field(default_factory=dict)
+    preset: str = "paper"
+    pretrains: bool = False
+    finetunes: bool = True
+
+    def config(self, data: Data, settings: Settings) -> Config:
+        """Return the preset with the settings given and, over them, the model's own."""
+        config = changed(PRESETS[self.preset], {**settings, **self.settings})
+        return replace(config, model=replace(config.model, feature_dim=data.table.width))
+
+    def __call__(self, data: Data, settings: Settings, seed: int, states: Path) -> Scorer:
+        """Train and return the scorer."""
+        config, shop = self.config(data, settings), (data.table, data.sequences)
+        ids = data.sequences.n_items if config.finetune.use_ids and self.finetunes else 0
+        options: dict[str, Any] = {"seed": seed, "device": data.device}
+        if self.pretrains:
+            model = pretrained(data, config, seed, states)
+        if self.finetunes:
+            torch.manual_seed(seed)
+            full = replace(config.model, n_items=ids)
+            model = transfer(model, ids) if self.pretrains else self.build(full)
+            for _ in training.finetune(model, *shop, config.finetune, **options):
+                pass
+        return ModelScorer(model, data.table, data.device)
+
+
+def pretrained(data: Data, config: Config, seed: int, states: Path) -> M2SE:
+    """Return a pre-trained model, from ``states`` if it has been made before."""
+    parts = [as_dict(config.model), as_dict(config.pretrain), seed, data.facts]
+    folder = states / fingerprint(parts)
+    if (folder / "config.json").is_file():
+        return training.load_checkpoint(folder)[0]
+    torch.manual_seed(seed)
+    model = M2SE(config.model)
+    options: dict[str, Any] = {"seed": seed, "device": data.device}
+    for _ in training.pretrain(model, data.table, data.sequences, config.pretrain, **options):
+        pass
+    training.save_checkpoint(model.cpu(), folder, data.sequences.items, {"seed": seed})
+    return model
+
+
+def grid(**values: list[Any]) -> list[Settings]:
+    """Return every combination; ``__`` in a name stands for a full stop.
+
+    >>> grid(finetune__lr=[0.001], decay=[0.5, 0.8])
+    [{'finetune.lr': 0.001, 'decay': 0.5}, {'finetune.lr': 0.001, 'decay': 0.8}]
+    """
+    names = [name.replace("__", ".") for name in values]
+    return [dict(zip(names, point, strict=True)) for point in product(*values.values())]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The ``make`` of a baseline that learns nothing."""
+
+    name: str
+
+    def __call__(self, data: Data, settings: Settings, seed: int, states: Path) -> Scorer:
+        """Fit and return the scorer."""
+        return BASELINES[self.name](data, **settings)
+
+
+DECAYS = grid(decay=[0.5, 0.8, 0.95, 1.0])
+CONTENT = grid(finetune__lr=[1e-3, 3e-4], finetune__use_ids=[True, False])
+IDS = grid(finetune__lr=[1e-3, 3e-4], model__hidden_dropout=[0.2, 0.5])
+BOTH = ("text", "image")
+
+CONTENDERS: dict[str, Contender] = {
+    "popularity": Contender([{}], Fitted("popularity")),
+    "item_knn": Contender(grid(decay=[0.5, 0.9], cosine=[False, True]), Fitted("item_knn")),
+    "sequential_rules": Contender(grid(decay=[0, 0.5, 0.8, 0.95]), Fitted("sequential_rules")),
+    "tfidf_knn": Contender(DECAYS, Fitted("tfidf_knn"), needs=("text",)),
+    "bert_knn": Contender(DECAYS, Fitted("bert_knn"), needs=("text",)),
+    "item_knn+tfidf": Contender(
+        grid(decay=[0.5, 0.9], weight=[0.5, 1.0]), Fitted("item_knn+tfidf"), needs=("text",)
+    ),
+    "sasrec": Contender(IDS, Model(SASRec), learns=True),
+    "text": Contender(CONTENT, Model(settings={"model.views": "text"}), True, ("text",)),
+    "image": Contender(CONTENT, Model(settings={"model.views": "image"}), True, ("image",)),
+    "text+image": Contender(CONTENT, Model(SummedFeatures), True, BOTH),
+    "authors": Contender(CONTENT, Model(preset="authors", pretrains=True), True),
+    "msm4sr": Contender(CONTENT, Model(pretrains=True), True),
+}
+
+
+def able(data: Data, names: list[str]) -> Iterator[str]:
+    """Yield the contenders for which the shop has what they need."""
+    for name in names:
+        if all(getattr(data.table, view).counts.any() for view in CONTENDERS[name].needs):
+            yield name

@@ -1,0 +1,69 @@
+"""What every contender of a study is given: the same shop, split, features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from msm4sr_lite.config import Config
+from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.shop import Shop
+from msm4sr_lite.text import item_sentences
+
+
+@dataclass(frozen=True)
+class Data:
+    """A shop made ready.
+
+    Attributes
+    ----------
+    shop
+        For the items' texts.
+    sequences
+        Who bought what, and which purchases are held out.
+    table
+        Features, entry i for item number i.
+    device
+        Where to compute.
+    keywords
+        ``item_id ->`` the words of each picture, where they are known.
+    """
+
+    shop: Shop
+    sequences: Sequences
+    table: FeatureTable
+    device: str = "cpu"
+    keywords: dict[str, list[list[str]]] = field(default_factory=dict)
+
+    @cached_property
+    def facts(self) -> list[str]:
+        """What a result depends on besides settings and seed: hashes of purchases and features."""
+        return [self.sequences.fingerprint(), str(self.table.manifest.get("content", ""))]
+
+    @cached_property
+    def bought(self) -> np.ndarray:
+        """How often each item occurs in the training sequences, ``(items + 1,)``."""
+        events = np.concatenate(self.sequences.train())
+        return np.bincount(events, minlength=len(self.sequences.items))
+
+    def texts(self) -> list[str]:
+        """Return every item's text as one string, that of the padding being empty."""
+        found = [self.shop.items.get(item) for item in self.sequences.items]
+        return [" ".join(item_sentences(item)) if item else "" for item in found]
+
+
+def changed(config: Config, settings: dict[str, Any]) -> Config:
+    """Return ``config`` with settings replaced that are named ``part.setting``.
+
+    >>> changed(Config(), {"finetune.lr": 0.001}).finetune.lr
+    0.001
+    """
+    for name, value in settings.items():
+        part, setting = name.split(".")
+        new = replace(getattr(config, part), **{setting: value})
+        config = replace(config, **{part: new})
+    return config

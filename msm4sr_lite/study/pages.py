@@ -1,0 +1,113 @@
+"""Results of a study as text for a terminal and as Markdown for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")
+HEAD = "| | NDCG@10 | Recall@20 | difference in NDCG@10 | p (Holm) | detectable |"
+
+
+def as_text(part: str, result: dict[str, Any]) -> str:
+    """Return one part's result as a table for a terminal."""
+    lines = [heading(part, result), ""]
+    width = max(map(len, result["models"])) + 2
+    lines.append(" " * width + "".join(f"{name:<27}" for name in ("NDCG@10", "Recall@20", "gain")))
+    for name, own in ordered(result):
+        cells = [with_interval(own["masked"][metric]) for metric in ("ndcg@10", "recall@20")]
+        lines.append(
+            f"{name:<{width}}" + "".join(f"{c:<27}" for c in cells) + verdict(result, name)
+        )
+    return "\n".join([*lines, "", *notes(result)])
+
+
+def as_markdown(part: str, result: dict[str, Any]) -> str:
+    """Return one part's result as a section of a page."""
+    lines = [heading(part, result), "", "bought items left out of the ranking:", ""]
+    lines += [HEAD, "|---|---|---|---|---|---|"]
+    for name, own in ordered(result):
+        cells = [with_interval(own["masked"][metric]) for metric in ("ndcg@10", "recall@20")]
+        lines.append(f"| {name} | " + " | ".join([*cells, *difference(result, name)]) + " |")
+    lines += ["", "bought items kept in the ranking, and what the lists are like:", ""]
+    lines += ["| | NDCG@10 | Recall@20 | coverage@10 | popularity bias@10 | seconds |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for name, own in ordered(result):
+        cells = [with_interval(own["kept"][metric]) for metric in ("ndcg@10", "recall@20")]
+        cells += [f"{own['coverage@10']:.0%}", f"{own['popularity_bias@10']:.2f}"]
+        lines.append(f"| {name} | " + " | ".join([*cells, f"{own['seconds']:.0f}"]) + " |")
+    if result["ceiling"]:
+        lines += ["", "| | expected NDCG@10 | of what text and pictures allow | of everything |"]
+        lines += ["|---|---|---|---|"]
+        for name, own in ordered(result):
+            share = own["share_of_ceiling"]
+            lines.append(
+                f"| {name} | {own['expected_ndcg@10']:.4f} | {share['content']:.0%} |"
+                f" {share['oracle']:.0%} |"
+            )
+    return "\n".join([*lines, "", *notes(result), ""])
+
+
+def heading(part: str, result: dict[str, Any]) -> str:
+    """Say what was compared on what."""
+    what = {"main": "all contenders", "ablations": "M²SE, one thing changed at a time"}[part]
+    shop = " / ".join(filter(None, (result["shop"], result["department"])))
+    return (
+        f"{shop}, {what}: {result['users']} customers, {result['cases']} test purchases"
+        f" ({result['split']}; {result['cold_cases']} of them of items never bought before),"
+        f" {result['items']} items all ranked, seeds {', '.join(map(str, result['seeds']))}"
+    )
+
+
+def ordered(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the contenders, best first."""
+    models = result["models"].items()
+    yield from sorted(models, key=lambda pair: -pair[1]["masked"]["ndcg@10"]["value"])
+
+
+def with_interval(figure: dict[str, Any]) -> str:
+    """Return a figure with its interval.
+
+    >>> with_interval({"value": 0.05, "low": 0.04, "high": 0.06})
+    '0.0500 [0.040, 0.060]'
+    """
+    return f"{figure['value']:.4f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+
+
+def difference(result: dict[str, Any], name: str) -> list[str]:
+    """Return a contender's difference to the one that all are compared with, in three cells."""
+    if name == result["against"]:
+        return ["", "", ""]
+    own = result["change"][name]["masked"]["ndcg@10"]
+    sign = "≈ " if own["p_holm"] > 0.05 else ""
+    gain = f"{own['value']:+.4f} [{own['low']:+.3f}, {own['high']:+.3f}]".replace("-", "−")
+    return [sign + gain, p_value(own["p_holm"]), f"{own['detectable']:.4f}"]
+
+
+def verdict(result: dict[str, Any], name: str) -> str:
+    """Return the same as one line."""
+    gain, p, _ = difference(result, name)
+    return f"{gain}, p = {p}" if gain else ""
+
+
+def p_value(p: float) -> str:
+    """Return a p-value as one writes it.
+
+    >>> p_value(0.00001), p_value(0.0312)
+    ('< 0.001', '0.031')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def notes(result: dict[str, Any]) -> list[str]:
+    """Say how to read the table."""
+    many = len(result["seeds"]) > 1
+    lines = [
+        f"[low, high]: 95 % interval over customers{' and seeds' if many else ' (one seed)'}."
+        f" Differences are to {result['against']}, pair by pair of customers; ≈ marks those that"
+        " cannot be told from nothing (p > 0.05, Holm's correction for all of them). Detectable:"
+        " the smallest true difference that this study would find in four of five cases."
+    ]
+    if result["quick"]:
+        lines.append("Quick: few epochs, one seed, settings not tuned. Not a result to quote.")
+    return lines
