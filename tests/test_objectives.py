@@ -199,6 +199,36 @@ def test_negatives_touch_only_the_drawn_items():
     assert set(moved) == (known | {7}) - {0}
 
 
+@pytest.mark.parametrize("negatives", [0, 4])
+def test_items_that_are_never_bought_take_no_part(negatives):
+    """With candidates=bought the loss is that of a shop that does not list them."""
+    data = next(training_batches(toy_sequences([9, 8], 12), 9, 99, dice()))
+    bought = torch.bincount(torch.cat([data.items, data.targets]).flatten(), minlength=20)
+    bought[0] = 0
+    config = FinetuneConfig(candidates="bought", negatives=negatives)
+    net = model(n_items=19)
+    loss, _ = finetuning_loss(net, TABLE, data, config, dice(), bought / bought.sum())
+    loss.backward()
+    never = bought == 0
+    assert never[1:].any()
+    assert not net.ids.weight.grad[never].any()
+    assert net.ids.weight.grad[bought > 0].abs().sum(dim=1).all()
+    if not negatives:
+        fewer, net = bought.nonzero().squeeze(1), model(n_items=19)
+        numbers = torch.zeros(20, dtype=torch.int64)
+        numbers[fewer] = torch.arange(1, 1 + len(fewer))
+        small = TABLE.for_items(["", *(TABLE.items[i] for i in fewer)])
+        moved = Batch(numbers[data.items], numbers[data.targets], data.users)
+        with torch.no_grad():
+            net.ids.weight[: 1 + len(fewer)] = net.ids.weight[
+                bought.index_fill(0, torch.tensor(0), 1) > 0
+            ]
+        listed, _ = finetuning_loss(net, small, moved, FinetuneConfig(), dice())
+        assert loss.item() == pytest.approx(listed.item(), abs=1e-5)
+        whole, _ = finetuning_loss(model(n_items=19), TABLE, data, FinetuneConfig(), dice())
+        assert whole.item() > loss.item() + 0.01  # more to choose from
+
+
 def test_negatives_and_the_class_of_padding_exclude_each_other():
     with pytest.raises(UserError, match="negatives and pad_class exclude each other"):
         FinetuneConfig(negatives=5, pad_class=True)

@@ -30,6 +30,76 @@ def test_split_is_leave_one_out():
     assert (names(sequences, histories[0]), names(sequences, targets)) == ("abcde", "f")
 
 
+def test_several_tests_of_each_customer_have_their_true_prefixes():
+    table = events(("u", "abcdef"), ("v", "fedcb"))
+    s = build_sequences(table, list("abcdef"), DataConfig(tests=3))
+    assert [names(s, row) for row in s.train()] == ["ab", "f"]
+    histories, targets = s.held_out("valid")
+    assert [names(s, h) for h in histories] == ["ab", "f"]
+    assert names(s, targets) == "ce"
+    histories, targets = s.held_out("test")
+    assert [names(s, h) for h in histories] == ["abc", "abcd", "abcde", "fe", "fed", "fedc"]
+    assert names(s, targets) == "defdcb"
+    assert s.cases("test")[0].tolist() == [0, 0, 0, 1, 1, 1]
+    assert s.training_targets() == 1
+    assert s.fingerprint() != build_sequences(table, list("abcdef")).fingerprint()
+
+
+def test_split_by_date():
+    rows = [("u", "a", 0), ("v", "f", 1), ("u", "b", 2), ("v", "e", 3), ("u", "c", 4)]
+    rows += [("w", "a", 5), ("u", "d", 6), ("w", "b", 7), ("v", "d", 8), ("w", "c", 9)]
+    table = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    config = DataConfig(user_min=3, split="time", time_share=0.3)  # dates 3.6 and 6.3
+    s = build_sequences(table, list("abcdef"), config)
+    assert [names(s, row) for row in s.train()] == ["ab", "fe", ""]
+    histories, targets = s.held_out("valid")  # w's first purchase follows nothing: no case
+    assert [(names(s, h), s.items[i]) for h, i in zip(histories, targets, strict=True)] == [
+        ("ab", "c"),
+        ("abc", "d"),
+    ]
+    histories, targets = s.held_out("test")
+    assert [names(s, h) for h in histories] == ["fe", "a", "ab"]
+    assert names(s, targets) == "dbc"
+    assert s.cases("test")[0].tolist() == [1, 2, 2]
+
+
+@pytest.mark.parametrize("config", [DataConfig(), DataConfig(tests=2), DataConfig(split="time")])
+def test_no_held_out_purchase_is_trained_on(config):
+    rng = np.random.default_rng(3)
+    rows = [(f"u{u}", f"i{i}") for u in range(12) for i in rng.permutation(30)[:9]]
+    table = pd.DataFrame(rows, columns=["user_id", "item_id"])
+    table = table.assign(timestamp=rng.random(len(table))).sort_values("timestamp")
+    s = build_sequences(table, [f"i{i}" for i in range(30)], config)
+    seen = {(user, item) for user, row in enumerate(s.train()) for item in row.tolist()}
+    assert seen
+    for batch in training_batches(s, 50, 64, torch.Generator()):
+        for user, *rows in zip(batch.users.tolist(), batch.items, batch.targets, strict=True):
+            assert {(user, item) for row in rows for item in row.tolist() if item} <= seen
+    asked = set()
+    for part in ("valid", "test"):
+        users, places = s.cases(part)
+        histories, targets = s.held_out(part)
+        for user, place, history, target in zip(users, places, histories, targets, strict=True):
+            asked.add((int(user), int(target)))
+            assert history.tolist() == s.of(user)[:place].tolist()
+            assert target == s.of(user)[place]
+    assert asked
+    assert not asked & seen
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"tests": 0}, "tests must be at least 1; got 0"),
+        ({"tests": 4}, "user_min must be at least 6 .*one to validate, 4 to test.* got 5"),
+        ({"time_share": 0.5}, "time_share must be above 0 and below 0.5; got 0.5"),
+    ],
+)
+def test_splits_that_cannot_be(wrong, message):
+    with pytest.raises(UserError, match=message):
+        DataConfig(**wrong)
+
+
 def test_repeats_keep_the_last_purchase():
     table = events(("u", "abcadeb"))
     s = build_sequences(table, list("abcde"))

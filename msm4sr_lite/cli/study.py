@@ -104,6 +104,8 @@ def about(args: argparse.Namespace, goods: Data, budget: Budget) -> dict[str, An
 
 def seeds(args: argparse.Namespace) -> list[int]:
     """Return the seeds that test; 0 has chosen the settings."""
+    if args.seeds < 1:
+        raise UserError(f"seeds must be at least 1; got {args.seeds}")
     return list(range(1, 1 + (1 if args.quick else args.seeds)))
 
 

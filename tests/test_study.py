@@ -1,0 +1,457 @@
+"""Comparisons: choice on validation, frozen recipes, honest statistics, resuming."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from msm4sr_lite.cli import main
+from msm4sr_lite.config import PRESETS, ModelConfig, UserError
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import ModelScorer, metrics
+from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.sample.ceiling import expected_ndcg
+from msm4sr_lite.sequences import build_sequences
+from msm4sr_lite.shop import Item, Shop
+from msm4sr_lite.study.ablations import FewerWords, RawClip, ablations
+from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
+from msm4sr_lite.study.budget import Budget
+from msm4sr_lite.study.ceilings import Ceilings
+from msm4sr_lite.study.compare import Comparison, openings, read_recipes
+from msm4sr_lite.study.contenders import CONTENDERS, Contender, Fitted, Model, able, grid
+from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.paired import holm, paired, with_seeds
+from msm4sr_lite.study.runs import Runs
+from msm4sr_lite.study.sequence_models import SASRec, SummedFeatures
+from tests.tiny_models import text_model
+from tests.toys import toy_sequences, toy_shop, toy_table
+
+TINY = {"model.dim": 8, "model.ffn_dim": 8, "model.layers": 1, "model.experts": 2}
+SHORT = Budget(batch_size=32, pretrain_epochs=1, finetune_epochs=1)
+
+
+@pytest.fixture
+def data():
+    sequences = toy_sequences([7, 8, 6, 9, 7, 8], n_items=19)
+    titles = ["red oak clock", "red tent", "oak table", "blue tent", "blue clock"]
+    items = {f"i{n}": Item(f"i{n}", title=titles[n % 5]) for n in range(1, 20)}
+    table = toy_table([2, 1, 3] * 6 + [0], [1, 0, 2] * 6 + [1])
+    return Data(Shop(Path("toy"), items, pd.DataFrame()), sequences, table)
+
+
+# -------------------------------------------------------------------- statistics
+
+
+def test_p_and_interval_tell_the_same():
+    rng = np.random.default_rng(1)
+    base = [rng.integers(1, 60, 300) for _ in range(3)]
+    nudged = [np.maximum(1, r - rng.integers(0, 3, 300)) for r in base]
+    for ranks, clear in ((nudged, True), ([rng.permutation(r) for r in base], False)):
+        found = paired(ranks, base)["ndcg@10"]
+        assert (found["p"] < 0.05) == (not found["low"] <= 0 <= found["high"]) == clear
+    same = paired(base, base)["ndcg@10"]
+    assert (same["value"], same["p"], same["detectable"]) == (0, 1, 0)
+
+
+def test_the_detectable_difference_is_found_four_times_in_five():
+    """Simulated studies whose true gain is what one of them calls detectable."""
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(4000)
+    error = noise.std() / math.sqrt(4000)
+    detectable = error * (1.959964 + 0.841621)
+    gains = detectable + rng.normal(0, error, 20_000)
+    assert (gains > 1.959964 * error).mean() == pytest.approx(0.8, abs=0.01)
+    ranks = [np.where(np.arange(400) % 2, 1, 3)]
+    base = [np.where(np.arange(400) % 3, 3, 1)]
+    found = paired(ranks, base)["ndcg@10"]
+    half = (found["high"] - found["low"]) / 2
+    assert found["detectable"] == pytest.approx(half * (1.959964 + 0.841621) / 1.959964, abs=1e-5)
+
+
+def test_a_model_without_seeds_is_compared_with_every_seed_of_the_other():
+    one, many = [np.array([1, 5, 9])], [np.array([1, 1, 2]), np.array([3, 2, 40])]
+    assert paired(one, many) == paired(one * 2, many)
+    assert len(paired(one, many)["ndcg@10"]["seeds"]) == 2
+
+
+def test_several_cases_of_a_customer_are_not_several_customers():
+    ranks, base = [np.array([1, 1, 1, 9] * 50)], [np.array([2, 2, 2, 9] * 50)]
+    alone = paired(ranks, base)["ndcg@10"]
+    four = paired(ranks, base, np.arange(200) // 4)["ndcg@10"]
+    assert four["value"] == alone["value"]
+    assert four["high"] - four["low"] < alone["high"] - alone["low"]  # all customers are alike
+    by_place = paired(ranks, base, np.arange(200) % 4)["ndcg@10"]
+    assert by_place["high"] - by_place["low"] > 2 * (alone["high"] - alone["low"])
+
+
+def test_seeds_widen_the_interval():
+    each = np.random.default_rng(0).random(500)
+    alike = with_seeds([{"x": each}] * 3)["x"]
+    apart = with_seeds([{"x": each - 0.2}, {"x": each}, {"x": each + 0.2}])["x"]
+    assert alike["value"] == pytest.approx(apart["value"])
+    assert apart["high"] - apart["low"] > 3 * (alike["high"] - alike["low"])
+    assert len(apart["seeds"]) == 3
+
+
+def test_holm_against_the_definition():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        p = rng.random(6) ** 3
+        found = holm(p.tolist())
+        for alpha in (0.01, 0.05, 0.2, 0.5):
+            rejected = set()  # step down until one is not small enough
+            for step, index in enumerate(np.argsort(p)):
+                if p[index] > alpha / (6 - step):
+                    break
+                rejected.add(int(index))
+            assert {i for i in range(6) if found[i] <= alpha} == rejected
+    assert holm([]) == []
+
+
+# -------------------------------------------------------------- beyond accuracy
+
+
+class Table:
+    """A scorer that gives everybody the same scores."""
+
+    def __init__(self, *row):
+        self.row = torch.tensor(row)
+
+    def scores(self, histories):
+        return self.row.expand(len(histories), -1)
+
+
+def test_lists_leave_out_padding_and_history():
+    scorer, histories = Table(9.0, 3.0, 5.0, 5.0, 1.0), [np.array([2]), np.array([4, 1])]
+    assert top_lists(scorer, histories, 2).tolist() == [[3, 1], [2, 3]]
+    assert top_lists(scorer, histories, 2, mask_history=False).tolist() == [[2, 3], [2, 3]]
+    assert top_lists(scorer, [np.array([1, 2, 3])], 3).tolist() == [[4, 0, 0]]
+    assert scorer.row.tolist() == [9, 3, 5, 5, 1]  # not written into
+
+
+def test_coverage_and_popularity_bias():
+    lists = np.array([[1, 2, 0], [2, 3, 0]])
+    assert coverage(lists, 4) == 0.75
+    bought = np.array([0, 8, 4, 0, 2])
+    assert popularity_bias(lists, np.array([2, 4]), bought) == pytest.approx(4 / 3)
+    assert popularity_bias(lists, np.array([3]), bought) == math.inf
+
+
+# --------------------------------------------------------------------- contenders
+
+
+def test_baselines_see_only_what_they_say(data):
+    config = ModelConfig(feature_dim=11, dim=8, ffn_dim=8, heads=2, n_items=19, experts=2)
+    histories = [np.array([1, 2, 3]), np.array([4])]
+    other = toy_table([2, 1, 3] * 6 + [0], [1, 0, 2] * 6 + [1], seed=9)
+    for build, sees in ((SASRec, False), (SummedFeatures, True)):
+        torch.manual_seed(0)
+        model = build(config)
+        one, two = (ModelScorer(model, t).scores(histories) for t in (data.table, other))
+        assert torch.equal(one, two) != sees, build
+        assert one.shape == (2, 20)
+    assert not any(
+        "adapt" in name or "pool" in name for name, _ in SASRec(config).named_parameters()
+    )
+
+
+def test_summed_features_are_the_sum_of_both_views(data):
+    torch.manual_seed(0)
+    config = ModelConfig(feature_dim=11, dim=8, ffn_dim=8)
+    summed = SummedFeatures(config).eval()
+    both = M2SE(config).eval()
+    both.load_state_dict(summed.state_dict())
+    items = torch.tensor([1, 2, 19])
+    found = summed.item_vectors(data.table, items)["sum"]
+    views = both.item_vectors(data.table, items)
+    torch.testing.assert_close(found[0], views["text"][0] + views["image"][0])
+    torch.testing.assert_close(found[1], views["text"][1])  # no picture: nothing is added
+    torch.testing.assert_close(found[2], views["image"][2])
+
+
+def test_every_contender_has_at_most_four_points_and_only_known_settings(data):
+    for name, contender in CONTENDERS.items():
+        assert 1 <= len(contender.grid) <= 4, name
+        assert len({json.dumps(point) for point in contender.grid}) == len(contender.grid)
+        assert "0x" not in repr(contender.make), name  # names a run, so no address in it
+        if contender.learns:
+            for point in contender.grid:
+                config = contender.make.config(data, point)
+                assert config != PRESETS[contender.make.preset] or name == "msm4sr"
+
+
+def test_a_shop_without_pictures_has_no_contender_that_needs_them(data):
+    textual = Data(data.shop, data.sequences, toy_table([1] * 19, [0] * 19))
+    found = list(able(textual, list(CONTENDERS)))
+    assert "image" not in found
+    assert "text+image" not in found
+    assert {"text", "msm4sr", "tfidf_knn", "sasrec"} <= set(found)
+
+
+@pytest.mark.parametrize("name", [name for name, one in CONTENDERS.items() if one.learns])
+def test_every_learnt_contender_trains_and_ranks(name, data, tmp_path):
+    contender = CONTENDERS[name]
+    for point in contender.grid[1:3]:
+        settings = {**SHORT.settings(), **TINY, **point}
+        scorer = contender.make(data, settings, 1, tmp_path)
+        scores = scorer.scores([np.array([1, 2]), np.array([3])])
+        assert scores.shape == (2, 20)
+        assert torch.isfinite(scores).all()
+        assert scores[0, 1:].std() > 0
+
+
+def test_grid():
+    assert grid(a__b=[1, 2]) == [{"a.b": 1}, {"a.b": 2}]
+
+
+# ------------------------------------------------------------------------- runs
+
+
+def test_a_run_is_made_once_and_anew_when_anything_changes(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return {"ranks": [len(made)]}
+
+    runs = Runs(tmp_path)
+    assert runs.get("a b/c", [1, {"x": 2}], make)["ranks"] == [1]
+    assert runs.get("a b/c", [1, {"x": 2}], make)["ranks"] == [1]
+    assert runs.get("a b/c", [1, {"x": 3}], make)["ranks"] == [2]
+    assert Runs(tmp_path).get("a b/c", [1, {"x": 2}], make)["ranks"] == [1]
+    assert len(list(tmp_path.iterdir())) == 2
+    for broken in tmp_path.iterdir():
+        broken.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"cannot be read .*; delete it"):
+        runs.get("a b/c", [1, {"x": 3}], make)
+
+
+class Spy:
+    """A contender that hits when its setting is right; it counts how often it is made."""
+
+    def __init__(self):
+        self.made = []
+
+    def __repr__(self):
+        return "Spy"
+
+    def __call__(self, data, settings, seed, states):
+        self.made.append((settings["good"], seed))
+        histories, targets = data.sequences.held_out("valid")
+        answer = {tuple(h): t for h, t in zip(histories, targets, strict=True)}
+
+        class Scorer:
+            def scores(self, histories):
+                rows = torch.zeros(len(histories), data.sequences.n_items + 1)
+                for row, history in enumerate(histories):
+                    if settings["good"] and tuple(history) in answer:
+                        rows[row, answer[tuple(history)]] = 1
+                return rows
+
+        return Scorer()
+
+
+def test_settings_are_chosen_on_validation_frozen_and_tested_with_other_seeds(data, tmp_path):
+    spy = Spy()
+    contenders = {
+        "spy": Contender([{"good": False}, {"good": True}], spy, learns=True),
+        "popularity": CONTENDERS["popularity"],
+    }
+    study = Comparison(data, tmp_path, SHORT, contenders)
+    chosen = study.tune(["spy", "popularity"])
+    assert chosen["spy"]["settings"] == {"good": True}
+    assert [one["ndcg@10"] for one in chosen["spy"]["tried"]] == [0, 1]
+    assert spy.made == [(False, 0), (True, 0)]
+    assert openings(tmp_path) == []  # the test split is still closed
+
+    found = study.test(["spy", "popularity"], chosen, [1, 2])
+    assert spy.made[2:] == [(True, 1), (True, 2)]
+    assert (len(found["spy"]), len(found["popularity"])) == (2, 1)
+    opened = openings(tmp_path)
+    assert len(opened) == 1
+    assert (opened[0]["contenders"], opened[0]["seeds"]) == (["spy", "popularity"], [1, 2])
+
+    # Once more: nothing is made, nothing is opened; with another seed it is.
+    again = Comparison(data, tmp_path, SHORT, contenders)
+    assert again.tune(["spy", "popularity"]) == chosen
+    again.test(["spy", "popularity"], chosen, [1, 2])
+    assert (len(spy.made), len(openings(tmp_path))) == (4, 1)
+    again.test(["spy"], chosen, [3])
+    assert (len(spy.made), len(openings(tmp_path))) == (5, 2)
+
+    with pytest.raises(UserError, match="seed 0 chose the settings; test with other seeds"):
+        study.test(["spy"], chosen, [0, 1])
+    with pytest.raises(UserError, match="no recipe for spy; run `msm4sr study tune`"):
+        study.test(["spy"], {}, [1])
+
+    table = study.table(found, against="spy")
+    assert table["models"]["spy"]["masked"]["ndcg@10"]["value"] == pytest.approx(
+        np.mean([metrics(np.array(run["masked"]))["ndcg@10"].mean() for run in found["spy"]])
+    )
+    assert set(table["change"]) == {"popularity"}
+    assert table["change"]["popularity"]["masked"]["ndcg@10"]["p_holm"] <= 1
+    assert study.table(found)["against"] in found
+
+
+def test_items_never_bought_are_ranked_among_themselves(data, tmp_path):
+    histories, targets = data.sequences.held_out("test")
+    cold = np.flatnonzero(data.bought[1:] == 0) + 1
+    assert len(cold) > 1
+    asked = np.isin(targets, cold)
+    assert 0 < asked.sum() < len(targets)
+    scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11)), data.table)
+    found = Comparison(data, tmp_path).judge(scorer, "test")
+    scores = scorer.scores(histories).numpy()
+    by_hand = []
+    for row in np.flatnonzero(asked):
+        rivals = [i for i in cold if i != targets[row] and i not in histories[row]]
+        by_hand.append(1 + sum(scores[row, i] >= scores[row, targets[row]] for i in rivals))
+    assert found["among_cold"] == by_hand
+
+
+def test_frozen_recipes_that_are_none(tmp_path):
+    path = tmp_path / "recipes.json"
+    for text in ("", "[]", '{"sasrec": {}}', '{"sasrec": 3}'):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match=r"recipes.json: no recipes in it"):
+            read_recipes(path)
+
+
+# -------------------------------------------------------------------- ceilings
+
+
+def test_shares_of_the_ceiling(sample_shop, tmp_path):
+    from msm4sr_lite.reading.shop_folder import read_shop
+    from msm4sr_lite.sample.oracle import oracles
+
+    shop = read_shop(sample_shop, department="home")
+    sequences = build_sequences(shop.events, list(shop.items))
+    table = FeatureTable.load(sample_shop / "features").for_items(sequences.items)
+    ceilings = Ceilings.of(Data(shop, sequences, table))
+    assert {kind: round(top, 3) for kind, top in ceilings.best.items()} == {
+        "oracle": 0.240,
+        "content": 0.216,
+    }  # as the sample's README says
+    known = oracles(shop.path, sequences)
+    histories, _ = sequences.held_out("test")
+    plain = known["content"].scores(histories[:7])[:, 1:].numpy()
+    truth = known["oracle"].scores(histories[:7])[:, 1:].numpy()
+    few = Ceilings(histories[:7], truth, {"oracle": 1.0})
+    assert few.expected(known["content"]) == pytest.approx(expected_ndcg(plain, truth).mean())
+    assert few.shares([{"expected_ndcg@10": 0.2}, {"expected_ndcg@10": 0.3}]) == {
+        "expected_ndcg@10": 0.25,
+        "share_of_ceiling": {"oracle": 0.25},
+    }
+
+
+def test_other_shops_have_no_known_ceiling(data):
+    ceilings = Ceilings.of(data)
+    assert ceilings.best == {}
+    assert ceilings.expected(Fitted("popularity")(data, {}, 0, Path())) is None
+    assert ceilings.shares([]) == {}
+
+
+# -------------------------------------------------------------------- ablations
+
+
+def test_every_ablation_changes_one_thing(data):
+    base = Model(pretrains=True).config(data, {})
+    for name, contender in ablations().items():
+        model = getattr(contender.make, "model", contender.make)
+        if name in ("msm4sr", "no pre-training", "no fine-tuning") or model is not contender.make:
+            assert not model.settings, name
+            continue
+        assert model.settings, name
+        if name != "with ids":  # the preset has them; a tuned recipe may not
+            assert model.config(data, {}) != base, name
+        # A recipe does not undo what is ablated.
+        undo = {key: not value for key, value in model.settings.items() if "use_ids" in key}
+        assert model.config(data, undo) == model.config(data, {}), name
+
+
+def test_fewer_words(tmp_path, data):
+    text_model("bert", tmp_path / "bert")
+    made = {"name": str(tmp_path / "bert"), "pooling": "mean"}
+    table = FeatureTable(
+        data.table.items, data.table.text, data.table.image, {"content": "x", "text_encoder": made}
+    )
+    words = {item: [["red", "blue", "oak"]] for item in table.items[1:5]}
+    goods = Data(data.shop, data.sequences, table, keywords=words)
+    from msm4sr_lite.features import TextEncoder
+
+    found = FewerWords(2)(goods)
+    assert found.image.counts.tolist() == [0, 1, 1, 1, 1, *[0] * 15]
+    expected = TextEncoder(**made).encode(["red blue"])[0]
+    assert found.image.vectors[0].tolist() == expected.tolist()
+    assert found.manifest["content"] != "x"
+    assert torch.equal(found.text.vectors, table.text.vectors)
+    with pytest.raises(UserError, match="have 3 words, not 4"):
+        FewerWords(4)(goods)
+
+
+def test_raw_clip_vectors(sample_shop, mini_clip):
+    from msm4sr_lite.extract.pictures import open_picture
+    from msm4sr_lite.keywords import KeywordTokenizer
+    from msm4sr_lite.reading.shop_folder import read_shop
+
+    shop = read_shop(sample_shop, department="home")
+    chosen = list(shop.items)[:12]
+    items = ["", *chosen]
+    table = FeatureTable.load(sample_shop / "features").for_items(items)
+    sequences = toy_sequences([6, 7], n_items=12)
+    goods = Data(shop, sequences, table)
+    found = RawClip(str(mini_clip))(goods)
+    counts = [len(shop.items[item].images) for item in chosen]
+    assert found.image.counts.tolist() == [0, *counts]
+    assert 0 in counts
+    place = next(i for i, count in enumerate(counts) if count)
+    picture = open_picture(shop.path, shop.items[chosen[place]].images[0])
+    vector = KeywordTokenizer(str(mini_clip), ["picture"]).picture_vectors([picture])[0]
+    own = found.image.vectors[0].float()
+    assert own[: len(vector)].tolist() == pytest.approx(vector.tolist(), abs=2e-3)
+    assert not own[len(vector) :].any()
+    wide = table.width
+    assert torch.equal(found.text.vectors[:, :wide], table.text.vectors)
+    assert found.width == max(wide, len(vector))
+
+
+# -------------------------------------------------------------- the command
+
+
+def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
+    shop, out = toy_shop(tmp_path / "shop", users=9, items=14), tmp_path / "study"
+    assert main(["keywords", str(shop), "--out", str(shop)]) == 0
+    assert main(["features", str(shop), "--out", str(shop), "--text-encoder", tiny_bert]) == 0
+    common = [str(shop), "--out", str(out), "--batch-size", "32", "--pretrain-epochs", "1"]
+    common += ["--finetune-epochs", "1", "--seeds", "2"]
+    few = ["--models", "popularity,item_knn,text,text+image"]
+    capsys.readouterr()
+    assert main(["study", "tune", *common, *few, "--json"]) == 0
+    told = capsys.readouterr()
+    assert set(json.loads(told.out)["recipes"]) == {"popularity", "item_knn", "text"}
+    assert "text+image left out: the shop has no text or no image" in told.err
+    assert not (out / "openings.json").exists()
+
+    assert main(["study", "main", *common, *few, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)["main"]
+    assert result == json.loads((out / "main.json").read_text(encoding="utf-8"))
+    assert (result["users"], result["cases"], result["seeds"]) == (9, 9, [1, 2])
+    assert set(result["models"]) == {"popularity", "item_knn", "text"}
+    assert len(result["models"]["text"]["masked"]["ndcg@10"]["seeds"]) == 2
+    assert len(result["openings"]) == 1
+
+    assert main(["study", "main", *common, *few]) == 0
+    text = capsys.readouterr().out
+    assert "9 customers, 9 test purchases (leave-one-out" in text
+    assert "item_knn" in text
+
+    for extra, message in (
+        (["--models", "magic"], "no contender 'magic'; there are popularity"),
+        (["--seeds", "0"], "seeds must be at least 1; got 0"),
+    ):
+        assert main(["study", "main", *common, *extra]) == 2
+        assert message in capsys.readouterr().err
