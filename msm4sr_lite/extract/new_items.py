@@ -13,7 +13,7 @@ from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.extract.pictures import open_picture
 from msm4sr_lite.extract.provenance import describe_text_encoder, describe_tokenizer
 from msm4sr_lite.extract.table import image_sentences
-from msm4sr_lite.features import FeatureTable, make_slots
+from msm4sr_lite.features import FeatureTable, Slots, make_slots
 from msm4sr_lite.text import item_sentences
 
 if TYPE_CHECKING:
@@ -59,25 +59,28 @@ def describe(
         and no tokenizer.
     """
     _require_same("text encoder", describe_text_encoder(encoder), manifest.get("text_encoder", {}))
-    names = [(item.item_id, name) for item in items for name in item.images[: FeatureConfig.images]]
+    most = FeatureConfig.images
+    pictures = [(item.item_id, name) for item in items for name in item.images[:most]]
     keywords: dict[str, list[list[str]]] = {}
-    if names:
+    if pictures:
         if tokenizer is None:
-            raise UserError(f"item {names[0][0]!r} has a picture; give a keyword tokenizer")
+            raise UserError(f"item {pictures[0][0]!r} has a picture; give a keyword tokenizer")
         made = manifest.get("keywords", {})
         _require_same("keyword tokenizer", describe_tokenizer(tokenizer), made)
-        pictures = [open_picture(folder, name) for _, name in names]
+        opened = [open_picture(folder, name) for _, name in pictures]
         count = made.get("words", FeatureConfig.words)
-        for (item_id, _), words in zip(names, tokenizer.keywords(pictures, count), strict=True):
+        for (item_id, _), words in zip(pictures, tokenizer.keywords(opened, count), strict=True):
             keywords.setdefault(item_id, []).append([keyword.word for keyword in words])
     filling, limit = manifest.get("image_slots_hold", "pictures"), manifest.get("max_sentences", 10)
     texts = [item_sentences(item, limit) for item in items]
     images = [image_sentences(keywords.get(item.item_id, []), filling) for item in items]
-    slots = []
-    for groups in (texts, images):
-        vectors = encoder.encode([sentence for group in groups for sentence in group])
-        slots.append(make_slots(vectors, np.array([0, *map(len, groups)], dtype=np.int64)))
-    return FeatureTable(["", *(item.item_id for item in items)], *slots, manifest), keywords
+    names = ["", *(item.item_id for item in items)]
+    return FeatureTable(names, _slots(texts, encoder), _slots(images, encoder), manifest), keywords
+
+
+def _slots(groups: Sequence[Sequence[str]], encoder: TextEncoder) -> Slots:
+    vectors = encoder.encode([sentence for group in groups for sentence in group])
+    return make_slots(vectors, np.array([0, *map(len, groups)], dtype=np.int64))
 
 
 def add_described(
