@@ -63,14 +63,37 @@ class Recommender:
     ) -> Recommender:
         """Load a model folder and the feature folder it works with."""
         net, items = load_checkpoint(model)
-        table = FeatureTable.load(features)
-        if table.width != net.config.feature_dim:
-            raise UserError(
-                f"{features}: vectors of width {table.width}, but the model in {model} was trained"
-                f" on width {net.config.feature_dim}; use the features it was trained with"
-            )
-        scorer = ModelScorer(net, table.for_items(items), device)
+        scorer = ModelScorer(net, FeatureTable.load(features).for_items(items), device)
         return cls(shop, scorer, items, read_keywords(Path(features)))
+
+    def add_items(self, table: FeatureTable) -> None:
+        """Recommend more items from now on, by their texts and pictures alone: nothing is trained.
+
+        They can stand in a basket too, as all items of the catalogue.
+
+        Parameters
+        ----------
+        table
+            Features of the new items and of no others, made as those of the catalogue were;
+            ``FeatureTable.for_items(["", *ids])`` takes some out of a larger table, and
+            ``extract.new_items.add_described`` makes it from texts and pictures, then calls this.
+
+        Raises
+        ------
+        UserError
+            If an item is there already or has neither text nor picture, or if the vectors have
+            another width than the model. Then none is added.
+        """
+        number, items, readable = dict(self.number), list(self.items), set(table.described())
+        for item in table.items[1:]:
+            if item in number:
+                raise UserError(f"item {item!r} is in the catalogue already; give it a new item_id")
+            if item not in readable:
+                raise UserError(f"item {item!r} has neither text nor picture; give it one of them")
+            number[item] = len(items)
+            items.append(item)
+        self.scorer.append(table)
+        self.number, self.items = number, items
 
     def for_user(self, user_id: str, k: int = 10) -> list[Recommendation]:
         """Recommend for a customer of the shop, from all their purchases."""
@@ -94,9 +117,7 @@ class Recommender:
         """
         unknown = [item for item in basket if item not in self.number]
         if unknown and strict:
-            raise UserError(
-                f"item {unknown[0]!r} is not in the model's catalogue; check the item_id"
-            )
+            raise UserError(f"item {unknown[0]!r} is not in the model's catalogue; check its id")
         history = np.array([self.number[item] for item in basket if item in self.number])
         if not len(history):
             raise UserError("no item of the basket is in the model's catalogue; nothing to go by")
@@ -106,15 +127,14 @@ class Recommender:
         if hide_basket:
             total[torch.from_numpy(history)] = -torch.inf
         best = total.topk(min(k, int(torch.isfinite(total).sum()))).indices.tolist()
+        known = self.shop.items
         return [
             Recommendation(
-                item_id=self.items[i],
-                score=float(total[i]),
-                by_view={view: float(part[i]) for view, part in parts.items()},
-                sentences=item_sentences(item)
-                if (item := self.shop.items.get(self.items[i]))
-                else [],
-                keywords=self.keywords.get(self.items[i], []),
+                name := self.items[i],
+                float(total[i]),
+                {view: float(part[i]) for view, part in parts.items()},
+                item_sentences(known[name]) if name in known else [],
+                self.keywords.get(name, []),
             )
             for i in best
         ]

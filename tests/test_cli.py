@@ -123,6 +123,38 @@ def test_recommend_for_user_and_basket(run, tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
+def test_what_is_new_in_the_shop_is_recommended_once_it_has_features(
+    run, tmp_path, tiny_bert, capsys
+):
+    run()
+    shop, out = str(tmp_path / "shop"), str(tmp_path / "out")
+    command = ["recommend", shop, "--model", out, "--basket", "i1,i2", "-k", "99"]
+    with (tmp_path / "shop" / "items.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write('{"item_id": "n1", "title": "Thing 3"}\n')
+    capsys.readouterr()
+    assert main([*command, "--json"]) == 0
+    told = capsys.readouterr()
+    assert "note: 1 items of the shop have no features" in told.err
+    assert len(json.loads(told.out)["recommendations"]) == 10
+    main(["keywords", shop, "--out", out])
+    main(["features", shop, "--out", out, "--text-encoder", tiny_bert])
+    capsys.readouterr()
+    assert main([*command, "--json"]) == 0
+    told = capsys.readouterr()
+    assert "note: 1 items of the shop are new to the model (the first is 'n1')" in told.err
+    assert "no features" not in told.err
+    found = json.loads(told.out)["recommendations"]
+    assert [r["item_id"] for r in found if r["new"]] == ["n1"]
+    (new,) = (r for r in found if r["new"])
+    assert new["sentences"] == ["Thing 3"]
+    assert main(command) == 0
+    assert capsys.readouterr().out.count("(new)") == 1
+    assert main([*command, "--no-new-items"]) == 0
+    told = capsys.readouterr()
+    assert "n1" not in told.out
+    assert not told.err
+
+
 def test_mistakes_are_one_line_and_leave_nothing_behind(tmp_path, capsys):
     shop = toy_shop(tmp_path / "shop")
     for command, message in (

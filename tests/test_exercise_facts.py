@@ -3,7 +3,10 @@
 from msm4sr_lite.config import PretrainConfig
 from msm4sr_lite.course.checks import find_exercise
 from msm4sr_lite.encoder import ExpertAdapter
+from msm4sr_lite.reading.shop_folder import read_shop
+from msm4sr_lite.sequences import build_sequences
 from msm4sr_lite.shop import Item
+from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.text import item_sentences
 
 
@@ -21,3 +24,9 @@ def test_the_lamp_has_as_many_slots_as_the_exercise_says():
     text = "Bright &amp; small. Uses 0.5 watts per hour."
     lamp = Item("1", "Desk lamp", "Lumo", categories=("lamp",), description=text)
     assert find_exercise("03.slots").solution == len(item_sentences(lamp))
+
+
+def test_as_many_cold_items_compete_as_the_exercise_says(sample_shop):
+    shop = read_shop(sample_shop, department="home")
+    sequences = build_sequences(shop.events, list(shop.items))
+    assert find_exercise("08.chance").solution == 10 / len(cold_items(sequences))

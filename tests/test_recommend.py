@@ -7,8 +7,13 @@ import torch
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer
+from msm4sr_lite.extract.new_items import add_described
+from msm4sr_lite.extract.pictures import open_picture
+from msm4sr_lite.extract.provenance import describe_text_encoder, describe_tokenizer
+from msm4sr_lite.features import FeatureTable, TextEncoder, make_slots
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.recommend import Recommender
+from msm4sr_lite.shop import Item
 from msm4sr_lite.training import save_checkpoint
 from tests.toys import save_table, toy_shop, toy_table
 
@@ -59,5 +64,183 @@ def test_features_of_another_width_are_refused(tmp_path):
     save_table(toy_table([1] * 12, [1] * 12, 7, items=list(shop.items)), tmp_path / "features")
     net = M2SE(ModelConfig(feature_dim=11, n_items=12))
     save_checkpoint(net, tmp_path / "model", ["", *shop.items], {})
-    with pytest.raises(UserError, match=r"vectors of width 7, but the model .* width 11"):
+    with pytest.raises(
+        UserError, match=r"vectors of width 7, but the model was trained on width 11"
+    ):
         Recommender.load(shop, tmp_path / "model", tmp_path / "features")
+
+
+def without(recommender, table, shop, held):
+    """The same recommender, made for a catalogue that lacks the items ``held``."""
+    items = ["", *(item for item in shop.items if item not in held)]
+    net = M2SE(recommender.scorer.model.config)
+    net.load_state_dict(recommender.scorer.model.state_dict())
+    return Recommender(shop, ModelScorer(net, table.for_items(items)), items, {})
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return read_shop(toy_shop(tmp_path / "shop"))
+
+
+@pytest.fixture
+def no_ids(shop):
+    """Items with one, two or no slots in either part, never none in both; a model without ids."""
+    table = toy_table([1, 2, 0] * 4, [0, 1, 2] * 4, items=list(shop.items))
+    torch.manual_seed(0)
+    net = M2SE(ModelConfig(feature_dim=11))
+    return Recommender(shop, ModelScorer(net, table), table.items, {}), table
+
+
+@pytest.mark.parametrize("held", [["i11"], ["i3", "i7"], ["i0", "i1", "i2", "i5", "i8", "i9"]])
+def test_an_added_item_is_as_if_it_had_been_there_from_the_start(no_ids, shop, held):
+    whole, table = no_ids
+    fewer = without(whole, table, shop, held)
+    before = fewer.scorer.units.clone()
+    fewer.add_items(table.for_items(["", *held]))
+    assert torch.equal(fewer.scorer.units[: len(before)], before)  # the old vectors as they were
+    basket = ["i4", held[0], "i6"]  # a new item can be in a basket too
+    expected = {r.item_id: r for r in whole.for_basket(basket, k=12)}
+    found = {r.item_id: r for r in fewer.for_basket(basket, k=12)}
+    assert found.keys() == expected.keys()
+    assert set(held[1:]) <= found.keys()
+    for name, r in found.items():
+        assert r.score == pytest.approx(expected[name].score, abs=1e-5)
+        assert r.sentences == [f"Thing {name[1:]}"]
+    history = np.array([fewer.number[item] for item in basket])
+    torch.testing.assert_close(fewer.scorer.quick_scores([history]), fewer.scorer.scores([history]))
+
+
+def test_items_can_be_added_again_and_again(no_ids, shop):
+    whole, table = no_ids
+    fewer = without(whole, table, shop, ["i3", "i5", "i7"])
+    for name in ("i7", "i3", "i5"):
+        fewer.add_items(table.for_items(["", name]))
+    assert fewer.items[-3:] == ["i7", "i3", "i5"]
+    assert [fewer.items[n] for n in fewer.number.values()] == list(fewer.number)
+    one, two = (r.for_basket(["i5", "i1"], k=12) for r in (whole, fewer))
+    assert [r.item_id for r in one] == [r.item_id for r in two]
+
+
+def test_a_new_item_has_no_id_vector(shop):
+    """Its vector is that of its text and picture alone, those of the others have their ids."""
+    table = toy_table([1] * 12, [1] * 12, items=list(shop.items))
+    net = M2SE(ModelConfig(feature_dim=11, n_items=11)).eval()
+    torch.nn.init.normal_(net.ids.weight[1:])
+    scorer = ModelScorer(net, table.for_items(table.items[:12]))
+    scorer.append(table.for_items(["", "i11"]))
+    with torch.inference_mode():
+        content = net.item_vectors(table, torch.arange(13))
+    for view in ("text", "image"):
+        assert scorer.items[view].shape == (13, 64)
+        torch.testing.assert_close(scorer.items[view][12], content[view][12])
+        assert not torch.allclose(scorer.items[view][11], content[view][11])
+
+
+def test_a_customer_gets_the_new_item_that_fits_and_not_the_other(sample_shop):
+    """Of two new things the one that looks like the customer's own purchases comes first."""
+    shop = read_shop(sample_shop, department="home")
+    model = sample_shop / "states" / "home_pretrained"
+    recommender = Recommender.load(shop, model, sample_shop / "features")
+    table = FeatureTable.load(sample_shop / "features")
+    basket = shop.history("uh0040")
+    twin, stranger = recommender.for_basket(basket, k=400 - len(basket))[:: 399 - len(basket)]
+    # Two new ids with the features of the item that fits best and of the one that fits least.
+    rows = torch.tensor([0, *(table.items.index(r.item_id) for r in (twin, stranger))])
+    new = FeatureTable(
+        ["", "fits", "does not"], table.text.select(rows), table.image.select(rows), {}
+    )
+    recommender.add_items(new)
+    found = recommender.for_basket(basket, k=10)
+    names = [r.item_id for r in found]
+    assert names[:2] in (["fits", twin.item_id], [twin.item_id, "fits"])
+    assert "does not" not in names
+    assert found[0].score == pytest.approx(found[1].score, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "slots", "width", "message"),
+    [
+        (["i3"], [1], 11, "item 'i3' is in the catalogue already"),
+        (["new", "new"], [1, 1], 11, "item 'new' is in the catalogue already"),
+        (["new", "bare"], [1, 0], 11, "item 'bare' has neither text nor picture"),
+        (["new"], [1], 7, "vectors of width 7, but the model was trained on width 11"),
+    ],
+)
+def test_what_cannot_be_added_is_told_and_nothing_is_added(no_ids, names, slots, width, message):
+    recommender, _ = no_ids
+    before = dict(recommender.number), recommender.items.copy(), len(recommender.scorer.units)
+    with pytest.raises(UserError, match=message):
+        recommender.add_items(toy_table(slots, [0] * len(slots), width, items=names))
+    assert before == (recommender.number, recommender.items, len(recommender.scorer.units))
+    assert len(recommender.scorer.items["text"]) == before[2]
+
+
+class TestNewItemsFromTextsAndPictures:
+    """``extract.new_items`` reads a new item as the stages of a run have read the others."""
+
+    @pytest.fixture
+    def recommender(self, sample_shop, tiny_bert):
+        shop = read_shop(sample_shop, department="home")
+        encoder = TextEncoder(tiny_bert)
+        items = ["", *list(shop.items)[:20]]
+        rng = np.random.default_rng(0)
+        table = toy_table(rng.integers(1, 3, 20), [1] * 20, encoder.width, items=items[1:])
+        scorer = ModelScorer(M2SE(ModelConfig(feature_dim=encoder.width)), table)
+        return Recommender(shop, scorer, items, {}), encoder
+
+    def test_as_the_stages_read_it(self, recommender, tokenizer):
+        recommender, encoder = recommender
+        old = recommender.shop.items["h0001"]
+        item = Item("mine", "Red mug", description="Holds tea. Light.", images=old.images)
+        bare = Item("plain", text="A word.")
+        manifest = {
+            "text_encoder": describe_text_encoder(encoder),
+            "keywords": {"words": 2, **describe_tokenizer(tokenizer)},
+            "max_sentences": 2,
+        }
+        shop = recommender.shop
+        add_described(recommender, [item, bare], encoder, tokenizer, manifest)
+        assert recommender.items[-2:] == ["mine", "plain"]
+        assert "mine" not in shop.items
+        words = recommender.keywords["mine"]
+        pictures = [open_picture(shop.path, name) for name in old.images]
+        assert words == [[k.word for k in best] for best in tokenizer.keywords(pictures, 2)]
+        text = encoder.encode(["Red mug", "Holds tea."])
+        image = encoder.encode([" ".join(group) for group in words])
+        rows = (text, image), (encoder.encode(["A word."]), np.empty((0, encoder.width)))
+        slots = [
+            make_slots(np.concatenate(part), np.array([0, *map(len, part)]))
+            for part in zip(*rows, strict=True)
+        ]
+        expected = FeatureTable(["", "mine", "plain"], *slots, {})
+        net = recommender.scorer.model
+        with torch.inference_mode():
+            z = net.item_vectors(expected, torch.arange(1, 3))
+        for view, vectors in z.items():
+            torch.testing.assert_close(recommender.scorer.items[view][-2:], vectors)
+        found = {r.item_id: r for r in recommender.for_basket(["h0001"], k=30)}
+        assert found["mine"].sentences == ["Red mug", "Holds tea.", "Light."]
+        assert found["mine"].keywords == words
+
+    @pytest.mark.parametrize(
+        ("manifest", "read", "message"),
+        [
+            ({"text_encoder": {"weights": "other"}}, True, "text encoder differs .* in weights"),
+            ({"keywords": {"prompt": "{}!"}}, True, "keyword tokenizer differs .* in prompt"),
+            ({}, False, "item 'mine' has a picture; give a keyword tokenizer"),
+        ],
+    )
+    def test_another_reader_is_refused(self, recommender, tokenizer, manifest, read, message):
+        recommender, encoder = recommender
+        item = Item("mine", images=recommender.shop.items["h0001"].images)
+        with pytest.raises(UserError, match=message):
+            add_described(recommender, [item], encoder, tokenizer if read else None, manifest)
+        assert "mine" not in recommender.number
+
+    def test_a_picture_that_is_not_there(self, recommender, tokenizer):
+        recommender, encoder = recommender
+        with pytest.raises(UserError, match=r"nothing\.png"):
+            add_described(
+                recommender, [Item("mine", images=("nothing.png",))], encoder, tokenizer, {}
+            )

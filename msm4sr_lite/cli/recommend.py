@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msm4sr_lite.cli.opening import device_of, features_folder, model_folder, open_shop, trained_on
 from msm4sr_lite.config import UserError
+
+if TYPE_CHECKING:
+    from msm4sr_lite.recommend import Recommender
 
 
 def main(args: argparse.Namespace) -> int:
@@ -21,6 +27,7 @@ def main(args: argparse.Namespace) -> int:
     from msm4sr_lite.recommend import Recommender
 
     recommender = Recommender.load(shop, folder, features_folder(args), device_of(args))
+    new = set() if args.no_new_items else add_new_items(recommender, features_folder(args))
     if args.user:
         bought = shop.history(args.user)
         found = recommender.for_user(args.user, args.k)
@@ -28,7 +35,8 @@ def main(args: argparse.Namespace) -> int:
         bought = [item.strip() for item in args.basket.split(",") if item.strip()]
         found = recommender.for_basket(bought, args.k)
     if args.json:
-        print(json.dumps({"bought": bought, "recommendations": [asdict(r) for r in found]}))
+        told = [asdict(r) | {"new": r.item_id in new} for r in found]
+        print(json.dumps({"bought": bought, "recommendations": told}))
         return 0
     print("bought, newest last:")
     for item_id in bought[-5:]:
@@ -36,9 +44,38 @@ def main(args: argparse.Namespace) -> int:
         print(f"  {item_id}  {item.title if item else ''}")
     for place, r in enumerate(found, start=1):
         terms = " + ".join(f"{view} {value:.3f}" for view, value in r.by_view.items())
-        print(f"\n{place:>2}. {r.item_id}  score {r.score:.3f} = {terms}")
+        mark = "  (new)" if r.item_id in new else ""
+        print(f"\n{place:>2}. {r.item_id}  score {r.score:.3f} = {terms}{mark}")
         for sentence in r.sentences[:3]:
             print(f"      text:     {sentence}")
         for words in r.keywords[:1]:
             print(f"      keywords: {', '.join(words)}")
     return 0
+
+
+def add_new_items(recommender: Recommender, features: Path) -> set[str]:
+    """Let the model recommend what the shop has got since the training, if it has features.
+
+    Returns the ids of these items. Standard error tells how many there are, and how many have no
+    features yet.
+    """
+    from msm4sr_lite.features import FeatureTable
+
+    table = FeatureTable.load(features)
+    missing = [item for item in recommender.shop.items if item not in recommender.number]
+    described = set(table.described())
+    new = [item for item in missing if item in described]
+    if new:
+        recommender.add_items(table.for_items(["", *new]))
+        print(
+            f"note: {len(new)} items of the shop are new to the model (the first is {new[0]!r});"
+            f" they are recommended by their texts and pictures (--no-new-items: not at all)",
+            file=sys.stderr,
+        )
+    if unread := set(missing) - set(table.items):
+        print(
+            f"note: {len(unread)} items of the shop have no features in {features} and are not"
+            f" recommended (the first is {min(unread)!r}); run `msm4sr features` again",
+            file=sys.stderr,
+        )
+    return set(new)

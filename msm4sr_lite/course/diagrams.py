@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from msm4sr_lite.course.style import PALETTE
@@ -111,3 +112,36 @@ def encoder_diagram() -> tuple[Figure, str]:
         f"{text} gives {shape}".replace("\n", " ").replace("-  ", "") for text, shape in _CHAIN
     )
     return figure, f"A chain of five boxes with the shape at every arrow. {steps}."
+
+
+# Text, column (left edge), row, width, colour.
+_NEW_ITEM = (
+    ("number of\nthe item", 0.0, 1, 14, _BOTH),
+    ("its row in a table\nlearnt from purchases", 24, 1, 24, _BOTH),
+    ("there is no\nsuch row yet", 58, 1, 16, _BOTH),
+    ("its text and\nits picture", 0.0, 0, 14, _TEXT),
+    ("BERT and CLIP,\nslot attention, experts", 24, 0, 24, _TEXT),
+    ("its vectors\nz_t and z_v", 58, 0, 16, _TEXT),
+    ("its score for\nevery customer", 84, 0, 18, _TEXT),
+)
+
+
+def new_item_diagram() -> tuple[Figure, str]:
+    """Draw how a thing that nobody has bought gets a vector, or none; returns figure and text."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(10, 2.6))
+    axes.set(xlim=(-1, 104), ylim=(-0.5, 1.5), title="Two ways to know a thing")
+    axes.axis("off")
+    for text, left, row, width, colour in _NEW_ITEM:
+        _box(axes, text, left, row, width, colour)
+    for (_, left, row, width, colour), (_, goal, goal_row, _, _) in pairwise(_NEW_ITEM):
+        if row == goal_row:
+            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.5}
+            axes.annotate("", xy=(goal, row), xytext=(left + width, row), arrowprops=arrow)
+    return figure, (
+        "Two chains. Upper: a recommender with ids only takes the item's number, looks up its row"
+        " in a table learnt from purchases, and finds that there is no such row yet. Lower: the"
+        " method takes the item's text and picture; BERT and CLIP, slot attention and experts make"
+        " its vectors z_t and z_v, which give its score for every customer."
+    )

@@ -1,0 +1,220 @@
+"""How much another shop's data saves: the learning curve of transfer, measured on the sample shop.
+
+    python -m msm4sr_lite.study.transfer_curve data_samples/corner_shop --out DIR
+
+Pre-trains on *home*, then fine-tunes on growing shares of the customers of *outdoor*, and beside it
+trains models from scratch on the same customers with the same settings; up to a fifth of the
+customers also ``own``, a model that was first pre-trained on these very customers. Each run is
+kept in ``DIR/runs``, so a study that was stopped goes on where it was. ``--json FILE`` also writes
+the figures there; ``docs/transfer.json`` was made so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from msm4sr_lite import training
+from msm4sr_lite.cli.progress import say
+from msm4sr_lite.cli.records import fingerprint
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, as_dict, write_json
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import metrics, summarise
+from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.reading.shop_folder import read_shop
+from msm4sr_lite.sequences import Sequences, build_sequences
+from msm4sr_lite.study.paired import paired
+from msm4sr_lite.study.transfer import (
+    Domain,
+    fine_tuned_ranks,
+    pretrained_on,
+    some_customers,
+    zero_shot,
+)
+
+STARTS = ("pretrained", "scratch")
+OWN_UP_TO = 0.2  # share up to which a model is also pre-trained on the same customers first
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How often and how long everything is trained; the same for both starts.
+
+    Attributes
+    ----------
+    seeds
+        Of the whole chain: pre-training, which customers, fine-tuning.
+    shares
+        Of the target's customers.
+    rates
+        Learning rates of fine-tuning; the validation items choose.
+    steps
+        An epoch is a pass over the customers; there are ``epochs`` of them, fewer if together they
+        had more steps than this.
+    """
+
+    seeds: int = 3
+    shares: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
+    rates: tuple[float, ...] = (3e-4, 1e-3)
+    batch_size: int = 64
+    epochs: int = 60
+    steps: int = 1000
+    patience: int = 10
+    pretrain_epochs: int = 60
+
+    def finetuning(self, sequences: Sequences, share: float) -> list[FinetuneConfig]:
+        """Return the settings to try for a share of the customers."""
+        targets = max(1.0, share * sequences.training_targets())
+        epochs = int(min(self.epochs, max(2, self.steps * self.batch_size // targets)))
+        common: dict[str, Any] = {"batch_size": self.batch_size, "patience": self.patience}
+        return [FinetuneConfig(lr=rate, epochs=epochs, **common) for rate in self.rates]
+
+    def pretraining(self) -> PretrainConfig:
+        """Return the settings of pre-training."""
+        return PretrainConfig(batch_size=256, epochs=self.pretrain_epochs, patience=self.patience)
+
+
+class Curve:
+    """The runs from one department to another, kept in a folder.
+
+    Parameters
+    ----------
+    source, target
+        Tables and sequences.
+    protocol
+        Of all runs.
+    out
+        Where finished runs are kept.
+    """
+
+    def __init__(self, source: Domain, target: Domain, protocol: Protocol, out: Path) -> None:
+        self.source, self.target, self.protocol, self.out = source, target, protocol, out
+        facts = [part for table, own in (source, target) for part in (own.fingerprint(),
+                 table.manifest["content"])]  # fmt: skip
+        self.made_from = fingerprint([as_dict(protocol), *facts])
+
+    def pretrained(self, seed: int) -> M2SE:
+        """Return the model that was pre-trained on the source with this seed."""
+        folder = self.out / "states" / f"{self.made_from}-{seed}"
+        if not (folder / "config.json").is_file():
+            config = self.protocol.pretraining()
+            model = pretrained_on([self.source], ModelConfig(), config, seed=seed)
+            training.save_checkpoint(model, folder, self.source[0].items, {"seed": seed})
+            say(f"transfer: pre-trained, seed {seed}")
+        return training.load_checkpoint(folder)[0]
+
+    def ranks(self, name: str, seed: int, run: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the ranks of one run; run it if that is not done yet."""
+        path = self.out / "runs" / f"{name.replace(' ', '_')}-{seed}.json"
+        if path.is_file():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found["made_from"] == self.made_from:
+                return np.array(found["ranks"])
+        ranks = run()
+        write_json(path, {"made_from": self.made_from, "ranks": ranks.tolist()})
+        say(f"transfer: {name}, seed {seed}: NDCG@10 {metrics(ranks)['ndcg@10'].mean():.4f}")
+        return ranks
+
+    def results(self) -> dict[str, Any]:
+        """Run what is missing and compare the starts at every share."""
+        seeds = range(self.protocol.seeds)
+        torch.manual_seed(0)
+        untrained = M2SE(ModelConfig(feature_dim=self.target[0].width))
+        nothing = self.ranks("untrained", 0, partial(zero_shot, untrained, self.target))
+        shot = [self.ranks("zero shot", seed, partial(self._zero_shot, seed)) for seed in seeds]
+        found: dict[str, Any] = {
+            "untrained": _told([nothing]),
+            "zero_shot": _told(shot),
+            "shares": {},
+        }
+        for share in self.protocol.shares:
+            starts = ("pretrained", "scratch", "own") if share <= OWN_UP_TO else STARTS
+            runs: dict[str, list[np.ndarray]] = {start: [] for start in starts}
+            for seed in seeds:
+                for start, ranks in runs.items():
+                    run = partial(self._fine_tuned, start, share, seed)
+                    ranks.append(self.ranks(f"{start} {share:g}", seed, run))
+            told = {start: _told(ranks) for start, ranks in runs.items()}
+            value = {start: figures["ndcg@10"]["value"] for start, figures in told.items()}
+            found["shares"][f"{share:g}"] = {
+                "customers": len(some_customers(self.target[1], share).users),
+                **told,
+                "gain": paired(runs["pretrained"], runs["scratch"]),
+                "ratio": round(value["pretrained"] / value["scratch"], 3),
+            }
+        return found
+
+    def _zero_shot(self, seed: int) -> np.ndarray:
+        return zero_shot(self.pretrained(seed), self.target)
+
+    def _fine_tuned(self, start: str, share: float, seed: int) -> np.ndarray:
+        model = self.pretrained(seed) if start == "pretrained" else None
+        if start == "own":
+            own = self.target[0], some_customers(self.target[1], share, seed)
+            small = replace(self.protocol.pretraining(), batch_size=self.protocol.batch_size)
+            model = pretrained_on([own], ModelConfig(), small, seed=seed)
+        configs = self.protocol.finetuning(self.target[1], share)
+        return fine_tuned_ranks(model, self.target, share, configs, seed=seed)
+
+
+def _told(ranks: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Return NDCG@10 and Recall@20: mean over seeds, its interval over customers, every seed."""
+    values = [metrics(one) for one in ranks]
+    found: dict[str, Any] = {}
+    for name in ("ndcg@10", "recall@20"):
+        each = np.stack([one[name] for one in values])
+        found[name] = {
+            **summarise({name: each.mean(axis=0)})[name],
+            "seeds": each.mean(axis=1).round(6).tolist(),
+        }
+    return found
+
+
+def open_domain(shop: Path, department: str) -> Domain:
+    """Return the table and the sequences of one department of the sample shop."""
+    opened = read_shop(shop, department=department)
+    table = FeatureTable.load(shop / "features")
+    described = set(table.described())
+    sequences = build_sequences(opened.events, [i for i in opened.items if i in described])
+    return table.for_items(sequences.items), sequences
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure everything, print where the figures are."""
+    parser = argparse.ArgumentParser(prog="python -m msm4sr_lite.study.transfer_curve")
+    parser.add_argument("shop", type=Path, help="the sample shop, with its features")
+    parser.add_argument("--source", default="home", help="department to pre-train on")
+    parser.add_argument("--target", default="outdoor", help="department to fine-tune on")
+    parser.add_argument("--out", type=Path, required=True, help="where finished runs are kept")
+    parser.add_argument("--quick", action="store_true", help="one seed, few epochs: does it run?")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    protocol = Protocol()
+    if args.quick:
+        protocol = Protocol(seeds=1, shares=(0.01, 0.05), epochs=2, pretrain_epochs=1)
+    domains = [open_domain(args.shop, name) for name in (args.source, args.target)]
+    curve = Curve(domains[0], domains[1], protocol, args.out)
+    results = {
+        "source": args.source,
+        "target": args.target,
+        "customers": len(domains[1][1].users),
+        "items": domains[1][1].n_items,
+        "protocol": as_dict(protocol),
+        **curve.results(),
+    }
+    path = args.json or args.out / "transfer.json"
+    write_json(path, results)
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

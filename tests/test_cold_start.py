@@ -1,0 +1,238 @@
+"""Strictly cold items: who they are, how they are measured, what fine-tuning does to them."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, UserError
+from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.evaluation import ModelScorer
+from msm4sr_lite.reading.shop_folder import read_shop
+from msm4sr_lite.sequences import Sequences, build_sequences, training_batches
+from msm4sr_lite.study.baselines import Popularity
+from msm4sr_lite.study.cold_start import (
+    buckets,
+    cold_items,
+    exposure,
+    popularity,
+    replace_ids,
+    report,
+    seen_first,
+    train_without_unseen,
+    without_items,
+)
+from tests.toys import toy_sequences, toy_table
+
+
+def of_rows(rows, n_items):
+    """Sequences with the given purchases."""
+    return Sequences(
+        users=[f"u{u}" for u in range(len(rows))],
+        items=["", *(f"i{n}" for n in range(1, n_items + 1))],
+        events=np.array([item for row in rows for item in row]),
+        offsets=np.cumsum([0, *map(len, rows)]),
+    )
+
+
+ROWS = [[1, 2, 3, 7], [2, 1, 4, 8], [3, 2, 1, 4, 5], [1, 3, 2, 6, 7]]
+TOY = of_rows(ROWS, n_items=9)
+
+
+class Ordered:
+    """Scores every item by its number: the last one is the best."""
+
+    def scores(self, histories):
+        return torch.arange(10.0).expand(len(histories), -1)
+
+
+def test_cold_is_what_no_history_holds():
+    assert cold_items(TOY).tolist() == [5, 7, 8, 9]  # 6 and 4 are validation items
+    assert popularity(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
+
+
+def test_buckets_hold_every_value_once():
+    values = np.array([0, 1, 2, 3, 5, 6, 10, 11, 99])
+    found = buckets(values, (0, 1, 3, 6, 11))
+    assert {name: values[rows].tolist() for name, rows in found.items()} == {
+        "0": [0], "1-2": [1, 2], "3-5": [3, 5], "6-10": [6, 10], "11+": [11, 99]
+    }  # fmt: skip
+
+
+def test_report_by_hand():
+    found = report(Ordered(), TOY, length_starts=(1, 4))
+    # Targets 7, 8, 5, 7: before them stand 8 and 9; 9; 6 to 9; 8 and 9.
+    ndcg = [1 / math.log2(rank + 1) for rank in (3, 2, 5, 3)]
+    assert found["all"]["customers"] == 4
+    assert found["all"]["metrics"]["ndcg@5"]["value"] == pytest.approx(np.mean(ndcg), abs=1e-6)
+    cold = found["cold"]
+    assert (cold["items"], cold["among_all"]["customers"]) == (4, 4)
+    assert cold["among_cold"]["candidates"] == 4
+    # Among 5, 7, 8 and 9 item 5 is no longer beaten by 6.
+    ndcg = [1 / math.log2(rank + 1) for rank in (3, 2, 4, 3)]
+    value = cold["among_cold"]["metrics"]["ndcg@5"]
+    assert value["value"] == pytest.approx(np.mean(ndcg), abs=1e-6)
+    assert value["low"] <= value["value"] <= value["high"]
+    assert found["by_popularity"]["0"]["customers"] == 4
+    assert found["by_popularity"]["1-2"] == {"customers": 0}
+    assert {name: part["customers"] for name, part in found["by_history"].items()} == {
+        "1-3": 2,
+        "4+": 2,
+    }
+    masked = report(Ordered(), TOY, length_starts=(1, 4))
+    assert masked == found  # the same question, the same answer
+    assert found["cold_in_catalogue"] == pytest.approx(4 / 9, abs=1e-6)
+
+
+def test_report_where_no_test_item_is_cold():
+    rows = [[1, 2, 3, 4], [4, 3, 2, 1], [2, 1, 4, 3]]
+    found = report(Ordered(), of_rows(rows, 4) | {} if False else of_rows(rows, 9))
+    assert found["cold"]["among_all"] == {"customers": 0}
+    assert found["cold"]["among_cold"] == {"candidates": 5, "customers": 0}
+
+
+def test_exposure_by_hand():
+    histories = [np.array([9, 8]), np.array([1])]
+    one = exposure(Ordered(), histories, np.array([7, 9]), k=2)
+    assert one.tolist() == [0.5, 0.5]  # 7 and 6 for the first, 9 and 8 for the second
+    shown = exposure(Ordered(), histories, np.array([7, 9]), k=2, mask_history=False, batch_size=1)
+    assert shown.tolist() == [0.5, 0.5]
+    assert exposure(Ordered(), histories, np.array([8, 9]), k=2).tolist() == [0.0, 1.0]
+
+
+def test_seen_first_changes_numbers_and_nothing_else():
+    found, seen = seen_first(TOY)
+    assert seen == 5
+    names = [[found.items[i] for i in found.of(user)] for user in range(4)]
+    assert names == [[f"i{i}" for i in row] for row in ROWS]
+    assert found.items[1:6] == ["i1", "i2", "i3", "i4", "i6"]
+    assert cold_items(found).tolist() == [6, 7, 8, 9]
+
+
+class TestWithoutItems:
+    sequences = toy_sequences([7, 9, 5, 8, 6, 4, 3, 10] * 4, n_items=30, seed=3)
+
+    def test_what_is_drawn_is_nowhere_in_training_or_validation(self):
+        """No leak: neither an input nor a target of any batch, nor a validation item."""
+        found, drawn = without_items(self.sequences, 0.3, seed=1)
+        assert len(drawn) == 9
+        dice = torch.Generator().manual_seed(0)
+        for kind in ("all_positions", "prefix"):
+            for batch in training_batches(found, 6, 16, dice, kind):
+                assert not np.isin(batch.items.numpy(), drawn).any()
+                assert not np.isin(batch.targets.numpy(), drawn).any()
+        assert not np.isin(found.held_out("valid")[1], drawn).any()
+        assert set(drawn) <= set(cold_items(found))
+
+    def test_the_test_items_and_the_order_stay(self):
+        found, drawn = without_items(self.sequences, 0.3, seed=1)
+        left = dict(zip(found.users, range(len(found.users)), strict=True))
+        kept_cold = 0
+        for number, user in enumerate(self.sequences.users):
+            whole = self.sequences.of(number)
+            expected = [i for i in whole[:-1] if i not in drawn] + [whole[-1]]
+            assert (user in left) == (len(expected) >= 3)
+            if user in left:
+                assert found.of(left[user]).tolist() == expected
+                kept_cold += whole[-1] in drawn
+        assert kept_cold > 0
+        assert found.items == self.sequences.items
+
+    def test_the_seed_decides(self):
+        one, two, other = (without_items(self.sequences, 0.2, seed)[1] for seed in (1, 1, 2))
+        assert one.tolist() == two.tolist() != other.tolist()
+
+    @pytest.mark.parametrize("fraction", [0, 1, -0.1, 2])
+    def test_no_share(self, fraction):
+        with pytest.raises(UserError, match="share of the items between 0 and 1 was expected"):
+            without_items(self.sequences, fraction)
+
+    def test_nobody_left(self):
+        with pytest.raises(UserError, match="no customer has three purchases left"):
+            without_items(of_rows([[1, 2, 3], [4, 5, 6]], 6), 0.99)
+
+
+@pytest.fixture
+def model():
+    net = M2SE(ModelConfig(feature_dim=11, dim=8, ffn_dim=8, n_items=9)).eval()
+    torch.nn.init.normal_(net.ids.weight[1:])
+    return net
+
+
+def test_replaced_ids(model):
+    table = toy_table([1] * 9, [2] * 9)
+    scorer = ModelScorer(model, table)
+    untouched = {view: z.clone() for view, z in scorer.items.items()}
+    with torch.inference_mode():
+        content = model.item_vectors(table, torch.arange(10))
+        mean = model.ids.weight[[1, 2, 3, 4, 6]].mean(dim=0)
+    cold = np.array([5, 7, 8, 9])
+    for by, stand_in in (("zero", 0), ("mean", mean)):
+        other = replace_ids(scorer, cold, by)
+        for view, z in other.items.items():
+            torch.testing.assert_close(z[cold], content[view][cold] + stand_in)
+            torch.testing.assert_close(z[[1, 2, 3, 4, 6]], untouched[view][[1, 2, 3, 4, 6]])
+            assert torch.equal(scorer.items[view], untouched[view])
+        histories = [np.array([1, 2])]
+        torch.testing.assert_close(other.quick_scores(histories), other.scores(histories))
+    plain = ModelScorer(M2SE(replace(model.config, n_items=0)), table)
+    with pytest.raises(UserError, match="no id vectors to replace"):
+        replace_ids(plain, cold, "zero")
+
+
+@pytest.mark.parametrize("use_ids", [True, False])
+def test_training_without_the_unseen_never_touches_them(use_ids):
+    """Other features of the cold items lead to the same model; only their own scores differ."""
+    pretrained = M2SE(ModelConfig(feature_dim=11, dim=8, ffn_dim=8))
+    config = FinetuneConfig(epochs=2, batch_size=4, lr=0.01, use_ids=use_ids)
+    table = toy_table([1] * 9, [1] * 9)
+    vectors = table.text.vectors.clone()
+    vectors[[5 - 1, 7 - 1, 8 - 1, 9 - 1]] += 3
+    changed = replace(table, text=replace(table.text, vectors=vectors))
+    one, renumbered = train_without_unseen(pretrained, table, TOY, config, seed=1)
+    two, _ = train_without_unseen(pretrained, changed, TOY, config, seed=1)
+    assert (one.model.config.n_items > 0) == use_ids
+    histories, _ = renumbered.held_out("test")
+    a, b = one.scores(histories), two.scores(histories)
+    assert a.shape == (4, 10)
+    assert torch.equal(a[:, :6], b[:, :6])
+    assert not torch.allclose(a[:, 6:], b[:, 6:])
+    # With the whole catalogue they do take part: as wrong answers.
+    weights = []
+    for features in (table, changed):
+        torch.manual_seed(1)
+        net = transfer(pretrained, 9)
+        from msm4sr_lite.training import finetune
+
+        list(finetune(net, features, TOY, config, seed=1))
+        weights.append(net.ids.weight[1].detach())
+    assert not torch.equal(*weights)
+
+
+def test_the_trap_on_the_sample(sample_shop):
+    """Fine-tuned on a catalogue with things nobody bought: these are hardly ever recommended."""
+    from msm4sr_lite.features import FeatureTable
+    from msm4sr_lite.training import load_checkpoint
+
+    shop = read_shop(sample_shop, department="home")
+    model, items = load_checkpoint(sample_shop / "states" / "home_finetuned")
+    table = FeatureTable.load(sample_shop / "features").for_items(items)
+    sequences = build_sequences(shop.events, items[1:])
+    scorer = ModelScorer(model, table)
+    trained = report(scorer, sequences)
+    zero = report(replace_ids(scorer, cold_items(sequences), "zero"), sequences)
+    assert trained["cold"]["items"] == 104
+    assert trained["cold"]["among_all"]["customers"] == 299
+    assert trained["cold_in_catalogue"] == 0.26
+    assert trained["cold_in_top10"] < zero["cold_in_top10"] < 0.26 / 4
+
+    def ndcg(found, among):
+        return found["cold"][among]["metrics"]["ndcg@10"]["value"]
+
+    assert ndcg(trained, "among_all") < ndcg(zero, "among_all")
+    # Among themselves it ranks them far better than popularity, for which all are equal.
+    nothing = report(Popularity(sequences), sequences)
+    assert ndcg(trained, "among_cold") > 2 * 0.0437  # what a guess among 104 gets
+    assert ndcg(nothing, "among_cold") == 0

@@ -1,0 +1,230 @@
+"""Pre-train here, use there: joined shops, shares of customers, both starts."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from msm4sr_lite import training
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import ModelScorer, target_ranks
+from msm4sr_lite.sequences import training_batches
+from msm4sr_lite.study import transfer_curve
+from msm4sr_lite.study.transfer import (
+    fine_tuned,
+    fine_tuned_ranks,
+    join,
+    pretrained_on,
+    some_customers,
+    zero_shot,
+)
+from tests.toys import assert_same_weights, toy_sequences, toy_table
+
+SIZES = ModelConfig(feature_dim=11, dim=8, ffn_dim=8)
+
+
+def domain(n_items, lengths, seed):
+    slots = [1 + n % 3 for n in range(n_items)]
+    table = toy_table(slots, slots[::-1], seed=seed)
+    return table, toy_sequences(lengths, n_items, seed=seed)
+
+
+ONE, TWO = domain(9, [6, 7, 5], seed=1), domain(13, [8, 5, 6, 9, 7, 5], seed=2)
+
+
+def test_joined_shops_are_both_shops():
+    table, sequences = join([ONE, TWO])
+    assert sequences.items == table.items
+    assert sequences.n_items == 22
+    assert sequences.items[1] == "0/i1"
+    assert sequences.items[10] == "1/i1"
+    torch.manual_seed(0)
+    net = M2SE(SIZES).eval()
+    whole = net.item_vectors(table, torch.arange(23))
+    for (own, purchases), first, before in ((ONE, 0, 0), (TWO, 3, 9)):
+        alone = net.item_vectors(own, torch.arange(len(own.items)))
+        for view, z in alone.items():
+            torch.testing.assert_close(whole[view][1 + before : len(z) + before], z[1:])
+        for user in range(len(purchases.users)):
+            assert (sequences.of(first + user) - before).tolist() == purchases.of(user).tolist()
+            assert sequences.users[first + user].endswith(f"/{purchases.users[user]}")
+
+
+def test_a_renumbered_table_can_be_joined():
+    """``for_items`` leaves the vectors where they are, so that starts are in any order."""
+    table, sequences = TWO
+    turned = table.for_items(["", *table.items[:0:-1]])
+    other = replace(sequences, items=turned.items, events=14 - sequences.events)
+    joined, _ = join([ONE, (turned, other)])
+    plain, _ = join([ONE, TWO])
+    for part in ("text", "image"):
+        one = getattr(joined, part).gather(torch.arange(10, 23))
+        two = getattr(plain, part).gather(torch.arange(10, 23).flip(0))
+        assert torch.equal(one[0], two[0])
+        assert torch.equal(one[1], two[1])
+
+
+def test_pretraining_on_two_shops_meets_customers_of_both():
+    table, sequences = join([ONE, TWO])
+    batch = next(training_batches(sequences, 50, 1000, torch.Generator().manual_seed(0)))
+    inputs = batch.items[batch.items > 0]
+    assert (inputs <= 9).any()
+    assert (inputs > 9).any()
+    config = PretrainConfig(epochs=2, batch_size=8, lr=0.01)
+    both = pretrained_on([ONE, TWO], SIZES, config, seed=3)
+    assert both.ids is None
+    torch.manual_seed(3)
+    by_hand = M2SE(SIZES)
+    list(training.pretrain(by_hand, table, sequences, config, seed=3))
+    assert_same_weights(both, by_hand)
+
+
+def test_what_cannot_be_joined():
+    other = replace(ONE[0], manifest={"text_encoder": {"weights": "abc"}})
+    wide = toy_table([1] * 9, [1] * 9, width=7), ONE[1]
+    turned = ONE[0].for_items(["", *ONE[0].items[:0:-1]])
+    for shops, message in (
+        ([], "no shop to pre-train on"),
+        ([TWO, (other, ONE[1])], "shop 1: another text encoder .*weights abc"),
+        ([ONE, wide], "shop 1: another text encoder .width 7"),
+        ([TWO, (turned, ONE[1])], "shop 1: the table is in another order"),
+    ):
+        with pytest.raises(UserError, match=message):
+            join(shops)
+
+
+def test_some_customers_are_drawn_whole_and_nested():
+    sequences = toy_sequences([5 + n % 4 for n in range(40)], 30)
+    few, more = (some_customers(sequences, share, seed=5) for share in (0.1, 0.5))
+    assert (len(few.users), len(more.users)) == (4, 20)
+    assert set(few.users) < set(more.users)
+    for number, user in enumerate(few.users):
+        assert few.of(number).tolist() == sequences.of(sequences.users.index(user)).tolist()
+    assert some_customers(sequences, 0.1, seed=6).users != few.users
+    assert len(some_customers(sequences, 1e-9).users) == 1
+    whole = some_customers(sequences, 1.0)
+    assert whole.users == sequences.users
+    assert np.array_equal(whole.events, sequences.events)
+    for share in (0, -0.5, 1.01):
+        with pytest.raises(UserError, match="above 0 and up to 1 was expected"):
+            some_customers(sequences, share)
+
+
+def test_zero_shot_takes_the_model_as_it_is():
+    torch.manual_seed(0)
+    net = M2SE(SIZES)
+    ranks = zero_shot(net, TWO)
+    assert (
+        ranks.tolist() == target_ranks(ModelScorer(net, TWO[0]), *TWO[1].held_out("test")).tolist()
+    )
+    with pytest.raises(UserError, match="with item ids knows one shop only"):
+        zero_shot(M2SE(replace(SIZES, n_items=13)), TWO)
+
+
+class TestFineTuning:
+    config = FinetuneConfig(epochs=2, batch_size=8, lr=0.01)
+
+    def test_only_the_drawn_customers_are_trained_on(self):
+        """Purchases of the others may be what they like: nothing changes but their ranks."""
+        table, sequences = TWO
+        some = set(some_customers(sequences, 0.5, seed=1).users)
+        events = sequences.events.copy()
+        for number, user in enumerate(sequences.users):
+            if user not in some:
+                own = slice(sequences.offsets[number], sequences.offsets[number + 1])
+                events[own] = events[own][::-1]
+        other = table, replace(sequences, events=events)
+        start = M2SE(SIZES)
+        one, two = (fine_tuned(start, d, 0.5, self.config, seed=1) for d in (TWO, other))
+        assert_same_weights(one, two)
+        assert one.ids is not None
+        assert start.ids is None
+
+    def test_from_scratch_has_the_same_budget_and_other_weights(self, monkeypatch):
+        calls = []
+        real = training.finetune
+
+        def spy(model, table, sequences, config, **options):
+            calls.append((config, sequences.users, options["seed"]))
+            return real(model, table, sequences, config, **options)
+
+        monkeypatch.setattr(training, "finetune", spy)
+        fine_tuned(M2SE(SIZES), TWO, 0.5, self.config, seed=2)
+        fine_tuned(None, TWO, 0.5, self.config, model=SIZES, seed=2)
+        assert calls[0] == calls[1]
+
+    def test_the_validation_items_choose_the_setting(self, monkeypatch):
+        """Here the second of three settings is said to be the best: its ranks come back."""
+        recalls = iter([0.2, 0.9, 0.5])
+        configs = [replace(self.config, lr=lr) for lr in (1e-4, 0.05, 1e-3)]
+        table, sequences = TWO
+        nets = [fine_tuned(None, TWO, 0.5, c, model=SIZES, seed=4) for c in configs]
+
+        def told(net, table, some, device):
+            assert len(some.users) == 3  # of the drawn customers only
+            return next(recalls)
+
+        monkeypatch.setattr(
+            "msm4sr_lite.study.transfer.fine_tuned", lambda *a, **k: nets[configs.index(a[3])]
+        )
+        monkeypatch.setattr(training, "validation_recall", told)
+        ranks = fine_tuned_ranks(None, TWO, 0.5, configs, seed=4)
+        expected = target_ranks(ModelScorer(nets[1], table), *sequences.held_out("test"))
+        assert ranks.tolist() == expected.tolist()
+        assert len(ranks) == 6  # of all customers
+
+    def test_one_function_one_run(self):
+        one, two = (
+            fine_tuned_ranks(None, TWO, 0.5, [self.config], model=SIZES, seed=7) for _ in range(2)
+        )
+        assert one.tolist() == two.tolist()
+        with pytest.raises(UserError, match="no settings to fine-tune with"):
+            fine_tuned_ranks(None, TWO, 0.5, [])
+
+
+def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
+    protocol = transfer_curve.Protocol(
+        seeds=2, shares=(0.5, 1.0), rates=(0.01,), epochs=2, pretrain_epochs=1
+    )
+    out = tmp_path / "curve"
+    found = transfer_curve.Curve(ONE, TWO, protocol, out).results()
+    assert set(found["shares"]) == {"0.5", "1"}
+    half = found["shares"]["0.5"]
+    assert half["customers"] == 3
+    assert "own" not in half  # a small share only
+    for figures in (half["pretrained"], half["scratch"], found["zero_shot"]):
+        value = figures["ndcg@10"]
+        assert value["low"] <= value["value"] <= value["high"]
+        assert np.mean(value["seeds"]) == pytest.approx(value["value"], abs=1e-5)
+    gain = half["pretrained"]["ndcg@10"]["value"] - half["scratch"]["ndcg@10"]["value"]
+    assert half["gain"]["ndcg@10"]["value"] == pytest.approx(gain, abs=1e-5)
+    # Nothing is trained again, and one lost run is the only one that is.
+    trained = []
+    monkeypatch.setattr(
+        transfer_curve, "fine_tuned_ranks", lambda *a, **k: trained.append(k) or np.ones(6)
+    )
+    assert transfer_curve.Curve(ONE, TWO, protocol, out).results() == found
+    assert not trained
+    (out / "runs" / "scratch_0.5-1.json").unlink()
+    transfer_curve.Curve(ONE, TWO, protocol, out).results()
+    assert [k["seed"] for k in trained] == [1]
+    other = replace(protocol, epochs=3)
+    transfer_curve.Curve(ONE, TWO, other, out).results()
+    assert len(trained) == 9  # another protocol: all eight again
+
+
+def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        transfer_curve,
+        "open_domain",
+        lambda shop, department: {"home": ONE, "outdoor": TWO}[department],
+    )
+    path = tmp_path / "figures.json"
+    command = [str(sample_shop), "--out", str(tmp_path / "out"), "--quick", "--json", str(path)]
+    transfer_curve.main(command)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert (found["source"], found["target"], found["items"]) == ("home", "outdoor", 13)
+    assert set(found["shares"]["0.05"]) >= {"pretrained", "scratch", "own", "gain", "ratio"}
