@@ -49,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     p = {name: sub.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
 
-    p["study"].add_argument("part", choices=("main", "ablations", "tune", "all"), help="which part")
+    p["study"].add_argument(
+        "part", choices=("tune", "main", "cold", "ablations", "all"), help="which part"
+    )
     shop_commands = ("keywords", "features", "pretrain", "finetune", "evaluate", "recommend")
     for name in (*shop_commands, "study", "run"):
         shop = p[name].add_argument_group("shop")

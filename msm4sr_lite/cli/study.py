@@ -41,11 +41,11 @@ def main(args: argparse.Namespace) -> int:
 
     out = folder(args)
     goods, budget = open_data(args), budget_of(args)
-    parts = {"main": main_table, "ablations": ablation_table}
+    parts = {"main": main_table, "cold": cold_start, "ablations": ablation_table}
     results = {}
     for name, part in parts.items():
         if args.part == name or (args.part == "all" and (name == "main" or not args.quick)):
-            results[name] = {**about(args, goods, budget), **part(args, goods, budget, out)}
+            results[name] = part(args, goods, budget, out)
             write_json(out / f"{name}.json", results[name])
             if not args.json:
                 print(as_text(name, results[name]), end="\n\n")
@@ -83,9 +83,13 @@ def budget_of(args: argparse.Namespace) -> Budget:
 
 def about(args: argparse.Namespace, goods: Data, budget: Budget) -> dict[str, Any]:
     """Return what was compared on."""
+    import numpy as np
+
     from msm4sr_lite.cli.evaluate import split_name
+    from msm4sr_lite.study.cold_start import cold_items
 
     config, (customers, _) = from_flags(args, DataConfig()), goods.sequences.cases("test")
+    _, targets = goods.sequences.held_out("test")
     return {
         "shop": args.shop.resolve().name,
         "department": args.department,
@@ -93,7 +97,7 @@ def about(args: argparse.Namespace, goods: Data, budget: Budget) -> dict[str, An
         "cases": len(customers),
         "items": goods.sequences.n_items,
         "purchases": len(goods.sequences.events),
-        "cold_cases": int((goods.bought[goods.sequences.held_out("test")[1]] == 0).sum()),
+        "cold_cases": int(np.isin(targets, cold_items(goods.sequences)).sum()),
         "split": split_name(config),
         "data": as_dict(config),
         "budget": as_dict(budget),
@@ -144,9 +148,28 @@ def main_table(args: argparse.Namespace, goods: Data, budget: Budget, out: Path)
     found = study.test(names(args, goods), chosen, seeds(args))
     used = {name: chosen[name]["settings"] for name in found}
     return {
+        **about(args, goods, budget),
         "recipes": used,
         **study.table(found),
         "ceiling": study.ceilings.best,
+        "openings": openings(out),
+    }
+
+
+def cold_start(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
+    """Look at items that nobody has bought, at rare ones, and at customers with few purchases."""
+    from msm4sr_lite.study.cold_table import cold_table, with_cold_items
+    from msm4sr_lite.study.compare import Comparison, openings
+
+    chosen = recipes(args, goods, budget, out)  # of the whole shop
+    reduced, made = with_cold_items(goods)
+    study = Comparison(reduced, out, budget)
+    found = study.test(names(args, reduced), chosen, seeds(args))
+    found |= study.ceiling_runs()
+    return {
+        **about(args, reduced, budget),
+        "taken_out": made,
+        **cold_table(reduced, found),
         "openings": openings(out),
     }
 
@@ -164,6 +187,7 @@ def ablation_table(
     study = Comparison(goods, out, budget, variants)
     found = study.test(list(variants), dict.fromkeys(variants, settings), seeds(args))
     return {
+        **about(args, goods, budget),
         "recipes": {"msm4sr": settings["settings"]},
         **study.table(found),
         "ceiling": study.ceilings.best,

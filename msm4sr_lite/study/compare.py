@@ -15,6 +15,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from msm4sr_lite import __version__
 from msm4sr_lite.cli.records import fingerprint
 from msm4sr_lite.config import UserError, write_json
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
+from msm4sr_lite.sample.oracle import oracles
 from msm4sr_lite.sequences import Part
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.budget import Budget
@@ -146,6 +148,18 @@ class Comparison:
                     continue
                 found[name].append(self.run(name, recipes[name]["settings"], seed, "test"))
         return found
+
+    def ceiling_runs(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what the best possible recommenders reach, as runs; nothing if that is unknown."""
+        known = oracles(self.data.shop.path, self.data.sequences) if self.ceilings.best else {}
+        return {
+            f"ceiling: {kind}": [
+                self.runs.get(
+                    f"ceiling-{kind}", [kind, *self.data.facts], partial(self.judge, oracle, "test")
+                )
+            ]
+            for kind, oracle in known.items()
+        }
 
     def _note(self, names: Sequence[str], recipes: dict[str, Any], seeds: Sequence[int]) -> None:
         used = {name: recipes[name]["settings"] for name in names}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")
+FEWEST = 20  # test purchases in a range that is shown
 HEAD = "| | NDCG@10 | Recall@20 | difference in NDCG@10 | p (Holm) | detectable |"
 
 
 def as_text(part: str, result: dict[str, Any]) -> str:
     """Return one part's result as a table for a terminal."""
+    if part == "cold":
+        return cold_as_text(result)
     lines = [heading(part, result), ""]
     width = max(map(len, result["models"])) + 2
     lines.append(" " * width + "".join(f"{name:<27}" for name in ("NDCG@10", "Recall@20", "gain")))
@@ -24,6 +29,8 @@ def as_text(part: str, result: dict[str, Any]) -> str:
 
 def as_markdown(part: str, result: dict[str, Any]) -> str:
     """Return one part's result as a section of a page."""
+    if part == "cold":
+        return cold_as_markdown(result)
     lines = [heading(part, result), "", "bought items left out of the ranking:", ""]
     lines += [HEAD, "|---|---|---|---|---|---|"]
     for name, own in ordered(result):
@@ -48,9 +55,68 @@ def as_markdown(part: str, result: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *notes(result), ""])
 
 
+def cold_columns(result: dict[str, Any]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Yield what a study of cold start looks at: its name, number of test purchases, and place."""
+    counts = result["counts"]
+    if counts["cold"]:
+        yield f"new among {result['cold_items']} new", counts["cold"], ("cold_among_cold",)
+        yield "new among all", counts["cold"], ("cold_among_all",)
+    for part, word in (("by_popularity", "sold"), ("by_history", "history")):
+        for name, count in counts[part].items():
+            if count >= FEWEST:
+                yield f"{word} {name}", count, (part, name)
+
+
+def cold_cells(result: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield every contender's NDCG@10 in these columns."""
+    for name, own in result["models"].items():
+        yield (
+            name,
+            [reduce(getitem, keys, own)["ndcg@10"] for _, _, keys in cold_columns(result)],
+        )
+
+
+def cold_as_text(result: dict[str, Any]) -> str:
+    """Return a study of cold start as a table for a terminal."""
+    columns = list(cold_columns(result))
+    width = max(map(len, result["models"])) + 2
+    lines = [*cold_heading(result), "NDCG@10 in all columns, test purchases in brackets:"]
+    lines += [f"  {place} = {name} ({count})" for place, (name, count, _) in enumerate(columns, 1)]
+    lines += ["", " " * width + "".join(f"{n:>7}" for n in range(1, len(columns) + 1))]
+    for name, cells in cold_cells(result):
+        lines.append(f"{name:<{width}}" + "".join(f"{cell['value']:7.3f}" for cell in cells))
+    return "\n".join(lines)
+
+
+def cold_as_markdown(result: dict[str, Any]) -> str:
+    """Return a study of cold start as a section of a page."""
+    columns = list(cold_columns(result))
+    lines = cold_heading(result)
+    lines.append("| NDCG@10 | " + " | ".join(name for name, _, _ in columns) + " |")
+    lines.append("|---" * (1 + len(columns)) + "|")
+    lines.append("| *purchases* | " + " | ".join(str(count) for _, count, _ in columns) + " |")
+    for name, cells in cold_cells(result):
+        lines.append(f"| {name} | " + " | ".join(map(with_interval, cells)) + " |")
+    return "\n".join([*lines, ""])
+
+
+def cold_heading(result: dict[str, Any]) -> list[str]:
+    """Say what was looked at."""
+    lines = [heading("cold", result), ""]
+    if result["taken_out"]:
+        lines += ["Items drawn at random were taken out of all purchases but the tests.", ""]
+    if result["counts"]["cold"]:
+        lines += [f"A random order of the new items would reach {result['chance']:.4f}.", ""]
+    return lines
+
+
 def heading(part: str, result: dict[str, Any]) -> str:
     """Say what was compared on what."""
-    what = {"main": "all contenders", "ablations": "M²SE, one thing changed at a time"}[part]
+    what = {
+        "main": "all contenders",
+        "ablations": "M²SE, one thing changed at a time",
+        "cold": "cold start",
+    }[part]
     shop = " / ".join(filter(None, (result["shop"], result["department"])))
     return (
         f"{shop}, {what}: {result['users']} customers, {result['cases']} test purchases"

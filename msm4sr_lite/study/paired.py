@@ -35,9 +35,10 @@ def with_seeds(
 ) -> dict[str, dict[str, Any]]:
     """Return every metric's mean over cases and seeds, with an interval for both.
 
-    Other customers would have given another figure, and so would other seeds: half the interval's
-    width is the root of the sum of the squares of both, a bootstrap over customers (of the mean
-    over the seeds) and Student's t over the seeds (nothing with one seed).
+    Other customers would have given another figure, and so would other seeds: each end of the
+    interval is as far from the value as the root of the sum of the squares of both says, a
+    bootstrap over customers (of the mean over the seeds) and Student's t over the seeds (nothing
+    with one seed).
 
     Parameters
     ----------
@@ -55,8 +56,9 @@ def with_seeds(
     found: dict[str, dict[str, Any]] = {name: dict(own) for name, own in over.items()}
     for name, cases in each.items():
         own, seeds = found[name], cases.mean(axis=1)
-        half = math.hypot((own["high"] - own["low"]) / 2, spread_of_seeds(seeds))
-        own["low"], own["high"] = round(own["value"] - half, 6), round(own["value"] + half, 6)
+        value, spread = own["value"], spread_of_seeds(seeds)
+        own["low"] = round(value - math.hypot(value - own["low"], spread), 6)
+        own["high"] = round(value + math.hypot(own["high"] - value, spread), 6)
         own["seeds"] = seeds.round(6).tolist()
     return found
 
