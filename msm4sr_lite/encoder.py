@@ -210,6 +210,7 @@ class M2SE(
             )
             self.adapt[view] = ExpertAdapter(c.feature_dim, c.dim, c.experts, c.adapter_dropout)
         self.pool.requires_grad_(c.train_pooling)
+        self.feature_dropout = nn.Dropout(c.feature_dropout)
         self.transformer = CausalTransformer(config)
         self.project = nn.ModuleDict()
         if c.projections:
@@ -231,7 +232,8 @@ class M2SE(
             # Of a whole catalogue the slots are gathered again for the gradients, not kept.
             many = self.training and len(parts) > 1
             pool = partial(checkpoint, self._pooled, use_reentrant=False) if many else self._pooled
-            vectors[view] = self.adapt[view](torch.cat([pool(view, slots, part) for part in parts]))
+            pooled = torch.cat([pool(view, slots, part) for part in parts])
+            vectors[view] = self.adapt[view](self.feature_dropout(pooled))
             present[view] = slots.counts[items].unsqueeze(1) > 0
         if len(self.views) == 1:
             return vectors

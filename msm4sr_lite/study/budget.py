@@ -14,10 +14,10 @@ def _knob(default: int, meaning: str) -> Any:
 class Budget:
     """How long everything that learns may learn."""
 
-    batch_size: int = _knob(1024, "training targets in one step")
-    pretrain_epochs: int = _knob(150, "passes of pre-training, at most")
-    finetune_epochs: int = _knob(100, "passes of every other training, at most")
-    patience: int = _knob(10, "epochs without a better validation Recall@20")
+    batch_size: int = _knob(512, "training targets in one step")
+    pretrain_epochs: int = _knob(80, "passes of pre-training, at most")
+    finetune_epochs: int = _knob(60, "passes of every other training, at most")
+    patience: int = _knob(15, "epochs without a better validation Recall@20")
 
     def settings(self) -> dict[str, Any]:
         """Return it as settings of a configuration, ``part.setting -> value``."""

@@ -60,7 +60,7 @@ class Model:
     settings
         In which it differs from the preset, ``part.setting -> value``.
     preset
-        ``paper`` or ``authors``.
+        ``paper``, ``authors`` or ``tuned``.
     pretrains, finetunes
         Which stages it has.
     """
@@ -146,8 +146,9 @@ CONTENDERS: dict[str, Contender] = {
     "text": Contender(CONTENT, Model(settings={"model.views": "text"}), True, ("text",)),
     "image": Contender(CONTENT, Model(settings={"model.views": "image"}), True, ("image",)),
     "text+image": Contender(CONTENT, Model(SummedFeatures), True, BOTH),
-    "authors": Contender(CONTENT, Model(preset="authors", pretrains=True), True),
+    "authors": Contender([{}], Model(preset="authors", pretrains=True), True),
     "msm4sr": Contender(CONTENT, Model(pretrains=True), True),
+    "msm4sr_tuned": Contender(CONTENT, Model(preset="tuned", pretrains=True), True),
 }
 
 

@@ -8,6 +8,11 @@ from operator import getitem
 from typing import Any
 
 SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")
+PARTS = {
+    "main": "all contenders",
+    "cold": "cold start",
+    "ablations": "M²SE, one thing changed at a time",
+}
 FEWEST = 20  # test purchases in a range that is shown
 HEAD = "| | NDCG@10 | Recall@20 | difference in NDCG@10 | p (Holm) | detectable |"
 
@@ -112,14 +117,9 @@ def cold_heading(result: dict[str, Any]) -> list[str]:
 
 def heading(part: str, result: dict[str, Any]) -> str:
     """Say what was compared on what."""
-    what = {
-        "main": "all contenders",
-        "ablations": "M²SE, one thing changed at a time",
-        "cold": "cold start",
-    }[part]
     shop = " / ".join(filter(None, (result["shop"], result["department"])))
     return (
-        f"{shop}, {what}: {result['users']} customers, {result['cases']} test purchases"
+        f"{shop}, {PARTS[part]}: {result['users']} customers, {result['cases']} test purchases"
         f" ({result['split']}; {result['cold_cases']} of them of items never bought before),"
         f" {result['items']} items all ranked, seeds {', '.join(map(str, result['seeds']))}"
     )

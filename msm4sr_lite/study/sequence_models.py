@@ -59,5 +59,6 @@ class SummedFeatures(M2SE):
         for view in self.adapt:
             slots = getattr(table, view)
             pooled = torch.cat([self._pooled(view, slots, part) for part in items.split(TOGETHER)])
-            total = total + self.adapt[view](pooled) * (slots.counts[items] > 0).unsqueeze(1)
+            vectors = self.adapt[view](self.feature_dropout(pooled))
+            total = total + vectors * (slots.counts[items] > 0).unsqueeze(1)
         return {"sum": total}
