@@ -11,6 +11,7 @@ file                    idea
 ``gallery``             item pictures with their titles and words
 ``strips``              a sequence as a strip of cards, text or picture at every position
 ``panels``              static small multiples, then sliders that redraw them
+``commands``            commands of ``msm4sr`` in a cell
 ``encoder``             the sentence encoder, where there is one
 ``progress``            a bar for what takes long
 ``watch``               a picture that is redrawn while something runs
@@ -27,6 +28,7 @@ Importing this package imports neither numpy nor torch nor a plotting library, s
 """
 
 from msm4sr_lite.course.checks import check, hint, solution
+from msm4sr_lite.course.commands import command
 from msm4sr_lite.course.display import escape, show_html
 from msm4sr_lite.course.encoder import find_encoder
 from msm4sr_lite.course.figures import show
@@ -47,6 +49,7 @@ __all__ = [
     "card",
     "check",
     "choice",
+    "command",
     "entry",
     "escape",
     "find_encoder",

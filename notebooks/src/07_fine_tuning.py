@@ -303,7 +303,9 @@ for _ in training:
 measure("fair", ModelScorer(fair, table))
 everybody = np.ones(len(bought), dtype=bool)
 for group, rows in {**groups, "all": everybody}.items():
-    old, new = (metrics(ranks[name][rows])["ndcg@10"].mean() for name in ("fine-tuned", "fair"))
+    old, new = (
+        metrics(ranks[name][rows])["ndcg@10"].mean() for name in ("fine-tuned", "fair")
+    )
     print(f"{group:<12} all items compete {old:.3f}   only those sold {new:.3f}")
 
 # %% [markdown]

@@ -1,0 +1,28 @@
+"""Commands of ``msm4sr``, called from a notebook."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
+from io import StringIO
+
+from msm4sr_lite.course.session import is_static
+
+
+def command(*words: object) -> str:
+    """Run ``msm4sr WORDS...`` and return what it prints.
+
+    Its progress is shown while it works, but is no part of a stored notebook.
+
+    Raises
+    ------
+    RuntimeError
+        If it ends with another code than 0; the message is what the command said.
+    """
+    from msm4sr_lite.cli import main
+
+    printed, told = StringIO(), StringIO()
+    with redirect_stdout(printed), redirect_stderr(told) if is_static() else nullcontext():
+        code = main([str(word) for word in words])
+    if code:
+        raise RuntimeError(f"msm4sr {words[0]} ended with code {code}. {told.getvalue().strip()}")
+    return printed.getvalue()
