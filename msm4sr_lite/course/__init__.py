@@ -10,6 +10,7 @@ file                    idea
 ``figures``             a figure with alternative text, small enough to store
 ``gallery``             item pictures with their titles and words
 ``strips``              a sequence as a strip of cards, text or picture at every position
+``microscope``          one set of ranks under every protocol: cut-off, candidates, history
 ``panels``              static small multiples, then sliders that redraw them
 ``encoder``             the sentence encoder, where there is one
 ``progress``            a bar for what takes long
@@ -36,7 +37,7 @@ from msm4sr_lite.course.panels import choice, entry, panel, slider, toggle
 from msm4sr_lite.course.progress import progress
 from msm4sr_lite.course.session import Session, setup
 from msm4sr_lite.course.sources import source
-from msm4sr_lite.course.strips import card, strips
+from msm4sr_lite.course.strips import blank, card, strips
 from msm4sr_lite.course.style import MARKERS, PALETTE
 from msm4sr_lite.course.watch import watch
 
@@ -44,6 +45,7 @@ __all__ = [
     "MARKERS",
     "PALETTE",
     "Session",
+    "blank",
     "card",
     "check",
     "choice",
