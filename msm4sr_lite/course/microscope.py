@@ -64,14 +64,15 @@ def microscope(
     def draw(k: int, candidates: str, masked: bool) -> tuple[Figure, str]:
         import matplotlib.pyplot as plt
 
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), width_ratios=[1.15, 1])
+        figure, (upper, lower) = plt.subplots(2, 1, figsize=(5.6, 5.8))
+        state = "masked" if masked else "not masked"
         told = []
         for number, name in enumerate(names):
             found = [bars[name, candidates, masked][f"{short}@{k}"] for short in SHORT]
             middle, low, high = (
                 np.array([entry[key] for entry in found]) for key in ("value", "low", "high")
             )
-            left.errorbar(
+            upper.errorbar(
                 np.arange(len(SHORT)) + 0.22 * (number - (len(names) - 1) / 2),
                 middle,
                 yerr=[middle - low, high - middle],
@@ -80,7 +81,7 @@ def microscope(
                 capsize=4,
                 label=name,
             )
-            right.plot(
+            lower.plot(
                 places,
                 curves[name, candidates, masked],
                 color=PALETTE[number],
@@ -90,16 +91,14 @@ def microscope(
                 f"{name} "
                 + ", ".join(f"{s} {m:.3f}" for s, m in zip(SHORT.values(), middle, strict=True))
             )
-        left.set(xticks=range(len(SHORT)), xticklabels=[f"{s}@{k}" for s in SHORT.values()])
-        left.set(ylim=(0, tops[k]), title=f"{candidates}, history {'masked' if masked else 'not'}")
-        left.legend(loc="upper right", fontsize=10)
-        right.axvline(k, color="#777777", linewidth=1.2, linestyle=":")
-        right.set(xscale="log", xlabel="K", ylim=(0, 1), title="Recall@K at every K")
-        right.set(xticks=[1, 10, 100], xticklabels=["1", "10", "100"])
+        upper.set(xticks=range(len(SHORT)), xticklabels=[f"{s}@{k}" for s in SHORT.values()])
+        upper.set(ylim=(0, tops[k]), title=f"{candidates}, history {state}")
+        upper.legend(loc="upper right", fontsize=10)
+        lower.axvline(k, color="#777777", linewidth=1.2, linestyle=":")
+        lower.set(xscale="log", xlabel="K", ylim=(0, 1), title="Recall@K at every K")
+        lower.set(xticks=[1, 10, 100], xticklabels=["1", "10", "100"])
         return figure, (
-            f"K = {k}, candidates: {candidates}, history {'masked' if masked else 'not masked'}: "
-            + "; ".join(told)
-            + "."
+            f"K = {k}, candidates: {candidates}, history {state}: " + "; ".join(told) + "."
         )
 
     return draw
