@@ -197,7 +197,8 @@ show(
 # %% [markdown]
 # From every hundred questions "does this customer want this item?" the table answers two. This is
 # *sparsity*, and it is why counting alone does not get far. And a model that always offers the first tenth
-# of the items is right quite often, without knowing anybody. Remember it: it is the *popularity* baseline.
+# of the items is right more often than chance, without knowing anybody. Remember it: it is the *popularity*
+# baseline.
 #
 # ## Hide the last one
 #
@@ -564,9 +565,9 @@ for rival, gain in gains.items():
 
 # %% [markdown]
 # SASRec is far ahead of popularity. Whether it beats a table of counts these 1200 customers cannot say.
-# This is not a failure of the cell: simple baselines are strong on small data, and many a paper has left
-# them out. (Another seed moves the third decimal, and once more training or another learning rate may move
-# it by more. Somebody who tunes only the model they like has found a fifth leak.)
+# This is not a failure of the cell: simple baselines are strong on small data, and easily left out.
+# (Another seed moves the third decimal, and once more training or another learning rate may move it by
+# more. Somebody who tunes only the model they like has found a fifth leak.)
 #
 # ## The quarter that nobody can find
 #
@@ -604,7 +605,7 @@ show(figure, "Ranks of the test items: " + "; ".join(told) + ".")
 #
 # With millions of items, ranking all of them was once too slow, and it became a custom to draw 100 and rank
 # the hidden item among these. Is that a smaller version of the same question? **Predict**: an item stands
-# at rank 41 among 401. What is its rank among itself and 100 others, drawn at random?
+# at rank 41 among 400. What is its rank among itself and 100 others, drawn at random?
 
 # %%
 crowd = Popularity(sequences)
