@@ -462,7 +462,9 @@ source(target_ranks, only=("own = scores", "better |= own"))
 #
 # $$\mathcal L = -\log \frac{e^{\cos(h_k,\, e_{i_{k+1}}) / \tau}}{\sum_j e^{\cos(h_k,\, e_j) / \tau}}$$
 #
-# In the library it is the method's own encoder with everything taken out that looks at words or pictures:
+# where the sum runs over all items (the original of Kang and McAuley, 2018, draws one wrong answer at a
+# time). In the library it is the method's own encoder with everything taken out that looks at words or
+# pictures. What is left of an item are zeros, to which its learnt vector is added:
 
 # %%
 from msm4sr_lite.study.sequence_models import SASRec
