@@ -215,11 +215,11 @@ asked = [
     for i in bought
 ]
 rows = {
-    "train": [*cards[:4], blank(), blank()],
-    "validation": [*cards[:4], asked[4], blank()],
-    "test": [*cards[:5], asked[5]],
+    "train": [*cards[:-2], blank(), blank()],
+    "validation": [*cards[:-2], asked[-2], blank()],
+    "test": [*cards[:-1], asked[-1]],
 }
-show_html(*strips(rows, range(1, 7), "One customer, three parts."))
+show_html(*strips(rows, range(1, len(bought) + 1), "One customer, three parts."))
 
 # %%
 from msm4sr_lite.sequences import Sequences
@@ -612,7 +612,7 @@ show(figure, "Ranks of the test items: " + "; ".join(told) + ".")
 # %%
 crowd = Popularity(sequences)
 full = target_ranks(crowd, *test)
-someone = int(np.flatnonzero(full == 41)[0])
+someone = int(np.abs(full - 41).argmin())  # whose rank is 41, or near it
 one = ([histories[someone]], targets[someone : someone + 1])
 rng = np.random.default_rng(0)
 rivals = np.setdiff1d(np.arange(1, sequences.n_items + 1), targets[someone])
@@ -738,9 +738,10 @@ check("01.three_metrics", ...)
 # `setup("01", seed=1)`, `torch.manual_seed(1)` and `finetune(..., seed=1)`?
 
 # %% [markdown] tags=["solution"]
-# Customer `uh0040` belongs to *home*; take `uo0040`. Write down what you expect first. The leaks and the
-# blow-up of the figures do not depend on the department: they follow from the protocol. Who is ahead,
-# SASRec or item-to-item, may well change, and an interval that holds 0 had said so.
+# Customer `uh0040` belongs to *home*; take `uo0040`. The leaks, the new items that nobody finds and the
+# blow-up of the figures are there again: they follow from the protocol. But in our run of *outdoor* SASRec
+# came out *ahead* of item-to-item in NDCG@10 with histories masked. That does not contradict *home*:
+# "unclear" never meant "equal", and one shop is one shop.
 
 # %% [markdown]
 # ## What could mislead you here
@@ -759,6 +760,7 @@ check("01.three_metrics", ...)
 # - Order, repeats, filters and the split come before any model; a leak can be worth more than a model.
 # - Rank among all items, let ties count against the model, say whether histories are masked, and give
 #   intervals.
-# - SASRec beats popularity by far and counts not clearly; for new items all three are blind.
+# - In this department SASRec beats popularity by far, item-to-item counts not clearly; for new items all
+#   are blind.
 #
 # **Next:** 02 begins to open their eyes: it turns pictures into words.
