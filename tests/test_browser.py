@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
@@ -157,13 +158,31 @@ def move(panel: sync_api.Locator) -> float:
     return time.perf_counter() - start
 
 
-@pytest.mark.parametrize(
-    ("master", "expected"),
-    [pytest.param(*case, id=case[0].stem) for case in notebooks_with_panels()],
-)
-def test_panels_move(
-    lab: tuple[str, Path], browser: sync_api.Browser, master: Path, expected: int
-) -> None:
+@dataclass
+class Shown:
+    """A notebook that was opened in the browser and run to its end."""
+
+    page: sync_api.Page
+    address: str
+    tags: list[str]
+    outside: list[str] = field(default_factory=list)  # all requests
+    complaints: list[str] = field(default_factory=list)
+
+    def panels(self) -> sync_api.Locator:
+        """Return the live panels."""
+        return self.page.locator(".jp-OutputArea-output .widget-vbox:has(> .widget-html)")
+
+    def check_and_close(self) -> None:
+        """See that no error was shown and nothing outside this machine was asked for."""
+        assert self.page.locator(ERRORS).count() == self.tags.count("raises-exception")
+        assert not self.complaints
+        local = (self.address, self.address.replace("http", "ws"), "data:", "blob:")
+        assert not [url for url in self.outside if not url.startswith(local)]
+        self.page.close()
+
+
+def run_in_lab(lab: tuple[str, Path], browser: sync_api.Browser, master: Path) -> Shown:
+    """Open the notebook of a master in JupyterLab and run all of its cells."""
     address, folder = lab
     notebook = read_master(master)
     nbformat.write(notebook, folder / f"{master.stem}.ipynb")
@@ -171,16 +190,29 @@ def test_panels_move(
     SHOTS.mkdir(parents=True, exist_ok=True)
 
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    outside, complaints = [], []
-    page.on("request", lambda request: outside.append(request.url))
-    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    shown = Shown(page, address, tags)
+    page.on("request", lambda request: shown.outside.append(request.url))
+    page.on(
+        "console",
+        lambda line: shown.complaints.append(line.text) if line.type == "error" else None,
+    )
+    page.on("pageerror", lambda error: shown.complaints.append(str(error)))
     page.goto(f"{address}/lab/tree/{master.stem}.ipynb?reset&token={TOKEN}")
     page.wait_for_function(IDLE, timeout=90_000)
     page.evaluate(RUN_ALL)
     page.wait_for_function(IDLE, timeout=300_000)
+    return shown
 
-    panels = page.locator(".jp-OutputArea-output .widget-vbox:has(> .widget-html)")
+
+@pytest.mark.parametrize(
+    ("master", "expected"),
+    [pytest.param(*case, id=case[0].stem) for case in notebooks_with_panels()],
+)
+def test_panels_move(
+    lab: tuple[str, Path], browser: sync_api.Browser, master: Path, expected: int
+) -> None:
+    shown = run_in_lab(lab, browser, master)
+    panels = shown.panels()
     assert panels.count() == expected
     for number, panel in enumerate(panels.all()):
         seconds = move(panel)
@@ -189,10 +221,29 @@ def test_panels_move(
         for twin in panel.locator("select, input").all():
             assert twin.evaluate("box => box.labels[0].innerText.trim()")
         panel.screenshot(path=SHOTS / f"{master.stem}_panel{number}.png")
-    shoot_whole(page, SHOTS / f"{master.stem}.png")
+    shoot_whole(shown.page, SHOTS / f"{master.stem}.png")
+    shown.check_and_close()
 
-    assert page.locator(ERRORS).count() == tags.count("raises-exception")
-    assert not complaints
-    local = (address, address.replace("http", "ws"), "data:", "blob:")
-    assert not [url for url in outside if not url.startswith(local)]
-    page.close()
+
+def test_each_control_of_the_microscope_is_obeyed(
+    lab: tuple[str, Path], browser: sync_api.Browser
+) -> None:
+    shown = run_in_lab(lab, browser, Path(__file__).parent / "browser" / "98_microscope.py")
+    (panel,) = shown.panels().all()
+
+    def wait_for(words: str) -> float:
+        """Return the seconds until the live picture's alternative text starts with words."""
+        start = time.perf_counter()
+        panel.locator(f'img[alt^="{words}"]').wait_for(timeout=5_000)
+        return time.perf_counter() - start
+
+    wait_for("K = 10, candidates: all items, history not masked")
+    panel.get_by_label("candidates").select_option("100 drawn")
+    waits = [wait_for("K = 10, candidates: 100 drawn, history not masked")]
+    panel.get_by_label("history masked").check()
+    waits.append(wait_for("K = 10, candidates: 100 drawn, history masked"))
+    panel.get_by_label("K", exact=True).select_option("50")
+    waits.append(wait_for("K = 50, candidates: 100 drawn, history masked"))
+    assert max(waits) < 2, waits
+    panel.screenshot(path=SHOTS / "98_microscope.png")
+    shown.check_and_close()

@@ -1,10 +1,16 @@
 """Answers that are numbers are what the library says they are."""
 
-from msm4sr_lite.config import PretrainConfig
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from msm4sr_lite.config import DataConfig, PretrainConfig, UserError
 from msm4sr_lite.course.checks import find_exercise
 from msm4sr_lite.encoder import ExpertAdapter
+from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.reading.shop_folder import read_shop
-from msm4sr_lite.sequences import build_sequences
+from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.shop import Item
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.text import item_sentences
@@ -30,3 +36,55 @@ def test_as_many_cold_items_compete_as_the_exercise_says(sample_shop):
     shop = read_shop(sample_shop, department="home")
     sequences = build_sequences(shop.events, list(shop.items))
     assert find_exercise("08.chance").solution == 10 / len(cold_items(sequences))
+
+
+def test_the_filters_of_the_exercise_are_those_of_the_library():
+    dice, k_core = np.random.default_rng(0), find_exercise("01.k_core").solution
+    for _ in range(20):
+        pairs = [(f"u{u}", f"i{i}") for u, i in dice.integers(0, 8, (40, 2))]
+        pairs = list(dict.fromkeys(pairs))
+        events = pd.DataFrame(pairs, columns=["user_id", "item_id"])
+        left = k_core(pairs, 4, 3)
+        items = sorted(set(events["item_id"]))
+        try:
+            kept = build_sequences(events, items, DataConfig(user_min=4, item_min=3))
+        except UserError:
+            assert left == []
+            continue
+        assert len(left) == len(kept.events)
+        for user, name in enumerate(kept.users):
+            assert [i for u, i in left if u == name] == [kept.items[i] for i in kept.of(user)]
+
+
+def test_the_split_of_the_exercise_is_that_of_the_library():
+    bought = np.array([3, 1, 2, 5, 4])
+    sequences = Sequences(["u"], ["", *"abcde"], bought, np.array([0, 5]))
+    train, *held_out = find_exercise("01.leave_one_out").solution(bought.tolist())
+    assert [train] == [s.tolist() for s in sequences.train()]
+    for part, (history, target) in zip(("valid", "test"), held_out, strict=True):
+        histories, targets = sequences.held_out(part)
+        assert ([history], [target]) == ([h.tolist() for h in histories], targets.tolist())
+
+
+def test_rank_and_metrics_of_the_exercises_are_those_of_the_library():
+    rank_of = find_exercise("01.rank_of").solution
+    three_metrics = find_exercise("01.three_metrics").solution
+    dice = np.random.default_rng(1)
+    scores = dice.integers(0, 6, (30, 13)).astype(float)  # many are equal
+    histories = [dice.choice(np.arange(1, 13), 3, replace=False) for _ in range(30)]
+    targets = dice.integers(1, 13, 30)
+
+    class Given:
+        def scores(self, asked):
+            rows = [next(k for k, h in enumerate(histories) if h is one) for one in asked]
+            return torch.from_numpy(scores[rows])
+
+    ranks = target_ranks(Given(), histories, targets, mask_history=True)
+    padded = scores.copy()
+    padded[:, 0] = -np.inf
+    assert ranks.tolist() == [
+        rank_of(row, target, history.tolist())
+        for row, target, history in zip(padded, targets, histories, strict=True)
+    ]
+    wanted = [metrics(ranks, [5])[name].mean() for name in ("recall@5", "ndcg@5", "mrr@5")]
+    assert three_metrics(ranks, 5) == pytest.approx(wanted)

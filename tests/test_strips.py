@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from msm4sr_lite.course import card, strips
+from msm4sr_lite.course import blank, card, strips
 from msm4sr_lite.shop import Item
 
 
@@ -48,3 +48,14 @@ def test_strips_have_a_twin_in_words(folder: Path) -> None:
     html, text = strips({"Z_t": [mug, mug], "Z_v": [mug, mug]}, range(1, 3), "Two mugs")
     assert text == "[strips] Two mugs\nZ_t: Mug | Mug\nZ_v: Mug | Mug"
     assert html.count("<tr") == 3
+
+
+def test_a_note_and_an_empty_place(folder: Path) -> None:
+    mug = card(Item("1", "Mug"), "text", folder, note="find <this>")
+    assert mug.text == "find <this>: Mug"
+    assert "find &lt;this&gt;" in mug.html
+    assert "background:#fff" in mug.html
+    assert "background:#fff" not in card(Item("1", "Mug"), "text", folder).html
+    _, text = strips({"train": [mug, blank()], "test": [blank("later"), mug]}, "ab", "Split")
+    assert text == "[strips] Split\ntrain: find <this>: Mug | -\ntest: later | find <this>: Mug"
+    assert "&lt;i&gt;" in blank("<i>").html

@@ -10,6 +10,7 @@ file                    idea
 ``figures``             a figure with alternative text, small enough to store
 ``gallery``             item pictures with their titles and words
 ``strips``              a sequence as a strip of cards, text or picture at every position
+``microscope``          one set of ranks under every protocol: cut-off, candidates, history
 ``panels``              static small multiples, then sliders that redraw them
 ``commands``            commands of ``msm4sr`` in a cell
 ``encoder``             the sentence encoder, where there is one
@@ -38,7 +39,7 @@ from msm4sr_lite.course.panels import choice, entry, panel, slider, toggle
 from msm4sr_lite.course.progress import progress
 from msm4sr_lite.course.session import Session, setup
 from msm4sr_lite.course.sources import source
-from msm4sr_lite.course.strips import card, strips
+from msm4sr_lite.course.strips import blank, card, strips
 from msm4sr_lite.course.style import MARKERS, PALETTE
 from msm4sr_lite.course.watch import watch
 
@@ -46,6 +47,7 @@ __all__ = [
     "MARKERS",
     "PALETTE",
     "Session",
+    "blank",
     "card",
     "check",
     "choice",

@@ -34,6 +34,7 @@ def card(
     folder: Path,
     keywords: Sequence[Sequence[str]] = (),
     size: int = 64,
+    note: str = "",
 ) -> Card:
     """Make the card of one item in one view.
 
@@ -49,6 +50,8 @@ def card(
         The words of each of its pictures, best first.
     size
         Longer side of the picture in pixels.
+    note
+        Words above the item, such as "target"; a card with a note is tinted.
     """
     if view == "text":
         text = item.title or "no title" if item.has_text else "no text"
@@ -63,7 +66,16 @@ def card(
         f"border:{_FRAME[view]};padding:4px;width:{size + 40}px;font-size:85%;line-height:1.3;"
         "text-align:center;vertical-align:middle;white-space:normal;overflow-wrap:anywhere"
     )
+    if note:
+        style += ";background:#fff3c4;color:#111"
+        inside, text = f"<strong>{escape(note)}</strong><br>{inside}", f"{note}: {text}"
     return Card(f'<td style="{style}">{inside}</td>', text)
+
+
+def blank(words: str = "") -> Card:
+    """Make an empty place in a strip, with some words in it or none."""
+    style = "text-align:center;vertical-align:middle;color:#555;background:none"
+    return Card(f'<td style="{style}">{escape(words)}</td>', words or "-")
 
 
 def _opening(item: Item, limit: int = 48) -> str:

@@ -17,7 +17,7 @@ def rows(orders: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
     in which they were put in. Orders come in any order. Equal times keep the order
     of the list, and a basket keeps its own.
     """
-    found = []
+    found: list[tuple[str, str, int]] = []
     for order in sorted(orders, key=lambda order: order["time"]):
         found += [(order["customer"], item, order["time"]) for item in order["basket"]]
     return found
