@@ -11,6 +11,7 @@ file                    idea
 ``gallery``             item pictures with their titles and words
 ``strips``              a sequence as a strip of cards, text or picture at every position
 ``panels``              static small multiples, then sliders that redraw them
+``map_explorer``        maps of items, and a panel that shows their doubts
 ``encoder``             the sentence encoder, where there is one
 ``progress``            a bar for what takes long
 ``watch``               a picture that is redrawn while something runs
@@ -32,6 +33,7 @@ from msm4sr_lite.course.encoder import find_encoder
 from msm4sr_lite.course.figures import show
 from msm4sr_lite.course.gallery import pictures, pictures_html
 from msm4sr_lite.course.machine import machine_report
+from msm4sr_lite.course.map_explorer import MapView, draw_map, explore_map
 from msm4sr_lite.course.panels import choice, entry, panel, slider, toggle
 from msm4sr_lite.course.progress import progress
 from msm4sr_lite.course.session import Session, setup
@@ -43,12 +45,15 @@ from msm4sr_lite.course.watch import watch
 __all__ = [
     "MARKERS",
     "PALETTE",
+    "MapView",
     "Session",
     "card",
     "check",
     "choice",
+    "draw_map",
     "entry",
     "escape",
+    "explore_map",
     "find_encoder",
     "hint",
     "machine_report",
