@@ -200,7 +200,7 @@ class MapView:
             [self.items[n].title or "(no text)" for n in cells],
             below,
             columns=4,
-            size=48,
+            size=60,
             caption=f"The item and its {self.k} true neighbours, nearest first",
         )
         return (

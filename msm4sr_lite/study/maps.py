@@ -166,6 +166,20 @@ def agreement(near: Neighbours, labels: Sequence[object] | np.ndarray) -> np.nda
     return np.asarray((codes[near.indices] == codes[:, None]).mean(axis=1))
 
 
+def pieces(near: Neighbours) -> int:
+    """Return into how many pieces the graph of neighbours falls: nothing ties one to another.
+
+    Where UMAP puts a piece on the plane says nothing.
+    """
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    count, k = near.indices.shape
+    edges = np.repeat(np.arange(count), k), near.indices.ravel()
+    graph = csr_matrix((np.ones(count * k), edges), shape=(count, count))
+    return int(connected_components(graph, directed=False)[0])
+
+
 def hub_counts(near: Neighbours) -> np.ndarray:
     """Return how often each vector is a neighbour of others, ``(count,)``; the mean is k.
 

@@ -14,13 +14,13 @@ from msm4sr_lite.course.checks import Exercise, expect, expect_close
 claims = ["A", "F"]
 
 _NOT_SO = {
-    "B": "B reads a distance between islands; nothing in the cross-entropy fixes it, and another"
-    " seed may put gift and travel side by side",
+    "B": "B reads a distance between islands that do not touch: in the space of this notebook two"
+    " steps on the ring are as far as four",
     "C": "C reads an area; each item measures with its own sigma, so density and size are divided"
     " out",
     "D": "D takes absence on the map for absence in the space; the weaker order had no room on the"
     " plane",
-    "E": "E trusts the eye; noise has clear islands too, and 0.64 is what noise gets",
+    "E": "E trusts the eye; noise has clear islands too, and 0.64 is about what noise gets",
 }
 
 
