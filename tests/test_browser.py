@@ -60,6 +60,7 @@ IDLE = """() => {
     return panel?.context?.isReady && kernel?.status === 'idle';
 }"""
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+PANELS = ".jp-OutputArea-output .widget-vbox:has(> .widget-html)"
 ERRORS = "[data-mime-type='application/vnd.jupyter.stderr']"  # tracebacks and warnings alike
 
 
@@ -124,6 +125,16 @@ def browser() -> Iterator[sync_api.Browser]:
         browser.close()
 
 
+def listen(page: sync_api.Page) -> tuple[list[str], list[str]]:
+    """Collect the addresses that a page asks for, and what it complains of."""
+    outside: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: outside.append(request.url))
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return outside, complaints
+
+
 def shoot_whole(page: sync_api.Page, path: Path) -> None:
     """Picture the whole notebook: make the window as tall as it is."""
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
@@ -171,16 +182,13 @@ def test_panels_move(
     SHOTS.mkdir(parents=True, exist_ok=True)
 
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    outside, complaints = [], []
-    page.on("request", lambda request: outside.append(request.url))
-    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    outside, complaints = listen(page)
     page.goto(f"{address}/lab/tree/{master.stem}.ipynb?reset&token={TOKEN}")
     page.wait_for_function(IDLE, timeout=90_000)
     page.evaluate(RUN_ALL)
     page.wait_for_function(IDLE, timeout=300_000)
 
-    panels = page.locator(".jp-OutputArea-output .widget-vbox:has(> .widget-html)")
+    panels = page.locator(PANELS)
     assert panels.count() == expected
     for number, panel in enumerate(panels.all()):
         seconds = move(panel)
@@ -195,4 +203,42 @@ def test_panels_move(
     assert not complaints
     local = (address, address.replace("http", "ws"), "data:", "blob:")
     assert not [url for url in outside if not url.startswith(local)]
+    page.close()
+
+
+def test_the_map_explorer(lab: tuple[str, Path], browser: sync_api.Browser) -> None:
+    """Titles under the pointer, an item chosen, a seed moved; run again, there is one panel."""
+    address, folder = lab
+    master = Path(__file__).parent / "browser" / "98_map.py"
+    nbformat.write(read_master(master), folder / "98_map.ipynb")
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    _, complaints = listen(page)
+    page.goto(f"{address}/lab/tree/98_map.ipynb?reset&token={TOKEN}")
+    page.wait_for_function(IDLE, timeout=90_000)
+    for _ in range(2):
+        page.evaluate(RUN_ALL)
+        page.wait_for_function(IDLE, timeout=120_000)
+
+    panel = page.locator(PANELS)
+    assert panel.count() == 1
+    drawing = panel.locator("svg[role=img]")
+    titles = drawing.locator("title").all_text_contents()
+    assert len(titles) == 24
+    assert '<img src=x onerror="alert(1)"> (i1): red, <b>round' in titles
+    assert drawing.locator("circle[r='7']").count() == 5
+    assert "Of those of i3 Thing 3" in drawing.get_attribute("aria-label")
+
+    panel.get_by_label("item", exact=True).select_option(label="i0 Thing 0")
+    chosen = panel.locator("svg[aria-label*='Of those of i0 Thing 0']")
+    chosen.wait_for(timeout=10_000)
+    assert panel.locator("img[alt='Thing 0: chosen']").count() == 1
+    panel.get_by_label("seed", exact=True).select_option(label="1")
+    panel.locator("svg[aria-label^='n_neighbors 4, seed 1']").wait_for(timeout=10_000)
+    panel.get_by_label("marked by", exact=True).select_option(label="neighbours kept")
+    panel.get_by_text("more than 2").first.wait_for(timeout=10_000)
+    panel.screenshot(path=SHOTS / "98_map_explorer.png")
+
+    assert page.locator(ERRORS).count() == 0
+    assert not complaints  # such as a picture "x" that a title had asked for
     page.close()

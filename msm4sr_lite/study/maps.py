@@ -83,23 +83,24 @@ def lay_out(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.nda
     UserError
         If there are not enough vectors.
     """
-    from umap import UMAP
-
     near = nearest(vectors, n_neighbors - 1)
     itself = np.arange(len(vectors))[:, None]
     graph = (
         np.concatenate([itself, near.indices], axis=1),
         np.concatenate([np.zeros(itself.shape), near.distances], axis=1),
     )
-    reducer = UMAP(
-        n_neighbors=n_neighbors,
-        precomputed_knn=graph,
-        force_approximation_algorithm=True,  # or few vectors are compared all over again
-        random_state=seed,
-        n_jobs=1,
-    )
-    with warnings.catch_warnings():  # that no further vectors can be added to this map
-        warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]")
+    with warnings.catch_warnings():
+        # What cannot be done with such a map does not matter here: to add vectors to it later.
+        warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]|Tensorflow")
+        from umap import UMAP
+
+        reducer = UMAP(
+            n_neighbors=n_neighbors,
+            precomputed_knn=graph,
+            force_approximation_algorithm=True,  # or few vectors are compared all over again
+            random_state=seed,
+            n_jobs=1,
+        )
         return np.asarray(reducer.fit_transform(vectors))
 
 
