@@ -88,7 +88,7 @@ def test_true_neighbours_and_their_places(tmp_path: Path) -> None:
     assert "3 are among the nearest 3 on the map; the farthest comes at place 3 of 29" in text
     markup, text = view(9, 0, "side", "i0 Thing 0")
     assert "0 are among the nearest 3 on the map; the farthest comes at place 29 of 29" in text
-    assert "place 28 on the map" in markup
+    assert "place 28 on map" in markup
     assert f'aria-label="{html.escape(text)}"' in markup
     assert markup.count('r="7"') == 3
 

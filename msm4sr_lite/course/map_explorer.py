@@ -191,7 +191,7 @@ class MapView:
         )
         svg = self._svg(at, self.groups(mark, at), mark, chosen, text)
         cells = [chosen, *self.truth.indices[chosen].tolist()]
-        below = [("chosen",), *((f"place {rank} on the map",) for rank in ranks)]
+        below = [("chosen",), *((f"place {rank} on map",) for rank in ranks)]
         shown = pictures_html(
             [
                 self.folder / self.items[n].images[0] if self.items[n].images else None
@@ -199,13 +199,15 @@ class MapView:
             ],
             [self.items[n].title or "(no text)" for n in cells],
             below,
-            columns=4,
+            columns=3,
             size=60,
-            caption=f"The item and its {self.k} true neighbours, nearest first",
+            caption=f"The item and its {self.k} true neighbours, nearest first; below, at which place"
+            " the map has them",
         )
         return (
             f'<div style="display:flex;flex-wrap:wrap;gap:1em"><div>{svg}</div>'
-            f'<div style="flex:1 1 22em;font-size:85%">{shown}</div></div><p>{escape(text)}</p>',
+            f'<div style="flex:1 1 250px;font-size:78%;line-height:1.3">{shown}</div></div>'
+            f'<p style="line-height:1.4">{escape(text)}</p>',
             text,
         )
 

@@ -447,9 +447,9 @@ explore_map(
 #   from guests"?
 # - mark by *neighbours kept*: where do the items lie that the map does not serve well?
 #
-# With 4 neighbours the map crumbles: four striped things for travellers are thrown into a corner, though in the space their nearest are
-# other things for travellers. Large `n_neighbors` give a smooth whole. Each map is a little different. Which is the right one? Ask for the
-# trustworthiness:
+# With 4 neighbours a map crumbles: on the stored ones, four striped things for travellers are thrown into a corner, though in the space most of
+# their nearest are for travellers too. Large `n_neighbors` give a smooth whole. Each map is a little different. Which is the right one? Ask for
+# the trustworthiness:
 
 # %%
 quality = pd.DataFrame(
