@@ -201,8 +201,8 @@ class MapView:
             below,
             columns=3,
             size=60,
-            caption=f"The item and its {self.k} true neighbours, nearest first; below, at which place"
-            " the map has them",
+            caption=f"The item and its {self.k} true neighbours, nearest first, each with its place"
+            " among the neighbours on the map",
         )
         return (
             f'<div style="display:flex;flex-wrap:wrap;gap:1em"><div>{svg}</div>'
