@@ -707,6 +707,7 @@ axes.set(title="Who is a neighbour of many?", xlabel="", ylabel="lists of ten")
 axes.axhline(10, color="#555555", linestyle=":")
 mean_lists = lists.groupby(["model", "item"])["lists"].mean()
 top = lists.groupby("model")["lists"].max()
+most = hub_counts(near_on_map["fine-tuned"]).max()
 show(
     figure,
     "On how many lists of ten an item stands, in 128 dimensions. "
@@ -715,8 +716,8 @@ show(
         f" {mean_lists[name, 'new']:.1f} on average"
         for name in near
     ),
-    "Boxes hold the middle half of the items. Dotted: the mean of all, 10. On the fine-tuned"
-    f" map nobody stands on more than {hub_counts(near_on_map['fine-tuned']).max()} lists.",
+    "Boxes hold the middle half of the items. Dotted: the mean of all, 10. On the"
+    f" fine-tuned map nobody stands on more than {most} lists.",
 )
 
 # %% [markdown]
