@@ -567,8 +567,8 @@ for axes, (width, n) in zip(panels, ((128, 2), (128, 15), (10, 3)), strict=True)
     of_noise[width, n] = trustworthiness(noise, own), share
     count = pieces(nearest(noise, n - 1))
     draw_map(axes, own, ["noise"] * 400, size=8)
-    title = f"{width} dims, {n} neighbours"
-    axes.set_title(f"{title}: {count} pieces", fontsize=11)
+    title = f"{width} dimensions, {n} neighbours"
+    axes.set_title(f"{title}\npieces: {count}", fontsize=12)
 show(
     figure,
     "Three maps of Gaussian noise. "
@@ -655,7 +655,7 @@ print(f"{CUSTOMER}:", " → ".join(need[600:]))
 # %% [markdown]
 # After training, customers lie in islands by the need they are in, and a customer wanders from one to the next
 # with each purchase, until the last one, here, cuts across. And the *taste* in looks, which stays all the way?
-# There is nothing of it on these maps. **Predict** whether that is because it is not there, or because we marked
+# One sees nothing of it on these maps. **Predict** whether that is because it is not there, or because we marked
 # something else.
 
 # %%
