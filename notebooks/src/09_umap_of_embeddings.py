@@ -127,7 +127,18 @@ for name, distances in (("dense", dense), ("lonely", lonely)):
     print(f"{name:<7} sigma {sigma:.3f}  ties {[round(x, 2) for x in mu.tolist()]}")
 
 # %% [markdown]
-# Not at all: each item measures with a ruler of its own, $\sigma_i$. Remember this when you see islands of
+# Does UMAP itself get the same σ? (It compiles itself when it is first used: this cell takes some seconds, and the
+# first map below some more.)
+
+# %%
+from umap.umap_ import smooth_knn_dist
+
+rows = np.stack([np.append(0, dense), np.append(0, lonely)]).astype(np.float32)
+sigmas, rhos = smooth_knn_dist(rows, 5.0)
+print("UMAP: sigma", sigmas.round(3).tolist(), " rho", rhos.round(3).tolist())
+
+# %% [markdown]
+# It does. And the ties of the lonely item are no weaker at all: each item measures with a ruler of its own, $\sigma_i$. Remember this when you see islands of
 # different size: *how crowded it was in the space has been divided out in the very first step.*
 #
 # The library hands UMAP the exact neighbours, and a seed, since the places are found by a search that draws lots:
