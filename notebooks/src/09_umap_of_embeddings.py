@@ -135,11 +135,13 @@ from umap.umap_ import smooth_knn_dist
 
 rows = np.stack([np.append(0, dense), np.append(0, lonely)]).astype(np.float32)
 sigmas, rhos = smooth_knn_dist(rows, 5.0)
-print("UMAP: sigma", sigmas.round(3).tolist(), " rho", rhos.round(3).tolist())
+for name, sigma, rho in zip(("dense", "lonely"), sigmas, rhos, strict=True):
+    print(f"{name:<7} UMAP's own sigma {sigma:.3f}, rho {rho:.2f}")
 
 # %% [markdown]
-# It does. And the ties of the lonely item are no weaker at all: each item measures with a ruler of its own, $\sigma_i$. Remember this when you see islands of
-# different size: *how crowded it was in the space has been divided out in the very first step.*
+# It does. And the ties of the lonely item are no weaker at all: each item measures with a ruler of its own,
+# $\sigma_i$. Remember this when you see islands of different size: *how crowded it was in the space has been divided
+# out in the very first step.*
 #
 # The library hands UMAP the exact neighbours, and a seed, since the places are found by a search that draws lots:
 
@@ -165,7 +167,7 @@ source(lay_out)
 # ## Before, pre-trained, fine-tuned
 #
 # **Predict**: in which of the three maps will the colours of the *purpose* lie together, in which those of the
-# *kind*? (The first map takes longer: UMAP compiles itself.)
+# *kind*?
 
 # %%
 from msm4sr_lite.course import progress
