@@ -13,6 +13,7 @@ file                    idea
 ``microscope``          one set of ranks under every protocol: cut-off, candidates, history
 ``panels``              static small multiples, then sliders that redraw them
 ``commands``            commands of ``msm4sr`` in a cell
+``map_explorer``        maps of items, and a panel that shows their doubts
 ``encoder``             the sentence encoder, where there is one
 ``progress``            a bar for what takes long
 ``watch``               a picture that is redrawn while something runs
@@ -35,6 +36,7 @@ from msm4sr_lite.course.encoder import find_encoder
 from msm4sr_lite.course.figures import show
 from msm4sr_lite.course.gallery import pictures, pictures_html
 from msm4sr_lite.course.machine import machine_report
+from msm4sr_lite.course.map_explorer import MapView, draw_map, explore_map
 from msm4sr_lite.course.panels import choice, entry, panel, slider, toggle
 from msm4sr_lite.course.progress import progress
 from msm4sr_lite.course.session import Session, setup
@@ -46,14 +48,17 @@ from msm4sr_lite.course.watch import watch
 __all__ = [
     "MARKERS",
     "PALETTE",
+    "MapView",
     "Session",
     "blank",
     "card",
     "check",
     "choice",
     "command",
+    "draw_map",
     "entry",
     "escape",
+    "explore_map",
     "find_encoder",
     "hint",
     "machine_report",

@@ -26,7 +26,8 @@ View: TypeAlias = "tuple[Figure, str] | tuple[str, str]"
 
 # A slider that is being dragged redraws once it has rested this long.
 REST_SECONDS = 0.05
-# With more steps than this, a slider's twin is a number box and no longer a list.
+# With more steps than this, a slider's twin is a number box and no longer a list, and a list is
+# no longer read out.
 _LONG_LIST = 12
 
 
@@ -45,6 +46,8 @@ class Control:
         if self.kind == "slider":
             first, last = _shown(self.values[0]), _shown(self.values[-1])
             return f"{self.label} from {first} to {last}"
+        if self.kind == "choice" and len(self.values) > _LONG_LIST:
+            return f"{self.label}: one of {len(self.values)}"
         if self.kind == "choice":
             return f"{self.label}: {' or '.join(_shown(value) for value in self.values)}"
         return f"{self.label} on or off" if self.kind == "toggle" else f"{self.label} (free text)"

@@ -18,10 +18,12 @@ import torch
 
 from msm4sr_lite.cli import main as msm4sr
 from msm4sr_lite.config import UserError, whole_folder, write_json, write_text
+from msm4sr_lite.encoder import unit_vectors
 from msm4sr_lite.explain.keywords import without_each
 from msm4sr_lite.features import FeatureTable, TextEncoder, read_keywords
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sample.captions import DISTRACTORS, WORDS
+from msm4sr_lite.study.maps import lay_out
 from msm4sr_lite.training import load_checkpoint
 
 DEPARTMENT = "home"
@@ -64,24 +66,11 @@ def replace(source: Path, target: Path) -> None:
 
 def write_map(shop: Path) -> None:
     """Lay the items out on a plane: UMAP of the pre-trained model's item vectors, both views."""
-    from sklearn.neighbors import NearestNeighbors
-    from umap import UMAP
-
     model, items = load_checkpoint(shop / "states" / f"{DEPARTMENT}_pretrained")
     table = FeatureTable.load(shop / "features").for_items(items)
     with torch.inference_mode():
         views = model.item_vectors(table, torch.arange(1, len(items)))
-    vectors = torch.cat([torch.nn.functional.normalize(z, dim=1) for z in views.values()], dim=1)
-    near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(vectors.numpy())
-    distances, indices = near.kneighbors(vectors.numpy())
-    reducer = UMAP(
-        n_neighbors=NEIGHBOURS,
-        precomputed_knn=(indices, distances),
-        force_approximation_algorithm=True,
-        random_state=0,
-        n_jobs=1,
-    )
-    places = np.asarray(reducer.fit_transform(vectors.numpy()))
+    places = lay_out(unit_vectors(views).numpy(), NEIGHBOURS)
     content = {
         "items": items[1:],
         "x": [round(float(x), 3) for x in places[:, 0]],
