@@ -155,6 +155,34 @@ def test_what_is_new_in_the_shop_is_recommended_once_it_has_features(
     assert not told.err
 
 
+def test_evaluate_among_listed_candidates(run, tmp_path, capsys):
+    run()
+    capsys.readouterr()
+    shop, out = str(tmp_path / "shop"), str(tmp_path / "out")
+    listed = tmp_path / "candidates.txt"
+    command = ["evaluate", shop, "--model", out, "--json"]
+    assert main(command) == 0
+    everything = last_json(capsys)
+    for count in (12, 2):
+        listed.write_text("".join(f"i{n}\n" for n in range(count)), encoding="utf-8")
+        assert main([*command, "--candidates", str(listed)]) == 0
+        found = last_json(capsys)
+        assert found["protocol"]["candidates"] == count
+        same = found["models"] == everything["models"]
+        assert same == (count == 12)
+        if count == 2:  # at most two rivals: the test item is always among the first five
+            assert found["models"]["msm4sr"]["recall@5"]["value"] == 1
+    for text, message in (
+        ("i1\nghost\n", "candidates.txt line 2: item 'ghost' is not among the 12 items"),
+        ("\n", "no item_id in it"),
+    ):
+        listed.write_text(text, encoding="utf-8")
+        assert main([*command, "--candidates", str(listed)]) == 2
+        assert message in capsys.readouterr().err
+    assert main([*command, "--candidates", str(tmp_path / "none.txt")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
 def test_mistakes_are_one_line_and_leave_nothing_behind(tmp_path, capsys):
     shop = toy_shop(tmp_path / "shop")
     for command, message in (

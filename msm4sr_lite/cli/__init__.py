@@ -142,6 +142,12 @@ def build_parser() -> argparse.ArgumentParser:
             default="no",
             help="leave bought items out of the ranking (default: no, as in the paper's protocol)",
         )
+    p["evaluate"].add_argument(
+        "--candidates",
+        type=Path,
+        metavar="FILE",
+        help="only these items compete with each test item: one item_id a line (default: all)",
+    )
     who = p["recommend"].add_mutually_exclusive_group(required=True)
     who.add_argument("--user", help="a user_id of the shop")
     who.add_argument("--basket", help="item ids, oldest first, separated by commas")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from msm4sr_lite.cli.opening import (
     device_of,
@@ -62,6 +65,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     scorers |= {name: BASELINES[name](goods) for name in names}
     customers, _ = sequences.cases("test")
     cases = (*sequences.held_out("test"), customers)
+    candidates = listed_candidates(args, sequences.items)
     # A filter on items removes purchases that the exact forecast needs.
     known = {} if data.item_min else oracles(goods.shop.path, sequences)
 
@@ -74,16 +78,16 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
                 "items": sequences.n_items,
                 "protocol": {
                     "split": split_name(data),
-                    "candidates": "all",
+                    "candidates": "all" if candidates is None else len(candidates),
                     "mask_history": mask,
                     "seeds": [args.seed],
                 },
                 "models": {
-                    name: evaluate(scorer, *cases, mask_history=mask)
+                    name: evaluate(scorer, *cases, mask_history=mask, candidates=candidates)
                     for name, scorer in scorers.items()
                 },
                 "ceiling": {
-                    name: evaluate(scorer, *cases, mask_history=mask)
+                    name: evaluate(scorer, *cases, mask_history=mask, candidates=candidates)
                     for name, scorer in known.items()
                 },
             }
@@ -101,6 +105,30 @@ def baseline_names(args: argparse.Namespace) -> list[str]:
         if name not in BASELINES:
             raise UserError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
     return names
+
+
+def listed_candidates(args: argparse.Namespace, items: list[str]) -> np.ndarray | None:
+    """Return the numbers of the items that compete with each test item; None for all."""
+    path: Path | None = getattr(args, "candidates", None)
+    if path is None:
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); give a file with one item_id a line"
+        ) from None
+    number = {item: i for i, item in enumerate(items) if i}
+    for place, line in enumerate(lines, 1):
+        if line.strip() and line.strip() not in number:
+            raise UserError(
+                f"{path} line {place}: item {line.strip()!r} is not among the {len(number)} items"
+                f" of the model; take it out, or check the item_id"
+            )
+    found = sorted({number[line.strip()] for line in lines if line.strip()})
+    if not found:
+        raise UserError(f"{path}: no item_id in it; give a file with one a line")
+    return np.array(found)
 
 
 def split_name(data: DataConfig) -> str:
@@ -126,10 +154,12 @@ def table(result: dict[str, Any]) -> str:
     """Return the result as text."""
     if "results" in result:
         return "\n\n".join(table(one) for one in result["results"])
+    rivals = result["protocol"]["candidates"]
+    rivals = "all items" if rivals == "all" else f"{rivals} listed items and the test item"
     masked = "left out of" if result["protocol"]["mask_history"] else "kept in"
     lines = [
         f"{result['shop']}: {result['users']} customers, {result['items']} items, test purchases"
-        f" {result['protocol']['split']}, all items ranked, bought items {masked} the ranking",
+        f" {result['protocol']['split']}, {rivals} ranked, bought items {masked} the ranking",
         "",
         (" " * 18 + "".join(f"{name:<24}" for name in SHOWN)).rstrip(),
     ]
