@@ -29,6 +29,7 @@ Kind: TypeAlias = Literal["purchase", "sentence", "picture", "word"]
 KINDS: tuple[Kind, ...] = ("purchase", "sentence", "picture", "word")
 # (item_id, picture counted from 1) -> BERT's vectors of its keywords without each word, (words, D)
 Rereadings: TypeAlias = Mapping[tuple[str, int], Tensor]
+_OTHER = {"text": "image", "image": "text"}
 TOGETHER = 64  # sequences in one call of the encoder: the same speed as many, and less memory
 
 
@@ -78,12 +79,12 @@ class _Change(NamedTuple):
     part: int
     text: str
     attention: float | None
-    alone: bool  # whether it is the only slot of its view: without it the other view stands in
+    both: bool  # whether one view stands in for the other, before the change or after it
     instead: Tensor | None = None
 
     def touches(self, view: str, swapped: bool) -> bool:
         """Whether the change is seen by a view, in which a swapped item stands with the other."""
-        return (self.alone and self.instead is None) or (self.view == view) != swapped
+        return self.both or (self.view == view) != swapped
 
 
 _Step: TypeAlias = "tuple[int, int | None]"  # a position, and a place in the list of changes
@@ -258,37 +259,40 @@ class Explainer:
         self, item: int, view: str, weights: list[float], without: Rereadings
     ) -> Iterator[_Change]:
         count = int(getattr(self.table, view).counts[item])
+        # An item without slots of the other view stands there with this one.
+        both = not int(getattr(self.table, _OTHER[view]).counts[item])
         item_id = self.recommender.items[item]
-        keywords = self.recommender.keywords.get(item_id, [])
-        single = self.table.manifest.get("image_slots_hold") == "words"
-        if view == "text":
-            shown = self.recommender.shop.items.get(item_id)
-            names = item_sentences(shown, limit=count) if shown else []
-            kind: Kind = "sentence"
-            parts = list(range(1, count + 1))
-        else:
-            names = [w for words in keywords for w in (words if single else [", ".join(words)])]
-            kind = "word" if single else "picture"
-            parts = [k for k, words in enumerate(keywords, 1) for _ in words] if single else []
-        names += [f"{kind} {k}" for k in range(len(names) + 1, count + 1)]
-        parts += list(range(len(parts) + 1, count + 1))
-        for slot in range(count):
-            yield _Change(
-                item, view, slot, kind, parts[slot], names[slot], weights[slot], count == 1
-            )
-        if view == "text" or single:
-            return
-        for slot, words in enumerate(keywords[:count]):
-            vectors = without.get((item_id, slot + 1))
-            if vectors is None:
+        names = self._names(item_id, view, count)
+        for slot, (kind, part, text) in enumerate(names):
+            yield _Change(item, view, slot, kind, part, text, weights[slot], both or count == 1)
+        for slot, (kind, part, _) in enumerate(names):
+            vectors = without.get((item_id, part))
+            if kind != "picture" or vectors is None:
                 continue
-            if len(vectors) != len(words) or vectors.shape[1] != self.table.width:
+            words = self.recommender.keywords.get(item_id, [])[part - 1]
+            if vectors.shape != (len(words), self.table.width):
                 raise UserError(
-                    f"{item_id}, picture {slot + 1}: {len(words)} words need vectors of shape"
+                    f"{item_id}, picture {part}: {len(words)} words need vectors of shape"
                     f" ({len(words)}, {self.table.width}); got {tuple(vectors.shape)}"
                 )
             for word, vector in zip(words, vectors, strict=True):
-                yield _Change(item, view, slot, "word", slot + 1, word, None, count == 1, vector)
+                yield _Change(item, view, slot, "word", part, word, None, both, vector)
+
+    def _names(self, item_id: str, view: str, count: int) -> list[tuple[Kind, int, str]]:
+        """Return kind, part and text of an item's slots in one view, in their order."""
+        keywords = self.recommender.keywords.get(item_id, [])
+        kind: Kind = "sentence"
+        if view == "text":
+            item = self.recommender.shop.items.get(item_id)
+            texts = list(enumerate(item_sentences(item, limit=max(1, count)) if item else [], 1))
+        elif self.table.manifest.get("image_slots_hold") == "words":
+            kind = "word"
+            texts = [(k, word) for k, words in enumerate(keywords, 1) for word in words]
+        else:
+            kind = "picture"
+            texts = [(k, ", ".join(words)) for k, words in enumerate(keywords, 1)]
+        texts += [(k, f"{kind} {k}") for k in range(len(texts) + 1, count + 1)]
+        return [(kind, part, text) for part, text in texts[:count]]
 
     def _states(
         self, history: list[int], steps: list[_Step], changes: _Changes, swaps: list[bool]
