@@ -139,6 +139,14 @@ def build_parser() -> argparse.ArgumentParser:
     who.add_argument("--user", help="a user_id of the shop")
     who.add_argument("--basket", help="item ids, oldest first, separated by commas")
     p["recommend"].add_argument("-k", type=int, default=10, help="how many (default: 10)")
+    p["recommend"].add_argument(
+        "--why",
+        nargs="?",
+        const="parts",
+        choices=("parts", "words"),
+        help="what speaks for each item: purchases, sentences, pictures (parts, the default) and"
+        " also the keywords of the pictures (words: the text encoder reads them again)",
+    )
     clip = p["train-clip"]
     clip.add_argument("folder", type=Path, metavar="LABELLED_FOLDER", help="labels.csv, pictures")
     clip.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
