@@ -265,6 +265,9 @@ def test_exchanged_modalities(explainer):
         target = torch.tensor([10])
         return float(match_scores(last, net.with_ids(net.item_vectors(table, target), target)))
 
+    offers = explainer.for_basket(BASKET, 12, swapped=swapped)
+    assert {r.item_id: r.score for r in offers}["i9"] == pytest.approx(by_hand(table), abs=2e-6)
+    assert explainer.for_basket(BASKET, 12) == explainer.recommender.for_basket(BASKET, 12)
     (pieces,) = explainer.explain(BASKET, ["i9"], swapped=swapped)
     assert by_hand(table) != pytest.approx(score(net, table, history, 10), abs=1e-3)
     for piece in pieces:
@@ -318,6 +321,16 @@ def test_mistakes_are_told(explainer):
     ):
         with pytest.raises(UserError, match=message):
             explainer.explain(basket, items, **options)
+
+
+@pytest.mark.parametrize("explainer", [{"max_len": 3}], indirect=True)
+def test_of_a_long_basket_the_newest_are_exchanged(explainer):
+    for basket, swapped in ((BASKET, {1, 2, 4}), (["ghost", *BASKET], {2, 5})):
+        offers = explainer.for_basket(basket, 12, swapped=swapped)
+        short = explainer.for_basket(BASKET[-3:], 12, swapped={2})
+        expected = {r.item_id: r.score for r in short}
+        for offer in offers:
+            assert offer.score == pytest.approx(expected[offer.item_id], abs=2e-6)
 
 
 @pytest.mark.parametrize("explainer", [{"views": "text"}], indirect=True)

@@ -9,19 +9,23 @@ the slot attention gives a slot is reported beside it; a large weight need not b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.encoder import Views, cosine_scores
+from msm4sr_lite.encoder import Views, cosine_scores, take
+from msm4sr_lite.evaluation import ModelScorer
 from msm4sr_lite.features import FeatureTable, Slots
 from msm4sr_lite.mixup import complementary_mixup
-from msm4sr_lite.recommend import Recommender
+from msm4sr_lite.recommend import Recommendation, Recommender
+from msm4sr_lite.sequences import pad
 from msm4sr_lite.shop import Shop
 from msm4sr_lite.text import item_sentences
 
@@ -129,6 +133,17 @@ class Explainer:
         """Load a model folder and the feature folder it works with; see ``Recommender.load``."""
         recommender = Recommender.load(shop, model, features, device)
         return cls(recommender, FeatureTable.load(features))
+
+    def for_basket(
+        self, basket: Sequence[str], k: int = 10, *, swapped: Collection[int] = ()
+    ) -> list[Recommendation]:
+        """Recommend as ``Recommender.for_basket`` does, with ``swapped`` as in ``explain``."""
+        if not swapped:
+            return self.recommender.for_basket(basket, k, strict=False)
+        places, _ = self._known(basket, swapped)
+        reader = copy(self.recommender)
+        reader.scorer = _SwappingScorer(self.scorer, [place in swapped for place in places])
+        return reader.for_basket(basket, k, strict=False)
 
     @torch.inference_mode()
     def explain(
@@ -356,6 +371,27 @@ class Explainer:
             return Evidence("purchase", item_id, place, 0, title, total, by_view)
         kind, part, text, attention = change.kind, change.part, change.text, change.attention
         return Evidence(kind, item_id, place, part, text, total, by_view, attention)
+
+
+class _SwappingScorer(ModelScorer):
+    """A scorer at whose places the text and image vectors are exchanged, for one history."""
+
+    def __init__(self, scorer: ModelScorer, swaps: list[bool]) -> None:
+        self.__dict__.update(scorer.__dict__)
+        self._swaps = torch.tensor([swaps], device=scorer.device)
+
+    @torch.inference_mode()
+    def parts(self, histories: Sequence[np.ndarray]) -> Views:
+        """Return each view's term of the score for all items."""
+        items = pad(histories, self.model.config.max_len).to(self.device)
+        read = take(self.items, items)
+        swaps = self._swaps[:, -items.shape[1] :]
+        text, image = complementary_mixup(read["text"], read["image"], swaps)
+        states = self.model.encode({"text": text, "image": image})
+        return {
+            view: cosine_scores(hidden[:, -1], self.items[view]).cpu()
+            for view, hidden in states.items()
+        }
 
 
 def _by_view(drops: dict[str, list[list[float]]], column: int) -> Iterator[dict[str, float]]:
