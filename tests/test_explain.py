@@ -283,12 +283,15 @@ def test_the_strongest_come_first_and_only_what_speaks_for_the_item_is_a_reason(
     effects = [p.effect for p in pieces]
     assert effects == sorted(effects, reverse=True)
     assert min(effects) < 0 < max(effects)
-    reasons = strongest(pieces, 2)
+    reasons = strongest(pieces, 2, least=0)
+    assert len(reasons) > 2
     assert all(p.effect > 0 for p in reasons)
     for kind in ("purchase", "sentence", "picture"):
         best = [p for p in pieces if p.kind == kind and p.effect > 0][:2]
         assert [p for p in reasons if p.kind == kind] == best
-    assert {p.kind for p in strongest(pieces, 2, {"picture"})} == {"picture"}
+    second = sorted(effects)[-2]
+    assert [p.effect for p in strongest(pieces, 9, least=second)] == [max(effects)]
+    assert {p.kind for p in strongest(pieces, 2, {"picture"}, 0)} == {"picture"}
 
 
 def test_items_explained_together_are_explained_as_alone(explainer):

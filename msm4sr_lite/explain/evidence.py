@@ -447,15 +447,21 @@ def title_of(shop: Shop, item_id: str) -> str:
 
 
 def strongest(
-    evidence: Iterable[Evidence], each: int = 1, kinds: Collection[Kind] = KINDS
+    evidence: Iterable[Evidence],
+    each: int = 1,
+    kinds: Collection[Kind] = KINDS,
+    least: float = 0.005,
 ) -> list[Evidence]:
-    """Return the ``each`` strongest pieces of each kind that speak for the item, by kind."""
+    """Return the ``each`` strongest pieces of each kind that speak for the item, by kind.
+
+    Effects of ``least`` and below, which would read +0.00, are no reasons.
+    """
     ranked = sorted(evidence, key=lambda piece: -piece.effect)
     return [
         piece
         for kind in KINDS
         if kind in kinds
-        for piece in [p for p in ranked if p.kind == kind and p.effect > 0][:each]
+        for piece in [p for p in ranked if p.kind == kind and p.effect > least][:each]
     ]
 
 
