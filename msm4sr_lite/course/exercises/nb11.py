@@ -10,11 +10,11 @@ from msm4sr_lite.course.checks import Exercise, expect, expect_close
 # --- 11.leave_one_out -----------------------------------------------------------------------
 
 
-def leave_one_out(score: Callable[[list[str]], float], basket: list[str]) -> list[float]:
+def leave_one_out(score: Callable[..., float], basket: list[str]) -> list[float]:
     """Return for every item of the basket how far the score falls without it.
 
     score: gives a number for a list of item ids, oldest first.
-    Result: one number per item, in their order; above 0 where the item speaks for the offer.
+    Result: one number per item, in order; above 0 where it speaks for the offer.
     """
     whole = score(basket)
     return [whole - score(basket[:k] + basket[k + 1 :]) for k in range(len(basket))]
@@ -24,9 +24,11 @@ _WORTH = {"tent": 0.5, "mug": 0.25, "lamp": -0.125, "vase": 0.0625}
 
 
 def _toy_score(basket: Sequence[str]) -> float:
-    """Sum what the items are worth, and count the newest three times."""
-    basket = list(basket)
-    return sum(_WORTH[item] for item in basket) + 2 * _WORTH[basket[-1]] if basket else 0.0
+    """Sum what the items are worth, count the newest three times; tent and mug go together."""
+    if not basket:
+        return 0.0
+    pair = 0.5 * ({"tent", "mug"} <= set(basket))
+    return sum(_WORTH[item] for item in basket) + 2 * _WORTH[basket[-1]] + pair
 
 
 def _grade_leave_one_out(attempt: Callable[..., Any]) -> None:
@@ -90,11 +92,11 @@ def _in_place(score: Callable[..., float], basket: list[str]) -> list[float]:
 
 
 def joint_fall(
-    score: Callable[[list[str]], float], basket: list[str], effects: list[float], k: int
+    score: Callable[..., float], basket: list[str], effects: list[float], k: int
 ) -> float:
     """Return how far the score falls when the k strongest items are left out at once.
 
-    effects: one number per item, as leave_one_out gives them; the strongest is the largest.
+    effects: one number per item, as from leave_one_out; the largest is the strongest.
     Result: one number.
     """
     order = sorted(range(len(basket)), key=lambda place: -effects[place])
@@ -154,7 +156,7 @@ EXERCISES = (
         name="11.leave_one_out",
         solution=leave_one_out,
         grade=_grade_leave_one_out,
-        why="Eight lines of thought, no gradients: whatever gives scores can be asked like this.",
+        why="No gradients and no look inside: whatever gives scores can be asked like this.",
         hints=(
             "Take the score of the whole basket once. Then shorten it at every place in turn.",
             "basket[:k] + basket[k + 1:] is a new list without place k.",
