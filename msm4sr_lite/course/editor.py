@@ -190,11 +190,11 @@ def reasons_table(pieces: Sequence[Evidence], shop: Shop, caption: str) -> tuple
         bar = f'<div style="background:{colour};height:0.8em;width:{width:.1f}em"></div>'
         cells = (f"<td>{bar}</td>", f"<td>{escape(said)}</td>", f"<td>{weight}</td>")
         rows.append(
-            f'<tr style="background:none"><th scope="row">{piece.effect:+.2f}</th>{"".join(cells)}'
+            f'<tr style="background:none"><th scope="row">{piece.effect:+z.2f}</th>{"".join(cells)}'
             "</tr>"
         )
         attention = f"; attention {weight}" if weight else ""
-        lines.append(f"{piece.effect:+.2f} {said}{attention}")
+        lines.append(f"{piece.effect:+z.2f} {said}{attention}")
     head = "".join(
         f'<th scope="col" style="text-align:left">{name}</th>'
         for name in ("effect", "", "left out", "attention")
@@ -379,7 +379,7 @@ def editor(
     """
     desk = Desk(explainer, without)
     drawn = [(name, desk.draw(basket)[:2]) for name, basket in list(baskets.items())[:2]]
-    show_stills(title, drawn)
+    show_stills(title, drawn, width="70em")
     summary = (
         "start with a customer's basket or an empty one; add, remove and move items; exchange an"
         " item's text and picture; choose the offer to explain"

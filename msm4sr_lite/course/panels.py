@@ -114,12 +114,12 @@ def panel(
     show_live(title, summary, lambda: LivePanel(draw, controls))
 
 
-def show_stills(title: str, stills: Sequence[tuple[str, View]]) -> None:
-    """Show the durable part of a panel: views side by side, each under its heading."""
+def show_stills(title: str, stills: Sequence[tuple[str, View]], width: str = "40em") -> None:
+    """Show the durable part of a panel: views of at most ``width``, each under its heading."""
     blocks, lines = [], []
     for heading, view in stills:
         above = f"<p><strong>{escape(heading)}</strong></p>" if heading else ""
-        blocks.append(f'<div style="flex:1 1 24em;max-width:40em">{above}{markup(view)}</div>')
+        blocks.append(f'<div style="flex:1 1 24em;max-width:{width}">{above}{markup(view)}</div>')
         lines.append(f"[figure] {heading}{': ' if heading else ''}{view[1]}")
     row = f'<div style="display:flex;flex-wrap:wrap;gap:1em">{"".join(blocks)}</div>'
     show_html(row, "\n".join([f"[panel] {title}", *lines]))

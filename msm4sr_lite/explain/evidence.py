@@ -487,4 +487,4 @@ def in_words(piece: Evidence, shop: Shop) -> str:
     else:
         picture = f"picture {piece.part} {owner}" if owner else f"its picture {piece.part}"
         said = f"the word '{piece.text}' in {picture}"
-    return f"{said} ({piece.effect:+.2f})"
+    return f"{said} ({piece.effect:+z.2f})"
