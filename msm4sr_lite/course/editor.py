@@ -32,6 +32,9 @@ _STYLE = (
 )
 
 
+_LEFT = 'style="text-align:left"'
+
+
 @dataclass(frozen=True)
 class Basket:
     """Items in the order they were bought, some with text and picture exchanged.
@@ -188,7 +191,7 @@ def reasons_table(pieces: Sequence[Evidence], shop: Shop, caption: str) -> tuple
         colour = PALETTE[0] if piece.effect > 0 else PALETTE[5]
         width = 6 * abs(piece.effect) / largest
         bar = f'<div style="background:{colour};height:0.8em;width:{width:.1f}em"></div>'
-        cells = (f"<td>{bar}</td>", f"<td>{escape(said)}</td>", f"<td>{weight}</td>")
+        cells = (f"<td>{bar}</td>", f"<td {_LEFT}>{escape(said)}</td>", f"<td>{weight}</td>")
         rows.append(
             f'<tr style="background:none"><th scope="row">{piece.effect:+z.2f}</th>{"".join(cells)}'
             "</tr>"
@@ -196,11 +199,10 @@ def reasons_table(pieces: Sequence[Evidence], shop: Shop, caption: str) -> tuple
         attention = f"; attention {weight}" if weight else ""
         lines.append(f"{piece.effect:+z.2f} {said}{attention}")
     head = "".join(
-        f'<th scope="col" style="text-align:left">{name}</th>'
-        for name in ("effect", "", "left out", "attention")
+        f'<th scope="col" {_LEFT}>{name}</th>' for name in ("effect", "", "left out", "attention")
     )
     table = (
-        f'<table><caption style="text-align:left"><strong>{escape(caption)}</strong></caption>'
+        f"<table><caption {_LEFT}><strong>{escape(caption)}</strong></caption>"
         f"<tr>{head}</tr>{''.join(rows)}</table>"
     )
     return table, "\n".join(lines)
@@ -379,7 +381,7 @@ def editor(
     """
     desk = Desk(explainer, without)
     drawn = [(name, desk.draw(basket)[:2]) for name, basket in list(baskets.items())[:2]]
-    show_stills(title, drawn, width="70em")
+    show_stills(title, drawn, least="60em", most="60em")
     summary = (
         "start with a customer's basket or an empty one; add, remove and move items; exchange an"
         " item's text and picture; choose the offer to explain"

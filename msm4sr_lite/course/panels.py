@@ -114,12 +114,14 @@ def panel(
     show_live(title, summary, lambda: LivePanel(draw, controls))
 
 
-def show_stills(title: str, stills: Sequence[tuple[str, View]], width: str = "40em") -> None:
-    """Show the durable part of a panel: views of at most ``width``, each under its heading."""
+def show_stills(
+    title: str, stills: Sequence[tuple[str, View]], least: str = "24em", most: str = "40em"
+) -> None:
+    """Show the durable part of a panel: views ``least`` to ``most`` wide, each with its heading."""
     blocks, lines = [], []
     for heading, view in stills:
         above = f"<p><strong>{escape(heading)}</strong></p>" if heading else ""
-        blocks.append(f'<div style="flex:1 1 24em;max-width:{width}">{above}{markup(view)}</div>')
+        blocks.append(f'<div style="flex:1 1 {least};max-width:{most}">{above}{markup(view)}</div>')
         lines.append(f"[figure] {heading}{': ' if heading else ''}{view[1]}")
     row = f'<div style="display:flex;flex-wrap:wrap;gap:1em">{"".join(blocks)}</div>'
     show_html(row, "\n".join([f"[panel] {title}", *lines]))

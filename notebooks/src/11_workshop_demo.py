@@ -106,8 +106,8 @@ print("\n".join(lines))
 
 # %% [markdown]
 # The newest purchase rules; notebook 05 found the same in the encoder's states. Exchanging text and picture
-# costs little, even everywhere at once: this is what mixup was for. The model has learnt to read either in either
-# view.
+# costs little, even everywhere at once: this is what mixup was for. The model has learnt to read either of them in
+# either view.
 #
 # ## How a reason is found
 #
@@ -151,9 +151,6 @@ print(
 # the weight that the slot attention gives. **Predict**: how good a guide is attention?
 
 # %%
-import matplotlib.pyplot as plt
-from msm4sr_lite.course import PALETTE, show
-
 dice = np.random.default_rng(0)
 falls = {"by effect": [], "by attention": [], "by lot": []}
 newest, older, summed = [], [], []
@@ -168,6 +165,10 @@ for b in baskets:
     newest.append(bought.pop(len(b.items)))
     older += bought.values()
     summed.append(sum(bought.values()))
+
+# %%
+import matplotlib.pyplot as plt
+from msm4sr_lite.course import PALETTE, show
 
 means = {name: float(np.mean(values)) for name, values in falls.items()}
 errors = [np.std(values) / len(values) ** 0.5 for values in falls.values()]
@@ -216,8 +217,9 @@ print(
 )
 
 # %% [markdown]
-# They count, together, and for more than their effects add up to. They say similar things about a customer's taste,
-# so any one of them can go and the others still say it. *Leave one out* cannot see what is said twice.
+# They count, together, and for more than their effects add up to. Customers keep
+# their taste, so the older purchases say similar things, and any one of them can go and the others
+# still say it. *Leave one out* cannot see what is said twice.
 #
 # ## Exercises
 #
