@@ -210,6 +210,7 @@ def test_the_sequence_editor_is_played_with(
     page.wait_for_function(IDLE, timeout=90_000)
     page.evaluate(RUN_ALL)
     page.wait_for_function(IDLE, timeout=300_000)
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     play(page, SHOTS / "11_editor_tablet.png")
     page.close()
 
@@ -288,7 +289,14 @@ def play(page: sync_api.Page, shot: Path) -> None:
     act(button("Add to basket").tap, "oldest first: 6 items.")
     act(lambda: box("explain").select_option(index=2), "Why 3. ")
     assert all(image.get_attribute("alt") for image in view.locator("img").all())
+    line = view.locator("td strong").last.evaluate("text => getComputedStyle(text).lineHeight")
+    assert float(line.removesuffix("px")) < 30  # that of text, not that of a button
+    size = page.viewport_size
+    page.set_viewport_size({**size, "height": 2600})  # or a notebook clips what lies below
+    page.wait_for_timeout(500)
+    SHOTS.mkdir(parents=True, exist_ok=True)
     panel.screenshot(path=shot)
+    page.set_viewport_size(size)
     act(lambda: box("start with").select_option("an empty basket"), "The basket is empty")
     assert button("Remove").is_disabled()
     act(button("Add to basket").tap, "oldest first: 1 item.")

@@ -11,6 +11,7 @@ file                    idea
 ``gallery``             item pictures with their titles and words
 ``strips``              a sequence as a strip of cards, text or picture at every position
 ``panels``              static small multiples, then sliders that redraw them
+``editor``              a basket to change by hand, with the offers and their reasons
 ``encoder``             the sentence encoder, where there is one
 ``progress``            a bar for what takes long
 ``watch``               a picture that is redrawn while something runs
@@ -28,6 +29,7 @@ Importing this package imports neither numpy nor torch nor a plotting library, s
 
 from msm4sr_lite.course.checks import check, hint, solution
 from msm4sr_lite.course.display import escape, show_html
+from msm4sr_lite.course.editor import Basket, editor
 from msm4sr_lite.course.encoder import find_encoder
 from msm4sr_lite.course.figures import show
 from msm4sr_lite.course.gallery import pictures, pictures_html
@@ -43,10 +45,12 @@ from msm4sr_lite.course.watch import watch
 __all__ = [
     "MARKERS",
     "PALETTE",
+    "Basket",
     "Session",
     "card",
     "check",
     "choice",
+    "editor",
     "entry",
     "escape",
     "find_encoder",

@@ -28,10 +28,9 @@ OFFERS = 10
 # Core widgets read their sizes from these; 44 pixels are enough for a finger.
 _STYLE = (
     "<style>.msm4sr-editor{--jp-widgets-font-size:17px;--jp-widgets-inline-height:44px;"
-    "--jp-widgets-inline-label-width:6.5em;font-size:17px;line-height:1.4}</style>"
+    "--jp-widgets-inline-label-width:6.5em}"
+    ".msm4sr-editor .widget-html-content{font-size:17px;line-height:1.4}</style>"
 )
-
-
 _LEFT = 'style="text-align:left"'
 
 
@@ -127,7 +126,7 @@ class Desk:
             titles,
             captions,
             columns=5,
-            size=96,
+            size=112,
             caption="What the model offers next, best first, with its score by view",
         )
         chosen = min(chosen, len(items) - 1)

@@ -122,9 +122,8 @@ class Explainer:
     def __init__(self, recommender: Recommender, table: FeatureTable) -> None:
         self.recommender = recommender
         self.scorer, self.model = recommender.scorer, recommender.scorer.model
-        self.table = (
-            table if table.items == recommender.items else table.for_items(recommender.items)
-        )
+        same = table.items == recommender.items
+        self.table = (table if same else table.for_items(recommender.items)).to("cpu")
 
     @classmethod
     def load(

@@ -44,7 +44,7 @@ import json
 import numpy as np
 import torch
 from msm4sr_lite import read_shop
-from msm4sr_lite.course.editor import Basket, editor
+from msm4sr_lite.course import Basket, editor
 from msm4sr_lite.explain.evidence import Explainer
 
 folder = session.samples / "corner_shop"
