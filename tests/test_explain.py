@@ -61,7 +61,7 @@ def test_half_precision_slots_are_read():
 #        item:  0  1  2  3  4  5  6  7  8  9  10 11
 TEXT_SLOTS = [2, 3, 0, 1, 3, 1, 0, 2, 1, 3, 1, 2]
 IMAGE_SLOTS = [1, 2, 2, 0, 1, 0, 1, 1, 2, 1, 1, 1]  # item 6 has one picture and nothing else
-KEYWORDS = {"i1": [["red", "mug"], ["blue"]], "i4": [["tall", "tent", "green"]]}
+KEYWORDS = {"i1": [["red", "mug"], ["blue", "cup", "tall"]], "i4": [["tall", "tent", "green"]]}
 BASKET = ["i1", "i2", "i3", "i4", "i6"]
 SETTINGS = {
     "the paper's": {},
@@ -203,23 +203,22 @@ with_pictures = {name: values for name, values in SETTINGS.items() if name != "t
 def test_a_word_is_worth_what_the_score_lacks_when_the_others_are_read_alone(explainer):
     net, table = explainer.model, explainer.table
     history = numbers_of(explainer, BASKET)
-    without = {("i4", 1): torch.randn(3, 11).half(), ("i1", 1): torch.randn(2, 11).half()}
-    for basket_item, target_item in (("i4", "i9"), ("i1", "i9")):
-        (target,) = numbers_of(explainer, [target_item])
-        (pieces,) = explainer.explain(BASKET, [target_item], without=without)
-        words = {p.text: p for p in pieces if p.kind == "word" and p.item_id == basket_item}
-        if basket_item not in BASKET[-net.config.max_len :]:
-            assert not words
-            continue
-        assert list(words) != []
-        assert set(words) == set(KEYWORDS[basket_item][0])
-        whole = score(net, table, history, target)
-        for k, word in enumerate(KEYWORDS[basket_item][0]):
-            place = (*numbers_of(explainer, [basket_item]), "image", 0)
-            changed = edited(table, {place: without[basket_item, 1][k]})
-            lower = whole - score(net, changed, history, target)
+    pictures = {("i4", 1): 3, ("i1", 1): 2, ("i1", 2): 3}
+    without = {picture: torch.randn(count, 11).half() for picture, count in pictures.items()}
+    (pieces,) = explainer.explain(BASKET, ["i9"], without=without)
+    whole = score(net, table, history, 10)
+    for item, picture in pictures:
+        words = {
+            p.text: p for p in pieces if p.kind == "word" and (p.item_id, p.part) == (item, picture)
+        }
+        read = item in BASKET[-net.config.max_len :]
+        assert set(words) == (set(KEYWORDS[item][picture - 1]) if read else set())
+        for k, word in enumerate(KEYWORDS[item][picture - 1] if read else ()):
+            (number,) = numbers_of(explainer, [item])
+            changed = edited(table, {(number, "image", picture - 1): without[item, picture][k]})
+            lower = whole - score(net, changed, history, 10)
             assert words[word].effect == pytest.approx(lower, abs=2e-6)
-            assert (words[word].part, words[word].attention) == (1, None)
+            assert words[word].attention is None
     # and of the recommended item itself
     (pieces,) = explainer.explain(["i8", "i9"], ["i4"], without=without)
     own = {p.text: p for p in pieces if p.kind == "word"}
@@ -232,7 +231,7 @@ def test_a_word_is_worth_what_the_score_lacks_when_the_others_are_read_alone(exp
 
 def test_where_every_word_has_a_slot_words_need_no_reading_again(explainer):
     explainer.table.manifest["image_slots_hold"] = "words"
-    explainer.recommender.keywords["i1"] = [["red"], ["mug"]]
+    explainer.recommender.keywords = {**KEYWORDS, "i1": [["red"], ["mug"]]}
     (pieces,) = explainer.explain(BASKET, ["i9"])
     assert not [p for p in pieces if p.kind == "picture"]
     words = {p.text: p for p in pieces if p.kind == "word" and p.item_id == "i1"}

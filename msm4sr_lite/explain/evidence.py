@@ -83,7 +83,7 @@ class _Change(NamedTuple):
     part: int
     text: str
     attention: float | None
-    both: bool  # whether one view stands in for the other, before the change or after it
+    both: bool  # whether the other view has no slot of its own, so that it shows this one
     instead: Tensor | None = None
 
     def touches(self, view: str, swapped: bool) -> bool:
@@ -278,7 +278,7 @@ class Explainer:
         item_id = self.recommender.items[item]
         names = self._names(item_id, view, count)
         for slot, (kind, part, text) in enumerate(names):
-            yield _Change(item, view, slot, kind, part, text, weights[slot], both or count == 1)
+            yield _Change(item, view, slot, kind, part, text, weights[slot], both)
         for slot, (kind, part, _) in enumerate(names):
             vectors = without.get((item_id, part))
             if kind != "picture" or vectors is None:
