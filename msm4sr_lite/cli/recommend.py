@@ -1,4 +1,4 @@
-"""``msm4sr recommend``: what a customer may want next, with what describes it."""
+"""``msm4sr recommend``: what a customer may want next, with what describes it, and why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from msm4sr_lite.cli.opening import device_of, features_folder, model_folder, op
 from msm4sr_lite.config import UserError
 
 if TYPE_CHECKING:
+    from msm4sr_lite.explain.evidence import Evidence
     from msm4sr_lite.recommend import Recommender
+    from msm4sr_lite.shop import Shop
+
+# Control characters, which could move the cursor or recolour the terminal.
+_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -26,30 +31,38 @@ def main(args: argparse.Namespace) -> int:
 
     from msm4sr_lite.recommend import Recommender
 
-    recommender = Recommender.load(shop, folder, features_folder(args), device_of(args))
-    new = set() if args.no_new_items else add_new_items(recommender, features_folder(args))
+    features = features_folder(args)
+    recommender = Recommender.load(shop, folder, features, device_of(args))
+    new = set() if args.no_new_items else add_new_items(recommender, features)
     if args.user:
         bought = shop.history(args.user)
         found = recommender.for_user(args.user, args.k)
     else:
         bought = [item.strip() for item in args.basket.split(",") if item.strip()]
         found = recommender.for_basket(bought, args.k)
+    items = [r.item_id for r in found]
+    why = _evidence(recommender, features, bought, items, args.why) if args.why else None
     if args.json:
-        told = [asdict(r) | {"new": r.item_id in new} for r in found]
-        print(json.dumps({"bought": bought, "recommendations": told}))
+        records = [asdict(r) | {"new": r.item_id in new} for r in found]
+        for record, pieces in zip(records, why or (), strict=False):
+            record["why"] = [asdict(piece) for piece in pieces]
+        print(json.dumps({"bought": bought, "recommendations": records}))
         return 0
     print("bought, newest last:")
     for item_id in bought[-5:]:
         item = shop.items.get(item_id)
-        print(f"  {item_id}  {item.title if item else ''}")
+        _say(f"  {item_id}  {item.title if item else ''}")
     for place, r in enumerate(found, start=1):
         terms = " + ".join(f"{view} {value:.3f}" for view, value in r.by_view.items())
         mark = "  (new)" if r.item_id in new else ""
-        print(f"\n{place:>2}. {r.item_id}  score {r.score:.3f} = {terms}{mark}")
+        _say(f"{place:>2}. {r.item_id}  score {r.score:.3f} = {terms}{mark}", above=1)
         for sentence in r.sentences[:3]:
-            print(f"      text:     {sentence}")
+            _say(f"      text:     {sentence}")
         for words in r.keywords[:1]:
-            print(f"      keywords: {', '.join(words)}")
+            _say(f"      keywords: {', '.join(words)}")
+        if why:
+            for line in _reasons(why[place - 1], shop):
+                _say(f"      because {line}")
     return 0
 
 
@@ -79,3 +92,31 @@ def add_new_items(recommender: Recommender, features: Path) -> set[str]:
             file=sys.stderr,
         )
     return set(new)
+
+
+def _evidence(
+    recommender: Recommender, features: Path, bought: list[str], items: list[str], why: str
+) -> list[list[Evidence]]:
+    from msm4sr_lite.explain.evidence import Explainer
+    from msm4sr_lite.explain.rereading import read_without_words, table_encoder
+    from msm4sr_lite.features import FeatureTable
+
+    table = FeatureTable.load(features)
+    without = None
+    if why == "words":
+        encoder = table_encoder(table.manifest, recommender.scorer.device)
+        without = read_without_words(encoder, recommender.keywords, [*bought, *items])
+    return Explainer(recommender, table).explain(bought, items, without=without)
+
+
+def _reasons(pieces: list[Evidence], shop: Shop) -> list[str]:
+    from msm4sr_lite.explain.evidence import in_words, strongest
+
+    best = strongest(pieces, 2, {"purchase"}) + strongest(
+        pieces, 1, {"sentence", "picture", "word"}
+    )
+    return [in_words(piece, shop) for piece in best] or ["of nothing that could be left out"]
+
+
+def _say(line: str, above: int = 0) -> None:
+    print("\n" * above + line.translate(_CONTROL))

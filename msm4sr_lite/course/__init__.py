@@ -14,6 +14,7 @@ file                    idea
 ``panels``              static small multiples, then sliders that redraw them
 ``commands``            commands of ``msm4sr`` in a cell
 ``map_explorer``        maps of items, and a panel that shows their doubts
+``editor``              a basket to change by hand, with the offers and their reasons
 ``encoder``             the sentence encoder, where there is one
 ``progress``            a bar for what takes long
 ``watch``               a picture that is redrawn while something runs
@@ -32,6 +33,7 @@ Importing this package imports neither numpy nor torch nor a plotting library, s
 from msm4sr_lite.course.checks import check, hint, solution
 from msm4sr_lite.course.commands import command
 from msm4sr_lite.course.display import escape, show_html
+from msm4sr_lite.course.editor import Basket, editor
 from msm4sr_lite.course.encoder import find_encoder
 from msm4sr_lite.course.figures import show
 from msm4sr_lite.course.gallery import pictures, pictures_html
@@ -48,6 +50,7 @@ from msm4sr_lite.course.watch import watch
 __all__ = [
     "MARKERS",
     "PALETTE",
+    "Basket",
     "MapView",
     "Session",
     "blank",
@@ -56,6 +59,7 @@ __all__ = [
     "choice",
     "command",
     "draw_map",
+    "editor",
     "entry",
     "escape",
     "explore_map",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from msm4sr_lite.course.display import escape, isolate, publish, show_html
 from msm4sr_lite.course.figures import figure_html
@@ -104,8 +104,54 @@ def panel(
     static
         Settings worth a still picture; what a setting leaves out stands at its start.
     """
-    _show_static(draw, controls, title, static)
-    summary = f"{title}: {'; '.join(control.summary() for control in controls)}"
+    starts = {control.name: control.start for control in controls}
+    labels = {control.name: control.label for control in controls}
+    stills = []
+    for settings in static:
+        if unknown := settings.keys() - starts.keys():
+            raise ValueError(f"static may set {sorted(starts)}; got {sorted(unknown)}")
+        heading = ", ".join(f"{labels[name]} = {_shown(value)}" for name, value in settings.items())
+        stills.append((heading, draw(**{**starts, **settings})))
+    show_stills(title, stills)
+    summary = "; ".join(control.summary() for control in controls)
+    show_live(title, summary, lambda: LivePanel(draw, controls))
+
+
+def show_stills(
+    title: str, stills: Sequence[tuple[str, View]], least: str = "24em", most: str = "40em"
+) -> None:
+    """Show the durable part of a panel: views ``least`` to ``most`` wide, each with its heading."""
+    blocks, lines = [], []
+    for heading, view in stills:
+        above = f"<p><strong>{escape(heading)}</strong></p>" if heading else ""
+        blocks.append(f'<div style="flex:1 1 {least};max-width:{most}">{above}{markup(view)}</div>')
+        lines.append(f"[figure] {heading}{': ' if heading else ''}{view[1]}")
+    row = f'<div style="display:flex;flex-wrap:wrap;gap:1em">{"".join(blocks)}</div>'
+    show_html(row, "\n".join([f"[panel] {title}", *lines]))
+
+
+class Live(Protocol):
+    """Widgets in a box that can be removed from the notebook and the kernel."""
+
+    box: Widget
+
+    def close(self) -> None:
+        """Remove all of them."""
+
+
+def show_live(title: str, summary: str, make: Callable[[], Live]) -> None:
+    """Show the live part of a panel, or where nobody can move it a sentence in its place.
+
+    Parameters
+    ----------
+    title
+        Names the panel. An earlier one of the same title is closed.
+    summary
+        Says in words what can be done.
+    make
+        Makes the widgets; called only where somebody can move them.
+    """
+    summary = f"{title}: {summary}"
     stand_in: dict[str, object] = {
         "text/plain": isolate(f"[interactive panel] {summary}"),
         "text/html": f"<p><em>Interactive panel, live in a running notebook. {escape(summary)}."
@@ -116,34 +162,14 @@ def panel(
     if is_static():
         publish(stand_in)
         return
-    live = _open_panels[title] = LivePanel(draw, controls)
+    live = _open_panels[title] = make()
     publish({**live.box._repr_mimebundle_(), **stand_in})
 
 
-def _markup(view: View) -> str:
+def markup(view: View) -> str:
+    """Return the HTML of a view."""
     content, words = view
     return content if isinstance(content, str) else figure_html(content, words)
-
-
-def _show_static(
-    draw: Callable[..., View],
-    controls: Sequence[Control],
-    title: str,
-    static: Sequence[Mapping[str, Any]],
-) -> None:
-    starts = {control.name: control.start for control in controls}
-    labels = {control.name: control.label for control in controls}
-    blocks, lines = [], []
-    for settings in static:
-        if unknown := settings.keys() - starts.keys():
-            raise ValueError(f"static may set {sorted(starts)}; got {sorted(unknown)}")
-        view = draw(**{**starts, **settings})
-        heading = ", ".join(f"{labels[name]} = {_shown(value)}" for name, value in settings.items())
-        above = f"<p><strong>{escape(heading)}</strong></p>" if heading else ""
-        blocks.append(f'<div style="flex:1 1 24em;max-width:40em">{above}{_markup(view)}</div>')
-        lines.append(f"[figure] {heading}{': ' if heading else ''}{view[1]}")
-    row = f'<div style="display:flex;flex-wrap:wrap;gap:1em">{"".join(blocks)}</div>'
-    show_html(row, "\n".join([f"[panel] {title}", *lines]))
 
 
 class LivePanel:
@@ -190,7 +216,7 @@ class LivePanel:
 
         values = {name: holder.value for name, holder in self._holders.items()}
         try:
-            self.view.value = _markup(self._draw(**values))
+            self.view.value = markup(self._draw(**values))
         except Exception as error:  # a student may have changed what draw uses
             plt.close("all")
             message = f"This setting cannot be drawn. {type(error).__name__}: {error}"
@@ -200,12 +226,13 @@ class LivePanel:
         """Remove all widgets of the panel from the notebook and the kernel."""
         if self._timer:
             self._timer.cancel()
-        _close(self.box)
+        close_all(self.box)
 
 
-def _close(widget: Widget) -> None:
+def close_all(widget: Widget) -> None:
+    """Close a widget and all that it holds."""
     for child in getattr(widget, "children", ()):
-        _close(child)
+        close_all(child)
     for part in (getattr(widget, "style", None), widget.layout, widget):
         if part is not None:
             part.close()
@@ -266,4 +293,4 @@ def _number_twin(slide: Widget, control: Control, named: dict[str, Any]) -> Widg
     return twin
 
 
-_open_panels: dict[str, LivePanel] = {}
+_open_panels: dict[str, Live] = {}
