@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,8 +23,6 @@ from msm4sr_lite.config import (
     PretrainConfig,
     TrainConfig,
     UserError,
-    whole_folder,
-    write_json,
 )
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
@@ -253,15 +251,6 @@ def validation_recall(
 
 
 # ------------------------------------------------------------------ checkpoints
-
-
-def save_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[str, Any]) -> None:
-    """Write a model folder, whole or not at all: config, weights, item order, record."""
-    with whole_folder(folder) as draft:
-        model.save_pretrained(draft)
-        (draft / "README.md").unlink(missing_ok=True)  # the hub mixin's empty model card
-        (draft / "items.json").write_text(json.dumps(items[1:]), encoding="utf-8", newline="\n")
-        write_json(draft / "record.json", record)
 
 
 def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:

@@ -20,7 +20,6 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from msm4sr_lite import config
 from msm4sr_lite.config import UserError
 from msm4sr_lite.course import (
     MARKERS,
@@ -44,6 +43,7 @@ from msm4sr_lite.course.panels import REST_SECONDS, LivePanel
 from msm4sr_lite.course.session import find_samples
 from msm4sr_lite.course.sources import code_of
 from msm4sr_lite.course.style import use_style
+from msm4sr_lite.writing import files
 
 mpl.use("agg")
 
@@ -362,22 +362,22 @@ def test_wrong_settings_are_refused(shown: list[dict[str, str]]) -> None:
 
 
 def test_source_is_the_librarys(shown: list[dict[str, str]]) -> None:
-    source(config.write_json)
+    source(files.write_json)
     text = shown[0]["text/plain"]
-    body = inspect.getsource(config.write_json)
-    assert text.startswith("From msm4sr_lite.config.write_json\ndef write_json(")
+    body = inspect.getsource(files.write_json)
+    assert text.startswith("From msm4sr_lite.writing.files.write_json\ndef write_json(")
     assert text.splitlines()[-1] in body
     assert '"""' not in text
-    assert '"""' in code_of(config.write_json, docstring=True)
+    assert '"""' in code_of(files.write_json, docstring=True)
     assert "<span" in shown[0]["text/html"]
 
 
 def test_part_of_a_source() -> None:
-    part = code_of(config.write_bytes, ("try:", "draft.replace"))
+    part = code_of(files.write_bytes, ("try:", "draft.replace"))
     assert part.startswith("try:\n    with draft")
     assert part.endswith("draft.replace(path)")
-    with pytest.raises(ValueError, match=r"config.write_bytes must contain 'no such line'"):
-        code_of(config.write_bytes, ("try:", "no such line"))
+    with pytest.raises(ValueError, match=r"files.write_bytes must contain 'no such line'"):
+        code_of(files.write_bytes, ("try:", "no such line"))
 
 
 @pytest.mark.parametrize("static", ["0", "1"])

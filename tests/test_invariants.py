@@ -31,7 +31,8 @@ from msm4sr_lite.objectives import contrastive_losses, finetuning_loss, pretrain
 from msm4sr_lite.recommend import Recommender
 from msm4sr_lite.sequences import Batch, build_sequences, training_batches
 from msm4sr_lite.shop import Shop
-from msm4sr_lite.training import finetune, load_checkpoint, pretrain, save_checkpoint
+from msm4sr_lite.training import finetune, load_checkpoint, pretrain
+from msm4sr_lite.writing.checkpoints import save_checkpoint
 from tests import reference
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 

@@ -18,7 +18,7 @@ from msm4sr_lite.features import FeatureTable, TextEncoder, make_slots
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.recommend import Recommender
 from msm4sr_lite.shop import Item
-from msm4sr_lite.training import save_checkpoint
+from msm4sr_lite.writing.checkpoints import save_checkpoint
 from tests.toys import save_table, toy_shop, toy_table
 
 KEYWORDS = {"i3": [["red", "mug"]]}

@@ -18,13 +18,8 @@ from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, target_ranks
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import training_batches
-from msm4sr_lite.training import (
-    finetune,
-    load_checkpoint,
-    pretrain,
-    save_checkpoint,
-    validation_recall,
-)
+from msm4sr_lite.training import finetune, load_checkpoint, pretrain, validation_recall
+from msm4sr_lite.writing.checkpoints import save_checkpoint
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)

@@ -16,15 +16,10 @@ from msm4sr_lite.cli.flags import from_flags
 from msm4sr_lite.cli.opening import device_of, open_shop
 from msm4sr_lite.cli.progress import counter, say
 from msm4sr_lite.cli.records import finished, read_record, sign, writing
-from msm4sr_lite.config import (
-    DEFAULT_CLIP,
-    DEFAULT_TEXT_ENCODER,
-    FeatureConfig,
-    UserError,
-    whole_folder,
-)
+from msm4sr_lite.config import DEFAULT_CLIP, DEFAULT_TEXT_ENCODER, FeatureConfig, UserError
 from msm4sr_lite.extract import provenance
 from msm4sr_lite.extract.provenance import fingerprint, folder_stamp, stamp
+from msm4sr_lite.writing.files import whole_folder
 
 if TYPE_CHECKING:
     from msm4sr_lite.extract.pictures import Pictures

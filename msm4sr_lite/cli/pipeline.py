@@ -19,7 +19,8 @@ from msm4sr_lite.cli.processes import is_first, joined
 from msm4sr_lite.cli.progress import follow, say
 from msm4sr_lite.cli.records import fingerprint, finished, read_record
 from msm4sr_lite.cli.state import StateFile
-from msm4sr_lite.config import PRESETS, DataConfig, as_dict, write_json
+from msm4sr_lite.config import PRESETS, DataConfig, as_dict
+from msm4sr_lite.writing.files import write_json
 
 if TYPE_CHECKING:
     from msm4sr_lite.encoder import M2SE
@@ -168,7 +169,7 @@ def _finish(
     made_from: dict[str, Any],
     summary: dict[str, Any],
 ) -> Path:
-    from msm4sr_lite.training import save_checkpoint
+    from msm4sr_lite.writing.checkpoints import save_checkpoint
 
     if not is_first():
         return folder

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from msm4sr_lite.cli.processes import is_first
 from msm4sr_lite.cli.state import StateFile, stoppable
-from msm4sr_lite.config import TrainConfig, write_text
+from msm4sr_lite.config import TrainConfig
+from msm4sr_lite.writing.files import write_text
 
 if TYPE_CHECKING:
     from msm4sr_lite.sequences import Sequences

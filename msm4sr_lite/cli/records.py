@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.cli.progress import say
-from msm4sr_lite.config import UserError, write_json
+from msm4sr_lite.config import UserError
 from msm4sr_lite.extract.provenance import fingerprint
+from msm4sr_lite.writing.files import write_json
 
 
 def read_record(folder: Path) -> dict[str, Any]:

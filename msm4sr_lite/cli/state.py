@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.cli.processes import Stop, is_first
-from msm4sr_lite.config import UserError, write_bytes
+from msm4sr_lite.config import UserError
+from msm4sr_lite.writing.files import write_bytes
 
 if TYPE_CHECKING:
     from msm4sr_lite.training import Record, Run

@@ -16,9 +16,10 @@ from msm4sr_lite.cli.opening import (
     open_shop,
 )
 from msm4sr_lite.cli.progress import say
-from msm4sr_lite.config import DataConfig, UserError, as_dict, write_json
+from msm4sr_lite.config import DataConfig, UserError, as_dict
 from msm4sr_lite.study.budget import QUICK as SHORT
 from msm4sr_lite.study.budget import Budget
+from msm4sr_lite.writing.files import write_json
 
 if TYPE_CHECKING:
     from msm4sr_lite.study.data import Data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.config import write_text
+from msm4sr_lite.writing.files import write_text
 
 CARD = """\
 ---

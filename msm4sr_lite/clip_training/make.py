@@ -19,7 +19,8 @@ from msm4sr_lite.clip_training.model import build_model, make_processor, make_to
 from msm4sr_lite.clip_training.pictures import load_pictures, usual_size
 from msm4sr_lite.clip_training.retrieval import label_retrieval
 from msm4sr_lite.clip_training.training import Batchable, Epoch, Recipe, train
-from msm4sr_lite.config import UserError, whole_folder, write_json, write_text
+from msm4sr_lite.config import UserError
+from msm4sr_lite.writing.files import whole_folder, write_json, write_text
 
 HELD_OUT = 0.1  # share of the pictures that decide when to stop,
 FEWEST_HELD_OUT = 20  # at least this many

@@ -9,11 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from msm4sr_lite.config import UserError, whole_folder, write_json
+from msm4sr_lite.config import UserError
 from msm4sr_lite.convert.id_set import IdSet
 from msm4sr_lite.convert.pictures import PictureFolder
 from msm4sr_lite.convert.records import Event, Format, ItemRow, Skipped, Source
 from msm4sr_lite.shop import TEXT_FIELDS
+from msm4sr_lite.writing.files import whole_folder, write_json
 
 T = TypeVar("T")
 

@@ -31,9 +31,10 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from msm4sr_lite.config import UserError, write_text
+from msm4sr_lite.config import UserError
 from msm4sr_lite.course import dependencies, rules
 from msm4sr_lite.course.masters import read_master, same_source, student_copy
+from msm4sr_lite.writing.files import write_text
 
 CELL_SECONDS = 120  # a cell that takes longer ends a build
 SLOW_SECONDS = 30  # longer than a class should wait for one cell

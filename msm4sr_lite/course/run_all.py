@@ -16,10 +16,11 @@ from pathlib import Path
 
 import nbformat
 
-from msm4sr_lite.config import UserError, write_text
+from msm4sr_lite.config import UserError
 from msm4sr_lite.course import rules
 from msm4sr_lite.course.handout import page
 from msm4sr_lite.course.notebooks import execute
+from msm4sr_lite.writing.files import write_text
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">

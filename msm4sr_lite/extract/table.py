@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from msm4sr_lite.config import UserError, whole_folder, write_json
+from msm4sr_lite.config import UserError
 from msm4sr_lite.extract.ahead import blocks
 from msm4sr_lite.extract.provenance import describe_text_encoder, versions
 from msm4sr_lite.extract.vector_cache import VectorCache, content_key
 from msm4sr_lite.shop import Item
 from msm4sr_lite.text import item_sentences
+from msm4sr_lite.writing.files import whole_folder, write_json
 
 if TYPE_CHECKING:
     from msm4sr_lite.features import TextEncoder

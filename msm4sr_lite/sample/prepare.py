@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from msm4sr_lite.cli import main as msm4sr
-from msm4sr_lite.config import UserError, whole_folder, write_json, write_text
+from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import unit_vectors
 from msm4sr_lite.explain.keywords import without_each
 from msm4sr_lite.features import FeatureTable, TextEncoder, read_keywords
@@ -25,6 +25,7 @@ from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sample.captions import DISTRACTORS, WORDS
 from msm4sr_lite.study.maps import lay_out
 from msm4sr_lite.training import load_checkpoint
+from msm4sr_lite.writing.files import whole_folder, write_json, write_text
 
 DEPARTMENT = "home"
 KEYWORDS = 5  # a drawing has four or five true words

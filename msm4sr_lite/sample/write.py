@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.config import UserError, whole_folder
+from msm4sr_lite.config import UserError
 from msm4sr_lite.sample.catalogue import SampleItem
 from msm4sr_lite.sample.datasheet import LICENSE, datasheet
 from msm4sr_lite.sample.drawing import draw, save_png
 from msm4sr_lite.sample.shoppers import World, make_world
+from msm4sr_lite.writing.files import whole_folder
 
 VERSION = 1
 TABLES = ("interactions.csv", "items.jsonl")

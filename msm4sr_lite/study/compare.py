@@ -23,7 +23,7 @@ import numpy as np
 
 from msm4sr_lite import __version__
 from msm4sr_lite.cli.records import fingerprint
-from msm4sr_lite.config import UserError, write_json
+from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.sample.oracle import oracles
 from msm4sr_lite.sequences import Part
@@ -34,6 +34,7 @@ from msm4sr_lite.study.contenders import CONTENDERS, Contender, Settings
 from msm4sr_lite.study.data import Data
 from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
 from msm4sr_lite.study.runs import Runs
+from msm4sr_lite.writing.files import write_json
 
 TUNING_SEED = 0  # never one of those that test
 CHOICE = "ndcg@10"

@@ -22,6 +22,7 @@ from msm4sr_lite.evaluation import ModelScorer, Scorer
 from msm4sr_lite.study.baselines import BASELINES
 from msm4sr_lite.study.data import Data, changed
 from msm4sr_lite.study.sequence_models import SASRec, SummedFeatures
+from msm4sr_lite.writing.checkpoints import save_checkpoint
 
 Settings = dict[str, Any]
 
@@ -103,7 +104,7 @@ def pretrained(data: Data, config: Config, seed: int, states: Path) -> M2SE:
     options: dict[str, Any] = {"seed": seed, "device": data.device}
     for _ in training.pretrain(model, data.table, data.sequences, config.pretrain, **options):
         pass
-    training.save_checkpoint(model.cpu(), folder, data.sequences.items, {"seed": seed})
+    save_checkpoint(model.cpu(), folder, data.sequences.items, {"seed": seed})
     return model
 
 

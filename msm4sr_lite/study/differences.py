@@ -24,7 +24,7 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
-from msm4sr_lite.config import PRESETS, Config, as_dict, write_json, write_text
+from msm4sr_lite.config import PRESETS, Config, as_dict
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
 from msm4sr_lite.extract.table import image_sentences
@@ -34,6 +34,8 @@ from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.study import long_histories, loss_numerics
 from msm4sr_lite.study.differences_page import fill
 from msm4sr_lite.study.paired import means, paired
+from msm4sr_lite.writing.checkpoints import save_checkpoint
+from msm4sr_lite.writing.files import write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class Study:
             pass
         if name == "paper":
             folder = self.out / "states" / f"paper-{seed}"
-            training.save_checkpoint(model, folder, table.items, {"seed": number})
+            save_checkpoint(model, folder, table.items, {"seed": number})
         return model
 
     def results(self) -> dict[str, Any]:

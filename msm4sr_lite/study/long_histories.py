@@ -18,7 +18,7 @@ from torch import Tensor
 
 from msm4sr_lite import training
 from msm4sr_lite.cli.progress import say
-from msm4sr_lite.config import ModelConfig, PretrainConfig, write_json
+from msm4sr_lite.config import ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE, match_scores, take
 from msm4sr_lite.evaluation import ModelScorer, metrics, summarise, target_ranks
 from msm4sr_lite.features import FeatureTable
@@ -27,6 +27,7 @@ from msm4sr_lite.sample.catalogue import make_catalogue
 from msm4sr_lite.sample.shoppers import FIRST_NEED, TRANSITION, need_fit, taste_fit
 from msm4sr_lite.sequences import Sequences, pad, prefixes, windows
 from msm4sr_lite.study.paired import means, paired
+from msm4sr_lite.writing.files import write_json
 
 ROWS: tuple[Literal["all_positions", "prefix"], ...] = ("all_positions", "prefix")
 LENGTH = 122  # purchases of each made-up shopper, two of them held out

@@ -15,8 +15,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from msm4sr_lite.config import UserError, write_text
+from msm4sr_lite.config import UserError
 from msm4sr_lite.study.pages import PARTS, as_markdown
+from msm4sr_lite.writing.files import write_text
 
 _BLOCK = re.compile(r"(<!-- measured: (\S+)/(\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
-from msm4sr_lite.config import UserError, write_json
+from msm4sr_lite.config import UserError
+from msm4sr_lite.writing.files import write_json
 
 
 class Runs:

@@ -25,7 +25,7 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, as_dict, write_json
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, as_dict
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, summarise
 from msm4sr_lite.features import FeatureTable
@@ -39,6 +39,8 @@ from msm4sr_lite.study.transfer import (
     some_customers,
     zero_shot,
 )
+from msm4sr_lite.writing.checkpoints import save_checkpoint
+from msm4sr_lite.writing.files import write_json
 
 STARTS = ("pretrained", "scratch")
 OWN_UP_TO = 0.2  # share up to which a model is also pre-trained on the same customers first
@@ -107,7 +109,7 @@ class Curve:
         if not (folder / "config.json").is_file():
             config = self.protocol.pretraining()
             model = pretrained_on([self.source], ModelConfig(), config, seed=seed)
-            training.save_checkpoint(model, folder, self.source[0].items, {"seed": seed})
+            save_checkpoint(model, folder, self.source[0].items, {"seed": seed})
             say(f"transfer: pre-trained, seed {seed}")
         return training.load_checkpoint(folder)[0]
 

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw
 
-from msm4sr_lite.config import UserError, write_json
+from msm4sr_lite.config import UserError
 from msm4sr_lite.course import (
     check,
     choice,
@@ -31,6 +31,7 @@ from msm4sr_lite.course import (
     source,
     toggle,
 )
+from msm4sr_lite.writing.files import write_json
 
 course = setup("99")
 

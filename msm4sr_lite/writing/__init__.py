@@ -1,0 +1,1 @@
+"""What is written to disk is written whole or not at all."""
