@@ -157,6 +157,15 @@ def move(panel: sync_api.Locator) -> float:
     return time.perf_counter() - start
 
 
+def open_and_run(page: sync_api.Page, address: str, folder: Path, master: Path) -> None:
+    """Put a master's notebook into the folder, open it in JupyterLab and run all its cells."""
+    nbformat.write(read_master(master), folder / f"{master.stem}.ipynb")
+    page.goto(f"{address}/lab/tree/{master.stem}.ipynb?reset&token={TOKEN}")
+    page.wait_for_function(IDLE, timeout=90_000)
+    page.evaluate(RUN_ALL)
+    page.wait_for_function(IDLE, timeout=300_000)
+
+
 @pytest.mark.parametrize(
     ("master", "expected"),
     [pytest.param(*case, id=case[0].stem) for case in notebooks_with_panels()],
@@ -165,9 +174,7 @@ def test_panels_move(
     lab: tuple[str, Path], browser: sync_api.Browser, master: Path, expected: int
 ) -> None:
     address, folder = lab
-    notebook = read_master(master)
-    nbformat.write(notebook, folder / f"{master.stem}.ipynb")
-    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", ())]
+    tags = [tag for cell in read_master(master).cells for tag in cell.metadata.get("tags", ())]
     SHOTS.mkdir(parents=True, exist_ok=True)
 
     page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -175,10 +182,7 @@ def test_panels_move(
     page.on("request", lambda request: outside.append(request.url))
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(f"{address}/lab/tree/{master.stem}.ipynb?reset&token={TOKEN}")
-    page.wait_for_function(IDLE, timeout=90_000)
-    page.evaluate(RUN_ALL)
-    page.wait_for_function(IDLE, timeout=300_000)
+    open_and_run(page, address, folder, master)
 
     panels = page.locator(".jp-OutputArea-output .widget-vbox:has(> .widget-html)")
     assert panels.count() == expected
@@ -195,4 +199,40 @@ def test_panels_move(
     assert not complaints
     local = (address, address.replace("http", "ws"), "data:", "blob:")
     assert not [url for url in outside if not url.startswith(local)]
+    page.close()
+
+
+def test_the_cold_item_maker(lab: tuple[str, Path], browser: sync_api.Browser) -> None:
+    """Pictures and texts mix freely, nothing is no item, and what is typed is shown as typed."""
+    address, folder = lab
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    open_and_run(page, address, folder, Path(__file__).parent / "browser" / "98_cold_items.py")
+    panel = page.locator(".jp-OutputArea-output .widget-vbox:has(> .widget-html)")
+    view = panel.locator(".widget-html-content")
+    picture, text = panel.locator("select").all()
+
+    def choose(box: sync_api.Locator, option: str, words: str) -> float:
+        start = time.perf_counter()
+        box.select_option(option)
+        view.get_by_text(words).first.wait_for(timeout=10_000)
+        return time.perf_counter() - start
+
+    sync_api.expect(view).to_contain_text("of the customers, among their first ten")
+    assert view.locator("img").count() >= 1 + 3 + 5  # the item, customers' things, neighbours
+    quickest = min(
+        choose(text, "h0033", "Little one's brass lamp"),
+        choose(picture, "h0010", "zigzag, orange, black"),
+        choose(text, "h0012", "Everyday basket in willow"),
+    )
+    assert quickest < 1, f"the panel took {quickest:.2f} s at best"
+    choose(picture, "no picture", "no picture")
+    choose(text, "no text", "neither text nor picture")
+    own = panel.get_by_label("or your own words")
+    own.fill("<img src=x> for rainy days")
+    own.press("Enter")
+    answer = view.get_by_text("<img src=x> for rainy days").or_(view.get_by_text("No encoder"))
+    answer.first.wait_for(timeout=10_000)
+    assert view.locator("img[src=x]").count() == 0
+    panel.screenshot(path=SHOTS / "98_cold_items.png")
+    assert page.locator(ERRORS).count() == 0
     page.close()

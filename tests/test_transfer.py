@@ -187,7 +187,7 @@ class TestFineTuning:
 
 def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     protocol = transfer_curve.Protocol(
-        seeds=2, shares=(0.5, 1.0), rates=(0.01,), epochs=2, pretrain_epochs=1
+        seeds=2, shares=(0.5, 1.0), rates_large=(0.01,), epochs=2, pretrain_epochs=1
     )
     out = tmp_path / "curve"
     found = transfer_curve.Curve(ONE, TWO, protocol, out).results()
@@ -211,9 +211,12 @@ def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     (out / "runs" / "scratch_0.5-1.json").unlink()
     transfer_curve.Curve(ONE, TWO, protocol, out).results()
     assert [k["seed"] for k in trained] == [1]
-    other = replace(protocol, epochs=3)
+    more = replace(protocol, seeds_large=3, shares=(0.25, 0.5))
+    transfer_curve.Curve(ONE, TWO, more, out).results()
+    assert len(trained) == 1 + 6 + 2  # a new share and a new seed, nothing else
+    other = replace(more, epochs=3, shares=(0.5,))
     transfer_curve.Curve(ONE, TWO, other, out).results()
-    assert len(trained) == 9  # another protocol: all eight again
+    assert len(trained) == 9 + 6  # other settings: all again
 
 
 def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
