@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError, as_dict
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, target_ranks
 from msm4sr_lite.sequences import training_batches
@@ -231,3 +231,20 @@ def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
     found = json.loads(path.read_text(encoding="utf-8"))
     assert (found["source"], found["target"], found["items"]) == ("home", "outdoor", 13)
     assert set(found["shares"]["0.05"]) >= {"pretrained", "scratch", "own", "gain", "ratio"}
+
+
+def test_the_committed_curve_was_made_so_and_passes_what_it_must(sample_shop):
+    path = sample_shop / "curves" / "home_to_outdoor.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    protocol = transfer_curve.Protocol()
+    assert found["protocol"] == json.loads(json.dumps(as_dict(protocol)))
+    assert [float(share) for share in found["shares"]] == list(protocol.shares)
+    for share, part in found["shares"].items():
+        assert set(protocol.starts(float(share))) <= part.keys()
+        value = {start: part[start]["ndcg@10"]["value"] for start in ("pretrained", "scratch")}
+        assert part["ratio"] == pytest.approx(value["pretrained"] / value["scratch"], abs=1e-3)
+    few = found["shares"]["0.05"]
+    assert few["customers"] == 60
+    assert len(few["gain"]["ndcg@10"]["seeds"]) == 3
+    assert few["ratio"] >= 1.3
+    assert few["gain"]["ndcg@10"]["low"] > 0
