@@ -365,8 +365,8 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("scores are averaged over views", ".values())).sum(dim=0)", ".values())).mean(dim=0)"),
         (
             "candidates have no ids",
-            "self.items = model.with_ids(vectors, everything)",
-            "self.items = vectors",
+            "self.items = model.with_ids(self._content(table, numbers), numbers)",
+            "self.items = self._content(table, numbers)",
         ),
         ("the interval is a 90 % interval", "[0.025, 0.975]", "[0.05, 0.95]"),
     ],

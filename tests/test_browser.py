@@ -280,6 +280,39 @@ def test_the_map_explorer(lab: tuple[str, Path], browser: sync_api.Browser) -> N
     shown.check_and_close()  # no complaint, such as a picture "x" that a title had asked for
 
 
+def test_the_cold_item_maker(lab: tuple[str, Path], browser: sync_api.Browser) -> None:
+    """Pictures and texts mix freely, nothing is no item, and what is typed is shown as typed."""
+    shown = run_in_lab(lab, browser, Path(__file__).parent / "browser" / "98_cold_items.py")
+    (panel,) = shown.panels().all()
+    view = panel.locator(".widget-html-content")
+    picture, text = panel.locator("select").all()
+
+    def choose(box: sync_api.Locator, option: str, words: str) -> float:
+        start = time.perf_counter()
+        box.select_option(option)
+        view.get_by_text(words).first.wait_for(timeout=10_000)
+        return time.perf_counter() - start
+
+    sync_api.expect(view).to_contain_text("of the customers, among their first ten")
+    assert view.locator("img").count() >= 1 + 3 + 5  # the item, customers' things, neighbours
+    quickest = min(
+        choose(text, "h0033", "Little one's brass lamp"),
+        choose(picture, "h0010", "zigzag, orange, black"),
+        choose(text, "h0012", "Everyday basket in willow"),
+    )
+    assert quickest < 1, f"the panel took {quickest:.2f} s at best"
+    choose(picture, "no picture", "no picture")
+    choose(text, "no text", "neither text nor picture")
+    own = panel.get_by_label("or your own words")
+    own.fill("<img src=x> for rainy days")
+    own.press("Enter")
+    answer = view.get_by_text("<img src=x> for rainy days").or_(view.get_by_text("No encoder"))
+    answer.first.wait_for(timeout=10_000)
+    assert view.locator("img[src=x]").count() == 0
+    panel.screenshot(path=SHOTS / "98_cold_items.png")
+    shown.check_and_close()
+
+
 def test_the_sequence_editor_is_played_with(
     lab: tuple[str, Path], browser: sync_api.Browser
 ) -> None:

@@ -177,6 +177,14 @@ def test_replaced_ids(model):
             assert torch.equal(scorer.items[view], untouched[view])
         histories = [np.array([1, 2])]
         torch.testing.assert_close(other.quick_scores(histories), other.scores(histories))
+    scorer.append(toy_table([2], [1], seed=9, items=["new"]))
+    appended = scorer.items["text"][10].clone()
+    other = replace_ids(scorer, np.array([5, 10]), "mean")
+    with torch.inference_mode():
+        mean = model.ids.weight[[1, 2, 3, 4, 6, 7, 8, 9]].mean(dim=0)
+    torch.testing.assert_close(other.items["text"][10], appended + mean)
+    torch.testing.assert_close(other.items["text"][5], content["text"][5] + mean)
+    assert torch.equal(replace_ids(scorer, np.array([10]), "zero").items["text"][10], appended)
     plain = ModelScorer(M2SE(replace(model.config, n_items=0)), table)
     with pytest.raises(UserError, match="no id vectors to replace"):
         replace_ids(plain, cold, "zero")

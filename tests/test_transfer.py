@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError, as_dict
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, target_ranks
 from msm4sr_lite.sequences import training_batches
@@ -187,7 +187,7 @@ class TestFineTuning:
 
 def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     protocol = transfer_curve.Protocol(
-        seeds=2, shares=(0.5, 1.0), rates=(0.01,), epochs=2, pretrain_epochs=1
+        seeds=2, shares=(0.5, 1.0), rates_large=(0.01,), epochs=2, pretrain_epochs=1
     )
     out = tmp_path / "curve"
     found = transfer_curve.Curve(ONE, TWO, protocol, out).results()
@@ -211,9 +211,12 @@ def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     (out / "runs" / "scratch_0.5-1.json").unlink()
     transfer_curve.Curve(ONE, TWO, protocol, out).results()
     assert [k["seed"] for k in trained] == [1]
-    other = replace(protocol, epochs=3)
+    more = replace(protocol, seeds_large=3, shares=(0.25, 0.5))
+    transfer_curve.Curve(ONE, TWO, more, out).results()
+    assert len(trained) == 1 + 6 + 2  # a new share and a new seed, nothing else
+    other = replace(more, epochs=3, shares=(0.5,))
     transfer_curve.Curve(ONE, TWO, other, out).results()
-    assert len(trained) == 9  # another protocol: all eight again
+    assert len(trained) == 9 + 6  # other settings: all again
 
 
 def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
@@ -228,3 +231,20 @@ def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
     found = json.loads(path.read_text(encoding="utf-8"))
     assert (found["source"], found["target"], found["items"]) == ("home", "outdoor", 13)
     assert set(found["shares"]["0.05"]) >= {"pretrained", "scratch", "own", "gain", "ratio"}
+
+
+def test_the_committed_curve_was_made_so_and_passes_what_it_must(sample_shop):
+    path = sample_shop / "curves" / "home_to_outdoor.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    protocol = transfer_curve.Protocol()
+    assert found["protocol"] == json.loads(json.dumps(as_dict(protocol)))
+    assert [float(share) for share in found["shares"]] == list(protocol.shares)
+    for share, part in found["shares"].items():
+        assert set(protocol.starts(float(share))) <= part.keys()
+        value = {start: part[start]["ndcg@10"]["value"] for start in ("pretrained", "scratch")}
+        assert part["ratio"] == pytest.approx(value["pretrained"] / value["scratch"], abs=1e-3)
+    few = found["shares"]["0.05"]
+    assert few["customers"] == 60
+    assert len(few["gain"]["ndcg@10"]["seeds"]) == 3
+    assert few["ratio"] >= 1.3
+    assert few["gain"]["ndcg@10"]["low"] > 0

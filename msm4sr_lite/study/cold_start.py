@@ -232,7 +232,7 @@ def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mea
     scorer
         Of a model with ids.
     items
-        Item numbers.
+        Item numbers; appended items, which have no id to lose, can be among them.
     by
         What stands there instead: ``zero``, nothing, or ``mean``, the mean id of all other items.
 
@@ -241,18 +241,20 @@ def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mea
     UserError
         If the model has no ids.
     """
-    ids = scorer.model.ids
-    if ids is None:
+    if scorer.model.ids is None:
         raise UserError("the model has no id vectors to replace; give a fine-tuned one")
     other = copy.copy(scorer)
     with torch.inference_mode():
-        rows = torch.from_numpy(items).to(ids.weight.device)
-        lost = ids(rows)
+        weight, size = scorer.model.ids.weight, len(scorer.units)
+        rows = torch.from_numpy(items).to(weight.device)
+        change = weight.new_zeros(size, weight.shape[1])
+        learnt = rows[rows < len(weight)]
+        change[learnt] = -weight[learnt]
         if by == "mean":
-            keep = torch.ones(len(ids.weight), dtype=torch.bool, device=rows.device)
-            keep[rows], keep[0] = False, False
-            lost = lost - ids.weight[keep].mean(dim=0)
-        other.items = {view: z.index_add(0, rows, -lost) for view, z in scorer.items.items()}
+            keep = torch.ones(len(weight), dtype=torch.bool, device=weight.device)
+            keep[learnt], keep[0] = False, False
+            change[rows] += weight[keep].mean(dim=0)
+        other.items = {view: z + change for view, z in scorer.items.items()}
         other.units = unit_vectors(other.items)
     return other
 

@@ -3,10 +3,10 @@
     python -m msm4sr_lite.study.transfer_curve data_samples/corner_shop --out DIR
 
 Pre-trains on *home*, then fine-tunes on growing shares of the customers of *outdoor*, and beside it
-trains models from scratch on the same customers with the same settings; up to a fifth of the
-customers also ``own``, a model that was first pre-trained on these very customers. Each run is
-kept in ``DIR/runs``, so a study that was stopped goes on where it was. ``--json FILE`` also writes
-the figures there; ``docs/transfer.json`` was made so.
+trains models from scratch on the same customers with the same settings; on small shares also
+``own``, a model that was first pre-trained on these very customers. Each run is kept in
+``DIR/runs``, so a study that was stopped goes on where it was. With ``--json FILE`` the figures go
+there; so was ``data_samples/corner_shop/curves/home_to_outdoor.json`` made.
 """
 
 from __future__ import annotations
@@ -42,9 +42,6 @@ from msm4sr_lite.study.transfer import (
 from msm4sr_lite.writing.checkpoints import save_checkpoint
 from msm4sr_lite.writing.files import write_json
 
-STARTS = ("pretrained", "scratch")
-OWN_UP_TO = 0.2  # share up to which a model is also pre-trained on the same customers first
-
 
 @dataclass(frozen=True)
 class Protocol:
@@ -52,23 +49,29 @@ class Protocol:
 
     Attributes
     ----------
-    seeds
-        Of the whole chain: pre-training, which customers, fine-tuning.
+    seeds, seeds_large
+        Of the whole chain: pre-training, which customers, fine-tuning; fewer for large shares,
+        which differ less.
     shares
         Of the target's customers.
-    rates
-        Learning rates of fine-tuning; the validation items choose.
+    large
+        Shares from here on are large.
+    rates, rates_large
+        Learning rates of fine-tuning; if there are several, the validation items choose.
     steps
         An epoch is a pass over the customers; there are ``epochs`` of them, fewer if together they
         had more steps than this.
     """
 
     seeds: int = 3
+    seeds_large: int = 2
     shares: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
+    large: float = 0.2
     rates: tuple[float, ...] = (3e-4, 1e-3)
+    rates_large: tuple[float, ...] = (1e-3,)
     batch_size: int = 64
     epochs: int = 60
-    steps: int = 1000
+    steps: int = 800
     patience: int = 10
     pretrain_epochs: int = 60
 
@@ -77,7 +80,12 @@ class Protocol:
         targets = max(1.0, share * sequences.training_targets())
         epochs = int(min(self.epochs, max(2, self.steps * self.batch_size // targets)))
         common: dict[str, Any] = {"batch_size": self.batch_size, "patience": self.patience}
-        return [FinetuneConfig(lr=rate, epochs=epochs, **common) for rate in self.rates]
+        rates = self.rates if share < self.large else self.rates_large
+        return [FinetuneConfig(lr=rate, epochs=epochs, **common) for rate in rates]
+
+    def starts(self, share: float) -> tuple[str, ...]:
+        """Return what is compared at a share of the customers."""
+        return ("pretrained", "scratch", "own") if share < self.large else ("pretrained", "scratch")
 
     def pretraining(self) -> PretrainConfig:
         """Return the settings of pre-training."""
@@ -99,13 +107,13 @@ class Curve:
 
     def __init__(self, source: Domain, target: Domain, protocol: Protocol, out: Path) -> None:
         self.source, self.target, self.protocol, self.out = source, target, protocol, out
-        facts = [part for table, own in (source, target) for part in (own.fingerprint(),
-                 table.manifest["content"])]  # fmt: skip
-        self.made_from = fingerprint([as_dict(protocol), *facts])
+        self.facts: list[Any] = [as_dict(protocol.pretraining())]
+        for table, own in (source, target):
+            self.facts += [own.fingerprint(), table.manifest["content"]]
 
     def pretrained(self, seed: int) -> M2SE:
         """Return the model that was pre-trained on the source with this seed."""
-        folder = self.out / "states" / f"{self.made_from}-{seed}"
+        folder = self.out / "states" / f"{fingerprint(self.facts)}-{seed}"
         if not (folder / "config.json").is_file():
             config = self.protocol.pretraining()
             model = pretrained_on([self.source], ModelConfig(), config, seed=seed)
@@ -113,21 +121,24 @@ class Curve:
             say(f"transfer: pre-trained, seed {seed}")
         return training.load_checkpoint(folder)[0]
 
-    def ranks(self, name: str, seed: int, run: Callable[[], np.ndarray]) -> np.ndarray:
-        """Return the ranks of one run; run it if that is not done yet."""
+    def ranks(
+        self, name: str, seed: int, run: Callable[[], np.ndarray], settings: Sequence[Any] = ()
+    ) -> np.ndarray:
+        """Return the ranks of one run; run it if that is not done yet with these settings."""
+        made_from = fingerprint([*self.facts, *map(as_dict, settings)])
         path = self.out / "runs" / f"{name.replace(' ', '_')}-{seed}.json"
         if path.is_file():
             found = json.loads(path.read_text(encoding="utf-8"))
-            if found["made_from"] == self.made_from:
+            if found["made_from"] == made_from:
                 return np.array(found["ranks"])
         ranks = run()
-        write_json(path, {"made_from": self.made_from, "ranks": ranks.tolist()})
+        write_json(path, {"made_from": made_from, "ranks": ranks.tolist()})
         say(f"transfer: {name}, seed {seed}: NDCG@10 {metrics(ranks)['ndcg@10'].mean():.4f}")
         return ranks
 
     def results(self) -> dict[str, Any]:
         """Run what is missing and compare the starts at every share."""
-        seeds = range(self.protocol.seeds)
+        protocol, seeds = self.protocol, range(self.protocol.seeds)
         torch.manual_seed(0)
         untrained = M2SE(ModelConfig(feature_dim=self.target[0].width))
         nothing = self.ranks("untrained", 0, partial(zero_shot, untrained, self.target))
@@ -137,13 +148,13 @@ class Curve:
             "zero_shot": _told(shot),
             "shares": {},
         }
-        for share in self.protocol.shares:
-            starts = ("pretrained", "scratch", "own") if share <= OWN_UP_TO else STARTS
-            runs: dict[str, list[np.ndarray]] = {start: [] for start in starts}
-            for seed in seeds:
+        for share in protocol.shares:
+            runs: dict[str, list[np.ndarray]] = {start: [] for start in protocol.starts(share)}
+            settings = protocol.finetuning(self.target[1], share)
+            for seed in seeds if share < protocol.large else range(protocol.seeds_large):
                 for start, ranks in runs.items():
                     run = partial(self._fine_tuned, start, share, seed)
-                    ranks.append(self.ranks(f"{start} {share:g}", seed, run))
+                    ranks.append(self.ranks(f"{start} {share:g}", seed, run, settings))
             told = {start: _told(ranks) for start, ranks in runs.items()}
             value = {start: figures["ndcg@10"]["value"] for start, figures in told.items()}
             found["shares"][f"{share:g}"] = {
@@ -197,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--target", default="outdoor", help="department to fine-tune on")
     parser.add_argument("--out", type=Path, required=True, help="where finished runs are kept")
     parser.add_argument("--quick", action="store_true", help="one seed, few epochs: does it run?")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=Path, help="where the figures go")
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     protocol = Protocol()

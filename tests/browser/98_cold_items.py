@@ -1,0 +1,40 @@
+# %% [markdown]
+# # The cold-item maker
+#
+# The panel of notebook 08 with the pre-trained model, so that nothing has to be trained first.
+
+# %%
+from msm4sr_lite import FeatureTable, build_sequences, load_checkpoint, read_shop
+from msm4sr_lite.course import choice, entry, find_encoder, panel, setup
+from msm4sr_lite.course.cold_items import ColdItemMaker, Shelf
+from msm4sr_lite.evaluation import ModelScorer
+from msm4sr_lite.features import read_keywords
+from msm4sr_lite.study.baselines import ItemKNN
+
+session = setup("98")
+folder = session.samples / "corner_shop"
+shop = read_shop(folder, department="home")
+model, items = load_checkpoint(folder / "states" / "home_pretrained")
+table = FeatureTable.load(folder / "features").for_items(items)
+sequences = build_sequences(shop.events, items[1:])
+shelf = Shelf(ModelScorer(model, table), table, sequences, ItemKNN(sequences))
+maker = ColdItemMaker(shelf, shop, read_keywords(folder / "features"))
+encoder = find_encoder()
+
+
+def make(picture, text, own):
+    if own and encoder is None:
+        return maker.no_encoder()
+    said = (own, encoder.encode([own])) if own else None
+    none = {"no picture": None, "no text": None}
+    return maker.view(none.get(text, text), none.get(picture, picture), said)
+
+
+panel(
+    make,
+    choice("picture", ["h0007", "h0010", "no picture"], label="picture"),
+    choice("text", ["h0012", "h0033", "no text"], label="text"),
+    entry("own", "", label="or your own words"),
+    title="cold-item maker",
+    static=[{}],
+)
