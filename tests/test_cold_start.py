@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, UserError
-from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.config import ModelConfig, UserError
+from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sequences import Sequences, build_sequences, training_batches
@@ -20,8 +20,6 @@ from msm4sr_lite.study.cold_start import (
     popularity,
     replace_ids,
     report,
-    seen_first,
-    train_without_unseen,
     without_items,
 )
 from tests.toys import toy_sequences, toy_table
@@ -102,15 +100,6 @@ def test_exposure_by_hand():
     assert exposure(Ordered(), histories, np.array([8, 9]), k=2).tolist() == [0.0, 1.0]
 
 
-def test_seen_first_changes_numbers_and_nothing_else():
-    found, seen = seen_first(TOY)
-    assert seen == 5
-    names = [[found.items[i] for i in found.of(user)] for user in range(4)]
-    assert names == [[f"i{i}" for i in row] for row in ROWS]
-    assert found.items[1:6] == ["i1", "i2", "i3", "i4", "i6"]
-    assert cold_items(found).tolist() == [6, 7, 8, 9]
-
-
 class TestWithoutItems:
     sequences = toy_sequences([7, 9, 5, 8, 6, 4, 3, 10] * 4, n_items=30, seed=3)
 
@@ -188,35 +177,6 @@ def test_replaced_ids(model):
     plain = ModelScorer(M2SE(replace(model.config, n_items=0)), table)
     with pytest.raises(UserError, match="no id vectors to replace"):
         replace_ids(plain, cold, "zero")
-
-
-@pytest.mark.parametrize("use_ids", [True, False])
-def test_training_without_the_unseen_never_touches_them(use_ids):
-    """Other features of the cold items lead to the same model; only their own scores differ."""
-    pretrained = M2SE(ModelConfig(feature_dim=11, dim=8, ffn_dim=8))
-    config = FinetuneConfig(epochs=2, batch_size=4, lr=0.01, use_ids=use_ids)
-    table = toy_table([1] * 9, [1] * 9)
-    vectors = table.text.vectors.clone()
-    vectors[[5 - 1, 7 - 1, 8 - 1, 9 - 1]] += 3
-    changed = replace(table, text=replace(table.text, vectors=vectors))
-    one, renumbered = train_without_unseen(pretrained, table, TOY, config, seed=1)
-    two, _ = train_without_unseen(pretrained, changed, TOY, config, seed=1)
-    assert (one.model.config.n_items > 0) == use_ids
-    histories, _ = renumbered.held_out("test")
-    a, b = one.scores(histories), two.scores(histories)
-    assert a.shape == (4, 10)
-    assert torch.equal(a[:, :6], b[:, :6])
-    assert not torch.allclose(a[:, 6:], b[:, 6:])
-    # With the whole catalogue they do take part: as wrong answers.
-    weights = []
-    for features in (table, changed):
-        torch.manual_seed(1)
-        net = transfer(pretrained, 9)
-        from msm4sr_lite.training import finetune
-
-        list(finetune(net, features, TOY, config, seed=1))
-        weights.append(net.ids.weight[1].detach())
-    assert not torch.equal(*weights)
 
 
 def test_the_trap_on_the_sample(sample_shop):

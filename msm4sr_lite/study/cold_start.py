@@ -2,9 +2,9 @@
 
 A catalogue of a shop holds things without a single purchase. In fine-tuning they are nobody's next
 item, yet the softmax over the catalogue counts them among the wrong answers of every purchase: it
-pushes their id vectors away and teaches the adapters that what looks like them is not bought. So
-there are two ways to have them in a model: ``ModelScorer`` of the whole catalogue, as trained, or
-``train_without_unseen``, which fine-tunes on what was bought and appends the rest afterwards.
+pushes their id vectors away and teaches the adapters that what looks like them is not bought. With
+``FinetuneConfig(candidates="bought")`` they take no part; their id vectors then stay what chance
+made them, and ``replace_ids`` takes these away, as if the items had come after the training.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from msm4sr_lite import training
-from msm4sr_lite.config import FinetuneConfig, UserError
-from msm4sr_lite.encoder import M2SE, transfer, unit_vectors
+from msm4sr_lite.config import UserError
+from msm4sr_lite.encoder import unit_vectors
 from msm4sr_lite.evaluation import ModelScorer, Scorer, metrics, summarise, target_ranks
-from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.sequences import Sequences
 
 POPULARITY = (0, 1, 3, 6, 11)  # purchases in training at which a bucket begins
@@ -163,65 +161,6 @@ def exposure(
         best = scores.topk(k, dim=1).indices.cpu().numpy()
         shares.append(np.isin(best, items).mean(axis=1))
     return np.concatenate(shares)
-
-
-def seen_first(sequences: Sequences) -> tuple[Sequences, int]:
-    """Renumber the items so that the strictly cold ones come last.
-
-    Returns
-    -------
-    sequences, seen
-        The same purchases; items 1 to ``seen`` were bought before the test, those behind were not.
-    """
-    cold = cold_items(sequences)
-    order = np.concatenate([np.setdiff1d(np.arange(len(sequences.items)), cold), cold])
-    place = np.argsort(order)
-    items = [sequences.items[i] for i in order]
-    renumbered = Sequences(sequences.users, items, place[sequences.events], sequences.offsets)
-    return renumbered, len(items) - 1 - len(cold)
-
-
-def train_without_unseen(
-    pretrained: M2SE,
-    table: FeatureTable,
-    sequences: Sequences,
-    config: FinetuneConfig,
-    *,
-    seed: int = 0,
-    device: str = "cpu",
-) -> tuple[ModelScorer, Sequences]:
-    """Fine-tune on the items that were bought, then append those that were not.
-
-    Parameters
-    ----------
-    pretrained
-        Without ids; is left as it is.
-    table
-        Features, entry i for item number i of ``sequences``.
-    sequences
-        Of the shop.
-    config
-        How to fine-tune.
-    seed
-        Fixes order, dropout and the first id vectors.
-    device
-        Where to train.
-
-    Returns
-    -------
-    scorer, renumbered
-        The scorer's items are numbered as in ``renumbered``, see ``seen_first``.
-    """
-    renumbered, seen = seen_first(sequences)
-    bought = table.for_items(renumbered.items[: seen + 1])
-    torch.manual_seed(seed)
-    model = transfer(pretrained, seen if config.use_ids else 0)
-    for _ in training.finetune(model, bought, renumbered, config, seed=seed, device=device):
-        pass
-    scorer = ModelScorer(model, bought, device)
-    if seen < sequences.n_items:
-        scorer.append(table.for_items(["", *renumbered.items[seen + 1 :]]))
-    return scorer, renumbered
 
 
 def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mean"]) -> ModelScorer:
