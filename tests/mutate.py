@@ -4,7 +4,8 @@
 
     python -m tests.mutate                 # all of them, about ten minutes on one core
     python -m tests.mutate mixup losses    # some modules
-    python -m tests.mutate --jobs 2 --write   # two at once; then write docs/mutations.md
+    python -m tests.mutate --jobs 2 --write   # two at once; then write docs/mutations.md, where
+                                           # modules that were not asked for keep their rows
 
 Each breakage replaces one piece of source text in a temporary copy of the package; the quick tests
 run on that copy until the first failure. Exit status 1 if a breakage goes unnoticed, or if a test
@@ -97,6 +98,12 @@ def as_table(caught: dict[Mutation, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def written(page: str) -> dict[tuple[str, str], str]:
+    """Return what docs/mutations.md says of each breakage."""
+    rows = re.findall(r"^\| (\w+) \| (.+?) \| `(.+)` \|$", page, flags=re.MULTILINE)
+    return {(module, name): test for module, name, test in rows}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -106,9 +113,6 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write docs/mutations.md")
     args = parser.parse_args()
     chosen = [m for m in MUTATIONS if m.module in (args.modules or BROKEN)]
-    if args.write and args.modules:
-        parser.error("--write needs all modules")
-
     files = list(dict.fromkeys(file for m in chosen for file in files_for(m.module)))
     if failed := first_failure(files):
         print(f"the unbroken code fails {failed}; mend that first")
@@ -122,8 +126,9 @@ def main() -> int:
     unnoticed = [m for m, test in caught.items() if not test]
     print(f"{len(caught)} breakages, {len(unnoticed)} unnoticed")
     if args.write:
-        TABLE.parent.mkdir(exist_ok=True)
-        TABLE.write_text(as_table(caught), encoding="utf-8", newline="\n")
+        known = written(TABLE.read_text(encoding="utf-8")) if args.modules else {}
+        whole = {m: caught.get(m, known.get((m.module, m.name), "")) for m in MUTATIONS}
+        TABLE.write_text(as_table(whole), encoding="utf-8", newline="\n")
     return 1 if unnoticed else 0
 
 

@@ -80,6 +80,11 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
     ],
     "encoder": [
+        (
+            "dropout on features never happens",
+            "self.adapt[view](self.feature_dropout(pooled))",
+            "self.adapt[view](pooled)",
+        ),
         ("slot padding is never masked", "if not self.mask_padding:", "if True:"),
         ("slot padding is always masked", "if not self.mask_padding:", "if False:"),
         (
@@ -369,6 +374,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
             "self.items = self._content(table, numbers)",
         ),
         ("the interval is a 90 % interval", "[0.025, 0.975]", "[0.05, 0.95]"),
+        ("a customer's cases are so many customers", "if customers is not None:", "if False:"),
     ],
     "sequences": [
         ("padding cuts the newest items", "s[-max_len:]", "s[:max_len]"),

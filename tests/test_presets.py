@@ -40,7 +40,14 @@ TABLE = toy_table([2, 1, 3] * 6 + [4], [1, 1, 2] * 6 + [2])
 CONFIGS = (DataConfig, FeatureConfig, ModelConfig, PretrainConfig, FinetuneConfig)
 # Another value for every setting, with what else has to change so that it can show.
 OTHERS = {
-    DataConfig: {"user_min": 6, "item_min": 3, "repeats": "keep"},
+    DataConfig: {
+        "user_min": 6,
+        "item_min": 3,
+        "repeats": "keep",
+        "split": "time",
+        "tests": 2,
+        "time_share": (0.3, {"split": "time"}),
+    },
     FeatureConfig: {
         "words": 1,
         "sentences": 1,
@@ -69,6 +76,7 @@ OTHERS = {
         "hidden_dropout": 0.5,
         "attention_dropout": 0.5,
         "adapter_dropout": 0.5,
+        "feature_dropout": 0.5,
     },
     PretrainConfig: {
         "lr": 1e-2,
@@ -106,6 +114,7 @@ OTHERS = {
         "temperature": 0.5,
         "use_ids": False,
         "pad_class": True,
+        "candidates": "bought",
         "negatives": 9,
         "anchors_per_sequence": 2,
         "valid_users": 3,
@@ -185,6 +194,8 @@ def test_every_filter_changes_the_sequences(kind, name):
     bought = {"u": "abcdea", "v": "bcdef", "w": "cdefga", "x": "abcdefg"}
     rows = [(user, item) for user, items in bought.items() for item in items]
     events = pd.DataFrame(rows, columns=["user_id", "item_id"])
+    events["timestamp"] = np.random.default_rng(0).permutation(len(rows))
+    events = events.sort_values("timestamp")
     one, two = (build_sequences(events, list("abcdefg"), c) for c in changed(kind, name))
     assert one.fingerprint() != two.fingerprint()
 
@@ -326,6 +337,11 @@ def test_the_presets_differ_in_these_settings_and_no_other():
         "pretrain.cmcl_form": ("symmetric", "rowwise"),
         "finetune.rows": ("all_positions", "prefix"),
         "finetune.pad_class": (False, True),
+    }
+    tuned = flat(PRESETS["tuned"])
+    assert {name: tuned[name] for name in paper if paper[name] != tuned[name]} == {
+        "model.feature_dropout": 0.3,
+        "finetune.candidates": "bought",
     }
 
 
