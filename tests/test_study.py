@@ -22,10 +22,14 @@ from msm4sr_lite.study.ablations import FewerWords, RawClip, ablations
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.ceilings import Ceilings
+from msm4sr_lite.study.cold_start import cold_items
+from msm4sr_lite.study.cold_table import cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison, openings, read_recipes
 from msm4sr_lite.study.contenders import CONTENDERS, Contender, Fitted, Model, able, grid
 from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.pages import as_text
 from msm4sr_lite.study.paired import holm, paired, with_seeds
+from msm4sr_lite.study.results_page import collect, fill
 from msm4sr_lite.study.runs import Runs
 from msm4sr_lite.study.sequence_models import SASRec, SummedFeatures
 from tests.tiny_models import text_model
@@ -458,3 +462,105 @@ def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
     ):
         assert main(["study", "main", *common, *extra]) == 2
         assert message in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------ pages
+
+
+@pytest.fixture
+def result(data, tmp_path):
+    """What `msm4sr study main` would write, of quick contenders."""
+    data = replace(data, sequences=toy_sequences([6, 5, 6, 4, 5], n_items=19))
+    names = ["popularity", "item_knn", "tfidf_knn"]
+    study = Comparison(data, tmp_path / "study", SHORT)
+    found = study.test(names, study.tune(names), [1])
+    about = {"shop": "toy", "department": "", "users": 5, "cases": 5, "items": 19, "seeds": [1]}
+    about |= {"split": "leave-one-out", "cold_cases": 2, "quick": False, "ceiling": {}}
+    cold = {**about, "taken_out": False, **cold_table(data, found)}
+    return {"main": {**about, **study.table(found)}, "cold": cold}
+
+
+def test_a_page_shows_what_was_found_and_nothing_else(result, tmp_path):
+    folder = tmp_path / "results" / "toy"
+    folder.mkdir(parents=True)
+    for part, found in result.items():
+        (folder / f"{part}.json").write_text(json.dumps(found), encoding="utf-8")
+    blank = "Words.\n\n<!-- measured: toy/main -->\nSTALE\n<!-- end -->\n\nMore words.\n"
+    page = fill(blank + blank.replace("main", "cold"), tmp_path / "results")
+    assert page.startswith("Words.\n\n<!-- measured: toy/main -->\n")
+    assert "STALE" not in page
+    assert fill(page, tmp_path / "results") == page
+    for name, own in result["main"]["models"].items():
+        value = own["masked"]["ndcg@10"]["value"]
+        assert f"| {name} | {value:.4f} [" in page
+    assert f"{result['cold']['chance']:.4f}" in page
+    with pytest.raises(UserError, match=r"other.main.json: cannot be read"):
+        fill(blank.replace("toy", "other"), tmp_path / "results")
+
+
+def test_results_are_copied_under_the_shops_name(result, tmp_path):
+    study = tmp_path / "study-shop"
+    study.mkdir()
+    with pytest.raises(UserError, match="no results of `msm4sr study` in this folder"):
+        collect(study, tmp_path / "results")
+    (study / "main.json").write_text(json.dumps(result["main"]), encoding="utf-8")
+    (path,) = collect(study, tmp_path / "results")
+    assert path == tmp_path / "results" / "shop" / "main.json"
+    assert json.loads(path.read_text(encoding="utf-8")) == result["main"]
+
+
+def test_what_cannot_be_told_apart_is_marked(result):
+    table = result["main"]
+    best = table["against"]
+    for name, change in table["change"].items():
+        own = change["masked"]["ndcg@10"]
+        for p, marked in ((0.2, True), (0.01, False)):
+            own["p_holm"] = p
+            (line,) = [x for x in as_text("main", table).splitlines() if x.startswith(name + " ")]
+            assert ("≈" in line) == marked
+            assert f"p = {p:.3f}" in line
+    first = as_text("main", table).splitlines()[3]
+    assert first.split()[0] == max(
+        table["models"], key=lambda n: table["models"][n]["masked"]["ndcg@10"]["value"]
+    )
+    assert best in as_text("main", table)
+
+
+def test_the_committed_results_page_is_made_of_the_committed_figures():
+    page = Path(__file__).resolve().parents[1] / "docs" / "results.md"
+    text = page.read_text(encoding="utf-8")
+    assert fill(text, page.with_suffix("")) == text
+
+
+def test_cold_cases_are_parted_by_popularity_and_history(data, tmp_path):
+    data = replace(data, sequences=toy_sequences([6, 5, 6, 4, 5], n_items=19))
+    study = Comparison(data, tmp_path, SHORT)
+    found = {"popularity": [study.run("popularity", {}, 0, "test")]}
+    table = cold_table(data, found)
+    _, targets = data.sequences.held_out("test")
+    sold = data.bought[targets]
+    assert sum(table["counts"]["by_popularity"].values()) == len(targets)
+    assert table["counts"]["by_popularity"]["0"] == (sold == 0).sum()
+    assert sum(table["counts"]["by_history"].values()) == len(targets)
+    ranks = np.array(found["popularity"][0]["masked"])
+    own = table["models"]["popularity"]["by_popularity"]
+    for label, (low, high) in {"0": (0, 0), "1-2": (1, 2), "3-5": (3, 5)}.items():
+        rows = (sold >= low) & (sold <= high)
+        assert table["counts"]["by_popularity"][label] == rows.sum()
+        if not rows.any():
+            assert label not in own
+            continue
+        expected = metrics(ranks[rows], [10])["ndcg@10"].mean()
+        assert own[label]["ndcg@10"]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_shop_without_cold_items_gets_some(data):
+    busy = replace(data, sequences=toy_sequences([12] * 40, n_items=19))
+    same, made = with_cold_items(busy, fewest=0)
+    assert (same, made) == (busy, False)
+    fewer, made = with_cold_items(busy)
+    assert made
+    cold = cold_items(fewer.sequences)
+    assert len(cold) >= 3
+    assert not np.isin(np.concatenate(fewer.sequences.train()), cold).any()
+    assert fewer.table is busy.table
