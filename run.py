@@ -1,4 +1,4 @@
-"""Set up and run the course: ``python run.py setup | lab | course | test | check``.
+"""Set up and run the course: ``python run.py setup | lab | workshop | course | test | check``.
 
 Needs Python 3.11 or newer and nothing else. The first call makes the folder ``.venv`` beside this
 file and installs into it exactly what ``constraints.txt`` pins; later calls start at once.
@@ -22,6 +22,7 @@ from launch.stages import notebook_stages, run_stages, static_stages, unit_stage
 
 ROOT = Path(__file__).resolve().parent
 FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
+DEMO = "notebooks/11_workshop_demo.ipynb"
 
 
 def setup(options: argparse.Namespace) -> int:
@@ -46,6 +47,20 @@ def lab(options: argparse.Namespace) -> int:
         command.append("--allow-root")
     say("JupyterLab is starting; Ctrl-C here stops it.")
     return become(command, child_environment(python, offline=False))
+
+
+def workshop(options: argparse.Namespace) -> int:
+    """Show the demo as a page without code, to several visitors at once (Voila)."""
+    python = interpreter(options, COURSE, "voila")
+    command = [str(python), "-P", "-m", "voila", DEMO, f"--port={options.port or 8866}"]
+    # A visitor gets a kernel that has run the notebook already, so the page is there at once.
+    command += ["--preheat_kernel=True", f"--pool_size={options.visitors}"]
+    command += ["--no-browser"] if options.no_browser or options.share else []
+    if options.share:
+        command.append("--Voila.ip=0.0.0.0")
+        say("Whoever can reach this machine over the network can open the demo.")
+    say(f"{options.visitors} visitors are prepared for, about 0.5 GB each; Ctrl-C here stops it.")
+    return become(command, child_environment(python, offline=True))
 
 
 def course(options: argparse.Namespace) -> int:
@@ -76,7 +91,7 @@ def check(options: argparse.Namespace) -> int:
     return run_stages(python, ROOT, stages, child_environment(python, offline=True))
 
 
-COMMANDS = {command.__name__: command for command in (setup, lab, course, test, check)}
+COMMANDS = {run.__name__: run for run in (setup, lab, workshop, course, test, check)}
 
 
 def interpreter(options: argparse.Namespace, extras: str, module: str) -> Path:
@@ -154,6 +169,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add["setup"]("--dev", action="store_true", help="also install what `test` needs")
     add["lab"]("--port", type=int, help="default: 8888, or the next one that is free")
     add["lab"]("--no-browser", action="store_true", help="serve, and open no browser")
+    add["workshop"]("--port", type=int, help="default: 8866")
+    add["workshop"]("--no-browser", action="store_true", help="serve, and open no browser")
+    add["workshop"]("--visitors", type=int, default=5, help="at once, without waiting (default: 5)")
+    add["workshop"](
+        "--share", action="store_true", help="let others in this network open it (default: no)"
+    )
     add["test"]("--all", action="store_true", help="the slow tests too: the job of a release")
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = parser.parse_args(arguments[:end])

@@ -445,6 +445,23 @@ def test_only_root_runs_as_root(
     assert ("--allow-root" in command) is root
 
 
+def test_the_workshop_prepares_for_its_visitors(
+    handed_over: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.main(["workshop", "--no-venv", "--visitors", "3"])
+    run.main(["workshop", "--no-venv", "--share", "--port", "9001"])
+    (alone, variables), (shared, _) = handed_over
+    assert alone[1:4] == ["-P", "-m", "voila"]
+    assert (ROOT / alone[4]).is_file()
+    assert {"--port=8866", "--preheat_kernel=True", "--pool_size=3"} < {*alone}
+    assert not any("ip=" in word for word in alone)  # nobody else unless asked for
+    assert variables["HF_HUB_OFFLINE"] == "1"
+    assert {"--Voila.ip=0.0.0.0", "--port=9001", "--pool_size=5", "--no-browser"} < {*shared}
+    told = capsys.readouterr().out
+    assert "3 visitors are prepared for" in told
+    assert told.count("over the network") == 1
+
+
 def test_course_runs_without_a_network(handed_over: list[Any]) -> None:
     run.main(["course", "--no-venv"])
     ((command, variables),) = handed_over
