@@ -223,7 +223,7 @@ def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
     monkeypatch.setattr(
         transfer_curve,
         "open_domain",
-        lambda shop, department: {"home": ONE, "outdoor": TWO}[department],
+        lambda shop, features, department: {"home": ONE, "outdoor": TWO}[department],
     )
     path = tmp_path / "figures.json"
     command = [str(sample_shop), "--out", str(tmp_path / "out"), "--quick", "--json", str(path)]

@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     p = {name: sub.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
 
     p["study"].add_argument(
-        "part", choices=("tune", "main", "cold", "ablations", "all"), help="which part"
+        "part", choices=("tune", "main", "cold", "ablations", "transfer", "all"), help="which part"
     )
     shop_commands = ("keywords", "features", "pretrain", "finetune", "evaluate", "recommend")
     for name in (*shop_commands, "study", "run"):
@@ -198,6 +198,8 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipes", type=Path, metavar="FILE", help="frozen settings (default: DIR/recipes.json)"
     )
+    parser.add_argument("--source", default="", help="transfer: department to pre-train on")
+    parser.add_argument("--target", default="", help="transfer: department to use the model in")
     parser.add_argument("--clip", help="CLIP-like model, for the ablation with its raw vectors")
     add_flags(parser, DataConfig)
     add_flags(parser, Budget)

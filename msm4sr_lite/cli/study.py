@@ -40,16 +40,29 @@ def main(args: argparse.Namespace) -> int:
     """Run the parts that were asked for; print their tables or one JSON object."""
     from msm4sr_lite.study.pages import as_text
 
+    parts = {
+        "main": main_table,
+        "cold": cold_start,
+        "ablations": ablation_table,
+        "transfer": transfer,
+    }
+    wanted = [args.part] if args.part in parts else []
+    if args.part == "all":
+        wanted = ["main"] if args.quick else [name for name in parts if name != "transfer"]
+        wanted += ["transfer"] if args.source or args.target else []
+    if "transfer" in wanted and not (args.source and args.target):
+        raise UserError(
+            "a study of transfer goes from one department to another: name both, as in"
+            " --source home --target outdoor"
+        )
     out = folder(args)
     goods, budget = open_data(args), budget_of(args)
-    parts = {"main": main_table, "cold": cold_start, "ablations": ablation_table}
     results = {}
-    for name, part in parts.items():
-        if args.part == name or (args.part == "all" and (name == "main" or not args.quick)):
-            results[name] = part(args, goods, budget, out)
-            write_json(out / f"{name}.json", results[name])
-            if not args.json:
-                print(as_text(name, results[name]), end="\n\n")
+    for name in wanted:
+        results[name] = parts[name](args, goods, budget, out)
+        write_json(out / f"{name}.json", results[name])
+        if not args.json:
+            print(as_text(name, results[name]), end="\n\n")
     if args.part == "tune":
         results["recipes"] = recipes(args, goods, budget, out)
     if args.json:
@@ -194,3 +207,15 @@ def ablation_table(
         "ceiling": study.ceilings.best,
         "openings": openings(out),
     }
+
+
+def transfer(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
+    """Pre-train on one department and use the model in another, with some of its customers."""
+    from msm4sr_lite.study.transfer_curve import QUICK as SHORT_CURVE
+    from msm4sr_lite.study.transfer_curve import Protocol, measure
+
+    protocol = SHORT_CURVE if args.quick else Protocol()
+    found = measure(
+        args.shop, features_folder(args), (args.source, args.target), protocol, out / "transfer"
+    )
+    return {"shop": args.shop.resolve().name, "quick": args.quick, **found}

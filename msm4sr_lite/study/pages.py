@@ -12,6 +12,7 @@ PARTS = {
     "main": "all contenders",
     "cold": "cold start",
     "ablations": "M²SE, one thing changed at a time",
+    "transfer": "pre-trained in one department, used in another",
 }
 FEWEST = 20  # test purchases in a range that is shown
 HEAD = "| | NDCG@10 | Recall@20 | difference in NDCG@10 | p (Holm) | detectable |"
@@ -21,6 +22,8 @@ def as_text(part: str, result: dict[str, Any]) -> str:
     """Return one part's result as a table for a terminal."""
     if part == "cold":
         return cold_as_text(result)
+    if part == "transfer":
+        return transfer_as_markdown(result)
     lines = [heading(part, result), ""]
     width = max(map(len, result["models"])) + 2
     lines.append(" " * width + "".join(f"{name:<27}" for name in ("NDCG@10", "Recall@20", "gain")))
@@ -36,6 +39,8 @@ def as_markdown(part: str, result: dict[str, Any]) -> str:
     """Return one part's result as a section of a page."""
     if part == "cold":
         return cold_as_markdown(result)
+    if part == "transfer":
+        return transfer_as_markdown(result)
     lines = [heading(part, result), "", "bought items left out of the ranking:", ""]
     lines += [HEAD, "|---|---|---|---|---|---|"]
     for name, own in ordered(result):
@@ -113,6 +118,26 @@ def cold_heading(result: dict[str, Any]) -> list[str]:
     if result["counts"]["cold"]:
         lines += [f"A random order of the new items would reach {result['chance']:.4f}.", ""]
     return lines
+
+
+def transfer_as_markdown(result: dict[str, Any]) -> str:
+    """Return a learning curve as a table, which a terminal can show too."""
+    shot = with_interval(result["zero_shot"]["ndcg@10"])
+    lines = [
+        f"{result['shop']}, from {result['source']} to {result['target']}: {result['customers']}"
+        f" customers, {result['items']} items, NDCG@10 of all customers' test purchases. As it"
+        f" comes from {result['source']}, without one purchase of {result['target']}: {shot}.",
+        "",
+        "| learns from | pre-trained first | from scratch | times | difference | seeds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for share, own in result["shares"].items():
+        cells = [with_interval(own[start]["ndcg@10"]) for start in ("pretrained", "scratch")]
+        gain = own["gain"]["ndcg@10"]
+        told = f"{gain['value']:+.4f} [{gain['low']:+.3f}, {gain['high']:+.3f}]".replace("-", "−")
+        cells += [f"{own['ratio']:.2f}", told, str(len(gain["seeds"]))]
+        lines.append(f"| {float(share):.0%}, {own['customers']} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
 
 
 def heading(part: str, result: dict[str, Any]) -> str:

@@ -27,11 +27,11 @@ from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, as_dict
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import metrics, summarise
+from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sequences import Sequences, build_sequences
-from msm4sr_lite.study.paired import paired
+from msm4sr_lite.study.paired import METRICS, paired, with_seeds
 from msm4sr_lite.study.transfer import (
     Domain,
     fine_tuned_ranks,
@@ -90,6 +90,9 @@ class Protocol:
     def pretraining(self) -> PretrainConfig:
         """Return the settings of pre-training."""
         return PretrainConfig(batch_size=256, epochs=self.pretrain_epochs, patience=self.patience)
+
+
+QUICK = Protocol(seeds=1, shares=(0.01, 0.05), epochs=2, pretrain_epochs=1)
 
 
 class Curve:
@@ -179,22 +182,30 @@ class Curve:
 
 
 def _told(ranks: Sequence[np.ndarray]) -> dict[str, Any]:
-    """Return NDCG@10 and Recall@20: mean over seeds, its interval over customers, every seed."""
-    values = [metrics(one) for one in ranks]
-    found: dict[str, Any] = {}
-    for name in ("ndcg@10", "recall@20"):
-        each = np.stack([one[name] for one in values])
-        found[name] = {
-            **summarise({name: each.mean(axis=0)})[name],
-            "seeds": each.mean(axis=1).round(6).tolist(),
-        }
-    return found
+    """Return NDCG@10 and Recall@20 with intervals over customers and seeds."""
+    found = with_seeds([metrics(one) for one in ranks])
+    return {name: found[name] for name in METRICS}
 
 
-def open_domain(shop: Path, department: str) -> Domain:
-    """Return the table and the sequences of one department of the sample shop."""
+def measure(
+    shop: Path, features: Path, departments: tuple[str, str], protocol: Protocol, out: Path
+) -> dict[str, Any]:
+    """Return the learning curve from one department of a shop to another, as JSON can hold it."""
+    source, target = (open_domain(shop, features, name) for name in departments)
+    return {
+        "source": departments[0],
+        "target": departments[1],
+        "customers": len(target[1].users),
+        "items": target[1].n_items,
+        "protocol": as_dict(protocol),
+        **Curve(source, target, protocol, out).results(),
+    }
+
+
+def open_domain(shop: Path, features: Path, department: str) -> Domain:
+    """Return the table and the sequences of one department of a shop."""
     opened = read_shop(shop, department=department)
-    table = FeatureTable.load(shop / "features")
+    table = FeatureTable.load(features)
     described = set(table.described())
     sequences = build_sequences(opened.events, [i for i in opened.items if i in described])
     return table.for_items(sequences.items), sequences
@@ -213,17 +224,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     protocol = Protocol()
     if args.quick:
-        protocol = Protocol(seeds=1, shares=(0.01, 0.05), epochs=2, pretrain_epochs=1)
-    domains = [open_domain(args.shop, name) for name in (args.source, args.target)]
-    curve = Curve(domains[0], domains[1], protocol, args.out)
-    results = {
-        "source": args.source,
-        "target": args.target,
-        "customers": len(domains[1][1].users),
-        "items": domains[1][1].n_items,
-        "protocol": as_dict(protocol),
-        **curve.results(),
-    }
+        protocol = QUICK
+    between = (args.source, args.target)
+    results = measure(args.shop, args.shop / "features", between, protocol, args.out)
     path = args.json or args.out / "transfer.json"
     write_json(path, results)
     print(path)
