@@ -56,7 +56,11 @@ SIZES = {  # layers, width, heads
 
 
 def side_by_side(works: dict[str, Callable[[], object]], count: int, repeats: int) -> dict:
-    """Run all in turn; return what each makes per second, by the wall clock and by processor."""
+    """Run all in turn, several times; return what each makes per second, and the share.
+
+    The share of the bare encoder's rate that the stage reaches is worked out turn by turn, since a
+    machine's speed drifts; its median and its quartiles are told.
+    """
     rates: dict[str, dict[str, list[float]]] = {n: {"wall": [], "processor": []} for n in works}
     for turn in range(repeats):
         names = list(works) if turn % 2 else list(works)[::-1]
@@ -65,16 +69,19 @@ def side_by_side(works: dict[str, Callable[[], object]], count: int, repeats: in
             works[name]()
             rates[name]["wall"].append(count / (time.perf_counter() - wall))
             rates[name]["processor"].append(count / (time.process_time() - processor))
-    return {
-        name: {clock: statistics.median(found) for clock, found in clocks.items()}
+    found: dict[str, dict] = {
+        name: {clock: statistics.median(turns) for clock, turns in clocks.items()}
         for name, clocks in rates.items()
     }
-
-
-def with_ratio(rates: dict) -> dict:
-    """Add what share of the bare encoder's rate the stage reaches."""
-    shares = {c: rates["stage"][c] / rates["bare"][c] for c in ("wall", "processor")}
-    return rates | {"stage / bare": shares}
+    shares = {
+        clock: np.divide(rates["stage"][clock], rates["bare"][clock])
+        for clock in ("wall", "processor")
+    }
+    found["stage / bare"] = {clock: float(np.median(share)) for clock, share in shares.items()}
+    found["quartiles"] = {
+        clock: np.quantile(share, [0.25, 0.75]).round(3).tolist() for clock, share in shares.items()
+    }
+    return found
 
 
 def photos(folder: Path, count: int, size: tuple[int, int]) -> list[tuple[str, str]]:
@@ -137,7 +144,7 @@ def pictures(place: Path, args: argparse.Namespace) -> dict:
     works: dict[str, Callable[[], object]] = {"bare": bare, "stage": stage}
     if args.tiny:
         works["open and resize"] = opened
-    return with_ratio(side_by_side(works, len(names), args.repeats))
+    return side_by_side(works, len(names), args.repeats)
 
 
 def bert(folder: Path, size: str) -> str:
@@ -187,18 +194,18 @@ def sentences(place: Path, args: argparse.Namespace) -> dict:
             make_features(place / "features", source, encoder, cache)
         (place / "sentences.sqlite").unlink()
 
-    return with_ratio(side_by_side({"bare": bare, "stage": stage}, len(titles), args.repeats))
+    return side_by_side({"bare": bare, "stage": stage}, len(titles), args.repeats)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=192)
-    parser.add_argument("--sentences", type=int, default=2048)
+    parser.add_argument("--pictures", type=int, default=64)
+    parser.add_argument("--sentences", type=int, default=1024)
     parser.add_argument("--width", type=int, default=360, help="of a picture, pixels")
     parser.add_argument("--height", type=int, default=540, help="of a picture, pixels")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--text", choices=SIZES, default="minilm", help="size of the text encoder")
     parser.add_argument("--tiny", action="store_true", help="the bundled small CLIP, no text")
     parser.add_argument("--json", action="store_true")
@@ -216,6 +223,10 @@ def main() -> None:
     for what, rows in found.items():
         print(f"{what:<20}{'wall':>10}{'processor':>12}")
         for name, clocks in rows.items():
+            if name == "quartiles":
+                told = (f"{low:.2f}-{high:.2f}" for low, high in clocks.values())
+                print(f"  {name:<18}" + "".join(f"{words:>12}" for words in told))
+                continue
             print(f"  {name:<18}{clocks['wall']:>10.2f}{clocks['processor']:>12.2f}")
 
 

@@ -139,7 +139,7 @@ print(
 )
 
 # %% [markdown]
-# The loss falls steadily, the recall rises by fits and starts and will soon stop: a model with a vector for every item
+# The loss falls, with jumps, since every batch asks other questions; the recall rises by fits and starts and will soon stop: a model with a vector for every item
 # can always remember more of what it has seen. That is why the weights of the best pass on *validation* are kept, and why the
 # test purchases play no part here: whoever looks at them to decide when to stop has no test any more.
 #
@@ -231,7 +231,7 @@ print(f"  smallest gain it could show:     {gain['detectable']:.4f}")
 #
 # ## How far from the best possible?
 #
-# An NDCG@10 of 0.15: good or bad? In a real shop nobody knows; people are not that predictable. In the sample they are simulated, so the
+# An NDCG@10 of 0.14: good or bad? In a real shop nobody knows; people are not that predictable. In the sample they are simulated, so the
 # best possible forecast can be worked out exactly: the **oracle** knows everything about how people shop here; the **content
 # oracle** knows it too, but sees of an item only what its text and pictures show.
 # **Predict** the share of the content oracle's NDCG that the fine-tuned model reaches.
