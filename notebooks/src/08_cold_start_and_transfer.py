@@ -163,7 +163,7 @@ print(f"{'a guess':<28} {guess / len(cold):>10.3f} {guess / 400:>9.3f} {0.26:>15
 #
 # ## The trap of fine-tuning
 #
-# Now fine-tune. The sample's fine-tuned model, that of notebook 07, was trained on the whole catalogue, new things included:
+# Now fine-tune. The fine-tuned model that comes with the sample was trained on the whole catalogue, new things included:
 # that is how one would do it, since they are in the list of products from the first day. The cell asks this model, and also trains
 # a few quick epochs itself, so that a fair comparison can follow.
 #
@@ -190,7 +190,7 @@ for _ in progress(finetune(whole, table, sequences, config), "whole catalogue"):
 ready, _ = load_checkpoint(folder / "states" / "home_finetuned")
 trapped = ModelScorer(whole, table)
 for name, scorer in {
-    "fine-tuned, of notebook 07": ModelScorer(ready, table),
+    "fine-tuned, of the sample": ModelScorer(ready, table),
     "whole catalogue, 3 epochs": trapped,
     "... their ids left out": replace_ids(trapped, cold, "zero"),
 }.items():

@@ -14,7 +14,7 @@
 # |---|---|---|
 # | notebooks 00 and 04; 05 helps | change a basket and foresee what that does to the offers, say what an offer rests on, and put such reasons to the test | 20 minutes of reading and playing, about 15 seconds of computing |
 #
-# For a screen at the front of the room, without code: `voila notebooks/11_workshop_demo.ipynb`.
+# For a screen at the front of the room, without code: `python run.py workshop`.
 
 # %%
 from msm4sr_lite.course import setup
