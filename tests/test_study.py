@@ -318,6 +318,8 @@ def test_items_never_bought_are_ranked_among_themselves(data, tmp_path):
         rivals = [i for i in cold if i != targets[row] and i not in histories[row]]
         by_hand.append(1 + sum(scores[row, i] >= scores[row, targets[row]] for i in rivals))
     assert found["among_cold"] == by_hand
+    # What was bought for validation alone is not cold, though no training sequence holds it.
+    assert len(cold) < (data.bought[1:] == 0).sum()
 
 
 def test_frozen_recipes_that_are_none(tmp_path):

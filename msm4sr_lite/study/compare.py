@@ -30,6 +30,7 @@ from msm4sr_lite.sequences import Part
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.ceilings import Ceilings
+from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.contenders import CONTENDERS, Contender, Settings
 from msm4sr_lite.study.data import Data
 from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
@@ -89,14 +90,11 @@ class Comparison:
             for name, mask in (("masked", True), ("kept", False))
         }
         if part == "test":
-            cold = self.data.bought[targets] == 0
-            if cold.any():  # items that nobody has ever bought, ranked among such items
-                asked = [histories[case] for case in np.flatnonzero(cold)]
-                unbought = np.flatnonzero(self.data.bought[1:] == 0) + 1
-                options: dict[str, Any] = {"mask_history": True, "candidates": unbought}
-                result["among_cold"] = target_ranks(
-                    scorer, asked, targets[cold], **options
-                ).tolist()
+            cold = cold_items(self.data.sequences)  # ranked among such items
+            rows = np.flatnonzero(np.isin(targets, cold))
+            asked = [histories[row] for row in rows]
+            options: dict[str, Any] = {"mask_history": True, "candidates": cold}
+            result["among_cold"] = target_ranks(scorer, asked, targets[rows], **options).tolist()
             lists = top_lists(scorer, histories)
             result["coverage@10"] = coverage(lists, self.data.sequences.n_items)
             result["popularity_bias@10"] = popularity_bias(lists, targets, self.data.bought)
