@@ -231,7 +231,7 @@ def test_a_model_of_another_catalogue_is_refused(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("config", "prefix", "command"),
     [
-        (DataConfig(), "", "run"),
+        (DataConfig(user_min=10), "", "run"),  # enough for 8 tests
         (FeatureConfig(), "", "run"),
         (ModelConfig(), "", "run"),
         (PretrainConfig(rows="prefix"), "pretrain_", "run"),

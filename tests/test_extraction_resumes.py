@@ -518,7 +518,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_result(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("msm4sr_lite.config.os.fsync", full)
+        patch.setattr("msm4sr_lite.writing.files.os.fsync", full)
         for settings in ({}, {"prompt": "a {}"}):  # fails in features, then in keywords
             with pytest.raises(AssertionError):
                 stages(tmp_path / "out", **settings)

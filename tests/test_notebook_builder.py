@@ -91,7 +91,12 @@ def test_a_changed_library_is_seen(bench: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(dependencies, "digest", lambda path: "another")
     assert stale(master_in(bench), bench) == [
         f"{name} has changed since the outputs were made"
-        for name in ("msm4sr_lite/__init__.py", "msm4sr_lite/config.py")
+        for name in (
+            "msm4sr_lite/__init__.py",
+            "msm4sr_lite/config.py",
+            "msm4sr_lite/writing/__init__.py",
+            "msm4sr_lite/writing/files.py",
+        )
     ]
 
 

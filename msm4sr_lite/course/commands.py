@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext, redirect_stderr, redirect_stdout
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 
 from msm4sr_lite.course.session import is_static
@@ -21,7 +22,8 @@ def command(*words: object) -> str:
     from msm4sr_lite.cli import main
 
     printed, told = StringIO(), StringIO()
-    with redirect_stdout(printed), redirect_stderr(told) if is_static() else nullcontext():
+    progress = told if is_static() else sys.stdout  # not stderr, which a notebook shows in red
+    with redirect_stdout(printed), redirect_stderr(progress):
         code = main([str(word) for word in words])
     if code:
         raise RuntimeError(f"msm4sr {words[0]} ended with code {code}. {told.getvalue().strip()}")
