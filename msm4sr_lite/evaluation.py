@@ -213,10 +213,9 @@ def summarise(
         table = np.stack([np.bincount(owner, column) for column in table.T], axis=1)
         cases = np.bincount(owner).astype(np.float64)
     size = len(table)
-    means = np.empty((resamples, len(names)))
-    for row in means:  # one resample at a time: a million customers fit
-        drawn = rng.multinomial(size, np.full(size, 1 / size))
-        row[:] = drawn @ table / (drawn @ cases)
+    # One resample at a time: a million customers fit.
+    drawn = (rng.multinomial(size, np.full(size, 1 / size)) for _ in range(resamples))
+    means = np.stack([row @ table / (row @ cases) for row in drawn])
     middle = [values[name].mean() for name in names]
     rows = np.stack([middle, *np.quantile(means, [0.025, 0.975], axis=0)], axis=1).round(6)
     keys = ("value", "low", "high")

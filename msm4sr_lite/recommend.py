@@ -63,7 +63,11 @@ class Recommender:
     ) -> Recommender:
         """Load a model folder and the feature folder it works with."""
         net, items = load_checkpoint(model)
-        scorer = ModelScorer(net, FeatureTable.load(features).for_items(items), device)
+        table = FeatureTable.load(features).for_items(items)
+        try:
+            scorer = ModelScorer(net, table, device)
+        except UserError as error:
+            raise UserError(f"{features}: {error} (model: {model})") from None
         return cls(shop, scorer, items, read_keywords(Path(features)))
 
     def add_items(self, table: FeatureTable) -> None:

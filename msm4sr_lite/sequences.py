@@ -98,9 +98,8 @@ class Sequences:
         but one; ``test``: everything but the last purchase predicts the last one.
         """
         users, places = self.cases(part)
-        starts = self.offsets[users]
-        ends = starts + places
-        histories = [self.events[a:b] for a, b in zip(starts, ends, strict=True)]
+        ends = self.offsets[users] + places
+        histories = [self.events[end - n : end] for end, n in zip(ends, places, strict=True)]
         return histories, self.events[ends].astype(np.int64)
 
 

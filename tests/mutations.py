@@ -393,7 +393,11 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
             'self._bounds()[:2] if part == "valid"',
             'self._bounds()[:2] if part == "test"',
         ),
-        ("a history lacks its newest item", "self.events[a:b]", "self.events[a : b - 1]"),
+        (
+            "a history lacks its newest item",
+            "self.events[end - n : end]",
+            "self.events[end - n : end - 1]",
+        ),
         (
             "a split by date tests before the date",
             "codes[times < date]",

@@ -17,11 +17,11 @@ from msm4sr_lite.study.cold_start import (
     buckets,
     cold_items,
     exposure,
-    popularity,
     replace_ids,
     report,
     without_items,
 )
+from msm4sr_lite.study.data import purchases
 from tests.toys import toy_sequences, toy_table
 
 
@@ -48,7 +48,7 @@ class Ordered:
 
 def test_cold_is_what_no_history_holds():
     assert cold_items(TOY).tolist() == [5, 7, 8, 9]  # 6 and 4 are validation items
-    assert popularity(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
+    assert purchases(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
 
 
 def test_buckets_hold_every_value_once():

@@ -69,7 +69,7 @@ def test_features_of_another_width_are_refused(tmp_path):
     net = M2SE(ModelConfig(feature_dim=11, n_items=12))
     save_checkpoint(net, tmp_path / "model", ["", *shop.items], {})
     with pytest.raises(
-        UserError, match=r"vectors of width 7, but the model was trained on width 11"
+        UserError, match=r"features: vectors of width 7, but the model .* width 11.*model\)$"
     ):
         Recommender.load(shop, tmp_path / "model", tmp_path / "features")
 

@@ -14,6 +14,7 @@ from msm4sr_lite.config import UserError
 
 if TYPE_CHECKING:
     from msm4sr_lite.explain.evidence import Evidence
+    from msm4sr_lite.features import FeatureTable
     from msm4sr_lite.recommend import Recommender
     from msm4sr_lite.shop import Shop
 
@@ -29,11 +30,13 @@ def main(args: argparse.Namespace) -> int:
     args.department = args.department or trained_on(folder)[1]["department"]
     shop = open_shop(args)
 
+    from msm4sr_lite.features import FeatureTable
     from msm4sr_lite.recommend import Recommender
 
     features = features_folder(args)
     recommender = Recommender.load(shop, folder, features, device_of(args))
-    new = set() if args.no_new_items else add_new_items(recommender, features)
+    table = FeatureTable.load(features)
+    new = set() if args.no_new_items else add_new_items(recommender, table, features)
     if args.user:
         bought = shop.history(args.user)
         found = recommender.for_user(args.user, args.k)
@@ -41,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
         bought = [item.strip() for item in args.basket.split(",") if item.strip()]
         found = recommender.for_basket(bought, args.k)
     items = [r.item_id for r in found]
-    why = _evidence(recommender, features, bought, items, args.why) if args.why else None
+    why = _evidence(recommender, table, bought, items, args.why) if args.why else None
     if args.json:
         records = [asdict(r) | {"new": r.item_id in new} for r in found]
         for record, pieces in zip(records, why or (), strict=False):
@@ -66,15 +69,12 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def add_new_items(recommender: Recommender, features: Path) -> set[str]:
+def add_new_items(recommender: Recommender, table: FeatureTable, features: Path) -> set[str]:
     """Let the model recommend what the shop has got since the training, if it has features.
 
     Returns the ids of these items. Standard error tells how many there are, and how many have no
     features yet.
     """
-    from msm4sr_lite.features import FeatureTable
-
-    table = FeatureTable.load(features)
     missing = [item for item in recommender.shop.items if item not in recommender.number]
     described = set(table.described())
     new = [item for item in missing if item in described]
@@ -95,13 +95,11 @@ def add_new_items(recommender: Recommender, features: Path) -> set[str]:
 
 
 def _evidence(
-    recommender: Recommender, features: Path, bought: list[str], items: list[str], why: str
+    recommender: Recommender, table: FeatureTable, bought: list[str], items: list[str], why: str
 ) -> list[list[Evidence]]:
     from msm4sr_lite.explain.evidence import Explainer
     from msm4sr_lite.explain.rereading import read_without_words, table_encoder
-    from msm4sr_lite.features import FeatureTable
 
-    table = FeatureTable.load(features)
     without = None
     if why == "words":
         encoder = table_encoder(table.manifest, recommender.scorer.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,15 +80,12 @@ def folder(args: argparse.Namespace) -> Path:
 
 def open_data(args: argparse.Namespace) -> Data:
     """Open the shop as all contenders see it."""
-    from msm4sr_lite.features import read_keywords
     from msm4sr_lite.study.data import Data
 
     table, config = open_features(args), from_flags(args, DataConfig())
     sequences = open_sequences(args, table, config)
-    where = features_folder(args)
-    keywords = read_keywords(where) if (where / "keywords.jsonl").is_file() else {}
     table = table.for_items(sequences.items)
-    return Data(open_shop(args), sequences, table, device_of(args), keywords)
+    return Data(open_shop(args), sequences, table, device_of(args))
 
 
 def budget_of(args: argparse.Namespace) -> Budget:
@@ -192,9 +190,12 @@ def ablation_table(
     args: argparse.Namespace, goods: Data, budget: Budget, out: Path
 ) -> dict[str, Any]:
     """Take one part out of M²SE at a time."""
+    from msm4sr_lite.features import read_keywords
     from msm4sr_lite.study.ablations import ablations
     from msm4sr_lite.study.compare import Comparison, openings
 
+    if (where := features_folder(args)).joinpath("keywords.jsonl").is_file():
+        goods = replace(goods, keywords=read_keywords(where))
     one = argparse.Namespace(**{**vars(args), "models": "msm4sr"})
     settings = recipes(one, goods, budget, out)["msm4sr"]
     variants = ablations(args.clip or "")

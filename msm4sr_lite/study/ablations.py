@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,18 @@ MAIN = Model(pretrains=True)
 
 @dataclass(frozen=True)
 class WithTable:
-    """A model that is given other features: ``table(data)`` makes them."""
+    """A model that is given other features: ``table(data)`` makes them, once for all seeds."""
 
     model: Model
     table: Callable[[Data], FeatureTable]
+    made: dict[str, FeatureTable] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, data: Data, settings: Settings, seed: int, states: Path) -> Scorer:
         """Make the features, train, return the scorer."""
-        return self.model(replace(data, table=self.table(data)), settings, seed, states)
+        facts = " ".join(data.facts)
+        if facts not in self.made:
+            self.made[facts] = self.table(data)
+        return self.model(replace(data, table=self.made[facts]), settings, seed, states)
 
 
 def without(**settings: Any) -> Contender:

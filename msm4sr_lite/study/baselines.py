@@ -13,16 +13,14 @@ from torch import Tensor
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.features import Slots
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.data import Data, purchases
 
 
 class Popularity:
     """Recommend what was bought most often; the same list for everybody."""
 
     def __init__(self, sequences: Sequences) -> None:
-        events = np.concatenate(sequences.train())
-        counts = np.bincount(events, minlength=sequences.n_items + 1)
-        self.counts = torch.from_numpy(counts.astype(np.float64))
+        self.counts = torch.from_numpy(purchases(sequences).astype(np.float64))
 
     def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return every item's number of purchases, once per history."""

@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from msm4sr_lite.evaluation import Scorer
 
 TOGETHER = 256  # histories scored at once
 
 
-def top_lists(
-    scorer: Scorer, histories: Sequence[np.ndarray], k: int = 10, *, mask_history: bool = True
-) -> np.ndarray:
-    """Return the best ``k`` item numbers for each history, ``(histories, k)``.
+def candidate_scores(
+    scorer: Scorer,
+    histories: Sequence[np.ndarray],
+    *,
+    mask_history: bool = True,
+    batch_size: int = TOGETHER,
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield some rows of ``histories`` and their scores at a time, ``(rows, items + 1)``.
 
-    Equal scores stand in the order of the catalogue. With fewer than ``k`` candidates the rest
-    is 0.
+    Padding, and with ``mask_history`` what a history holds, has minus infinity.
     """
-    found = np.zeros((len(histories), k), dtype=np.int64)
-    for start in range(0, len(histories), TOGETHER):
-        batch = histories[start : start + TOGETHER]
+    for start in range(0, len(histories), batch_size):
+        batch = histories[start : start + batch_size]
         scores = scorer.scores(batch).double().clone()
         scores[:, 0] = -torch.inf
         if mask_history:
             rows = np.repeat(np.arange(len(batch)), [len(history) for history in batch])
             scores[rows, np.concatenate(batch)] = -torch.inf
+        yield slice(start, start + len(batch)), scores
+
+
+def top_lists(
+    scorer: Scorer, histories: Sequence[np.ndarray], k: int = 10, **options: Any
+) -> np.ndarray:
+    """Return the best ``k`` item numbers for each history, ``(histories, k)``.
+
+    Equal scores stand in the order of the catalogue. With fewer than ``k`` candidates the rest
+    is 0. Options as in ``candidate_scores``.
+    """
+    found = np.zeros((len(histories), k), dtype=np.int64)
+    for rows, scores in candidate_scores(scorer, histories, **options):
         best = scores.sort(dim=1, descending=True, stable=True)
         items = best.indices[:, :k].where(best.values[:, :k] > -torch.inf, 0)
-        found[start : start + len(batch), : items.shape[1]] = items.cpu().numpy()
+        found[rows, : items.shape[1]] = items.cpu().numpy()
     return found
 
 

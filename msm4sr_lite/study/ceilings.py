@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.sample.ceiling import expected_ndcg
 from msm4sr_lite.sample.oracle import oracles
+from msm4sr_lite.study.beyond_accuracy import candidate_scores
 from msm4sr_lite.study.data import Data
-
-TOGETHER = 256  # histories scored at once
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,10 @@ class Ceilings:
         if not self.truth.size:
             return None
         total = 0.0
-        for start in range(0, len(self.histories), TOGETHER):
-            batch = self.histories[start : start + TOGETHER]
-            scores = scorer.scores(batch).double().clone()
-            rows = np.repeat(np.arange(len(batch)), [len(history) for history in batch])
-            scores[rows, np.concatenate(batch)] = scores.min() - 1
-            truth = self.truth[start : start + len(batch)]
-            total += float(expected_ndcg(scores[:, 1:].cpu().numpy(), truth).sum())
+        for rows, scores in candidate_scores(scorer, self.histories):
+            last = scores[torch.isfinite(scores)].min() - 1  # infinities have no difference
+            finite = scores[:, 1:].clamp_min(last).cpu().numpy()
+            total += float(expected_ndcg(finite, self.truth[rows]).sum())
         return total / len(self.histories)
 
     def shares(self, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

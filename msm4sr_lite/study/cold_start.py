@@ -20,6 +20,8 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import unit_vectors
 from msm4sr_lite.evaluation import ModelScorer, Scorer, metrics, summarise, target_ranks
 from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.study.beyond_accuracy import top_lists
+from msm4sr_lite.study.data import purchases
 
 POPULARITY = (0, 1, 3, 6, 11)  # purchases in training at which a bucket begins
 LENGTHS = (1, 5, 7, 9, 12)  # purchases of a customer before the test item, likewise
@@ -34,11 +36,6 @@ def cold_items(sequences: Sequences) -> np.ndarray:
     histories, _ = sequences.held_out("test")
     seen = np.bincount(np.concatenate(histories), minlength=len(sequences.items))
     return 1 + np.flatnonzero(seen[1:] == 0)
-
-
-def popularity(sequences: Sequences) -> np.ndarray:
-    """Return each item's number of purchases in training, ``(items + 1,)``."""
-    return np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items))
 
 
 def buckets(values: np.ndarray, starts: Sequence[int]) -> dict[str, np.ndarray]:
@@ -107,7 +104,7 @@ def report(
         },
         "by_popularity": {
             name: _figures(ranks[chosen])
-            for name, chosen in buckets(popularity(sequences)[targets], popularity_starts).items()
+            for name, chosen in buckets(purchases(sequences)[targets], popularity_starts).items()
         },
         "by_history": {
             name: _figures(ranks[chosen])
@@ -150,17 +147,8 @@ def exposure(
     batch_size
         Customers at once.
     """
-    shares = []
-    for start in range(0, len(histories), batch_size):
-        batch = histories[start : start + batch_size]
-        scores = scorer.scores(batch).clone()
-        scores[:, 0] = -torch.inf
-        if mask_history:
-            rows = np.repeat(np.arange(len(batch)), [len(history) for history in batch])
-            scores[rows, np.concatenate(batch)] = -torch.inf
-        best = scores.topk(k, dim=1).indices.cpu().numpy()
-        shares.append(np.isin(best, items).mean(axis=1))
-    return np.concatenate(shares)
+    options = {"mask_history": mask_history, "batch_size": batch_size}
+    return np.isin(top_lists(scorer, histories, k, **options), items).mean(axis=1)
 
 
 def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mean"]) -> ModelScorer:

@@ -15,7 +15,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,11 @@ class Comparison:
         self.data, self.out, self.budget = data, out, budget or Budget()
         self.contenders = CONTENDERS if contenders is None else contenders
         self.runs = Runs(out / "runs")
-        self.ceilings = Ceilings.of(data)
+
+    @cached_property
+    def ceilings(self) -> Ceilings:
+        """The best possible; worked out when it is first asked for, since choosing needs none."""
+        return Ceilings.of(self.data)
 
     def run(self, name: str, settings: Settings, seed: int, part: Part) -> dict[str, Any]:
         """Return what one contender reaches with one seed on ``valid`` or ``test``."""

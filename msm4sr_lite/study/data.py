@@ -47,13 +47,17 @@ class Data:
     @cached_property
     def bought(self) -> np.ndarray:
         """How often each item occurs in the training sequences, ``(items + 1,)``."""
-        events = np.concatenate(self.sequences.train())
-        return np.bincount(events, minlength=len(self.sequences.items))
+        return purchases(self.sequences)
 
     def texts(self) -> list[str]:
         """Return every item's text as one string, that of the padding being empty."""
         found = [self.shop.items.get(item) for item in self.sequences.items]
         return [" ".join(item_sentences(item)) if item else "" for item in found]
+
+
+def purchases(sequences: Sequences) -> np.ndarray:
+    """Return each item's number of purchases in training, ``(items + 1,)``."""
+    return np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items))
 
 
 def changed(config: Config, settings: dict[str, Any]) -> Config:
