@@ -47,7 +47,10 @@ def build_parser() -> argparse.ArgumentParser:
         prog="msm4sr", description="Multimodal sequential recommendation for a shop folder."
     )
     sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    p = {name: sub.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()}
+    p = {
+        name: sub.add_parser(name, help=text, description=text, allow_abbrev=False)
+        for name, text in COMMANDS.items()
+    }
 
     p["study"].add_argument(
         "part", choices=("tune", "main", "cold", "ablations", "transfer", "all"), help="which part"
@@ -77,7 +80,8 @@ def build_parser() -> argparse.ArgumentParser:
             parser_.add_argument(
                 "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto"
             )
-            parser_.add_argument("--seed", type=int, default=0, help="default: 0")
+            if name != "study":  # it has --seeds
+                parser_.add_argument("--seed", type=int, default=0, help="default: 0")
 
     for name in ("pretrain", "finetune", "run"):
         p[name].add_argument(

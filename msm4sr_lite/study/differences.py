@@ -22,11 +22,9 @@ import numpy as np
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.cli.progress import say
-from msm4sr_lite.cli.records import fingerprint
 from msm4sr_lite.config import PRESETS, Config, as_dict
 from msm4sr_lite.encoder import M2SE, transfer
-from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
+from msm4sr_lite.evaluation import ModelScorer, target_ranks
 from msm4sr_lite.extract.table import image_sentences
 from msm4sr_lite.features import FeatureTable, TextEncoder, make_slots, read_keywords
 from msm4sr_lite.reading.shop_folder import read_shop
@@ -34,6 +32,7 @@ from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.study import long_histories, loss_numerics
 from msm4sr_lite.study.differences_page import fill
 from msm4sr_lite.study.paired import means, paired
+from msm4sr_lite.study.runs import Runs
 from msm4sr_lite.writing.checkpoints import save_checkpoint
 from msm4sr_lite.writing.files import write_json, write_text
 
@@ -138,25 +137,21 @@ class Study:
         self, sequences: Sequences, tables: dict[str, FeatureTable], protocol: Protocol, out: Path
     ) -> None:
         self.sequences, self.tables, self.protocol, self.out = sequences, tables, protocol, out
+        self.runs = Runs(out / "runs")
 
     def ranks(self, name: str, seed: int) -> np.ndarray:
         """Return the rank of every customer's test item; train first if that is not done yet."""
         config, number = VARIANTS[name].config(self.protocol), seed + VARIANTS[name].seed_shift
-        path = self.out / "runs" / f"{name.replace(' ', '_')}-{seed}.json"
         table = self.tables[config.features.image_slots]
         facts = [self.sequences.fingerprint(), table.manifest["content"], number]
-        made_from = fingerprint([as_dict(config), *facts])
-        if path.is_file():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if found["made_from"] == made_from:
-                return np.array(found["ranks"])
-        model = self._train(name, config, table, seed, number)
-        histories, targets = self.sequences.held_out("test")
-        ranks = target_ranks(ModelScorer(model, table), histories, targets)
-        write_json(path, {"made_from": made_from, "ranks": ranks.tolist()})
-        mean = metrics(ranks)["ndcg@10"].mean()
-        say(f"differences: {name}, seed {seed}: NDCG@10 {mean:.4f}")
-        return ranks
+
+        def make() -> dict[str, Any]:
+            model = self._train(name, config, table, seed, number)
+            histories, targets = self.sequences.held_out("test")
+            return {"ranks": target_ranks(ModelScorer(model, table), histories, targets).tolist()}
+
+        found = self.runs.get(f"{name}-{seed}", [as_dict(config), *facts], make)
+        return np.array(found["ranks"])
 
     def pretrained(self, seed: int) -> M2SE:
         """Return the model that ``paper`` was pre-trained to."""

@@ -12,7 +12,6 @@ there; so was ``data_samples/corner_shop/curves/home_to_outdoor.json`` made.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,6 +31,7 @@ from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.study.paired import METRICS, paired, with_seeds
+from msm4sr_lite.study.runs import Runs
 from msm4sr_lite.study.transfer import (
     Domain,
     fine_tuned_ranks,
@@ -110,6 +110,7 @@ class Curve:
 
     def __init__(self, source: Domain, target: Domain, protocol: Protocol, out: Path) -> None:
         self.source, self.target, self.protocol, self.out = source, target, protocol, out
+        self.runs = Runs(out / "runs")
         self.facts: list[Any] = [as_dict(protocol.pretraining())]
         for table, own in (source, target):
             self.facts += [own.fingerprint(), table.manifest["content"]]
@@ -128,16 +129,9 @@ class Curve:
         self, name: str, seed: int, run: Callable[[], np.ndarray], settings: Sequence[Any] = ()
     ) -> np.ndarray:
         """Return the ranks of one run; run it if that is not done yet with these settings."""
-        made_from = fingerprint([*self.facts, *map(as_dict, settings)])
-        path = self.out / "runs" / f"{name.replace(' ', '_')}-{seed}.json"
-        if path.is_file():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if found["made_from"] == made_from:
-                return np.array(found["ranks"])
-        ranks = run()
-        write_json(path, {"made_from": made_from, "ranks": ranks.tolist()})
-        say(f"transfer: {name}, seed {seed}: NDCG@10 {metrics(ranks)['ndcg@10'].mean():.4f}")
-        return ranks
+        made_from = [*self.facts, *map(as_dict, settings)]
+        found = self.runs.get(f"{name}-{seed}", made_from, lambda: {"ranks": run().tolist()})
+        return np.array(found["ranks"])
 
     def results(self) -> dict[str, Any]:
         """Run what is missing and compare the starts at every share."""
