@@ -71,7 +71,7 @@ def course(options: argparse.Namespace) -> int:
 
 
 def test(options: argparse.Namespace) -> int:
-    """Run format, lint, types, unit tests and notebooks."""
+    """Run format, lint, types, spelling, unit tests and notebooks."""
     python = interpreter(options, DEV, "pytest")
     notebooks = ROOT / "notebooks"
     stages = [*static_stages(), unit_stage("" if options.all else "not slow", options.pytest)]
@@ -82,7 +82,7 @@ def test(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Run what belongs before a commit: format, lint, types and the fast unit tests."""
+    """Run what belongs before a commit: format, lint, types, spelling, fast unit tests."""
     python = interpreter(options, DEV, "pytest")
     stages = [
         *static_stages(),

@@ -37,6 +37,7 @@ def static_stages() -> list[Stage]:
         Stage("format", ["ruff", "format", "--check", "."], {}),
         Stage("lint", ["ruff", "check", "."], {}),
         Stage("types", ["mypy"], {}),
+        Stage("spelling", ["codespell_lib", "."], {}),
     ]
 
 

@@ -338,6 +338,17 @@ def test_a_number_between_two_values_snaps() -> None:
     live.close()
 
 
+def test_a_live_panel_asks_nothing_of_the_widget_that_ipywidgets_7_lacks(
+    shown: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ipywidgets
+
+    monkeypatch.setenv("MSM4SR_STATIC", "0")
+    monkeypatch.delattr(ipywidgets.Widget, "_repr_mimebundle_")
+    panel(draw, *CONTROLS, title="Seven", static=[])
+    assert "application/vnd.jupyter.widget-view+json" in shown[-1]
+
+
 def test_running_a_panel_again_leaves_no_widgets_behind(
     shown: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -265,6 +265,31 @@ def test_a_notebook_starts_with_its_title() -> None:
     assert "starts with its title" in rules.headings(new_notebook(cells=[new_code_cell("1")]))[0]
 
 
+@pytest.mark.parametrize(
+    ("stated", "in_metadata", "problem"),
+    [
+        (3, 3, ""),
+        (8, 8, ""),
+        (2, 2, "401 words, 1 cells of code and 1 exercises take 3 to 9"),
+        (9, 9, "take 3 to 9"),
+        (5, 4, "the metadata say 4"),
+    ],
+)
+def test_stated_minutes_are_enough_and_not_too_many(
+    stated: int, in_metadata: int, problem: str
+) -> None:
+    text = f"# One two\n\n{stated} minutes of reading. " + "word " * 395
+    cells = [
+        new_markdown_cell(text),
+        new_code_cell("check()", metadata={"tags": ["exercise"]}),
+        new_markdown_cell("answer " * 1000, metadata={"tags": ["solution"]}),
+    ]
+    notebook = new_notebook(cells=cells, metadata={"msm4sr": {"minutes": in_metadata}})
+    found = rules.reading_time(notebook)
+    assert len(found) == bool(problem)
+    assert problem in "".join(found)
+
+
 def test_progress_bars_are_dropped_and_warnings_kept() -> None:
     bar = " 50%|█████     | 1/2 [00:01<00:01]\r100%|██████████| 2/2 [00:02<00:00]\n"
     cells = [text_cell(name="stderr", text=text) for text in (bar, f"{bar}Deprecated\n")]

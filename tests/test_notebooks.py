@@ -5,6 +5,7 @@ That their cells run and that their outputs come out again is nbval's part.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,12 @@ def test_outputs_are_from_this_library_and_these_data(path: Path) -> None:
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
 def test_rules_are_kept(path: Path, rule: Callable[..., list[str]]) -> None:
     assert rule(read(path)) == []
+
+
+@by_name
+def test_a_notebook_states_its_minutes(path: Path) -> None:
+    """That they are true is a rule."""
+    assert re.search(r"\d+ minutes of reading", read(path).cells[0].source)
 
 
 @by_name

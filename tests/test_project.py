@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 import msm4sr_lite
 from launch.environment import Environment
 from launch.machine import DEV
+from launch.stages import static_stages
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -147,6 +148,26 @@ def test_pre_commit_fetches_nothing() -> None:
     repositories = load_yaml(".pre-commit-config.yaml")["repos"]
     assert [repository["repo"] for repository in repositories] == ["local"]
     assert {hook["language"] for hook in repositories[0]["hooks"]} == {"system"}
+
+
+def test_a_commit_runs_the_tools_of_check() -> None:
+    hooks = load_yaml(".pre-commit-config.yaml")["repos"][0]["hooks"]
+    commands = " and ".join(hook["entry"] for hook in hooks) + " "
+    for stage in static_stages():
+        tool = " ".join(word for word in stage.command if word not in ("--check", "."))
+        assert f"python -m {tool} " in commands, stage.name
+
+
+def test_wrong_spelling_is_seen(tmp_path: Path) -> None:
+    """And that is the check's work: what lies in the repository is read by run.py's stage."""
+    (stage,) = (stage for stage in static_stages() if stage.name == "spelling")
+    wrong = "beautiful" + "l"  # in two parts, or this line would be found
+    (tmp_path / "page.md").write_text(f"A {wrong} ment.\n", encoding="utf-8")
+    config = ["--toml", str(ROOT / "pyproject.toml")]
+    command = [sys.executable, "-m", *stage.command, *config]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert re.findall(r"^\S+:1: (\w+) ==>", done.stdout, re.M) == [wrong]
 
 
 def test_one_version_and_one_licence() -> None:

@@ -480,6 +480,7 @@ def test_threads_are_one_unless_the_user_says_otherwise(monkeypatch: pytest.Monk
     assert run.child_environment(Path("python"), offline=True)["HF_HUB_OFFLINE"] == "1"
 
 
+STATIC = ["format", "lint", "types", "spelling"]
 SHARED = ["-n", "2", "--dist", "worksteal"]  # two processes share the unit tests
 
 
@@ -493,17 +494,17 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[stages.Stage]:
 
 def test_test_checks_everything_and_passes_arguments_on(staged: list[stages.Stage]) -> None:
     run.main(["test", "--no-venv", "--", "-k", "mixup"])
-    assert [stage.name for stage in staged[:4]] == ["format", "lint", "types", "unit tests"]
-    assert staged[3].command == ["pytest", "-q", *SHARED, "-m", "not slow", "-k", "mixup"]
+    assert [stage.name for stage in staged[:5]] == [*STATIC, "unit tests"]
+    assert staged[4].command == ["pytest", "-q", *SHARED, "-m", "not slow", "-k", "mixup"]
 
 
 def test_all_leaves_nothing_out_and_check_only_what_is_slow(staged: list[stages.Stage]) -> None:
     run.main(["test", "--all", "--no-venv"])
-    assert staged[3].command == ["pytest", "-q", *SHARED, "-m", ""]
+    assert staged[4].command == ["pytest", "-q", *SHARED, "-m", ""]
     staged.clear()
     run.main(["check", "--no-venv"])
-    assert len(staged) == 4
-    assert staged[3].command[-1] == "not slow and not browser and not thorough"
+    assert len(staged) == 5
+    assert staged[4].command[-1] == "not slow and not browser and not thorough"
 
 
 def test_notebooks_are_compared_strictly_where_they_can_be(tmp_path: Path) -> None:

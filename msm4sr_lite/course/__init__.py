@@ -21,6 +21,7 @@ file                    idea
 ``sources``             the library's own lines, never a copy
 ``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
 ``masters``             a master (``notebooks/src``) becomes a notebook or a student copy
+``hosted``              links that open a notebook on Colab or Binder, once there is an address
 ``dependencies``        which library and data files stored outputs were made from
 ``rules``               what a stored notebook must keep to
 ``notebooks``           the commands ``build``, ``check`` and ``student``

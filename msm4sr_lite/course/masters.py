@@ -25,6 +25,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.course import hosted
 from msm4sr_lite.course.checks import find_exercise
 
 # Tag in a master -> tags in the notebook, where Jupyter and nbval read them.
@@ -40,8 +41,16 @@ _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _EXERCISE = re.compile(r'check\("(\d\d\.\w+)", \.\.\.\)')
 
 
-def read_master(path: Path) -> NotebookNode:
+def read_master(path: Path, address: str | None = None) -> NotebookNode:
     """Return the notebook that a master describes, without outputs.
+
+    Parameters
+    ----------
+    path
+        The master.
+    address
+        The repository's; "" for none. By default the one that ``pyproject.toml`` gives. With an
+        address the notebook can be opened on hosted machines.
 
     Raises
     ------
@@ -56,6 +65,10 @@ def read_master(path: Path) -> NotebookNode:
         if unknown := set(tags) - set(_TAGS):
             raise UserError(f"{where}: a tag of {sorted(_TAGS)} was expected; got {unknown}")
         cells.extend(_expand(cell, tags, where))
+    address = hosted.repository() if address is None else address
+    if address and cells:
+        cells[0].source += f"\n\n{hosted.line(address, f'notebooks/{path.stem}.ipynb')}"
+        cells.insert(1, new_code_cell(hosted.colab_cell(address)))
     for cell in cells:
         tags = [stored for tag in cell.metadata.get("tags", []) for stored in _TAGS[tag]]
         cell.metadata = NotebookNode({"tags": tags} if tags else {})

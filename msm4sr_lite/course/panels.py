@@ -163,7 +163,9 @@ def show_live(title: str, summary: str, make: Callable[[], Live]) -> None:
         publish(stand_in)
         return
     live = _open_panels[title] = make()
-    publish({**live.box._repr_mimebundle_(), **stand_in})
+    # Written out, since ipywidgets 7, which Colab still has, makes no bundle of its own.
+    seen = {"version_major": 2, "version_minor": 0, "model_id": live.box.model_id}
+    publish({"application/vnd.jupyter.widget-view+json": seen, **stand_in})
 
 
 def markup(view: View) -> str:

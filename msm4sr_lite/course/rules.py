@@ -15,6 +15,11 @@ from msm4sr_lite.course.figures import BYTE_LIMIT
 LINE_LIMIT = 88  # columns of code that JupyterLab shows on a 1280-pixel screen
 NOTEBOOK_LIMIT = 1_000_000  # bytes
 
+# Of a reader who wants to understand, and of one who also does the exercises.
+WORDS_A_MINUTE = 200
+MINUTES_A_CELL = 0.5  # its code and what it shows
+MINUTES_AN_EXERCISE = 6
+
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _DATA_URI = re.compile(r"data:image/[\w+]+;base64,[A-Za-z0-9+/=]+")
 _PATH = re.compile(
@@ -24,6 +29,8 @@ _PATH = re.compile(
 )
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 _PROGRESS = re.compile(r"\r|\d+%\||\d+it/s|\d+it \[")
+_MINUTES = re.compile(r"\b(\d+) minutes of reading\b")
+_WORD = re.compile(r"[^\W_]+(?:['’-]\w+)*")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -198,6 +205,39 @@ def _image_problems(markup: str) -> list[str]:
     return parser.problems
 
 
+def reading_time(notebook: NotebookNode) -> list[str]:
+    """Whether the minutes that the first cell states are true.
+
+    They suffice for every word outside folded answers and for every cell of code, and are no more
+    than that and the exercises take. The metadata state the same. A notebook that states no
+    minutes keeps the rule.
+    """
+    stated = _MINUTES.search(notebook.cells[0].source if notebook.cells else "")
+    if stated is None:
+        return []
+    minutes = int(stated[1])
+    tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
+    words = sum(
+        len(_WORD.findall(cell.source))
+        for cell, its in zip(notebook.cells, tags, strict=True)
+        if cell.cell_type == "markdown" and "solution" not in its
+    )
+    cells = sum(cell.cell_type == "code" for cell in notebook.cells)
+    exercises = sum("exercise" in its for its in tags)
+    least = words / WORDS_A_MINUTE + cells * MINUTES_A_CELL
+    most = least + exercises * MINUTES_AN_EXERCISE
+    counted = f"{words} words, {cells} cells of code and {exercises} exercises"
+    problems = []
+    if not least <= minutes <= most:
+        problems.append(
+            f"cell 1 ({minutes} minutes of reading): {counted} take {least:.0f} to {most:.0f}"
+        )
+    in_metadata = notebook.metadata.get("msm4sr", {}).get("minutes")
+    if in_metadata != minutes:
+        problems.append(f"cell 1 ({minutes} minutes of reading): the metadata say {in_metadata}")
+    return problems
+
+
 RULES: tuple[Callable[[NotebookNode], list[str]], ...] = (
     headings,
     code_style,
@@ -205,6 +245,7 @@ RULES: tuple[Callable[[NotebookNode], list[str]], ...] = (
     no_trouble,
     no_widgets,
     images,
+    reading_time,
 )
 
 
