@@ -227,7 +227,7 @@ PRESETS = {
     # no wrong answers, and what is special about a product is learnt by its id.
     "tuned": Config(
         model=ModelConfig(experts=1, adapter_dropout=0.0, feature_dropout=0.5),
-        pretrain=PretrainConfig(lr=3e-3),
+        pretrain=PretrainConfig(lr=2e-3),
         finetune=FinetuneConfig(lr=1e-3, candidates="bought"),
     ),
     # The released code with its defects, to study what they cost.

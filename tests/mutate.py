@@ -27,11 +27,15 @@ from pathlib import Path
 from tests.mutations import BROKEN, MUTATIONS, ROOT, Mutation
 
 TABLE = ROOT / "docs" / "mutations.md"
+OWN_TESTS = ("cold_start", "protocol")  # of study/: the others are tested by test_study.py
 SECONDS = 300  # a breakage that makes a test hang is noticed too
 
 
 def files_for(module: str) -> list[str]:
     """Return the tests that should notice a breakage of ``module``, the quickest first."""
+    if folder := module.rpartition("/")[0]:
+        own = module.rpartition("/")[2]
+        return [f"tests/test_{own if own in OWN_TESTS else folder}.py"]
     names = [module, "invariants", "reference", "presets", "objectives", "planted"]
     return [f"tests/test_{name}.py" for name in dict.fromkeys(names)]
 
@@ -100,7 +104,7 @@ def as_table(caught: dict[Mutation, str]) -> str:
 
 def written(page: str) -> dict[tuple[str, str], str]:
     """Return what docs/mutations.md says of each breakage."""
-    rows = re.findall(r"^\| (\w+) \| (.+?) \| `(.+)` \|$", page, flags=re.MULTILINE)
+    rows = re.findall(r"^\| ([\w/]+) \| (.+?) \| `(.+)` \|$", page, flags=re.MULTILINE)
     return {(module, name): test for module, name, test in rows}
 
 
@@ -122,7 +126,7 @@ def main() -> int:
         results = pool.map(lambda m: first_failure(files_for(m.module), m), chosen)
         for mutation, test in zip(chosen, results, strict=True):
             caught[mutation] = test
-            print(f"{mutation.module:<11}{mutation.name:<58}{test or 'UNNOTICED'}", flush=True)
+            print(f"{mutation.module:<17}{mutation.name:<58}{test or 'UNNOTICED'}", flush=True)
     unnoticed = [m for m, test in caught.items() if not test]
     print(f"{len(caught)} breakages, {len(unnoticed)} unnoticed")
     if args.write:

@@ -486,5 +486,80 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("a broken gradient is used", "[total, *each, length]).all()", "[total, *each]).all()"),
         ("the test items choose the weights", 'held_out("valid")', 'held_out("test")'),
     ],
+    "study/paired": [
+        (
+            "seeds do not widen the interval",
+            'value - math.hypot(value - own["low"], spread)',
+            'own["low"]',
+        ),
+        ("the interval of seeds is a normal one", "stats.t.ppf(0.975, len(seeds) - 1)", "HALF"),
+        (
+            "differences are not paired",
+            "values[name] - others[name]",
+            "values[name] - others[name].mean()",
+        ),
+        ("each case is another customer's", "each.items()}, customers)", "each.items()}, None)"),
+        ("p is one-sided", "float(2 * stats.norm.sf", "float(stats.norm.sf"),
+        ("no power in the detectable difference", "error * (HALF + POWER)", "error * HALF"),
+        ("Holm is Bonferroni", "np.arange(len(p), 0, -1)", "len(p)"),
+        (
+            "Holm's steps may fall",
+            "np.maximum.accumulate(stepped).clip(max=1)",
+            "stepped.clip(max=1)",
+        ),
+    ],
+    "study/baselines": [
+        ("the oldest purchase weighs most", "np.arange(len(h))[::-1]", "np.arange(len(h))"),
+        ("an item is its own neighbour", "        together.setdiag(0)\n", ""),
+        (
+            "repeated purchases count again",
+            "        bought.data[:] = 1  # a repeated purchase counts once\n",
+            "",
+        ),
+        (
+            "rules look back, not ahead",
+            "[np.stack([s[:-step], s[step:]])",
+            "[np.stack([s[step:], s[:-step]])",
+        ),
+        ("rules do not fade", "decay ** (step - 1)", "1.0"),
+        ("rules follow the oldest item", "[h[-1] for h in histories]", "[h[0] for h in histories]"),
+        ("the weight of the second scorer is ignored", "one + self.weight * two", "one + two"),
+    ],
+    "study/cold_start": [
+        (
+            "validation items count as never seen",
+            'histories, _ = sequences.held_out("test")\n    seen',
+            'histories, _ = sequences.held_out("valid")\n    seen',
+        ),
+        (
+            "cold items compete with all",
+            "targets[rows], candidates=cold)",
+            "targets[rows])",
+        ),
+        (
+            "replaced ids stay",
+            "change[learnt] = -weight[learnt]",
+            "change[learnt] = 0 * weight[learnt]",
+        ),
+        (
+            "test items of drawn items go too",
+            "    keep[sequences.offsets[1:] - 1] = True  # the test items\n",
+            "",
+        ),
+    ],
+    "study/protocol": [
+        (
+            "filters are applied one after the other",
+            "enough &= items.map(items.value_counts())",
+            "enough &= items.map(items[enough].value_counts())",
+        ),
+        (
+            "the hidden purchase stays",
+            "others.append(np.delete(bought, place))",
+            "others.append(bought)",
+        ),
+        ("a rank is one too low", "ranks[:, None] - 1, drawn", "ranks[:, None], drawn"),
+        ("competitors the customer has bought", "{*h.tolist(), int(t)}", "{int(t)}"),
+    ],
 }
 MUTATIONS = [Mutation(module, *rest) for module, rows in BROKEN.items() for rest in rows]
