@@ -340,7 +340,11 @@ def test_the_presets_differ_in_these_settings_and_no_other():
     }
     tuned = flat(PRESETS["tuned"])
     assert {name: tuned[name] for name in paper if paper[name] != tuned[name]} == {
-        "model.feature_dropout": 0.3,
+        "model.experts": 1,
+        "model.adapter_dropout": 0.0,
+        "model.feature_dropout": 0.5,
+        "pretrain.lr": 2e-3,
+        "finetune.lr": 1e-3,
         "finetune.candidates": "bought",
     }
 
