@@ -24,10 +24,7 @@ EXCLUDED = -torch.inf  # the logit of a pair that is no negative: e^-inf = 0
 
 
 def blocked_pairs(
-    targets: Int[Tensor, " rows"],
-    users: Int[Tensor, " rows"],
-    *,
-    same_user: bool,
+    targets: Int[Tensor, " rows"], users: Int[Tensor, " rows"], *, same_user: bool
 ) -> Bool[Tensor, "rows rows"]:
     """Mark pairs of rows that must not be negatives of each other.
 

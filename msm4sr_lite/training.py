@@ -18,12 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from msm4sr_lite.config import (
-    FinetuneConfig,
-    PretrainConfig,
-    TrainConfig,
-    UserError,
-)
+from msm4sr_lite.config import FinetuneConfig, PretrainConfig, TrainConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
 from msm4sr_lite.features import FeatureTable

@@ -27,15 +27,18 @@ from pathlib import Path
 from tests.mutations import BROKEN, MUTATIONS, ROOT, Mutation
 
 TABLE = ROOT / "docs" / "mutations.md"
-OWN_TESTS = ("cold_start", "protocol")  # of study/: the others are tested by test_study.py
+OWN_TESTS = {  # of what is in a folder; the others are in one file, named like the folder
+    "study/baselines": "evaluation",
+    "study/cold_start": "cold_start",
+    "study/protocol": "protocol",
+}
 SECONDS = 300  # a breakage that makes a test hang is noticed too
 
 
 def files_for(module: str) -> list[str]:
     """Return the tests that should notice a breakage of ``module``, the quickest first."""
-    if folder := module.rpartition("/")[0]:
-        own = module.rpartition("/")[2]
-        return [f"tests/test_{own if own in OWN_TESTS else folder}.py"]
+    if "/" in module:
+        return [f"tests/test_{OWN_TESTS.get(module, module.partition('/')[0])}.py"]
     names = [module, "invariants", "reference", "presets", "objectives", "planted"]
     return [f"tests/test_{name}.py" for name in dict.fromkeys(names)]
 
@@ -46,6 +49,8 @@ def copy_project(folder: Path, mutation: Mutation | None = None) -> None:
     for name in ("msm4sr_lite", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=unneeded)
     shutil.copy(ROOT / "pyproject.toml", folder)
+    for name in ("data_samples", "docs"):
+        (folder / name).symlink_to(ROOT / name)
     if mutation:
         path = folder / mutation.path
         broken = mutation.apply(path.read_text(encoding="utf-8"))

@@ -100,6 +100,19 @@ def test_seeds_widen_the_interval():
     assert alike["value"] == pytest.approx(apart["value"])
     assert apart["high"] - apart["low"] > 3 * (alike["high"] - alike["low"])
     assert len(apart["seeds"]) == 3
+    # Student's t with two degrees of freedom, at both ends.
+    spread = 4.302653 * 0.2 / math.sqrt(3)
+    for end in ("low", "high"):
+        customers = apart["value"] - alike[end]
+        assert abs(apart["value"] - apart[end]) == pytest.approx(
+            math.hypot(customers, spread), abs=2e-6
+        )
+
+
+def test_p_is_two_sided():
+    found = paired([np.array([1, 4, 2, 9, 3] * 20)], [np.array([2, 3, 2, 9, 4] * 20)])["ndcg@10"]
+    error = (found["high"] - found["low"]) / 2 / 1.959964
+    assert found["p"] == pytest.approx(math.erfc(abs(found["value"]) / error / math.sqrt(2)))
 
 
 def test_holm_against_the_definition():
