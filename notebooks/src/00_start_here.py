@@ -79,19 +79,21 @@ from msm4sr_lite.course.diagrams import method_diagram
 show(*method_diagram())
 
 # %% [markdown]
-# Read it from left to right.
+# Read it from left to right. (The method is that of a paper, named in `docs/glossary.md`, which explains
+# the words and symbols of this course, too. *The released code* will always be that of its authors.)
 #
 # 1. **Text** is cut into sentences, and a language model (BERT) turns each sentence into a vector.
 # 2. A **picture** is turned into words: a model that knows pictures *and* words (CLIP) finds the words
 #    of a dictionary that fit the picture best. The same BERT reads these keywords. From here on
 #    pictures and texts speak one language.
-# 3. An item's vectors are weighed and added (*slot attention*), and eight small networks (*experts*)
-#    bring the sum from the width of BERT to the width of the model: $z_t$ from text, $z_v$ from
-#    pictures.
+# 3. An item's vectors, its *slots*, are weighed and added (*slot attention*), and eight small networks
+#    (*experts*) bring the sum from the width of BERT to the width of the model: $z_t$ from text, $z_v$
+#    from pictures.
 # 4. **Mixup**, only while learning: along a customer's sequence some places exchange $z_t$ and $z_v$,
 #    so that the model learns to use either.
 # 5. A **Transformer** reads the sequence. Its state after the last item, $h_t$ or $h_v$, points to where
-#    the next item should be. The cosines with every item's own vectors, added up, are the score:
+#    the next item should be. The cosines with an item's own vectors (1: the same direction, 0: nothing in
+#    common), added up, are the score of item $i$ for customer $u$:
 #
 # $$\mathrm{score}(u, i) = \cos(h_t, z_t^i) + \cos(h_v, z_v^i)$$
 #
@@ -107,9 +109,9 @@ source(match_scores)
 # ## A picture becomes words
 #
 # The sample brings its own small CLIP. It was trained on drawings like these and knows little else,
-# but the code that loads it is the code that loads a large one. Below the best five words of a
-# dictionary of about sixty. **Predict** before you look: which word about this picture will *not* be
-# among the five?
+# but the code that loads it is the code that loads a large one. The next cell shows the best five words
+# of a dictionary of about sixty. **Predict** before you look, for the cushion above: which five? And
+# which word that you would use for it will *not* be among them?
 
 # %%
 from msm4sr_lite.extract.dictionary import read_dictionary
@@ -164,7 +166,8 @@ panel(
 # ## A recommendation
 #
 # This model was trained before, by `msm4sr run`, on this department. It has learnt from all but
-# the last two purchases of each customer. What would it offer after the five above?
+# the last two purchases of each customer (01 says what these two are kept for). What would it offer
+# after the five above?
 
 # %%
 from msm4sr_lite import Recommender
@@ -183,7 +186,8 @@ print("Really bought next:", shop.items[truth].title)
 
 # %% [markdown]
 # Was your prediction among them? Compare the offers with the five purchases: which looks come back? And
-# what are the texts about? Each term of the score can be read by itself:
+# what are the texts about? Each term of the score can be read by itself (rounded), and with it the last
+# sentence of the offer's text:
 
 # %%
 for offer in offers:
@@ -193,8 +197,9 @@ for offer in offers:
 
 # %% [markdown] tags=["solution"]
 # Grey comes back, and so do checks. Three of the five are for cold and rain, as the second purchase
-# was: it, too, came right after something for travelling. Customers of this shop go through their needs
-# in a certain order, and the model has noticed.
+# was: it, too, came right after something for travelling. (The basket is for "people who are often on
+# the road", says its text.) Customers of this shop go through their needs in a certain order, and the
+# model has noticed.
 
 # %% [markdown]
 # ## Watch it learn
@@ -202,7 +207,8 @@ for offer in offers:
 # Now a fresh model. Each step of *pre-training* draws customers, mixes text and pictures, and asks the
 # model to pick the right next item out of all next items of the batch, once by text and once by
 # picture. The loss counts how surprised it is by the right answer. Somebody who knows nothing and
-# says so, giving each of the $B$ next items the same chance, would have a loss of $2 \log B$.
+# says so, giving each of the $B$ next items the same chance, would have a loss of $2 \log B$ (the
+# logarithm is the natural one; its unit is the *nat*).
 # **Predict**: where does an untrained model begin, above that line or on it?
 
 # %%
@@ -234,7 +240,8 @@ show(
 # %% [markdown]
 # It begins far above the line: an untrained model is sure of itself and wrong. In a few steps it learns
 # to doubt, which is not yet to know. Knowing takes longer. The model that made the offers above has
-# gone on from here; this is what its record says:
+# gone on from a start like this. Its batches were larger, so guessing costs more there; this is what its
+# record says:
 
 # %%
 import json
@@ -281,9 +288,9 @@ show(
 )
 
 # %% [markdown]
-# The colours come from the generator of the shop, which knows what it made each item for. No field of the
-# shop names the purpose; it can only be read between the lines of the texts. The model found it,
-# because customers buy by it.
+# The colours come from the generator of the shop, which knows what it made each item for (*rest* is for
+# resting, not for what is left over). No field of the shop names the purpose; it can only be read between
+# the lines of the texts. The model found it, because customers buy by it.
 #
 # Neighbourhoods on such a map can mostly be trusted, distances and sizes cannot. And what it does not
 # show may be there all the same: looks matter to these customers too.

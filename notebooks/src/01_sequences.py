@@ -62,8 +62,8 @@ show_html(*strips({CUSTOMER: cards}, days, "One customer's purchases, oldest fir
 #
 # ## Which came last? Ties in time
 #
-# Ann's tea and jam were in one basket and have one time. **Predict**: which of the two will the model be
-# asked to find?
+# Further down, each customer's last purchase is hidden, and the model has to find it. Ann's tea and jam
+# were in one basket and have one time. **Predict**: which of the two will the model be asked to find?
 
 # %%
 basket = pd.DataFrame(
@@ -95,9 +95,9 @@ for unit, period in (("day", "D"), ("month", "M"), ("quarter", "Q")):
 # %% [markdown]
 # ## Twice the same? Repeats
 #
-# Whoever buys bread every week teaches a model to say "bread". Is that a recommendation? The released code
-# of the method keeps only the last purchase of an item; the library can do either. Nobody in our sample
-# buys a thing twice, so here is one who does.
+# Whoever buys bread every week teaches a model to say "bread". Is that a recommendation? The code that the
+# method's authors have released keeps only the last purchase of an item; the library can do either. Nobody
+# in our sample buys a thing twice, so here is one who does.
 
 # %%
 from msm4sr_lite import build_sequences
@@ -131,7 +131,8 @@ source(build_sequences, only=("while True", "table = table[keep]"))
 # %% [markdown]
 # Every customer of the sample has at least 5 purchases, and 222 of the 384 items that were bought were
 # bought 20 times or more. **Predict**: how many of the 1200 customers are left if we ask for customers with
-# 5, 6 or 7 purchases and items with 20?
+# 5, 6 or 7 purchases and items with 20? (Each line of the output counts the customers, first as they are,
+# then after every round of the two filters.)
 
 # %%
 from msm4sr_lite.study.protocol import filter_rounds
@@ -204,8 +205,8 @@ show(
 #
 # Now the split. For each customer the newest purchase is hidden for the **test** and the one before it for
 # **validation** (to choose settings and to know when to stop). The rest is for learning. This is
-# *leave-one-out*. **Predict**: what may the model look at when it is asked for the test item, four
-# purchases or five?
+# *leave-one-out*. **Predict**, for our customer with six purchases: what may the model look at when it is
+# asked for the test item, four of them or five?
 
 # %%
 from msm4sr_lite.course import blank
@@ -232,8 +233,9 @@ source(Sequences.held_out)
 # weights come from the first four.
 #
 # The four purchases in *train* hold more than one lesson: after the first comes the second, after the first
-# two the third, and so on. One pass of a causal Transformer answers all of these at once (notebook 05
-# proves it), so a batch holds, for every position, the item that follows:
+# two the third, and so on. One pass of a *causal* Transformer, in which a position sees only what came
+# before it, answers all of these at once (notebook 05 proves it). So a batch holds, for every position, the
+# item that follows:
 
 # %%
 import torch
@@ -263,9 +265,9 @@ print("items without a purchase to learn from:", (train_times[1:] == 0).sum())
 print("test items among these:", cold.sum(), "of", len(targets))
 
 # %% [markdown]
-# One in four. (All but one of these are new on sale; one thing had simply never sold.) Whoever knows items
-# by their numbers alone knows nothing about these: this is the *cold start*. Keep that quarter in mind for
-# the results below, and for what pictures and texts can do about it (notebook 08).
+# One in four. (298 of the 299 were new on sale; one thing had simply never sold.) Whoever knows items by
+# their numbers alone knows nothing about these: this is the *cold start*. Keep that quarter in mind for the
+# results below, and for what pictures and texts can do about it (notebook 08).
 #
 # ## Leaks
 #
@@ -281,7 +283,8 @@ print("test items among these:", cold.sum(), "of", len(targets))
 #
 # The first three are tried with *item-to-item counts*: how many customers bought both this item and one
 # that you have? The last with popularity. Each stands beside its honest twin. **Predict** which leak
-# flatters most, before you look. (The measure is NDCG@10, explained below: 1 is perfect, higher is better.)
+# flatters most, before you look. (The measure is NDCG@10: 1 is perfect, higher is better. It is explained
+# below, and so are the intervals, the bars around each point.)
 
 # %%
 from msm4sr_lite.evaluation import evaluate
@@ -368,12 +371,13 @@ print(f"test items never seen in learning: {cold.sum()}, after the filter {gone}
 #
 # ## The rank and what is made of it
 #
-# A scorer gives every item a number. The *rank* of the hidden item is how many items score as high or
-# higher, plus one:
+# A scorer gives every item $i$ a number $s_i$. The *rank* of the hidden item $y$ is how many others score as
+# high or higher, plus one:
 #
 # $$r = 1 + \#\{\, i \ne y : s_i \ge s_y \,\}$$
 #
-# Three customs make a figure of it, all of them 0 if $r > K$:
+# Three customs make a number from 0 to 1 of it, for a list of $K$ offers; all are 0 if $r > K$ (NDCG is
+# *normalised discounted cumulative gain*, MRR *mean reciprocal rank*):
 #
 # $$\text{Recall@}K = 1 \qquad \text{NDCG@}K = \frac{1}{\log_2(r + 1)} \qquad \text{MRR@}K = \frac1r$$
 #
@@ -435,9 +439,10 @@ for name, scorer in (("constant", Constant()), ("same kind", SameKind())):
     print(f"{name:<9}, ties against it:", found(target_ranks(scorer, *test)))
 
 # %% [markdown]
-# Perfect, and it knows nothing. Such scorers are not far-fetched: a network that has collapsed scores every
-# item alike, and one whose weights have become `nan` loses every comparison and so wins by default. Whoever
-# counts ties for the model publishes that. The library counts them against it, `nan` too:
+# The constant is perfect, and it knows nothing. Such scorers are not far-fetched: a network that has
+# collapsed scores every item alike, and where weights have become `nan` no comparison is true, so that
+# nobody is ahead of the hidden item. Whoever counts ties for the model publishes that. The library counts
+# them against it, `nan` too:
 
 # %%
 source(target_ranks, only=("own = scores", "better |= own"))
@@ -455,10 +460,11 @@ source(target_ranks, only=("own = scores", "better |= own"))
 # | item-to-item | $\sum_k 0.8^{\,n-k}\, c(i_k, i)$, where $c(j, i)$ customers bought both |
 # | SASRec | $\cos(h, e_i) / \tau$ with $h = \text{Transformer}(e_{i_1}, \dots, e_{i_n})$ |
 #
-# In SASRec (*self-attentive sequential recommendation*) every item has one vector $e_i$, learnt from random
-# numbers. A causal Transformer reads the vectors of the history and leaves a state $h$ where the next item
-# should be. It learns by softmax and cross-entropy: among all items, the one that really came next should
-# score highest, at every position of every sequence,
+# The factor 0.8 lets older purchases count less. In SASRec (*self-attentive sequential recommendation*)
+# every item has one vector $e_i$, learnt from random numbers. A causal Transformer reads the vectors of the
+# history and leaves a state $h$ where the next item should be; $\tau$, the *temperature*, is a small number
+# that makes differences count more. It learns by softmax and cross-entropy: among all items, the one that
+# really came next should score highest, at every position $k$ of every sequence,
 #
 # $$\mathcal L = -\log \frac{e^{\cos(h_k,\, e_{i_{k+1}}) / \tau}}{\sum_j e^{\cos(h_k,\, e_j) / \tau}}$$
 #
@@ -568,8 +574,9 @@ for rival, gain in gains.items():
 # %% [markdown]
 # SASRec is far ahead of popularity. Whether it beats a table of counts these 1200 customers cannot say.
 # This is not a failure of the cell: simple baselines are strong on small data, and easily left out.
-# (Another seed moves the third decimal, and once more training or another learning rate may move it by
-# more. Somebody who tunes only the model they like has found a fifth way to flatter it.)
+# (Another *seed*, that is, other random numbers to start from, moves the third decimal; longer training or
+# another learning rate may move more. Somebody who tunes only the model they like has found a fifth way to
+# flatter it.)
 #
 # ## The quarter that nobody can find
 #
@@ -722,7 +729,7 @@ check("01.k_core", ...)
 check("01.leave_one_out", ...)
 
 # %% [markdown]
-# **3.** The rank, with all its rules.
+# **3.** The rank, with its rules for ties and for the history.
 
 # %% tags=["exercise"]
 check("01.rank_of", ...)
@@ -735,8 +742,9 @@ check("01.three_metrics", ...)
 
 # %% [markdown]
 # **5. To find out** (no check, half an hour). Everything above was measured in the department *home*. Run
-# the notebook for *outdoor*, with customer `uo0040` in place of `uh0040`. Which of its verdicts hold there,
-# too? And with `setup("01", seed=1)`, `torch.manual_seed(1)` and `finetune(..., seed=1)`?
+# the notebook for *outdoor*, with `department="outdoor"` in `read_shop` and customer `uo0040` in place of
+# `uh0040`. Which of its verdicts hold there, too? And with `setup("01", seed=1)`, `torch.manual_seed(1)` and
+# `finetune(..., seed=1)`?
 
 # %% [markdown] tags=["solution"]
 # The leaks, the new items that nobody finds and the blow-up of the figures are there again: they follow

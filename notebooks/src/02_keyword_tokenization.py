@@ -61,12 +61,13 @@ for name, best in zip(names, tokenizer.keywords(opened, n=5), strict=True):
 # %% [markdown]
 # ## How it is done
 #
-# With $v$ the unit vector of the picture and $w_i$ that of word $i$ in a sentence such as "a photo of a
-# mug",
+# For `h0001` it found all there is to say: the kind, two colours, the pattern, the shape. With $v$ the unit
+# vector of the picture and $w_i$ that of word $i$, put into a sentence such as "a photo of a mug" (the
+# *prompt*),
 #
 # $$s_i = \cos(v, w_i) = v^\top w_i \qquad \text{keywords} = \text{the } N \text{ words with the largest } s_i$$
 #
-# There is no training and no threshold in it, only a sort. In the library:
+# That is *keyword tokenization*. There is no training and no threshold in it, only a sort. In the library:
 
 # %%
 from msm4sr_lite.course import source
@@ -81,7 +82,8 @@ source(top_words)
 # can count: of the N words, how many are true (*precision*), and how many of the true ones are among
 # them (*recall*)?
 #
-# **Predict** both for $N = 5$ and $N = 15$. A drawing has four or five true words.
+# **Predict** both for $N = 5$ and $N = 15$. A drawing has four true words (kind, shape, pattern, colour), or
+# five if it has a second colour. (In the figure, the dotted line stands at 15.)
 
 # %%
 from msm4sr_lite.course import progress
@@ -145,7 +147,7 @@ show(
 #
 # - a setting in which the colours disappear (and look what takes their place, with which score);
 # - a dictionary that gives two names for one thing;
-# - whether the prompt matters, and whether CLIP understands "not".
+# - whether the prompt matters (`{}` is the bare word), and whether CLIP understands "not".
 
 # %%
 from msm4sr_lite.course import PALETTE, choice, panel, slider
@@ -206,7 +208,7 @@ panel(
 # - **Two names for one thing** (mug and cup, striped and stripes) each take a place. The setting `diversity`
 #   prefers words that are unlike those already chosen.
 # - **"Not" is not understood.** All scores fall, since nobody captions a picture like that; but "not a mug" is
-#   still nearest to the mug. CLIP compares what is *mentioned*.
+#   still nearest to the mug. CLIP compares what is *mentioned*. The bare word does as well as the sentence.
 #
 # Low scores could be cut off with `threshold`. Here is what the two settings do to one picture:
 
@@ -218,11 +220,14 @@ for options in ({}, {"diversity": 0.6}, {"threshold": 0.3}):
     print(f"{options or 'as it is'!s:<20}", ", ".join(words))
 
 # %% [markdown]
+# Both have a price: `diversity` lost *round* to the similar *curved* and filled up with colours that are not
+# there; `threshold` needs a number that suits this CLIP and this prompt.
+#
 # ## See it fail
 #
 # CLIP has no word for "I do not know". Here is a gallery of pictures that it was not made for: the mug of
-# `h0001` changed in five ways, an empty page, and a photograph, which this small CLIP has never seen one
-# of. **Predict** for each: which words survive?
+# `h0001` changed in five ways, an empty page, and a photograph, of which this small CLIP has never seen one.
+# **Predict** for each: which words survive?
 
 # %%
 from PIL import Image, ImageFilter, ImageOps
@@ -345,7 +350,8 @@ check("02.precision_recall", ...)
 # ## In three lines
 #
 # - A picture's keywords are the N dictionary words whose vectors lie nearest to the picture's.
-# - The dictionary decides what can be seen; N trades recall for precision; the prompt matters least.
+# - The dictionary decides what can be seen; a larger N pays for recall with precision; the prompt matters
+#   least, as long as it does not say "not".
 # - What the words do not say is lost, and a CLIP that does not know will not tell.
 #
 # **Next:** 03 lets BERT read these words, beside the texts.

@@ -13,7 +13,7 @@
 #
 # | you need | you will be able to | time |
 # |---|---|---|
-# | notebook 00; tensors in PyTorch | write complementary mixup in two lines, say what it keeps and what it changes, and explain why dropped items cost no targets | 25 minutes of reading, about 10 seconds of computing |
+# | notebook 00; tensors in PyTorch | write complementary mixup in two lines, say what it keeps and what it changes, and explain why items that are dropped are still predicted | 25 minutes of reading, about 10 seconds of computing |
 
 # %%
 from msm4sr_lite.course import setup
@@ -24,8 +24,8 @@ session = setup("04")
 # ## One customer, two sequences
 #
 # A product stands in the model twice: as $z_t$, a vector made from its text, and as $z_v$, a vector
-# made from the keywords of its pictures. So a customer's purchases are not one sequence but two, and
-# at every position both speak of the same product.
+# made from the keywords of its pictures. So a customer's purchases are not one sequence but two, $Z_t$ and
+# $Z_v$, and at every position both speak of the same product.
 
 # %%
 from msm4sr_lite import read_shop
@@ -52,9 +52,10 @@ show_html(
 # %% [markdown]
 # Pictures tell what the texts do not (colours, patterns), and the other way round. A model that only
 # ever sees $Z_t$ in one pass and $Z_v$ in another could learn two unrelated languages. **Mixup** forces
-# it to learn one: at some positions, drawn at random, the two sequences trade places.
+# it to learn one: at some positions, drawn at random, text and picture trade places.
 #
-# **Predict.** Positions 2 and 5 trade places. Write down, before you go on:
+# **Predict.** At position 2 the upper and the lower card trade places, and so they do at position 5. Write
+# down, before you go on:
 #
 # 1. What does the upper sequence hold at position 2 now, and the lower one?
 # 2. Add the two sequences, position by position. What has changed in the sum?
@@ -62,7 +63,7 @@ show_html(
 # ## By hand, with numbers
 #
 # To see it happen, let every "vector" have a single number: texts are 1 to 6, pictures are 10 times as
-# large.
+# large. $M_t$ and $M_v$ are the two sequences when they have been mixed.
 
 # %%
 import torch
@@ -142,8 +143,8 @@ panel(
 #
 # ## What is certain about it
 #
-# Five statements that follow from the equation. **Predict**: one of the six lines below is false.
-# Which?
+# Six statements; five follow from the equation, one is false. **Predict** which, from the names in the next
+# cell, before you look at what it prints.
 
 # %%
 generator = torch.Generator().manual_seed(4)
@@ -199,6 +200,8 @@ print(f"an exchanged vector: nearest item at cosine {nearest(text_z):.2f}")
 print(f"half and half of two items: nearest at {nearest((text_z + other) / 2):.2f}")
 
 # %% [markdown]
+# A cosine of 0.96 is near, and yet it is no item's vector.
+#
 # ## What the encoder makes of it
 #
 # One Transformer reads both sequences; it does not know which of the two it is reading. Now mix the
@@ -266,9 +269,10 @@ gaps = [abs(t - v) for t, v in zip(near["text"], near["image"], strict=True)]
 print("the curves are closest at p =", shares[int(np.argmin(gaps))])
 
 # %% [markdown]
-# In the grey range a state is pulled towards the other view, yet keeps more of its own. For the loss
-# (notebook 06) it is still "the text side": it must find the next item's $z_t$, although up to half of
-# what it has read were pictures. It can only do so if texts and pictures are understood alike.
+# In the grey range a state is pulled towards the other view, yet keeps more of its own. (Mind the scale: in
+# this trained model even the two unmixed states have a cosine of 0.95.) For the loss (notebook 06) it is
+# still "the text side": it must find the next item's $z_t$, although up to half of what it has read were
+# pictures. It can only do so if texts and pictures are understood alike.
 #
 # ## One p for a batch, or one for each sequence
 #
@@ -330,8 +334,9 @@ for i in lone:
 # ## The other augmentation: sequence drop
 #
 # Before mixup, pre-training also *drops* items: each with a probability of up to 0.2, never the first.
-# The gaps are closed. What about the target that followed a dropped item? It stays a target. It is
-# predicted from the last survivor before it, that is, from an older state.
+# The gaps are closed. Every item but the first is a *target*: it is to be predicted from those before it.
+# What about the target that followed a dropped item? It stays a target. It is predicted from the last
+# survivor before it, that is, from an older state.
 
 # %%
 from msm4sr_lite.mixup import drop_items
@@ -346,7 +351,8 @@ for k in range(4):
 
 # %% [markdown]
 # Item 13 is gone from the input, but 13 itself is still predicted (from 12), and so is 14, which followed
-# it: also from 12. One state serves two targets. The line that finds the reader is short:
+# it: also from 12. One state serves two targets. The line that finds the place of this state is short, the
+# first one:
 
 # %%
 source(drop_items)
@@ -368,13 +374,15 @@ from torch import Tensor  # noqa: F401
 check("04.mix", ...)
 
 # %% [markdown]
-# **2.** $p$ is drawn from U(0, 0.5). Which share of all positions trades places on average?
+# **2.** $p$ is drawn evenly between 0 and 0.5. At which share of all positions do text and picture trade
+# places, on average?
 
 # %% tags=["exercise"]
 check("04.share", ...)
 
 # %% [markdown]
-# **3.** For every position: at which place of the shortened sequence does its reader stand?
+# **3.** For every position: at which place of the shortened sequence is the state from which the item after
+# it is predicted?
 
 # %% tags=["exercise"]
 check("04.last_survivor", ...)
@@ -386,9 +394,10 @@ check("04.last_survivor", ...)
 check("04.repair", ...)
 
 # %% [markdown]
-# **5. To find out** (no check, half an hour). `msm4sr pretrain` has the settings `--mixup-max` and
-# `--mixup-draw fixed`. Pre-train on *outdoor* with `--mixup-max 0`, `0.5` and `1.0`, 30 epochs each, and
-# compare the validation Recall@20 that the command prints. Do three seeds agree on the order?
+# **5. To find out** (no check, half an hour). `msm4sr pretrain` draws $p$ from 0 to `--mixup-max`; with
+# `--mixup-draw fixed` $p$ is always that. Pre-train on *outdoor* with `--mixup-max 0`, `0.5` and `1.0`, drawn
+# or fixed as you like, 30 epochs each, and compare the validation Recall@20 that the command prints. Do
+# three seeds agree on the order?
 
 # %% [markdown] tags=["solution"]
 # There is no right answer to copy here, and one seed proves nothing. Look first whether the three seeds of
@@ -408,7 +417,7 @@ check("04.repair", ...)
 # ## In three lines
 #
 # - Complementary mixup exchanges text and picture at random positions; the same bits serve both sequences.
-# - It only re-deals: the sum is kept, no vector is invented, mixing twice is doing nothing.
+# - It only re-deals: the sum is kept, no vector is invented, mixing again with the same bits undoes it.
 # - Dropped items leave the input, never the targets.
 #
 # **Next:** 05 builds the encoder that reads these sequences.

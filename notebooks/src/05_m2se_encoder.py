@@ -24,7 +24,8 @@ session = setup("05")
 # ## The chain
 #
 # M²SE, the *multimodal mixup sequence encoder*, has three parts. Text and pictures have a slot attention
-# and an adapter each; the Transformer at the end is shared.
+# and an adapter (eight experts and a gate) each; the Transformer at the end is shared. In the shapes, $D$ is
+# the width of BERT's vectors, $d$ that of the model, and *time* counts positions.
 
 # %%
 from msm4sr_lite.course import show
@@ -77,7 +78,8 @@ for sentence in item_sentences(shop.items["h0131"]):
 # %% [markdown]
 # ## Slot attention
 #
-# Every slot gets an *energy*, a softmax makes shares of the energies, and the shares weigh the slots:
+# Every slot $x_s$ gets an *energy* by two learnt linear maps, a softmax makes shares of the energies, and the
+# shares weigh the slots:
 #
 # $$\epsilon_s = w_2^\top (W_1 x_s + b_1) + b_2 \qquad \alpha = \mathrm{softmax}(\epsilon)
 # \qquad e = \sum_s \alpha_s\, x_s$$
@@ -141,9 +143,9 @@ panel(
 )
 
 # %% [markdown]
-# Nearly all weight is on the sentence that says what the clock is for. Nobody told the model that purposes
-# matter; it found out, because customers buy by them. The category, which every clock shares, gets next
-# to nothing *here*: the pictures tell it anyway. Is that so for the whole shop?
+# Nearly all weight is on one of the two sentences that say what the clock is for; one seems enough. Nobody
+# told the model that purposes matter; it found out, because customers buy by them. The category, which every
+# clock shares, gets next to nothing *here*: the pictures tell it anyway. Is that so for the whole shop?
 
 # %%
 ids = torch.arange(1, len(catalogue))
@@ -164,7 +166,8 @@ for name, share in parts.items():
 #
 # The released code of the paper lets empty slots into the softmax. **Predict**: an item with $k$
 # sentences stands in a table of 10 slots, and the attention is still untrained, so all energies are
-# about equal. Which share of the weight do its real sentences get?
+# about equal. Which share of the weight do its real sentences get? (The last column compares the length of
+# $e$ with the masked one.)
 
 # %%
 torch.manual_seed(0)
@@ -227,9 +230,10 @@ show(
 )
 
 # %% [markdown]
-# Two things to notice. Words that *describe* move the vector about as much as the word that *names* the
-# thing: in this shop looks matter as much as kinds. And the last item hardly moves at all: it has two
-# more pictures, and the slot attention (move the panel above) had given this one little weight.
+# For the clock it is *clock*, with *black* close behind. Two things to notice. Words that *describe* move the
+# vector about as much as the word that *names* the thing: in this shop looks matter as much as kinds. And
+# the last item hardly moves, but for one word: it has two more pictures, and the slot attention (choose
+# `h0331` and *image* in the panel above) had given this one little weight.
 #
 # ## Experts
 #
@@ -293,8 +297,8 @@ show(
 )
 
 # %% [markdown]
-# No expert owns a pattern, but dotted, striped and zigzag things are heard by different experts. (Which
-# expert takes what is an accident of the seed.)
+# No expert owns a pattern, but for most patterns two or three experts are heard more than the rest.
+# (Which expert takes what is an accident of the seed.)
 #
 # ## The sequence: positions
 #
@@ -343,8 +347,9 @@ for name, state in others.items():
 #
 # ## Attention maps
 #
-# Which purchases does each position take in? Two layers with two heads make four maps. **Predict**: what
-# stands in the upper right triangle?
+# Which purchases does each position take in? Two layers with two *heads* (attentions side by side) make four
+# maps. A row is a position that looks, and its shares add up to 1. **Predict**: what stands in the upper
+# right triangle?
 
 # %%
 from msm4sr_lite.course.attention import attention_maps
@@ -375,13 +380,14 @@ show(
 
 # %% [markdown]
 # Nothing stands there: a position that saw the future would only have to copy it. This is the *causal*
-# mask, and it has a consequence that makes training cheap.
+# mask, and it has a consequence that makes training cheap. (The last row gives its own item only a small
+# share, and yet what came last mattered most above: the state starts from it, and what is looked at is added.)
 #
 # ## One pass is worth as many as there are prefixes
 #
-# The state at position $k$ has seen the first $k$ items and nothing else. So it must be *the same* as if
-# the sequence had ended there. **Predict**: how far apart are the states of one pass over six items and
-# those of six passes over its six prefixes?
+# The state at position $k$ has seen the first $k$ items, a *prefix*, and nothing else. So it must be *the
+# same* as if the sequence had ended there. **Predict**: how far apart are the states of one pass over six
+# items and those of six passes over its six prefixes?
 
 # %% tags=["nbval-check-output"]
 with torch.no_grad():
@@ -440,7 +446,7 @@ check("05.may_look", ...)
 
 # %% [markdown]
 # **4.** How many parameters has one expert adapter with $D = 384$, $d = 64$ and 8 experts? Count first,
-# then ask the library.
+# then ask the library, with `model.adapt["text"]`.
 
 # %% tags=["exercise"]
 check("05.parameters", ...)
