@@ -12,6 +12,7 @@ from scipy import sparse
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, evaluate, metrics, summarise, target_ranks
+from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.shop import Item, Shop
 from msm4sr_lite.study.baselines import (
     BASELINES,
@@ -186,6 +187,13 @@ def test_popularity_and_item_counts_by_hand():
     cosines = together / np.sqrt(np.outer(buyers, buyers))
     found = ItemKNN(sequences, decay=0.5, cosine=True).scores([np.array([3, 4])])[0]
     assert found.tolist() == pytest.approx((0.5 * cosines[3] + cosines[4]).tolist())
+
+
+def test_a_purchase_made_twice_counts_once():
+    events = np.array([1, 1, 2, 3, 3])  # the last two are held out
+    sequences = Sequences(["u"], ["", "a", "b", "c"], events, np.array([0, 5]))
+    assert sequences.train()[0].tolist() == [1, 1, 2]
+    assert ItemKNN(sequences).scores([np.array([1])])[0].tolist() == [0, 0, 1, 0]
 
 
 def test_sequential_rules_by_hand():
