@@ -317,7 +317,7 @@ for group, rows in {**groups, "all": everybody}.items():
 #
 # ## Exercises
 #
-# `hint("07.loss")` helps; a solution is folded below each task.
+# `hint("07.loss")` helps; a solution is folded below tasks 1 to 4.
 
 # %%
 from msm4sr_lite.course import check, hint  # noqa: F401

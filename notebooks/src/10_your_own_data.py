@@ -300,7 +300,7 @@ print("GPUs that torch can use here:", count)
 #
 # ## Exercises
 #
-# `hint("10.rows")` helps; a solution is folded below each task.
+# `hint("10.rows")` helps; a solution is folded below tasks 1 to 3.
 
 # %%
 from typing import Any  # noqa: F401
