@@ -72,8 +72,8 @@ for row, u in enumerate(players):
 #
 # ## From matching to a loss
 #
-# For customer $i$ the eight cosines $h_i \cdot g_j$ are eight scores. Divide them by a temperature $\tau$, take the
-# softmax, and look at what is left for the right answer:
+# For customer $i$ the eight cosines $h_i \cdot g_j$ (all vectors have length 1 from here on) are eight scores. Divide them by a
+# *temperature* $\tau$, take the softmax, and look at what is left for the right answer:
 #
 # $$\text{NIP}_i = -\log \frac{e^{h_i \cdot g_i / \tau}}{\sum_j e^{h_i \cdot g_j / \tau}}
 #   = \log \sum_j e^{h_i \cdot g_j / \tau} - \frac{h_i \cdot g_i}{\tau}$$
@@ -94,13 +94,13 @@ for i in range(3):
 # %% [markdown]
 # **Predict.** Row 1 gives all three the same score. Is its loss a coincidence? What would it be with 64 rows?
 #
-# $-\log \frac13 = \log 3 = 1.099$, and $\log 64 = 4.159$. A loss near the logarithm of the batch size says: the model is
-# guessing. Keep this number in mind, it is the zero mark of every curve below.
+# $-\log \frac13 = \log 3 = 1.099$, and $\log 64 = 4.159$ (in *nats*, the unit of the natural logarithm). A loss near the logarithm
+# of the batch size says: the model is guessing. Keep this in mind; whoever has learnt something lies below it.
 #
 # ## Temperature, and the twin
 #
-# The panel shows the shares of the eight customers. The darker a field of the diagonal, the surer the model
-# is of the right answer. Two things can be set:
+# The panel shows the shares of the eight customers, a row for each. The darker a field of the diagonal, the surer the
+# model is of the right answer. Two things can be set:
 #
 # - **temperature** $\tau$. **Predict** what the picture looks like at 1, and at 0.02.
 # - **leave the twins out**. Customers 0 and 1 bought *the same* item next. To customer 0, item 1 is therefore a right
@@ -155,7 +155,7 @@ panel(
 # At $\tau = 1$ nearly all is equally light: cosines lie between −1 and 1, and a softmax of such small numbers cannot tell
 # much. The best loss one can reach with eight rows at $\tau = 1$, every right cosine 1 and every wrong one −1, is still
 # $\log(1 + 7e^{-2}) = 0.67$. A small $\tau$ stretches the scores. Too small, and each row is certain of something, right or
-# wrong. The method uses 0.07.
+# wrong. The method uses 0.07. (The dark column is the pan that five of the eight get.)
 #
 # In a shop with a best-seller, twins are the rule. The library leaves them out in both losses; the released code gives
 # them the score 0 instead, so that each still counts as one candidate (`docs/differences.md`).
@@ -168,7 +168,7 @@ panel(
 #
 # with the shares $p_{ij}$ of the panel. So a step pulls $h_i$ towards its own item and pushes it away from the others, from
 # each as hard as its share. A negative that is far away has no share and does not push. **Predict**: at which temperature do
-# all negatives push alike? The cell first proves the formula, then measures.
+# all negatives push alike? The first cell compares the formula with autograd, the second measures.
 
 # %% tags=["nbval-check-output"]
 unit_h = F.normalize(h["text"], dim=1).clone().requires_grad_()
@@ -214,15 +214,15 @@ show(
 # ## The second loss: two views of one customer
 #
 # NIP is computed twice: $h_t$ against the items' text vectors, $h_v$ against their picture vectors. Nothing yet says that
-# $h_t$ and $h_v$, two readings of one and the same customer, belong together. *Cross-modality contrastive learning* does. For
-# the text view of row $i$ the right answer is the picture view of row $i$; the wrong ones are the picture views *and* the
-# text views of other rows:
+# $h_t$ and $h_v$, two readings of one and the same customer, belong together. *Cross-modality contrastive learning* does.
+# Let $t_i$ and $v_i$ be the states $h_t$ and $h_v$ of row $i$. For $t_i$ the right answer is $v_i$; the wrong ones are the picture
+# views *and* the text views of other rows:
 #
 # $$\text{CMCL}_i = -\log \frac{e^{t_i \cdot v_i / \tau}}{\sum_j e^{t_i \cdot v_j / \tau} + \sum_{j \ne i} e^{t_i \cdot t_j / \tau}}$$
 #
-# and the same with the views exchanged; the two are averaged. In a batch, one row is a *position*: many rows are one
-# customer a purchase earlier or later, nearly the same sequence. As negatives they would tear apart what belongs together,
-# so here they are left out. In NIP they stay: what a customer bought *before* must not be mistaken for what comes *next*.
+# and the same with the views exchanged; the two are averaged. So far a row was a customer. In training it is a *position* of a
+# sequence (notebook 05), and many rows are one customer a purchase earlier or later. As negatives they would tear apart
+# what belongs together, so here they are left out. In NIP they stay: what a customer bought *before* must not be mistaken for what comes *next*.
 
 # %%
 targets = torch.tensor([31, 32, 33, 31, 40])
@@ -288,12 +288,12 @@ panel(
 )
 
 # %% [markdown]
-# With the default λ = 0.01 CMCL is a whisper. Whether it helps at all, and how loud it should be, is not a matter of belief:
+# They pull equally near λ = 0.9 before training, near 1.5 after it. With the default λ = 0.01 CMCL is a whisper. Whether it helps at all, and how loud it should be, is not a matter of belief:
 # an ablation has to tell (exercise 4).
 #
 # ## Watch it learn
 #
-# Now the whole thing, from random weights: sequences are dropped from and mixed (notebook 04), encoded in one pass
+# Now the whole thing, from random weights: items are dropped, sequences mixed (notebook 04) and encoded in one pass
 # (notebook 05), and both losses are minimised. The cell takes about 15 seconds; interrupt
 # it whenever you like.
 # **Predict** the first value of NIP (a batch has about 256 rows).
@@ -370,7 +370,7 @@ records = watch(training(), curves, every=10)
 # Three stages. The first value lies far *above* the line of guessing, beyond the frame of the picture: an untrained model is not
 # indifferent, it is confidently wrong. It falls to the line and stands on it for some seventy steps, as if
 # nothing could be learnt. Then it comes off, slowly, and it will never reach 0, since most next purchases cannot
-# be foreseen. Is so small a gain worth anything? After each epoch the library ranks all 400 items for the purchase
+# be foreseen. (CMCL does the same on a higher line of its own: it has twice as many candidates.) Is so small a gain worth anything? After each epoch the library ranks all 400 items for the purchase
 # held out for validation, and counts how often it is among the first 20 (by chance: 0.05).
 
 # %%
@@ -381,8 +381,8 @@ print("Recall@20 after each epoch:", *(f"{recall:.2f}" for recall in recalls))
 #
 # ## The film
 #
-# The same training as 24 × 24 cosines of states and next items. **Predict**: what does the picture look like on the
-# line of guessing? And how will the diagonal appear: do its fields get darker, or the others lighter?
+# The same training as 24 × 24 cosines of states and next items, white at 0 and darkest red at 1. **Predict**: what does the
+# picture look like on the line of guessing? And how will the diagonal appear: do its fields get darker, or the others lighter?
 
 # %%
 steps = sorted(film)
@@ -418,8 +418,8 @@ panel(
 # It is the *collapse* of the next section, and a training can stay in it: with `lr=1e-2` it does (try it). Here it ends, because
 # the gradient of each row still pushes its nearest negatives away.
 #
-# Even at the end the diagonal hardly catches the eye. Many of these customers might well have bought each other's items. How
-# can so small a gap lift the recall so much?
+# After that *all* fields get lighter, the diagonal a little less than the others. Even at the end it hardly catches the eye: many of
+# these customers might well have bought each other's items. How can so small a gap lift the recall so much?
 
 # %%
 last = film[steps[-1]]["matrix"]
@@ -428,14 +428,16 @@ print(f"mean cosine of the right item: {gap:.3f} above that of the others")
 print(f"divided by 0.07 and put into e^x: a factor of {torch.exp(gap / 0.07):.2f}")
 
 # %% [markdown]
-# Ranking asks for no more than a small difference in the right direction, made often.
+# The right item gets 1.8 times the share of an average rival. Ranking asks for no more than a small difference in the right
+# direction, for many customers.
 #
 # ## Learning or collapse?
 #
 # A loss curve can mislead. Two numbers say more (Wang & Isola, 2020):
 #
 # - **alignment**: the mean squared distance of what belongs together; 0 if equal.
-# - **uniformity**: how evenly vectors fill their sphere; 0 if all are the same vector, the lower the better spread.
+# - **uniformity**: how evenly vectors fill their sphere. It is the logarithm of the mean of $e^{-2d^2}$, $d$ the distance of two of
+#   them: 0 if all are the same vector, the lower the better spread.
 #
 # Whoever maps every customer to one vector has perfect alignment and has learnt nothing.
 
@@ -494,6 +496,8 @@ else:
 # here, since none has been measured yet.
 #
 # ## Exercises
+#
+# `hint("06.nip")` helps; a solution is folded below each task.
 
 # %%
 import torch.nn.functional as F
@@ -507,7 +511,8 @@ from torch import Tensor  # noqa: F401
 check("06.nip", ...)
 
 # %% [markdown]
-# **2.** A batch of 64 rows of 64 customers, no next item twice. All vectors have collapsed into one. What is CMCL?
+# **2.** A batch of 64 rows of 64 customers, no next item twice. All vectors have collapsed into one. What
+# value has CMCL?
 
 # %% tags=["exercise"]
 check("06.collapse", ...)
@@ -519,8 +524,8 @@ check("06.collapse", ...)
 check("06.negatives", ...)
 
 # %% [markdown]
-# **4. To find out** (no check, an hour). Pre-train on *outdoor* with `--cmcl-weight 0`, `0.01` and `1`, three seeds each, then
-# fine-tune and evaluate. Is there a difference larger than that between two seeds?
+# **4. To find out** (no check, an hour). Pre-train on *outdoor* (`msm4sr pretrain`) with `--cmcl-weight 0`, `0.01` and `1`,
+# three seeds each, then fine-tune and evaluate. Is there a difference larger than that between two seeds?
 
 # %% [markdown] tags=["solution"]
 # Compare the intervals that `msm4sr evaluate` prints, and the spread of the seeds. On the department *home*, 12 epochs and
@@ -530,7 +535,7 @@ check("06.negatives", ...)
 # %% [markdown]
 # ## What could mislead you here
 #
-# - The loss depends on the batch size: 3.0 with 64 rows is better than 2.5 with 16. Compare losses of equal batches only.
+# - The loss depends on the batch size: 3.0 with 64 rows (guessing: 4.2) is better than 2.5 with 16 (2.8). Compare losses of equal batches only.
 # - A lower temperature changes the scale of the loss. A lower number is then no better model.
 # - The customers of the film are part of the training data up to their last purchases. Whether the model serves
 #   *anybody* is shown by ranking the whole catalogue for held-out purchases, not by this picture.

@@ -43,7 +43,7 @@ print(f"{len(bought)} customers, {sequences.n_items} items")
 # %% [markdown]
 # Everybody in a comparison must get the same: the same purchases to learn from, the same questions, the same candidates (here
 # all items that the customer does not have yet), the same rule for ties. One contract makes that easy: whatever
-# returns a score for every item can be ranked.
+# returns a score for every item can be ranked. (In the code, look for `better`: the items that score at least as high. The rest is bookkeeping.)
 
 # %%
 from msm4sr_lite.course import source
@@ -92,7 +92,7 @@ source(ranking_loss)
 # %% [markdown]
 # ## Fine-tune it
 #
-# Eight passes over the training purchases with a learning rate of 0.001 (the paper's code takes 0.0001 and up to 300 passes; this is the
+# Eight passes (*epochs*) over the training purchases with a learning rate of 0.001 (the paper's code takes 0.0001 and up to 300 passes; this is the
 # short way). After each pass the purchase before the last, held out for validation, is ranked.
 # **Predict**: by how much will Recall@20 rise? And does the loss, or the recall, stop improving first?
 
@@ -139,13 +139,13 @@ print(
 )
 
 # %% [markdown]
-# The loss falls, with jumps, since every batch asks other questions; the recall rises by fits and starts and will soon stop: a model with a vector for every item
-# can always remember more of what it has seen. That is why the weights of the best pass on *validation* are kept, and why the
+# The loss falls, with jumps, since every batch asks other questions; the recall rises by fits and starts. In a longer training it is usually the recall that stops first: a model with
+# a vector for every item can always remember more of what it has seen. That is why the weights of the best pass on *validation* are kept, and why the
 # test purchases play no part here: whoever looks at them to decide when to stop has no test any more.
 #
 # ## How sure is a figure?
 #
-# The test asked 1,200 customers one question each. Other customers would have given another figure. How other? The **bootstrap**
+# The test asked 1,200 customers one question each. Other customers would have given another figure. How different? The **bootstrap**
 # draws 1,200 customers out of our 1,200, with replacement, takes the mean, and does so 1,000 times; the middle 95 % of
 # these means are the interval.
 # **Predict** how the interval's width changes with a quarter of the customers: the same, twice, four times as wide?
@@ -196,7 +196,8 @@ panel(
 
 # %% [markdown]
 # A quarter of the customers, twice the width: the error goes with $1/\sqrt{n}$. With 50 customers almost any order could
-# have come out, and you will find papers whose test sets are not much larger than that.
+# have come out, and you will find papers whose test sets are not much larger than that. (Popularity found nothing for those 50. Its interval
+# of width 0 is no certainty: a bootstrap can only repeat what was seen.)
 #
 # ## Pairs say more
 #
@@ -219,7 +220,8 @@ print(f"  smallest gain it could show:     {gain['detectable']:.4f}")
 
 # %% [markdown]
 # The last line is worth asking *before* a study: with these customers, a true gain smaller than that would be missed more than one time in
-# five. A small test set does not only blur; it makes you miss what is there.
+# five. It is larger than the ± above it: a true gain just as large as the ± (1.96 standard errors) is found only every second time; to be
+# found four times in five it must be 2.8 of them. A small test set does not only blur; it makes you miss what is there.
 #
 # One more doubt: the model itself. Another seed gives other first weights, another order, another dropout. A
 # study therefore repeats every training with several seeds and adds both kinds of doubt. `msm4sr study main` does all this for a dozen models, tunes each
@@ -231,7 +233,7 @@ print(f"  smallest gain it could show:     {gain['detectable']:.4f}")
 #
 # ## How far from the best possible?
 #
-# An NDCG@10 of 0.14: good or bad? In a real shop nobody knows; people are not that predictable. In the sample they are simulated, so the
+# An NDCG@10 of 0.14: is that good or bad? In a real shop nobody knows; people are not that predictable. In the sample they are simulated, so the
 # best possible forecast can be worked out exactly: the **oracle** knows everything about how people shop here; the **content
 # oracle** knows it too, but sees of an item only what its text and pictures show.
 # **Predict** the share of the content oracle's NDCG that the fine-tuned model reaches.
@@ -314,6 +316,8 @@ for group, rows in {**groups, "all": everybody}.items():
 # would allow: how to treat items without a past is the whole of notebook 08.
 #
 # ## Exercises
+#
+# `hint("07.loss")` helps; a solution is folded below tasks 1 to 4.
 
 # %%
 from msm4sr_lite.course import check, hint  # noqa: F401
@@ -332,7 +336,8 @@ check("07.loss", ...)
 check("07.interval", ...)
 
 # %% [markdown]
-# **3.** You compare twelve models with yours: eleven tests too many to trust "p < 0.05" in each. Correct for it.
+# **3.** You compare twelve models with yours: eleven tests too many to trust "p < 0.05" in each. (p is how often chance alone would show at
+# least such a difference between equals.) Correct for it.
 
 # %% tags=["exercise"]
 check("07.holm", ...)
@@ -345,8 +350,9 @@ check("07.holm", ...)
 check("07.customers", ...)
 
 # %% [markdown]
-# **5. Research.** Is it the ids that help, or the further training? Fine-tune once more with `use_ids=False` and compare the two pair by pair. Then
-# change the learning rate to 1e-2: what happens in the first pass, and what does `patience` make of it?
+# **5. To find out** (no check). Is it the ids that help, or the further training? Fine-tune once more with `use_ids=False` and compare the two pair by pair. Then
+# change the learning rate to 1e-2: what happens in the first pass? And what does `patience` (how many
+# passes the library waits for a better validation) make of it?
 #
 # ## What could mislead you here
 #
@@ -360,6 +366,6 @@ check("07.customers", ...)
 #
 # - Fine-tuning is one softmax over the catalogue, with a learnt vector per item; validation decides when to stop.
 # - A figure without an interval is half a figure; two models are compared pair by pair, with several seeds, and corrected for many questions.
-# - Know the ceiling if you can; and look where the losses are.
+# - Know the ceiling if you can, and look where the hits are lost.
 #
-# Next: **08 · Cold start and transfer**: items nobody has bought yet, and shops the model has never seen.
+# **Next:** 08 asks for items nobody has bought yet, and shops the model has never seen.

@@ -24,7 +24,7 @@ session = setup("08")
 #
 # On the 5th of March the department *home* of our sample shop got a new collection. The models of the sample know the
 # purchases up to that day. Each customer's last purchase, the one to be found in the test, came after it. So there are
-# items that no history holds: they are *strictly cold*.
+# items that no history holds: they are *strictly cold*. (96 are new, 8 are older and never sold; "new things" below means them all.)
 
 # %% tags=["nbval-check-output"]
 import numpy as np
@@ -55,7 +55,7 @@ pictures(
 
 # %% [markdown]
 # **Predict.** A quarter of all customers will buy one of these things next. Which of four recommenders can find any of them:
-# the best-sellers, item-to-item counts, a Transformer over item ids, the model of notebook 05?
+# the best-sellers, item-to-item counts, a Transformer over item ids (SASRec of notebook 01), the model of notebook 05?
 #
 # ## Two ways to know a thing
 
@@ -67,12 +67,12 @@ show(*new_item_diagram())
 
 # %% [markdown]
 # The first three know an item by its number. The number of a new thing has never been counted or trained, so there is
-# nothing to look up. The fourth computes a vector from text and picture:
+# nothing to look up. The fourth computes its vectors from text and picture ($f$: all that comes before the Transformer):
 #
 # $$z_t = f_t(\text{text}), \qquad z_v = f_v(\text{picture}), \qquad
 # \text{score} = \cos(h_t, z_t) + \cos(h_v, z_v)$$
 #
-# A fine-tuned model adds an id vector, $z + e_i$. A new item has no $e_i$; leave it out, and the same formula holds. To add
+# A fine-tuned model adds an id vector, $z + \mathrm{id}$. A new item has none; leave it out, and the same formula holds. To add
 # items to a model that is at work is therefore no training, only a few more rows:
 
 # %%
@@ -127,7 +127,7 @@ pictures(
 # - **among all**: does it come first in the whole shop, next to 296 things with a past?
 #
 # **Predict** for the pre-trained model: is it better than a guess in the first? In the second, what share of the ten best
-# places goes to new things, which are 26% of the shop?
+# places goes to new things, which are 26% of the shop? (This is the last column of the table.)
 
 # %%
 from msm4sr_lite.study.baselines import ItemKNN, Popularity
@@ -158,7 +158,7 @@ print(f"{'a guess':<28} {guess / len(cold):>10.3f} {guess / 400:>9.3f} {0.26:>15
 
 # %% [markdown]
 # Among the cold the model is about four times as good as a guess. Among all it is much weaker: things with a past take the
-# places. It has seen their features again and again as right answers, those of new things never. Both numbers are true. A
+# places. The model has seen their features again and again as right answers, those of new things never. Both numbers are true. A
 # paper that prints only the first has not lied, but has not said whether anybody will *see* the new thing.
 #
 # ## The trap of fine-tuning
@@ -202,8 +202,8 @@ for name, scorer in {
 # ids of the cold items away, and they stay nearly as invisible: the adapters have learnt, too, that what looks like *these*
 # things is never bought.
 #
-# The mend is a word: let the next item be told from what was *bought* in training, not from all there is, and leave
-# the new ones without an id.
+# The mend is one setting, `candidates="bought"`: in the softmax the next item competes with what was *bought* in training, not
+# with all there is. And the new ones are left without an id.
 
 # %%
 model = transfer(pretrained, sequences.n_items)
@@ -319,7 +319,7 @@ show(figure, "; ".join(alt) + ".")
 # like? Try to find
 #
 # - a picture and a text that go well together (more customers than an item drawn by lot would get), and two that do not;
-# - what the picture alone, and the text alone, is worth;
+# - what the picture alone is worth, and what the text alone;
 # - whom a look attracts: what do the three customers have in common with the picture?
 
 # %%
@@ -422,7 +422,8 @@ for name, value in score.items():
     print(f"{name:<20} NDCG@10 {value:.3f}")
 
 # %% [markdown]
-# Without one purchase of outdoor the model from home is far above an untrained one. It has brought along what the
+# Without one purchase of outdoor the model from home is far above an untrained one, and above outdoor's best-sellers; not above
+# its item-to-item counts, which have seen outdoor's purchases. It has brought along what the
 # two departments share: people who like zigzag and purple go on liking them, and after one kind of need comes another.
 # It has no item ids to bring, and needs none.
 #
@@ -502,8 +503,8 @@ for share, part in curve["shares"].items():
 # customers teach from scratch.
 #
 # Do not believe the 2.5 too quickly. With sixty validation purchases the moment to stop is half a lottery, and a model from scratch
-# suffers most from a bad draw: look at the spread of its grey points. In two of its three runs we let it train on and looked at the
-# test after each pass, which is forbidden (one of them was cut short): at its best moment it had 0.045 and 0.037. Against these from home is still about twice as good.
+# suffers most from a bad draw: look at the spread of its grey points. In two of its three runs we let it train on (one was cut short) and looked at the
+# test after each pass, which is forbidden: at its best moment it had 0.045 and 0.037. Against these the model from home is still about twice as good.
 # And to pre-train on the same sixty customers first (`own` in the file) did not help: 0.032.
 #
 # Several shops can be joined for pre-training (`study.transfer.join`): their items and customers are put behind one another, and a
@@ -544,7 +545,7 @@ check("08.share", ...)
 
 # %% [markdown]
 # **5. To find out** (no check). Some shops give every new thing its turn: the last two of ten places go to the best new
-# things, whatever else scores higher. Change the lists of the mended model so. What does it do to NDCG@10 on new items, and
+# things, whatever else scores higher. Change the lists of `mended` so. What does it do to NDCG@10 on new items, and
 # what does it cost on the others?
 
 # %% [markdown] tags=["solution"]
@@ -557,10 +558,10 @@ check("08.share", ...)
 #
 # - **The candidates.** Among the cold, among all, among a hundred drawn ones: three figures of one model. Always say who competes.
 # - **Cold that is not cold.** An item that is in the catalogue of fine-tuning has taken part in training, as a wrong answer. And an item with
-#   one purchase is not strictly cold. In a shop without new items, `without_items` makes some: it takes them out of all
+#   one purchase is not strictly cold. In a shop without new items, `without_items` makes some: it takes chosen items out of all
 #   training and validation.
-# - **Two departments of one simulated world.** The shoppers of home and outdoor follow the same rule, drawn by the same pen and
-#   described by the same phrases; only the products differ. Between two real shops expect less.
+# - **Two departments of one simulated world.** The shoppers of home and outdoor follow the same rule; the products differ, but they are
+#   drawn by the same pen and described by the same phrases. Between two real shops expect less.
 # - **From scratch, but how?** A baseline that is trained too briefly makes every transfer look good. Here both starts may choose their
 #   learning rate; try others before you believe a ratio.
 #

@@ -97,8 +97,8 @@ for name in ("before", "pre-trained"):
 # 1. Every item is tied to its $k$ nearest. With distances $d_{ij}$, and $\rho_i$ the smallest of them, the strength of the tie is
 # $$\mu_{j|i} = e^{-(d_{ij} - \rho_i)/\sigma_i} \qquad \text{with } \sigma_i \text{ such that} \quad \textstyle\sum_j \mu_{j|i} = \log_2 k$$
 # 2. A tie counts if either side holds it: $\mu_{ij} = \mu_{j|i} + \mu_{i|j} - \mu_{j|i}\,\mu_{i|j}$.
-# 3. Places $y_i$ on the plane have ties as well, $\nu_{ij} = 1 / (1 + a \lVert y_i - y_j \rVert^{2b})$. They are moved about
-#    until the two kinds agree, that is until the cross-entropy
+# 3. Places $y_i$ on the plane have ties as well, $\nu_{ij} = 1 / (1 + a \lVert y_i - y_j \rVert^{2b})$ with fixed $a$ and $b$. They
+#    are moved about until the two kinds agree, that is until the cross-entropy
 #    $-\sum_{ij} \big( \mu_{ij} \log \nu_{ij} + (1 - \mu_{ij}) \log (1 - \nu_{ij}) \big)$ is small. Its first term pulls tied items
 #    together, its second pushes all others apart.
 #
@@ -156,8 +156,8 @@ source(lay_out)
 #
 # Before looking at a map, let us have a measure for it. A map may lie in two ways: it puts strangers side by
 # side, or it tears neighbours apart. **Trustworthiness** (Venna & Kaski, 2001) counts the first kind of lie.
-# $U_i$ are the strangers among the $k$ nearest of item $i$ on the map, and $r(i, j)$ is the true rank of $j$
-# among the neighbours of $i$:
+# There are $n$ items; $U_i$ are the strangers among the $k$ nearest of item $i$ on the map, and $r(i, j)$ is the true
+# rank of $j$ among the neighbours of $i$:
 #
 # $$T(k) = 1 - \frac{2}{n k (2n - 3k - 1)} \sum_{i=1}^{n} \sum_{j \in U_i} \big( r(i, j) - k \big)$$
 #
@@ -166,8 +166,7 @@ source(lay_out)
 #
 # ## Before, pre-trained, fine-tuned
 #
-# **Predict**: in which of the three maps will the colours of the *purpose* lie together, in which those of the
-# *kind*?
+# **Predict**: in which of the three maps will things of one *purpose* lie together, in which those of one *kind*?
 
 # %%
 from msm4sr_lite.course import progress
@@ -267,8 +266,8 @@ show(
 
 # %% [markdown]
 # Look at the pre-trained model. In the space, seven of ten neighbours share the purpose; on the map it is nearly
-# nine. The pattern is shared by more than a third in the space, twice what chance would give; on the map half of
-# that advantage is gone. A plane has room for one order, and UMAP takes the strongest: **the map exaggerates what
+# nine. The pattern is shared by more than a third in the space, twice what chance would give; on the map more than
+# half of that advantage is gone. A plane has room for one order, and UMAP takes the strongest: **the map exaggerates what
 # is strong and hides what is weak.** Nothing was thrown away but the *kind*, and of that, too, more is left than
 # the map shows.
 #
@@ -377,11 +376,11 @@ show(
 )
 
 # %% [markdown]
-# Colours lie about like confetti, patterns nearly so. Purchases do show some order: pale points, never bought
-# while the model was trained, tend to lie together. (More about it at the end.)
+# Colours lie about like confetti, patterns nearly so. Purchases do show some order: the yellow points of the
+# last map, never bought while the model was trained, tend to lie together. (More about it at the end.)
 #
-# Are the looks lost, then? Before you conclude that from a picture, **ask the view that knows.** Both views are
-# half of the 128 numbers, and each can have a map of its own.
+# Are the looks lost, then? Before you conclude that from a picture, **ask the view that knows.** Each view is
+# half of the 128 numbers and can have a map of its own.
 
 # %%
 views = {view: unit(z)[1:].numpy() for view, z in scorers["pre-trained"].items.items()}
@@ -439,7 +438,7 @@ show(
 # %% [markdown]
 # One cannot. On the first two maps there are islands of texts and islands of pictures (one for each kind of
 # product), and hardly one that holds both. How *far* the two clouds are from each other the map does not know:
-# where nobody is tied, any distance will do. After training the pictures lie among the islands of the texts. Even
+# where nobody is tied, any distance will do. After training the pictures lie between the islands of the texts. Even
 # so, most neighbours of a vector are of its own modality.
 #
 # ## The same vectors, many maps
@@ -556,7 +555,7 @@ print("on the map they are much farther:", on_map[4] > 1.2 * on_map[2])
 
 # %% [markdown]
 # One step apart is nearer than two, in the space and on the map: *who lies beside whom* was right. But from the
-# second step on everything is equally far in the space, and the map goes on growing. A ring on a plane has a
+# second step on everything is equally far in the space, while on the map the distance goes on growing. A ring on a plane has a
 # diameter; in the space there is none. **That two islands touch may be information; how far apart two islands lie
 # that do not touch is none.** (And even the first can only be believed once you have asked the space.)
 
@@ -608,15 +607,14 @@ print("the shop above 0.8, whatever the setting:", quality.min().min() > 0.8)
 # On the left there are dozens of neat islands, on the right strings and gaps, and someone will find a story for
 # each. Trustworthiness unmasks the left one. The right one looks better, since 10 dimensions are easier to
 # flatten: only a third of the neighbours are true, but the others are at least not from far away. And *still
-# there are no groups*. So read it as what it is: it says whether neighbours are neighbours. **Whether there are
+# there are no groups*. So read trustworthiness as what it is: it says whether neighbours are neighbours. **Whether there are
 # groups no map can tell.** Compare with noise of the same width and setting, and ask the space.
 #
 # ## Customers, and a way through the map
 #
 # A customer is the last state of the sequence, $h_t$ and $h_v$ side by side. We take 600 customers, mark each by
 # the purpose of the newest purchase, and add one customer at *every* length: the states of all prefixes, which
-# one pass gives (notebook 05). In this shop needs move in a circle: basics, everyday, travel, weather, rest,
-# gift, guests, children, and over again. **Predict** the way.
+# one pass gives (notebook 05). **Predict**: will this one's way follow the ring?
 
 # %%
 from msm4sr_lite.encoder import take
@@ -690,8 +688,8 @@ for name, own in people_maps.items():
 #
 # In many dimensions some items are near to very many others and some to none. Such *hubs* cannot be drawn: on a
 # plane nobody can be the neighbour of everyone. **Predict**: an item is on the lists of ten others on average.
-# How many lists does the top one stand on? And the 96 *new* items, which nobody can have bought while the model
-# was trained?
+# How many lists does the top one stand on? And the 96 *new* items, which came only after
+# the purchases that the model was trained on?
 
 # %%
 from msm4sr_lite.study.maps import hub_counts
@@ -736,7 +734,7 @@ show(
 # %% [markdown]
 # Training made hubs, and it made the new items lonely: the fine-tuned model puts them on fewer than half of the
 # lists of the older ones. That matters, because a shop wants to sell its new things; notebook 08 looks into it.
-# The maps above show it only to those who already know: as pale points that tend to lie together.
+# The maps above show it only to those who already know: as yellow points on the map of purchases.
 #
 # ## Exercises
 #

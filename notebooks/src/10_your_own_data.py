@@ -216,7 +216,7 @@ for name, values in result["models"].items():
 # A second call finds every stage done; change one setting, and exactly what depends on it is made again. Stop it with Ctrl-C, or
 # pull the plug: it goes on where it was.
 #
-# And the figures? With 24 customers and two passes they say nothing, as the intervals show. For a verdict about your shop ask
+# And the figures? With 24 customers and two passes they say nothing, as the first interval shows (0.00 to 0.00 only means: not one hit). For a verdict about your shop ask
 # `msm4sr study main my_shop`, which tunes and tests a dozen models, simple ones first (notebook 07).
 #
 # ## No CLIP at hand, or one that does not know your goods?
@@ -227,7 +227,8 @@ for name, values in result["models"].items():
 #
 # ## How large can it be?
 #
-# Three things grow. Move the sliders. **Predict** which of them is the first to trouble a laptop with 16 GB when the shop grows to a million items.
+# Three things grow with the shop: the table of features, the id vectors, and the scores of a training step. **Predict** which of them is
+# the first to trouble a laptop with 16 GB of memory when the shop grows to a million items, and to ten. Then move the sliders.
 
 # %%
 from msm4sr_lite.course import panel, slider
@@ -271,14 +272,14 @@ panel(
 # %% [markdown]
 # - **The feature table** stays on disk; only the slots of a batch's items are read in pre-training, so its step does not slow down with the
 #   catalogue (20,000 to 200,000 items: −1 %, `docs/performance.md`).
-# - **All scores of a step** are never held: the exact softmax goes through the catalogue in pieces. It still *computes* them, every step, which is what
+# - **All scores of a step** would be the first, so they are never held: the exact softmax goes through the catalogue in pieces. It still *computes* them, every step, which is what
 #   takes time in fine-tuning. `--negatives 5000` draws 5,000 items in their place and corrects for how likely each was drawn.
 # - **Evaluation** counts how many items score at least as high as the right one, batch after batch, in bounded memory. `--valid-users 5000` looks at
 #   so many customers after each pass.
 #
 # ## A GPU, or several
 #
-# With a GPU nothing changes but the speed: `--device auto` finds it. `--pretrain-precision bfloat16` halves what the encoder's products
+# With a GPU nothing changes but the speed: `--device auto` finds it. `--pretrain-precision bfloat16`, numbers of 16 bits, halves what the encoder's products
 # take there (on most laptops' processors it is slower). With several:
 #
 # ```
@@ -298,6 +299,8 @@ print("GPUs that torch can use here:", count)
 # `msm4sr doctor` says the same for a whole machine, and what else may be missing.
 #
 # ## Exercises
+#
+# `hint("10.rows")` helps; a solution is folded below tasks 1 to 3.
 
 # %%
 from typing import Any  # noqa: F401
@@ -323,8 +326,8 @@ check("10.memory", ...)
 check("10.negatives", ...)
 
 # %% [markdown]
-# **4. Research.** Take your own shop, or a public data set, and run `msm4sr study main SHOP --quick`. Does anything beat item-to-item counts? If not: are
-# the histories too short, the texts too alike, the pictures too few? Look at the coldest items first.
+# **4. To find out** (no check). Take your own shop, or a public data set, and run `msm4sr study main SHOP --quick`. Does anything beat item-to-item counts? If not: are
+# the histories too short, the texts too alike, the pictures too few? Look at the items with the fewest purchases first.
 #
 # ## What could mislead you here
 #
@@ -345,4 +348,4 @@ shutil.rmtree(work)
 # - One command runs the method, and goes on where it was; converters bring public data into the same form.
 # - Large shops cost disk first, time in the full softmax second; memory stays bounded.
 #
-# Next: **11 · The workshop demo**: build a basket, see what is recommended, and why.
+# **Next:** 11 lets you build a basket, see what is offered, and ask why.

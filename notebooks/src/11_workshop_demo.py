@@ -114,7 +114,7 @@ print("\n".join(lines))
 # Whatever may have moved a score (a purchase, a sentence, a picture, a word) is left out, and the model is
 # asked again:
 #
-# $$\mathrm{effect}(e) = \mathrm{score}(\text{everything}) - \mathrm{score}(\text{everything without } e)$$
+# $$\mathrm{effect}(\text{piece}) = \mathrm{score}(\text{everything}) - \mathrm{score}(\text{everything without the piece})$$
 #
 # For a purchase, by hand:
 
@@ -147,7 +147,7 @@ print(
 # ## Are they good reasons?
 #
 # An explanation can be put to the test: **leave out what it calls strong, and see whether the score falls more
-# than without something drawn by lot.** For single sentences and pictures there are two candidates: the effect, and
+# than it does without a piece drawn by lot.** For single sentences and pictures there are two candidates: the effect, and
 # the weight that the slot attention gives. **Predict**: how good a guide is attention?
 
 # %%
@@ -243,7 +243,7 @@ check("11.leave_one_out", ...)
 check("11.joint_fall", ...)
 
 # %% [markdown]
-# **3. To find out** (no check). Fill an empty basket with one thing. Which kind of reason is missing, and why? Then
+# **3. To find out** (no check). In the editor, put one thing into an empty basket. Which kind of reason is missing, and why? Then
 # add the same thing a second time. Predict the effect of each of the two.
 
 # %% [markdown] tags=["solution"]
@@ -256,7 +256,7 @@ check("11.joint_fall", ...)
 # ## What could mislead you here
 #
 # - A reason tells what moved the *model*. Whether it moves a customer is another question.
-# - A basket without a purchase, or a picture read without a word, is one that the model has seldom or never seen. Part
+# - A basket with a hole, or a picture read without a word, is something that the model has seldom or never seen. Part
 #   of an effect is surprise.
 # - What is said twice has no effect alone. An item with two pictures loses little with either.
 # - The weights of an attention look like an explanation because they sum to 1. Test before you trust.
