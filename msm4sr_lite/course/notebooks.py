@@ -97,6 +97,7 @@ def execute(notebook: NotebookNode, folder: Path) -> tuple[float, str]:
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
+        coalesce_streams=True,  # else one print may be cut in two, where a buffer ended
     )
     try:
         client.execute(env=environment())

@@ -280,7 +280,7 @@ sns.scatterplot(
     s=40,
     ax=axes,
 )
-axes.set(title="What things are for lies together", xticks=[], yticks=[])
+axes.set(title="Things for the same purpose lie together", xticks=[], yticks=[])
 sns.move_legend(axes, "center left", bbox_to_anchor=(1, 0.5), title="purpose")
 show(
     figure,

@@ -124,7 +124,11 @@ def bench(p, deal):
         for name, own, other in (("M_t", "text", "image"), ("M_v", "image", "text"))
     }
     head = [f"{k} ⇅" if bit else k for k, bit in enumerate(bits, start=1)]
-    return strips(rows, head, f"p = {p}: {sum(bits)} of 6 trade places.")
+    return strips(
+        rows,
+        head,
+        f"p = {p}: at {sum(bits)} of 6 positions text and picture trade places.",
+    )
 
 
 panel(

@@ -143,7 +143,7 @@ def line(name, found):
     print(f"{name:<28} {among_cold:>10.3f} {among_all:>9.3f} {shown:>15.1%}")
 
 
-print(f"{'NDCG@10 of cold items':<28} among cold among all  of first 10 cold")
+print(f"{'NDCG@10 of cold items':<28} among cold among all    cold in top 10")
 starts = {"popularity_starts": (0, 1, 11, 21, 31, 51)}  # ranges, for later
 scorers = {
     "best-sellers": Popularity(sequences),
