@@ -159,6 +159,16 @@ def test_fine_tuning_starts_from_the_pretrained_paper(study, monkeypatch):
         assert torch.equal(starts[0].state_dict()[name], value)
 
 
+def test_each_protocol_keeps_its_own_pretrained_paper(study):
+    first, protocol = study.pretrained(0).state_dict(), study.protocol
+    study.protocol = replace(protocol, epochs=3)
+    other = study.pretrained(0).state_dict()
+    study.protocol = protocol  # back: its run is kept, and so is its model
+    again = study.pretrained(0).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in first.items())
+    assert not all(torch.equal(other[name], value) for name, value in first.items())
+
+
 def test_one_word_a_slot_is_the_setting(tiny_bert, tmp_path):
     items = [Item("a", "mug"), Item("b", images=("1.png", "2.png"))]
     keywords = {"b": [["cup", "red"], ["mug"]]}

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from msm4sr_lite import training
+from msm4sr_lite.cli.records import fingerprint
 from msm4sr_lite.config import PRESETS, Config, as_dict
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import ModelScorer, target_ranks
@@ -30,6 +31,7 @@ from msm4sr_lite.features import FeatureTable, TextEncoder, make_slots, read_key
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.study import long_histories, loss_numerics
+from msm4sr_lite.study.data import changed
 from msm4sr_lite.study.differences_page import fill
 from msm4sr_lite.study.paired import means, paired
 from msm4sr_lite.study.runs import Runs
@@ -74,7 +76,6 @@ class Variant:
 
     def config(self, protocol: Protocol) -> Config:
         """Return all settings of this variant."""
-        config = PRESETS["paper"]
         changes = {
             "pretrain.epochs": protocol.epochs,
             "pretrain.batch_size": protocol.batch_size,
@@ -82,11 +83,7 @@ class Variant:
             "finetune.batch_size": protocol.batch_size,
             **self.settings,
         }
-        for name, value in changes.items():
-            part, setting = name.split(".")
-            changed = replace(getattr(config, part), **{setting: value})
-            config = replace(config, **{part: changed})
-        return config
+        return changed(PRESETS["paper"], changes)
 
 
 def differing(part: str) -> dict[str, Any]:
@@ -143,20 +140,28 @@ class Study:
         """Return the rank of every customer's test item; train first if that is not done yet."""
         config, number = VARIANTS[name].config(self.protocol), seed + VARIANTS[name].seed_shift
         table = self.tables[config.features.image_slots]
-        facts = [self.sequences.fingerprint(), table.manifest["content"], number]
 
         def make() -> dict[str, Any]:
             model = self._train(name, config, table, seed, number)
             histories, targets = self.sequences.held_out("test")
             return {"ranks": target_ranks(ModelScorer(model, table), histories, targets).tolist()}
 
-        found = self.runs.get(f"{name}-{seed}", [as_dict(config), *facts], make)
+        found = self.runs.get(f"{name}-{seed}", self._made_from(name, seed), make)
         return np.array(found["ranks"])
+
+    def _made_from(self, name: str, seed: int) -> list[Any]:
+        config, number = VARIANTS[name].config(self.protocol), seed + VARIANTS[name].seed_shift
+        content = self.tables[config.features.image_slots].manifest["content"]
+        return [as_dict(config), self.sequences.fingerprint(), content, number]
+
+    def _state(self, seed: int) -> Path:
+        """Return where the model of ``paper`` is kept; another protocol's has another place."""
+        return self.out / "states" / f"paper-{seed}.{fingerprint(self._made_from('paper', seed))}"
 
     def pretrained(self, seed: int) -> M2SE:
         """Return the model that ``paper`` was pre-trained to."""
         self.ranks("paper", seed)
-        return training.load_checkpoint(self.out / "states" / f"paper-{seed}")[0]
+        return training.load_checkpoint(self._state(seed))[0]
 
     def _train(
         self, name: str, config: Config, table: FeatureTable, seed: int, number: int
@@ -173,8 +178,7 @@ class Study:
         for _ in records:
             pass
         if name == "paper":
-            folder = self.out / "states" / f"paper-{seed}"
-            save_checkpoint(model, folder, table.items, {"seed": number})
+            save_checkpoint(model, self._state(seed), table.items, {"seed": number})
         return model
 
     def results(self) -> dict[str, Any]:
