@@ -31,6 +31,7 @@ OWN_TESTS = {  # of what is in a folder; the others are in one file, named like 
     "study/baselines": "evaluation",
     "study/cold_start": "cold_start",
     "study/protocol": "protocol",
+    "study/whole_shop": "whole_shop",
 }
 SECONDS = 300  # a breakage that makes a test hang is noticed too
 
@@ -131,7 +132,7 @@ def main() -> int:
         results = pool.map(lambda m: first_failure(files_for(m.module), m), chosen)
         for mutation, test in zip(chosen, results, strict=True):
             caught[mutation] = test
-            print(f"{mutation.module:<17}{mutation.name:<58}{test or 'UNNOTICED'}", flush=True)
+            print(f"{mutation.module:<18} {mutation.name:<66} {test or 'UNNOTICED'}", flush=True)
     unnoticed = [m for m, test in caught.items() if not test]
     print(f"{len(caught)} breakages, {len(unnoticed)} unnoticed")
     if args.write:

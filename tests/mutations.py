@@ -486,6 +486,119 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("a broken gradient is used", "[total, *each, length]).all()", "[total, *each]).all()"),
         ("the test items choose the weights", 'held_out("valid")', 'held_out("test")'),
     ],
+    "explain/evidence": [
+        (
+            "the sign of an effect",
+            "(rows[:1] - rows[1:]).T.tolist()",
+            "(rows[1:] - rows[:1]).T.tolist()",
+        ),
+        (
+            "a purchase left out stays",
+            "sequences.append([*whole[:i], *instead, *whole[i + 1 :]])",
+            "sequences.append([*whole[:i], *(instead or whole[i : i + 1]), *whole[i + 1 :]])",
+        ),
+        (
+            "a slot left out stays",
+            "            del own[slot]\n",
+            "            pass\n",
+        ),
+        (
+            "a word's reading replaces the slot beside it",
+            "instead[len(rows) + slot] = vector",
+            "instead[len(rows)] = vector",
+        ),
+        (
+            "an item without a view does not show the other",
+            "both = not int(getattr(self.table, _OTHER[view]).counts[item])",
+            "both = False",
+        ),
+        (
+            "every view is thought to be touched by the view of the other",
+            "return self.both or (self.view == view) != swapped",
+            "return self.both or (self.view != view) != swapped",
+        ),
+        (
+            "exchanged purchases are read as they are",
+            '            pool = {"text": text[0], "image": image[0]}\n',
+            "",
+        ),
+        (
+            "of a long basket the oldest are read",
+            "cut = [sequence[-self.model.config.max_len :] for sequence in sequences]",
+            "cut = [sequence[: self.model.config.max_len] for sequence in sequences]",
+        ),
+        (
+            "ids are forgotten",
+            "vectors = self.model.with_ids(self.model.item_vectors(thin, rows), numbers)",
+            "vectors = self.model.item_vectors(thin, rows)",
+        ),
+        (
+            "attention of the wrong slot",
+            "yield _Change(item, view, slot, kind, part, text, weights[slot], both)",
+            "yield _Change(item, view, slot, kind, part, text, weights[-1 - slot], both)",
+        ),
+        (
+            "the weakest first",
+            "key=lambda piece: -piece.effect))",
+            "key=lambda piece: piece.effect))",
+        ),
+        (
+            "what speaks against an item is a reason",
+            "if p.kind == kind and p.effect > least]",
+            "if p.kind == kind]",
+        ),
+    ],
+    "explain/keywords": [
+        ("a word too many is left out", "*words[k + 1 :]] for", "*words[k + 2 :]] for"),
+        (
+            "another picture loses the word",
+            "torch.arange(count), picture]",
+            "torch.arange(count), 0]",
+        ),
+        ("likeness, not the move", "return 1 - F.cosine_similarity", "return F.cosine_similarity"),
+    ],
+    "explain/rereading": [
+        (
+            "the whole sentence counts as a word",
+            "without_each(words)[1:]",
+            "without_each(words)[:-1]",
+        ),
+        ("single words are read again", "if len(words) > 1", "if len(words) > 0"),
+        (
+            "other weights are taken",
+            'if made.get("weights") not in (None, weight_hash(encoder.model)):',
+            'if made.get("weights") == weight_hash(encoder.model):',
+        ),
+    ],
+    "study/whole_shop": [
+        (
+            "customers compared on are learnt from to the end",
+            "own = own[: ends.get(user, len(own))]",
+            "own = own[: len(own)]",
+        ),
+        (
+            "the first that is held out is learnt from",
+            "ends[user] = int(places[len(trained)])",
+            "ends[user] = int(places[len(trained)]) + 1",
+        ),
+        (
+            "places are counted in the core",
+            "ends[user] = int(places[len(trained)])",
+            "ends[user] = len(trained)",
+        ),
+        ("a split by date holds for some", 'if config.split == "time" and days:', "if False:"),
+        ("cold items are learnt from", 'own.loc[~own["cold"], "number"]', 'own["number"]'),
+        (
+            "what validates is learnt from",
+            "cuts.append((len(learnt), len(rows[-1])))",
+            "cuts.append((len(rows[-1]), len(rows[-1])))",
+        ),
+        (
+            "nothing validates",
+            "rows.append([*learnt, *validating[user]])",
+            "rows.append([*learnt])",
+        ),
+    ],
     "study/paired": [
         (
             "seeds do not widen the interval",

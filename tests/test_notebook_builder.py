@@ -290,6 +290,29 @@ def test_stated_minutes_are_enough_and_not_too_many(
     assert problem in "".join(found)
 
 
+@pytest.mark.parametrize(
+    ("stated", "took", "longest", "problem"),
+    [
+        ("about 10 seconds", 10, 3, ""),
+        ("about 10 seconds", 20, 3, ""),
+        ("about 10 seconds", 21, 3, "the cells took 21 seconds"),
+        ("about 10 seconds", 3, 3, "the cells took 3 seconds"),
+        ("about a minute", 55, 30, ""),
+        ("about a minute", 61, 30, "61 seconds, more than 60"),
+        ("about a minute", 50, 31, "a cell took 31 seconds, more than 30"),
+        ("under 30 seconds", 4, 4, ""),
+        ("under 30 seconds", 31, 4, "the cells took 31 seconds"),
+    ],
+)
+def test_stated_seconds_are_compared_with_those_of_a_run(
+    stated: str, took: float, longest: float, problem: str
+) -> None:
+    cells = [new_markdown_cell(f"# One\n\n5 minutes of reading, {stated} of computing")]
+    found = rules.computing_time(new_notebook(cells=cells), took, longest)
+    assert len(found) == bool(problem)
+    assert problem in "".join(found)
+
+
 def test_progress_bars_are_dropped_and_warnings_kept() -> None:
     bar = " 50%|█████     | 1/2 [00:01<00:01]\r100%|██████████| 2/2 [00:02<00:00]\n"
     cells = [text_cell(name="stderr", text=text) for text in (bar, f"{bar}Deprecated\n")]

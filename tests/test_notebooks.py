@@ -57,8 +57,9 @@ def test_rules_are_kept(path: Path, rule: Callable[..., list[str]]) -> None:
 
 @by_name
 def test_a_notebook_states_its_minutes(path: Path) -> None:
-    """That they are true is a rule."""
-    assert re.search(r"\d+ minutes of reading", read(path).cells[0].source)
+    """Of reading, which a rule checks, and of computing, which a slow test checks."""
+    times = r"\d+ minutes of reading[^|]*, (about|under) (a minute|\d+ seconds) of computing"
+    assert re.search(times, read(path).cells[0].source)
 
 
 @by_name
@@ -68,5 +69,7 @@ def test_a_notebook_is_small(path: Path) -> None:
 
 @pytest.mark.slow
 @by_name
-def test_the_student_copy_runs_to_its_end(path: Path) -> None:
-    execute(student_copy(read(path)), path.parent)
+def test_the_student_copy_runs_to_its_end_in_the_time_stated(path: Path) -> None:
+    copy = student_copy(read(path))
+    times = execute(copy, path.parent)
+    assert rules.computing_time(copy, times.together, times.longest) == []

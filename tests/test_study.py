@@ -213,6 +213,7 @@ def test_a_shop_without_pictures_has_no_contender_that_needs_them(data):
 @pytest.mark.parametrize("name", [name for name, one in CONTENDERS.items() if one.learns])
 def test_every_learnt_contender_trains_and_ranks(name, data, tmp_path):
     contender = CONTENDERS[name]
+    data = replace(data, whole=data)
     for point in contender.grid[1:3]:
         settings = {**SHORT.settings(), **TINY, **point}
         scorer = contender.make(data, settings, 1, tmp_path)
@@ -455,7 +456,7 @@ def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
     assert main(["study", "tune", *common, *few, "--json"]) == 0
     told = capsys.readouterr()
     assert set(json.loads(told.out)["recipes"]) == {"popularity", "item_knn", "text"}
-    assert "text+image left out: the shop has no text or no image" in told.err
+    assert "text+image left out: the shop has no image\n" in told.err
     assert not (out / "openings.json").exists()
 
     assert main(["study", "main", *common, *few, "--json"]) == 0
@@ -470,6 +471,14 @@ def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
     text = capsys.readouterr().out
     assert "9 customers, 9 test purchases (leave-one-out" in text
     assert "item_knn" in text
+
+    capsys.readouterr()
+    assert main(["study", "ablations", *common, "--models", "no mixup", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)["ablations"]
+    assert set(result["models"]) == {"msm4sr", "no mixup"}  # the one that it is compared with too
+    assert set(result["change"]) == {"no mixup"}
+    assert main(["study", "ablations", *common, "--models", "popularity"]) == 2
+    assert "no contender 'popularity'; there are msm4sr, no pre-training" in capsys.readouterr().err
 
     for extra, message in (
         (["--models", "magic"], "no contender 'magic'; there are popularity"),

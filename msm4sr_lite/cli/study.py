@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,11 +82,24 @@ def folder(args: argparse.Namespace) -> Path:
 def open_data(args: argparse.Namespace) -> Data:
     """Open the shop as all contenders see it."""
     from msm4sr_lite.study.data import Data
+    from msm4sr_lite.study.whole_shop import whole_shop
 
     table, config = open_features(args), from_flags(args, DataConfig())
     sequences = open_sequences(args, table, config)
-    table = table.for_items(sequences.items)
-    return Data(open_shop(args), sequences, table, device_of(args))
+    shop, device = open_shop(args), device_of(args)
+    goods = Data(shop, sequences, table.for_items(sequences.items), device)
+    if args.quick:
+        return goods
+    if args.department:
+        everything = argparse.Namespace(**{**vars(args), "department": ""})
+        del everything.opened_shop
+        shop = open_shop(everything)
+    described = set(table.described())
+    items = [item for item in shop.items if item in described]
+    whole = whole_shop(sequences, shop.events, items, config)
+    if whole.training_targets() <= sequences.training_targets():
+        return goods
+    return replace(goods, whole=Data(shop, whole, table.for_items(whole.items), device))
 
 
 def budget_of(args: argparse.Namespace) -> Budget:
@@ -125,18 +139,25 @@ def seeds(args: argparse.Namespace) -> list[int]:
     return list(range(1, 1 + (1 if args.quick else args.seeds)))
 
 
+def asked_for(args: argparse.Namespace, known: Iterable[str]) -> list[str]:
+    """Return the names in ``--models``, all of them known."""
+    known = list(known)
+    asked = [name.strip() for name in args.models.split(",") if name.strip()]
+    for name in asked:
+        if name not in known:
+            raise UserError(f"no contender {name!r}; there are {', '.join(known)}")
+    return asked
+
+
 def names(args: argparse.Namespace, goods: Data) -> list[str]:
     """Return who takes part, all of them known and able to."""
-    from msm4sr_lite.study.contenders import CONTENDERS, able
+    from msm4sr_lite.study.contenders import CONTENDERS, NEEDS, able, has
 
-    asked = [name.strip() for name in args.models.split(",") if name.strip()]
-    asked = asked or (QUICK if args.quick else list(CONTENDERS))
-    for name in asked:
-        if name not in CONTENDERS:
-            raise UserError(f"no contender {name!r}; there are {', '.join(CONTENDERS)}")
+    asked = asked_for(args, CONTENDERS) or (QUICK if args.quick else list(CONTENDERS))
     found = list(able(goods, asked))
     for name in sorted(set(asked) - set(found)):
-        say(f"study: {name} left out: the shop has no {' or no '.join(CONTENDERS[name].needs)}")
+        missing = [NEEDS[what] for what in CONTENDERS[name].needs if not has(goods, what)]
+        say(f"study: {name} left out: the shop has no {' and no '.join(missing)}")
     return found
 
 
@@ -199,8 +220,10 @@ def ablation_table(
     one = argparse.Namespace(**{**vars(args), "models": "msm4sr"})
     settings = recipes(one, goods, budget, out)["msm4sr"]
     variants = ablations(args.clip or "")
+    chosen = asked_for(args, variants) if args.part == "ablations" else []
+    chosen = list(dict.fromkeys(["msm4sr", *chosen])) if chosen else list(variants)
     study = Comparison(goods, out, budget, variants)
-    found = study.test(list(variants), dict.fromkeys(variants, settings), seeds(args))
+    found = study.test(chosen, dict.fromkeys(variants, settings), seeds(args))
     return {
         **about(args, goods, budget),
         "recipes": {"msm4sr": settings["settings"]},

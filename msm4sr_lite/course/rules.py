@@ -20,6 +20,10 @@ WORDS_A_MINUTE = 200
 MINUTES_A_CELL = 0.5  # its code and what it shows
 MINUTES_AN_EXERCISE = 6
 
+# Of two quiet cores: what a class waits for.
+CELL_SECONDS = 30
+NOTEBOOK_SECONDS = 60
+
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _DATA_URI = re.compile(r"data:image/[\w+]+;base64,[A-Za-z0-9+/=]+")
 _PATH = re.compile(
@@ -30,6 +34,7 @@ _PATH = re.compile(
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 _PROGRESS = re.compile(r"\r|\d+%\||\d+it/s|\d+it \[")
 _MINUTES = re.compile(r"\b(\d+) minutes of reading\b")
+_COMPUTING = re.compile(r"\b(about|under) (a minute|\d+ seconds) of computing\b")
 _WORD = re.compile(r"[^\W_]+(?:['’-]\w+)*")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -252,3 +257,24 @@ RULES: tuple[Callable[[NotebookNode], list[str]], ...] = (
 def problems(notebook: NotebookNode) -> list[str]:
     """Return the breaches of all rules."""
     return [problem for rule in RULES for problem in rule(notebook)]
+
+
+def computing_time(notebook: NotebookNode, together: float, longest: float) -> list[str]:
+    """Return what is wrong with the seconds of computing that the first cell states.
+
+    Machines differ, so "about" holds from a third of what is stated to twice as much. This is no
+    rule for stored notebooks: it needs the seconds of a run, of all cells and of the longest.
+    """
+    stated = _COMPUTING.search(notebook.cells[0].source if notebook.cells else "")
+    if stated is None:
+        return ["cell 1 does not say how many seconds of computing there are"]
+    seconds = 60 if stated[2] == "a minute" else int(stated[2].split()[0])
+    least, most = (0.0, seconds) if stated[1] == "under" else (seconds / 3, 2 * seconds)
+    problems = []
+    if not least <= together <= most:
+        problems.append(f"cell 1 ({stated[0]}): the cells took {together:.0f} seconds")
+    if together > NOTEBOOK_SECONDS:
+        problems.append(f"the cells took {together:.0f} seconds, more than {NOTEBOOK_SECONDS}")
+    if longest > CELL_SECONDS:
+        problems.append(f"a cell took {longest:.0f} seconds, more than {CELL_SECONDS}")
+    return problems

@@ -93,4 +93,4 @@ def with_cold_items(data: Data, fewest: int = 30, fraction: float = 0.2) -> tupl
     if np.isin(targets, cold_items(data.sequences)).sum() >= fewest:
         return data, False
     sequences, _ = without_items(data.sequences, fraction)
-    return replace(data, sequences=sequences), True
+    return replace(data, sequences=sequences, whole=None), True

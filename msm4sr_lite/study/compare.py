@@ -79,6 +79,8 @@ class Comparison:
         if contender.learns:
             settings = {**self.budget.settings(), **settings}
         made_from = [part, repr(contender.make), settings, seed, *self.data.facts]
+        if "whole" in contender.needs and self.data.whole:
+            made_from += self.data.whole.facts
 
         def make() -> dict[str, Any]:
             scorer = contender.make(self.data, settings, seed, self.out / "states")

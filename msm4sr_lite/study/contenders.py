@@ -16,7 +16,7 @@ import torch
 
 from msm4sr_lite import training
 from msm4sr_lite.cli.records import fingerprint
-from msm4sr_lite.config import PRESETS, Config, ModelConfig, as_dict
+from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError, as_dict
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import ModelScorer, Scorer
 from msm4sr_lite.study.baselines import BASELINES
@@ -41,7 +41,7 @@ class Contender:
     learns
         Whether it depends on the seed.
     needs
-        Which slots the shop must have: ``text``, ``image``, both or none.
+        What the shop must have, names in ``NEEDS``.
     """
 
     grid: list[Settings]
@@ -77,13 +77,17 @@ class Model:
         config = changed(PRESETS[self.preset], {**settings, **self.settings})
         return replace(config, model=replace(config.model, feature_dim=data.table.width))
 
+    def source(self, data: Data) -> Data:
+        """Return what is pre-trained on."""
+        return data
+
     def __call__(self, data: Data, settings: Settings, seed: int, states: Path) -> Scorer:
         """Train and return the scorer."""
         config, shop = self.config(data, settings), (data.table, data.sequences)
         ids = data.sequences.n_items if config.finetune.use_ids and self.finetunes else 0
         options: dict[str, Any] = {"seed": seed, "device": data.device}
         if self.pretrains:
-            model = pretrained(data, config, seed, states)
+            model = pretrained(self.source(data), config, seed, states)
         if self.finetunes:
             torch.manual_seed(seed)
             full = replace(config.model, n_items=ids)
@@ -91,6 +95,16 @@ class Model:
             for _ in training.finetune(model, *shop, config.finetune, **options):
                 pass
         return ModelScorer(model, data.table, data.device)
+
+
+class OnWholeShop(Model):
+    """Pre-trained on all that the shop has, fine-tuned on what is compared on."""
+
+    def source(self, data: Data) -> Data:
+        """Return the whole shop."""
+        if data.whole is None:
+            raise UserError("there is nothing to pre-train on besides the purchases compared on")
+        return data.whole
 
 
 def pretrained(data: Data, config: Config, seed: int, states: Path) -> M2SE:
@@ -133,6 +147,11 @@ DECAYS = grid(decay=[0.5, 0.8, 0.95, 1.0])
 CONTENT = grid(finetune__lr=[1e-3, 3e-4], finetune__use_ids=[True, False])
 IDS = grid(finetune__lr=[1e-3, 3e-4], model__hidden_dropout=[0.2, 0.5])
 BOTH = ("text", "image")
+NEEDS = {
+    "text": "text",
+    "image": "image",
+    "whole": "purchases besides those compared on",
+}
 
 CONTENDERS: dict[str, Contender] = {
     "popularity": Contender([{}], Fitted("popularity")),
@@ -150,11 +169,21 @@ CONTENDERS: dict[str, Contender] = {
     "authors": Contender([{}], Model(preset="authors", pretrains=True), True),
     "msm4sr": Contender(CONTENT, Model(pretrains=True), True),
     "msm4sr_tuned": Contender(CONTENT, Model(preset="tuned", pretrains=True), True),
+    "msm4sr_tuned+shop": Contender(
+        CONTENT, OnWholeShop(preset="tuned", pretrains=True), True, ("whole",)
+    ),
 }
 
 
 def able(data: Data, names: list[str]) -> Iterator[str]:
     """Yield the contenders for which the shop has what they need."""
     for name in names:
-        if all(getattr(data.table, view).counts.any() for view in CONTENDERS[name].needs):
+        if all(has(data, what) for what in CONTENDERS[name].needs):
             yield name
+
+
+def has(data: Data, what: str) -> bool:
+    """Return whether the shop has something, a name in ``NEEDS``."""
+    if what == "whole":
+        return data.whole is not None
+    return bool(getattr(data.table, what).counts.any())

@@ -31,6 +31,8 @@ class Data:
         Where to compute.
     keywords
         ``item_id ->`` the words of each picture, where they are known.
+    whole
+        All that can be pre-trained on (``whole_shop``), where that is more than ``sequences``.
     """
 
     shop: Shop
@@ -38,6 +40,7 @@ class Data:
     table: FeatureTable
     device: str = "cpu"
     keywords: dict[str, list[list[str]]] = field(default_factory=dict)
+    whole: Data | None = None
 
     @cached_property
     def facts(self) -> list[str]:

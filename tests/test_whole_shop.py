@@ -1,0 +1,196 @@
+"""Pre-training on all that a shop has must see nothing of what a comparison holds out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from msm4sr_lite import training
+from msm4sr_lite.config import DataConfig, UserError
+from msm4sr_lite.sequences import Sequences, build_sequences
+from msm4sr_lite.shop import Item, Shop
+from msm4sr_lite.study.budget import Budget
+from msm4sr_lite.study.cold_start import cold_items
+from msm4sr_lite.study.compare import Comparison
+from msm4sr_lite.study.contenders import CONTENDERS, OnWholeShop, able
+from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.whole_shop import whole_shop
+from tests.toys import toy_table
+
+
+def purchases(*rows):
+    """Purchases as ``customer: items``, a letter each; time goes on with every letter."""
+    told = []
+    for row in rows:
+        user, _, items = row.partition(": ")
+        told += [(user, item, place) for place, item in enumerate(items) if item != " "]
+    events = pd.DataFrame(told, columns=["user_id", "item_id", "timestamp"])
+    return events.sort_values("timestamp", kind="stable")
+
+
+def told(sequences):
+    """Return each customer's training purchases and those that validate, as letters."""
+    first, end = sequences.cuts.T
+    names = ["".join(sequences.items[n] for n in sequences.of(u)) for u in range(len(first))]
+    return {
+        user: (name[:a], name[a:b])
+        for user, name, a, b in zip(sequences.users, names, first, end, strict=True)
+    }
+
+
+def test_what_is_held_out_stays_held_out_and_the_rest_is_used():
+    # x, y are too rare for the core; bob has too few purchases for it.
+    events = purchases("ann: abxcyde", "cat: baecdyx", "dan: cbade", "bob: ey")
+    config = DataConfig(user_min=5, item_min=3)
+    core = build_sequences(events, list("abcdexyz"), config)
+    assert core.items[1:] == list("abcde")
+    found = whole_shop(core, events, list("abcdexyz"), config)
+    assert found.items == ["", *"abcdexyz"]
+    assert told(found) == {
+        "ann": ("abxcy", "d"),  # d validates, e tests: x and y before them are learnt from
+        "cat": ("bae", "c"),  # nothing after d, though y and x do not test
+        "dan": ("cba", "d"),
+        "bob": ("ey", ""),
+    }
+    assert len(found.cases("test")[0]) == 0
+
+
+def test_a_repeated_purchase_counts_where_the_core_counts_it():
+    events = purchases("ann: abcabdef")
+    for repeats, expected in (("last", ("cabd", "e")), ("keep", ("abcabd", "e"))):
+        config = DataConfig(user_min=3, repeats=repeats)
+        core = build_sequences(events, list("abcdef"), config)
+        assert told(whole_shop(core, events, list("abcdef"), config)) == {"ann": expected}
+
+
+def test_several_tests_of_a_customer():
+    events = purchases("ann: axbcdef", "bob: xabcdef")
+    config = DataConfig(user_min=5, tests=3)
+    core = build_sequences(events, list("abcdef"), config)
+    assert told(whole_shop(core, events, list("abcdefx"), config)) == {
+        "ann": ("axb", "c"),
+        "bob": ("xab", "c"),
+    }
+
+
+def test_a_split_by_date_holds_for_everybody():
+    """Nobody's purchases after the date are learnt from, those of other departments included."""
+    events = purchases("ann: abcdefghij", "bob: vwvwvwvwvwvw", "cat:  abcde")
+    config = DataConfig(user_min=3, repeats="keep", split="time", time_share=0.2)
+    core = build_sequences(events, list("abcdefghij"), config)
+    found = whole_shop(core, events, list("abcdefghijvw"), config)
+    learnt = {user: row for user, (row, _) in told(found).items()}
+    trained = core.train()
+    times = events.groupby("user_id")["timestamp"].apply(list)
+    first = min(times[u][len(trained[n])] for n, u in enumerate(core.users) if u != "bob")
+    assert len(learnt["bob"]) == first < 12
+    for n, user in enumerate(core.users):
+        assert learnt[user] == "".join(core.items[item] for item in trained[n])
+
+
+def test_strictly_cold_items_stay_cold():
+    events = purchases("ann: abcdz", "cat: bacde", "bob: zaz")
+    config = DataConfig(user_min=5)
+    core = build_sequences(events, list("abcdez"), config)
+    assert "z" in {core.items[n] for n in cold_items(core)}
+    found = whole_shop(core, events, list("abcdez"), config)
+    assert told(found)["bob"] == ("a", "")
+
+
+@pytest.mark.parametrize("tests", [1, 3])
+def test_random_shops_leak_nothing(tests):
+    rng = np.random.default_rng(tests)
+    for trial in range(20):
+        rows = [
+            (f"u{u}", f"i{item}", float(time), f"u{u}")
+            for u in range(30)
+            for time, item in enumerate(rng.permutation(15)[: rng.integers(2, 15)])
+        ]
+        events = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp", "_"])
+        events = events.sort_values("timestamp", kind="stable")
+        items = [f"i{n}" for n in range(15)]
+        config = DataConfig(user_min=tests + 3, item_min=4, tests=tests)
+        core = build_sequences(events, items, config)
+        found = whole_shop(core, events, items, config)
+        secret = set(zip(core.cases("test")[0], core.held_out("test")[1], strict=True))
+        secret = {(core.users[u], core.items[i]) for u, i in secret}
+        whole = [
+            (found.users[u], found.items[i]) for u in range(len(found.users)) for i in found.of(u)
+        ]
+        assert secret
+        assert not secret & set(whole)
+        learnt = {
+            (found.users[u], found.items[i]) for u, row in enumerate(found.train()) for i in row
+        }
+        for u, item in zip(core.cases("valid")[0], core.held_out("valid")[1], strict=True):
+            assert (core.users[u], core.items[item]) not in learnt, trial
+        ours = {(core.users[u], core.items[i]) for u, row in enumerate(core.train()) for i in row}
+        assert ours <= learnt
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    rows = ["".join(rng.permutation(list("abcdefgh"))[:6]) for _ in range(8)]
+    events = purchases(*(f"u{n}: {row}" for n, row in enumerate(rows)), "few: ab", "out: uvwxyz")
+    shop = Shop(Path("toy"), {item: Item(item, title=item) for item in "abcdefghuvwxyz"}, events)
+    everything = toy_table([1] * 14, [1] * 14, items=list(shop.items))
+    core = build_sequences(events, list("abcdefgh"))
+    whole = whole_shop(core, events, list(shop.items))
+    goods = Data(shop, core, everything.for_items(core.items))
+    return replace(goods, whole=Data(shop, whole, everything))
+
+
+SHORT = Budget(batch_size=32, pretrain_epochs=1, finetune_epochs=1)
+TINY = {"model.dim": 8, "model.ffn_dim": 8, "model.layers": 1}
+
+
+def test_it_pre_trains_on_the_whole_and_fine_tunes_on_the_core(data, tmp_path, monkeypatch):
+    seen = []
+
+    def spy(stage):
+        plain = getattr(training, stage)
+
+        def wrapped(model, table, sequences, *rest, **options):
+            seen.append((stage, table.items[1:], sequences.users))
+            return plain(model, table, sequences, *rest, **options)
+
+        monkeypatch.setattr(training, stage, wrapped)
+
+    spy("pretrain")
+    spy("finetune")
+    contender = CONTENDERS["msm4sr_tuned+shop"]
+    settings = {**SHORT.settings(), **TINY}
+    scorer = contender.make(data, settings, 1, tmp_path)
+    assert scorer.scores([np.array([1, 2])]).shape == (1, 9)
+    assert [stage for stage, *_ in seen] == ["pretrain", "finetune"]
+    assert seen[0][1:] == (list("abcdefghuvwxyz"), [*(f"u{n}" for n in range(8)), "few", "out"])
+    assert seen[1][1:] == (list("abcdefgh"), [f"u{n}" for n in range(8)])
+
+
+def test_a_result_depends_on_the_whole_shop_too(data, tmp_path):
+    study = Comparison(data, tmp_path, SHORT)
+    for goods in (data, data, replace(data, whole=replace(data.whole, sequences=fewer(data)))):
+        Comparison(goods, tmp_path, study.budget).run("msm4sr_tuned+shop", TINY, 1, "valid")
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def fewer(data):
+    """The whole shop without its last customer."""
+    whole = data.whole.sequences
+    end = whole.offsets[-2]
+    return Sequences(
+        whole.users[:-1], whole.items, whole.events[:end], whole.offsets[:-1], whole.cuts[:-1]
+    )
+
+
+def test_without_anything_more_it_takes_no_part(data):
+    assert "msm4sr_tuned+shop" in able(data, list(CONTENDERS))
+    plain = replace(data, whole=None)
+    assert "msm4sr_tuned+shop" not in able(plain, list(CONTENDERS))
+    with pytest.raises(UserError, match="nothing to pre-train on besides"):
+        OnWholeShop(pretrains=True)(plain, {}, 1, Path())
+    assert torch.equal(data.table.text.counts, data.whole.table.text.counts[:9])
