@@ -27,6 +27,7 @@ from msm4sr_lite.study.cold_table import cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison, openings, read_recipes
 from msm4sr_lite.study.contenders import CONTENDERS, Contender, Fitted, Model, able, grid
 from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.forest import forest
 from msm4sr_lite.study.pages import as_text
 from msm4sr_lite.study.paired import holm, paired, with_seeds
 from msm4sr_lite.study.results_page import collect, fill
@@ -477,6 +478,7 @@ def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
     result = json.loads(capsys.readouterr().out)["ablations"]
     assert set(result["models"]) == {"msm4sr", "no mixup"}  # the one that it is compared with too
     assert set(result["change"]) == {"no mixup"}
+    assert (out / "ablations.png").read_bytes().startswith(b"\x89PNG")
     assert main(["study", "ablations", *common, "--models", "popularity"]) == 2
     assert "no contender 'popularity'; there are msm4sr, no pre-training" in capsys.readouterr().err
 
@@ -520,6 +522,33 @@ def test_a_page_shows_what_was_found_and_nothing_else(result, tmp_path):
     assert f"{result['cold']['chance']:.4f}" in page
     with pytest.raises(UserError, match=r"other.main.json: cannot be read"):
         fill(blank.replace("toy", "other"), tmp_path / "results")
+
+
+def test_ablations_are_drawn_beside_their_table(result, tmp_path):
+    folder = tmp_path / "results" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "ablations.json").write_text(json.dumps(result["main"]), encoding="utf-8")
+    page = fill("<!-- measured: toy/ablations -->\n<!-- end -->\n", tmp_path / "results")
+    assert "](results/toy/ablations.png)\n\ntoy, M²SE, one thing changed" in page
+    assert (folder / "ablations.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_forest_shows_each_difference_and_which_are_clear():
+    def found(value, low, high, p):
+        return {"masked": {"ndcg@10": {"value": value, "low": low, "high": high, "p_holm": p}}}
+
+    change = {"same": found(0.01, -0.01, 0.03, 0.4), "better": found(0.05, 0.02, 0.08, 0.01)}
+    change["worse"] = found(-0.04, -0.06, -0.02, 0.001)
+    figure, words = forest({"against": "whole", "change": change})
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["worse", "same", "better"]
+    lines = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
+    assert [list(ends) for ends in lines[1:]] == [[-0.06, -0.02], [-0.01, 0.03], [0.02, 0.08]]
+    dots = [line.get_markerfacecolor() for line in axes.lines if line.get_marker() == "o"]
+    assert [dot == "white" for dot in dots] == [False, True, False]
+    assert "1 of 3 are clearly worse, 1 clearly better" in axes.get_title("left")
+    assert "Clearly worse: worse. Clearly better: better." in words
+    assert "difference in NDCG@10 to whole" in axes.get_xlabel()
 
 
 def test_results_are_copied_under_the_shops_name(result, tmp_path):

@@ -40,6 +40,7 @@ QUICK = [
 
 def main(args: argparse.Namespace) -> int:
     """Run the parts that were asked for; print their tables or one JSON object."""
+    from msm4sr_lite.study.forest import draw
     from msm4sr_lite.study.pages import as_text
 
     parts = {
@@ -63,6 +64,8 @@ def main(args: argparse.Namespace) -> int:
     for name in wanted:
         results[name] = parts[name](args, goods, budget, out)
         write_json(out / f"{name}.json", results[name])
+        if name == "ablations":
+            draw(results[name], out / f"{name}.png")
         if not args.json:
             print(as_text(name, results[name]), end="\n\n")
     if args.part == "tune":

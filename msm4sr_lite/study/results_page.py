@@ -3,7 +3,8 @@
     python -m msm4sr_lite.study.results_page docs/results.md [STUDY ...]
 
 A table stands between ``<!-- measured: NAME/PART -->`` and ``<!-- end -->``; the words around are
-written by hand. ``docs/results/NAME/PART.json`` holds what a study has found. With the folders of
+written by hand. ``docs/results/NAME/PART.json`` holds what a study has found; that of ablations is
+drawn too, beside it. With the folders of
 studies given, their results are copied there first, each under the folder's own name.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.study.forest import draw
 from msm4sr_lite.study.pages import PARTS, as_markdown
 from msm4sr_lite.writing.files import write_text
 
@@ -32,7 +34,11 @@ def fill(text: str, results: Path) -> str:
             result = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error})") from None
-        return f"{begin}\n{as_markdown(part, result)}\n{end}"
+        shown = as_markdown(part, result)
+        if part == "ablations":
+            words = draw(result, path.with_suffix(".png"))
+            shown = f"![{words}]({results.name}/{name}/{part}.png)\n\n{shown}"
+        return f"{begin}\n{shown}\n{end}"
 
     return _BLOCK.sub(block, text)
 
