@@ -19,13 +19,22 @@ from msm4sr_lite.sample.ceiling import expected_ndcg
 from msm4sr_lite.sequences import build_sequences
 from msm4sr_lite.shop import Item, Shop
 from msm4sr_lite.study.ablations import FewerWords, RawClip, ablations
+from msm4sr_lite.study.baselines import ItemKNN
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.ceilings import Ceilings
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.cold_table import cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison, openings, read_recipes
-from msm4sr_lite.study.contenders import CONTENDERS, Contender, Fitted, Model, able, grid
+from msm4sr_lite.study.contenders import (
+    CONTENDERS,
+    Contender,
+    Fitted,
+    Model,
+    WithCounts,
+    able,
+    grid,
+)
 from msm4sr_lite.study.data import Data
 from msm4sr_lite.study.forest import forest
 from msm4sr_lite.study.pages import as_text
@@ -200,7 +209,9 @@ def test_every_contender_has_at_most_four_points_and_only_known_settings(data):
         if contender.learns:
             for point in contender.grid:
                 config = contender.make.config(data, point)
-                assert config != PRESETS[contender.make.preset] or name == "msm4sr"
+                assert isinstance(contender.make, WithCounts) or (
+                    config != PRESETS[contender.make.preset] or name == "msm4sr"
+                )
 
 
 def test_a_shop_without_pictures_has_no_contender_that_needs_them(data):
@@ -222,6 +233,36 @@ def test_every_learnt_contender_trains_and_ranks(name, data, tmp_path):
         assert scores.shape == (2, 20)
         assert torch.isfinite(scores).all()
         assert scores[0, 1:].std() > 0
+
+
+def test_counts_and_a_model_are_added_and_the_model_is_trained_once(data, tmp_path, monkeypatch):
+    made = []
+
+    class Fake:
+        def config(self, data, settings):
+            made.append(settings)
+            return PRESETS["tuned"]
+
+        def __call__(self, data, settings, seed, states):
+            made.append(seed)
+            return Table(9.0, *torch.linspace(-1, 1, 19).tolist())
+
+    both, histories = WithCounts(Fake()), [np.array([1, 2]), np.array([5])]
+    found = {
+        weight: both(data, {"decay": 0.5, "weight": weight, "x.y": 1}, 3, tmp_path).scores(
+            histories
+        )
+        for weight in (0.0, 2.0)
+    }
+    assert made == [{"x.y": 1}, 3, {"x.y": 1}]
+    counts = ItemKNN(data.sequences, 0.5).scores(histories)
+    counts = counts / counts.amax(dim=1, keepdim=True)
+    torch.testing.assert_close(found[0.0], counts)
+    likely = (torch.linspace(-1, 1, 19).double() / PRESETS["tuned"].finetune.temperature).softmax(0)
+    torch.testing.assert_close(
+        (found[2.0] - counts)[:, 1:], (2 * likely / likely.max()).expand(2, -1), atol=1e-6, rtol=0
+    )
+    assert (found[2.0] - counts)[:, 0].tolist() == [0, 0]  # padding is not likely
 
 
 def test_grid():

@@ -136,6 +136,23 @@ class Sum:
         return one + self.weight * two
 
 
+class Probabilities:
+    """A model's scores as what it was trained to say: how probable each item is as the next.
+
+    A softmax at the temperature of training, so that a likely item stands out from the others as
+    clearly as the model means it; cosines alone hardly differ.
+    """
+
+    def __init__(self, scorer: Scorer, temperature: float) -> None:
+        self.scorer, self.temperature = scorer, temperature
+
+    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+        """Return a probability for every item, none for padding."""
+        scores = self.scorer.scores(histories) / self.temperature
+        scores[:, 0] = -torch.inf
+        return scores.double().softmax(dim=1)
+
+
 def tfidf_vectors(texts: Sequence[str]) -> sparse.csr_array:
     """Return TF-IDF vectors of texts, of length 1; all zero where no text has a word."""
     from sklearn.feature_extraction.text import TfidfVectorizer

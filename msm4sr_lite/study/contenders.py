@@ -19,7 +19,7 @@ from msm4sr_lite.cli.records import fingerprint
 from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError, as_dict
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import ModelScorer, Scorer
-from msm4sr_lite.study.baselines import BASELINES
+from msm4sr_lite.study.baselines import BASELINES, ItemKNN, Probabilities, Sum
 from msm4sr_lite.study.data import Data, changed
 from msm4sr_lite.study.sequence_models import SASRec, SummedFeatures
 from msm4sr_lite.writing.checkpoints import save_checkpoint
@@ -107,6 +107,37 @@ class OnWholeShop(Model):
         return data.whole
 
 
+@dataclass(frozen=True)
+class WithCounts:
+    """Item-to-item counts and a model added, as ``item_knn+tfidf`` adds counts and texts.
+
+    The model is trained once for all weights of the sum.
+    """
+
+    model: Model
+    trained: dict[str, Scorer] = field(default_factory=dict, repr=False, compare=False)
+
+    def config(self, data: Data, settings: Settings) -> Config:
+        """Return the model's configuration."""
+        return self.model.config(data, as_settings(settings))
+
+    def __call__(self, data: Data, settings: Settings, seed: int, states: Path) -> Scorer:
+        """Train, unless that has been done, count, return both added."""
+        config = self.config(data, settings)
+        made_from = fingerprint([as_dict(config), seed, data.facts])
+        if made_from not in self.trained:
+            self.trained.clear()  # one model at a time is enough
+            self.trained[made_from] = self.model(data, as_settings(settings), seed, states)
+        found = Probabilities(self.trained[made_from], config.finetune.temperature)
+        counts = ItemKNN(data.sequences, settings.get("decay", 0.8))
+        return Sum(counts, found, settings.get("weight", 1.0))
+
+
+def as_settings(settings: Settings) -> Settings:
+    """Return those that belong to a configuration, ``part.setting``."""
+    return {name: value for name, value in settings.items() if "." in name}
+
+
 def pretrained(data: Data, config: Config, seed: int, states: Path) -> M2SE:
     """Return a pre-trained model, from ``states`` if it has been made before."""
     parts = [as_dict(config.model), as_dict(config.pretrain), seed, data.facts]
@@ -143,6 +174,7 @@ class Fitted:
         return BASELINES[self.name](data, **settings)
 
 
+SUM = grid(decay=[0.5, 0.9], weight=[0.5, 1.0])
 DECAYS = grid(decay=[0.5, 0.8, 0.95, 1.0])
 CONTENT = grid(finetune__lr=[1e-3, 3e-4], finetune__use_ids=[True, False])
 IDS = grid(finetune__lr=[1e-3, 3e-4], model__hidden_dropout=[0.2, 0.5])
@@ -159,9 +191,7 @@ CONTENDERS: dict[str, Contender] = {
     "sequential_rules": Contender(grid(decay=[0, 0.5, 0.8, 0.95]), Fitted("sequential_rules")),
     "tfidf_knn": Contender(DECAYS, Fitted("tfidf_knn"), needs=("text",)),
     "bert_knn": Contender(DECAYS, Fitted("bert_knn"), needs=("text",)),
-    "item_knn+tfidf": Contender(
-        grid(decay=[0.5, 0.9], weight=[0.5, 1.0]), Fitted("item_knn+tfidf"), needs=("text",)
-    ),
+    "item_knn+tfidf": Contender(SUM, Fitted("item_knn+tfidf"), needs=("text",)),
     "sasrec": Contender(IDS, Model(SASRec), learns=True),
     "text": Contender(CONTENT, Model(settings={"model.views": "text"}), True, ("text",)),
     "image": Contender(CONTENT, Model(settings={"model.views": "image"}), True, ("image",)),
@@ -171,6 +201,9 @@ CONTENDERS: dict[str, Contender] = {
     "msm4sr_tuned": Contender(CONTENT, Model(preset="tuned", pretrains=True), True),
     "msm4sr_tuned+shop": Contender(
         CONTENT, OnWholeShop(preset="tuned", pretrains=True), True, ("whole",)
+    ),
+    "item_knn+msm4sr_tuned": Contender(
+        SUM, WithCounts(Model(preset="tuned", pretrains=True)), learns=True
     ),
 }
 
