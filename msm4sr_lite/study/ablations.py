@@ -132,11 +132,13 @@ def ablations(clip: str = "") -> dict[str, Contender]:
         "frozen pooling": without(model__train_pooling=False),
         "unmasked pooling": without(model__mask_padding=False),
         "candidates: bought": without(finetune__candidates="bought"),
+        "one row a target": without(pretrain__rows="prefix", finetune__rows="prefix"),
     }
     for knob, part, values in (
         ("p_max", "pretrain.mixup_max", (0.25, 1.0)),
         ("lambda", "pretrain.cmcl_weight", (0.1, 1.0)),
         ("experts", "model.experts", (1, 4, 16)),
+        ("anchors of a sequence", "pretrain.anchors_per_sequence", (1, 3)),
     ):
         for value in values:
             model = Model(settings={part: value}, pretrains=True)
