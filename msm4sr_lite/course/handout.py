@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import DictLoader, pass_context
@@ -20,6 +21,17 @@ _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_requirejs -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
+"""
+
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link".*?</a>)?</h2>', re.S)
+_CONTENTS = """<nav aria-label="Course" style="padding: 1rem 2rem 0; line-height: 1.6">
+<p>{links}</p>
+<details><summary>In this notebook</summary>
+<ol>
+{sections}
+</ol>
+</details>
+</nav>
 """
 
 # Environments that latex2mathml knows under another name only.
@@ -94,3 +106,25 @@ def page(notebook: NotebookNode, title: str) -> str:
     exporter = _Exporter(extra_loaders=[loader], template_file="handout.html.j2")
     text, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     return str(text)
+
+
+def sections(written: str) -> list[tuple[str, str]]:
+    """Return a page's headings of level 2: each one's place in the page, and its words as HTML."""
+    return [(place, words.strip()) for place, words in _HEADING.findall(written)]
+
+
+def with_contents(written: str, links: Sequence[tuple[str, str]]) -> str:
+    """Put links and a table of contents at the head of a page.
+
+    Parameters
+    ----------
+    written
+        The page.
+    links
+        Address and words of each link to another page.
+    """
+    there = " · ".join(f'<a href="{html.escape(to)}">{html.escape(says)}</a>' for to, says in links)
+    own = "\n".join(f'<li><a href="#{at}">{words}</a></li>' for at, words in sections(written))
+    head, body, rest = written.partition("<body")
+    start, end, rest = rest.partition(">")
+    return head + body + start + end + _CONTENTS.format(links=there, sections=own) + rest

@@ -1,13 +1,14 @@
 """Run the stored notebooks unattended: ``python -m msm4sr_lite.course.run_all NOTEBOOKS OUT``.
 
-``OUT`` receives an executed copy and an HTML page of each and ``index.html``. Which outputs may
-differ from the stored ones is not judged here: nbval does that.
+``OUT`` receives an executed copy and an HTML page of each, and ``index.html``, the table of
+contents. Which outputs may differ from the stored ones is not judged here: nbval does that.
 """
 
 from __future__ import annotations
 
 import argparse
 import html
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.course import rules
-from msm4sr_lite.course.handout import page
+from msm4sr_lite.course.handout import page, sections, with_contents
 from msm4sr_lite.course.notebooks import execute
 from msm4sr_lite.writing.files import write_text
 
@@ -26,33 +28,69 @@ _INDEX = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The course, executed</title>
+<title>The course</title>
 <style>
 body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 46rem; margin: auto; padding: 2rem }}
-table {{ border-collapse: collapse; width: 100% }}
-th, td {{ border-bottom: 1px solid #767676; padding: .3rem .6rem; text-align: left }}
-tr > :nth-child(2) {{ text-align: right; font-variant-numeric: tabular-nums }}
+h2 {{ font-size: 1.2rem; margin: 1.6rem 0 0 }}
+p {{ margin: .2rem 0 }}
+.failed {{ font-weight: bold }}
 </style>
-<h1>The course, executed</h1>
-<table>
-<tr><th scope="col">notebook</th><th scope="col">seconds</th><th scope="col">result</th></tr>
-{rows}
-</table>
+<h1>The course</h1>
+{entries}
 </html>
+"""
+_ENTRY = """<h2><a href="{name}.html">{title}</a></h2>
+<p>{about}</p>
+<p{failed}>{told}</p>
+<details><summary>Contents</summary>
+<ol>
+{sections}
+</ol>
+</details>
 """
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one notebook went: its name without ending, seconds, and its error if it failed."""
+    """How one notebook went.
+
+    Attributes
+    ----------
+    name
+        Of the file, without its ending.
+    title, about
+        From its first cell: the title and the question it answers.
+    minutes
+        Of reading; 0 if it states none.
+    seconds
+        That it took.
+    sections
+        Place in the page and words, as HTML, of each section.
+    error
+        What went wrong.
+    """
 
     name: str
+    title: str
+    about: str
+    minutes: int
     seconds: float
+    sections: list[tuple[str, str]]
     error: str = ""
 
 
-def run(path: Path, out: Path) -> Result:
-    """Execute one notebook and write its copy and its page, also when a cell fails."""
+def run(path: Path, out: Path, links: Sequence[tuple[str, str]] = ()) -> Result:
+    """Execute one notebook and write its copy and its page, also when a cell fails.
+
+    Parameters
+    ----------
+    path
+        The notebook.
+    out
+        Folder to write to.
+    links
+        Address and words of each link at the head of the page.
+    """
     start = time.perf_counter()
     notebook = nbformat.read(path, as_version=4)
     error = ""
@@ -62,19 +100,44 @@ def run(path: Path, out: Path) -> Result:
     except UserError as failure:
         error = str(failure)
     write_text(out / path.name, nbformat.writes(notebook, version=4) + "\n")
-    write_text(out / f"{path.stem}.html", page(notebook, path.stem))
-    return Result(path.stem, time.perf_counter() - start, error)
+    title, about = _first_words(notebook, path.stem)
+    written = page(notebook, title)
+    write_text(out / f"{path.stem}.html", with_contents(written, links))
+    minutes = notebook.metadata.get("msm4sr", {}).get("minutes", 0)
+    seconds = time.perf_counter() - start
+    return Result(path.stem, title, about, minutes, seconds, sections(written), error)
+
+
+def _first_words(notebook: NotebookNode, name: str) -> tuple[str, str]:
+    """Return the title of a notebook, and the first sentence below it that is in bold."""
+    text = notebook.cells[0].source if notebook.cells else ""
+    title, about = (re.search(form, text, re.M) for form in (r"^# (.+)$", r"^\*\*(.+)\*\*"))
+    return title[1] if title else name, about[1] if about else ""
 
 
 def index(results: Sequence[Result]) -> str:
-    """Return the page that leads to the others."""
-    rows = "\n".join(
-        f'<tr><td><a href="{result.name}.html">{result.name}</a></td>'
-        f"<td>{result.seconds:.1f}</td>"
-        f"<td>{html.escape(_last_line(result.error)) or 'ok'}</td></tr>"
-        for result in results
-    )
-    return _INDEX.format(rows=rows)
+    """Return the page that leads to the others: the course's table of contents."""
+    entries = []
+    for result in results:
+        told = f"{result.minutes} minutes of reading, " if result.minutes else ""
+        told += f"{result.seconds:.0f} seconds of computing"
+        if result.error:
+            told = f"failed: {html.escape(_last_line(result.error))}"
+        within = [
+            f'<li><a href="{result.name}.html#{at}">{words}</a></li>'
+            for at, words in result.sections
+        ]
+        entries.append(
+            _ENTRY.format(
+                name=html.escape(result.name),
+                title=html.escape(result.title),
+                about=html.escape(result.about),
+                failed=' class="failed"' if result.error else "",
+                told=told,
+                sections="\n".join(within),
+            )
+        )
+    return _INDEX.format(entries="\n".join(entries))
 
 
 def _last_line(error: str) -> str:
@@ -95,7 +158,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = []
     for number, path in enumerate(paths, 1):
         print(f"[{number}/{len(paths)}] {path.stem:<32}", end="", flush=True)
-        result = run(path, options.out)
+        links = [("index.html", "All notebooks")]
+        links += [(f"{p.stem}.html", f"← {p.stem}") for p in paths[number - 2 : number - 1]]
+        links += [(f"{p.stem}.html", f"{p.stem} →") for p in paths[number : number + 1]]
+        result = run(path, options.out, links)
         results.append(result)
         print(f"{result.seconds:7.1f} s  {'FAILED' if result.error else 'ok'}", flush=True)
     write_text(options.out / "index.html", index(results))
