@@ -50,7 +50,7 @@ def test_all_are_run_and_a_failure_is_told_at_the_end(
     sources, out = tmp_path / "notebooks", tmp_path / "build" / "course"
     sources.mkdir()
     for name, code in (("00_bad", "1 / 0"), ("01_good", "print(6 * 7)")):
-        first = new_markdown_cell(f"# {name[:2]} · A & b\n\n**Question: why {name}?**")
+        first = new_markdown_cell(f"# {name[:2]} · A & b\n\n**Question: why\n{name}?**")
         cells = [first, new_markdown_cell("## Part <i>one</i>\n\n## Two"), new_code_cell(code)]
         notebook = new_notebook(cells=cells, metadata={"msm4sr": {"minutes": 7}})
         nbformat.write(notebook, sources / f"{name}.ipynb")

@@ -24,7 +24,11 @@ _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 """
 
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link".*?</a>)?</h2>', re.S)
-_CONTENTS = """<nav aria-label="Course" style="padding: 1rem 2rem 0; line-height: 1.6">
+_CONTENTS = """<style>
+nav.course {{ font: 1rem/1.6 system-ui, sans-serif; padding: 1rem 2rem 0 }}
+nav.course a {{ color: #0b57d0; text-decoration: underline }}
+</style>
+<nav class="course" aria-label="Course">
 <p>{links}</p>
 <details><summary>In this notebook</summary>
 <ol>

@@ -111,8 +111,9 @@ def run(path: Path, out: Path, links: Sequence[tuple[str, str]] = ()) -> Result:
 def _first_words(notebook: NotebookNode, name: str) -> tuple[str, str]:
     """Return the title of a notebook, and the first sentence below it that is in bold."""
     text = notebook.cells[0].source if notebook.cells else ""
-    title, about = (re.search(form, text, re.M) for form in (r"^# (.+)$", r"^\*\*(.+)\*\*"))
-    return title[1] if title else name, about[1] if about else ""
+    title = re.search(r"^# (.+)$", text, re.M)
+    about = re.search(r"^\*\*(.+?)\*\*", text, re.M | re.S)
+    return title[1] if title else name, " ".join(about[1].split()) if about else ""
 
 
 def index(results: Sequence[Result]) -> str:
