@@ -312,8 +312,8 @@ show(
         f"{t}: gap {gaps[n].distance:.2f}, {share:.0%} of the spread can be seen"
         for t, n, share in zip(short, names, seen_shares, strict=True)
     ),
-    f"{len(chosen)} of the {len(shop.items)} items (every second one that has both a text and"
-    " a picture), the same in three spaces, to one scale; no point lies outside.",
+    f"{len(chosen)} of the {len(shop.items)} items (every second one that has both a"
+    " text and a picture), in three spaces, to one scale; no point lies outside.",
 )
 
 # %% tags=["nbval-check-output"]

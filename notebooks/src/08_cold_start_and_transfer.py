@@ -322,8 +322,8 @@ axes[0].legend(fontsize=11)
 show(
     figure,
     "; ".join(alt) + ".",
-    "Whiskers: 95% intervals over the customers. A point at 0 without one had not one hit,"
-    " and then a bootstrap has nothing to vary (notebook 07).",
+    "Whiskers: 95% intervals over the customers. A point at 0 without one had not one"
+    " hit, and then a bootstrap has nothing to vary (notebook 07).",
 )
 
 # %% [markdown]

@@ -350,7 +350,7 @@ sequences = build_sequences(shop.events, catalogue[1:])
 bought = np.bincount(np.concatenate(sequences.train()), minlength=401)[1:]
 places = maps["fine-tuned"]
 figure, panels = plt.subplots(1, 3, figsize=(10.5, 4.3))
-# Seven words have a colour of their own in a palette that colour-blind readers can read.
+# The palette, which colour-blind readers can tell apart, has colours for seven words.
 named = ("blue", "orange", "black", "green", "purple", "red", "yellow")
 paint = dict(zip(named, [*PALETTE[:6], PALETTE[7]], strict=True))
 draw_map(panels[0], places, colour, colours=paint, size=20)
