@@ -1,4 +1,4 @@
-"""Answers that are numbers are what the library says they are."""
+"""Answers that are numbers, and what is derived, are what the library says they are."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,8 @@ import torch
 from msm4sr_lite.config import DataConfig, PretrainConfig, UserError
 from msm4sr_lite.course.checks import find_exercise
 from msm4sr_lite.encoder import ExpertAdapter
-from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.evaluation import metrics, summarise, target_ranks
+from msm4sr_lite.losses import next_item_loss
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.shop import Item
@@ -88,3 +89,45 @@ def test_rank_and_metrics_of_the_exercises_are_those_of_the_library():
     ]
     wanted = [metrics(ranks, [5])[name].mean() for name in ("recall@5", "ndcg@5", "mrr@5")]
     assert three_metrics(ranks, 5) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("temperature", [0.02, 0.07, 1.0])
+def test_at_collapse_the_loss_is_the_logarithm_of_the_candidates_and_nothing_moves(temperature):
+    one = torch.nn.functional.normalize(torch.arange(1.0, 5), dim=0).repeat(6, 1)
+    h, g = one.clone().requires_grad_(), one.clone().requires_grad_()
+    blocked = torch.eye(6, dtype=torch.bool)
+    loss = next_item_loss(h, g, blocked, temperature=temperature)
+    loss.backward()
+    assert loss.item() == pytest.approx(np.log(6), abs=1e-5)
+    assert max(h.grad.abs().max(), g.grad.abs().max()) < 1e-5
+
+
+def test_scores_that_know_nothing_lose_most_where_they_differ_most():
+    scores = torch.randn(7, generator=torch.Generator().manual_seed(0))
+    means = []
+    for size in (0, 1, 3):
+        every = (size * scores).repeat(7, 1)  # each of the seven is the right one once
+        means.append(torch.nn.functional.cross_entropy(every, torch.arange(7)).item())
+    assert means[0] == pytest.approx(np.log(7))
+    assert means == sorted(set(means))
+
+
+@pytest.mark.parametrize("count", [104, 400])
+def test_a_guess_reaches_what_the_formula_says(count):
+    found = metrics(np.arange(1, count + 1), [10])  # every rank is as likely
+    gain = (1 / np.log2(np.arange(1, 11) + 1)).sum()
+    assert gain == pytest.approx(4.54, abs=0.005)
+    assert found["recall@10"].mean() == pytest.approx(10 / count)
+    assert found["ndcg@10"].mean() == pytest.approx(gain / count)
+
+
+def test_intervals_over_customers_are_wider_by_the_factor_that_was_derived():
+    dice = np.random.default_rng(0)
+    n, m, rho = 2000, 5, 0.3
+    own = np.sqrt(rho) * dice.standard_normal((n, 1))
+    answers = own + np.sqrt(1 - rho) * dice.standard_normal((n, m))
+    values = {"x": answers.ravel()}
+    one_by_one = summarise(values)["x"]
+    together = summarise(values, np.repeat(np.arange(n), m))["x"]
+    wider = (together["high"] - together["low"]) / (one_by_one["high"] - one_by_one["low"])
+    assert wider == pytest.approx(np.sqrt(1 + (m - 1) * rho), rel=0.1)

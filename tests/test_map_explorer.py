@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from msm4sr_lite.course import MapView, draw_map, explore_map
-from msm4sr_lite.course.map_explorer import small_multiples
+from msm4sr_lite.course.map_explorer import draw_way, small_multiples
 from msm4sr_lite.shop import Item
 from msm4sr_lite.study.maps import trustworthiness
 
@@ -158,6 +158,31 @@ def test_points_take_the_colours_they_are_given() -> None:
     figure, axes = plt.subplots()
     draw_map(axes, line(2)[:, :2], ["red", "blue"], colours={"red": "red", "blue": "blue"})
     assert axes.collections[1].get_facecolor()[0].tolist() == [1, 0, 0, 1]
+    plt.close(figure)
+
+
+def test_groups_without_a_colour_are_grey_and_called_other() -> None:
+    figure, axes = plt.subplots()
+    groups = ["red", "taupe", "blue", "other", "none"]
+    colours = {"red": "#D55E00", "blue": "#0072B2"}
+    draw_map(axes, line(5)[:, :2], groups, colours=colours, key=True)
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["blue", "red", "other"]
+    *own, other = axes.collections
+    assert len(other.get_offsets()) == 3
+    red, green, blue, _ = other.get_facecolor()[0]
+    assert red == green == blue
+    assert other.get_zorder() < min(part.get_zorder() for part in own)  # below those that count
+    plt.close(figure)
+
+
+def test_a_place_come_to_again_has_both_numbers() -> None:
+    figure, axes = plt.subplots()
+    axes.scatter([0, 10], [0, 10])
+    draw_way(axes, np.array([[1.0, 1], [9, 1], [9, 9], [1.2, 1.1], [1, 1.8]]))
+    placed = {text.get_text(): text.xy for text in axes.texts}
+    assert placed == {"1, 4": (1, 1), "2": (9, 1), "3": (9, 9), "5": (1, 1.8)}
+    assert len(axes.lines[0].get_xdata()) == 5
     plt.close(figure)
 
 

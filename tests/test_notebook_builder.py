@@ -63,6 +63,24 @@ def test_folded_solutions_stay_out_of_the_student_copy(bench: Path) -> None:
     assert (bench / "build" / "student" / "99_workbench.ipynb").exists()
 
 
+def test_a_derivation_is_folded_for_all_and_counts_no_minutes(tmp_path: Path) -> None:
+    master = tmp_path / "01_x.py"
+    derived = "# Derivation: why\n#\n# " + "word " * 900
+    master.write_text(
+        "# %% [markdown]\n# # Title\n#\n# 1 minutes of reading\n\n"
+        f'# %% [markdown] tags=["derivation"]\n{derived}\n',
+        encoding="utf-8",
+    )
+    notebook = read_master(master)
+    notebook.metadata.msm4sr["minutes"] = 1
+    folded = notebook.cells[1].source
+    assert folded.startswith("<details><summary><b>Derivation: why</b> (click)</summary>\n\nword ")
+    assert student_copy(notebook).cells[1].source == folded
+    assert "900" not in "".join(rules.reading_time(notebook))
+    notebook.cells[1].metadata.tags = []
+    assert "take 5 to 5" in "".join(rules.reading_time(notebook))
+
+
 def test_cells_keep_their_names_when_one_is_added(tmp_path: Path) -> None:
     text = WORKBENCH.read_text(encoding="utf-8")
     changed = tmp_path / "99_workbench.py"

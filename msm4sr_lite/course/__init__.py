@@ -13,6 +13,10 @@ file                    idea
 ``microscope``          one set of ranks under every protocol: cut-off, candidates, history
 ``panels``              static small multiples, then sliders that redraw them
 ``commands``            commands of ``msm4sr`` in a cell
+``attention``           the attention maps of the encoder
+``similarity``          customers and their next items as a matrix, always to one scale
+``clouds``              texts and pictures along their principal axes
+``intervals``           figures with their intervals, and what to do where there is none
 ``map_explorer``        maps of items, and a panel that shows their doubts
 ``editor``              a basket to change by hand, with the offers and their reasons
 ``encoder``             the sentence encoder, where there is one

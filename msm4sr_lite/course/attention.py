@@ -6,13 +6,16 @@ the encoder's own queries and keys; a test shows that they lead to the encoder's
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
 
 from msm4sr_lite.encoder import Block, CausalTransformer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @torch.no_grad()
@@ -44,3 +47,51 @@ def attention_maps(transformer: CausalTransformer, x: Tensor) -> list[Tensor]:
         maps.append(energy.masked_fill(hidden, -torch.inf).softmax(dim=-1))
         x = block(x)
     return maps
+
+
+def draw_attention(maps: Sequence[Tensor], names: Sequence[str]) -> Figure:
+    """Draw the maps of one sequence: a row for each layer, a column for each head, one scale.
+
+    Parameters
+    ----------
+    maps
+        As :func:`attention_maps` returns them; the first sequence is drawn.
+    names
+        What stands at each position, ``time`` of them.
+    """
+    import matplotlib.pyplot as plt
+    import numpy as np
+    import seaborn as sns
+
+    heads, time = maps[0].shape[1:3]
+    figure, panels = plt.subplots(
+        len(maps),
+        heads,
+        figsize=(4.25 * heads + 0.8, 3.5 * len(maps)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for layer, weights in enumerate(maps):
+        for head in range(heads):
+            axes = panels[layer, head]
+            sns.heatmap(
+                weights[0, head].numpy(),
+                mask=np.triu(np.ones((time, time)), 1).astype(bool),
+                annot=True,
+                fmt=".2f",
+                vmin=0,
+                vmax=1,
+                cbar=False,
+                cmap="cividis_r",
+                xticklabels=names,
+                yticklabels=names,
+                ax=axes,
+            )
+            axes.set_title(f"layer {layer + 1}, head {head + 1}")
+            axes.tick_params(axis="y", rotation=0)
+    scale = panels[0, 0].collections[0]  # the same in all
+    figure.colorbar(scale, ax=panels, label="attention weight", shrink=0.6)
+    figure.supylabel("position that looks")
+    figure.supxlabel("position that is looked at")
+    return figure

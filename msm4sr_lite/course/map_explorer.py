@@ -28,6 +28,7 @@ Settings = tuple[int, int]  # n_neighbors and seed of a map
 
 _SIDE, _KEY = 400, 150  # pixels of the square map, and of the key on its right
 _DOUBT = "neighbours kept"
+OTHER, _GREY = "other", "#BBBBBB"
 _EDGE = {YELLOW: "#8F8500"}  # yellow alone is lost on white
 # The markers of the course as SVG paths around their centre, in the order of MARKERS; they are
 # filled and stroked, for a plus and a cross are nothing but strokes.
@@ -68,7 +69,8 @@ def draw_map(
     groups
         The group of each point.
     colours
-        The colour of each group, instead of the palette's.
+        The colour of each group, instead of the palette's. Groups that it leaves out are drawn
+        as one, "other", in grey.
     size
         Of a point, in square points.
     key
@@ -76,8 +78,11 @@ def draw_map(
     """
     import numpy as np
 
+    if colours:
+        groups = [name if name in colours else OTHER for name in groups]
     own = np.asarray(groups)
-    for number, name in enumerate(sorted(set(groups))):
+    names = sorted(set(groups), key=lambda name: (bool(colours) and name == OTHER, name))
+    for number, name in enumerate(names):
         colour, marker = _sign(number)
         x, y = places[own == name].T
         axes.scatter(
@@ -85,10 +90,11 @@ def draw_map(
             y,
             s=size,
             marker=MARKERS[marker],
-            color=colours[name] if colours else colour,
+            color=colours.get(name, _GREY) if colours else colour,
             edgecolors="#555555" if colours else _EDGE.get(colour, "none"),
             linewidths=0.5,
             label=name,
+            zorder=0.9 if colours and name == OTHER else 1,  # hides none that has a colour
         )
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(True)
@@ -257,6 +263,38 @@ class MapView:
 def _tip(item: Item, words: Sequence[str]) -> str:
     title = f"{item.title or '(no text)'} ({item.item_id})"
     return escape(f"{title}: {', '.join(words)}" if words else title)
+
+
+def draw_way(axes: Axes, places: np.ndarray) -> None:
+    """Draw a way through a map, its places numbered from 1; a place come to again has all numbers.
+
+    Parameters
+    ----------
+    axes
+        With the map drawn, so that its size is known.
+    places
+        ``(count, 2)``, in order.
+    """
+    import numpy as np
+
+    axes.plot(*places.T, color="black", linestyle="-", linewidth=1.2)
+    near = 0.05 * np.ptp(axes.dataLim.get_points(), axis=0)  # circles so near would hide each other
+    stops: list[tuple[np.ndarray, list[int]]] = []
+    for number, place in enumerate(places, 1):
+        own = [n for spot, n in stops if (np.abs(spot - place) < near).all()]
+        if own:
+            own[0].append(number)
+        else:
+            stops.append((place, [number]))
+    for spot, numbers in stops:
+        axes.annotate(
+            ", ".join(map(str, numbers)),
+            tuple(spot),
+            fontsize=10,
+            ha="center",
+            va="center",
+            bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "black"},
+        )
 
 
 def small_multiples(view: MapView, mark: str) -> tuple[Figure, str]:

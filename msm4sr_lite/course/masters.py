@@ -9,6 +9,8 @@ What a master may say beyond plain cells:
   it, its name in place of the dots, and the folded solution after it, both from
   ``exercises/nbNN.py``;
 * a markdown cell tagged ``solution``: folded for readers, left out for students;
+* a markdown cell tagged ``derivation``: folded for both, its first line is what can be read
+  before it is opened;
 * nbval's tags; ``nbval-skip`` keeps a cell also from being executed by a build (but not from a
   reader's "Run all").
 """
@@ -32,6 +34,7 @@ from msm4sr_lite.course.checks import find_exercise
 _TAGS = {
     "exercise": ("exercise",),
     "solution": ("solution",),
+    "derivation": ("derivation",),
     "nbval-check-output": ("nbval-check-output",),
     "nbval-ignore-output": ("nbval-ignore-output",),
     "nbval-raises-exception": ("raises-exception",),
@@ -91,21 +94,29 @@ def _expand(cell: NotebookNode, tags: list[str], where: str) -> list[NotebookNod
         return [
             new_code_cell(exercise.starter_code()),
             new_code_cell(test, metadata={"tags": ["exercise"]}),
-            _folded("Solution", f"```python\n{exercise.solution_code()}\n```"),
+            _folded("Solution", f"```python\n{exercise.solution_code()}\n```", "solution"),
         ]
     if "solution" in tags:
         if cell.cell_type == "code":
             raise UserError(
                 f"{where}: a solution in code would never be run; register it as an exercise"
             )
-        return [_folded("Answer", cell.source)]
+        return [_folded("Answer", cell.source, "solution")]
+    if "derivation" in tags:
+        title, _, text = cell.source.partition("\n")
+        if cell.cell_type == "code" or not (title.strip() and text.strip()):
+            raise UserError(
+                f"{where}: a derivation is text, with its title in the first line; got"
+                f" {cell.source!r}"
+            )
+        return [_folded(title.strip(), text.strip(), "derivation")]
     return [cell]
 
 
-def _folded(summary: str, text: str) -> NotebookNode:
+def _folded(summary: str, text: str, tag: str) -> NotebookNode:
     # The empty lines make GitHub and JupyterLab read the inside as Markdown.
     source = f"<details><summary><b>{summary}</b> (click)</summary>\n\n{text}\n\n</details>"
-    return new_markdown_cell(source, metadata={"tags": ["solution"]})
+    return new_markdown_cell(source, metadata={"tags": [tag]})
 
 
 def _number(cells: list[NotebookNode]) -> None:

@@ -213,9 +213,9 @@ def _image_problems(markup: str) -> list[str]:
 def reading_time(notebook: NotebookNode) -> list[str]:
     """Whether the minutes that the first cell states are true.
 
-    They suffice for every word outside folded answers and for every cell of code, and are no more
-    than that and the exercises take. The metadata state the same. A notebook that states no
-    minutes keeps the rule.
+    They suffice for every word outside folded answers and derivations and for every cell of code,
+    and are no more than that and the exercises take. The metadata state the same. A notebook that
+    states no minutes keeps the rule.
     """
     stated = _MINUTES.search(notebook.cells[0].source if notebook.cells else "")
     if stated is None:
@@ -225,7 +225,7 @@ def reading_time(notebook: NotebookNode) -> list[str]:
     words = sum(
         len(_WORD.findall(cell.source))
         for cell, its in zip(notebook.cells, tags, strict=True)
-        if cell.cell_type == "markdown" and "solution" not in its
+        if cell.cell_type == "markdown" and not {"solution", "derivation"} & set(its)
     )
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     exercises = sum("exercise" in its for its in tags)

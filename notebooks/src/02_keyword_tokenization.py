@@ -129,7 +129,7 @@ axes.set(
     xlabel="N, words per picture",
     ylabel="share of words",
 )
-axes.legend(loc="center right")
+axes.legend(loc="center", bbox_to_anchor=(0.78, 0.6))
 show(
     figure,
     f"Precision stays near 1 up to N = 4, is {precision[4]:.2f} at 5 and falls to"
@@ -179,7 +179,12 @@ def explore(item, n, dictionary, prompt):
     right.barh(
         [k.word for k in best][::-1], [k.score for k in best][::-1], color=PALETTE[0]
     )
-    right.set(xlabel="cosine of picture and word", xlim=(-0.1, 0.4))
+    right.axvline(0, color="black", linewidth=0.8)
+    right.set(
+        title=f"Fits best: {best[0].word}",
+        xlabel="cosine of picture and word",
+        xlim=(-0.2, 0.4),
+    )
     return figure, f"{item}: " + ", ".join(f"{k.word} {k.score:.2f}" for k in best)
 
 

@@ -294,32 +294,26 @@ for name, g in gaps.items():
     )
 
 # %%
-import matplotlib.pyplot as plt
-from msm4sr_lite.course import PALETTE, show
+from msm4sr_lite.course import show
+from msm4sr_lite.course.clouds import draw_clouds
 
-figure, panels = plt.subplots(1, 3, figsize=(11, 3.6))
 short = ("CLIP", "BERT reads both", "after training")
 names = [name for name in clouds if "captions" not in name]
-for axes, name, title in zip(panels, names, short, strict=True):
-    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in clouds[name]]
-    middle = np.concatenate(unit).mean(axis=0)
-    axis = np.linalg.svd(np.concatenate(unit) - middle, full_matrices=False)[2][:2]
-    for x, marker, colour, label in zip(
-        unit, "os", PALETTE, ("texts", "pictures"), strict=False
-    ):
-        flat = (x - middle) @ axis.T
-        axes.scatter(*flat.T, s=14, marker=marker, color=colour, alpha=0.6, label=label)
-    axes.set(title=f"{title}: gap {gaps[name].distance:.2f}", xlim=(-1.1, 1.1))
-    axes.set(ylim=(-1.1, 1.1), xlabel="1st principal axis")
-panels[0].set_ylabel("2nd principal axis")
-panels[0].legend(loc="lower center", ncols=2, columnspacing=0.8, handletextpad=0.1)
+figure, seen_shares = draw_clouds(
+    {
+        f"{title}: gap {gaps[name].distance:.2f}": clouds[name]
+        for title, name in zip(short, names, strict=True)
+    }
+)
 show(
     figure,
     "Texts and pictures on two principal axes, three times. "
     + "; ".join(
-        f"{t}: gap {gaps[n].distance:.2f}" for t, n in zip(short, names, strict=True)
+        f"{t}: gap {gaps[n].distance:.2f}, {share:.0%} of the spread can be seen"
+        for t, n, share in zip(short, names, seen_shares, strict=True)
     ),
-    "The same items in three spaces, drawn to the same scale.",
+    f"{len(chosen)} of the {len(shop.items)} items (every second one that has both a"
+    " text and a picture), in three spaces, to one scale; no point lies outside.",
 )
 
 # %% tags=["nbval-check-output"]
@@ -354,7 +348,7 @@ for key in ("text_encoder", "keywords", "items", "without_text", "without_pictur
 # `hint("03.slots")` helps; a solution is folded below each task.
 
 # %%
-import numpy as np
+import numpy as np  # noqa: F811
 import torch
 from msm4sr_lite.course import check, hint  # noqa: F401
 from torch import Tensor  # noqa: F401

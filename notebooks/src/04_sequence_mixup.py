@@ -305,7 +305,7 @@ figure, panels = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
 for axes, (per, batches) in zip(panels, swapped.items(), strict=True):
     for number, values in enumerate(batches, start=1):
         axes.scatter(np.full(64, number), values, s=14, alpha=0.5, color="#0072B2")
-    axes.set(title=titles[per], xlabel="batch number", ylim=(0, 0.75))
+    axes.set(title=titles[per], xlabel="batch number", ylim=(-0.03, 0.75))
 panels[0].set_ylabel("share exchanged")
 within = {per: np.mean([v.std() for v in batches]) for per, batches in swapped.items()}
 show(

@@ -352,25 +352,11 @@ for name, state in others.items():
 # right triangle?
 
 # %%
-from msm4sr_lite.course.attention import attention_maps
+from msm4sr_lite.course.attention import attention_maps, draw_attention
 
 basket = torch.tensor([[number[item] for item in history]])
 maps = attention_maps(model.transformer, take(vectors, basket)["text"])
-names = [shop.items[item].categories[0] for item in history]
-figure, panels = plt.subplots(2, 2, figsize=(8.5, 7), sharex=True, sharey=True)
-for layer, weights in enumerate(maps):
-    for head in (0, 1):
-        axes = panels[layer, head]
-        sns.heatmap(
-            weights[0, head].numpy(),
-            mask=np.triu(np.ones((6, 6)), 1).astype(bool),
-            annot=True, fmt=".2f", vmin=0, vmax=1, cbar=False, cmap="cividis_r",
-            xticklabels=names, yticklabels=names, ax=axes,
-        )  # fmt: skip
-        axes.set_title(f"layer {layer + 1}, head {head + 1}")
-        axes.tick_params(axis="y", rotation=0)
-figure.supylabel("position that looks")
-figure.supxlabel("position that is looked at")
+figure = draw_attention(maps, [shop.items[item].categories[0] for item in history])
 most = int(maps[-1][0, :, -1].mean(dim=0).argmax()) + 1
 show(
     figure,

@@ -99,7 +99,7 @@ for i in range(3):
 #
 # ## Temperature, and the twin
 #
-# The panel shows the shares of the eight customers, a row for each. The darker a field of the diagonal, the surer the
+# The panel shows the shares of the eight customers, a row for each; the bar says how dark which share is. The darker a field of the diagonal, the surer the
 # model is of the right answer. Two things can be set:
 #
 # - **temperature** $\tau$. **Predict** what the picture looks like at 1, and at 0.02.
@@ -107,8 +107,8 @@ for i in range(3):
 #   answer, listed under a wrong name: a *false negative*. Left out, it neither wins nor loses.
 
 # %%
-import matplotlib.pyplot as plt
 from msm4sr_lite.course import panel, slider, toggle
+from msm4sr_lite.course.similarity import draw_shares
 from msm4sr_lite.losses import blocked_pairs, next_item_loss
 
 next_items = torch.as_tensor(answers[players])
@@ -122,19 +122,8 @@ def contrast(tau, left_out):
     loss = next_item_loss(h["text"], g["text"], blocked, temperature=tau)
     others = blocked & ~torch.eye(len(players), dtype=torch.bool)
     shares = (cosines / tau).masked_fill(others, -torch.inf).softmax(dim=1)
-    figure, axes = plt.subplots(figsize=(4.8, 4.2))
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for i, j in others.nonzero().tolist():
-        axes.text(j, i, "out", ha="center", va="center", fontsize=10)
-    axes.set(
-        title=f"loss {loss:.2f}  (guessing: {torch.log(torch.tensor(8.0)):.2f})",
-        xlabel="next item of customer ...",
-        ylabel="customer",
-        xticks=range(8),
-        yticks=range(8),
-    )
     own = shares.diagonal()
-    return figure, (
+    return draw_shares(shares, others, float(loss)), (
         f"Shares of the eight customers at temperature {tau:g}, twins"
         f" {'left out' if left_out else 'kept'}: loss {loss:.2f}; the right item gets"
         f" {own.mean():.0%} on average, from {own.min():.0%} to {own.max():.0%}."
@@ -183,6 +172,7 @@ print(
 )
 
 # %%
+import matplotlib.pyplot as plt
 from msm4sr_lite.course import show
 
 figure, axes = plt.subplots(figsize=(6.5, 3.4))
@@ -349,7 +339,7 @@ def curves(records):
     guess = torch.log(torch.tensor(rows)).item()
     axes.axhline(guess, color="#777777", linestyle=":", label="guessing, NIP")
     axes.set(
-        title=f"Step {steps[-1]}",
+        title=f"Step {steps[-1]}: NIP text at {records[-1].parts['nip_text']:.2f}",
         xlabel="step",
         ylabel="loss in nats",
         ylim=(guess - 1, guess + 2),
@@ -385,25 +375,13 @@ print("Recall@20 after each epoch:", *(f"{recall:.2f}" for recall in recalls))
 # picture look like on the line of guessing? And how will the diagonal appear: do its fields get darker, or the others lighter?
 
 # %%
+from msm4sr_lite.course.similarity import draw_cosines
+
 steps = sorted(film)
 
 
 def frame(step):
-    matrix = film[step]["matrix"]
-    off = matrix[~torch.eye(24, dtype=torch.bool)]
-    figure, axes = plt.subplots(figsize=(4.4, 4))
-    axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
-    axes.set(
-        title=f"step {step}",
-        xlabel="next item",
-        ylabel="customer",
-        xticks=[],
-        yticks=[],
-    )
-    return figure, (
-        f"Step {step}: mean cosine on the diagonal {matrix.diagonal().mean():.2f},"
-        f" elsewhere {off.mean():.2f}."
-    )
+    return draw_cosines(film[step]["matrix"], step)
 
 
 panel(
@@ -417,7 +395,36 @@ panel(
 # On the line everything is one dark red: all vectors have run together, for that is the quickest way out of being wrong.
 # It is the *collapse* of the next section, and a training can stay in it: with `lr=1e-2` it does (try it). Here it ends, because
 # the gradient of each row still pushes its nearest negatives away.
+
+# %% [markdown] tags=["derivation"]
+# Derivation: the loss when all vectors are equal, and why a training goes there
 #
+# **The value.** Let all states and all next items be one unit vector. Then $h_i \cdot g_j = 1$ for every row $i$ and every
+# column $j$. With $B$ next items in the batch, none of them left out,
+#
+# $$\text{NIP}_i = -\log \frac{e^{1/\tau}}{\sum_{j=1}^{B} e^{1/\tau}} = -\log \frac1B = \log B ,$$
+#
+# whatever the temperature $\tau$: what all scores have in common cancels. It is the logarithm of the number of candidates that
+# compete in the row; what is left out does not count. (CMCL has other candidates; count them in exercise 2.)
+#
+# **Why the way leads there.** At first the scores $s_{ij} = h_i \cdot g_j / \tau$ know nothing: the right answer stands in any of the $B$
+# columns with the same chance, whatever the scores are. So the mean loss of a row, over these chances, is
+#
+# $$\log \sum_{j} e^{s_{ij}} - \frac1B \sum_j s_{ij} \;=\; \log B + \log \Big( \frac1B \sum_j e^{s_{ij}} \Big) - \frac1B \sum_j s_{ij} \;\ge\; \log B ,$$
+#
+# since the logarithm of a mean of $e^s$ is never below the mean of $s$ (Jensen), and equal to it only if all scores of the row are
+# equal. For a model that knows nothing the best is to be indifferent, and the nearest way to equal scores is to let all vectors
+# run together.
+#
+# **Why it may stay.** There all shares $p_{ij}$ are $1/B$ and all $g_j$ are one vector $g$. The gradient above becomes
+#
+# $$\frac1\tau \Big( \sum_j \frac1B\, g - g \Big) = 0 .$$
+#
+# (The items are not pushed either: what item $j$ is pushed by all rows, $B \cdot \frac1B$, and what its own row pulls, 1, cancel.) In exact
+# collapse nothing moves. What leads out are the small differences that are left: where they agree with what people buy, to make them
+# larger lowers the loss.
+
+# %% [markdown]
 # After that *all* fields get lighter, the diagonal a little less than the others. Even at the end it hardly catches the eye: many of
 # these customers might well have bought each other's items. How can so small a gap lift the recall so much?
 

@@ -120,7 +120,9 @@ def curves(records):
     steps = [r for r in records if r.recall is None]
     epochs = [r for r in records if r.recall is not None]
     axes[0].plot([r.step for r in steps], [r.loss for r in steps])
-    axes[0].set(title="Loss on what it learns from", xlabel="step", ylabel="nats")
+    axes[0].set(
+        title="Loss on what it learns from", xlabel="step", ylabel="loss in nats"
+    )
     recall = [before, *(r.recall for r in epochs)]
     axes[1].plot(range(len(recall)), recall, marker="o", color=PALETTE[1])
     axes[1].set(title="Validation", xlabel="pass", ylabel="Recall@20")
@@ -153,6 +155,7 @@ print(
 # %%
 import numpy as np
 from msm4sr_lite.course import panel, slider
+from msm4sr_lite.course.intervals import draw_intervals, in_words
 from msm4sr_lite.evaluation import summarise
 
 ORDER = ["popularity", "item-to-item", "pre-trained", "fine-tuned"]
@@ -161,30 +164,17 @@ order_of_customers = np.random.default_rng(0).permutation(len(bought))
 
 def forest(customers):
     some = order_of_customers[:customers]
+    found = summarise({n: metrics(ranks[n][some], [10])["ndcg@10"] for n in ORDER})
+    width = found["fine-tuned"]["high"] - found["fine-tuned"]["low"]
     figure, axes = plt.subplots(figsize=(7.5, 2.4))
-    told = []
-    for place, name in enumerate(ORDER):
-        values = {"ndcg@10": metrics(ranks[name][some], [10])["ndcg@10"]}
-        found = summarise(values)["ndcg@10"]
-        low, value, high = found["low"], found["value"], found["high"]
-        axes.errorbar(
-            value,
-            place,
-            xerr=[[value - low], [high - value]],
-            fmt="o",
-            capsize=5,
-            color=PALETTE[place],
-        )
-        told.append(f"{name} {value:.3f} [{low:.3f}, {high:.3f}]")
+    draw_intervals(axes, found)
     axes.set(
-        title=f"{customers} customers",
-        xlabel="NDCG@10",
-        yticks=range(len(ORDER)),
-        yticklabels=ORDER,
+        title=f"{customers} customers: fine-tuned ± {width / 2:.3f}",
+        xlabel="NDCG@10, 95 % interval",
         xlim=(0, 0.3),
-        ylim=(-0.6, len(ORDER) - 0.4),
     )
-    return figure, f"{customers} customers, NDCG@10: " + "; ".join(told) + "."
+    told = "; ".join(f"{name} {in_words(found[name])}" for name in ORDER)
+    return figure, f"{customers} customers, NDCG@10: {told}."
 
 
 panel(
@@ -196,9 +186,33 @@ panel(
 
 # %% [markdown]
 # A quarter of the customers, twice the width: the error goes with $1/\sqrt{n}$. With 50 customers almost any order could
-# have come out, and you will find papers whose test sets are not much larger than that. (Popularity found nothing for those 50. Its interval
-# of width 0 is no certainty: a bootstrap can only repeat what was seen.)
+# have come out, and you will find papers whose test sets are not much larger than that.
 #
+# Popularity found nothing for those 50. A bootstrap can only repeat what was seen, so it has nothing to vary: the marker is open and
+# has no whisker, for a width of 0 would claim certainty. What can be said is the *rule of three*: if more than $3/n$ of all
+# customers were hits, here 6 %, $n$ customers in a row would miss less than one time in twenty.
+
+# %% [markdown] tags=["derivation"]
+# Derivation: why it is customers that are drawn, and not purchases
+#
+# Here each customer was asked one question. With a split by date, or with several test purchases each, a customer answers several, and these
+# are not independent: who buys what everybody buys is easy each time, who has a rare taste is hard each time.
+#
+# Let $n$ customers answer $m$ questions each. Let $\sigma^2$ be the variance of one answer (of its NDCG, say) and $\rho$ the correlation of two
+# answers of the *same* customer; different customers are independent. The mean $\bar x_u$ of customer $u$ has the variance
+#
+# $$\operatorname{Var}(\bar x_u) = \frac{1}{m^2} \big( m\,\sigma^2 + m (m - 1)\, \rho\, \sigma^2 \big) = \frac{\sigma^2}{m} \big( 1 + (m - 1)\, \rho \big) ,$$
+#
+# since there are $m$ variances and $m (m - 1)$ ordered pairs. The mean over all customers has an $n$-th of it:
+#
+# $$\operatorname{Var}(\bar x) = \frac{\sigma^2}{n m} \big( 1 + (m - 1)\, \rho \big) .$$
+#
+# Whoever draws the $n m$ answers one by one acts as if $\rho$ were 0, and gets an interval that is too narrow by the factor
+# $\sqrt{1 + (m - 1)\, \rho}$. With 5 questions and $\rho = 0.3$ that is 1.5; with $\rho = 1$, the same answer five times, it is $\sqrt 5$: nothing was learnt by asking again.
+# A bootstrap that draws *customers*, each with all their answers, needs to know no $\rho$: what belongs together stays together
+# (the argument `customers` of `evaluation.summarise`).
+
+# %% [markdown]
 # ## Pairs say more
 #
 # The intervals of two models overlap. Can they still be told apart? Often yes. Both have answered the *same* questions: easy customers

@@ -185,7 +185,7 @@ for name, places in maps.items():
 
 # %%
 import matplotlib.pyplot as plt
-from msm4sr_lite.course import draw_map, show
+from msm4sr_lite.course import PALETTE, draw_map, show
 from msm4sr_lite.study.maps import agreement
 
 figure, panels = plt.subplots(2, 3, figsize=(10.5, 6.2))
@@ -349,11 +349,21 @@ from msm4sr_lite import build_sequences
 sequences = build_sequences(shop.events, catalogue[1:])
 bought = np.bincount(np.concatenate(sequences.train()), minlength=401)[1:]
 places = maps["fine-tuned"]
-figure, panels = plt.subplots(1, 3, figsize=(10.5, 3.7))
-paint = {word: word for word in COLOURS} | {"none": "white"}
-draw_map(panels[0], places, colour, colours=paint, size=22)
+figure, panels = plt.subplots(1, 3, figsize=(10.5, 4.3))
+# The palette, which colour-blind readers can tell apart, has colours for seven words.
+named = ("blue", "orange", "black", "green", "purple", "red", "yellow")
+paint = dict(zip(named, [*PALETTE[:6], PALETTE[7]], strict=True))
+draw_map(panels[0], places, colour, colours=paint, size=20)
 draw_map(panels[1], places, pattern, size=14)
-panels[1].legend(ncols=2, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.02))
+for axes in panels[:2]:
+    axes.legend(
+        ncols=3,
+        fontsize=9,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        columnspacing=0.8,
+        handletextpad=0.1,
+    )
 dots = panels[2].scatter(*places.T, c=np.log1p(bought), cmap="cividis_r", s=14)
 panels[2].set(xticks=[], yticks=[])
 panels[2].spines[:].set_visible(True)
@@ -372,7 +382,8 @@ show(
     f"The fine-tuned map, marked three times. Of the ten nearest, {same[0]:.0%} share"
     f" the colour word and {same[1]:.0%} the pattern word; an item's log purchases"
     f" correlate {echo:.2f} with those around it.",
-    "On the left every point has the colour that its keyword names.",
+    "On the left a point has the colour that its keyword names; grey are "
+    f"{', '.join(sorted(COLOURS - set(named)))} and items without a colour word.",
 )
 
 # %% [markdown]
@@ -641,17 +652,13 @@ people = {name: states(scorer) for name, scorer in scorers.items()}
 people_maps = {name: lay_out(people[name]) for name in progress(list(people), "maps")}
 
 # %%
+from msm4sr_lite.course.map_explorer import draw_way
+
 figure, panels = plt.subplots(1, 3, figsize=(11.5, 4))
 told = []
 for axes, (name, own) in zip(panels, people_maps.items(), strict=True):
     draw_map(axes, own, need, size=7, key=name == "fine-tuned")
-    trail = own[600:]
-    axes.plot(*trail.T, color="black", linestyle="-", linewidth=1.2)
-    for k, place in enumerate(trail, 1):
-        axes.annotate(
-            str(k), place, fontsize=10, ha="center", va="center",
-            bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "black"},
-        )  # fmt: skip
+    draw_way(axes, own[600:])
     axes.set_title(f"{name}: T = {trustworthiness(people[name], own):.2f}")
     told.append(f"{name} {agreement(nearest(people[name], 10), need).mean():.0%}")
 show(

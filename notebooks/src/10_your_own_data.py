@@ -205,18 +205,19 @@ def models():
     }
 
 
+from msm4sr_lite.course.intervals import in_words
+
 first = models()
 result = json.loads(command(*words))
 print("called again; models made again:", models() != first)
 for name, values in result["models"].items():
-    found = values["ndcg@10"]
-    print(f"{name:<11} NDCG@10 between {found['low']:.2f} and {found['high']:.2f}")
+    print(f"{name:<11} NDCG@10 {in_words(values['ndcg@10'])}")
 
 # %% [markdown]
 # A second call finds every stage done; change one setting, and exactly what depends on it is made again. Stop it with Ctrl-C, or
 # pull the plug: it goes on where it was.
 #
-# And the figures? With 24 customers and two passes they say nothing, as the first interval shows (0.00 to 0.00 only means: not one hit). For a verdict about your shop ask
+# And the figures? With 24 customers and two passes they say nothing, as the width of the first interval shows; where there was not one hit there is not even an interval (notebook 07). For a verdict about your shop ask
 # `msm4sr study main my_shop`, which tunes and tests a dozen models, simple ones first (notebook 07).
 #
 # ## No CLIP at hand, or one that does not know your goods?

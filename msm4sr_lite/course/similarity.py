@@ -1,0 +1,126 @@
+"""Matrices of customers and their next items: one scale in every picture, and a title that tells.
+
+A row is a customer, a column the next item of a customer, so the right answers stand on the
+diagonal. The scale does not follow the values: pictures of several settings or steps can be
+compared, and a bar says which number is which colour.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ONE_COLOUR = 0.02  # a spread of cosines below this is one colour to the eye
+_CLEAR = 2.0  # standard errors by which the diagonal must lead before a title says so
+
+
+def _off_diagonal(matrix: Tensor) -> Tensor:
+    return matrix[~torch.eye(len(matrix), dtype=torch.bool)]
+
+
+def _matrix(
+    values: Tensor,
+    limits: tuple[float, float],
+    colours: str,
+    label: str,
+    size: tuple[float, float],
+    margins: tuple[float, float, float, float],
+) -> tuple[Figure, Axes]:
+    """Draw a matrix and, on its right, the bar of its scale.
+
+    The margins (left, bottom, right, top, as shares of the figure) are fixed: to look for them
+    takes half of the time of a drawing, and a dragged slider feels it.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, (axes, side) = plt.subplots(
+        1, 2, figsize=size, width_ratios=(20, 1), gridspec_kw={"wspace": 0.06}, layout="none"
+    )
+    left, bottom, right, top = margins
+    figure.subplots_adjust(left=left, bottom=bottom, right=right, top=top)
+    low, high = limits
+    image = axes.imshow(values.numpy(), cmap=colours, vmin=low, vmax=high, aspect="auto")
+    figure.colorbar(image, cax=side, label=label)
+    return figure, axes
+
+
+def what_to_see(cosines: Tensor) -> str:
+    """Say in a few words what a square matrix of cosines shows.
+
+    Parameters
+    ----------
+    cosines
+        ``(customers, customers)``; at (i, j) the state of customer i and the next item of j.
+
+    Examples
+    --------
+    >>> what_to_see(torch.full((4, 4), 0.97))
+    'all cosines near 0.97'
+    >>> what_to_see(0.5 * torch.eye(4) + torch.tensor([0.1, 0.2, 0.3, 0.4]))
+    'the diagonal leads by 0.50'
+    """
+    right, others = cosines.diagonal().mean(), _off_diagonal(cosines)
+    spread, lead = others.std(), right - others.mean()
+    if max(spread, abs(lead)) < _ONE_COLOUR:
+        return f"all cosines near {cosines.mean():.2f}"
+    if lead < _CLEAR * spread / math.sqrt(len(cosines)):
+        return "no diagonal to be seen yet"
+    return f"the diagonal leads by {lead:.2f}"
+
+
+def draw_cosines(cosines: Tensor, step: int) -> tuple[Figure, str]:
+    """Draw one frame of a training: cosines from -1 to 1, white at 0.
+
+    Parameters
+    ----------
+    cosines
+        ``(customers, customers)``, as in :func:`what_to_see`.
+    step
+        Of the training.
+
+    Returns
+    -------
+    figure, alt
+    """
+    label, margins = "cosine of state and next item", (0.07, 0.08, 0.8, 0.91)
+    figure, axes = _matrix(cosines, (-1, 1), "RdBu_r", label, (5.2, 4.2), margins)
+    axes.set(xlabel="next item", ylabel="customer", xticks=[], yticks=[])
+    axes.set_title(f"step {step}: {what_to_see(cosines)}")
+    return figure, (
+        f"Step {step}: {what_to_see(cosines)}; mean cosine on the diagonal"
+        f" {cosines.diagonal().mean():.2f}, elsewhere {_off_diagonal(cosines).mean():.2f}."
+    )
+
+
+def draw_shares(shares: Tensor, left_out: Tensor, loss: float) -> Figure:
+    """Draw which share of a softmax every next item gets: 0 is white, 1 the darkest blue.
+
+    Parameters
+    ----------
+    shares
+        ``(customers, customers)``; each row adds up to 1.
+    left_out
+        Of the same shape, bool: which pairs do not take part.
+    loss
+        Stands in the title, beside that of a guess among all.
+    """
+    count, margins = len(shares), (0.11, 0.14, 0.82, 0.87)
+    figure, axes = _matrix(shares, (0, 1), "Blues", "share of the row", (5.4, 4.8), margins)
+    for i, j in left_out.nonzero().tolist():
+        axes.text(j, i, "out", ha="center", va="center", fontsize=10)
+    axes.set(
+        title=f"The right item gets {shares.diagonal().mean():.0%} on average\n"
+        f"loss {loss:.2f}  (guessing: {1 / count:.0%}, {math.log(count):.2f})",
+        xlabel="next item of customer ...",
+        ylabel="customer",
+        xticks=range(count),
+        yticks=range(count),
+    )
+    return figure
