@@ -496,9 +496,7 @@ for number, (start, label) in enumerate(
     middle = [v["value"] for v in values]
     axes.plot(shares, middle, marker=MARKERS[number], label=label)
     for share, v in zip(shares, values, strict=True):
-        place = (
-            share * (0.94, 1.06)[number]
-        )  # side by side, or they would hide each other
+        place = share * (0.94, 1.06)[number]  # side by side: none hides another
         axes.plot(
             [place] * len(v["seeds"]),
             v["seeds"],

@@ -205,8 +205,6 @@ def models():
     }
 
 
-from msm4sr_lite.course.intervals import in_words
-
 first = models()
 result = json.loads(command(*words))
 print("called again; models made again:", models() != first)
