@@ -199,6 +199,9 @@ for path in sorted((work / "run").iterdir()):
 
 
 # %%
+from msm4sr_lite.course.intervals import in_words
+
+
 def models():
     return {
         path: path.stat().st_mtime_ns for path in (work / "run").rglob("*.safetensors")
