@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from msm4sr_lite import training
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError, as_dict
+from msm4sr_lite import cli, training
+from msm4sr_lite.config import (
+    DataConfig,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    UserError,
+    as_dict,
+)
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, target_ranks
 from msm4sr_lite.sequences import training_batches
@@ -190,7 +197,7 @@ def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
         seeds=2, shares=(0.5, 1.0), rates_large=(0.01,), epochs=2, pretrain_epochs=1
     )
     out = tmp_path / "curve"
-    found = transfer_curve.Curve(ONE, TWO, protocol, out).results()
+    found = transfer_curve.Curve([ONE], TWO, protocol, out).results()
     assert set(found["shares"]) == {"0.5", "1"}
     half = found["shares"]["0.5"]
     assert half["customers"] == 3
@@ -206,16 +213,16 @@ def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(
         transfer_curve, "fine_tuned_ranks", lambda *a, **k: trained.append(k) or np.ones(6)
     )
-    assert transfer_curve.Curve(ONE, TWO, protocol, out).results() == found
+    assert transfer_curve.Curve([ONE], TWO, protocol, out).results() == found
     assert not trained
     next((out / "runs").glob("scratch_0.5-1.*.json")).unlink()
-    transfer_curve.Curve(ONE, TWO, protocol, out).results()
+    transfer_curve.Curve([ONE], TWO, protocol, out).results()
     assert [k["seed"] for k in trained] == [1]
     more = replace(protocol, seeds_large=3, shares=(0.25, 0.5))
-    transfer_curve.Curve(ONE, TWO, more, out).results()
+    transfer_curve.Curve([ONE], TWO, more, out).results()
     assert len(trained) == 1 + 6 + 2  # a new share and a new seed, nothing else
     other = replace(more, epochs=3, shares=(0.5,))
-    transfer_curve.Curve(ONE, TWO, other, out).results()
+    transfer_curve.Curve([ONE], TWO, other, out).results()
     assert len(trained) == 9 + 6  # other settings: all again
 
 
@@ -223,7 +230,7 @@ def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
     monkeypatch.setattr(
         transfer_curve,
         "open_domain",
-        lambda shop, features, department: {"home": ONE, "outdoor": TWO}[department],
+        lambda shop, features, department, config: {"home": ONE, "outdoor": TWO}[department],
     )
     path = tmp_path / "figures.json"
     command = [str(sample_shop), "--out", str(tmp_path / "out"), "--quick", "--json", str(path)]
@@ -231,6 +238,67 @@ def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
     found = json.loads(path.read_text(encoding="utf-8"))
     assert (found["source"], found["target"], found["items"]) == ("home", "outdoor", 13)
     assert set(found["shares"]["0.05"]) >= {"pretrained", "scratch", "own", "gain", "ratio"}
+
+
+def test_several_sources(tmp_path, monkeypatch):
+    """Pre-trained on both; the target's own encoder must be theirs."""
+    protocol = transfer_curve.Protocol(seeds=1, shares=(0.5,), epochs=1, pretrain_epochs=1)
+    met = []
+    plain = transfer_curve.pretrained_on
+
+    def spy(domains, *rest, **options):
+        met.append([sequences.n_items for _, sequences in domains])
+        return plain(domains, *rest, **options)
+
+    monkeypatch.setattr(transfer_curve, "pretrained_on", spy)
+    for sources in ([ONE], [ONE, TWO], [ONE, TWO]):
+        curve = transfer_curve.Curve(sources, TWO, replace(protocol, large=0), tmp_path)
+        assert curve.pretrained(0).ids is None
+    n = [sequences.n_items for _, sequences in (ONE, TWO)]
+    assert met == [n[:1], n]  # kept apart, and each made once
+    (table, sequences) = TWO
+    strange = replace(table, manifest={"content": "x", "text_encoder": {"weights": "other"}})
+    with pytest.raises(UserError, match="shop 1: another text encoder"):
+        transfer_curve.Curve([ONE], (strange, sequences), protocol, tmp_path)
+
+
+def test_sources_are_departments_and_folders_of_other_shops(tmp_path, monkeypatch):
+    opened = []
+
+    def spy(shop, features, department, config):
+        opened.append((shop, features, department, config))
+        return ONE
+
+    class Fake:
+        def __init__(self, sources, target, protocol, out):
+            assert len(sources) == 2
+
+        def results(self):
+            return {}
+
+    monkeypatch.setattr(transfer_curve, "open_domain", spy)
+    monkeypatch.setattr(transfer_curve, "Curve", Fake)
+    (tmp_path / "theirs").mkdir()
+    names, config = ["home", str(tmp_path / "theirs")], DataConfig(item_min=2)
+    shop, features = tmp_path / "mine", tmp_path / "f"
+    found = transfer_curve.measure(
+        shop, features, names, "", transfer_curve.QUICK, tmp_path, config
+    )
+    theirs = tmp_path / "theirs"
+    assert opened == [
+        (shop, features, "home", config),
+        (theirs, theirs / "features", "", config),
+        (shop, features, "", config),
+    ]
+    assert (found["source"], found["target"]) == ("home and theirs", "the whole shop")
+
+
+@pytest.mark.parametrize("given", [["--source", "home"], ["--target", "home"], []])
+def test_a_study_of_transfer_needs_both_ends(sample_shop, tmp_path, given, capsys):
+    command = ["study", "transfer", str(sample_shop), "--out", str(tmp_path / "out"), *given]
+    assert cli.main(command) == 2
+    assert "name both, as in --source home --target outdoor" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_committed_curve_was_made_so_and_passes_what_it_must(sample_shop):

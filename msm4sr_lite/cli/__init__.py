@@ -202,8 +202,18 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipes", type=Path, metavar="FILE", help="frozen settings (default: DIR/recipes.json)"
     )
-    parser.add_argument("--source", default="", help="transfer: department to pre-train on")
-    parser.add_argument("--target", default="", help="transfer: department to use the model in")
+    parser.add_argument(
+        "--source",
+        default="",
+        help="transfer: what to pre-train on, departments of SHOP or folders of other shops,"
+        " comma-separated",
+    )
+    parser.add_argument(
+        "--target",
+        default="",
+        help="transfer: department to use the model in (default: all of SHOP, if other shops are"
+        " the source)",
+    )
     parser.add_argument("--clip", help="CLIP-like model, for the ablation with its raw vectors")
     add_flags(parser, DataConfig)
     add_flags(parser, Budget)

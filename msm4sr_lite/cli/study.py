@@ -53,10 +53,11 @@ def main(args: argparse.Namespace) -> int:
     if args.part == "all":
         wanted = ["main"] if args.quick else [name for name in parts if name != "transfer"]
         wanted += ["transfer"] if args.source or args.target else []
-    if "transfer" in wanted and not (args.source and args.target):
+    others = [Path(name).is_dir() for name in split(args.source)]  # not departments of this shop
+    if "transfer" in wanted and not (others and (args.target or all(others))):
         raise UserError(
-            "a study of transfer goes from one department to another: name both, as in"
-            " --source home --target outdoor"
+            "a study of transfer goes from one department to another: name both, as in --source"
+            " home --target outdoor; or from other shops: --source their/folder,another/folder"
         )
     out = folder(args)
     goods, budget = open_data(args), budget_of(args)
@@ -142,10 +143,19 @@ def seeds(args: argparse.Namespace) -> list[int]:
     return list(range(1, 1 + (1 if args.quick else args.seeds)))
 
 
+def split(names: str) -> list[str]:
+    """Return the names of a comma-separated list.
+
+    >>> split("home, outdoor,")
+    ['home', 'outdoor']
+    """
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
 def asked_for(args: argparse.Namespace, known: Iterable[str]) -> list[str]:
     """Return the names in ``--models``, all of them known."""
     known = list(known)
-    asked = [name.strip() for name in args.models.split(",") if name.strip()]
+    asked = split(args.models)
     for name in asked:
         if name not in known:
             raise UserError(f"no contender {name!r}; there are {', '.join(known)}")
@@ -237,12 +247,18 @@ def ablation_table(
 
 
 def transfer(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
-    """Pre-train on one department and use the model in another, with some of its customers."""
+    """Pre-train on some shops and use the model in another, with some of its customers."""
     from msm4sr_lite.study.transfer_curve import QUICK as SHORT_CURVE
     from msm4sr_lite.study.transfer_curve import Protocol, measure
 
     protocol = SHORT_CURVE if args.quick else Protocol()
     found = measure(
-        args.shop, features_folder(args), (args.source, args.target), protocol, out / "transfer"
+        args.shop,
+        features_folder(args),
+        split(args.source),
+        args.target,
+        protocol,
+        out / "transfer",
+        from_flags(args, DataConfig()),
     )
     return {"shop": args.shop.resolve().name, "quick": args.quick, **found}

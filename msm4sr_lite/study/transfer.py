@@ -40,16 +40,8 @@ def join(domains: Sequence[Domain]) -> Domain:
     """
     if not domains:
         raise UserError("no shop to pre-train on; give at least one")
+    check_alike(domains)
     first = domains[0][0]
-    for n, (table, sequences) in enumerate(domains):
-        if table.items[1:] != sequences.items[1:]:
-            raise UserError(f"shop {n}: the table is in another order; use table.for_items(...)")
-        here, there = (t.manifest.get("text_encoder", {}).get("weights") for t in (table, first))
-        if table.width != first.width or here != there:
-            raise UserError(
-                f"shop {n}: another text encoder (width {table.width}, weights {here}) than shop 0"
-                f" (width {first.width}, weights {there}); make both features with one encoder"
-            )
     names = [f"{n}/{item}" for n, (_, own) in enumerate(domains) for item in own.items[1:]]
     users = [f"{n}/{user}" for n, (_, own) in enumerate(domains) for user in own.users]
     before = np.cumsum([0, *(own.n_items for _, own in domains)])
@@ -62,6 +54,20 @@ def join(domains: Sequence[Domain]) -> Domain:
         FeatureTable(["", *names], text, image, first.manifest),
         Sequences(users, ["", *names], np.concatenate(events), offsets),
     )
+
+
+def check_alike(domains: Sequence[Domain]) -> None:
+    """Raise a ``UserError`` unless one text encoder made all tables, each in its shop's order."""
+    first = domains[0][0]
+    for n, (table, sequences) in enumerate(domains):
+        if table.items[1:] != sequences.items[1:]:
+            raise UserError(f"shop {n}: the table is in another order; use table.for_items(...)")
+        here, there = (t.manifest.get("text_encoder", {}).get("weights") for t in (table, first))
+        if table.width != first.width or here != there:
+            raise UserError(
+                f"shop {n}: another text encoder (width {table.width}, weights {here}) than shop 0"
+                f" (width {first.width}, weights {there}); make both features with one encoder"
+            )
 
 
 def _join_slots(parts: Sequence[Slots]) -> Slots:

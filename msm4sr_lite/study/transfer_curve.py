@@ -24,7 +24,7 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, as_dict
+from msm4sr_lite.config import DataConfig, FinetuneConfig, ModelConfig, PretrainConfig, as_dict
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.features import FeatureTable
@@ -34,6 +34,7 @@ from msm4sr_lite.study.paired import METRICS, paired, with_seeds
 from msm4sr_lite.study.runs import Runs
 from msm4sr_lite.study.transfer import (
     Domain,
+    check_alike,
     fine_tuned_ranks,
     pretrained_on,
     some_customers,
@@ -96,11 +97,11 @@ QUICK = Protocol(seeds=1, shares=(0.01, 0.05), epochs=2, pretrain_epochs=1)
 
 
 class Curve:
-    """The runs from one department to another, kept in a folder.
+    """The runs from one shop or several to another, kept in a folder.
 
     Parameters
     ----------
-    source, target
+    sources, target
         Tables and sequences.
     protocol
         Of all runs.
@@ -108,20 +109,24 @@ class Curve:
         Where finished runs are kept.
     """
 
-    def __init__(self, source: Domain, target: Domain, protocol: Protocol, out: Path) -> None:
-        self.source, self.target, self.protocol, self.out = source, target, protocol, out
+    def __init__(
+        self, sources: Sequence[Domain], target: Domain, protocol: Protocol, out: Path
+    ) -> None:
+        check_alike([*sources, target])
+        self.sources, self.target, self.protocol, self.out = sources, target, protocol, out
         self.runs = Runs(out / "runs")
         self.facts: list[Any] = [as_dict(protocol.pretraining())]
-        for table, own in (source, target):
+        for table, own in (*sources, target):
             self.facts += [own.fingerprint(), table.manifest["content"]]
 
     def pretrained(self, seed: int) -> M2SE:
-        """Return the model that was pre-trained on the source with this seed."""
+        """Return the model that was pre-trained on the sources with this seed."""
         folder = self.out / "states" / f"{fingerprint(self.facts)}-{seed}"
         if not (folder / "config.json").is_file():
             config = self.protocol.pretraining()
-            model = pretrained_on([self.source], ModelConfig(), config, seed=seed)
-            save_checkpoint(model, folder, self.source[0].items, {"seed": seed})
+            model = pretrained_on(self.sources, ModelConfig(), config, seed=seed)
+            items = ["", *(item for table, _ in self.sources for item in table.items[1:])]
+            save_checkpoint(model, folder, items, {"seed": seed})
             say(f"transfer: pre-trained, seed {seed}")
         return training.load_checkpoint(folder)[0]
 
@@ -182,26 +187,58 @@ def _told(ranks: Sequence[np.ndarray]) -> dict[str, Any]:
 
 
 def measure(
-    shop: Path, features: Path, departments: tuple[str, str], protocol: Protocol, out: Path
+    shop: Path,
+    features: Path,
+    sources: Sequence[str],
+    target_name: str,
+    protocol: Protocol,
+    out: Path,
+    config: DataConfig | None = None,
 ) -> dict[str, Any]:
-    """Return the learning curve from one department of a shop to another, as JSON can hold it."""
-    source, target = (open_domain(shop, features, name) for name in departments)
+    """Return the learning curve from some shops to another, as JSON can hold it.
+
+    Parameters
+    ----------
+    shop, features
+        The shop folder, and its features.
+    sources
+        What is pre-trained on: departments of the shop, or folders of other shops, each with its
+        features in ``features/``.
+    target_name
+        The department where the model is used; empty: the whole shop.
+    protocol
+        Of all runs.
+    out
+        Where finished runs are kept.
+    config
+        Which purchases of each are used.
+    """
+    opened = [
+        open_domain(Path(name), Path(name) / "features", "", config)
+        if Path(name).is_dir()
+        else open_domain(shop, features, name, config)
+        for name in sources
+    ]
+    target = open_domain(shop, features, target_name, config)
     return {
-        "source": departments[0],
-        "target": departments[1],
+        "source": " and ".join(Path(name).name for name in sources),
+        "target": target_name or "the whole shop",
         "customers": len(target[1].users),
         "items": target[1].n_items,
         "protocol": as_dict(protocol),
-        **Curve(source, target, protocol, out).results(),
+        **Curve(opened, target, protocol, out).results(),
     }
 
 
-def open_domain(shop: Path, features: Path, department: str) -> Domain:
-    """Return the table and the sequences of one department of a shop."""
+def open_domain(
+    shop: Path, features: Path, department: str, config: DataConfig | None = None
+) -> Domain:
+    """Return the table and the sequences of one department of a shop, or of all of it."""
     opened = read_shop(shop, department=department)
     table = FeatureTable.load(features)
     described = set(table.described())
-    sequences = build_sequences(opened.events, [i for i in opened.items if i in described])
+    items = [item for item in opened.items if item in described]
+    sequences = build_sequences(opened.events, items, config)
     return table.for_items(sequences.items), sequences
 
 
@@ -219,8 +256,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     protocol = Protocol()
     if args.quick:
         protocol = QUICK
-    between = (args.source, args.target)
-    results = measure(args.shop, args.shop / "features", between, protocol, args.out)
+    names = [args.source], args.target
+    results = measure(args.shop, args.shop / "features", *names, protocol, args.out)
     path = args.json or args.out / "transfer.json"
     write_json(path, results)
     print(path)
