@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from msm4sr_lite import training
+from msm4sr_lite.cli import build_parser, study
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.shop import Item, Shop
@@ -194,3 +195,31 @@ def test_without_anything_more_it_takes_no_part(data):
     with pytest.raises(UserError, match="nothing to pre-train on besides"):
         OnWholeShop(pretrains=True)(plain, {}, 1, Path())
     assert torch.equal(data.table.text.counts, data.whole.table.text.counts[:9])
+
+
+def opened(shop, *flags):
+    """What `msm4sr study main SHOP ...` would compare on."""
+    return study.open_data(build_parser().parse_args(["study", "main", str(shop), *flags]))
+
+
+def test_a_department_has_the_rest_of_the_shop_to_pre_train_on(sample_shop):
+    home = opened(sample_shop, "--department", "home")
+    assert set(home.sequences.users) < set(home.whole.sequences.users)
+    assert (home.sequences.n_items, home.whole.sequences.n_items) == (400, 800)
+    assert home.whole.table.items == home.whole.sequences.items
+    assert len(home.whole.sequences.cases("valid")[0]) == len(home.sequences.users)
+    assert set(home.whole.shop.items) > set(home.shop.items)
+
+
+def test_a_whole_shop_has_no_rest_and_minutes_are_too_few_for_one(sample_shop, capsys):
+    assert opened(sample_shop).whole is None
+    assert opened(sample_shop, "--department", "home", "--quick").whole is None
+    goods = opened(sample_shop, "--item-min", "2")  # hardly anything is left out
+    assert goods.sequences.n_items < 800
+    assert goods.whole is None
+    args = build_parser().parse_args(
+        ["study", "main", str(sample_shop), "--models", "msm4sr_tuned+shop"]
+    )
+    assert study.names(args, goods) == []
+    expected = "msm4sr_tuned+shop left out: the shop has no purchases to speak of besides those"
+    assert expected in capsys.readouterr().err

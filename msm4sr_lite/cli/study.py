@@ -36,6 +36,7 @@ QUICK = [
     "text+image",
     "msm4sr",
 ]
+WORTH = 1.1  # times as many targets: below that the whole shop is not worth a training of its own
 
 
 def main(args: argparse.Namespace) -> int:
@@ -101,7 +102,7 @@ def open_data(args: argparse.Namespace) -> Data:
     described = set(table.described())
     items = [item for item in shop.items if item in described]
     whole = whole_shop(sequences, shop.events, items, config)
-    if whole.training_targets() <= sequences.training_targets():
+    if whole.training_targets() < WORTH * sequences.training_targets():
         return goods
     return replace(goods, whole=Data(shop, whole, table.for_items(whole.items), device))
 

@@ -182,7 +182,7 @@ BOTH = ("text", "image")
 NEEDS = {
     "text": "text",
     "image": "image",
-    "whole": "purchases besides those compared on",
+    "whole": "purchases to speak of besides those compared on",
 }
 
 CONTENDERS: dict[str, Contender] = {
