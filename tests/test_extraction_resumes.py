@@ -321,7 +321,7 @@ def test_a_run_stopped_anywhere_ends_like_one_that_was_not(
 
 
 KILLED = """
-import os, random, signal, sys, time
+import os, random, shutil, signal, sys, time
 from msm4sr_lite.cli import main
 from msm4sr_lite.cli.progress import counter
 from msm4sr_lite.extract import picture_keywords, table
@@ -348,22 +348,24 @@ start = time.perf_counter()
 assert os.waitpid(child(sys.argv[1] + "/timed"), 0)[1] == 0
 duration = time.perf_counter() - start
 rng = random.Random(0)
-killed = 0
 for trial in range(2):
-    out = f"{sys.argv[1]}/killed{trial}"
-    for attempt in range(3):
+    out, killed = f"{sys.argv[1]}/killed{trial}", 0
+    while killed < 2:
         pid = child(out)
         time.sleep(duration * rng.random())
         os.kill(pid, signal.SIGKILL)
-        killed += os.waitpid(pid, 0)[1] == signal.SIGKILL
+        if os.waitpid(pid, 0)[1] == signal.SIGKILL:
+            killed += 1
+        else:  # it had ended: once more from the beginning, and be quicker
+            shutil.rmtree(out)
+            duration, killed = duration * 0.8, 0
     assert os.waitpid(child(out), 0)[1] == 0
-print(killed)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 def test_a_killed_run_ends_like_one_that_was_not(shop, tiny_clip, tiny_bert, tmp_path):
-    """kill -9 at random times, several times a run."""
+    """kill -9 at random times, twice a run."""
     words = tmp_path / "words.txt"
     words.write_text("red\nblue\nmug\ntent\ncup\nlid\n", encoding="utf-8")
     keywords = ["keywords", str(shop), "--clip", tiny_clip, "--dictionary", str(words)]
@@ -373,7 +375,6 @@ def test_a_killed_run_ends_like_one_that_was_not(shop, tiny_clip, tiny_bert, tmp
         [sys.executable, "-c", KILLED, *command], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 3, "too few runs were killed before they ended"
     for trial in range(2):
         out = tmp_path / f"killed{trial}"
         assert files(out) == files(tmp_path / "whole")
