@@ -586,7 +586,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
             "ends[user] = int(places[len(trained)])",
             "ends[user] = len(trained)",
         ),
-        ("a split by date holds for some", 'if config.split == "time" and days:', "if False:"),
+        ("a split by date holds for some", 'if config.split == "time" else', "if False else"),
         ("cold items are learnt from", 'own.loc[~own["cold"], "number"]', 'own["number"]'),
         (
             "what validates is learnt from",

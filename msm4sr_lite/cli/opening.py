@@ -62,6 +62,7 @@ def open_features(args: argparse.Namespace) -> FeatureTable:
 def open_sequences(args: argparse.Namespace, table: FeatureTable, data: DataConfig) -> Sequences:
     """Build the sequences of the items that have features."""
     from msm4sr_lite.sequences import build_sequences
+    from msm4sr_lite.study.data import described_items
 
     shop = open_shop(args)
     unread = sorted(set(shop.items) - set(table.items))
@@ -70,8 +71,7 @@ def open_sequences(args: argparse.Namespace, table: FeatureTable, data: DataConf
             f"{len(unread)} items of the shop have no features (the first is {unread[0]!r});"
             f" run `msm4sr features` on this shop"
         )
-    described = set(table.described())
-    items = [item for item in shop.items if item in described]
+    items = described_items(shop, table)
     missing = len(shop.items) - len(items)
     if missing:
         print(

@@ -86,22 +86,20 @@ def folder(args: argparse.Namespace) -> Path:
 
 def open_data(args: argparse.Namespace) -> Data:
     """Open the shop as all contenders see it."""
-    from msm4sr_lite.study.data import Data
+    from msm4sr_lite.study.data import Data, described_items
     from msm4sr_lite.study.whole_shop import whole_shop
 
     table, config = open_features(args), from_flags(args, DataConfig())
     sequences = open_sequences(args, table, config)
     shop, device = open_shop(args), device_of(args)
     goods = Data(shop, sequences, table.for_items(sequences.items), device)
-    if args.quick:
+    if args.quick or args.part in ("ablations", "transfer"):  # nobody there pre-trains on it
         return goods
     if args.department:
         everything = argparse.Namespace(**{**vars(args), "department": ""})
         del everything.opened_shop
         shop = open_shop(everything)
-    described = set(table.described())
-    items = [item for item in shop.items if item in described]
-    whole = whole_shop(sequences, shop.events, items, config)
+    whole = whole_shop(sequences, shop.events, described_items(shop, table), config)
     if whole.training_targets() < WORTH * sequences.training_targets():
         return goods
     return replace(goods, whole=Data(shop, whole, table.for_items(whole.items), device))

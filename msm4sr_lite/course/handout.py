@@ -117,7 +117,9 @@ def sections(written: str) -> list[tuple[str, str]]:
     return [(place, words.strip()) for place, words in _HEADING.findall(written)]
 
 
-def with_contents(written: str, links: Sequence[tuple[str, str]]) -> str:
+def with_contents(
+    written: str, links: Sequence[tuple[str, str]], within: Sequence[tuple[str, str]]
+) -> str:
     """Put links and a table of contents at the head of a page.
 
     Parameters
@@ -126,9 +128,11 @@ def with_contents(written: str, links: Sequence[tuple[str, str]]) -> str:
         The page.
     links
         Address and words of each link to another page.
+    within
+        The page's :func:`sections`.
     """
     there = " · ".join(f'<a href="{html.escape(to)}">{html.escape(says)}</a>' for to, says in links)
-    own = "\n".join(f'<li><a href="#{at}">{words}</a></li>' for at, words in sections(written))
+    own = "\n".join(f'<li><a href="#{at}">{words}</a></li>' for at, words in within)
     head, body, rest = written.partition("<body")
     start, end, rest = rest.partition(">")
     return head + body + start + end + _CONTENTS.format(links=there, sections=own) + rest

@@ -102,10 +102,11 @@ def run(path: Path, out: Path, links: Sequence[tuple[str, str]] = ()) -> Result:
     write_text(out / path.name, nbformat.writes(notebook, version=4) + "\n")
     title, about = _first_words(notebook, path.stem)
     written = page(notebook, title)
-    write_text(out / f"{path.stem}.html", with_contents(written, links))
+    within = sections(written)
+    write_text(out / f"{path.stem}.html", with_contents(written, links, within))
     minutes = notebook.metadata.get("msm4sr", {}).get("minutes", 0)
     seconds = time.perf_counter() - start
-    return Result(path.stem, title, about, minutes, seconds, sections(written), error)
+    return Result(path.stem, title, about, minutes, seconds, within, error)
 
 
 def _first_words(notebook: NotebookNode, name: str) -> tuple[str, str]:

@@ -58,6 +58,12 @@ class Data:
         return [" ".join(item_sentences(item)) if item else "" for item in found]
 
 
+def described_items(shop: Shop, table: FeatureTable) -> list[str]:
+    """Return the ids of a shop's items that have a slot, in the order of the shop."""
+    described = set(table.described())
+    return [item for item in shop.items if item in described]
+
+
 def purchases(sequences: Sequences) -> np.ndarray:
     """Return each item's number of purchases in training, ``(items + 1,)``."""
     return np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items))

@@ -31,7 +31,7 @@ from msm4sr_lite.features import FeatureTable, TextEncoder, make_slots, read_key
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.study import long_histories, loss_numerics
-from msm4sr_lite.study.data import changed
+from msm4sr_lite.study.data import changed, described_items
 from msm4sr_lite.study.differences_page import fill
 from msm4sr_lite.study.paired import means, paired
 from msm4sr_lite.study.runs import Runs
@@ -227,8 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     shop = read_shop(args.shop, department=args.department)
     table = FeatureTable.load(args.shop / "features")
-    described = set(table.described())
-    sequences = build_sequences(shop.events, [item for item in shop.items if item in described])
+    sequences = build_sequences(shop.events, described_items(shop, table))
     table = table.for_items(sequences.items)
     tables = {"pictures": table, "words": one_word_a_slot(args.shop / "features", table)}
     protocol = (

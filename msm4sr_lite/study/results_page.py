@@ -4,8 +4,8 @@
 
 A table stands between ``<!-- measured: NAME/PART -->`` and ``<!-- end -->``; the words around are
 written by hand. ``docs/results/NAME/PART.json`` holds what a study has found; that of ablations is
-drawn too, beside it. With the folders of
-studies given, their results are copied there first, each under the folder's own name.
+drawn too, beside it. With the folders of studies given, their results are copied there first, each
+under the folder's own name.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sequences import Sequences, build_sequences
+from msm4sr_lite.study.data import described_items
 from msm4sr_lite.study.paired import METRICS, paired, with_seeds
 from msm4sr_lite.study.runs import Runs
 from msm4sr_lite.study.transfer import (
@@ -236,9 +237,7 @@ def open_domain(
     """Return the table and the sequences of one department of a shop, or of all of it."""
     opened = read_shop(shop, department=department)
     table = FeatureTable.load(features)
-    described = set(table.described())
-    items = [item for item in opened.items if item in described]
-    sequences = build_sequences(opened.events, items, config)
+    sequences = build_sequences(opened.events, described_items(opened, table), config)
     return table.for_items(sequences.items), sequences
 
 
@@ -256,8 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     protocol = Protocol()
     if args.quick:
         protocol = QUICK
-    names = [args.source], args.target
-    results = measure(args.shop, args.shop / "features", *names, protocol, args.out)
+    features = args.shop / "features"
+    results = measure(args.shop, features, [args.source], args.target, protocol, args.out)
     path = args.json or args.out / "transfer.json"
     write_json(path, results)
     print(path)

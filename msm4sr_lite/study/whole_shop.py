@@ -64,11 +64,11 @@ def whole_shop(
     for case, item in zip(core.cases("valid")[0], core.held_out("valid")[1], strict=True):
         validating[core.users[case]].append(number[core.items[item]])
 
+    until = min(days, default=np.inf) if config.split == "time" else np.inf
     users, rows, cuts = [], [], []
     for user, own in bought.items():
         own = own[: ends.get(user, len(own))]
-        if config.split == "time" and days:
-            own = own[own["timestamp"] < min(days)]
+        own = own[own["timestamp"] < until]
         learnt = own.loc[~own["cold"], "number"].tolist()
         users.append(user)
         rows.append([*learnt, *validating[user]])

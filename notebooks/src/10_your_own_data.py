@@ -12,7 +12,7 @@
 #
 # | you need | you will be able to | time |
 # |---|---|---|
-# | notebook 00; a terminal | make a shop folder, or convert a public data set into one; read what is wrong with it; run the whole method by one command; judge how much memory and time a larger shop takes | 30 minutes of reading, about 40 seconds of computing |
+# | notebook 00; a terminal | make a shop folder, or convert a public data set into one; read what is wrong with it; run the whole method by one command; judge how much memory and time a larger shop takes | 30 minutes of reading, about 20 seconds of computing |
 
 # %%
 from msm4sr_lite.course import setup
