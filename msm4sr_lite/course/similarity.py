@@ -76,7 +76,9 @@ def what_to_see(cosines: Tensor) -> str:
 
 
 def draw_cosines(cosines: Tensor, step: int) -> tuple[Figure, str]:
-    """Draw one frame of a training: cosines from -1 to 1, white at 0.
+    """Draw one frame of a training: cosines from -1, the lightest, to 1, the darkest.
+
+    In a grey print and to colour-blind eyes, too, darker is more alike.
 
     Parameters
     ----------
@@ -90,7 +92,7 @@ def draw_cosines(cosines: Tensor, step: int) -> tuple[Figure, str]:
     figure, alt
     """
     label, margins = "cosine of state and next item", (0.07, 0.08, 0.8, 0.91)
-    figure, axes = _matrix(cosines, (-1, 1), "RdBu_r", label, (5.2, 4.2), margins)
+    figure, axes = _matrix(cosines, (-1, 1), "cividis_r", label, (5.2, 4.2), margins)
     axes.set(xlabel="next item", ylabel="customer", xticks=[], yticks=[])
     axes.set_title(f"step {step}: {what_to_see(cosines)}")
     return figure, (

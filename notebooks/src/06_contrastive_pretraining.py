@@ -371,7 +371,7 @@ print("Recall@20 after each epoch:", *(f"{recall:.2f}" for recall in recalls))
 #
 # ## The film
 #
-# The same training as 24 × 24 cosines of states and next items, white at 0 and darkest red at 1. **Predict**: what does the
+# The same training as 24 × 24 cosines of states and next items: the darker, the more alike. **Predict**: what does the
 # picture look like on the line of guessing? And how will the diagonal appear: do its fields get darker, or the others lighter?
 
 # %%
@@ -392,7 +392,7 @@ panel(
 )
 
 # %% [markdown]
-# On the line everything is one dark red: all vectors have run together, for that is the quickest way out of being wrong.
+# On the line everything is one dark blue: all vectors have run together, for that is the quickest way out of being wrong.
 # It is the *collapse* of the next section, and a training can stay in it: with `lr=1e-2` it does (try it). Here it ends, because
 # the gradient of each row still pushes its nearest negatives away.
 
@@ -456,13 +456,19 @@ panels[0].plot(
 panels[0].plot(
     steps, [film[s]["next"] for s in steps], marker="s", label="$h_t$ and next item"
 )
-panels[0].set(title="Alignment: pairs", xlabel="step", ylabel="mean squared distance")
 panels[0].legend()
 panels[1].plot(steps, [film[s]["spread"] for s in steps], marker="o", color="#009E73")
-panels[1].set(
-    title="Uniformity: all states", xlabel="step", ylabel="log mean e^(-2 d²)"
-)
 begin, end = film[steps[0]], film[steps[-1]]
+panels[0].set(
+    title=f"Alignment: next items at {end['next']:.2f}",
+    xlabel="step",
+    ylabel="mean squared distance",
+)
+panels[1].set(
+    title=f"Uniformity: {begin['spread']:.2f}, then {end['spread']:.2f}",
+    xlabel="step",
+    ylabel="log mean e^(-2 d²)",
+)
 show(
     figure,
     f"Over {steps[-1]} steps the distance of the two views goes from"

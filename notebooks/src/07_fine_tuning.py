@@ -120,12 +120,18 @@ def curves(records):
     steps = [r for r in records if r.recall is None]
     epochs = [r for r in records if r.recall is not None]
     axes[0].plot([r.step for r in steps], [r.loss for r in steps])
-    axes[0].set(
-        title="Loss on what it learns from", xlabel="step", ylabel="loss in nats"
-    )
     recall = [before, *(r.recall for r in epochs)]
+    axes[0].set(
+        title=f"Training loss: {steps[-1].loss:.2f} at the end",
+        xlabel="step",
+        ylabel="loss in nats",
+    )
     axes[1].plot(range(len(recall)), recall, marker="o", color=PALETTE[1])
-    axes[1].set(title="Validation", xlabel="pass", ylabel="Recall@20")
+    axes[1].set(
+        title=f"Validation: best after pass {recall.index(max(recall))}",
+        xlabel="pass",
+        ylabel="Recall@20",
+    )
     return figure, (
         f"Over {len(steps)} steps the loss goes from {steps[0].loss:.2f} to"
         f" {steps[-1].loss:.2f} nats; Recall@20 on validation goes from {before:.3f}"

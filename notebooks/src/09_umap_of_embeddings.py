@@ -370,13 +370,12 @@ panels[2].spines[:].set_visible(True)
 bar = figure.colorbar(dots, ax=panels[2], location="bottom", shrink=0.9)
 bar.set_ticks(np.log1p([0, 3, 10, 30]), labels=["0", "3", "10", "30"])
 bar.set_label("bought while training", fontsize=11)
-for axes, title in zip(
-    panels, ("colour word", "pattern word", "purchases"), strict=True
-):
-    axes.set_title(title)
 same = [agreement(near_on_map["fine-tuned"], x).mean() for x in (colour, pattern)]
 level = np.log1p(bought)
 echo = np.corrcoef(level, level[near_on_map["fine-tuned"].indices].mean(axis=1))[0, 1]
+panels[0].set_title(f"colour word: {same[0]:.0%} shared")
+panels[1].set_title(f"pattern word: {same[1]:.0%} shared")
+panels[2].set_title(f"purchases: r = {echo:.2f}")
 show(
     figure,
     f"The fine-tuned map, marked three times. Of the ten nearest, {same[0]:.0%} share"
@@ -491,9 +490,18 @@ quality = pd.DataFrame(
     [{"n_neighbors": n, "seed": s, "T": view.trust[n, s]} for n, s in SETTINGS]
 ).pivot(index="seed", columns="n_neighbors", values="T")
 figure, axes = plt.subplots(figsize=(5.2, 2.6))
-sns.heatmap(quality, annot=True, fmt=".3f", cmap="cividis", cbar=False, ax=axes)
-axes.set(title="Trustworthiness of the twelve maps")
+sns.heatmap(
+    quality,
+    annot=True,
+    fmt=".3f",
+    cmap="cividis",
+    cbar_kws={"label": "T"},
+    ax=axes,
+)
 by_setting, by_seed = quality.mean(axis=0), quality.std(axis=0).max()
+axes.set(
+    title=f"Twelve maps: T from {quality.min().min():.3f} to {quality.max().max():.3f}"
+)
 show(
     figure,
     "Mean trustworthiness over three seeds: "

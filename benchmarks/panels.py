@@ -1,0 +1,141 @@
+"""How soon every interactive panel of the course answers.
+
+::
+
+    python -m benchmarks.panels
+    python -m benchmarks.panels 06 09
+
+Runs the notebooks as a reader would, each in a process of its own. Then every list, slider, box
+and button of every panel is moved, and the clock says how long it takes until the new picture is
+there (without the wait for a slider to rest, the way to the browser and the painting there).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Row, report
+from msm4sr_lite.course import masters, notebooks, panels
+
+MOST_VALUES = 8  # of a long list, evenly spread
+FAILED = "cannot be drawn"
+
+
+def parts(widget: Any) -> Iterator[Any]:
+    """Walk through a widget and all that it holds."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from parts(child)
+
+
+def moves(widget: Any) -> Iterator[Callable[[], object]]:
+    """Return what a visitor can do with one widget."""
+    import ipywidgets
+
+    if isinstance(widget, ipywidgets.Button) and not widget.disabled:
+        yield widget.click
+    elif isinstance(widget, ipywidgets.Checkbox):
+        yield from 2 * [lambda: setattr(widget, "value", not widget.value)]
+    elif isinstance(widget, ipywidgets.Text):
+        yield lambda: setattr(widget, "value", f"{widget.value} again")
+    elif isinstance(widget, (ipywidgets.Dropdown, ipywidgets.SelectionSlider)):
+        places = [n for n in range(len(widget.options)) if n != widget.index]
+        for place in places[:: max(1, len(places) // MOST_VALUES)]:
+            yield partial(setattr, widget, "index", place)
+
+
+def shown(live: panels.Live) -> list[str]:
+    """Return what the panel shows, without its controls."""
+    import ipywidgets
+
+    return [part.value for part in parts(live.box) if isinstance(part, ipywidgets.HTML)]
+
+
+def answers(live: panels.Live) -> list[float]:
+    """Return the seconds that a move of the panel takes, for all moves that change what it shows.
+
+    Raises
+    ------
+    RuntimeError
+        If a setting cannot be drawn.
+    """
+    seconds = []
+    for widget in list(parts(live.box)):
+        for move in list(moves(widget)):
+            before, start = shown(live), time.perf_counter()
+            move()
+            end, after = time.perf_counter(), shown(live)
+            if any(FAILED in text for text in after):
+                raise RuntimeError(f"a setting of {widget.description!r} {FAILED}")
+            if after != before:
+                seconds.append(end - start)
+    return seconds
+
+
+def run(master: Path) -> list[Row]:
+    """Execute one notebook here and move its panels at its end."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    for cell in masters.read_master(master).cells:
+        if cell.cell_type == "code" and "raises-exception" not in cell.metadata.get("tags", []):
+            shell.run_cell(cell.source).raise_error()
+    rows: list[Row] = []
+    for title, live in panels._open_panels.items():
+        milliseconds = [1000 * seconds for seconds in answers(live)]
+        rows.append(
+            {
+                "notebook": master.stem[:2],
+                "panel": title,
+                "redraws": len(milliseconds),
+                "median, ms": round(statistics.median(milliseconds), 1),
+                "longest, ms": round(max(milliseconds), 1),
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    """Run each notebook in a new process, so that none profits from another."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="notebooks (default: all)")
+    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.csv")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    found = notebooks.find(notebooks.ROOT, args.numbers)
+    if args.here:
+        os.chdir(notebooks.ROOT / "notebooks")
+        rows = run(found[0])
+        print(json.dumps(rows))
+        return
+    environment = {**notebooks.environment(), "MSM4SR_STATIC": "0"}
+    rows = []
+    for master in found:
+        command = [sys.executable, "-m", "benchmarks.panels", master.stem[:2], "--here"]
+        print(f"{master.stem} ...", file=sys.stderr, flush=True)
+        done = subprocess.run(
+            command,
+            env=environment,
+            cwd=notebooks.ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        rows += json.loads(done.stdout.splitlines()[-1])
+    report(rows, args.out)
+
+
+if __name__ == "__main__":
+    main()
