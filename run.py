@@ -18,7 +18,16 @@ from pathlib import Path
 from launch.console import SetupError, say
 from launch.environment import Environment
 from launch.machine import COURSE, DEV, check_python
-from launch.stages import notebook_stages, run_stages, static_stages, unit_stage
+from launch.stages import (
+    AGAIN,
+    OTHER_CPU,
+    TRAINING,
+    TWO_THREADS,
+    notebook_stages,
+    run_stages,
+    static_stages,
+    unit_stage,
+)
 
 ROOT = Path(__file__).resolve().parent
 FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
@@ -76,8 +85,11 @@ def test(options: argparse.Namespace) -> int:
     notebooks = ROOT / "notebooks"
     stages = [*static_stages(), unit_stage("" if options.all else "not slow", options.pytest)]
     stages += notebook_stages(notebooks)
-    if options.all and platform.machine() in ("x86_64", "AMD64"):
-        stages += notebook_stages(notebooks, other_cpu=True)
+    if options.all:
+        stages += notebook_stages(notebooks, AGAIN)
+        stages += notebook_stages(notebooks, TWO_THREADS, TRAINING)
+        if platform.machine() in ("x86_64", "AMD64"):
+            stages += notebook_stages(notebooks, OTHER_CPU)
     return run_stages(python, ROOT, stages, child_environment(python, offline=True))
 
 

@@ -16,11 +16,19 @@ NBVAL = [
     "--nbval-cell-timeout=120",
 ]
 AS_STORED = {"MSM4SR_STATIC": "1", "MSM4SR_DEVICE": "cpu", "PYTHONHASHSEED": "0"}
-OTHER_CPU = {  # makes the numerical libraries take the code paths of an old x86 processor
-    "NUMBA_CPU_NAME": "generic",
-    "OPENBLAS_CORETYPE": "Prescott",
-    "ATEN_CPU_CAPABILITY": "default",
+AGAIN = "again"
+TWO_THREADS = "two threads"
+OTHER_CPU = "other CPU"  # the numerical libraries take the code paths of an old x86 processor
+VARIANTS = {
+    AGAIN: {},
+    TWO_THREADS: {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"},
+    OTHER_CPU: {
+        "NUMBA_CPU_NAME": "generic",
+        "OPENBLAS_CORETYPE": "Prescott",
+        "ATEN_CPU_CAPABILITY": "default",
+    },
 }
+TRAINING = ("06", "07", "08")  # the notebooks that train most, where the order of sums can matter
 
 
 class Stage(NamedTuple):
@@ -47,15 +55,19 @@ def unit_stage(marks: str, extra: list[str]) -> Stage:
     return Stage("unit tests", ["pytest", "-q", *workers, "-m", marks, *extra], {})
 
 
-def notebook_stages(folder: Path, other_cpu: bool = False) -> list[Stage]:
-    """Return the notebooks under nbval: all outputs of some, checkpoint cells of the others."""
-    variables = {**AS_STORED, **(OTHER_CPU if other_cpu else {})}
-    suffix = ", other CPU" if other_cpu else ""
+def notebook_stages(folder: Path, variant: str = "", numbers: tuple[str, ...] = ()) -> list[Stage]:
+    """Return the notebooks under nbval: all outputs of some, checkpoint cells of the others.
+
+    ``variant`` is one of ``VARIANTS``; with ``numbers`` only these notebooks are run.
+    """
+    variables = {**AS_STORED, **VARIANTS.get(variant, {})}
+    suffix = f", {variant}" if variant else ""
     strict: list[str] = []
     lax: list[str] = []
     for notebook in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
-        chosen = strict if notebook.name.startswith(STRICT) else lax
-        chosen.append(f"{folder.name}/{notebook.name}")
+        if not numbers or notebook.name.startswith(numbers):
+            chosen = strict if notebook.name.startswith(STRICT) else lax
+            chosen.append(f"{folder.name}/{notebook.name}")
     return [
         Stage(f"notebooks, {name}{suffix}", ["pytest", "-q", option, *NBVAL, *chosen], variables)
         for name, option, chosen in (("strict", "--nbval", strict), ("lax", "--nbval-lax", lax))

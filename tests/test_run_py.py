@@ -520,8 +520,34 @@ def test_notebooks_are_compared_strictly_where_they_can_be(tmp_path: Path) -> No
     ]
     assert "--nbval-lax" in lax.command
     assert lax.command[-1] == f"{tmp_path.name}/02_keywords.ipynb"
-    other = stages.notebook_stages(tmp_path, other_cpu=True)
+
+
+def test_notebooks_are_run_again_with_two_threads_and_as_on_another_cpu(
+    staged: list[stages.Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run.platform, "machine", lambda: "x86_64")
+    run.main(["test", "--all", "--no-venv"])
+    first, again, two, other = (
+        [stage for stage in staged if stage.name.startswith("notebooks") and is_of(stage.name)]
+        for is_of in (
+            lambda name: name.count(",") == 1,
+            lambda name: name.endswith(", again"),
+            lambda name: name.endswith(", two threads"),
+            lambda name: name.endswith(", other CPU"),
+        )
+    )
+    assert [stage.command for stage in first] == [stage.command for stage in again]
+    assert [stage.command for stage in first] == [stage.command for stage in other]
     assert [stage.variables["NUMBA_CPU_NAME"] for stage in other] == ["generic", "generic"]
+    (stage,) = two
+    assert [Path(part).name[:2] for part in stage.command[-3:]] == ["06", "07", "08"]
+    assert stage.variables["OMP_NUM_THREADS"] == "2"
+    assert len(staged) == len(STATIC) + 1 + 2 + 2 + 1 + 2
+
+    staged.clear()
+    monkeypatch.setattr(run.platform, "machine", lambda: "arm64")
+    run.main(["test", "--all", "--no-venv"])
+    assert not [stage for stage in staged if stage.name.endswith("other CPU")]
 
 
 def test_a_failed_stage_stops_no_other_and_fails_the_whole(
