@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,12 @@ from torch import Tensor
 from benchmarks import made_up, prefix_rows
 from benchmarks.measure import Row, peak_memory, report, side_by_side
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
-from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.encoder import M2SE, TOGETHER
 from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import Batch, Sequences, training_batches
+
+WARM_UP = 10  # steps until a compiled one is no longer compiled anew for another size
 
 
 class Steps:
@@ -71,30 +74,62 @@ def library(stage: str, table: FeatureTable, **options: Any) -> Any:
 def bare_products(stage: str, model: M2SE, table: FeatureTable, batch: Batch) -> Callable[[], None]:
     """Return a function that does the matrix products of a step and nothing else.
 
-    Items once, tokens without padding, forward and both gradients; the products of attention,
-    whose size is that of the sequences squared, and slot pooling are left out.
+    Items once, tokens without padding, forward and the gradients that are needed; all sequences
+    as if of one length, that with as many pairs of tokens.
     """
     c = model.config
-    items = len(table.items)
+    items, lengths = len(table.items), (batch.items > 0).sum(dim=1).float()
     if stage == "pretrain":
         items = len(torch.cat([batch.items, batch.targets]).unique())
-    tokens, targets = 2 * int((batch.items > 0).sum()), int((batch.targets > 0).sum())
-    products = [(items, c.feature_dim, (c.experts * c.dim + c.experts))] * 2
-    products += [(tokens, c.dim, 4 * c.dim + c.ffn_dim), (tokens, c.ffn_dim, c.dim)] * c.layers
+    tokens, targets = 2 * int(lengths.sum()), int((batch.targets > 0).sum())
+    maps = [(items, c.feature_dim, (c.experts * c.dim + c.experts))] * 2
+    maps += [(tokens, c.dim, 4 * c.dim + c.ffn_dim), (tokens, c.ffn_dim, c.dim)] * c.layers
     wide = items if stage == "finetune" else targets
-    products += [(targets, c.dim, wide)] * (2 if stage == "finetune" else 5)
-    work = []
-    for n, k, m in products:
-        x, w, y = torch.randn(n, k), torch.randn(k, m), torch.empty(n, m)
-        work.append((x, w, y, torch.empty(n, k), torch.empty(k, m)))
+    maps += [(targets, c.dim, wide)] * (2 if stage == "finetune" else 5)
+    work = [product(1, n, k, m) for n, k, m in maps]
+    # Attention: queries by keys, weights by values.
+    time, heads = round(float(lengths.square().mean().sqrt())), 2 * len(lengths) * c.heads
+    width = c.dim // c.heads
+    work += [product(heads, time, width, time), product(heads, time, time, width)] * c.layers
+    # Items: energies of slots, slots by weights, experts by gates. Slots themselves learn nothing.
+    for view in (table.text, table.image):
+        slots = int(view.counts.max())
+        for some in torch.arange(items).split(TOGETHER):
+            n = len(some)
+            work.append(product(1, n * slots, c.feature_dim, 1, left=False))
+            work.append(product(n, 1, slots, c.feature_dim, right=False))
+            work.append(product(n, 1, c.experts, c.dim))
 
     def run() -> None:
-        for x, w, y, dx, dw in work:
-            torch.mm(x, w, out=y)
-            torch.mm(y, w.T, out=dx)
-            torch.mm(x.T, y, out=dw)
+        for part in work:
+            part()
 
     return run
+
+
+def product(
+    count: int, n: int, k: int, m: int, left: bool = True, right: bool = True
+) -> Callable[[], None]:
+    """Return a function: products of ``count`` pairs of matrices, n x k by k x m, and gradients.
+
+    ``left`` and ``right`` tell which of both has a gradient.
+    """
+
+    def run() -> None:
+        x, w, y, dx, dw = _buffers(count, n, k, m)
+        torch.bmm(x, w, out=y)
+        if left:
+            torch.bmm(y, w.mT, out=dx)
+        if right:
+            torch.bmm(x.mT, y, out=dw)
+
+    return run
+
+
+@cache
+def _buffers(count: int, n: int, k: int, m: int) -> tuple[Tensor, ...]:
+    shapes = (n, k), (k, m), (n, m), (n, k), (k, m)
+    return tuple(torch.randn(count, *shape) for shape in shapes)
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
@@ -117,6 +152,11 @@ def measure(args: argparse.Namespace) -> list[Row]:
             works[name] = steps(loss, args.targets[0], "prefix")
     for targets in args.targets:
         works[f"msm4sr_lite, {targets}"] = steps(library(args.stage, table), targets)
+    if args.compile:
+        compiled = steps(torch.compile(library(args.stage, table), dynamic=True), args.targets[0])
+        works[f"the same, compiled, {args.targets[0]}"] = compiled
+        for _ in range(WARM_UP):
+            compiled()
     last = works[f"msm4sr_lite, {args.targets[0]}"]
     last()
     works[f"bare products, {args.targets[0]}"] = bare_products(
@@ -161,6 +201,7 @@ def main() -> None:
     parser.add_argument("--image-slots", type=int, default=1)
     parser.add_argument("--width", type=int, default=768)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--compile", action="store_true", help="torch.compile too: minutes more")
     parser.add_argument("--skip-plain", action="store_true", help="it takes seconds a step")
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.csv")
     args = parser.parse_args()

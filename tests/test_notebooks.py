@@ -69,7 +69,7 @@ def test_a_notebook_is_small(path: Path) -> None:
 
 @pytest.mark.slow
 @by_name
-def test_the_student_copy_runs_to_its_end_in_the_time_stated(path: Path) -> None:
+def test_the_student_copy_runs_to_its_end_in_the_time_and_memory_stated(path: Path) -> None:
     copy = student_copy(read(path))
-    times = execute(copy, path.parent)
-    assert rules.computing_time(copy, times.together, times.longest) == []
+    costs = execute(copy, path.parent)
+    assert rules.too_dear(copy, costs) == []

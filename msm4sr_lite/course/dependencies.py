@@ -21,7 +21,11 @@ from msm4sr_lite.course.sources import docstring_lines
 
 # Code that a build runs in the kernel before and after a notebook's own cells.
 BEFORE = "from msm4sr_lite.course.dependencies import watch as _watch\n_watch()"
-AFTER = "from msm4sr_lite.course.dependencies import noted as _noted\nprint(_noted())"
+AFTER = """\
+from msm4sr_lite.course.dependencies import noted as _noted
+from msm4sr_lite.course.machine import peak_memory as _memory, speed_factor as _factor
+print(_noted())
+print([_memory(), _factor()])"""
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _opened: set[str] = set()

@@ -56,6 +56,18 @@ def machine_facts() -> dict[str, str]:
     }
 
 
+def peak_memory() -> float:
+    """Return the most memory that this process has held so far, in GB."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset / 2**30)
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
 def machine_report() -> None:
     """Show the facts of this machine as a table.
 

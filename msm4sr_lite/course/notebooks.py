@@ -24,7 +24,6 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 from nbclient import NotebookClient
@@ -72,15 +71,7 @@ def environment() -> dict[str, str]:
     }
 
 
-class Times(NamedTuple):
-    """Seconds that all cells took together, those of the longest, and its name."""
-
-    together: float
-    longest: float
-    slowest: str
-
-
-def execute(notebook: NotebookNode, folder: Path) -> Times:
+def execute(notebook: NotebookNode, folder: Path) -> rules.Costs:
     """Fill in a notebook's outputs, running it in ``folder``.
 
     Raises
@@ -104,14 +95,16 @@ def execute(notebook: NotebookNode, folder: Path) -> Times:
     )
     try:
         client.execute(env=environment())
-        made_from = json.loads(notebook.cells[-1].outputs[0].text)
+        made_from, (memory, factor) = map(
+            json.loads, notebook.cells[-1].outputs[0].text.splitlines()
+        )
     except (CellExecutionError, CellTimeoutError) as error:
         raise UserError(_COLOUR.sub("", str(error))) from None
     finally:
         notebook.cells = own
     notebook.metadata["msm4sr"]["made_from"] = made_from
     times = [(_seconds(cell), rules.name_of(cell, number)) for number, cell in enumerate(own, 1)]
-    return Times(sum(seconds for seconds, _ in times), *max(times))
+    return rules.Costs(sum(seconds for seconds, _ in times), *max(times), memory, factor)
 
 
 def _seconds(cell: NotebookNode) -> float:
@@ -132,7 +125,7 @@ def build(master: Path) -> str:
     """
     start = time.perf_counter()
     content = read_master(master)
-    times = execute(content, stored(master).parent)
+    costs = execute(content, stored(master).parent)
     rules.clean(content)
     text = nbformat.writes(content, version=4) + "\n"
     problems = rules.problems(content)
@@ -142,12 +135,12 @@ def build(master: Path) -> str:
         raise UserError("breaks rules:\n  " + "\n  ".join(problems))
     write_text(stored(master), text)
     # Not a reason to store nothing: this machine may be slow, or busy.
-    slow = rules.computing_time(content, times.together, times.longest)
+    dear = rules.too_dear(content, costs)
     return "\n  ".join(
         [
             f"{stored(master).name}: {size / 1000:.0f} kB in {time.perf_counter() - start:.0f} s;"
-            f" longest {times.longest:.1f} s, {times.slowest}",
-            *slow,
+            f" {costs.memory:.1f} GB; longest {costs.longest:.1f} s, {costs.slowest}",
+            *dear,
         ]
     )
 
