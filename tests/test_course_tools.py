@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import itertools
 import os
@@ -104,6 +105,8 @@ def test_setup_leaves_the_users_threads(
     torch.set_num_threads(2)
     with mpl.rc_context():
         session = setup("07")
+    assert gc.get_freeze_count() > 0  # the libraries' objects are no longer searched for garbage
+    gc.unfreeze()
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
     assert (session.notebook, session.device, session.seed) == ("07", "mps", 0)

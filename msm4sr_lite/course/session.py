@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import random
@@ -108,5 +109,8 @@ def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     np.random.seed(seed)  # noqa: NPY002  what a notebook draws without a generator of its own
     device = _start_torch(seed) if importlib.util.find_spec("torch") else "cpu"
     use_style()
+    # The libraries stay as long as the kernel. To look for garbage among their half million objects
+    # takes 0.4 s, now and then in the middle of a moved slider.
+    gc.freeze()
     print(f"Notebook {notebook} is ready: sample data found, random seed {seed}.")
     return Session(notebook, samples, os.environ.get("MSM4SR_DEVICE", device), seed)
