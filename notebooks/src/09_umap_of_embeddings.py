@@ -12,7 +12,7 @@
 #
 # | you need | you will be able to | time |
 # |---|---|---|
-# | notebooks 00, 03 and 06; cosine, exponentials | draw maps of items, views and customers before and after training, say what UMAP optimises, measure how far a map can be believed, and refuse what it does not say | 35 minutes of reading, about 40 seconds of computing |
+# | notebooks 00, 03 and 06; cosine, exponentials | draw maps of items, views and customers before and after training, say what UMAP optimises, measure how far a map can be believed, and refuse what it does not say | 35 minutes of reading, about a minute of computing |
 
 # %%
 from msm4sr_lite.course import setup
