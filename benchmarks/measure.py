@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import platform
-import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from msm4sr_lite.course.machine import peak_memory as peak_gigabytes
 
 Row = dict[str, Any]
 
@@ -44,8 +45,7 @@ def side_by_side(works: dict[str, Callable[[], object]], repeats: int = 5) -> di
 
 def peak_memory() -> float:
     """Return the most memory that this process has held so far, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024**2 if platform.system() == "Darwin" else 1024)
+    return 1024 * peak_gigabytes()
 
 
 def machine() -> Row:

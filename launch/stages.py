@@ -19,7 +19,8 @@ AS_STORED = {"MSM4SR_STATIC": "1", "MSM4SR_DEVICE": "cpu", "PYTHONHASHSEED": "0"
 AGAIN = "again"
 TWO_THREADS = "two threads"
 OTHER_CPU = "other CPU"  # the numerical libraries take the code paths of an old x86 processor
-VARIANTS = {
+VARIANTS: dict[str, dict[str, str]] = {
+    "": {},
     AGAIN: {},
     TWO_THREADS: {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"},
     OTHER_CPU: {
@@ -58,9 +59,9 @@ def unit_stage(marks: str, extra: list[str]) -> Stage:
 def notebook_stages(folder: Path, variant: str = "", numbers: tuple[str, ...] = ()) -> list[Stage]:
     """Return the notebooks under nbval: all outputs of some, checkpoint cells of the others.
 
-    ``variant`` is one of ``VARIANTS``; with ``numbers`` only these notebooks are run.
+    ``variant`` is a key of ``VARIANTS``; with ``numbers`` only these notebooks are run.
     """
-    variables = {**AS_STORED, **VARIANTS.get(variant, {})}
+    variables = {**AS_STORED, **VARIANTS[variant]}
     suffix = f", {variant}" if variant else ""
     strict: list[str] = []
     lax: list[str] = []
