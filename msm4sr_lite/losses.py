@@ -7,7 +7,7 @@ pairs that are no negatives (True = left out), so nothing is ever subtracted fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from msm4sr_lite.encoder import unit
 
 AT_ONCE = 2**25  # scores of targets and items that are held as a whole
-CACHED = 2**20  # scores of rows and rows that are worked out together
+CACHED = 2**19  # scores of rows and rows that are worked out together
 EXCLUDED = -torch.inf  # the logit of a pair that is no negative: e^-inf = 0
 
 
@@ -79,8 +79,7 @@ def next_item_loss(
         goal = unit(target)
         states = sequence.unsqueeze(0) if sequence.ndim == 2 else sequence
         pairs = [(unit(state) / temperature, goal) for state in states]
-        apart = {blocked_logit: _others(blocked).unsqueeze(1)}
-        return _own_column_loss(pairs, len(pairs), apart)
+        return _own_column_loss(pairs, len(pairs), blocked, blocked_logit)
 
 
 def cross_modal_loss(
@@ -111,15 +110,11 @@ def cross_modal_loss(
     1.9459
     """
     with torch.autocast(text.device.type, enabled=False):
-        t, v, others = unit(text), unit(image), _others(blocked)
-        none, itself = torch.zeros_like(others), torch.zeros_like(others).fill_diagonal_(True)
-        apart = {blocked_logit: torch.stack([others, others], dim=1)}
-        alone = torch.stack([none, itself], dim=1)  # a row is no negative of itself
-        apart[EXCLUDED] = alone | apart.get(EXCLUDED, alone)
+        t, v = unit(text), unit(image)
         across = (v, t) if form == "symmetric" else (t, v)
         directions = [(t, v), (t, t)], [across, (v, v)]
         both = [
-            _own_column_loss([(a / temperature, b) for a, b in pairs], 1, apart)
+            _own_column_loss([(a / temperature, b) for a, b in pairs], 1, blocked, blocked_logit)
             for pairs in directions
         ]
         return torch.stack(both).mean()
@@ -128,21 +123,28 @@ def cross_modal_loss(
 def _own_column_loss(
     pairs: Sequence[tuple[Float[Tensor, "rows dim"], Float[Tensor, "rows dim"]]],
     positives: int,
-    apart: Mapping[float, Bool[Tensor, "rows *pairs columns"]],
+    blocked: Bool[Tensor, "rows rows"],
+    blocked_logit: float,
 ) -> Float[Tensor, ""]:
     """Return the mean over i of -log( sum of e^(a_i.b_i) / sum over j of e^(a_i.b_j) ).
 
     The lower sum runs over all ``pairs`` (a, b), the upper one over the first ``positives`` of
-    them. ``apart`` gives a logit of its own to some pairs of rows. Some rows are worked out at a
+    them; in the rest a row would meet itself, which is left out. Some rows are worked out at a
     time, since what fits into the processor's cache is quicker.
     """
-    count, losses = len(pairs[0][0]), []
+    count, losses = len(blocked), []
+    others = blocked.clone().fill_diagonal_(False)
+    # To start a product at -inf costs less than to write -inf into it, in the gradients too.
+    start = torch.zeros(others.shape, device=others.device).masked_fill_(others, blocked_logit)
+    alone = start.clone().fill_diagonal_(EXCLUDED)
+    starts = [start] * positives + [alone] * (len(pairs) - positives)
     size = max(1, CACHED // (len(pairs) * count))
     for first in range(0, count, size):
         rows = slice(first, first + size)
-        logits = torch.stack([a[rows] @ b.T for a, b in pairs], dim=1)
-        for logit, where in apart.items():
-            logits.masked_fill_(where[rows], logit)
+        products = [torch.addmm(starts[k][rows], a[rows], b.T) for k, (a, b) in enumerate(pairs)]
+        logits = torch.stack(products, dim=1)
+        if blocked_logit != EXCLUDED:
+            logits.masked_fill_(others[rows].unsqueeze(1), blocked_logit)
         log_share = logits.flatten(1).log_softmax(dim=1).view_as(logits)
         own = log_share.diagonal(first, dim1=0, dim2=2)
         losses.append(-own[:positives].logsumexp(dim=0))
@@ -226,8 +228,3 @@ def sampled_loss(
         positive = (states * targets).sum(dim=1, keepdim=True) / temperature
         negative = (states @ drawn.T / temperature - log_count).masked_fill(hit, EXCLUDED)
         return (torch.cat([positive, negative], dim=1).logsumexp(dim=1) - positive[:, 0]).mean()
-
-
-def _others(blocked: Bool[Tensor, "rows rows"]) -> Bool[Tensor, "rows rows"]:
-    """Return the blocked pairs without the diagonal, where a row meets itself."""
-    return blocked.clone().fill_diagonal_(False)

@@ -80,6 +80,9 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
     ],
     "encoder": [
+        ("dropout keeps what it should drop", ".ge_(self.p)", ".lt_(self.p)"),
+        ("dropout goes on outside training", "if not self.training or not", "if not"),
+        ("what dropout keeps is not made larger", "keep.div_(1 - self.p)", "keep"),
         (
             "dropout on features never happens",
             "self.adapt[view](self.feature_dropout(pooled))",
@@ -119,8 +122,8 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "the last layer answers for the first places",
-            "x = x.take_along_dim(at.unsqueeze(2), dim=1)",
-            "x = x[:, : at.shape[1]]",
+            "x, query = x[rows, at],",
+            "x, query = x[:, : at.shape[1]],",
         ),
         (
             "parts of the catalogue change places",
@@ -246,8 +249,8 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "NIP leaves the positive out of the denominator",
-            "apart = {blocked_logit: _others(blocked).unsqueeze(1)}",
-            "apart = {blocked_logit: blocked.unsqueeze(1)}",
+            "blocked.clone().fill_diagonal_(False)",
+            "blocked.clone()",
         ),
         (
             "NIP averages several states instead of adding them",
@@ -256,13 +259,23 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "NIP: blocked pairs are negatives",
-            "apart = {blocked_logit: _others(blocked).unsqueeze(1)}",
-            "apart = {}",
+            "(pairs, len(pairs), blocked, blocked_logit)",
+            "(pairs, len(pairs), blocked & False, blocked_logit)",
         ),
         (
             "NIP: blocked pairs are always left out",
-            "apart = {blocked_logit: _others(blocked).unsqueeze(1)}",
-            "apart = {EXCLUDED: _others(blocked).unsqueeze(1)}",
+            "(pairs, len(pairs), blocked, blocked_logit)",
+            "(pairs, len(pairs), blocked, EXCLUDED)",
+        ),
+        (
+            "the logit of blocked pairs is added to their own",
+            "if blocked_logit != EXCLUDED:",
+            "if False:",
+        ),
+        (
+            "rows of a later block are barred from what the first are",
+            "starts[k][rows]",
+            "starts[k][: len(a[rows])]",
         ),
         (
             "the losses add rows up",
@@ -276,28 +289,28 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "CMCL: a row is a negative of itself",
-            ".fill_diagonal_(True)",
-            "",
+            "start.clone().fill_diagonal_(EXCLUDED)",
+            "start.clone()",
         ),
         (
             "CMCL has no negatives within a view",
-            "torch.stack([none, itself], dim=1)",
-            "torch.stack([none, ~none], dim=1)",
+            "start.clone().fill_diagonal_(EXCLUDED)",
+            "torch.full_like(start, EXCLUDED)",
         ),
         (
-            "CMCL has no negatives across views",
-            "torch.stack([none, itself], dim=1)",
-            "torch.stack([~itself, itself], dim=1)",
+            "the positives have no negatives beside them",
+            "[start] * positives",
+            "[torch.full_like(start, EXCLUDED).fill_diagonal_(0)] * positives",
         ),
         (
             "CMCL: blocked pairs are negatives",
-            "torch.stack([others, others], dim=1)",
-            "torch.stack([none, none], dim=1)",
+            "1, blocked, blocked_logit)",
+            "1, blocked & False, blocked_logit)",
         ),
         (
             "CMCL: blocked pairs are always left out",
-            "apart[EXCLUDED] = alone | apart.get(EXCLUDED, alone)",
-            "apart = {EXCLUDED: torch.stack([others, others], dim=1) | alone}",
+            "1, blocked, blocked_logit)",
+            "1, blocked, EXCLUDED)",
         ),
         (
             "CMCL is always row-wise",

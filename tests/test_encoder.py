@@ -8,6 +8,7 @@ import torch
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import (
     M2SE,
+    Dropout,
     SlotMean,
     match_scores,
     take,
@@ -81,3 +82,29 @@ def test_a_model_with_one_view_has_nothing_of_the_other(view):
     states = net.encode(take(vectors, torch.tensor([[1, 2]])))
     scores = match_scores({view: states[view][:, -1]}, vectors)
     assert (scores.abs() <= 1 + 1e-5).all()
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5])
+@pytest.mark.parametrize("number", [torch.float32, torch.bfloat16])
+def test_dropout_is_that_of_pytorch(rate, number):
+    x = torch.full((1000, 1000), 3.0, dtype=number, requires_grad=True)
+    dropped = Dropout(rate)(x)
+    assert dropped.dtype == number
+    gone = dropped == 0
+    # A million coins: a standard deviation of their share is at most 0.0005.
+    assert gone.float().mean().item() == pytest.approx(rate, abs=0.003)
+    kept = torch.full_like(dropped, 3 / (1 - rate))
+    torch.testing.assert_close(dropped[~gone], kept[~gone], rtol=0.01, atol=0)
+    dropped.sum().backward()
+    assert ((x.grad == 0) == gone).all()
+    assert not torch.equal(gone, Dropout(rate)(x) == 0)
+
+
+@pytest.mark.parametrize("layer", [Dropout(0.5).eval(), Dropout(0.0)])
+def test_dropout_changes_nothing_at_rate_0_or_outside_training(layer):
+    x = torch.randn(7)
+    assert torch.equal(layer(x), x)
+
+
+def test_dropout_of_everything_leaves_zeros():
+    assert (Dropout(1.0)(torch.randn(7)) == 0).all()
