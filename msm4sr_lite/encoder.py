@@ -34,8 +34,7 @@ class Dropout(nn.Dropout):
         """In training set a share p of all numbers to 0 and divide the others by 1 - p."""
         if not self.training or not 0 < self.p < 1 or x.device.type != "cpu":
             return super().forward(x)
-        keep = torch.rand(x.shape).ge_(self.p)
-        return x * keep.div_(1 - self.p).to(x.dtype)
+        return x * torch.rand(x.shape).ge_(self.p).div_(1 - self.p).to(x.dtype)
 
 
 class SlotAttention(nn.Module):
@@ -144,8 +143,7 @@ class Block(nn.Module):
         query, key, value = self.qkv(x).chunk(3, dim=-1)
         past = None
         if at is not None:
-            places = torch.arange(x.shape[1], device=at.device)
-            past = (places <= at.unsqueeze(2)).unsqueeze(1)
+            past = (torch.arange(x.shape[1], device=at.device) <= at.unsqueeze(2)).unsqueeze(1)
             rows = torch.arange(len(x), device=at.device).unsqueeze(1)
             x, query = x[rows, at], query[rows, at]
         query, key, value = (

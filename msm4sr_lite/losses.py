@@ -7,8 +7,7 @@ pairs that are no negatives (True = left out), so nothing is ever subtracted fro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -76,10 +75,9 @@ def next_item_loss(
     1.3863
     """
     with torch.autocast(target.device.type, enabled=False):
-        goal = unit(target)
-        states = sequence.unsqueeze(0) if sequence.ndim == 2 else sequence
-        pairs = [(unit(state) / temperature, goal) for state in states]
-        return _own_column_loss(pairs, len(pairs), blocked, blocked_logit)
+        states = unit(sequence if sequence.ndim == 3 else sequence.unsqueeze(0)) / temperature
+        goals = unit(target).expand_as(states)
+        return cast(Tensor, _OwnColumn.apply(states, goals, len(states), blocked, blocked_logit))
 
 
 def cross_modal_loss(
@@ -111,44 +109,55 @@ def cross_modal_loss(
     """
     with torch.autocast(text.device.type, enabled=False):
         t, v = unit(text), unit(image)
-        across = (v, t) if form == "symmetric" else (t, v)
-        directions = [(t, v), (t, t)], [across, (v, v)]
-        both = [
-            _own_column_loss([(a / temperature, b) for a, b in pairs], 1, blocked, blocked_logit)
-            for pairs in directions
-        ]
+        image_direction = [(v, t), (v, v)] if form == "symmetric" else [(t, v), (v, v)]
+        both = []
+        for pairs in [(t, v), (t, t)], image_direction:
+            first, second = map(torch.stack, zip(*pairs, strict=True))
+            both.append(_OwnColumn.apply(first / temperature, second, 1, blocked, blocked_logit))
         return torch.stack(both).mean()
 
 
-def _own_column_loss(
-    pairs: Sequence[tuple[Float[Tensor, "rows dim"], Float[Tensor, "rows dim"]]],
-    positives: int,
-    blocked: Bool[Tensor, "rows rows"],
-    blocked_logit: float,
-) -> Float[Tensor, ""]:
-    """Return the mean over i of -log( sum of e^(a_i.b_i) / sum over j of e^(a_i.b_j) ).
+class _OwnColumn(torch.autograd.Function):
+    """The mean over i of -log( sum of e^(a_i.b_i) / sum over j of e^(a_i.b_j) ).
 
-    The lower sum runs over all ``pairs`` (a, b), the upper one over the first ``positives`` of
-    them; in the rest a row would meet itself, which is left out. Some rows are worked out at a
-    time, since what fits into the processor's cache is quicker.
+    The lower sum runs over all pairs (a, b), each ``(pairs, rows, dim)``, the upper one over the
+    first ``positives`` of them; in the rest a row would meet itself, which is left out. Some rows
+    are worked out at a time, since what fits into the processor's cache is quicker. Gradients are
+    made along with them, so that no scores are kept: that of a score is its share of the lower
+    sum less its share of the upper one.
     """
-    count, losses = len(blocked), []
-    others = blocked.clone().fill_diagonal_(False)
-    # To start a product at -inf costs less than to write -inf into it, in the gradients too.
-    start = torch.zeros(others.shape, device=others.device).masked_fill_(others, blocked_logit)
-    alone = start.clone().fill_diagonal_(EXCLUDED)
-    starts = [start] * positives + [alone] * (len(pairs) - positives)
-    size = max(1, CACHED // (len(pairs) * count))
-    for first in range(0, count, size):
-        rows = slice(first, first + size)
-        products = [torch.addmm(starts[k][rows], a[rows], b.T) for k, (a, b) in enumerate(pairs)]
-        logits = torch.stack(products, dim=1)
-        if blocked_logit != EXCLUDED:
-            logits.masked_fill_(others[rows].unsqueeze(1), blocked_logit)
-        log_share = logits.flatten(1).log_softmax(dim=1).view_as(logits)
-        own = log_share.diagonal(first, dim1=0, dim2=2)
-        losses.append(-own[:positives].logsumexp(dim=0))
-    return torch.cat(losses).mean()
+
+    @staticmethod
+    def forward(
+        ctx: Any, a: Tensor, b: Tensor, positives: int, blocked: Tensor, blocked_logit: float
+    ) -> Tensor:
+        """Return the loss of all rows."""
+        count, others = len(blocked), blocked.clone().fill_diagonal_(False)
+        loss, grad_a, grad_b = a.new_zeros(()), torch.zeros_like(a), torch.zeros_like(b)
+        size = max(1, CACHED // (len(a) * count))
+        for first in range(0, count, size):
+            rows = slice(first, first + size)
+            scores = (a[:, rows] @ b.mT).masked_fill_(others[rows], blocked_logit)
+            scores[positives:].diagonal(first, 1, 2).fill_(EXCLUDED)
+            own = scores[:positives].diagonal(first, 1, 2)
+            upper, scores = own.logsumexp(dim=0), scores.transpose(0, 1).flatten(1)
+            share = scores.softmax(dim=1)
+            # Of the largest term both score and share are known: their difference is the lower sum.
+            loss += (scores.amax(dim=1) - share.amax(dim=1).log() - upper).sum() / count
+            share = share.unflatten(1, (len(a), count)).transpose(0, 1)
+            share[:positives].diagonal(first, 1, 2).sub_((own - upper).exp())
+            if blocked_logit != EXCLUDED:
+                share.masked_fill_(others[rows], 0)
+            grad_a[:, rows] = share @ b / count
+            grad_b += share.mT @ a[:, rows] / count
+        ctx.save_for_backward(grad_a, grad_b)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        """Return the gradients of a and b."""
+        grad_a, grad_b = ctx.saved_tensors
+        return gradient * grad_a, gradient * grad_b, None, None, None
 
 
 def ranking_loss(

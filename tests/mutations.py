@@ -82,7 +82,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
     "encoder": [
         ("dropout keeps what it should drop", ".ge_(self.p)", ".lt_(self.p)"),
         ("dropout goes on outside training", "if not self.training or not", "if not"),
-        ("what dropout keeps is not made larger", "keep.div_(1 - self.p)", "keep"),
+        ("what dropout keeps is not made larger", ".div_(1 - self.p)", ""),
         (
             "dropout on features never happens",
             "self.adapt[view](self.feature_dropout(pooled))",
@@ -239,13 +239,13 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("rows of one customer are never negatives", "if same_user:", "if True:"),
         (
             "NIP multiplies by the temperature",
-            "(unit(state) / temperature, goal)",
-            "(unit(state) * temperature, goal)",
+            "sequence.unsqueeze(0)) / temperature",
+            "sequence.unsqueeze(0)) * temperature",
         ),
         (
             "NIP chooses among sequences, not items",
-            "(unit(state) / temperature, goal)",
-            "(goal, unit(state) / temperature)",
+            "_OwnColumn.apply(states, goals,",
+            "_OwnColumn.apply(goals, states,",
         ),
         (
             "NIP leaves the positive out of the denominator",
@@ -254,53 +254,60 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "NIP averages several states instead of adding them",
-            "own[:positives].logsumexp(dim=0)",
-            "own[:positives].mean(dim=0)",
+            "own.logsumexp(dim=0)",
+            "own.mean(dim=0)",
         ),
         (
             "NIP: blocked pairs are negatives",
-            "(pairs, len(pairs), blocked, blocked_logit)",
-            "(pairs, len(pairs), blocked & False, blocked_logit)",
+            "len(states), blocked, blocked_logit",
+            "len(states), blocked & False, blocked_logit",
         ),
         (
             "NIP: blocked pairs are always left out",
-            "(pairs, len(pairs), blocked, blocked_logit)",
-            "(pairs, len(pairs), blocked, EXCLUDED)",
+            "len(states), blocked, blocked_logit",
+            "len(states), blocked, EXCLUDED",
         ),
         (
-            "the logit of blocked pairs is added to their own",
+            "what the logit of blocked pairs replaces learns all the same",
             "if blocked_logit != EXCLUDED:",
             "if False:",
         ),
         (
             "rows of a later block are barred from what the first are",
-            "starts[k][rows]",
-            "starts[k][: len(a[rows])]",
+            "others[rows], blocked_logit",
+            "others[: len(a[0, rows])], blocked_logit",
         ),
         (
             "the losses add rows up",
-            "return torch.cat(losses).mean()",
-            "return torch.cat(losses).sum()",
+            "- upper).sum() / count",
+            "- upper).sum()",
         ),
         (
             "rows of a later block look for themselves in the first columns",
-            "log_share.diagonal(first, dim1=0, dim2=2)",
-            "log_share.diagonal(0, dim1=0, dim2=2)",
+            "own = scores[:positives].diagonal(first, 1, 2)",
+            "own = scores[:positives].diagonal(0, 1, 2)",
         ),
         (
+            "the right answer draws nothing nearer",
+            "diagonal(first, 1, 2).sub_((own - upper).exp())",
+            "diagonal(first, 1, 2).sub_(0)",
+        ),
+        ("only the last rows move the targets", "grad_b += share.mT", "grad_b = share.mT"),
+        (
             "CMCL: a row is a negative of itself",
-            "start.clone().fill_diagonal_(EXCLUDED)",
-            "start.clone()",
+            "scores[positives:].diagonal(first, 1, 2).fill_(EXCLUDED)",
+            "scores[positives:].diagonal(first, 1, 2)",
         ),
         (
             "CMCL has no negatives within a view",
-            "start.clone().fill_diagonal_(EXCLUDED)",
-            "torch.full_like(start, EXCLUDED)",
+            "scores[positives:].diagonal(first, 1, 2).fill_(EXCLUDED)",
+            "scores[positives:].fill_(EXCLUDED)",
         ),
         (
             "the positives have no negatives beside them",
-            "[start] * positives",
-            "[torch.full_like(start, EXCLUDED).fill_diagonal_(0)] * positives",
+            "own = scores[:positives].diagonal(first, 1, 2)",
+            "scores[:positives] += torch.eye(count).log()[rows]; "
+            "own = scores[:positives].diagonal(first, 1, 2)",
         ),
         (
             "CMCL: blocked pairs are negatives",
@@ -314,18 +321,18 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "CMCL is always row-wise",
-            '(v, t) if form == "symmetric" else (t, v)',
-            "(t, v)",
+            '[(v, t), (v, v)] if form == "symmetric" else [(t, v), (v, v)]',
+            "[(t, v), (v, v)]",
         ),
         (
             "CMCL compares texts within both views",
-            "[across, (v, v)]",
-            "[across, (t, t)]",
+            '[(v, t), (v, v)] if form == "symmetric"',
+            '[(v, t), (t, t)] if form == "symmetric"',
         ),
         (
             "CMCL forgets the temperature",
-            "(a / temperature, b)",
-            "(a, b)",
+            "_OwnColumn.apply(first / temperature,",
+            "_OwnColumn.apply(first,",
         ),
         (
             "CMCL adds the directions up",

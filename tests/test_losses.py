@@ -51,3 +51,31 @@ def test_blocks_of_rows_change_neither_value_nor_gradient(monkeypatch, at_once):
     monkeypatch.setattr(losses, "CACHED", at_once)
     for one, other in zip(whole, found(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("blocked_logit", [losses.EXCLUDED, 0.0])
+@pytest.mark.parametrize("positives", [1, 2])
+@pytest.mark.parametrize("at_once", [1, 30, 1000])
+def test_gradients_are_those_of_the_formula(monkeypatch, blocked_logit, positives, at_once):
+    targets, users = torch.tensor([1, 2, 1, 3, 4, 5, 2]), torch.tensor([0, 0, 0, 1, 1, 2, 3])
+    blocked = losses.blocked_pairs(targets, users, same_user=True)
+    a, b = (torch.randn(2, 7, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    a.data *= 100  # far beyond what e^x can hold
+
+    def plain(a, b):
+        scores = (a @ b.mT).masked_fill(blocked & ~torch.eye(7, dtype=torch.bool), blocked_logit)
+        itself = torch.eye(7, dtype=torch.bool) & (torch.arange(2) >= positives)[:, None, None]
+        scores = scores.masked_fill(itself, losses.EXCLUDED)
+        upper = scores[:positives].diagonal(dim1=1, dim2=2).logsumexp(dim=0)
+        return (scores.logsumexp(dim=(0, 2)) - upper).mean()
+
+    def ours(a, b):
+        return losses._OwnColumn.apply(a, b, positives, blocked, blocked_logit)
+
+    monkeypatch.setattr(losses, "CACHED", at_once)
+    found, asked = ours(a, b), plain(a, b)
+    torch.testing.assert_close(found, asked)
+    for one, other in zip(
+        torch.autograd.grad(3 * found, (a, b)), torch.autograd.grad(3 * asked, (a, b)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
