@@ -28,7 +28,7 @@ Views: TypeAlias = dict[str, Tensor]
 
 
 class Dropout(nn.Dropout):
-    """``nn.Dropout``, twice as quick on a CPU, where PyTorch's coin tosses are slow."""
+    """``nn.Dropout``, quicker on a CPU, where PyTorch's coin tosses are slow."""
 
     def forward(self, x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
         """In training set a share p of all numbers to 0 and divide the others by 1 - p."""

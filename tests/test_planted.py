@@ -146,7 +146,7 @@ def last_but_one(rng, customers):
     return pair * EACH + rng.integers(EACH, size=pair.shape) + 1
 
 
-def learn_order(stage, positions=True, shuffled=False, steps=140):
+def learn_order(stage, positions=True, shuffled=False, steps=200):
     """Train on the last position alone (what comes before it follows no rule); ask elsewhere."""
     rng = np.random.default_rng(0)
     table, other, asked = new_shop(rng), new_shop(rng), last_but_one(rng, ASKED)
