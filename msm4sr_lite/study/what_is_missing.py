@@ -1,0 +1,137 @@
+"""What a trained model lacks: look at it by popularity, and add words and counts to it.
+
+::
+
+    msm4sr study tune SHOP --out DIR
+    python -m msm4sr_lite.study.what_is_missing SHOP --out DIR [settings as above]
+
+Prints NDCG@10 on the *validation* purchases, history masked: of all, and of those whose item was
+bought seldom, sometimes and often in training. Each model stands alone, with TF-IDF neighbours
+added to what it thinks probable, and with the hand-made sum of these and item-to-item counts added.
+What helps a model when it is added, the model has not learnt. The test is not opened.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from msm4sr_lite.cli import build_parser
+from msm4sr_lite.cli.study import budget_of, folder, open_data, seeds
+from msm4sr_lite.config import UserError
+from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
+from msm4sr_lite.study.baselines import BASELINES, Probabilities, Sum
+from msm4sr_lite.study.budget import Budget
+from msm4sr_lite.study.compare import CHOICE, read_recipes
+from msm4sr_lite.study.contenders import CONTENDERS, Model, Settings, able
+from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.paired import paired
+from msm4sr_lite.study.runs import Runs
+
+ADDED = ("tfidf_knn", "item_knn+tfidf")  # the last one is what all are compared with
+ALONE = ("popularity", "item_knn", *ADDED)
+MODELS = ("text", "text+image", "msm4sr", "msm4sr_tuned")
+THIRDS = ("seldom", "sometimes", "often")
+
+Ranks = dict[str, list[np.ndarray]]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, rank, print the table."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    args = build_parser().parse_args(["study", "tune", *words])
+    goods, out = open_data(args), folder(args)
+    recipes = read_recipes(args.recipes or out / "recipes.json")
+    ranks = all_ranks(goods, recipes, budget_of(args), seeds(args), Runs(out / "runs"))
+    customers, _ = goods.sequences.cases("valid")
+    _, targets = goods.sequences.held_out("valid")
+    print(table(ranks, customers, goods.bought[targets]))
+
+
+def all_ranks(
+    goods: Data, recipes: dict[str, Settings], budget: Budget, tried: Sequence[int], runs: Runs
+) -> Ranks:
+    """Return the ranks of the validation items: of every row of the table, for every seed."""
+    names = list(able(goods, [*ALONE, *MODELS]))
+    if missing := [name for name in names if name not in recipes]:
+        raise UserError(f"no recipe for {', '.join(missing)}; run `msm4sr study tune` first")
+    chosen = {name: recipes[name]["settings"] for name in names}
+    fitted = {name: BASELINES[name](goods, **chosen[name]) for name in names if name in ALONE}
+    found = {name: [ranks_of(goods, scorer)] for name, scorer in fitted.items()}
+    for name in (name for name in names if name in MODELS):
+        settings = {**budget.settings(), **chosen[name]}
+        for seed in tried:
+            made_from = [repr(CONTENDERS[name].make), settings, seed, *goods.facts]
+            make = partial(trained, goods, name, settings, seed, fitted, runs.folder / "states")
+            result = runs.get(f"missing-{name}-{seed}", made_from, make)
+            for row, ranks in result["ranks"].items():
+                found.setdefault(row, []).append(np.array(ranks))
+    return found
+
+
+def trained(
+    goods: Data,
+    name: str,
+    settings: Settings,
+    seed: int,
+    fitted: dict[str, Scorer],
+    states: Path,
+) -> dict[str, dict[str, list[int]]]:
+    """Train one model; return its ranks alone and with what can be added."""
+    model = cast(Model, CONTENDERS[name].make)
+    alone = model(goods, settings, seed, states)
+    likely = Probabilities(alone, model.config(goods, settings).finetune.temperature)
+    sums = {
+        f"{name} + {other}": Sum(fitted[other], likely, 1.0) for other in ADDED if other in fitted
+    }
+    rows = {name: alone, **sums}
+    return {"ranks": {row: ranks_of(goods, scorer).tolist() for row, scorer in rows.items()}}
+
+
+def ranks_of(goods: Data, scorer: Scorer) -> np.ndarray:
+    """Return the rank of every validation item, history masked."""
+    return target_ranks(scorer, *goods.sequences.held_out("valid"), mask_history=True)
+
+
+def table(ranks: Ranks, customers: np.ndarray, bought: np.ndarray) -> str:
+    """Return the table as Markdown.
+
+    Parameters
+    ----------
+    ranks
+        Of every row, for every seed.
+    customers
+        Whose purchase each case is.
+    bought
+        How often each case's item was bought in training; the cases are cut into three by it.
+    """
+    first, second = np.quantile(bought, [1 / 3, 2 / 3])
+    parts = [bought <= first, (bought > first) & (bought <= second), bought > second]
+    heads = [f"{third}, {part.sum()} cases" for third, part in zip(THIRDS, parts, strict=True)]
+    lines = [
+        f"Seldom: up to {first:g} purchases in training, sometimes: up to {second:g}, often: more.",
+        "",
+        f"| | all | {' | '.join(heads)} | all, less {ADDED[-1]} |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, own in ranks.items():
+        values = np.mean([metrics(one)[CHOICE] for one in own], axis=0)
+        shown = [f"{values[part].mean():.4f}" for part in [slice(None), *parts]]
+        gain = ""
+        if ADDED[-1] in ranks and name != ADDED[-1]:
+            change = paired(own, ranks[ADDED[-1]], customers)[CHOICE]
+            gain = f"{change['value']:+.4f} [{change['low']:+.4f}, {change['high']:+.4f}]"
+        lines.append(f"| {name} | {' | '.join(shown)} | {gain} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

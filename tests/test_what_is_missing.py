@@ -1,0 +1,48 @@
+"""The table of what a model lacks."""
+
+import json
+
+import numpy as np
+import pytest
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.study import what_is_missing as missing
+
+
+def test_the_table_cuts_the_cases_into_three():
+    first, never = np.array([1, 1, 1, 1, 1, 1]), np.array([1, 1, 99, 99, 99, 99])
+    ranks = {"item_knn+tfidf": [first], "ours": [never, first]}
+    text = missing.table(ranks, np.arange(6), np.array([0, 1, 2, 3, 7, 9]))
+    assert "up to 1.66667 purchases" in text
+    assert "| | all | seldom, 2 cases | sometimes, 2 cases | often, 2 cases |" in text
+    assert "| item_knn+tfidf | 1.0000 | 1.0000 | 1.0000 | 1.0000 |  |" in text
+    assert "| ours | 0.6667 | 1.0000 | 0.5000 | 0.5000 | -0.3333 [" in text
+
+
+def test_models_alone_and_with_words_added(sample_shop, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(missing, "MODELS", ("text",))
+    recipes = {
+        "popularity": {},
+        "item_knn": {},
+        "tfidf_knn": {"decay": 0.5},
+        "item_knn+tfidf": {},
+        "text": {"finetune.lr": 1e-3, "finetune.use_ids": False},
+    }
+    path = tmp_path / "recipes.json"
+    command = [
+        str(sample_shop), "--department", "home", "--out", str(tmp_path), "--seeds", "1",
+        "--finetune-epochs", "1",
+    ]  # fmt: skip
+    known = {name: {"settings": own} for name, own in recipes.items() if name != "text"}
+    path.write_text(json.dumps(known), encoding="utf-8")
+    with pytest.raises(UserError, match="no recipe for text; run `msm4sr study tune` first"):
+        missing.main(command)
+    path.write_text(json.dumps(known | {"text": {"settings": recipes["text"]}}), encoding="utf-8")
+    missing.main(command)
+    rows = [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert rows[4:] == [
+        f"| {name}" for name in (*recipes, "text + tfidf_knn", "text + item_knn+tfidf")
+    ]
+    assert not (tmp_path / "openings.json").exists()
+    monkeypatch.setattr(missing, "trained", pytest.fail)  # what has been trained is not trained again
+    missing.main(command)
