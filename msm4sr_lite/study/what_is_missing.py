@@ -110,11 +110,11 @@ def table(ranks: Ranks, customers: np.ndarray, bought: np.ndarray) -> str:
     bought
         How often each case's item was bought in training; the cases are cut into three by it.
     """
-    first, second = np.quantile(bought, [1 / 3, 2 / 3])
+    first, second = np.floor(np.quantile(bought, [1 / 3, 2 / 3])).astype(int)
     parts = [bought <= first, (bought > first) & (bought <= second), bought > second]
     heads = [f"{third}, {part.sum()} cases" for third, part in zip(THIRDS, parts, strict=True)]
     lines = [
-        f"Seldom: up to {first:g} purchases in training, sometimes: up to {second:g}, often: more.",
+        f"Seldom: up to {first} purchases in training, sometimes: up to {second}, often: more.",
         "",
         f"| | all | {' | '.join(heads)} | all, less {ADDED[-1]} |",
         "|---|---|---|---|---|---|",
