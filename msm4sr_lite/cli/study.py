@@ -211,8 +211,10 @@ def cold_start(args: argparse.Namespace, goods: Data, budget: Budget, out: Path)
     study = Comparison(reduced, out, budget)
     found = study.test(names(args, reduced), chosen, seeds(args))
     found |= study.ceiling_runs()
+    split = {"split": "leave-one-out"} if made else {}  # what is taken out leaves one test each
     return {
         **about(args, reduced, budget),
+        **split,
         "taken_out": made,
         **cold_table(reduced, found),
         "openings": openings(out),
