@@ -272,8 +272,8 @@ panel(
 )
 
 # %% [markdown]
-# - **The feature table** stays on disk; only the slots of a batch's items are read in pre-training, so its step does not slow down with the
-#   catalogue (20,000 to 200,000 items: −1 %, `docs/performance.md`).
+# - **The feature table** stays on disk; only the slots of a batch's items are read in pre-training, so its step hardly slows down with the
+#   catalogue (20,000 to 200,000 items: +2 %, `docs/performance.md`).
 # - **All scores of a step** would be the first, so they are never held: the exact softmax goes through the catalogue in pieces. It still *computes* them, every step, which is what
 #   takes time in fine-tuning. `--negatives 5000` draws 5,000 items in their place and corrects for how likely each was drawn.
 # - **Evaluation** counts how many items score at least as high as the right one, batch after batch, in bounded memory. `--valid-users 5000` looks at
