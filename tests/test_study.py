@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
-from msm4sr_lite.cli import main
+from msm4sr_lite.cli import build_parser, main
+from msm4sr_lite.cli.study import about
 from msm4sr_lite.config import PRESETS, ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, metrics
@@ -658,3 +659,7 @@ def test_a_shop_without_cold_items_gets_some(data):
     assert len(cold) >= 3
     assert not np.isin(np.concatenate(fewer.sequences.train()), cold).any()
     assert fewer.table is busy.table
+    args = build_parser().parse_args(["study", "cold", "shop", "--tests", "3"])
+    assert about(args, fewer, SHORT)["split"] == "leave-one-out"  # what is left has one test each
+    with_cuts = replace(busy.sequences, cuts=np.tile([8, 9], (40, 1)))
+    assert about(args, replace(busy, sequences=with_cuts), SHORT)["split"] == "leave-3-out"

@@ -44,5 +44,14 @@ def test_models_alone_and_with_words_added(sample_shop, tmp_path, monkeypatch, c
         f"| {name}" for name in (*recipes, "text + tfidf_knn", "text + item_knn+tfidf")
     ]
     assert not (tmp_path / "openings.json").exists()
-    monkeypatch.setattr(missing, "trained", pytest.fail)  # all is kept
+
+    # All is kept, but not beyond a change of what is added.
+    def again(*_):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(missing, "trained", again)
     missing.main(command)
+    known["tfidf_knn"] = {"settings": {"decay": 0.8}}
+    path.write_text(json.dumps(known | {"text": {"settings": recipes["text"]}}), encoding="utf-8")
+    with pytest.raises(AssertionError, match="trained again"):
+        missing.main(command)

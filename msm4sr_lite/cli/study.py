@@ -127,7 +127,8 @@ def about(args: argparse.Namespace, goods: Data, budget: Budget) -> dict[str, An
         "items": goods.sequences.n_items,
         "purchases": len(goods.sequences.events),
         "cold_cases": int(np.isin(targets, cold_items(goods.sequences)).sum()),
-        "split": split_name(config),
+        # Sequences without cuts are tested by their last purchase, whatever was asked for.
+        "split": "leave-one-out" if goods.sequences.cuts is None else split_name(config),
         "data": as_dict(config),
         "budget": as_dict(budget),
         "seeds": seeds(args),
@@ -211,10 +212,8 @@ def cold_start(args: argparse.Namespace, goods: Data, budget: Budget, out: Path)
     study = Comparison(reduced, out, budget)
     found = study.test(names(args, reduced), chosen, seeds(args))
     found |= study.ceiling_runs()
-    split = {"split": "leave-one-out"} if made else {}  # what is taken out leaves one test each
     return {
         **about(args, reduced, budget),
-        **split,
         "taken_out": made,
         **cold_table(reduced, found),
         "openings": openings(out),

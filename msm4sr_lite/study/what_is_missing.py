@@ -44,7 +44,8 @@ Ranks = dict[str, list[np.ndarray]]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, rank, print the table."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    args = build_parser().parse_args(["study", "tune", *words])
+    # As for ablations: nothing here pre-trains on the whole shop, so that is not made ready.
+    args = build_parser().parse_args(["study", "ablations", *words])
     goods, out = open_data(args), folder(args)
     recipes = read_recipes(args.recipes or out / "recipes.json")
     ranks = all_ranks(goods, recipes, budget_of(args), seeds(args), Runs(out / "runs"))
@@ -63,10 +64,11 @@ def all_ranks(
     chosen = {name: recipes[name]["settings"] for name in names}
     fitted = {name: BASELINES[name](goods, **chosen[name]) for name in names if name in ALONE}
     found = {name: [ranks_of(goods, scorer)] for name, scorer in fitted.items()}
+    added = {name: chosen[name] for name in ADDED if name in names}
     for name in (name for name in names if name in MODELS):
         settings = {**budget.settings(), **chosen[name]}
         for seed in tried:
-            made_from = [repr(CONTENDERS[name].make), settings, seed, *goods.facts]
+            made_from = [repr(CONTENDERS[name].make), settings, seed, added, *goods.facts]
             make = partial(trained, goods, name, settings, seed, fitted, runs.folder / "states")
             result = runs.get(f"missing-{name}-{seed}", made_from, make)
             for row, ranks in result["ranks"].items():
