@@ -109,9 +109,9 @@ def cross_modal_loss(
     """
     with torch.autocast(text.device.type, enabled=False):
         t, v = unit(text), unit(image)
-        image_direction = [(v, t), (v, v)] if form == "symmetric" else [(t, v), (v, v)]
+        across = (v, t) if form == "symmetric" else (t, v)
         both = []
-        for pairs in [(t, v), (t, t)], image_direction:
+        for pairs in [(t, v), (t, t)], [across, (v, v)]:
             first, second = map(torch.stack, zip(*pairs, strict=True))
             both.append(_OwnColumn.apply(first / temperature, second, 1, blocked, blocked_logit))
         return torch.stack(both).mean()

@@ -65,19 +65,19 @@ class Sequences:
         """Return all purchases of customer number ``user``, oldest first."""
         return self.events[self.offsets[user] : self.offsets[user + 1]]
 
-    def _bounds(self) -> np.ndarray:
-        """Return where each customer's parts begin, and the last ends: ``(3, users)``."""
+    def bounds(self) -> np.ndarray:
+        """Return where each customer's held-out parts begin, and the last ends: ``(3, users)``."""
         length = np.diff(self.offsets)
         cuts = length[:, None] - [2, 1] if self.cuts is None else self.cuts
         return np.vstack([cuts.T, length])
 
     def train(self) -> list[np.ndarray]:
         """Return each customer's purchases before the first that validates or tests."""
-        return [self.of(user)[:end] for user, end in enumerate(self._bounds()[0])]
+        return [self.of(user)[:end] for user, end in enumerate(self.bounds()[0])]
 
     def training_targets(self, anchors: int = 0) -> int:
         """Return how many targets an epoch has, about: windows of long histories are not cut."""
-        return int((self._bounds()[0] - 1).clip(min=0, max=anchors or None).sum())
+        return int((self.bounds()[0] - 1).clip(min=0, max=anchors or None).sum())
 
     def cases(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
         """Return who is asked what: customer number and place of the purchase to be foretold.
@@ -85,7 +85,7 @@ class Sequences:
         Both are of shape ``(cases,)``, customer after customer. A customer's very first purchase
         is no case, since nothing comes before it.
         """
-        first, end = self._bounds()[:2] if part == "valid" else self._bounds()[1:]
+        first, end = self.bounds()[:2] if part == "valid" else self.bounds()[1:]
         first = first.clip(min=1)
         count = (end - first).clip(min=0)
         users = np.arange(len(self.users)).repeat(count)

@@ -321,13 +321,13 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "CMCL is always row-wise",
-            '[(v, t), (v, v)] if form == "symmetric" else [(t, v), (v, v)]',
-            "[(t, v), (v, v)]",
+            '(v, t) if form == "symmetric" else (t, v)',
+            "(t, v)",
         ),
         (
             "CMCL compares texts within both views",
-            '[(v, t), (v, v)] if form == "symmetric"',
-            '[(v, t), (t, t)] if form == "symmetric"',
+            "[across, (v, v)]",
+            "[across, (t, t)]",
         ),
         (
             "CMCL forgets the temperature",
@@ -410,8 +410,8 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "validation and test change places",
-            'self._bounds()[:2] if part == "valid"',
-            'self._bounds()[:2] if part == "test"',
+            'self.bounds()[:2] if part == "valid"',
+            'self.bounds()[:2] if part == "test"',
         ),
         (
             "a history lacks its newest item",
@@ -693,6 +693,37 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         ("a rank is one too low", "ranks[:, None] - 1, drawn", "ranks[:, None], drawn"),
         ("competitors the customer has bought", "{*h.tolist(), int(t)}", "{int(t)}"),
+    ],
+    "study/transfer": [
+        ("joined shops forget what is held out", "offsets, cuts),", "offsets),"),
+        ("joined shops share their item numbers", "own.events + shift", "own.events"),
+        (
+            "a share of the customers forgets what is held out",
+            "sequences.bounds()[:2, chosen].T,",
+            "",
+        ),
+        ("all seeds draw the same customers", "default_rng(seed).perm", "default_rng(0).perm"),
+        ("a model with ids is used in another shop", "if model.ids is not None:", "if False:"),
+        ("the first settings are kept", "if recall > best:", "if best < 0:"),
+        (
+            "only customers that trained are tested",
+            '*sequences.held_out("test"), mask_history=mask_history',
+            '*some.held_out("test"), mask_history=mask_history',
+        ),
+    ],
+    "study/transfer_curve": [
+        ("purchases are taken for customers", "_told(shot, whose)", "_told(shot, None)"),
+        (
+            "large shares try the rates of small ones",
+            "share < self.large else self.rates_large",
+            "share <= 1 else self.rates_large",
+        ),
+        ("a share has the steps of the whole", "share * sequences.training", "sequences.training"),
+        (
+            "both starts are pre-trained",
+            'if start == "pretrained" else None',
+            'if start != "own" else None',
+        ),
     ],
 }
 MUTATIONS = [Mutation(module, *rest) for module, rows in BROKEN.items() for rest in rows]

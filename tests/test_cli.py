@@ -56,6 +56,16 @@ def test_run_writes_results_and_a_second_run_skips_every_stage(run, tmp_path, ca
     assert times == {p: p.stat().st_mtime_ns for p in times}
 
 
+def test_few_steps_an_epoch_are_told(run, capsys):
+    run()
+    told = capsys.readouterr().err
+    for stage in ("pretrained", "finetuned"):
+        assert f"{stage}: few steps an epoch, 1; a shop of this size may learn more" in told
+    assert told.count("with a batch size of 64\n") == 2
+    run("--pretrain-batch-size", "64", "--finetune-batch-size", "64")
+    assert "few steps" not in capsys.readouterr().err
+
+
 def test_a_changed_setting_redoes_exactly_what_depends_on_it(run, capsys):
     run()
     capsys.readouterr()

@@ -19,8 +19,8 @@ from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.sample.ceiling import expected_ndcg
 from msm4sr_lite.sequences import build_sequences
 from msm4sr_lite.shop import Item, Shop
-from msm4sr_lite.study.ablations import FewerWords, RawClip, ablations
-from msm4sr_lite.study.baselines import ItemKNN
+from msm4sr_lite.study.ablations import FewerWords, RawClip, ablations, tfidf_texts
+from msm4sr_lite.study.baselines import ItemKNN, tfidf_vectors
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.ceilings import Ceilings
@@ -421,6 +421,17 @@ def test_other_shops_have_no_known_ceiling(data):
     assert ceilings.shares([]) == {}
 
 
+def test_a_small_shop_is_learnt_in_small_batches(data, tmp_path):
+    """Forty steps an epoch at least, unless a batch size is asked for."""
+    for targets in (1, 100, 2_560, 5_796, 20_480, 10**6):
+        size = Budget().fitting(targets).batch_size
+        assert 64 <= size <= 512
+        assert targets // size >= 40 or size == 64
+        assert targets // (2 * size) < 40 or size == 512
+        assert Budget(batch_size=300).fitting(targets) == Budget(batch_size=300)
+    assert Comparison(data, tmp_path).budget.batch_size == 64
+
+
 # -------------------------------------------------------------------- ablations
 
 
@@ -483,6 +494,21 @@ def test_raw_clip_vectors(sample_shop, mini_clip):
     wide = table.width
     assert torch.equal(found.text.vectors[:, :wide], table.text.vectors)
     assert found.width == max(wide, len(vector))
+
+
+def test_tfidf_in_place_of_bert(data):
+    goods = Data(data.shop, data.sequences, data.table)
+    found, plain = tfidf_texts(goods), tfidf_vectors(goods.texts())[1:]
+    described = np.diff(plain.indptr) > 0
+    assert found.text.counts.tolist() == [0, *described]
+    assert torch.equal(found.image.vectors, data.table.image.vectors)
+    assert found.manifest["content"] != data.table.manifest["content"]
+    # As long as BERT's on average at most, and as alike as the words say.
+    vectors = found.text.vectors.float()
+    length = data.table.text.vectors.float().norm(dim=1).mean()
+    kept = (vectors / length) @ (vectors / length).T
+    alike = (plain @ plain.T).toarray()[np.ix_(described, described)]
+    assert kept.numpy() == pytest.approx(alike, abs=0.02)
 
 
 # -------------------------------------------------------------- the command

@@ -17,9 +17,10 @@ from msm4sr_lite.config import (
     as_dict,
 )
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, target_ranks
+from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.study import transfer_curve
+from msm4sr_lite.study.paired import with_seeds
 from msm4sr_lite.study.transfer import (
     fine_tuned,
     fine_tuned_ranks,
@@ -194,7 +195,12 @@ class TestFineTuning:
 
 def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     protocol = transfer_curve.Protocol(
-        seeds=2, shares=(0.5, 1.0), rates_large=(0.01,), epochs=2, pretrain_epochs=1
+        seeds=2,
+        shares=(0.5, 1.0),
+        fewest=3,
+        rates_large=(0.01,),
+        finetune_epochs=2,
+        pretrain_epochs=1,
     )
     out = tmp_path / "curve"
     found = transfer_curve.Curve([ONE], TWO, protocol, out).results()
@@ -218,15 +224,15 @@ def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     next((out / "runs").glob("scratch_0.5-1.*.json")).unlink()
     transfer_curve.Curve([ONE], TWO, protocol, out).results()
     assert [k["seed"] for k in trained] == [1]
-    more = replace(protocol, seeds_large=3, shares=(0.25, 0.5))
+    more = replace(protocol, seeds=3, shares=(0.25, 0.5), fewest=2)
     transfer_curve.Curve([ONE], TWO, more, out).results()
     assert len(trained) == 1 + 6 + 2  # a new share and a new seed, nothing else
-    other = replace(more, epochs=3, shares=(0.5,))
+    other = replace(more, finetune_epochs=3, shares=(0.5,))
     transfer_curve.Curve([ONE], TWO, other, out).results()
     assert len(trained) == 9 + 6  # other settings: all again
 
 
-def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
+def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         transfer_curve,
         "open_domain",
@@ -237,12 +243,122 @@ def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch):
     transfer_curve.main(command)
     found = json.loads(path.read_text(encoding="utf-8"))
     assert (found["source"], found["target"], found["items"]) == ("home", "outdoor", 13)
-    assert set(found["shares"]["0.05"]) >= {"pretrained", "scratch", "own", "gain", "ratio"}
+    assert set(found["shares"]) == {"1"}  # a twentieth of six customers is left out
+    assert set(found["shares"]["1"]) >= {"pretrained", "scratch", "gain", "ratio"}
+    assert "5% left out: 1 of the customers are too few" in capsys.readouterr().err
+
+
+def test_a_small_share_has_more_epochs_and_two_rates():
+    protocol = transfer_curve.Protocol(steps=4, batch_size=10, finetune_epochs=9)
+    assert TWO[1].training_targets() == 22
+    whole, small = (protocol.finetuning(TWO[1], share) for share in (1.0, 0.1))
+    assert [config.lr for config in whole] == list(protocol.rates_large)
+    assert [config.lr for config in small] == list(protocol.rates)
+    assert whole[0].epochs == 2  # four steps of ten targets are not twice 22
+    assert {config.epochs for config in small} == {9}
+
+
+def test_only_one_start_knows_the_source(tmp_path, monkeypatch):
+    started = []
+
+    def spy(model, target, share, configs, *, seed):
+        started.append(model)
+        return np.ones(6)
+
+    monkeypatch.setattr(transfer_curve, "fine_tuned_ranks", spy)
+    short = {"fewest": 1, "pretrain_epochs": 1}
+    protocol = transfer_curve.Protocol(seeds=1, shares=(0.4,), large=0.5, **short)
+    curve = transfer_curve.Curve([ONE], TWO, protocol, tmp_path)
+    curve.results()
+    pretrained, scratch, own = started
+    assert scratch is None
+    assert_same_weights(pretrained, curve.pretrained(0))
+    with pytest.raises(AssertionError):
+        assert_same_weights(own, pretrained)
+
+
+def test_a_small_share_is_pretrained_on_its_own_customers_too(tmp_path, monkeypatch):
+    met = []
+    plain = transfer_curve.pretrained_on
+
+    def spy(domains, *rest, **options):
+        met.append([len(sequences.users) for _, sequences in domains])
+        return plain(domains, *rest, **options)
+
+    monkeypatch.setattr(transfer_curve, "pretrained_on", spy)
+    short = {"fewest": 1, "finetune_epochs": 1, "pretrain_epochs": 1}
+    protocol = transfer_curve.Protocol(seeds=1, shares=(0.4,), large=0.5, **short)
+    found = transfer_curve.Curve([ONE], TWO, protocol, tmp_path).results()
+    assert met == [[3], [2]]  # the source, and two of the target's six customers
+    assert "value" in found["shares"]["0.4"]["own"]["ndcg@10"]
+
+
+def three_tests(domain):
+    """The last three purchases of everyone test, the one before them validates."""
+    table, sequences = domain
+    cuts = np.diff(sequences.offsets)[:, None] - [4, 3]
+    return table, replace(sequences, cuts=cuts)
+
+
+def test_what_is_held_out_never_trains():
+    """Not in a share of the customers, nor in joined shops, however much is held out."""
+    _, sequences = three_tests(TWO)
+    few = some_customers(sequences, 0.5, seed=1)
+    numbers = [sequences.users.index(user) for user in few.users]
+    for part in ("valid", "test"):
+        users, _ = sequences.cases(part)
+        expected = sequences.held_out(part)[1][np.isin(users, numbers)]
+        assert few.held_out(part)[1].tolist() == expected.tolist()
+    whole = [row.tolist() for row in sequences.train()]
+    assert [row.tolist() for row in few.train()] == [whole[number] for number in numbers]
+    _, both = join([ONE, three_tests(TWO)])
+    plain = [row.tolist() for row in ONE[1].train()]
+    moved = [[9 + item for item in row] for row in whole]
+    assert [row.tolist() for row in both.train()] == plain + moved
+
+
+def test_several_purchases_of_a_customer_are_one_customer(tmp_path, monkeypatch):
+    """The intervals are drawn over customers, whose three test purchases go together."""
+    ranks = np.random.default_rng(0).integers(1, 12, 6).repeat(3)  # each customer's are alike
+    monkeypatch.setattr(transfer_curve, "fine_tuned_ranks", lambda *a, **k: ranks)
+    monkeypatch.setattr(transfer_curve, "zero_shot", lambda *a, **k: ranks)
+    protocol = transfer_curve.Protocol(seeds=1, shares=(1.0,), large=0, pretrain_epochs=1)
+    found = transfer_curve.Curve([ONE], three_tests(TWO), protocol, tmp_path).results()
+    alone = with_seeds([metrics(ranks[::3])])["ndcg@10"]
+    for figures in (found["zero_shot"], found["shares"]["1"]["scratch"]):
+        own = figures["ndcg@10"]
+        assert own["value"] == pytest.approx(alone["value"])
+        assert own["high"] - own["low"] == pytest.approx(alone["high"] - alone["low"], rel=0.05)
+
+
+def test_a_study_of_transfer_obeys_its_flags(sample_shop, tmp_path, monkeypatch):
+    asked = []
+
+    def spy(shop, features, sources, target, protocol, out, config):
+        asked.append((protocol, config))
+        raise UserError("enough")
+
+    monkeypatch.setattr(transfer_curve, "measure", spy)
+    command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
+    command += ["--out", str(tmp_path)]
+    given = ["--tests", "2", "--seeds", "5", "--patience", "3"]
+    given += ["--finetune-epochs", "7", "--pretrain-epochs", "9"]
+    for more in ([], given, ["--quick"], ["--quick", "--finetune-epochs", "7"]):
+        assert cli.main([*command, *more]) == 2
+    plain, quick = transfer_curve.Protocol(), transfer_curve.QUICK
+    other = replace(plain, seeds=5, patience=3, finetune_epochs=7, pretrain_epochs=9)
+    assert [protocol for protocol, _ in asked] == [
+        plain,
+        other,
+        quick,
+        replace(quick, finetune_epochs=7),
+    ]
+    assert [config.tests for _, config in asked] == [1, 2, 1, 1]
 
 
 def test_several_sources(tmp_path, monkeypatch):
     """Pre-trained on both; the target's own encoder must be theirs."""
-    protocol = transfer_curve.Protocol(seeds=1, shares=(0.5,), epochs=1, pretrain_epochs=1)
+    protocol = transfer_curve.Protocol(seeds=1, shares=(0.5,), finetune_epochs=1, pretrain_epochs=1)
     met = []
     plain = transfer_curve.pretrained_on
 
@@ -293,6 +409,12 @@ def test_sources_are_departments_and_folders_of_other_shops(tmp_path, monkeypatc
     assert (found["source"], found["target"]) == ("home and theirs", "the whole shop")
 
 
+def test_a_source_with_too_few_purchases_is_named(sample_shop):
+    config = DataConfig(item_min=100_000)
+    with pytest.raises(UserError, match=r"^home: no customer has .* lower --user-min or --item"):
+        transfer_curve.open_domain(sample_shop, sample_shop / "features", "home", config)
+
+
 @pytest.mark.parametrize("given", [["--source", "home"], ["--target", "home"], []])
 def test_a_study_of_transfer_needs_both_ends(sample_shop, tmp_path, given, capsys):
     command = ["study", "transfer", str(sample_shop), "--out", str(tmp_path / "out"), *given]
@@ -304,7 +426,7 @@ def test_a_study_of_transfer_needs_both_ends(sample_shop, tmp_path, given, capsy
 def test_the_committed_curve_was_made_so_and_passes_what_it_must(sample_shop):
     path = sample_shop / "curves" / "home_to_outdoor.json"
     found = json.loads(path.read_text(encoding="utf-8"))
-    protocol = transfer_curve.Protocol()
+    protocol = transfer_curve.Protocol(seeds=10)
     assert found["protocol"] == json.loads(json.dumps(as_dict(protocol)))
     assert [float(share) for share in found["shares"]] == list(protocol.shares)
     for share, part in found["shares"].items():
@@ -313,6 +435,6 @@ def test_the_committed_curve_was_made_so_and_passes_what_it_must(sample_shop):
         assert part["ratio"] == pytest.approx(value["pretrained"] / value["scratch"], abs=1e-3)
     few = found["shares"]["0.05"]
     assert few["customers"] == 60
-    assert len(few["gain"]["ndcg@10"]["seeds"]) == 3
+    assert len(few["gain"]["ndcg@10"]["seeds"]) == 10
     assert few["ratio"] >= 1.3
     assert few["gain"]["ndcg@10"]["low"] > 0

@@ -1,9 +1,11 @@
 """The table of what a model lacks."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.study import what_is_missing as missing
@@ -17,6 +19,14 @@ def test_the_table_cuts_the_cases_into_three():
     assert "| | all | seldom, 2 cases | sometimes, 2 cases | often, 2 cases |" in text
     assert "| item_knn+tfidf | 1.0000 | 1.0000 | 1.0000 | 1.0000 |  |" in text
     assert "| ours | 0.6667 | 1.0000 | 0.5000 | 0.5000 | -0.3333 [" in text
+
+
+def test_what_is_bought_often_can_be_made_less_likely():
+    goods = SimpleNamespace(bought=np.array([0, 0, 8]))
+    likely = SimpleNamespace(scores=lambda _: torch.tensor([[0.0, 0.25, 0.75]]))
+    for power, expected in ((0.5, 0.25), (1, 0.75 / 9)):
+        scores = missing.LessPopular(goods, likely, power).scores([])[0]
+        assert scores.tolist() == pytest.approx([0.0, 0.25, expected])
 
 
 def test_models_alone_and_with_words_added(sample_shop, tmp_path, monkeypatch, capsys):
@@ -40,9 +50,9 @@ def test_models_alone_and_with_words_added(sample_shop, tmp_path, monkeypatch, c
     path.write_text(json.dumps(known | {"text": {"settings": recipes["text"]}}), encoding="utf-8")
     missing.main(command)
     rows = [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()]
-    assert rows[4:] == [
-        f"| {name}" for name in (*recipes, "text + tfidf_knn", "text + item_knn+tfidf")
-    ]
+    beside = [f"text {what}" for what in ("+ tfidf_knn", "+ item_knn+tfidf")]
+    divided = [f"text / purchases^{power}" for power in missing.POWERS]
+    assert rows[4:] == [f"| {name}" for name in (*recipes, *beside, *divided)]
     assert not (tmp_path / "openings.json").exists()
 
     # All is kept, but not beyond a change of what is added.

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from msm4sr_lite.cli.processes import is_first
 from msm4sr_lite.cli.state import StateFile, stoppable
 from msm4sr_lite.config import TrainConfig
+from msm4sr_lite.study.budget import STEPS, fitting_batch
 from msm4sr_lite.writing.files import write_text
 
 if TYPE_CHECKING:
@@ -79,6 +80,12 @@ def follow(
     told: dict[str, str] = {}
     sums: dict[str, float] = {}  # of the parts of the loss, since the epoch or this command began
     targets, seen = sequences.training_targets(config.anchors_per_sequence), 0
+    steps, fitting = -(-targets // config.batch_size), fitting_batch(targets)
+    if steps < STEPS and fitting < config.batch_size:
+        say(
+            f"{folder.name}: few steps an epoch, {steps}; a shop of this size may learn more with a"
+            f" batch size of {fitting}"
+        )
     with tqdm(
         total=config.epochs * targets,
         desc=folder.name,

@@ -61,7 +61,8 @@ def main(args: argparse.Namespace) -> int:
             " home --target outdoor; or from other shops: --source their/folder,another/folder"
         )
     out = folder(args)
-    goods, budget = open_data(args), budget_of(args)
+    goods = open_data(args)
+    budget = budget_of(args, goods)
     results = {}
     for name in wanted:
         results[name] = parts[name](args, goods, budget, out)
@@ -105,9 +106,10 @@ def open_data(args: argparse.Namespace) -> Data:
     return replace(goods, whole=Data(shop, whole, table.for_items(whole.items), device))
 
 
-def budget_of(args: argparse.Namespace) -> Budget:
+def budget_of(args: argparse.Namespace, goods: Data) -> Budget:
     """Return how long everything that learns may learn."""
-    return from_flags(args, SHORT if args.quick else Budget())
+    asked = from_flags(args, SHORT if args.quick else Budget())
+    return asked.fitting(goods.sequences.training_targets())
 
 
 def about(args: argparse.Namespace, goods: Data, budget: Budget) -> dict[str, Any]:
@@ -251,7 +253,8 @@ def transfer(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -
     from msm4sr_lite.study.transfer_curve import QUICK as SHORT_CURVE
     from msm4sr_lite.study.transfer_curve import Protocol, measure
 
-    protocol = SHORT_CURVE if args.quick else Protocol()
+    how_often = len(seeds(args))
+    protocol = from_flags(args, SHORT_CURVE if args.quick else Protocol(), seeds=how_often)
     found = measure(
         args.shop,
         features_folder(args),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.decomposition import TruncatedSVD
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer
@@ -16,6 +17,7 @@ from msm4sr_lite.extract.pictures import PictureError, open_picture
 from msm4sr_lite.extract.table import image_sentences
 from msm4sr_lite.features import FeatureTable, Slots, TextEncoder, make_slots
 from msm4sr_lite.keywords import KeywordTokenizer
+from msm4sr_lite.study.baselines import tfidf_vectors
 from msm4sr_lite.study.contenders import Contender, Model, Settings
 from msm4sr_lite.study.data import Data
 
@@ -108,6 +110,24 @@ class RawClip:
         return _other(data, "raw CLIP vectors", text, make_slots(vectors, counts))
 
 
+def tfidf_texts(data: Data) -> FeatureTable:
+    """Return features whose texts are TF-IDF vectors, not BERT's.
+
+    An item's text is one slot, however many sentences it has: the TF-IDF vector of all its words,
+    made as narrow as BERT's by a singular value decomposition and as long as these are on average.
+    """
+    vectors, width = tfidf_vectors(data.texts())[1:], data.table.width
+    items, words = vectors.shape
+    kept = min(width, items, words)
+    narrow = np.zeros((items, width), dtype=np.float32)
+    narrow[:, :kept] = TruncatedSVD(kept, random_state=0).fit_transform(vectors)
+    described = narrow.any(axis=1)
+    length = data.table.text.vectors.float().norm(dim=1).mean().item()
+    counts = np.concatenate([[0], described]).astype(np.int64)
+    text = make_slots((length * narrow[described]).astype(np.float16), counts)
+    return _other(data, "TF-IDF texts", text, data.table.image)
+
+
 def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
     manifest = data.table.manifest
     manifest = {**manifest, "content": f"{manifest.get('content', '')}, {what}"}
@@ -147,6 +167,7 @@ def ablations(clip: str = "") -> dict[str, Contender]:
         found[f"tau = {tau:g}"] = without(pretrain__temperature=tau, finetune__temperature=tau)
     for words in (1, 2, 3):
         found[f"N = {words}"] = Contender([{}], WithTable(MAIN, FewerWords(words)), learns=True)
+    found["TF-IDF for BERT"] = Contender([{}], WithTable(MAIN, tfidf_texts), learns=True)
     if clip:
         found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
     return found

@@ -63,7 +63,8 @@ class Comparison:
         budget: Budget | None = None,
         contenders: dict[str, Contender] | None = None,
     ) -> None:
-        self.data, self.out, self.budget = data, out, budget or Budget()
+        self.data, self.out = data, out
+        self.budget = (budget or Budget()).fitting(data.sequences.training_targets())
         self.contenders = CONTENDERS if contenders is None else contenders
         self.runs = Runs(out / "runs")
 

@@ -48,11 +48,12 @@ def join(domains: Sequence[Domain]) -> Domain:
     events = [own.events + shift for (_, own), shift in zip(domains, before, strict=False)]
     lengths = np.concatenate([np.diff(own.offsets) for _, own in domains])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
+    cuts = np.concatenate([own.bounds()[:2].T for _, own in domains])
     text = _join_slots([table.text for table, _ in domains])
     image = _join_slots([table.image for table, _ in domains])
     return (
         FeatureTable(["", *names], text, image, first.manifest),
-        Sequences(users, ["", *names], np.concatenate(events), offsets),
+        Sequences(users, ["", *names], np.concatenate(events), offsets, cuts),
     )
 
 
@@ -82,9 +83,10 @@ def _join_slots(parts: Sequence[Slots]) -> Slots:
 
 
 def some_customers(sequences: Sequences, share: float, seed: int = 0) -> Sequences:
-    """Return the purchases of a random share of the customers, at least of one; items stay.
+    """Return the purchases of a random share of the customers, at least of one.
 
-    With one seed, the customers of a smaller share are among those of a larger one.
+    Items stay, and so does what is held out. With one seed, the customers of a smaller share are
+    among those of a larger one.
     """
     if not 0 < share <= 1:
         raise UserError(f"a share of the customers above 0 and up to 1 was expected; got {share}")
@@ -97,6 +99,7 @@ def some_customers(sequences: Sequences, share: float, seed: int = 0) -> Sequenc
         sequences.items,
         np.concatenate(rows),
         np.concatenate([[0], np.cumsum([len(row) for row in rows])]),
+        sequences.bounds()[:2, chosen].T,
     )
 
 

@@ -1,6 +1,6 @@
 """How much another shop's data saves: the learning curve of transfer, measured on the sample shop.
 
-    python -m msm4sr_lite.study.transfer_curve data_samples/corner_shop --out DIR
+    python -m msm4sr_lite.study.transfer_curve data_samples/corner_shop --out DIR --seeds 10
 
 Pre-trains on *home*, then fine-tunes on growing shares of the customers of *outdoor*, and beside it
 trains models from scratch on the same customers with the same settings; on small shares also
@@ -24,7 +24,14 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
-from msm4sr_lite.config import DataConfig, FinetuneConfig, ModelConfig, PretrainConfig, as_dict
+from msm4sr_lite.config import (
+    DataConfig,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    UserError,
+    as_dict,
+)
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.features import FeatureTable
@@ -51,28 +58,30 @@ class Protocol:
 
     Attributes
     ----------
-    seeds, seeds_large
-        Of the whole chain: pre-training, which customers, fine-tuning; fewer for large shares,
-        which differ less.
-    shares
-        Of the target's customers.
+    seeds
+        Of the whole chain: pre-training, which customers, fine-tuning.
+    shares, fewest
+        Of the target's customers. A share of fewer customers than ``fewest`` is left out.
     large
         Shares from here on are large.
     rates, rates_large
         Learning rates of fine-tuning; if there are several, the validation items choose.
-    steps
-        An epoch is a pass over the customers; there are ``epochs`` of them, fewer if together they
-        had more steps than this.
+    batch_size
+        Targets in one step of fine-tuning, and of ``own``'s pre-training; that on the sources has
+        256 always.
+    finetune_epochs, steps
+        An epoch is a pass over the customers; there are so many of them, fewer if together they had
+        more steps than this.
     """
 
     seeds: int = 3
-    seeds_large: int = 2
     shares: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
+    fewest: int = 10
     large: float = 0.2
     rates: tuple[float, ...] = (3e-4, 1e-3)
     rates_large: tuple[float, ...] = (1e-3,)
     batch_size: int = 64
-    epochs: int = 60
+    finetune_epochs: int = 60
     steps: int = 800
     patience: int = 10
     pretrain_epochs: int = 60
@@ -80,7 +89,7 @@ class Protocol:
     def finetuning(self, sequences: Sequences, share: float) -> list[FinetuneConfig]:
         """Return the settings to try for a share of the customers."""
         targets = max(1.0, share * sequences.training_targets())
-        epochs = int(min(self.epochs, max(2, self.steps * self.batch_size // targets)))
+        epochs = int(min(self.finetune_epochs, max(2, self.steps * self.batch_size // targets)))
         common: dict[str, Any] = {"batch_size": self.batch_size, "patience": self.patience}
         rates = self.rates if share < self.large else self.rates_large
         return [FinetuneConfig(lr=rate, epochs=epochs, **common) for rate in rates]
@@ -94,7 +103,7 @@ class Protocol:
         return PretrainConfig(batch_size=256, epochs=self.pretrain_epochs, patience=self.patience)
 
 
-QUICK = Protocol(seeds=1, shares=(0.01, 0.05), epochs=2, pretrain_epochs=1)
+QUICK = Protocol(seeds=1, shares=(0.05, 1.0), finetune_epochs=2, pretrain_epochs=1)
 
 
 class Curve:
@@ -146,24 +155,29 @@ class Curve:
         untrained = M2SE(ModelConfig(feature_dim=self.target[0].width))
         nothing = self.ranks("untrained", 0, partial(zero_shot, untrained, self.target))
         shot = [self.ranks("zero shot", seed, partial(self._zero_shot, seed)) for seed in seeds]
+        whose, _ = self.target[1].cases("test")
         found: dict[str, Any] = {
-            "untrained": _told([nothing]),
-            "zero_shot": _told(shot),
+            "untrained": _told([nothing], whose),
+            "zero_shot": _told(shot, whose),
             "shares": {},
         }
         for share in protocol.shares:
+            count = len(some_customers(self.target[1], share).users)
+            if share < 1 and count < protocol.fewest:
+                say(f"transfer: {share:.0%} left out: {count} of the customers are too few")
+                continue
             runs: dict[str, list[np.ndarray]] = {start: [] for start in protocol.starts(share)}
             settings = protocol.finetuning(self.target[1], share)
-            for seed in seeds if share < protocol.large else range(protocol.seeds_large):
+            for seed in seeds:
                 for start, ranks in runs.items():
                     run = partial(self._fine_tuned, start, share, seed)
                     ranks.append(self.ranks(f"{start} {share:g}", seed, run, settings))
-            told = {start: _told(ranks) for start, ranks in runs.items()}
+            told = {start: _told(ranks, whose) for start, ranks in runs.items()}
             value = {start: figures["ndcg@10"]["value"] for start, figures in told.items()}
             found["shares"][f"{share:g}"] = {
-                "customers": len(some_customers(self.target[1], share).users),
+                "customers": count,
                 **told,
-                "gain": paired(runs["pretrained"], runs["scratch"]),
+                "gain": paired(runs["pretrained"], runs["scratch"], whose),
                 "ratio": round(value["pretrained"] / value["scratch"], 3),
             }
         return found
@@ -181,9 +195,9 @@ class Curve:
         return fine_tuned_ranks(model, self.target, share, configs, seed=seed)
 
 
-def _told(ranks: Sequence[np.ndarray]) -> dict[str, Any]:
+def _told(ranks: Sequence[np.ndarray], customers: np.ndarray) -> dict[str, Any]:
     """Return NDCG@10 and Recall@20 with intervals over customers and seeds."""
-    found = with_seeds([metrics(one) for one in ranks])
+    found = with_seeds([metrics(one) for one in ranks], customers)
     return {name: found[name] for name in METRICS}
 
 
@@ -237,7 +251,10 @@ def open_domain(
     """Return the table and the sequences of one department of a shop, or of all of it."""
     opened = read_shop(shop, department=department)
     table = FeatureTable.load(features)
-    sequences = build_sequences(opened.events, described_items(opened, table), config)
+    try:
+        sequences = build_sequences(opened.events, described_items(opened, table), config)
+    except UserError as error:
+        raise UserError(f"{department or shop}: {error}") from None
     return table.for_items(sequences.items), sequences
 
 
@@ -248,13 +265,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--source", default="home", help="department to pre-train on")
     parser.add_argument("--target", default="outdoor", help="department to fine-tune on")
     parser.add_argument("--out", type=Path, required=True, help="where finished runs are kept")
+    parser.add_argument("--seeds", type=int, default=Protocol.seeds, help="how many of each run")
     parser.add_argument("--quick", action="store_true", help="one seed, few epochs: does it run?")
     parser.add_argument("--json", type=Path, help="where the figures go")
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    protocol = Protocol()
-    if args.quick:
-        protocol = QUICK
+    protocol = QUICK if args.quick else Protocol(seeds=args.seeds)
     features = args.shop / "features"
     results = measure(args.shop, features, [args.source], args.target, protocol, args.out)
     path = args.json or args.out / "transfer.json"
