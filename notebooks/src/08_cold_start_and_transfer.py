@@ -593,7 +593,8 @@ check("08.share", ...)
 #   one purchase is not strictly cold. In a shop without new items, `without_items` makes some: it takes chosen items out of all
 #   training and validation.
 # - **Two departments of one simulated world.** The shoppers of home and outdoor follow the same rule; the products differ, but they are
-#   drawn by the same pen and described by the same phrases. Between two real shops expect less.
+#   drawn by the same pen and described by the same phrases. Between two real shops expect less: between two departments of
+#   a real one, H&M, nothing at all was gained (`docs/results.md`).
 # - **From scratch, but how?** A baseline that is trained too briefly makes every transfer look good. Here both starts may choose their
 #   learning rate; try others before you believe a ratio.
 #
