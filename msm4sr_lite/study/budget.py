@@ -46,4 +46,4 @@ def fitting_batch(targets: int, most: int = 512) -> int:
     return max(64, min(most, 2 ** (max(1, targets // STEPS).bit_length() - 1)))
 
 
-QUICK = Budget(batch_size=512, pretrain_epochs=10, finetune_epochs=10)
+QUICK = Budget(pretrain_epochs=10, finetune_epochs=10)
