@@ -277,18 +277,25 @@ def test_only_one_start_knows_the_source(tmp_path, monkeypatch):
         assert_same_weights(own, pretrained)
 
 
-def test_a_small_share_is_pretrained_on_its_own_customers_too(tmp_path, monkeypatch):
+@pytest.fixture
+def pretrainings(monkeypatch):
+    """Return a list that tells of every pre-training which purchases it was given."""
     met = []
     plain = transfer_curve.pretrained_on
 
     def spy(domains, *rest, **options):
-        met.append([len(sequences.users) for _, sequences in domains])
+        met.append([sequences for _, sequences in domains])
         return plain(domains, *rest, **options)
 
     monkeypatch.setattr(transfer_curve, "pretrained_on", spy)
+    return met
+
+
+def test_a_small_share_is_pretrained_on_its_own_customers_too(tmp_path, pretrainings):
     short = {"fewest": 1, "finetune_epochs": 1, "pretrain_epochs": 1}
     protocol = transfer_curve.Protocol(seeds=1, shares=(0.4,), large=0.5, **short)
     found = transfer_curve.Curve([ONE], TWO, protocol, tmp_path).results()
+    met = [[len(sequences.users) for sequences in shops] for shops in pretrainings]
     assert met == [[3], [2]]  # the source, and two of the target's six customers
     assert "value" in found["shares"]["0.4"]["own"]["ndcg@10"]
 
@@ -356,21 +363,14 @@ def test_a_study_of_transfer_obeys_its_flags(sample_shop, tmp_path, monkeypatch)
     assert [config.tests for _, config in asked] == [1, 2, 1, 1]
 
 
-def test_several_sources(tmp_path, monkeypatch):
+def test_several_sources(tmp_path, pretrainings):
     """Pre-trained on both; the target's own encoder must be theirs."""
     protocol = transfer_curve.Protocol(seeds=1, shares=(0.5,), finetune_epochs=1, pretrain_epochs=1)
-    met = []
-    plain = transfer_curve.pretrained_on
-
-    def spy(domains, *rest, **options):
-        met.append([sequences.n_items for _, sequences in domains])
-        return plain(domains, *rest, **options)
-
-    monkeypatch.setattr(transfer_curve, "pretrained_on", spy)
     for sources in ([ONE], [ONE, TWO], [ONE, TWO]):
         curve = transfer_curve.Curve(sources, TWO, replace(protocol, large=0), tmp_path)
         assert curve.pretrained(0).ids is None
     n = [sequences.n_items for _, sequences in (ONE, TWO)]
+    met = [[sequences.n_items for sequences in shops] for shops in pretrainings]
     assert met == [n[:1], n]  # kept apart, and each made once
     (table, sequences) = TWO
     strange = replace(table, manifest={"content": "x", "text_encoder": {"weights": "other"}})
@@ -433,6 +433,9 @@ def test_the_committed_curve_was_made_so_and_passes_what_it_must(sample_shop):
         assert set(protocol.starts(float(share))) <= part.keys()
         value = {start: part[start]["ndcg@10"]["value"] for start in ("pretrained", "scratch")}
         assert part["ratio"] == pytest.approx(value["pretrained"] / value["scratch"], abs=1e-3)
+    page = sample_shop.parents[1] / "docs" / "results" / "corner_shop-transfer" / "transfer.json"
+    shown = json.loads(page.read_text(encoding="utf-8"))
+    assert shown == {"shop": "corner_shop", "quick": False, **found}  # no two curves
     few = found["shares"]["0.05"]
     assert few["customers"] == 60
     assert len(few["gain"]["ndcg@10"]["seeds"]) == 10

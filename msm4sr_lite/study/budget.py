@@ -37,13 +37,13 @@ class Budget:
         }
 
 
-def fitting_batch(targets: int, most: int = 512) -> int:
-    """Return the largest power of two that leaves an epoch ``STEPS`` steps, from 64 to ``most``.
+def fitting_batch(targets: int) -> int:
+    """Return the largest power of two that leaves an epoch ``STEPS`` steps, from 64 to 512.
 
     >>> [fitting_batch(targets) for targets in (900, 5_800, 12_000, 1_000_000)]
     [64, 128, 256, 512]
     """
-    return max(64, min(most, 2 ** (max(1, targets // STEPS).bit_length() - 1)))
+    return max(64, min(512, 2 ** (max(1, targets // STEPS).bit_length() - 1)))
 
 
 QUICK = Budget(pretrain_epochs=10, finetune_epochs=10)

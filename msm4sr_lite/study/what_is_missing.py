@@ -8,7 +8,7 @@
 Prints NDCG@10 on the *validation* purchases, history masked: of all, and of those whose item was
 bought seldom, sometimes and often in training. Each model stands alone, with TF-IDF neighbours
 added to what it thinks probable, and with the hand-made sum of these and item-to-item counts added.
-What helps a model when it is added, the model has not learnt. In the last rows what it thinks
+What helps a model when it is added, the model has not learnt. In its last rows what it thinks
 probable is divided by a power of how often the item was bought, lest it only names best-sellers.
 The test is not opened.
 """
