@@ -712,7 +712,11 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
     ],
     "study/transfer_curve": [
-        ("purchases are taken for customers", "_told(shot, whose)", "_told(shot, None)"),
+        (
+            "purchases are taken for customers",
+            '_told([one["zero shot"] for one in each], whose)',
+            '_told([one["zero shot"] for one in each], None)',
+        ),
         (
             "large shares try the rates of small ones",
             "share < self.large else self.rates_large",

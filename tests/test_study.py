@@ -2,7 +2,10 @@
 
 import json
 import math
-from dataclasses import replace
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ import torch
 
 from msm4sr_lite.cli import build_parser, main
 from msm4sr_lite.cli.study import about
-from msm4sr_lite.config import PRESETS, ModelConfig, UserError
+from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, metrics
 from msm4sr_lite.features import FeatureTable
@@ -35,8 +38,9 @@ from msm4sr_lite.study.contenders import (
     WithCounts,
     able,
     grid,
+    pretrained,
 )
-from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.data import Data, changed
 from msm4sr_lite.study.forest import forest
 from msm4sr_lite.study.pages import as_text
 from msm4sr_lite.study.paired import holm, paired, with_seeds
@@ -511,6 +515,63 @@ def test_tfidf_in_place_of_bert(data):
     assert kept.numpy() == pytest.approx(alike, abs=0.02)
 
 
+# ---------------------------------------------------------------- several at once
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A contender's ``make`` that leaves the number of its process behind."""
+
+    def __call__(self, data, settings, seed, states):
+        states.mkdir(parents=True, exist_ok=True)
+        (states / f"{settings['decay']}-{seed}.txt").write_text(str(os.getpid()))
+        if settings["decay"] > 1:
+            raise UserError("decay must be at most 1")
+        return ItemKNN(data.sequences, settings["decay"])
+
+
+def test_runs_made_at_once_are_those_made_one_after_another(data, tmp_path):
+    points = [{"decay": 0.5}, {"decay": 0.9}]
+    contenders = {
+        "leaf": Contender(points, Leaf(), learns=True),
+        "text": Contender([{}], Model(settings=TINY | {"model.views": "text"}), learns=True),
+    }
+    found = {}
+    for jobs in (1, 2):
+        study = Comparison(data, tmp_path / str(jobs), SHORT, contenders, jobs)
+        chosen = study.tune(list(contenders))
+        runs = study.test(list(contenders), chosen, [1, 2])
+        found[jobs] = chosen, [[run["masked"] for run in runs[name]] for name in contenders]
+    assert found[1] == found[2]
+
+    def processes(jobs):
+        return {file.read_text() for file in (tmp_path / str(jobs) / "states").glob("*.txt")}
+
+    assert processes(1) == {str(os.getpid())}
+    assert str(os.getpid()) not in processes(2)
+
+    broken = {"leaf": Contender([{"decay": 2}], Leaf(), learns=True)}
+    with pytest.raises(UserError, match="decay must be at most 1"):
+        Comparison(data, tmp_path / "broken", SHORT, broken, 2).tune(["leaf"])
+
+
+def test_two_that_begin_from_one_pre_training_make_it_once(data, tmp_path, monkeypatch):
+    made = []
+
+    def slow(*args, **options):
+        made.append(options["seed"])
+        time.sleep(0.3)
+        return iter(())
+
+    monkeypatch.setattr("msm4sr_lite.training.pretrain", slow)
+    config = changed(Config(), TINY | {"model.feature_dim": data.table.width})
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(pretrained, data, config, 1, tmp_path / "states") for _ in range(2)]
+        first, second = (one.result().state_dict() for one in asked)
+    assert made == [1]
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 # -------------------------------------------------------------- the command
 
 
@@ -553,6 +614,7 @@ def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
     for extra, message in (
         (["--models", "magic"], "no contender 'magic'; there are popularity"),
         (["--seeds", "0"], "seeds must be at least 1; got 0"),
+        (["--jobs", "0"], "jobs must be at least 1; got 0"),
     ):
         assert main(["study", "main", *common, *extra]) == 2
         assert message in capsys.readouterr().err

@@ -238,14 +238,22 @@ def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch, capsys):
         "open_domain",
         lambda shop, features, department, config: {"home": ONE, "outdoor": TWO}[department],
     )
-    path = tmp_path / "figures.json"
-    command = [str(sample_shop), "--out", str(tmp_path / "out"), "--quick", "--json", str(path)]
-    transfer_curve.main(command)
-    found = json.loads(path.read_text(encoding="utf-8"))
+    command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
+    command += ["--out", str(tmp_path), "--quick"]
+    assert cli.main(command) == 0
+    found = json.loads((tmp_path / "transfer.json").read_text(encoding="utf-8"))
     assert (found["source"], found["target"], found["items"]) == ("home", "outdoor", 13)
     assert set(found["shares"]) == {"1"}  # a twentieth of six customers is left out
     assert set(found["shares"]["1"]) >= {"pretrained", "scratch", "gain", "ratio"}
     assert "5% left out: 1 of the customers are too few" in capsys.readouterr().err
+
+
+def test_seeds_run_at_once_are_those_run_one_after_another(tmp_path, monkeypatch):
+    short = {"finetune_epochs": 1, "pretrain_epochs": 1}
+    protocol = transfer_curve.Protocol(seeds=2, shares=(1.0,), **short)
+    plain = transfer_curve.Curve([ONE], TWO, protocol, tmp_path / "plain").results()
+    monkeypatch.setattr(training, "pretrain", None)  # the other processes have their own
+    assert transfer_curve.Curve([ONE], TWO, protocol, tmp_path / "two", 2).results() == plain
 
 
 def test_a_small_share_has_more_epochs_and_two_rates():
@@ -341,26 +349,27 @@ def test_several_purchases_of_a_customer_are_one_customer(tmp_path, monkeypatch)
 def test_a_study_of_transfer_obeys_its_flags(sample_shop, tmp_path, monkeypatch):
     asked = []
 
-    def spy(shop, features, sources, target, protocol, out, config):
-        asked.append((protocol, config))
+    def spy(shop, features, sources, target, protocol, out, config, jobs):
+        asked.append((protocol, config, jobs))
         raise UserError("enough")
 
     monkeypatch.setattr(transfer_curve, "measure", spy)
     command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
     command += ["--out", str(tmp_path)]
-    given = ["--tests", "2", "--seeds", "5", "--patience", "3"]
+    given = ["--tests", "2", "--seeds", "5", "--patience", "3", "--jobs", "2"]
     given += ["--finetune-epochs", "7", "--pretrain-epochs", "9"]
     for more in ([], given, ["--quick"], ["--quick", "--finetune-epochs", "7"]):
         assert cli.main([*command, *more]) == 2
     plain, quick = transfer_curve.Protocol(), transfer_curve.QUICK
     other = replace(plain, seeds=5, patience=3, finetune_epochs=7, pretrain_epochs=9)
-    assert [protocol for protocol, _ in asked] == [
+    assert [protocol for protocol, _, _ in asked] == [
         plain,
         other,
         quick,
         replace(quick, finetune_epochs=7),
     ]
-    assert [config.tests for _, config in asked] == [1, 2, 1, 1]
+    assert [config.tests for _, config, _ in asked] == [1, 2, 1, 1]
+    assert [jobs for _, _, jobs in asked] == [1, 2, 1, 1]
 
 
 def test_several_sources(tmp_path, pretrainings):
@@ -386,7 +395,7 @@ def test_sources_are_departments_and_folders_of_other_shops(tmp_path, monkeypatc
         return ONE
 
     class Fake:
-        def __init__(self, sources, target, protocol, out):
+        def __init__(self, sources, target, protocol, out, jobs):
             assert len(sources) == 2
 
         def results(self):

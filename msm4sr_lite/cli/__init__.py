@@ -200,6 +200,9 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", default="", help="comma-separated (default: all that can)")
     parser.add_argument("--seeds", type=int, default=3, help="how many test (default: 3)")
     parser.add_argument(
+        "--jobs", type=int, default=1, help="trainings at once, a core each (default: 1)"
+    )
+    parser.add_argument(
         "--recipes", type=Path, metavar="FILE", help="frozen settings (default: DIR/recipes.json)"
     )
     parser.add_argument(

@@ -145,6 +145,13 @@ def seeds(args: argparse.Namespace) -> list[int]:
     return list(range(1, 1 + (1 if args.quick else args.seeds)))
 
 
+def jobs(args: argparse.Namespace) -> int:
+    """Return how many trainings run at once."""
+    if args.jobs < 1:
+        raise UserError(f"jobs must be at least 1; got {args.jobs}")
+    return int(args.jobs)
+
+
 def split(names: str) -> list[str]:
     """Return the names of a comma-separated list.
 
@@ -185,14 +192,17 @@ def recipes(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) ->
         return read_recipes(args.recipes)
     if args.quick:
         return {name: {"settings": one.grid[0]} for name, one in CONTENDERS.items()}
-    return Comparison(goods, out, budget).tune(names(args, goods))
+    return Comparison(goods, out, budget, jobs=jobs(args)).tune(names(args, goods))
 
 
 def main_table(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
     """Compare M²SE with every baseline."""
     from msm4sr_lite.study.compare import Comparison, openings
 
-    chosen, study = recipes(args, goods, budget, out), Comparison(goods, out, budget)
+    chosen, study = (
+        recipes(args, goods, budget, out),
+        Comparison(goods, out, budget, jobs=jobs(args)),
+    )
     found = study.test(names(args, goods), chosen, seeds(args))
     used = {name: chosen[name]["settings"] for name in found}
     return {
@@ -211,7 +221,7 @@ def cold_start(args: argparse.Namespace, goods: Data, budget: Budget, out: Path)
 
     chosen = recipes(args, goods, budget, out)  # of the whole shop
     reduced, made = with_cold_items(goods)
-    study = Comparison(reduced, out, budget)
+    study = Comparison(reduced, out, budget, jobs=jobs(args))
     found = study.test(names(args, reduced), chosen, seeds(args))
     found |= study.ceiling_runs()
     return {
@@ -237,7 +247,7 @@ def ablation_table(
     variants = ablations(args.clip or "")
     chosen = asked_for(args, variants) if args.part == "ablations" else []
     chosen = list(dict.fromkeys(["msm4sr", *chosen])) if chosen else list(variants)
-    study = Comparison(goods, out, budget, variants)
+    study = Comparison(goods, out, budget, variants, jobs(args))
     found = study.test(chosen, dict.fromkeys(variants, settings), seeds(args))
     return {
         **about(args, goods, budget),
@@ -263,5 +273,6 @@ def transfer(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -
         protocol,
         out / "transfer",
         from_flags(args, DataConfig()),
+        jobs(args),
     )
     return {"shop": args.shop.resolve().name, "quick": args.quick, **found}

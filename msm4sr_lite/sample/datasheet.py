@@ -117,7 +117,7 @@ repository's copy, in `features/`, `states/` and `maps/`.
   sentence vectors by all-MiniLM-L6-v2, manifest), `states/` (M²SE for *home*, pre-trained and
   fine-tuned), `maps/` (UMAP places of the items of *home*), `deletions/` (the keywords of one
   customer's items, read again without each word in turn) and `curves/` (how much pre-training on
-  *home* helps in *outdoor*, by `python -m msm4sr_lite.study.transfer_curve`).
+  *home* helps in *outdoor*, by `msm4sr study transfer`).
 
 ## Counts
 

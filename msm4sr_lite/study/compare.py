@@ -33,6 +33,7 @@ from msm4sr_lite.study.ceilings import Ceilings
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.contenders import CONTENDERS, Contender, Settings
 from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.jobs import make_ahead
 from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
 from msm4sr_lite.study.runs import Runs
 from msm4sr_lite.writing.files import write_json
@@ -54,6 +55,8 @@ class Comparison:
         Of everything that learns.
     contenders
         Name -> contender, ``CONTENDERS`` or variants of one model.
+    jobs
+        How many runs are made at once, each in a process of its own with one thread.
     """
 
     def __init__(
@@ -62,11 +65,12 @@ class Comparison:
         out: Path,
         budget: Budget | None = None,
         contenders: dict[str, Contender] | None = None,
+        jobs: int = 1,
     ) -> None:
         self.data, self.out = data, out
         self.budget = (budget or Budget()).fitting(data.sequences.training_targets())
         self.contenders = CONTENDERS if contenders is None else contenders
-        self.runs = Runs(out / "runs")
+        self.runs, self.jobs = Runs(out / "runs"), jobs
 
     @cached_property
     def ceilings(self) -> Ceilings:
@@ -117,11 +121,11 @@ class Comparison:
         """
         path = self.out / "recipes.json"
         recipes = read_recipes(path) if path.is_file() else {}
-        for name in names:
-            if name in recipes:
-                continue
-            grid = self.contenders[name].grid
-            reached = [self._valid(name, point) for point in grid]
+        open_still = [name for name in names if name not in recipes]
+        # All settings of a contender in one process: they begin from the same pre-training.
+        make_ahead(self.jobs, [partial(self._grid, name) for name in open_still])
+        for name in open_still:
+            grid, reached = self.contenders[name].grid, self._grid(name)
             recipes[name] = {
                 "settings": grid[int(np.argmax(reached))],
                 "tried": [{"settings": p, CHOICE: v} for p, v in zip(grid, reached, strict=True)],
@@ -129,9 +133,12 @@ class Comparison:
             write_json(path, recipes)
         return recipes
 
-    def _valid(self, name: str, settings: Settings) -> float:
-        ranks = np.array(self.run(name, settings, TUNING_SEED, "valid")["masked"])
-        return round(float(metrics(ranks, [10])[CHOICE].mean()), 6)
+    def _grid(self, name: str) -> list[float]:
+        reached = []
+        for point in self.contenders[name].grid:
+            ranks = np.array(self.run(name, point, TUNING_SEED, "valid")["masked"])
+            reached.append(round(float(metrics(ranks, [10])[CHOICE].mean()), 6))
+        return reached
 
     # ------------------------------------------------------------------ testing
 
@@ -147,12 +154,17 @@ class Comparison:
         if TUNING_SEED in seeds:
             raise UserError(f"seed {TUNING_SEED} chose the settings; test with other seeds")
         self._note(names, recipes, seeds)
+        asked: list[tuple[str, Settings, int, Part]] = [
+            (name, recipes[name]["settings"], seed, "test")
+            for place, seed in enumerate(seeds)
+            for name in names  # one seed of all first: half a study says something
+            if place == 0 or self.contenders[name].learns
+        ]
+        _ = self.ceilings  # worked out before the processes part
+        make_ahead(self.jobs, [partial(self.run, *one) for one in asked])
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-        for place, seed in enumerate(seeds):  # one seed of all first: half a study says something
-            for name in names:
-                if place and not self.contenders[name].learns:
-                    continue
-                found[name].append(self.run(name, recipes[name]["settings"], seed, "test"))
+        for one in asked:
+            found[one[0]].append(self.run(*one))
         return found
 
     def ceiling_runs(self) -> dict[str, list[dict[str, Any]]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from msm4sr_lite import training
 from msm4sr_lite.cli.records import fingerprint
@@ -139,18 +140,23 @@ def as_settings(settings: Settings) -> Settings:
 
 
 def pretrained(data: Data, config: Config, seed: int, states: Path) -> M2SE:
-    """Return a pre-trained model, from ``states`` if it has been made before."""
+    """Return a pre-trained model, from ``states`` if it has been made before.
+
+    Another process that needs the same one waits until it is there.
+    """
     parts = [as_dict(config.model), as_dict(config.pretrain), seed, data.facts]
     folder = states / fingerprint(parts)
-    if (folder / "config.json").is_file():
-        return training.load_checkpoint(folder)[0]
-    torch.manual_seed(seed)
-    model = M2SE(config.model)
-    options: dict[str, Any] = {"seed": seed, "device": data.device}
-    for _ in training.pretrain(model, data.table, data.sequences, config.pretrain, **options):
-        pass
-    save_checkpoint(model.cpu(), folder, data.sequences.items, {"seed": seed})
-    return model
+    states.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if (folder / "config.json").is_file():
+            return training.load_checkpoint(folder)[0]
+        torch.manual_seed(seed)
+        model = M2SE(config.model)
+        options: dict[str, Any] = {"seed": seed, "device": data.device}
+        for _ in training.pretrain(model, data.table, data.sequences, config.pretrain, **options):
+            pass
+        save_checkpoint(model.cpu(), folder, data.sequences.items, {"seed": seed})
+        return model
 
 
 def grid(**values: list[Any]) -> list[Settings]:

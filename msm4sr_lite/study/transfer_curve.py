@@ -1,17 +1,13 @@
-"""How much another shop's data saves: the learning curve of transfer, measured on the sample shop.
+"""How much another shop's data saves: the learning curve of transfer, ``msm4sr study transfer``.
 
-    python -m msm4sr_lite.study.transfer_curve data_samples/corner_shop --out DIR --seeds 10
-
-Pre-trains on *home*, then fine-tunes on growing shares of the customers of *outdoor*, and beside it
-trains models from scratch on the same customers with the same settings; on small shares also
+Pre-trains on a source, then fine-tunes on growing shares of the customers of a target, and beside
+it trains models from scratch on the same customers with the same settings; on small shares also
 ``own``, a model that was first pre-trained on these very customers. Each run is kept in
-``DIR/runs``, so a study that was stopped goes on where it was. With ``--json FILE`` the figures go
-there; so was ``data_samples/corner_shop/curves/home_to_outdoor.json`` made.
+``OUT/runs``, so a study that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,6 +34,7 @@ from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.reading.shop_folder import read_shop
 from msm4sr_lite.sequences import Sequences, build_sequences
 from msm4sr_lite.study.data import described_items
+from msm4sr_lite.study.jobs import make_ahead
 from msm4sr_lite.study.paired import METRICS, paired, with_seeds
 from msm4sr_lite.study.runs import Runs
 from msm4sr_lite.study.transfer import (
@@ -49,7 +46,6 @@ from msm4sr_lite.study.transfer import (
     zero_shot,
 )
 from msm4sr_lite.writing.checkpoints import save_checkpoint
-from msm4sr_lite.writing.files import write_json
 
 
 @dataclass(frozen=True)
@@ -117,14 +113,21 @@ class Curve:
         Of all runs.
     out
         Where finished runs are kept.
+    jobs
+        How many seeds are run at once, each in a process of its own with one thread.
     """
 
     def __init__(
-        self, sources: Sequence[Domain], target: Domain, protocol: Protocol, out: Path
+        self,
+        sources: Sequence[Domain],
+        target: Domain,
+        protocol: Protocol,
+        out: Path,
+        jobs: int = 1,
     ) -> None:
         check_alike([*sources, target])
         self.sources, self.target, self.protocol, self.out = sources, target, protocol, out
-        self.runs = Runs(out / "runs")
+        self.runs, self.jobs = Runs(out / "runs"), jobs
         self.facts: list[Any] = [as_dict(protocol.pretraining())]
         for table, own in (*sources, target):
             self.facts += [own.fingerprint(), table.manifest["content"]]
@@ -150,28 +153,21 @@ class Curve:
 
     def results(self) -> dict[str, Any]:
         """Run what is missing and compare the starts at every share."""
-        protocol, seeds = self.protocol, range(self.protocol.seeds)
         torch.manual_seed(0)
         untrained = M2SE(ModelConfig(feature_dim=self.target[0].width))
         nothing = self.ranks("untrained", 0, partial(zero_shot, untrained, self.target))
-        shot = [self.ranks("zero shot", seed, partial(self._zero_shot, seed)) for seed in seeds]
+        customers, seeds = self._customers(), range(self.protocol.seeds)
+        make_ahead(self.jobs, [partial(self._of_seed, seed, list(customers)) for seed in seeds])
+        each = [self._of_seed(seed, list(customers)) for seed in seeds]
         whose, _ = self.target[1].cases("test")
         found: dict[str, Any] = {
             "untrained": _told([nothing], whose),
-            "zero_shot": _told(shot, whose),
+            "zero_shot": _told([one["zero shot"] for one in each], whose),
             "shares": {},
         }
-        for share in protocol.shares:
-            count = len(some_customers(self.target[1], share).users)
-            if share < 1 and count < protocol.fewest:
-                say(f"transfer: {share:.0%} left out: {count} of the customers are too few")
-                continue
-            runs: dict[str, list[np.ndarray]] = {start: [] for start in protocol.starts(share)}
-            settings = protocol.finetuning(self.target[1], share)
-            for seed in seeds:
-                for start, ranks in runs.items():
-                    run = partial(self._fine_tuned, start, share, seed)
-                    ranks.append(self.ranks(f"{start} {share:g}", seed, run, settings))
+        for share, count in customers.items():
+            starts = self.protocol.starts(share)
+            runs = {start: [one[f"{start} {share:g}"] for one in each] for start in starts}
             told = {start: _told(ranks, whose) for start, ranks in runs.items()}
             value = {start: figures["ndcg@10"]["value"] for start, figures in told.items()}
             found["shares"][f"{share:g}"] = {
@@ -180,6 +176,27 @@ class Curve:
                 "gain": paired(runs["pretrained"], runs["scratch"], whose),
                 "ratio": round(value["pretrained"] / value["scratch"], 3),
             }
+        return found
+
+    def _customers(self) -> dict[float, int]:
+        """Return the shares that have enough customers, and how many."""
+        found = {}
+        for share in self.protocol.shares:
+            count = len(some_customers(self.target[1], share).users)
+            if share < 1 and count < self.protocol.fewest:
+                say(f"transfer: {share:.0%} left out: {count} of the customers are too few")
+            else:
+                found[share] = count
+        return found
+
+    def _of_seed(self, seed: int, shares: Sequence[float]) -> dict[str, np.ndarray]:
+        """Return the ranks of all runs of a seed."""
+        found = {"zero shot": self.ranks("zero shot", seed, partial(self._zero_shot, seed))}
+        for share in shares:
+            settings = self.protocol.finetuning(self.target[1], share)
+            for start in self.protocol.starts(share):
+                name, run = f"{start} {share:g}", partial(self._fine_tuned, start, share, seed)
+                found[name] = self.ranks(name, seed, run, settings)
         return found
 
     def _zero_shot(self, seed: int) -> np.ndarray:
@@ -209,6 +226,7 @@ def measure(
     protocol: Protocol,
     out: Path,
     config: DataConfig | None = None,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Return the learning curve from some shops to another, as JSON can hold it.
 
@@ -227,6 +245,8 @@ def measure(
         Where finished runs are kept.
     config
         Which purchases of each are used.
+    jobs
+        How many seeds are run at once.
     """
     opened = [
         open_domain(Path(name), Path(name) / "features", "", config)
@@ -241,7 +261,7 @@ def measure(
         "customers": len(target[1].users),
         "items": target[1].n_items,
         "protocol": as_dict(protocol),
-        **Curve(opened, target, protocol, out).results(),
+        **Curve(opened, target, protocol, out, jobs).results(),
     }
 
 
@@ -256,27 +276,3 @@ def open_domain(
     except UserError as error:
         raise UserError(f"{department or shop}: {error}") from None
     return table.for_items(sequences.items), sequences
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure everything, print where the figures are."""
-    parser = argparse.ArgumentParser(prog="python -m msm4sr_lite.study.transfer_curve")
-    parser.add_argument("shop", type=Path, help="the sample shop, with its features")
-    parser.add_argument("--source", default="home", help="department to pre-train on")
-    parser.add_argument("--target", default="outdoor", help="department to fine-tune on")
-    parser.add_argument("--out", type=Path, required=True, help="where finished runs are kept")
-    parser.add_argument("--seeds", type=int, default=Protocol.seeds, help="how many of each run")
-    parser.add_argument("--quick", action="store_true", help="one seed, few epochs: does it run?")
-    parser.add_argument("--json", type=Path, help="where the figures go")
-    args = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    protocol = QUICK if args.quick else Protocol(seeds=args.seeds)
-    features = args.shop / "features"
-    results = measure(args.shop, features, [args.source], args.target, protocol, args.out)
-    path = args.json or args.out / "transfer.json"
-    write_json(path, results)
-    print(path)
-
-
-if __name__ == "__main__":
-    main()

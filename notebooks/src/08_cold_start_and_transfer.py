@@ -476,7 +476,7 @@ print("with 60 customers the model from home is ahead:", better)
 # the pre-training, the customers drawn and the fine-tuning. On small shares it tries two learning rates for each start and lets the
 # validation choose. On two cores it takes about half an hour:
 #
-#     python -m msm4sr_lite.study.transfer_curve data_samples/corner_shop --out DIR --seeds 10
+#     msm4sr study transfer data_samples/corner_shop --source home --target outdoor --seeds 10 --out DIR
 #
 # **Predict** the share of the customers at which the two curves meet.
 
