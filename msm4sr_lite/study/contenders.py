@@ -204,6 +204,7 @@ CONTENDERS: dict[str, Contender] = {
     "text+image": Contender(CONTENT, Model(SummedFeatures), True, BOTH),
     "authors": Contender([{}], Model(preset="authors", pretrains=True), True),
     "msm4sr": Contender(CONTENT, Model(pretrains=True), True),
+    "msm4sr+shop": Contender(CONTENT, OnWholeShop(pretrains=True), True, ("whole",)),
     "msm4sr_tuned": Contender(CONTENT, Model(preset="tuned", pretrains=True), True),
     "msm4sr_tuned+shop": Contender(
         CONTENT, OnWholeShop(preset="tuned", pretrains=True), True, ("whole",)
