@@ -9,8 +9,7 @@ from typing import Any
 def make_ahead(jobs: int, tasks: list[Callable[[], Any]]) -> None:
     """Make runs, several at once; when they are asked for one by one, they are in their folder.
 
-    Two trainings with a thread each are done sooner than one after the other with two threads:
-    the steps of a small model are too short to be shared.
+    Each process has one thread.
 
     Parameters
     ----------
