@@ -199,10 +199,8 @@ def main_table(args: argparse.Namespace, goods: Data, budget: Budget, out: Path)
     """Compare M²SE with every baseline."""
     from msm4sr_lite.study.compare import Comparison, openings
 
-    chosen, study = (
-        recipes(args, goods, budget, out),
-        Comparison(goods, out, budget, jobs=jobs(args)),
-    )
+    chosen = recipes(args, goods, budget, out)
+    study = Comparison(goods, out, budget, jobs=jobs(args))
     found = study.test(names(args, goods), chosen, seeds(args))
     used = {name: chosen[name]["settings"] for name in found}
     return {
