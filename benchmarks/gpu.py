@@ -16,6 +16,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from benchmarks.training import Steps, library
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import ModelScorer, target_ranks
+from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.sequences import Sequences
 
 
 def wait() -> None:
@@ -57,13 +60,20 @@ def utilisation() -> int | None:
         return None
 
 
+@cache
+def shop_and_features(quick: bool) -> tuple[Sequences, FeatureTable]:
+    """Return what is trained on: 20,000 items with 10 sentences and a picture, or fewer."""
+    items, users = (2_000, 2_000) if quick else (20_000, 50_000)
+    return made_up.sequences(users, items, 18.0), made_up.table(items, 10, 1, 768)
+
+
 def training(stage: str, precision: str, targets: int, args: argparse.Namespace) -> dict[str, Any]:
     """Measure steps of one stage in one precision."""
-    items = 2_000 if args.quick else 20_000
-    shop = made_up.sequences(2_000 if args.quick else 50_000, items, 18.0)
-    table = made_up.table(items, 10, 1, 768).to(args.device)
+    shop, table = shop_and_features(args.quick)
+    table = table.to(args.device)
     torch.manual_seed(0)
-    model = M2SE(ModelConfig(n_items=items if stage == "finetune" else 0)).to(args.device)
+    ids = shop.n_items if stage == "finetune" else 0
+    model = M2SE(ModelConfig(n_items=ids)).to(args.device)
     plain = library(stage, table)
 
     def loss(model: M2SE, batch: Any, dice: torch.Generator) -> torch.Tensor:
@@ -133,7 +143,7 @@ def main() -> None:
     results = []
     precisions = ("float32", "bfloat16")
     for precision in precisions[:1] if args.quick else precisions:
-        for targets in (256,) if args.quick else (1024, 8192):
+        for targets in (256,) if args.quick else (128, 1024, 8192):
             for stage in ("pretrain", "finetune"):
                 results.append(training(stage, precision, targets, args))
                 print(results[-1], flush=True)

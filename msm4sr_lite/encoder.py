@@ -17,13 +17,17 @@ import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.features import FeatureTable, Slots
 
 NORM_EPS = 1e-12
-TOGETHER = 1024  # items pooled at once: more would need new memory, which the system fills with 0
+TOGETHER = 2**10  # items pooled at once: more would need new memory, which the system fills with 0
+ON_GPU = 16  # times as many, since every call takes its time, however little there is to do
+# All but cuDNN's, which prepares itself anew for every length and number of sequences.
+ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 Views: TypeAlias = dict[str, Tensor]
 
 
@@ -67,8 +71,7 @@ class SlotAttention(nn.Module):
         """Return the pooled vectors and the weights."""
         energy = self.energies(slots)
         if not self.mask_padding:
-            weights = energy.softmax(dim=-1)
-            return torch.einsum("is,isf->if", weights, slots), weights
+            valid = torch.ones_like(valid)
         # A finite floor keeps items without any slot free of NaN; their weights become zero below.
         energy = energy.masked_fill(~valid, torch.finfo(energy.dtype).min)
         weights = energy.softmax(dim=-1) * valid
@@ -136,6 +139,7 @@ class Block(nn.Module):
         self.norm_ffn = nn.LayerNorm(config.dim, eps=NORM_EPS)
         self.dropout = Dropout(config.hidden_dropout)
 
+    @sdpa_kernel(ATTENTION)
     def forward(
         self, x: Float[Tensor, "batch time dim"], at: Int[Tensor, "batch wanted"] | None = None
     ) -> Float[Tensor, "batch wanted dim"]:
@@ -182,8 +186,7 @@ class CausalTransformer(nn.Module):
         self, x: Float[Tensor, "batch time dim"], at: Int[Tensor, "batch wanted"] | None = None
     ) -> Float[Tensor, "batch wanted dim"]:
         """Return the hidden states of the last layer, all of them or those at the places ``at``."""
-        places = torch.arange(x.shape[1], device=x.device)
-        x = self.dropout(self.norm(x + self.position(places)))
+        x = self.dropout(self.norm(x + self.position.weight[: x.shape[1]]))
         for block in self.blocks[:-1]:
             x = block(x)
         return self.blocks[-1](x, at)
@@ -213,18 +216,14 @@ class M2SE(
         self.views: tuple[str, ...] = ("text", "image") if c.views == "both" else (c.views,)
         self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
         for view in self.views:
-            self.pool[view] = (
-                SlotMean()
-                if c.slot_pooling == "mean"
-                else SlotAttention(c.feature_dim, c.pooling_dim, c.mask_padding)
-            )
+            sizes = c.feature_dim, c.pooling_dim, c.mask_padding
+            self.pool[view] = SlotMean() if c.slot_pooling == "mean" else SlotAttention(*sizes)
             self.adapt[view] = ExpertAdapter(c.feature_dim, c.dim, c.experts, c.adapter_dropout)
         self.pool.requires_grad_(c.train_pooling)
         self.feature_dropout = Dropout(c.feature_dropout)
         self.transformer = CausalTransformer(config)
-        self.project = nn.ModuleDict()
-        if c.projections:
-            self.project.update({view: nn.Linear(c.dim, c.dim) for view in self.views})
+        projected = self.views if c.projections else ()
+        self.project = nn.ModuleDict({view: nn.Linear(c.dim, c.dim) for view in projected})
         self.ids: nn.Embedding | None = None
         if c.n_items:
             self.ids = nn.Embedding(c.n_items + 1, c.dim, padding_idx=0)
@@ -238,12 +237,8 @@ class M2SE(
         """
         vectors, present = {}, {}
         for view in self.views:
-            slots, parts = getattr(table, view), items.split(TOGETHER)
-            # Of a whole catalogue the slots are gathered again for the gradients, not kept.
-            many = self.training and len(parts) > 1
-            pool = partial(checkpoint, self._pooled, use_reentrant=False) if many else self._pooled
-            pooled = torch.cat([pool(view, slots, part) for part in parts])
-            vectors[view] = self.adapt[view](self.feature_dropout(pooled))
+            slots = getattr(table, view)
+            vectors[view] = self.adapt[view](self.feature_dropout(self._pooled(view, slots, items)))
             present[view] = slots.counts[items].unsqueeze(1) > 0
         if len(self.views) == 1:
             return vectors
@@ -254,6 +249,14 @@ class M2SE(
         }
 
     def _pooled(self, view: str, slots: Slots, items: Tensor) -> Tensor:
+        parts = items.split(TOGETHER * (1 if items.is_cpu else ON_GPU))
+        if not self.training or len(parts) == 1:
+            return torch.cat([self._pool(view, slots, part) for part in parts])
+        # Of a whole catalogue the slots are gathered again for the gradients, not kept.
+        again = partial(checkpoint, self._pool, use_reentrant=False, preserve_rng_state=False)
+        return torch.cat([again(view, slots, part) for part in parts])
+
+    def _pool(self, view: str, slots: Slots, items: Tensor) -> Tensor:
         return cast(Tensor, self.pool[view](*slots.gather(items))[0])
 
     def with_ids(self, vectors: Views, items: Int[Tensor, " items"]) -> Views:

@@ -84,10 +84,8 @@ class ModelScorer:
         states = self.model.encode(take(self.items, items))
         last = torch.tensor([min(len(h), items.shape[1]) - 1 for h in histories])
         rows = torch.arange(len(histories))
-        return {
-            view: cosine_scores(hidden[rows, last], self.items[view]).cpu()
-            for view, hidden in states.items()
-        }
+        ends = {view: hidden[rows, last] for view, hidden in states.items()}
+        return {view: cosine_scores(h, self.items[view]).cpu() for view, h in ends.items()}
 
     def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Score all items for the newest items of each history."""

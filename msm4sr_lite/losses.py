@@ -19,6 +19,7 @@ from msm4sr_lite.encoder import unit
 
 AT_ONCE = 2**25  # scores of targets and items that are held as a whole
 CACHED = 2**19  # scores of rows and rows that are worked out together
+ON_GPU = 2**7  # times as many, since every call takes its time, however little there is to do
 EXCLUDED = -torch.inf  # the logit of a pair that is no negative: e^-inf = 0
 
 
@@ -122,9 +123,9 @@ class _OwnColumn(torch.autograd.Function):
 
     The lower sum runs over all pairs (a, b), each ``(pairs, rows, dim)``, the upper one over the
     first ``positives`` of them; in the rest a row would meet itself, which is left out. Some rows
-    are worked out at a time, since what fits into the processor's cache is quicker. Gradients are
-    made along with them, so that no scores are kept: that of a score is its share of the lower
-    sum less its share of the upper one.
+    are worked out at a time: what fits into a processor's cache is quicker, and on a GPU few
+    large steps are. Gradients are made along with them, so that no scores are kept: that of a
+    score is its share of the lower sum less its share of the upper one.
     """
 
     @staticmethod
@@ -134,7 +135,7 @@ class _OwnColumn(torch.autograd.Function):
         """Return the loss of all rows."""
         count, others = len(blocked), blocked.clone().fill_diagonal_(False)
         loss, grad_a, grad_b = a.new_zeros(()), torch.zeros_like(a), torch.zeros_like(b)
-        size = max(1, CACHED // (len(a) * count))
+        size = max(1, CACHED * (1 if a.is_cpu else ON_GPU) // (len(a) * count))
         for first in range(0, count, size):
             rows = slice(first, first + size)
             scores = (a[:, rows] @ b.mT).masked_fill_(others[rows], blocked_logit)

@@ -194,11 +194,12 @@ def _train(
             if world > 1:
                 dist.all_reduce(told)
             total, *each, length = told.tolist()  # one wait for the device
+            values = dict(zip(parts, each, strict=True))
             if not np.isfinite([total, *each, length]).all():
                 raise UserError(
                     f"training stopped at step {run.step + 1}: the loss is not finite"
-                    f" ({dict(zip(parts, each, strict=True))}, gradient {length}) with learning"
-                    f" rate {config.lr}; lower the learning rate or raise the temperature"
+                    f" ({values}, gradient {length}) with learning rate {config.lr}; lower the"
+                    f" learning rate or raise the temperature"
                 )
             optimizer.step()
             targets = int((batch.targets > 0).sum())
@@ -207,7 +208,6 @@ def _train(
             run.seconds = time.perf_counter() - start
             if state:
                 state.keep(run)
-            values = dict(zip(parts, each, strict=True))
             yield Record(run.step, run.epoch + 1, total, values, targets, run.seconds)
 
         recall = validation_recall(model, table, sequences, str(device), config.valid_users)

@@ -85,8 +85,8 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("what dropout keeps is not made larger", ".div_(1 - self.p)", ""),
         (
             "dropout on features never happens",
-            "self.adapt[view](self.feature_dropout(pooled))",
-            "self.adapt[view](pooled)",
+            "self.feature_dropout(self._pooled(view, slots, items))",
+            "self._pooled(view, slots, items)",
         ),
         ("slot padding is never masked", "if not self.mask_padding:", "if True:"),
         ("slot padding is always masked", "if not self.mask_padding:", "if False:"),
@@ -175,8 +175,12 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
             "dropout = self.attention_dropout * self.training",
             "dropout = self.attention_dropout",
         ),
-        ("positions are missing", "self.norm(x + self.position(places))", "self.norm(x)"),
-        ("positions count from the end", "device=x.device)", "device=x.device).flip(0)"),
+        (
+            "positions are missing",
+            "self.norm(x + self.position.weight[: x.shape[1]])",
+            "self.norm(x)",
+        ),
+        ("positions count from the end", "[: x.shape[1]])", "[: x.shape[1]].flip(0))"),
         (
             "both views use one adapter",
             "vectors[view] = self.adapt[view](",

@@ -454,6 +454,17 @@ def test_every_ablation_changes_one_thing(data):
         assert model.config(data, undo) == model.config(data, {}), name
 
 
+def test_a_full_study_leaves_out_the_ablations_of_numbers():
+    parts, all_of_them = ablations(numbers=False), ablations()
+    assert set(all_of_them) - set(parts) == {
+        *("p_max = 0.25", "p_max = 1", "lambda = 0.1", "lambda = 1"),
+        *("experts = 1", "experts = 4", "experts = 16", "tau = 0.03", "tau = 0.2"),
+        *("anchors of a sequence = 1", "anchors of a sequence = 3", "N = 1", "N = 2", "N = 3"),
+    }
+    assert set(parts) < set(all_of_them)
+    assert "raw CLIP vectors" in ablations("some/clip", numbers=False)
+
+
 def test_fewer_words(tmp_path, data):
     text_model("bert", tmp_path / "bert")
     made = {"name": str(tmp_path / "bert"), "pooling": "mean"}

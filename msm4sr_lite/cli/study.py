@@ -242,7 +242,7 @@ def ablation_table(
         goods = replace(goods, keywords=read_keywords(where))
     one = argparse.Namespace(**{**vars(args), "models": "msm4sr"})
     settings = recipes(one, goods, budget, out)["msm4sr"]
-    variants = ablations(args.clip or "")
+    variants = ablations(args.clip or "", numbers=args.part == "ablations")
     chosen = asked_for(args, variants) if args.part == "ablations" else []
     chosen = list(dict.fromkeys(["msm4sr", *chosen])) if chosen else list(variants)
     study = Comparison(goods, out, budget, variants, jobs(args))

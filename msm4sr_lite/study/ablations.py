@@ -134,8 +134,11 @@ def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
     return FeatureTable(data.table.items, text, image, manifest)
 
 
-def ablations(clip: str = "") -> dict[str, Contender]:
-    """Return all variants by name; that with raw CLIP vectors only if a CLIP model is given."""
+def ablations(clip: str = "", *, numbers: bool = True) -> dict[str, Contender]:
+    """Return all variants by name; that with raw CLIP vectors only if a CLIP model is given.
+
+    Without ``numbers`` only those in which a part is taken out or replaced.
+    """
     found = {
         "msm4sr": Contender([{}], MAIN, learns=True),
         "no pre-training": Contender([{}], Model(), learns=True),
@@ -153,7 +156,12 @@ def ablations(clip: str = "") -> dict[str, Contender]:
         "unmasked pooling": without(model__mask_padding=False),
         "candidates: bought": without(finetune__candidates="bought"),
         "one row a target": without(pretrain__rows="prefix", finetune__rows="prefix"),
+        "TF-IDF for BERT": Contender([{}], WithTable(MAIN, tfidf_texts), learns=True),
     }
+    if clip:
+        found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
+    if not numbers:
+        return found
     for knob, part, values in (
         ("p_max", "pretrain.mixup_max", (0.25, 1.0)),
         ("lambda", "pretrain.cmcl_weight", (0.1, 1.0)),
@@ -167,7 +175,4 @@ def ablations(clip: str = "") -> dict[str, Contender]:
         found[f"tau = {tau:g}"] = without(pretrain__temperature=tau, finetune__temperature=tau)
     for words in (1, 2, 3):
         found[f"N = {words}"] = Contender([{}], WithTable(MAIN, FewerWords(words)), learns=True)
-    found["TF-IDF for BERT"] = Contender([{}], WithTable(MAIN, tfidf_texts), learns=True)
-    if clip:
-        found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
     return found

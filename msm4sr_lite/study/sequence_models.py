@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.encoder import M2SE, TOGETHER, Views
+from msm4sr_lite.encoder import M2SE, Views
 from msm4sr_lite.features import FeatureTable
 
 
@@ -58,7 +58,7 @@ class SummedFeatures(M2SE):
         total = torch.zeros(len(items), self.config.dim, device=items.device)
         for view in self.adapt:
             slots = getattr(table, view)
-            pooled = torch.cat([self._pooled(view, slots, part) for part in items.split(TOGETHER)])
+            pooled = self._pooled(view, slots, items)
             vectors = self.adapt[view](self.feature_dropout(pooled))
             total = total + vectors * (slots.counts[items] > 0).unsqueeze(1)
         return {"sum": total}
