@@ -55,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     p["study"].add_argument(
         "part",
         choices=("tune", "main", "cold", "ablations", "transfer", "all"),
-        help="which part; all: main, cold, and the ablations but those of single numbers",
+        help="which part; all: main, cold, and the ablations of whole parts, not of numbers",
     )
     shop_commands = ("keywords", "features", "pretrain", "finetune", "evaluate", "recommend")
     for name in (*shop_commands, "study", "run"):

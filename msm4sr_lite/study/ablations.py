@@ -110,22 +110,26 @@ class RawClip:
         return _other(data, "raw CLIP vectors", text, make_slots(vectors, counts))
 
 
-def tfidf_texts(data: Data) -> FeatureTable:
-    """Return features whose texts are TF-IDF vectors, not BERT's.
+@dataclass(frozen=True)
+class TfidfTexts:
+    """Features whose texts are TF-IDF vectors, not BERT's.
 
     An item's text is one slot, however many sentences it has: the TF-IDF vector of all its words,
     made as narrow as BERT's by a singular value decomposition and as long as these are on average.
     """
-    vectors, width = tfidf_vectors(data.texts())[1:], data.table.width
-    items, words = vectors.shape
-    kept = min(width, items, words)
-    narrow = np.zeros((items, width), dtype=np.float32)
-    narrow[:, :kept] = TruncatedSVD(kept, random_state=0).fit_transform(vectors)
-    described = narrow.any(axis=1)
-    length = data.table.text.vectors.float().norm(dim=1).mean().item()
-    counts = np.concatenate([[0], described]).astype(np.int64)
-    text = make_slots((length * narrow[described]).astype(np.float16), counts)
-    return _other(data, "TF-IDF texts", text, data.table.image)
+
+    def __call__(self, data: Data) -> FeatureTable:
+        """Return the table."""
+        vectors, width = tfidf_vectors(data.texts())[1:], data.table.width
+        items, words = vectors.shape
+        kept = min(width, items, words)
+        narrow = np.zeros((items, width), dtype=np.float32)
+        narrow[:, :kept] = TruncatedSVD(kept, random_state=0).fit_transform(vectors)
+        described = narrow.any(axis=1)
+        length = data.table.text.vectors.float().norm(dim=1).mean().item()
+        counts = np.concatenate([[0], described]).astype(np.int64)
+        text = make_slots((length * narrow[described]).astype(np.float16), counts)
+        return _other(data, "TF-IDF texts", text, data.table.image)
 
 
 def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
@@ -137,7 +141,8 @@ def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
 def ablations(clip: str = "", *, numbers: bool = True) -> dict[str, Contender]:
     """Return all variants by name; that with raw CLIP vectors only if a CLIP model is given.
 
-    Without ``numbers`` only those in which a part is taken out or replaced.
+    Without ``numbers`` only those in which a part is taken out or replaced, no single number is
+    changed, and a sequence gives as many rows as ever.
     """
     found = {
         "msm4sr": Contender([{}], MAIN, learns=True),
@@ -155,13 +160,13 @@ def ablations(clip: str = "", *, numbers: bool = True) -> dict[str, Contender]:
         "frozen pooling": without(model__train_pooling=False),
         "unmasked pooling": without(model__mask_padding=False),
         "candidates: bought": without(finetune__candidates="bought"),
-        "one row a target": without(pretrain__rows="prefix", finetune__rows="prefix"),
-        "TF-IDF for BERT": Contender([{}], WithTable(MAIN, tfidf_texts), learns=True),
+        "TF-IDF for BERT": Contender([{}], WithTable(MAIN, TfidfTexts()), learns=True),
     }
     if clip:
         found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
     if not numbers:
         return found
+    found["one row a target"] = without(pretrain__rows="prefix", finetune__rows="prefix")
     for knob, part, values in (
         ("p_max", "pretrain.mixup_max", (0.25, 1.0)),
         ("lambda", "pretrain.cmcl_weight", (0.1, 1.0)),
