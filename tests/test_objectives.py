@@ -93,6 +93,16 @@ def test_pooling_in_parts_changes_nothing(stage, monkeypatch):
     assert_same(outcome(stage), whole, atol=1e-6, rtol=1e-4)
 
 
+def test_the_catalogue_may_be_pooled_in_parts_outside_training_too(monkeypatch):
+    net, items = (
+        M2SE(encoder.ModelConfig(feature_dim=TABLE.width)).eval(),
+        torch.arange(len(TABLE.items)),
+    )
+    whole = net.item_vectors(TABLE, items)
+    monkeypatch.setattr(encoder, "TOGETHER", 4)
+    torch.testing.assert_close(net.item_vectors(TABLE, items), whole)
+
+
 def test_folded_slot_attention_is_the_two_maps():
     """In training one vector stands for both maps: the same values, the same gradients."""
     torch.manual_seed(3)
