@@ -186,7 +186,8 @@ class CausalTransformer(nn.Module):
         self, x: Float[Tensor, "batch time dim"], at: Int[Tensor, "batch wanted"] | None = None
     ) -> Float[Tensor, "batch wanted dim"]:
         """Return the hidden states of the last layer, all of them or those at the places ``at``."""
-        x = self.dropout(self.norm(x + self.position.weight[: x.shape[1]]))
+        places = torch.arange(x.shape[1], device=x.device)
+        x = self.dropout(self.norm(x + self.position(places)))
         for block in self.blocks[:-1]:
             x = block(x)
         return self.blocks[-1](x, at)
@@ -250,11 +251,10 @@ class M2SE(
 
     def _pooled(self, view: str, slots: Slots, items: Tensor) -> Tensor:
         parts = items.split(TOGETHER * (1 if items.is_cpu else ON_GPU))
-        if not self.training or len(parts) == 1:
-            return torch.cat([self._pool(view, slots, part) for part in parts])
         # Of a whole catalogue the slots are gathered again for the gradients, not kept.
         again = partial(checkpoint, self._pool, use_reentrant=False, preserve_rng_state=False)
-        return torch.cat([again(view, slots, part) for part in parts])
+        pool = again if self.training and len(parts) > 1 else self._pool
+        return torch.cat([pool(view, slots, part) for part in parts])
 
     def _pool(self, view: str, slots: Slots, items: Tensor) -> Tensor:
         return cast(Tensor, self.pool[view](*slots.gather(items))[0])

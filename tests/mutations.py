@@ -175,12 +175,8 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
             "dropout = self.attention_dropout * self.training",
             "dropout = self.attention_dropout",
         ),
-        (
-            "positions are missing",
-            "self.norm(x + self.position.weight[: x.shape[1]])",
-            "self.norm(x)",
-        ),
-        ("positions count from the end", "[: x.shape[1]])", "[: x.shape[1]].flip(0))"),
+        ("positions are missing", "self.norm(x + self.position(places))", "self.norm(x)"),
+        ("positions count from the end", "device=x.device)", "device=x.device).flip(0)"),
         (
             "both views use one adapter",
             "vectors[view] = self.adapt[view](",

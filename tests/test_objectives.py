@@ -94,10 +94,7 @@ def test_pooling_in_parts_changes_nothing(stage, monkeypatch):
 
 
 def test_the_catalogue_may_be_pooled_in_parts_outside_training_too(monkeypatch):
-    net, items = (
-        M2SE(encoder.ModelConfig(feature_dim=TABLE.width)).eval(),
-        torch.arange(len(TABLE.items)),
-    )
+    net, items = M2SE(SMALL).eval(), torch.arange(len(TABLE.items))
     whole = net.item_vectors(TABLE, items)
     monkeypatch.setattr(encoder, "TOGETHER", 4)
     torch.testing.assert_close(net.item_vectors(TABLE, items), whole)
