@@ -728,6 +728,11 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
             'if start == "pretrained" else None',
             'if start != "own" else None',
         ),
+        (
+            "fine-tuning forgets the device",
+            "configs, seed=seed, device=self.device",
+            "configs, seed=seed",
+        ),
     ],
 }
 MUTATIONS = [Mutation(module, *rest) for module, rows in BROKEN.items() for rest in rows]

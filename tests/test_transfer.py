@@ -1,13 +1,17 @@
 """Pre-train here, use there: joined shops, shares of customers, both starts."""
 
 import json
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from msm4sr_lite import cli, training
+from msm4sr_lite.cli import study as study_command
+from msm4sr_lite.cli.flags import from_flags
 from msm4sr_lite.config import (
     DataConfig,
     FinetuneConfig,
@@ -233,10 +237,9 @@ def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
 
 
 def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch, capsys):
+    domains = {"home": ONE, "outdoor": TWO}
     monkeypatch.setattr(
-        transfer_curve,
-        "open_domain",
-        lambda shop, features, department, config: {"home": ONE, "outdoor": TWO}[department],
+        study_command, "open_domain", lambda args, *, department: domains[department]
     )
     command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
     command += ["--out", str(tmp_path), "--quick"]
@@ -269,7 +272,7 @@ def test_a_small_share_has_more_epochs_and_two_rates():
 def test_only_one_start_knows_the_source(tmp_path, monkeypatch):
     started = []
 
-    def spy(model, target, share, configs, *, seed):
+    def spy(model, target, share, configs, *, seed, device):
         started.append(model)
         return np.ones(6)
 
@@ -349,11 +352,17 @@ def test_several_purchases_of_a_customer_are_one_customer(tmp_path, monkeypatch)
 def test_a_study_of_transfer_obeys_its_flags(sample_shop, tmp_path, monkeypatch):
     asked = []
 
-    def spy(shop, features, sources, target, protocol, out, config, jobs):
-        asked.append((protocol, config, jobs))
+    def spy(sources, target, protocol, out, jobs, device):
+        asked.append((protocol, jobs))
         raise UserError("enough")
 
-    monkeypatch.setattr(transfer_curve, "measure", spy)
+    opened = []
+
+    def opening(args, *, department):
+        opened.append(from_flags(args, DataConfig()).tests)
+
+    monkeypatch.setattr(study_command, "open_domain", opening)
+    monkeypatch.setattr(transfer_curve, "Curve", spy)
     command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
     command += ["--out", str(tmp_path)]
     given = ["--tests", "2", "--seeds", "5", "--patience", "3", "--jobs", "2"]
@@ -362,14 +371,14 @@ def test_a_study_of_transfer_obeys_its_flags(sample_shop, tmp_path, monkeypatch)
         assert cli.main([*command, *more]) == 2
     plain, quick = transfer_curve.Protocol(), transfer_curve.QUICK
     other = replace(plain, seeds=5, patience=3, finetune_epochs=7, pretrain_epochs=9)
-    assert [protocol for protocol, _, _ in asked] == [
+    assert [protocol for protocol, _ in asked] == [
         plain,
         other,
         quick,
         replace(quick, finetune_epochs=7),
     ]
-    assert [config.tests for _, config, _ in asked] == [1, 2, 1, 1]
-    assert [jobs for _, _, jobs in asked] == [1, 2, 1, 1]
+    assert [jobs for _, jobs in asked] == [1, 2, 1, 1]
+    assert opened == [1, 1, 2, 2, 1, 1, 1, 1]  # source and target
 
 
 def test_several_sources(tmp_path, pretrainings):
@@ -387,41 +396,71 @@ def test_several_sources(tmp_path, pretrainings):
         transfer_curve.Curve([ONE], (strange, sequences), protocol, tmp_path)
 
 
-def test_sources_are_departments_and_folders_of_other_shops(tmp_path, monkeypatch):
-    opened = []
+@pytest.fixture
+def other_shop(sample_shop, tmp_path):
+    """Return the folder of another shop: the sample's, with a purchase of an unlisted item."""
+    folder = tmp_path / "their shop"
+    folder.mkdir()
+    lines = (sample_shop / "interactions.csv").read_text(encoding="utf-8")
+    (folder / "interactions.csv").write_text(lines + "uh0001,ghost,2000000000\n", encoding="utf-8")
+    for name in ("items.jsonl", "features", "images"):
+        (folder / name).symlink_to((sample_shop / name).resolve())
+    return folder
 
-    def spy(shop, features, department, config):
-        opened.append((shop, features, department, config))
-        return ONE
 
+def test_sources_are_departments_and_folders_of_other_shops(
+    sample_shop, other_shop, tmp_path, monkeypatch, capsys
+):
     class Fake:
-        def __init__(self, sources, target, protocol, out, jobs):
-            assert len(sources) == 2
+        def __init__(self, sources, target, protocol, out, jobs, device):
+            self.shops, self.device = [*sources, target], device
 
         def results(self):
-            return {}
+            return {"shares": {}, "shops": [own.n_items for _, own in self.shops]}
 
-    monkeypatch.setattr(transfer_curve, "open_domain", spy)
     monkeypatch.setattr(transfer_curve, "Curve", Fake)
-    (tmp_path / "theirs").mkdir()
-    names, config = ["home", str(tmp_path / "theirs")], DataConfig(item_min=2)
-    shop, features = tmp_path / "mine", tmp_path / "f"
-    found = transfer_curve.measure(
-        shop, features, names, "", transfer_curve.QUICK, tmp_path, config
-    )
-    theirs = tmp_path / "theirs"
-    assert opened == [
-        (shop, features, "home", config),
-        (theirs, theirs / "features", "", config),
-        (shop, features, "", config),
-    ]
-    assert (found["source"], found["target"]) == ("home and theirs", "the whole shop")
+    command = ["study", "transfer", str(sample_shop), "--out", str(tmp_path / "out"), "--json"]
+    theirs = ["--source", str(other_shop)]
+    assert cli.main([*command, *theirs]) == 2
+    assert "'ghost' is not in items.jsonl" in capsys.readouterr().err
+    assert cli.main([*command, *theirs, "--drop-unknown"]) == 0
+    found = json.loads(capsys.readouterr().out)["transfer"]
+    assert found["shops"] == [800, 800]
+    assert (found["source"], found["target"]) == ("their shop", "the whole shop")
+    both = ["--source", f"home,{other_shop}", "--target", "outdoor"]
+    assert cli.main([*command, *both, "--drop-unknown"]) == 0
+    found = json.loads(capsys.readouterr().out)["transfer"]
+    assert found["shops"] == [400, 800, 400]
+    assert (found["source"], found["target"]) == ("home and their shop", "outdoor")
+    assert (found["customers"], found["items"]) == (1200, 400)
 
 
-def test_a_source_with_too_few_purchases_is_named(sample_shop):
-    config = DataConfig(item_min=100_000)
-    with pytest.raises(UserError, match=r"^home: no customer has .* lower --user-min or --item"):
-        transfer_curve.open_domain(sample_shop, sample_shop / "features", "home", config)
+def test_a_study_of_transfer_computes_where_it_is_told(tmp_path, monkeypatch):
+    places = []
+
+    def spy(plain):
+        def run(*rest, device, **options):
+            places.append(device)
+            return plain(*rest, **options)
+
+        return run
+
+    for name in ("pretrained_on", "zero_shot", "fine_tuned_ranks"):
+        monkeypatch.setattr(transfer_curve, name, spy(getattr(transfer_curve, name)))
+    short = {"fewest": 1, "finetune_epochs": 1, "pretrain_epochs": 1}
+    protocol = transfer_curve.Protocol(seeds=1, shares=(0.4,), large=0.5, **short)
+    transfer_curve.Curve([ONE], TWO, protocol, tmp_path, device="the place").results()
+    # Untrained and zero shot, two pre-trainings (on the source, on the own), three fine-tunings.
+    assert places == ["the place"] * 7
+
+
+def test_a_source_with_too_few_purchases_is_named(sample_shop, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(study_command, "open_data", lambda args: SimpleNamespace(sequences=ONE[1]))
+    command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
+    command += ["--out", str(tmp_path), "--item-min", "60"]
+    assert cli.main(command) == 2
+    expected = r"study: home: no customer has .* lower --user-min or --item"
+    assert re.search(expected, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("given", [["--source", "home"], ["--target", "home"], []])

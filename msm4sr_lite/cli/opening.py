@@ -33,6 +33,12 @@ def open_shop(args: argparse.Namespace) -> Shop:
     return shop
 
 
+def elsewhere(args: argparse.Namespace, **changes: Any) -> argparse.Namespace:
+    """Return the arguments of a command for another shop or department, which is read anew."""
+    same = {name: value for name, value in vars(args).items() if name != "opened_shop"}
+    return argparse.Namespace(**{**same, **changes})
+
+
 def features_folder(args: argparse.Namespace) -> Path:
     """Return the feature folder: as asked, else where the model's record says, else the shop's."""
     if args.features:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msm4sr_lite.cli.flags import from_flags
 from msm4sr_lite.cli.opening import (
     device_of,
+    elsewhere,
     features_folder,
     open_features,
     open_sequences,
@@ -25,6 +26,7 @@ from msm4sr_lite.writing.files import write_json
 
 if TYPE_CHECKING:
     from msm4sr_lite.study.data import Data
+    from msm4sr_lite.study.transfer import Domain
 
 QUICK = [
     "popularity",
@@ -97,9 +99,7 @@ def open_data(args: argparse.Namespace) -> Data:
     if args.quick or args.part in ("ablations", "transfer"):  # nobody there pre-trains on it
         return goods
     if args.department:
-        everything = argparse.Namespace(**{**vars(args), "department": ""})
-        del everything.opened_shop
-        shop = open_shop(everything)
+        shop = open_shop(elsewhere(args, department=""))
     whole = whole_shop(sequences, shop.events, described_items(shop, table), config)
     if whole.training_targets() < WORTH * sequences.training_targets():
         return goods
@@ -259,18 +259,40 @@ def ablation_table(
 def transfer(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
     """Pre-train on some shops and use the model in another, with some of its customers."""
     from msm4sr_lite.study.transfer_curve import QUICK as SHORT_CURVE
-    from msm4sr_lite.study.transfer_curve import Protocol, measure
+    from msm4sr_lite.study.transfer_curve import Curve, Protocol
 
     how_often = len(seeds(args))
     protocol = from_flags(args, SHORT_CURVE if args.quick else Protocol(), seeds=how_often)
-    found = measure(
-        args.shop,
-        features_folder(args),
-        split(args.source),
-        args.target,
-        protocol,
-        out / "transfer",
-        from_flags(args, DataConfig()),
-        jobs(args),
-    )
-    return {"shop": args.shop.resolve().name, "quick": args.quick, **found}
+    shops = {name: Path(name) for name in split(args.source) if Path(name).is_dir()}
+    sources = [
+        open_domain(args, shop=shops[name], features=shops[name] / "features", department="")
+        if name in shops
+        else open_domain(args, department=name)
+        for name in split(args.source)
+    ]
+    target = open_domain(args, department=args.target)
+    curve = Curve(sources, target, protocol, out / "transfer", jobs(args), device_of(args))
+    return {
+        "shop": args.shop.resolve().name,
+        "quick": args.quick,
+        "source": " and ".join(
+            shops[name].name if name in shops else name for name in split(args.source)
+        ),
+        "target": args.target or "the whole shop",
+        "customers": len(target[1].users),
+        "items": target[1].n_items,
+        "protocol": as_dict(protocol),
+        **curve.results(),
+    }
+
+
+def open_domain(args: argparse.Namespace, **changes: Any) -> Domain:
+    """Open a department or another shop, as this command opens its own."""
+    one = elsewhere(args, **changes)
+    table = open_features(one)
+    open_shop(one)
+    try:
+        sequences = open_sequences(one, table, from_flags(args, DataConfig()))
+    except UserError as error:
+        raise UserError(f"{one.department or one.shop}: {error}") from None
+    return table.for_items(sequences.items), sequences

@@ -120,7 +120,7 @@ def pretrained_on(
     return net
 
 
-def zero_shot(model: M2SE, target: Domain, **options: Any) -> np.ndarray:
+def zero_shot(model: M2SE, target: Domain, *, device: str = "cpu", **options: Any) -> np.ndarray:
     """Return the ranks of the test items in a shop that the model has not been trained on.
 
     Parameters
@@ -129,6 +129,8 @@ def zero_shot(model: M2SE, target: Domain, **options: Any) -> np.ndarray:
         Without ids: those of another shop mean nothing here.
     target
         The other shop.
+    device
+        Where to compute.
     options
         As in ``evaluation.target_ranks``.
 
@@ -140,7 +142,7 @@ def zero_shot(model: M2SE, target: Domain, **options: Any) -> np.ndarray:
     table, sequences = target
     if model.ids is not None:
         raise UserError("a model with item ids knows one shop only; give the pre-trained one")
-    return target_ranks(ModelScorer(model, table), *sequences.held_out("test"), **options)
+    return target_ranks(ModelScorer(model, table, device), *sequences.held_out("test"), **options)
 
 
 def fine_tuned(

@@ -21,19 +21,14 @@ from msm4sr_lite import training
 from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
 from msm4sr_lite.config import (
-    DataConfig,
     FinetuneConfig,
     ModelConfig,
     PretrainConfig,
-    UserError,
     as_dict,
 )
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics
-from msm4sr_lite.features import FeatureTable
-from msm4sr_lite.reading.shop_folder import read_shop
-from msm4sr_lite.sequences import Sequences, build_sequences
-from msm4sr_lite.study.data import described_items
+from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.jobs import make_ahead
 from msm4sr_lite.study.paired import METRICS, paired, with_seeds
 from msm4sr_lite.study.runs import Runs
@@ -115,6 +110,8 @@ class Curve:
         Where finished runs are kept.
     jobs
         How many seeds are run at once, each in a process of its own with one thread.
+    device
+        Where to compute.
     """
 
     def __init__(
@@ -124,10 +121,11 @@ class Curve:
         protocol: Protocol,
         out: Path,
         jobs: int = 1,
+        device: str = "cpu",
     ) -> None:
         check_alike([*sources, target])
         self.sources, self.target, self.protocol, self.out = sources, target, protocol, out
-        self.runs, self.jobs = Runs(out / "runs"), jobs
+        self.runs, self.jobs, self.device = Runs(out / "runs"), jobs, device
         self.facts: list[Any] = [as_dict(protocol.pretraining())]
         for table, own in (*sources, target):
             self.facts += [own.fingerprint(), table.manifest["content"]]
@@ -137,11 +135,14 @@ class Curve:
         folder = self.out / "states" / f"{fingerprint(self.facts)}-{seed}"
         if not (folder / "config.json").is_file():
             config = self.protocol.pretraining()
-            model = pretrained_on(self.sources, ModelConfig(), config, seed=seed)
+            model = self._pretrain(self.sources, config, seed)
             items = ["", *(item for table, _ in self.sources for item in table.items[1:])]
-            save_checkpoint(model, folder, items, {"seed": seed})
+            save_checkpoint(model.cpu(), folder, items, {"seed": seed})
             say(f"transfer: pre-trained, seed {seed}")
         return training.load_checkpoint(folder)[0]
+
+    def _pretrain(self, domains: Sequence[Domain], config: PretrainConfig, seed: int) -> M2SE:
+        return pretrained_on(domains, ModelConfig(), config, seed=seed, device=self.device)
 
     def ranks(
         self, name: str, seed: int, run: Callable[[], np.ndarray], settings: Sequence[Any] = ()
@@ -155,7 +156,7 @@ class Curve:
         """Run what is missing and compare the starts at every share."""
         torch.manual_seed(0)
         untrained = M2SE(ModelConfig(feature_dim=self.target[0].width))
-        nothing = self.ranks("untrained", 0, partial(zero_shot, untrained, self.target))
+        nothing = self.ranks("untrained", 0, partial(self._zero_shot, untrained))
         customers, seeds = self._customers(), range(self.protocol.seeds)
         make_ahead(self.jobs, [partial(self._of_seed, seed, list(customers)) for seed in seeds])
         each = [self._of_seed(seed, list(customers)) for seed in seeds]
@@ -191,7 +192,11 @@ class Curve:
 
     def _of_seed(self, seed: int, shares: Sequence[float]) -> dict[str, np.ndarray]:
         """Return the ranks of all runs of a seed."""
-        found = {"zero shot": self.ranks("zero shot", seed, partial(self._zero_shot, seed))}
+        found = {
+            "zero shot": self.ranks(
+                "zero shot", seed, lambda: self._zero_shot(self.pretrained(seed))
+            )
+        }
         for share in shares:
             settings = self.protocol.finetuning(self.target[1], share)
             for start in self.protocol.starts(share):
@@ -199,80 +204,20 @@ class Curve:
                 found[name] = self.ranks(name, seed, run, settings)
         return found
 
-    def _zero_shot(self, seed: int) -> np.ndarray:
-        return zero_shot(self.pretrained(seed), self.target)
+    def _zero_shot(self, model: M2SE) -> np.ndarray:
+        return zero_shot(model, self.target, device=self.device)
 
     def _fine_tuned(self, start: str, share: float, seed: int) -> np.ndarray:
         model = self.pretrained(seed) if start == "pretrained" else None
         if start == "own":
             own = self.target[0], some_customers(self.target[1], share, seed)
             small = replace(self.protocol.pretraining(), batch_size=self.protocol.batch_size)
-            model = pretrained_on([own], ModelConfig(), small, seed=seed)
+            model = self._pretrain([own], small, seed)
         configs = self.protocol.finetuning(self.target[1], share)
-        return fine_tuned_ranks(model, self.target, share, configs, seed=seed)
+        return fine_tuned_ranks(model, self.target, share, configs, seed=seed, device=self.device)
 
 
 def _told(ranks: Sequence[np.ndarray], customers: np.ndarray) -> dict[str, Any]:
     """Return NDCG@10 and Recall@20 with intervals over customers and seeds."""
     found = with_seeds([metrics(one) for one in ranks], customers)
     return {name: found[name] for name in METRICS}
-
-
-def measure(
-    shop: Path,
-    features: Path,
-    sources: Sequence[str],
-    target_name: str,
-    protocol: Protocol,
-    out: Path,
-    config: DataConfig | None = None,
-    jobs: int = 1,
-) -> dict[str, Any]:
-    """Return the learning curve from some shops to another, as JSON can hold it.
-
-    Parameters
-    ----------
-    shop, features
-        The shop folder, and its features.
-    sources
-        What is pre-trained on: departments of the shop, or folders of other shops, each with its
-        features in ``features/``.
-    target_name
-        The department where the model is used; empty: the whole shop.
-    protocol
-        Of all runs.
-    out
-        Where finished runs are kept.
-    config
-        Which purchases of each are used.
-    jobs
-        How many seeds are run at once.
-    """
-    opened = [
-        open_domain(Path(name), Path(name) / "features", "", config)
-        if Path(name).is_dir()
-        else open_domain(shop, features, name, config)
-        for name in sources
-    ]
-    target = open_domain(shop, features, target_name, config)
-    return {
-        "source": " and ".join(Path(name).name for name in sources),
-        "target": target_name or "the whole shop",
-        "customers": len(target[1].users),
-        "items": target[1].n_items,
-        "protocol": as_dict(protocol),
-        **Curve(opened, target, protocol, out, jobs).results(),
-    }
-
-
-def open_domain(
-    shop: Path, features: Path, department: str, config: DataConfig | None = None
-) -> Domain:
-    """Return the table and the sequences of one department of a shop, or of all of it."""
-    opened = read_shop(shop, department=department)
-    table = FeatureTable.load(features)
-    try:
-        sequences = build_sequences(opened.events, described_items(opened, table), config)
-    except UserError as error:
-        raise UserError(f"{department or shop}: {error}") from None
-    return table.for_items(sequences.items), sequences
