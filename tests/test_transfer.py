@@ -353,7 +353,7 @@ def test_a_study_of_transfer_obeys_its_flags(sample_shop, tmp_path, monkeypatch)
     asked = []
 
     def spy(sources, target, protocol, out, jobs, device):
-        asked.append((protocol, jobs))
+        asked.append((protocol, jobs, device))
         raise UserError("enough")
 
     opened = []
@@ -362,22 +362,24 @@ def test_a_study_of_transfer_obeys_its_flags(sample_shop, tmp_path, monkeypatch)
         opened.append(from_flags(args, DataConfig()).tests)
 
     monkeypatch.setattr(study_command, "open_domain", opening)
+    monkeypatch.setattr(study_command, "device_of", lambda args: f"asked for {args.device}")
     monkeypatch.setattr(transfer_curve, "Curve", spy)
     command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
     command += ["--out", str(tmp_path)]
     given = ["--tests", "2", "--seeds", "5", "--patience", "3", "--jobs", "2"]
-    given += ["--finetune-epochs", "7", "--pretrain-epochs", "9"]
+    given += ["--finetune-epochs", "7", "--pretrain-epochs", "9", "--device", "cuda"]
     for more in ([], given, ["--quick"], ["--quick", "--finetune-epochs", "7"]):
         assert cli.main([*command, *more]) == 2
     plain, quick = transfer_curve.Protocol(), transfer_curve.QUICK
     other = replace(plain, seeds=5, patience=3, finetune_epochs=7, pretrain_epochs=9)
-    assert [protocol for protocol, _ in asked] == [
+    assert [protocol for protocol, _, _ in asked] == [
         plain,
         other,
         quick,
         replace(quick, finetune_epochs=7),
     ]
-    assert [jobs for _, jobs in asked] == [1, 2, 1, 1]
+    assert [jobs for _, jobs, _ in asked] == [1, 2, 1, 1]
+    assert [device[10:] for _, _, device in asked] == ["auto", "cuda", "auto", "auto"]
     assert opened == [1, 1, 2, 2, 1, 1, 1, 1]  # source and target
 
 
@@ -413,7 +415,7 @@ def test_sources_are_departments_and_folders_of_other_shops(
 ):
     class Fake:
         def __init__(self, sources, target, protocol, out, jobs, device):
-            self.shops, self.device = [*sources, target], device
+            self.shops = [*sources, target]
 
         def results(self):
             return {"shares": {}, "shops": [own.n_items for _, own in self.shops]}
@@ -433,6 +435,17 @@ def test_sources_are_departments_and_folders_of_other_shops(
     assert found["shops"] == [400, 800, 400]
     assert (found["source"], found["target"]) == ("home and their shop", "outdoor")
     assert (found["customers"], found["items"]) == (1200, 400)
+
+
+def test_other_shops_without_all_features_are_named(sample_shop, other_shop, tmp_path, capsys):
+    lines = (sample_shop / "items.jsonl").read_text(encoding="utf-8")
+    (other_shop / "items.jsonl").unlink()
+    ghost = json.dumps({"item_id": "ghost", "title": "A ghost"})
+    (other_shop / "items.jsonl").write_text(f"{lines}{ghost}\n", encoding="utf-8")
+    command = ["study", "transfer", str(sample_shop), "--source", str(other_shop)]
+    assert cli.main([*command, "--out", str(tmp_path / "out")]) == 2
+    expected = r"study: .*their shop: 1 items of the shop have no features \(the first is 'ghost'\)"
+    assert re.search(expected, capsys.readouterr().err)
 
 
 def test_a_study_of_transfer_computes_where_it_is_told(tmp_path, monkeypatch):

@@ -263,21 +263,21 @@ def transfer(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -
 
     how_often = len(seeds(args))
     protocol = from_flags(args, SHORT_CURVE if args.quick else Protocol(), seeds=how_often)
-    shops = {name: Path(name) for name in split(args.source) if Path(name).is_dir()}
-    sources = [
-        open_domain(args, shop=shops[name], features=shops[name] / "features", department="")
-        if name in shops
-        else open_domain(args, department=name)
-        for name in split(args.source)
-    ]
+    called, sources = [], []
+    for name in split(args.source):
+        if (shop := Path(name)).is_dir():
+            called.append(shop.name)
+            one = open_domain(args, shop=shop, features=shop / "features", department="")
+        else:
+            called.append(name)
+            one = open_domain(args, department=name)
+        sources.append(one)
     target = open_domain(args, department=args.target)
     curve = Curve(sources, target, protocol, out / "transfer", jobs(args), device_of(args))
     return {
         "shop": args.shop.resolve().name,
         "quick": args.quick,
-        "source": " and ".join(
-            shops[name].name if name in shops else name for name in split(args.source)
-        ),
+        "source": " and ".join(called),
         "target": args.target or "the whole shop",
         "customers": len(target[1].users),
         "items": target[1].n_items,
@@ -290,7 +290,7 @@ def open_domain(args: argparse.Namespace, **changes: Any) -> Domain:
     """Open a department or another shop, as this command opens its own."""
     one = elsewhere(args, **changes)
     table = open_features(one)
-    open_shop(one)
+    open_shop(one)  # its own errors name the file already
     try:
         sequences = open_sequences(one, table, from_flags(args, DataConfig()))
     except UserError as error:

@@ -20,12 +20,7 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
-from msm4sr_lite.config import (
-    FinetuneConfig,
-    ModelConfig,
-    PretrainConfig,
-    as_dict,
-)
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, as_dict
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.sequences import Sequences
@@ -137,7 +132,7 @@ class Curve:
             config = self.protocol.pretraining()
             model = self._pretrain(self.sources, config, seed)
             items = ["", *(item for table, _ in self.sources for item in table.items[1:])]
-            save_checkpoint(model.cpu(), folder, items, {"seed": seed})
+            save_checkpoint(model, folder, items, {"seed": seed})
             say(f"transfer: pre-trained, seed {seed}")
         return training.load_checkpoint(folder)[0]
 
