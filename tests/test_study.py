@@ -22,7 +22,7 @@ from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.sample.ceiling import expected_ndcg
 from msm4sr_lite.sequences import build_sequences
 from msm4sr_lite.shop import Item, Shop
-from msm4sr_lite.study.ablations import FewerWords, RawClip, TfidfTexts, ablations
+from msm4sr_lite.study.ablations import FewerWords, RawClip, TfidfTexts, ablations, is_main
 from msm4sr_lite.study.baselines import ItemKNN, tfidf_vectors
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.budget import Budget
@@ -325,13 +325,15 @@ def test_settings_are_chosen_on_validation_frozen_and_tested_with_other_seeds(da
     spy = Spy()
     contenders = {
         "spy": Contender([{"good": False}, {"good": True}], spy, learns=True),
+        "one point": Contender([{"good": True}], spy, learns=True),
         "popularity": CONTENDERS["popularity"],
     }
     study = Comparison(data, tmp_path, SHORT, contenders)
-    chosen = study.tune(["spy", "popularity"])
+    chosen = study.tune(["spy", "one point", "popularity"])
     assert chosen["spy"]["settings"] == {"good": True}
     assert [one["ndcg@10"] for one in chosen["spy"]["tried"]] == [0, 1]
-    assert spy.made == [(False, 0), (True, 0)]
+    assert chosen["one point"] == {"settings": {"good": True}, "tried": []}
+    assert spy.made == [(False, 0), (True, 0)]  # and nothing for a grid with nothing to choose
     assert openings(tmp_path) == []  # the test split is still closed
 
     found = study.test(["spy", "popularity"], chosen, [1, 2])
@@ -455,6 +457,15 @@ def test_every_ablation_changes_one_thing(data):
         assert model.config(data, undo) == model.config(data, {}), name
 
 
+def test_a_variant_that_changes_nothing_is_known(data):
+    def same(use_ids):
+        settings = {"finetune.use_ids": use_ids}
+        return {n for n, variant in ablations("clip").items() if is_main(variant, data, settings)}
+
+    assert same(use_ids=False) == {"msm4sr", "no ids"}
+    assert same(use_ids=True) == {"msm4sr", "with ids"}
+
+
 def test_a_full_study_leaves_out_the_ablations_of_numbers():
     parts, all_of_them = ablations(numbers=False), ablations()
     assert set(all_of_them) - set(parts) == {
@@ -547,7 +558,11 @@ def test_runs_made_at_once_are_those_made_one_after_another(data, tmp_path):
     points = [{"decay": 0.5}, {"decay": 0.9}]
     contenders = {
         "leaf": Contender(points, Leaf(), learns=True),
-        "text": Contender([{}], Model(settings=TINY | {"model.views": "text"}), learns=True),
+        "text": Contender(
+            [{"finetune.lr": 1e-3}, {"finetune.lr": 3e-4}],
+            Model(settings=TINY | {"model.views": "text"}),
+            learns=True,
+        ),
     }
     found = {}
     for jobs in (1, 2):
@@ -563,7 +578,7 @@ def test_runs_made_at_once_are_those_made_one_after_another(data, tmp_path):
     assert processes(1) == {str(os.getpid())}
     assert str(os.getpid()) not in processes(2)
 
-    broken = {"leaf": Contender([{"decay": 2}], Leaf(), learns=True)}
+    broken = {"leaf": Contender([{"decay": 2}, {"decay": 3}], Leaf(), learns=True)}
     with pytest.raises(UserError, match="decay must be at most 1"):
         Comparison(data, tmp_path / "broken", SHORT, broken, 2).tune(["leaf"])
 
@@ -616,10 +631,15 @@ def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
     assert "item_knn" in text
 
     capsys.readouterr()
-    assert main(["study", "ablations", *common, "--models", "no mixup", "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)["ablations"]
-    assert set(result["models"]) == {"msm4sr", "no mixup"}  # the one that it is compared with too
-    assert set(result["change"]) == {"no mixup"}
+    some = ["--models", "no mixup,no ids,with ids"]
+    assert main(["study", "ablations", *common, *some, "--json"]) == 0
+    told = capsys.readouterr()
+    result = json.loads(told.out)["ablations"]
+    has_ids = result["recipes"]["msm4sr"]["finetune.use_ids"]
+    same, other = ("with ids", "no ids") if has_ids else ("no ids", "with ids")
+    assert f"study: {same} left out: the settings chosen for msm4sr say that already\n" in told.err
+    assert set(result["models"]) == {"msm4sr", "no mixup", other}  # msm4sr to compare with
+    assert set(result["change"]) == {"no mixup", other}
     assert (out / "ablations.png").read_bytes().startswith(b"\x89PNG")
     assert main(["study", "ablations", *common, "--models", "popularity"]) == 2
     assert "no contender 'popularity'; there are msm4sr, no pre-training" in capsys.readouterr().err

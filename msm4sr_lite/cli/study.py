@@ -235,21 +235,25 @@ def ablation_table(
 ) -> dict[str, Any]:
     """Take one part out of M²SE at a time."""
     from msm4sr_lite.features import read_keywords
-    from msm4sr_lite.study.ablations import ablations
+    from msm4sr_lite.study.ablations import ablations, is_main
     from msm4sr_lite.study.compare import Comparison, openings
 
     if (where := features_folder(args)).joinpath("keywords.jsonl").is_file():
         goods = replace(goods, keywords=read_keywords(where))
     one = argparse.Namespace(**{**vars(args), "models": "msm4sr"})
-    settings = recipes(one, goods, budget, out)["msm4sr"]
+    recipe = recipes(one, goods, budget, out)["msm4sr"]
     variants = ablations(args.clip or "", numbers=args.part == "ablations")
     chosen = asked_for(args, variants) if args.part == "ablations" else []
     chosen = list(dict.fromkeys(["msm4sr", *chosen])) if chosen else list(variants)
+    for name in chosen[1:]:
+        if is_main(variants[name], goods, recipe["settings"]):
+            say(f"study: {name} left out: the settings chosen for msm4sr say that already")
+            chosen.remove(name)
     study = Comparison(goods, out, budget, variants, jobs(args))
-    found = study.test(chosen, dict.fromkeys(variants, settings), seeds(args))
+    found = study.test(chosen, dict.fromkeys(variants, recipe), seeds(args))
     return {
         **about(args, goods, budget),
-        "recipes": {"msm4sr": settings["settings"]},
+        "recipes": {"msm4sr": recipe["settings"]},
         **study.table(found),
         "ceiling": study.ceilings.best,
         "openings": openings(out),

@@ -46,6 +46,17 @@ def without(**settings: Any) -> Contender:
     return Contender([{}], Model(settings=changes, pretrains=True), learns=True)
 
 
+def is_main(contender: Contender, data: Data, settings: Settings) -> bool:
+    """Return whether a variant, with these settings, is the main model under another name.
+
+    Such is *no ids* where the settings chosen have none.
+    """
+    make = contender.make
+    if not isinstance(make, Model) or replace(make, settings={}) != MAIN:
+        return False
+    return make.config(data, settings) == MAIN.config(data, settings)
+
+
 @dataclass(frozen=True)
 class FewerWords:
     """Features whose pictures have only their best words.

@@ -117,28 +117,30 @@ class Comparison:
     def tune(self, names: Sequence[str]) -> dict[str, Any]:
         """Choose each contender's settings on validation and freeze them in ``recipes.json``.
 
-        Recipes that are there already stay as they are.
+        Recipes that are there already stay as they are. Where a grid has one point only, there is
+        nothing to choose and nothing is trained.
         """
         path = self.out / "recipes.json"
         recipes = read_recipes(path) if path.is_file() else {}
         open_still = [name for name in names if name not in recipes]
         # All settings of a contender in one process: they begin from the same pre-training.
-        make_ahead(self.jobs, [partial(self._grid, name) for name in open_still])
+        make_ahead(self.jobs, [partial(self._tried, name) for name in open_still])
         for name in open_still:
-            grid, reached = self.contenders[name].grid, self._grid(name)
-            recipes[name] = {
-                "settings": grid[int(np.argmax(reached))],
-                "tried": [{"settings": p, CHOICE: v} for p, v in zip(grid, reached, strict=True)],
-            }
+            tried = self._tried(name)
+            only = {"settings": self.contenders[name].grid[0]}
+            best = max(tried, key=lambda one: one[CHOICE], default=only)
+            recipes[name] = {"settings": best["settings"], "tried": tried}
             write_json(path, recipes)
         return recipes
 
-    def _grid(self, name: str) -> list[float]:
-        reached = []
-        for point in self.contenders[name].grid:
+    def _tried(self, name: str) -> list[dict[str, Any]]:
+        """Return what every point of a grid reaches, nothing if there is but one."""
+        grid, tried = self.contenders[name].grid, []
+        for point in grid if len(grid) > 1 else []:
             ranks = np.array(self.run(name, point, TUNING_SEED, "valid")["masked"])
-            reached.append(round(float(metrics(ranks, [10])[CHOICE].mean()), 6))
-        return reached
+            reached = round(float(metrics(ranks, [10])[CHOICE].mean()), 6)
+            tried.append({"settings": point, CHOICE: reached})
+        return tried
 
     # ------------------------------------------------------------------ testing
 
