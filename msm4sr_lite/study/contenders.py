@@ -198,6 +198,11 @@ CONTENDERS: dict[str, Contender] = {
     "tfidf_knn": Contender(DECAYS, Fitted("tfidf_knn"), needs=("text",)),
     "bert_knn": Contender(DECAYS, Fitted("bert_knn"), needs=("text",)),
     "item_knn+tfidf": Contender(SUM, Fitted("item_knn+tfidf"), needs=("text",)),
+    # Far from msm4sr_tuned: both begin from the same pre-training, and where two train at once the
+    # second of two neighbours would wait for the first.
+    "item_knn+msm4sr_tuned": Contender(
+        SUM, WithCounts(Model(preset="tuned", pretrains=True)), learns=True
+    ),
     "sasrec": Contender(IDS, Model(SASRec), learns=True),
     "text": Contender(CONTENT, Model(settings={"model.views": "text"}), True, ("text",)),
     "image": Contender(CONTENT, Model(settings={"model.views": "image"}), True, ("image",)),
@@ -208,9 +213,6 @@ CONTENDERS: dict[str, Contender] = {
     "msm4sr_tuned": Contender(CONTENT, Model(preset="tuned", pretrains=True), True),
     "msm4sr_tuned+shop": Contender(
         CONTENT, OnWholeShop(preset="tuned", pretrains=True), True, ("whole",)
-    ),
-    "item_knn+msm4sr_tuned": Contender(
-        SUM, WithCounts(Model(preset="tuned", pretrains=True)), learns=True
     ),
 }
 
