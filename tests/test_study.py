@@ -22,7 +22,14 @@ from msm4sr_lite.features import FeatureTable
 from msm4sr_lite.sample.ceiling import expected_ndcg
 from msm4sr_lite.sequences import build_sequences
 from msm4sr_lite.shop import Item, Shop
-from msm4sr_lite.study.ablations import FewerWords, RawClip, TfidfTexts, ablations, is_main
+from msm4sr_lite.study.ablations import (
+    FewerWords,
+    RawClip,
+    TfidfBeside,
+    TfidfTexts,
+    ablations,
+    is_main,
+)
 from msm4sr_lite.study.baselines import ItemKNN, tfidf_vectors
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.budget import Budget
@@ -537,6 +544,18 @@ def test_tfidf_in_place_of_bert(data):
     kept = (vectors / length) @ (vectors / length).T
     alike = (plain @ plain.T).toarray()[np.ix_(described, described)]
     assert kept.numpy() == pytest.approx(alike, abs=0.02)
+
+
+def test_tfidf_beside_bert(data):
+    goods = Data(data.shop, data.sequences, data.table)
+    found, words = TfidfBeside()(goods).text, TfidfTexts()(goods).text
+    texts = data.table.text
+    assert found.counts.tolist() == (texts.counts + words.counts).tolist()
+    for item in range(len(data.table.items)):
+        slots = [
+            one.vectors[one.starts[item] :][: one.counts[item]] for one in (texts, words, found)
+        ]
+        assert torch.equal(slots[2], torch.cat(slots[:2]))
 
 
 # ---------------------------------------------------------------- several at once

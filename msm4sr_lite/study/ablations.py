@@ -143,6 +143,21 @@ class TfidfTexts:
         return _other(data, "TF-IDF texts", text, data.table.image)
 
 
+@dataclass(frozen=True)
+class TfidfBeside:
+    """Features whose texts have a slot more than BERT's sentences: the vector of ``TfidfTexts``."""
+
+    def __call__(self, data: Data) -> FeatureTable:
+        """Return the table."""
+        items = torch.arange(len(data.table.items))
+        texts, real = data.table.text.gather(items)
+        words, known = TfidfTexts()(data).text.gather(items)
+        filled = torch.cat([real, known], dim=1)
+        vectors = torch.cat([texts, words], dim=1)[filled].half()
+        text = make_slots(vectors.numpy(), filled.sum(dim=1).numpy())
+        return _other(data, "TF-IDF beside texts", text, data.table.image)
+
+
 def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
     manifest = data.table.manifest
     manifest = {**manifest, "content": f"{manifest.get('content', '')}, {what}"}
@@ -172,6 +187,7 @@ def ablations(clip: str = "", *, numbers: bool = True) -> dict[str, Contender]:
         "unmasked pooling": without(model__mask_padding=False),
         "candidates: bought": without(finetune__candidates="bought"),
         "TF-IDF for BERT": Contender([{}], WithTable(MAIN, TfidfTexts()), learns=True),
+        "TF-IDF beside BERT": Contender([{}], WithTable(MAIN, TfidfBeside()), learns=True),
     }
     if clip:
         found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
