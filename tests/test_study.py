@@ -479,7 +479,7 @@ def test_a_full_study_leaves_out_the_ablations_of_numbers():
         *("p_max = 0.25", "p_max = 1", "lambda = 0.1", "lambda = 1"),
         *("experts = 1", "experts = 4", "experts = 16", "tau = 0.03", "tau = 0.2"),
         *("anchors of a sequence = 1", "anchors of a sequence = 3", "one row a target"),
-        *("N = 1", "N = 2", "N = 3"),
+        *("N = 1", "N = 2", "N = 3", "TF-IDF beside BERT"),
     }
     assert set(parts) < set(all_of_them)
     assert "raw CLIP vectors" in ablations("some/clip", numbers=False)

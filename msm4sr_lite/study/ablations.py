@@ -167,8 +167,8 @@ def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
 def ablations(clip: str = "", *, numbers: bool = True) -> dict[str, Contender]:
     """Return all variants by name; that with raw CLIP vectors only if a CLIP model is given.
 
-    Without ``numbers`` only those in which a part is taken out or replaced, no single number is
-    changed, and a sequence gives as many rows as ever.
+    Without ``numbers`` only those in which a part is taken out or replaced, nothing is added, no
+    single number is changed, and a sequence gives as many rows as ever.
     """
     found = {
         "msm4sr": Contender([{}], MAIN, learns=True),
@@ -187,12 +187,12 @@ def ablations(clip: str = "", *, numbers: bool = True) -> dict[str, Contender]:
         "unmasked pooling": without(model__mask_padding=False),
         "candidates: bought": without(finetune__candidates="bought"),
         "TF-IDF for BERT": Contender([{}], WithTable(MAIN, TfidfTexts()), learns=True),
-        "TF-IDF beside BERT": Contender([{}], WithTable(MAIN, TfidfBeside()), learns=True),
     }
     if clip:
         found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
     if not numbers:
         return found
+    found["TF-IDF beside BERT"] = Contender([{}], WithTable(MAIN, TfidfBeside()), learns=True)
     found["one row a target"] = without(pretrain__rows="prefix", finetune__rows="prefix")
     for knob, part, values in (
         ("p_max", "pretrain.mixup_max", (0.25, 1.0)),
