@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from msm4sr_lite.cli import build_parser, main
 from msm4sr_lite.cli.flags import from_flags
@@ -236,6 +238,33 @@ def test_a_model_of_another_catalogue_is_refused(run, tmp_path, capsys):
     command = ["evaluate", str(other), "--model", str(tmp_path / "out"), "--features", features]
     assert main(command) == 2
     assert "1 items of the shop have no features (the first is 'i12')" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["weights", "pooling"])
+def test_features_of_another_text_encoder_are_refused(run, what, tmp_path, tiny_bert, capsys):
+    """They can be as wide as the model's own, so nothing else would notice."""
+    run()
+    shop, out, other = (str(tmp_path / name) for name in ("shop", "out", "other"))
+    if what == "weights":
+        model = load_file(f"{tiny_bert}/model.safetensors")
+        model["embeddings.word_embeddings.weight"] += 1
+        shutil.copytree(tiny_bert, f"{other}/bert")
+        save_file(model, f"{other}/bert/model.safetensors", metadata={"format": "pt"})
+    read = {"weights": [f"{other}/bert"], "pooling": [tiny_bert, "--pooling", "cls"]}[what]
+    main(["keywords", shop, "--out", other])
+    main(["features", shop, "--out", other, "--text-encoder", *read])
+    for command in (
+        ["evaluate", shop, "--model", out],
+        ["recommend", shop, "--model", out, "--basket", "i1,i2"],
+        ["finetune", shop, "--out", out],
+    ):
+        capsys.readouterr()
+        assert main([*command, "--features", f"{other}/features"]) == 2
+        told = capsys.readouterr().err
+        assert f"trained on features of a text encoder with other {what} (" in told
+        assert told.count("\n") == 1
+        if command[0] != "finetune":
+            assert main(command) == 0
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,12 @@ def test_make_features_fills_slots_and_manifest(tiny_bert, tmp_path):
     assert manifest["keywords"] == {"clip": "tiny"}
     assert manifest["versions"]["torch"] == torch.__version__
     assert (tmp_path / "f/keywords.jsonl").read_bytes() == keywords.read_bytes()
+    # A study finds its runs by the content: the same sentences, read otherwise, are another.
+    for encoder in (TextEncoder(tiny_bert), TextEncoder(tiny_bert, "cls")):
+        make_features(tmp_path / "g", sentences, encoder, VectorCache(":memory:"))
+        again = FeatureTable.load(tmp_path / "g").manifest
+        same = again["text_encoder"]["pooling"] == manifest["text_encoder"]["pooling"]
+        assert (again["content"] == manifest["content"]) == same
 
 
 def test_keywords_in_another_order_than_the_shop_are_refused(tmp_path):

@@ -649,6 +649,15 @@ def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
     assert "9 customers, 9 test purchases (leave-one-out" in text
     assert "item_knn" in text
 
+    # Given recipes need not name a contender that has one setting only.
+    frozen = read_recipes(out / "recipes.json")
+    del frozen["popularity"]
+    (tmp_path / "given.json").write_text(json.dumps(frozen), encoding="utf-8")
+    given = ["--recipes", str(tmp_path / "given.json")]
+    capsys.readouterr()
+    assert main(["study", "main", *common, *few, *given, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["main"]["recipes"]["popularity"] == {}
+
     capsys.readouterr()
     some = ["--models", "no mixup,no ids,with ids"]
     assert main(["study", "ablations", *common, *some, "--json"]) == 0

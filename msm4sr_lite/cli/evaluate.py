@@ -15,6 +15,7 @@ from msm4sr_lite.cli.opening import (
     open_features,
     open_sequences,
     open_shop,
+    require_encoder,
     trained_on,
 )
 from msm4sr_lite.cli.processes import is_first, joined
@@ -52,6 +53,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     data, record = trained_on(folder)
     args.department = args.department or record["department"]
     features = open_features(args)
+    require_encoder(features, record, folder)
     sequences = open_sequences(args, features, data)
     model, items = load_checkpoint(folder)
     if items != sequences.items and model.config.n_items:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.cli.extraction import features, keywords
 from msm4sr_lite.cli.flags import from_flags
-from msm4sr_lite.cli.opening import device_of, features_folder, open_features, open_sequences
+from msm4sr_lite.cli.opening import (
+    device_of,
+    features_folder,
+    open_features,
+    open_sequences,
+    require_encoder,
+)
 from msm4sr_lite.cli.processes import is_first, joined
 from msm4sr_lite.cli.progress import follow, say
 from msm4sr_lite.cli.records import fingerprint, finished, read_record
@@ -24,6 +30,7 @@ from msm4sr_lite.writing.files import write_json
 
 if TYPE_CHECKING:
     from msm4sr_lite.encoder import M2SE
+    from msm4sr_lite.features import FeatureTable
     from msm4sr_lite.sequences import Sequences
 
 
@@ -111,7 +118,7 @@ def pretrain(args: argparse.Namespace, prefix: str = "") -> Path:
         state=state,
     )
     summary = follow(records, folder, config, sequences, state)
-    return _finish(args, folder, model, sequences, data, made_from, summary)
+    return _finish(args, folder, model, table, sequences, data, made_from, summary)
 
 
 def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
@@ -122,9 +129,11 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
     table = open_features(args)
     sequences = open_sequences(args, table, data)
     source: Path = args.out / "pretrained"
+    learnt = read_record(source)
+    require_encoder(table, learnt, source)
     made_from = {
         "sequences": sequences.fingerprint(),
-        "pretrained": read_record(source).get("made_from"),
+        "pretrained": learnt.get("made_from"),
         "finetune": as_dict(config),
         "seed": args.seed,
     }
@@ -151,7 +160,7 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
         state=state,
     )
     summary = follow(records, folder, config, sequences, state)
-    return _finish(args, folder, model, sequences, data, made_from, summary)
+    return _finish(args, folder, model, table, sequences, data, made_from, summary)
 
 
 def _state(folder: Path, made_from: dict[str, Any]) -> StateFile:
@@ -164,6 +173,7 @@ def _finish(
     args: argparse.Namespace,
     folder: Path,
     model: M2SE,
+    table: FeatureTable,
     sequences: Sequences,
     data: DataConfig,
     made_from: dict[str, Any],
@@ -179,6 +189,7 @@ def _finish(
         "department": args.department,
         "data": as_dict(data),
         "features": features_folder(args).as_posix(),
+        "text_encoder": table.manifest["text_encoder"],
         "training": summary,
     }
     save_checkpoint(model, folder, sequences.items, record)

@@ -9,7 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msm4sr_lite.cli.opening import device_of, features_folder, model_folder, open_shop, trained_on
+from msm4sr_lite.cli.opening import (
+    device_of,
+    features_folder,
+    model_folder,
+    open_shop,
+    require_encoder,
+    trained_on,
+)
 from msm4sr_lite.config import UserError
 
 if TYPE_CHECKING:
@@ -27,15 +34,17 @@ def main(args: argparse.Namespace) -> int:
     if args.k < 1:
         raise UserError(f"-k must be at least 1; got {args.k}")
     folder = model_folder(args.model)
-    args.department = args.department or trained_on(folder)[1]["department"]
+    record = trained_on(folder)[1]
+    args.department = args.department or record["department"]
     shop = open_shop(args)
 
     from msm4sr_lite.features import FeatureTable
     from msm4sr_lite.recommend import Recommender
 
     features = features_folder(args)
-    recommender = Recommender.load(shop, folder, features, device_of(args))
     table = FeatureTable.load(features)
+    require_encoder(table, record, folder)
+    recommender = Recommender.load(shop, folder, features, device_of(args))
     new = set() if args.no_new_items else add_new_items(recommender, table, features)
     if args.user:
         bought = shop.history(args.user)

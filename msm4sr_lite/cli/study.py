@@ -188,8 +188,9 @@ def recipes(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) ->
     from msm4sr_lite.study.compare import Comparison, read_recipes
     from msm4sr_lite.study.contenders import CONTENDERS
 
-    if args.recipes:
-        return read_recipes(args.recipes)
+    if args.recipes:  # where there is one setting only, there is nothing to have chosen
+        only = {n: {"settings": c.grid[0]} for n, c in CONTENDERS.items() if len(c.grid) == 1}
+        return only | read_recipes(args.recipes)
     if args.quick:
         return {name: {"settings": one.grid[0]} for name, one in CONTENDERS.items()}
     return Comparison(goods, out, budget, jobs=jobs(args)).tune(names(args, goods))

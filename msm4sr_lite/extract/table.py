@@ -16,7 +16,7 @@ import numpy as np
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.extract.ahead import blocks
-from msm4sr_lite.extract.provenance import describe_text_encoder, versions
+from msm4sr_lite.extract.provenance import describe_text_encoder, fingerprint, versions
 from msm4sr_lite.extract.vector_cache import VectorCache, content_key
 from msm4sr_lite.shop import Item
 from msm4sr_lite.text import item_sentences
@@ -157,14 +157,15 @@ def make_features(
     """
     encode_sentences(_flat(sentences), encoder, cache, batch_size, advance)
     text, image, content = sentences.survey
+    made_by = describe_text_encoder(encoder)
     facts = {
         "format": 1,
         "width": encoder.width,
-        "text_encoder": describe_text_encoder(encoder),
+        "text_encoder": made_by,
         "keywords": {},
         "max_sentences": sentences.limit,
         "image_slots_hold": sentences.image_slots,
-        "content": content,
+        "content": fingerprint([content, made_by]),
         "items": len(text),
         "without_text": int((text == 0).sum()),
         "without_picture": int((image == 0).sum()),
