@@ -124,7 +124,9 @@ def test_recommend_for_user_and_basket(run, tmp_path, capsys):
     assert first["sentences"] == [f"Thing {first['item_id'][1:]}"]
     assert first["score"] == pytest.approx(sum(first["by_view"].values()), abs=1e-5)
     assert main(["recommend", shop, "--model", out, "--basket", "i1,i2"]) == 0
-    assert "Thing" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Thing" in shown
+    assert shown.count("  (no image: its text stands for it)\n") == 10
     for arguments, message in (
         (["--user", "nobody"], "no purchases of user 'nobody'"),
         (["--basket", "ghost"], "item 'ghost' is not in the model's catalogue"),
@@ -265,6 +267,21 @@ def test_features_of_another_text_encoder_are_refused(run, what, tmp_path, tiny_
         assert told.count("\n") == 1
         if command[0] != "finetune":
             assert main(command) == 0
+
+
+def test_fine_tuning_on_other_features_is_made_anew(run, tmp_path, tiny_bert, capsys):
+    run()
+    shop, out, other = (str(tmp_path / name) for name in ("shop", "out", "other"))
+    titles = tmp_path / "shop/items.jsonl"
+    titles.write_text(titles.read_text().replace("Thing 1", "Another thing"))
+    main(["keywords", shop, "--out", other])
+    main(["features", shop, "--out", other, "--text-encoder", tiny_bert])
+    once = ["finetune", shop, "--out", out, "--epochs", "1", "--features"]
+    main([*once, f"{out}/features"])
+    capsys.readouterr()
+    for features, told in ((out, "done already"), (other, "the input or a setting has changed")):
+        assert main([*once, f"{features}/features"]) == 0
+        assert f"finetuned: {told}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

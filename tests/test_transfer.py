@@ -96,11 +96,13 @@ def test_pretraining_on_two_shops_meets_customers_of_both():
 
 def test_what_cannot_be_joined():
     other = replace(ONE[0], manifest={"text_encoder": {"weights": "abc"}})
+    cls = replace(ONE[0], manifest={"text_encoder": {"weights": "abc", "pooling": "cls"}})
     wide = toy_table([1] * 9, [1] * 9, width=7), ONE[1]
     turned = ONE[0].for_items(["", *ONE[0].items[:0:-1]])
     for shops, message in (
         ([], "no shop to pre-train on"),
         ([TWO, (other, ONE[1])], "shop 1: another text encoder .*weights abc"),
+        ([(other, ONE[1]), (cls, ONE[1])], "shop 1: another text encoder .*weights abc, .* cls"),
         ([ONE, wide], "shop 1: another text encoder .width 7"),
         ([TWO, (turned, ONE[1])], "shop 1: the table is in another order"),
     ):

@@ -107,13 +107,15 @@ def trained_on(folder: Path) -> tuple[DataConfig, dict[str, Any]]:
 
 def require_encoder(table: FeatureTable, record: dict[str, Any], model: Path) -> None:
     """Raise a ``UserError`` if a model was trained on the vectors of another text encoder."""
-    known, found = record.get("text_encoder", {}), table.manifest.get("text_encoder", {})
-    for key in ("weights", "pooling"):
-        if key in known and key in found and known[key] != found[key]:
-            raise UserError(
-                f"{model}: trained on features of a text encoder with other {key} ({known[key]})"
-                f" than these ({found[key]}); give the old ones with --features, or train again"
-            )
+    from msm4sr_lite.extract.provenance import first_difference
+
+    known = record.get("settings", {}).get("text_encoder", {})
+    found = table.manifest.get("text_encoder", {})
+    if key := first_difference(("weights", "pooling"), known, found):
+        raise UserError(
+            f"{model}: trained on features of a text encoder with other {key} ({known[key]})"
+            f" than these ({found[key]}); give the old ones with --features, or train again"
+        )
 
 
 def device_of(args: argparse.Namespace) -> str:

@@ -30,7 +30,6 @@ from msm4sr_lite.writing.files import write_json
 
 if TYPE_CHECKING:
     from msm4sr_lite.encoder import M2SE
-    from msm4sr_lite.features import FeatureTable
     from msm4sr_lite.sequences import Sequences
 
 
@@ -118,7 +117,7 @@ def pretrain(args: argparse.Namespace, prefix: str = "") -> Path:
         state=state,
     )
     summary = follow(records, folder, config, sequences, state)
-    return _finish(args, folder, model, table, sequences, data, made_from, summary)
+    return _finish(args, folder, model, sequences, data, made_from, summary)
 
 
 def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
@@ -133,6 +132,8 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
     require_encoder(table, learnt, source)
     made_from = {
         "sequences": sequences.fingerprint(),
+        "features": table.manifest["content"],
+        "text_encoder": table.manifest["text_encoder"],
         "pretrained": learnt.get("made_from"),
         "finetune": as_dict(config),
         "seed": args.seed,
@@ -160,7 +161,7 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
         state=state,
     )
     summary = follow(records, folder, config, sequences, state)
-    return _finish(args, folder, model, table, sequences, data, made_from, summary)
+    return _finish(args, folder, model, sequences, data, made_from, summary)
 
 
 def _state(folder: Path, made_from: dict[str, Any]) -> StateFile:
@@ -173,7 +174,6 @@ def _finish(
     args: argparse.Namespace,
     folder: Path,
     model: M2SE,
-    table: FeatureTable,
     sequences: Sequences,
     data: DataConfig,
     made_from: dict[str, Any],
@@ -189,7 +189,6 @@ def _finish(
         "department": args.department,
         "data": as_dict(data),
         "features": features_folder(args).as_posix(),
-        "text_encoder": table.manifest["text_encoder"],
         "training": summary,
     }
     save_checkpoint(model, folder, sequences.items, record)

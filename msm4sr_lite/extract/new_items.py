@@ -11,7 +11,11 @@ import numpy as np
 
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.extract.pictures import open_picture
-from msm4sr_lite.extract.provenance import describe_text_encoder, describe_tokenizer
+from msm4sr_lite.extract.provenance import (
+    describe_text_encoder,
+    describe_tokenizer,
+    first_difference,
+)
 from msm4sr_lite.extract.table import image_sentences
 from msm4sr_lite.features import FeatureTable, Slots, make_slots
 from msm4sr_lite.text import item_sentences
@@ -105,9 +109,8 @@ def add_described(
 def _require_same(part: str, this: dict[str, Any], table: dict[str, Any]) -> None:
     """Compare what decides the vectors, where the table's manifest tells it."""
     decisive = ("weights", "pooling", "prompt", "threshold", "diversity", "dictionary")
-    for key in decisive:
-        if key in this and table.get(key, this[key]) != this[key]:
-            raise UserError(
-                f"the {part} differs from the features' one in {key} ({this[key]}, there"
-                f" {table[key]}); new items must be read as the others were"
-            )
+    if key := first_difference(decisive, this, table):
+        raise UserError(
+            f"the {part} differs from the features' one in {key} ({this[key]}, there"
+            f" {table[key]}); new items must be read as the others were"
+        )

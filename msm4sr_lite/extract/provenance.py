@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,14 @@ def describe_tokenizer(tokenizer: KeywordTokenizer) -> dict[str, Any]:
         "dictionary_words": len(tokenizer.dictionary),
         "dictionary": hashlib.sha256("\n".join(tokenizer.dictionary).encode()).hexdigest()[:16],
     }
+
+
+def first_difference(
+    keys: Sequence[str], this: dict[str, Any], other: dict[str, Any]
+) -> str | None:
+    """Return the first of ``keys`` in which two descriptions differ; silence is no difference."""
+    told = (key for key in keys if key in this and key in other)
+    return next((key for key in told if this[key] != other[key]), None)
 
 
 def versions(*names: str) -> dict[str, str]:

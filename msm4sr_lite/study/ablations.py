@@ -164,11 +164,10 @@ def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
     return FeatureTable(data.table.items, text, image, manifest)
 
 
-def ablations(clip: str = "", *, numbers: bool = True) -> dict[str, Contender]:
+def ablations(clip: str = "", *, parts_only: bool = False) -> dict[str, Contender]:
     """Return all variants by name; that with raw CLIP vectors only if a CLIP model is given.
 
-    Without ``numbers`` only those in which a part is taken out or replaced, nothing is added, no
-    single number is changed, and a sequence gives as many rows as ever.
+    With ``parts_only`` no others than these and those in which a whole part is taken out.
     """
     found = {
         "msm4sr": Contender([{}], MAIN, learns=True),
@@ -177,23 +176,25 @@ def ablations(clip: str = "", *, numbers: bool = True) -> dict[str, Contender]:
         "no mixup": without(pretrain__mixup_max=0.0),
         "no CMCL": without(pretrain__cmcl_weight=0.0),
         "no NIP": without(pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
+        "no images": without(model__views="text"),
+        "no text": without(model__views="image"),
+    }
+    if clip:
+        found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
+    if parts_only:
+        return found
+    found |= {
         "no item dropping": without(pretrain__drop_max=0.0),
         "no ids": without(finetune__use_ids=False),
         "with ids": without(finetune__use_ids=True),
-        "no images": without(model__views="text"),
-        "no text": without(model__views="image"),
         "mean pooling": without(model__slot_pooling="mean"),
         "frozen pooling": without(model__train_pooling=False),
         "unmasked pooling": without(model__mask_padding=False),
         "candidates: bought": without(finetune__candidates="bought"),
+        "one row a target": without(pretrain__rows="prefix", finetune__rows="prefix"),
         "TF-IDF for BERT": Contender([{}], WithTable(MAIN, TfidfTexts()), learns=True),
+        "TF-IDF beside BERT": Contender([{}], WithTable(MAIN, TfidfBeside()), learns=True),
     }
-    if clip:
-        found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
-    if not numbers:
-        return found
-    found["TF-IDF beside BERT"] = Contender([{}], WithTable(MAIN, TfidfBeside()), learns=True)
-    found["one row a target"] = without(pretrain__rows="prefix", finetune__rows="prefix")
     for knob, part, values in (
         ("p_max", "pretrain.mixup_max", (0.25, 1.0)),
         ("lambda", "pretrain.cmcl_weight", (0.1, 1.0)),

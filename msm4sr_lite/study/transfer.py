@@ -63,12 +63,16 @@ def check_alike(domains: Sequence[Domain]) -> None:
     for n, (table, sequences) in enumerate(domains):
         if table.items[1:] != sequences.items[1:]:
             raise UserError(f"shop {n}: the table is in another order; use table.for_items(...)")
-        here, there = (t.manifest.get("text_encoder", {}).get("weights") for t in (table, first))
-        if table.width != first.width or here != there:
+        if (here := _encoder(table)) != (there := _encoder(first)):
             raise UserError(
-                f"shop {n}: another text encoder (width {table.width}, weights {here}) than shop 0"
-                f" (width {first.width}, weights {there}); make both features with one encoder"
+                f"shop {n}: another text encoder ({here}) than shop 0 ({there}); make both features"
+                f" with one encoder"
             )
+
+
+def _encoder(table: FeatureTable) -> str:
+    made = table.manifest.get("text_encoder", {})
+    return f"width {table.width}, weights {made.get('weights')}, pooling {made.get('pooling')}"
 
 
 def _join_slots(parts: Sequence[Slots]) -> Slots:
