@@ -633,10 +633,14 @@ def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
     told = capsys.readouterr()
     assert set(json.loads(told.out)["recipes"]) == {"popularity", "item_knn", "text"}
     assert "text+image left out: the shop has no image\n" in told.err
+    assert "study: choosing settings, 8 runs\n" in told.err
     assert not (out / "openings.json").exists()
 
     assert main(["study", "main", *common, *few, "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)["main"]
+    told = capsys.readouterr()
+    assert "study: testing, 4 runs\n" in told.err
+    assert "choosing" not in told.err
+    result = json.loads(told.out)["main"]
     assert result == json.loads((out / "main.json").read_text(encoding="utf-8"))
     assert (result["users"], result["cases"], result["seeds"]) == (9, 9, [1, 2])
     assert set(result["models"]) == {"popularity", "item_knn", "text"}

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from msm4sr_lite import __version__
+from msm4sr_lite.cli.progress import say
 from msm4sr_lite.cli.records import fingerprint
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
@@ -123,6 +124,8 @@ class Comparison:
         path = self.out / "recipes.json"
         recipes = read_recipes(path) if path.is_file() else {}
         open_still = [name for name in names if name not in recipes]
+        if tries := sum(len(self._tries(name)) for name in open_still):
+            say(f"study: choosing settings, {tries} runs")
         # All settings of a contender in one process: they begin from the same pre-training.
         make_ahead(self.jobs, [partial(self._tried, name) for name in open_still])
         for name in open_still:
@@ -133,10 +136,15 @@ class Comparison:
             write_json(path, recipes)
         return recipes
 
+    def _tries(self, name: str) -> list[Settings]:
+        """Return the points of a grid; none if there is but one."""
+        grid = self.contenders[name].grid
+        return grid if len(grid) > 1 else []
+
     def _tried(self, name: str) -> list[dict[str, Any]]:
-        """Return what every point of a grid reaches, nothing if there is but one."""
-        grid, tried = self.contenders[name].grid, []
-        for point in grid if len(grid) > 1 else []:
+        """Return what every point reaches that is worth a try."""
+        tried = []
+        for point in self._tries(name):
             ranks = np.array(self.run(name, point, TUNING_SEED, "valid")["masked"])
             reached = round(float(metrics(ranks, [10])[CHOICE].mean()), 6)
             tried.append({"settings": point, CHOICE: reached})
@@ -162,6 +170,7 @@ class Comparison:
             for name in names  # one seed of all first: half a study says something
             if place == 0 or self.contenders[name].learns
         ]
+        say(f"study: testing, {len(asked)} runs")
         _ = self.ceilings  # worked out before the processes part
         make_ahead(self.jobs, [partial(self.run, *one) for one in asked])
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
