@@ -55,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     p["study"].add_argument(
         "part",
         choices=("tune", "main", "cold", "ablations", "transfer", "all"),
-        help="which part; all: main, cold, and those ablations that take out a whole part",
+        help="which part; all: main, cold, and the ablations of what the paper adds",
     )
     shop_commands = ("keywords", "features", "pretrain", "finetune", "evaluate", "recommend")
     for name in (*shop_commands, "study", "run"):

@@ -243,7 +243,7 @@ def ablation_table(
         goods = replace(goods, keywords=read_keywords(where))
     one = argparse.Namespace(**{**vars(args), "models": "msm4sr"})
     recipe = recipes(one, goods, budget, out)["msm4sr"]
-    variants = ablations(args.clip or "", parts_only=args.part == "all")
+    variants = ablations(args.clip or "", claims_only=args.part == "all")
     chosen = asked_for(args, variants) if args.part == "ablations" else []
     chosen = list(dict.fromkeys(["msm4sr", *chosen])) if chosen else list(variants)
     for name in chosen[1:]:

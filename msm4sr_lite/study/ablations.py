@@ -164,10 +164,10 @@ def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
     return FeatureTable(data.table.items, text, image, manifest)
 
 
-def ablations(clip: str = "", *, parts_only: bool = False) -> dict[str, Contender]:
+def ablations(clip: str = "", *, claims_only: bool = False) -> dict[str, Contender]:
     """Return all variants by name; that with raw CLIP vectors only if a CLIP model is given.
 
-    With ``parts_only`` no others than these and those in which a whole part is taken out.
+    With ``claims_only`` no others than these and those without what the paper says it adds.
     """
     found = {
         "msm4sr": Contender([{}], MAIN, learns=True),
@@ -175,15 +175,15 @@ def ablations(clip: str = "", *, parts_only: bool = False) -> dict[str, Contende
         "no fine-tuning": Contender([{}], Model(pretrains=True, finetunes=False), learns=True),
         "no mixup": without(pretrain__mixup_max=0.0),
         "no CMCL": without(pretrain__cmcl_weight=0.0),
-        "no NIP": without(pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
-        "no images": without(model__views="text"),
-        "no text": without(model__views="image"),
     }
     if clip:
         found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
-    if parts_only:
+    if claims_only:
         return found
     found |= {
+        "no NIP": without(pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
+        "no images": without(model__views="text"),
+        "no text": without(model__views="image"),
         "no item dropping": without(pretrain__drop_max=0.0),
         "no ids": without(finetune__use_ids=False),
         "with ids": without(finetune__use_ids=True),
