@@ -75,7 +75,7 @@ def workshop(options: argparse.Namespace) -> int:
 def course(options: argparse.Namespace) -> int:
     """Run all notebooks unattended; executed copies and HTML go to build/course."""
     python = interpreter(options, COURSE, "nbclient")
-    command = [str(python), "-m", "msm4sr_lite.course.run_all", "notebooks", "build/course"]
+    command = [str(python), "-m", "course.run_all", "notebooks", "build/course"]
     return become(command, child_environment(python, offline=True))
 
 

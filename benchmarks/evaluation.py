@@ -22,16 +22,17 @@ from benchmarks import made_up, prefix_rows
 from benchmarks.measure import Row, peak_memory, report, side_by_side
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, target_ranks
+from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.scoring import ModelScorer
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
     """Return one row per way of ranking."""
-    shop = made_up.sequences(args.users, args.items, args.mean_length)
+    dataset = made_up.sequences(args.users, args.items, args.mean_length)
     table = made_up.table(args.items, args.text_slots, args.image_slots, args.width)
     torch.manual_seed(0)
     model = M2SE(ModelConfig(feature_dim=args.width, n_items=args.items)).eval()
-    histories, targets = shop.held_out("test")
+    histories, targets = dataset.held_out("test")
 
     start = time.process_time()
     scorer = ModelScorer(model, table)

@@ -39,14 +39,14 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from benchmarks.measure import machine
-from msm4sr_lite.extract.dictionary import word_list
-from msm4sr_lite.extract.picture_keywords import extract_keywords
-from msm4sr_lite.extract.pictures import open_picture
-from msm4sr_lite.extract.table import ShopSentences, make_features
-from msm4sr_lite.extract.vector_cache import VectorCache
-from msm4sr_lite.features import TextEncoder
-from msm4sr_lite.keywords import KeywordTokenizer
-from msm4sr_lite.shop import Item
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.dictionary import word_list
+from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features.images import open_image
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.table import DatasetSentences, make_features
+from msm4sr_lite.features.text_encoder import TextEncoder
 
 MINI_CLIP = Path(__file__).resolve().parents[1] / "data_samples" / "mini_clip"
 SIZES = {  # layers, width, heads
@@ -121,9 +121,7 @@ def pictures(place: Path, args: argparse.Namespace) -> dict:
 
     def opened() -> list[torch.Tensor]:
         return [
-            tokenizer.images(images=[open_picture(place, name)], return_tensors="pt")[
-                "pixel_values"
-            ]
+            tokenizer.images(images=[open_image(place, name)], return_tensors="pt")["pixel_values"]
             for _, name in names
         ]
 
@@ -135,7 +133,7 @@ def pictures(place: Path, args: argparse.Namespace) -> dict:
             tokenizer.model.get_image_features(pixel_values=pixels[start : start + 64])
 
     def stage() -> None:
-        with VectorCache(place / "pictures.sqlite", "float32") as cache:
+        with EmbeddingCache(place / "pictures.sqlite", "float32") as cache:
             found = extract_keywords(place, names, tokenizer, 15, cache, workers=args.workers)
             assert len(list(found)) == len(names)
         (place / "pictures.sqlite").unlink()
@@ -189,8 +187,8 @@ def sentences(place: Path, args: argparse.Namespace) -> dict:
             encoder.model(**batch)
 
     def stage() -> None:
-        with VectorCache(place / "sentences.sqlite") as cache:
-            source = ShopSentences(items, place / "keywords.jsonl")
+        with EmbeddingCache(place / "sentences.sqlite") as cache:
+            source = DatasetSentences(items, place / "keywords.jsonl")
             make_features(place / "features", source, encoder, cache)
         (place / "sentences.sqlite").unlink()
 

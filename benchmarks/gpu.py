@@ -27,8 +27,9 @@ from benchmarks.measure import machine, peak_memory
 from benchmarks.training import Steps, library
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, target_ranks
-from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 
 
@@ -69,10 +70,10 @@ def shop_and_features(quick: bool) -> tuple[Sequences, FeatureTable]:
 
 def training(stage: str, precision: str, targets: int, args: argparse.Namespace) -> dict[str, Any]:
     """Measure steps of one stage in one precision."""
-    shop, table = shop_and_features(args.quick)
+    dataset, table = shop_and_features(args.quick)
     table = table.to(args.device)
     torch.manual_seed(0)
-    ids = shop.n_items if stage == "finetune" else 0
+    ids = dataset.n_items if stage == "finetune" else 0
     model = M2SE(ModelConfig(n_items=ids)).to(args.device)
     plain = library(stage, table)
 
@@ -82,7 +83,7 @@ def training(stage: str, precision: str, targets: int, args: argparse.Namespace)
             value: torch.Tensor = plain(model, batch.to(args.device), dice)
         return value
 
-    steps = Steps(loss, model, shop, targets)
+    steps = Steps(loss, model, dataset, targets)
     if args.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     took = seconds(steps, 3 if args.quick else 50, 1 if args.quick else 10)
@@ -103,11 +104,11 @@ def training(stage: str, precision: str, targets: int, args: argparse.Namespace)
 def evaluation(args: argparse.Namespace) -> dict[str, Any]:
     """Measure full ranking."""
     items, users = (2_000, 500) if args.quick else (100_000, 20_000)
-    shop = made_up.sequences(users, items, 18.0)
+    dataset = made_up.sequences(users, items, 18.0)
     table = made_up.table(items, 2, 1, 384)
     model = M2SE(ModelConfig(feature_dim=384)).to(args.device)
     scorer = ModelScorer(model, table, args.device)
-    histories, targets = shop.held_out("test")
+    histories, targets = dataset.held_out("test")
     took = seconds(lambda: target_ranks(scorer, histories, targets), 1, 1)
     return {"what": "evaluation", "items": items, "users/s": users / took}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from msm4sr_lite.features import FeatureTable, Slots, make_slots
+from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.sequences import Sequences
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from msm4sr_lite.course.machine import peak_memory as peak_gigabytes
+from course.machine import peak_memory as peak_gigabytes
 
 Row = dict[str, Any]
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.measure import machine, peak_memory
-from msm4sr_lite.shop import Item
+from msm4sr_lite.dataset.dataset import Item
 
 PICTURES = 64
 
@@ -54,12 +54,12 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     from transformers import BertConfig, BertModel, BertTokenizerFast
     from transformers.utils.logging import disable_progress_bar
 
-    from msm4sr_lite.extract.picture_keywords import extract_keywords
-    from msm4sr_lite.extract.pictures import Pictures
-    from msm4sr_lite.extract.table import ShopSentences, make_features
-    from msm4sr_lite.extract.vector_cache import VectorCache
-    from msm4sr_lite.features import TextEncoder
-    from msm4sr_lite.keywords import KeywordTokenizer
+    from msm4sr_lite.features.embedding_cache import EmbeddingCache
+    from msm4sr_lite.features.image_keywords import extract_keywords
+    from msm4sr_lite.features.images import ItemImages
+    from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+    from msm4sr_lite.features.table import DatasetSentences, make_features
+    from msm4sr_lite.features.text_encoder import TextEncoder
 
     disable_progress_bar()
     clip = Path(__file__).resolve().parents[1] / "data_samples" / "mini_clip"
@@ -81,14 +81,14 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     items = Generated(count)
     begun, before = time.process_time(), peak_memory()
     with (
-        VectorCache(folder / "pictures.sqlite", "float32") as cache,
+        EmbeddingCache(folder / "pictures.sqlite", "float32") as cache,
         (folder / "keywords.jsonl").open("w", encoding="utf-8") as stream,
     ):
-        for record in extract_keywords(folder, Pictures(items, 1), tokenizer, 3, cache):
+        for record in extract_keywords(folder, ItemImages(items, 1), tokenizer, 3, cache):
             stream.write(json.dumps(record) + "\n")
     keywords = peak_memory()
-    with VectorCache(folder / "sentences.sqlite") as cache:
-        sentences = ShopSentences(items, folder / "keywords.jsonl")
+    with EmbeddingCache(folder / "sentences.sqlite") as cache:
+        sentences = DatasetSentences(items, folder / "keywords.jsonl")
         make_features(folder / "features", sentences, encoder, cache)
     table = sum((folder / f"features/{part}.npy").stat().st_size for part in ("text", "image"))
     return {

@@ -21,7 +21,8 @@ from benchmarks import made_up
 from benchmarks.measure import Row, peak_memory, report
 from msm4sr_lite.config import ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
+from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.training import pretrain
 
 
@@ -48,15 +49,15 @@ def main() -> None:
         print(rows[-1], flush=True)
 
     start = time.perf_counter()
-    shop = made_up.sequences(args.users, args.items, args.mean_length)
+    dataset = made_up.sequences(args.users, args.items, args.mean_length)
     table = made_up.table(args.items, 4, 1, args.width, ragged=True)
-    tell("made up", start, purchases=len(shop.events))
+    tell("made up", start, purchases=len(dataset.events))
 
     torch.manual_seed(0)
     model = M2SE(ModelConfig(feature_dim=args.width))
     config = PretrainConfig(epochs=1, batch_size=args.batch_size, valid_users=2000)
     start, targets = time.perf_counter(), 0
-    for record in pretrain(model, table, shop, config):
+    for record in pretrain(model, table, dataset, config):
         targets += record.targets if record.recall is None else 0
         if record.step % 100 == 0:
             print(record.step, f"{targets / record.seconds:.0f} targets/s", flush=True)
@@ -67,7 +68,7 @@ def main() -> None:
     start = time.perf_counter()
     scorer = ModelScorer(model, table)
     tell("item table", start)
-    histories, items = shop.held_out("test")
+    histories, items = dataset.held_out("test")
     drawn = np.random.default_rng(0).choice(len(items), min(args.asked, len(items)), replace=False)
     start = time.perf_counter()
     ranks = target_ranks(scorer, [histories[user] for user in drawn], items[drawn])

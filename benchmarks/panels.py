@@ -24,8 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from course import masters, notebooks, panels
+
 from benchmarks.measure import Row, report
-from msm4sr_lite.course import masters, notebooks, panels
 
 MOST_VALUES = 8  # of a long list, evenly spread
 FAILED = "cannot be drawn"

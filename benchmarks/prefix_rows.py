@@ -17,9 +17,9 @@ from torch import Tensor
 from msm4sr_lite.config import FinetuneConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE, match_scores
 from msm4sr_lite.evaluation import target_ranks
-from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.losses import ranking_loss
-from msm4sr_lite.mixup import complementary_mixup, draw_share, draw_swaps
+from msm4sr_lite.mixup import complementary_mixup, draw_probability, draw_swaps
 from msm4sr_lite.objectives import contrastive_losses
 from msm4sr_lite.sequences import Batch, pad
 
@@ -33,14 +33,14 @@ def pretraining(
     target, items = batch.targets[rows, last], batch.items if careful else _full(batch.items, model)
     if careful:
         unique, place = torch.cat([items.flatten(), target]).unique(return_inverse=True)
-        vectors = model.item_vectors(table, unique)
+        vectors = model.item_embeddings(table, unique)
         sequence = {view: z[place[: items.numel()]].view(*items.shape, -1) for view, z in vectors.items()}  # fmt: skip  # noqa: E501
         goal = {view: z[place[items.numel() :]] for view, z in vectors.items()}
     else:
         pooled = _pooled(model, table)
         sequence = {view: model.adapt[view](e[items.flatten()]).view(*items.shape, -1) for view, e in pooled.items()}  # fmt: skip  # noqa: E501
         goal = {view: model.adapt[view](e)[target] for view, e in pooled.items()}
-    p = draw_share(config.mixup_max, len(items), generator)
+    p = draw_probability(config.mixup_max, len(items), generator)
     mixed = complementary_mixup(*sequence.values(), draw_swaps(items, p, generator))
     hidden = _last(model, dict(zip(sequence, mixed, strict=True)), rows, last, careful)
     return contrastive_losses(model, hidden, goal, target, batch.users[rows], config)[0]
@@ -54,7 +54,7 @@ def finetuning(
     target, items = batch.targets[rows, last], batch.items if careful else _full(batch.items, model)
     everything = torch.arange(len(table.items))
     if careful:
-        vectors = model.with_ids(model.item_vectors(table, everything), everything)
+        vectors = model.with_ids(model.item_embeddings(table, everything), everything)
         sequence = {view: z[items] for view, z in vectors.items()}
     else:
         assert model.ids is not None

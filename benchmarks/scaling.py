@@ -36,15 +36,15 @@ def steps_for(axis: str, value: int, args: argparse.Namespace) -> Steps:
     items = value if axis == "catalogue" else BOUGHT
     length = float(value) if axis == "length" else args.mean_length
     targets = value if axis == "batch" else args.targets
-    shop = made_up.sequences(args.users, BOUGHT, length)
+    dataset = made_up.sequences(args.users, BOUGHT, length)
     spread = np.arange(BOUGHT + 1) * (items // BOUGHT)  # the bought ones lie all over the table
     names = ["", *(f"i{item}" for item in range(1, items + 1))]
-    shop = replace(shop, items=names, events=spread[shop.events])
+    dataset = replace(dataset, items=names, events=spread[dataset.events])
     table = made_up.table(items, args.text_slots, args.image_slots, args.width)
     torch.manual_seed(0)
     model = M2SE(ModelConfig(feature_dim=args.width))
     anchors: Any = value if axis == "anchors" else 0
-    return Steps(library("pretrain", table), model, shop, targets, anchors=anchors)
+    return Steps(library("pretrain", table), model, dataset, targets, anchors=anchors)
 
 
 def measure(args: argparse.Namespace) -> list[Row]:

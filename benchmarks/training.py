@@ -26,7 +26,7 @@ from benchmarks import made_up, prefix_rows
 from benchmarks.measure import Row, peak_memory, report, side_by_side
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE, TOGETHER
-from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import Batch, Sequences, training_batches
 
@@ -40,14 +40,14 @@ class Steps:
         self,
         loss: Callable[[M2SE, Batch, torch.Generator], Tensor],
         model: M2SE,
-        shop: Sequences,
+        dataset: Sequences,
         targets: int,
         rows: Any = "all_positions",
         anchors: int = 0,
     ) -> None:
         self.loss, self.model, self.dice = loss, model.train(), torch.Generator().manual_seed(0)
         self.optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-        epoch = (training_batches(shop, 50, targets, self.dice, rows, anchors) for _ in count())
+        epoch = (training_batches(dataset, 50, targets, self.dice, rows, anchors) for _ in count())
         self.batches: Iterator[Batch] = chain.from_iterable(epoch)
         self.targets: list[int] = []
         self.unique: list[int] = []
@@ -134,7 +134,7 @@ def _buffers(count: int, n: int, k: int, m: int) -> tuple[Tensor, ...]:
 
 def measure(args: argparse.Namespace) -> list[Row]:
     """Return one row per implementation and number of targets."""
-    shop = made_up.sequences(args.users, args.items, args.mean_length)
+    dataset = made_up.sequences(args.users, args.items, args.mean_length)
     table = made_up.table(args.items, args.text_slots, args.image_slots, args.width)
     ids = args.items if args.stage == "finetune" else 0
     reference = prefix_rows.pretraining if args.stage == "pretrain" else prefix_rows.finetuning
@@ -143,7 +143,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
     def steps(loss: Any, targets: int, rows: Any = "all_positions") -> Steps:
         torch.manual_seed(0)
         model = M2SE(ModelConfig(feature_dim=args.width, n_items=ids))
-        return Steps(loss, model, shop, targets, rows)
+        return Steps(loss, model, dataset, targets, rows)
 
     works: dict[str, Any] = {}
     for name, careful in (("prefix rows, plain", False), ("prefix rows, careful", True)):

@@ -27,18 +27,19 @@ __version__ = "0.1.0"
 _HOME = {
     "Config": "config",
     "UserError": "config",
-    "read_shop": "reading.shop_folder",
-    "Shop": "shop",
-    "build_sequences": "sequences",
-    "KeywordTokenizer": "keywords",
-    "TextEncoder": "features",
-    "FeatureTable": "features",
+    "read_shop": "dataset.folder",
+    "Shop": "dataset.dataset",
+    "build_sequences": "dataset.split",
+    "KeywordTokenizer": "features.keyword_tokenizer",
+    "TextEncoder": "features.text_encoder",
+    "FeatureTable": "feature_table",
+    "load_feature_table": "features.table_files",
     "M2SE": "encoder",
     "pretrain": "training",
     "finetune": "training",
-    "load_checkpoint": "training",
+    "load_checkpoint": "store.checkpoints",
     "evaluate": "evaluation",
-    "Recommender": "recommend",
+    "Recommender": "recommend.recommender",
 }
 __all__ = list(_HOME)
 

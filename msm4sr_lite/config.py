@@ -38,8 +38,8 @@ def _knob(default: Any, meaning: str, source: str) -> Any:
 class DataConfig:
     """Which purchases are used."""
 
-    user_min: int = _knob(5, "customers with fewer purchases are left out", "code")
-    item_min: int = _knob(0, "items with fewer purchases are left out", "code")
+    min_user_interactions: int = _knob(5, "customers with fewer purchases are left out", "code")
+    min_item_interactions: int = _knob(0, "items with fewer purchases are left out", "code")
     repeats: Literal["last", "keep"] = _knob(
         "last", "repeated purchases of an item: keep the last, or all", "code"
     )
@@ -54,10 +54,10 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.tests < 1:
             raise UserError(f"tests must be at least 1; got {self.tests}")
-        if self.split == "last" and self.user_min < self.tests + 2:
+        if self.split == "last" and self.min_user_interactions < self.tests + 2:
             raise UserError(
                 f"user_min must be at least {self.tests + 2} (one purchase to learn from, one to"
-                f" validate, {self.tests} to test); got {self.user_min}"
+                f" validate, {self.tests} to test); got {self.min_user_interactions}"
             )
         if not 0 < self.time_share < 0.5:
             raise UserError(f"time_share must be above 0 and below 0.5; got {self.time_share}")
@@ -140,7 +140,7 @@ class TrainConfig:
     patience: int = _knob(20, "epochs without a better validation Recall@20", "code")
     clip_norm: float = _knob(5.0, "gradients are scaled down to this L2 norm", "code")
     temperature: float = _knob(0.07, "tau, divides every cosine", "code")
-    anchors_per_sequence: int = _knob(0, "targets kept of a sequence; 0: all of them", "ours")
+    targets_per_sequence: int = _knob(0, "targets kept of a sequence; 0: all of them", "ours")
     valid_users: int = _knob(0, "customers drawn for validation; 0: all of them", "ours")
     precision: Literal["float32", "bfloat16"] = _knob(
         "float32", "of the encoder's matrix products; losses are always float32", "ours"
@@ -151,7 +151,7 @@ class TrainConfig:
             raise UserError(f"temperature must be positive; got {self.temperature}")
         if self.batch_size < 1:
             raise UserError(f"batch_size must be at least 1; got {self.batch_size}")
-        for name in ("valid_users", "anchors_per_sequence", "negatives"):
+        for name in ("valid_users", "targets_per_sequence", "negatives"):
             if getattr(self, name, 0) < 0:
                 raise UserError(f"{name} must be 0 (all) or more; got {getattr(self, name)}")
 

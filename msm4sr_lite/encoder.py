@@ -21,14 +21,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.features import FeatureTable, Slots
+from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.similarity import cosine_scores, normalize
 
 NORM_EPS = 1e-12
 TOGETHER = 2**10  # items pooled at once: more would need new memory, which the system fills with 0
 ON_GPU = 16  # times as many, since every call takes its time, however little there is to do
 # All but cuDNN's, which prepares itself anew for every length and number of sequences.
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-Views: TypeAlias = dict[str, Tensor]
+Modalities: TypeAlias = dict[str, Tensor]
 
 
 class Dropout(nn.Dropout):
@@ -41,7 +42,7 @@ class Dropout(nn.Dropout):
         return x * torch.rand(x.shape).ge_(self.p).div_(1 - self.p).to(x.dtype)
 
 
-class SlotAttention(nn.Module):
+class AttentionPooling(nn.Module):
     """Pool an item's slots into one vector.
 
     energy_s = w2 . (W1 x_s + b1) + b2 for each real slot s, alpha = softmax over the real slots,
@@ -86,7 +87,7 @@ class SlotAttention(nn.Module):
         return slots @ folded + self.outer(self.inner.bias)
 
 
-class SlotMean(nn.Module):
+class MeanPooling(nn.Module):
     """The plain mean of an item's real slots; same input and output as ``SlotAttention``."""
 
     def forward(
@@ -97,7 +98,7 @@ class SlotMean(nn.Module):
         return torch.einsum("is,isf->if", weights, slots), weights
 
 
-class ExpertAdapter(nn.Module):
+class MoEAdaptor(nn.Module):
     """Mixture of experts from the width of BERT to the width of the model.
 
     Expert k: Linear(D -> d), dropout, layer norm. Gate: softmax(x W_g) over all experts, W_g
@@ -218,8 +219,10 @@ class M2SE(
         self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
         for view in self.views:
             sizes = c.feature_dim, c.pooling_dim, c.mask_padding
-            self.pool[view] = SlotMean() if c.slot_pooling == "mean" else SlotAttention(*sizes)
-            self.adapt[view] = ExpertAdapter(c.feature_dim, c.dim, c.experts, c.adapter_dropout)
+            self.pool[view] = (
+                MeanPooling() if c.slot_pooling == "mean" else AttentionPooling(*sizes)
+            )
+            self.adapt[view] = MoEAdaptor(c.feature_dim, c.dim, c.experts, c.adapter_dropout)
         self.pool.requires_grad_(c.train_pooling)
         self.feature_dropout = Dropout(c.feature_dropout)
         self.transformer = CausalTransformer(config)
@@ -230,7 +233,7 @@ class M2SE(
             self.ids = nn.Embedding(c.n_items + 1, c.dim, padding_idx=0)
             nn.init.normal_(self.ids.weight[1:], std=0.02)  # a view: row 0, padding, stays zero
 
-    def item_vectors(self, table: FeatureTable, items: Int[Tensor, " items"]) -> Views:
+    def item_embeddings(self, table: FeatureTable, items: Int[Tensor, " items"]) -> Modalities:
         """Return z_t and z_v of items from their slots, each ``(items, d)``.
 
         An item with one modality stands in both views with the one that it has, so that mixup and
@@ -259,14 +262,14 @@ class M2SE(
     def _pool(self, view: str, slots: Slots, items: Tensor) -> Tensor:
         return cast(Tensor, self.pool[view](*slots.gather(items))[0])
 
-    def with_ids(self, vectors: Views, items: Int[Tensor, " items"]) -> Views:
+    def with_ids(self, vectors: Modalities, items: Int[Tensor, " items"]) -> Modalities:
         """Add the learnt id vectors to every view; without ids return the vectors as they are."""
         if self.ids is None:
             return vectors
         ids = self.ids(items)
         return {view: z + ids for view, z in vectors.items()}
 
-    def encode(self, sequence: Views, at: Tensor | None = None) -> Views:
+    def encode(self, sequence: Modalities, at: Tensor | None = None) -> Modalities:
         """Run all views ``(batch, time, d)`` through the Transformer in one call: h_t and h_v.
 
         With ``at (batch, wanted)`` only the states at these places are worked out to the end.
@@ -276,30 +279,17 @@ class M2SE(
         return dict(zip(self.views, states.chunk(len(self.views)), strict=True))
 
 
-def unit(vectors: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
-    """Return vectors of length 1 in the same directions, in float32."""
-    return F.normalize(vectors.float(), dim=-1)
-
-
-def cosine_scores(
-    states: Float[Tensor, "rows dim"], items: Float[Tensor, "items dim"]
-) -> Float[Tensor, "rows items"]:
-    """Return the cosine of every state with every item, in float32 under autocast too."""
-    with torch.autocast(states.device.type, enabled=False):
-        return unit(states) @ unit(items).T
-
-
-def match_scores(states: Views, items: Views) -> Float[Tensor, "rows items"]:
+def match_scores(states: Modalities, items: Modalities) -> Float[Tensor, "rows items"]:
     """Return cos(h_t, z_t) + cos(h_v, z_v) for every item, between -2 and 2."""
     return torch.stack([cosine_scores(states[view], items[view]) for view in states]).sum(dim=0)
 
 
-def unit_vectors(views: Views) -> Tensor:
+def concat_normalized(views: Modalities) -> Tensor:
     """Put the views' unit vectors side by side: a product of two such is a sum of cosines."""
-    return torch.cat([unit(vectors) for vectors in views.values()], dim=-1)
+    return torch.cat([normalize(vectors) for vectors in views.values()], dim=-1)
 
 
-def take(views: Views, rows: Tensor) -> Views:
+def gather_rows(views: Modalities, rows: Tensor) -> Modalities:
     """Return the given rows of every view."""
     return {view: F.embedding(rows, values) for view, values in views.items()}
 

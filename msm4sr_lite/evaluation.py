@@ -10,16 +10,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from msm4sr_lite.config import UserError
-from msm4sr_lite.encoder import M2SE, Views, cosine_scores, take, unit_vectors
-from msm4sr_lite.features import FeatureTable
-from msm4sr_lite.sequences import pad, processes, shares
+from msm4sr_lite.fast.distributed import processes, shares
 
 CUTOFFS = (5, 10, 20, 50)
 CELLS = 2**21  # scores held at once: small enough to stay near the processor
 FEWEST = 32  # customers scored at once, however big the catalogue
-TOGETHER = 64  # histories in one call of the encoder
-PART = 2**15  # items pooled and adapted in one call
 
 
 @runtime_checkable
@@ -34,86 +29,12 @@ class Scorer(Protocol):
         ...
 
 
-class ModelScorer:
-    """M²SE as a scorer: the catalogue's vectors are computed once and kept.
-
-    Parameters
-    ----------
-    model
-        Pre-trained or fine-tuned.
-    table
-        Features of the catalogue, entry i for item number i.
-    device
-        Where to compute.
-    """
-
-    def __init__(self, model: M2SE, table: FeatureTable, device: str = "cpu") -> None:
-        self.model, self.device = model.to(device).eval(), device
-        with torch.inference_mode():
-            numbers = torch.arange(len(table.items), device=device)
-            self.items = model.with_ids(self._content(table, numbers), numbers)
-            self.units = unit_vectors(self.items)
-
-    def _content(self, table: FeatureTable, numbers: Tensor) -> Views:
-        """Return the vectors of a table's entries from text and picture, without ids."""
-        if table.width != (width := self.model.config.feature_dim):
-            raise UserError(
-                f"vectors of width {table.width}, but the model was trained on width {width};"
-                f" use the features it was trained with"
-            )
-        there = table.to(self.device)
-        parts = [self.model.item_vectors(there, part) for part in numbers.split(PART)]
-        return {view: torch.cat([part[view] for part in parts]) for view in self.model.views}
-
-    @torch.inference_mode()
-    def append(self, table: FeatureTable) -> None:
-        """Put new items behind the catalogue: entry i of ``table`` gets the i-th next number.
-
-        Nothing is trained and no older vector is computed again. In a model with ids the new items
-        have none, so their texts and pictures alone speak for them. (The mean of the learnt ids in
-        its place was no better on the sample: NDCG@10 on new items 0.048, and 0.049 without.)
-        """
-        content = self._content(table, torch.arange(1, len(table.items), device=self.device))
-        self.items = {view: torch.cat([z, content[view]]) for view, z in self.items.items()}
-        self.units = torch.cat([self.units, unit_vectors(content)])
-
-    @torch.inference_mode()
-    def parts(self, histories: Sequence[np.ndarray]) -> dict[str, Tensor]:
-        """Return each view's term of the score for all items."""
-        items = pad(histories, self.model.config.max_len).to(self.device)
-        states = self.model.encode(take(self.items, items))
-        last = torch.tensor([min(len(h), items.shape[1]) - 1 for h in histories])
-        rows = torch.arange(len(histories))
-        ends = {view: hidden[rows, last] for view, hidden in states.items()}
-        return {view: cosine_scores(h, self.items[view]).cpu() for view, h in ends.items()}
-
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Score all items for the newest items of each history."""
-        return torch.stack(list(self.parts(histories).values())).sum(dim=0)
-
-    @torch.inference_mode()
-    def quick_scores(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Return ``scores`` up to rounding, from one matrix product and without leaving the device.
-
-        Histories of about one length are encoded together, and the last layer only at their ends.
-        """
-        longest = self.model.config.max_len
-        last = np.array([min(len(history), longest) - 1 for history in histories])
-        units = torch.empty(len(histories), self.units.shape[1], device=self.device)
-        for group in np.array_split(np.argsort(last), -(-len(histories) // TOGETHER)):
-            items = pad([histories[i] for i in group], longest).to(self.device)
-            ends = torch.from_numpy(last[group, None]).to(self.device)
-            states = self.model.encode(take(self.items, items), ends)
-            units[torch.from_numpy(group).to(self.device)] = unit_vectors(states).squeeze(1)
-        return units @ self.units.T
-
-
 def target_ranks(
     scorer: Scorer,
     histories: Sequence[np.ndarray],
     targets: np.ndarray,
     *,
-    mask_history: bool = False,
+    filter_seen: bool = False,
     candidates: np.ndarray | None = None,
     batch_size: int = 512,
 ) -> np.ndarray:
@@ -151,7 +72,7 @@ def target_ranks(
             allowed = better.new_zeros(better.shape[1])
             allowed[torch.from_numpy(candidates).to(scores.device)] = True
             better &= allowed
-        if mask_history:
+        if filter_seen:
             rows = np.repeat(np.arange(len(batch)), [len(history) for history in batch])
             better[rows, np.concatenate(batch)] = False
         better[:, 0] = False  # padding
@@ -185,7 +106,7 @@ def metrics(ranks: np.ndarray, cutoffs: Sequence[int] = CUTOFFS) -> dict[str, np
 
 def summarise(
     values: dict[str, np.ndarray],
-    customers: np.ndarray | None = None,
+    users: np.ndarray | None = None,
     *,
     seed: int = 0,
     resamples: int = 1000,
@@ -206,8 +127,8 @@ def summarise(
     names = list(values)
     table = np.stack([values[name] for name in names], axis=1)
     cases = np.ones(len(table))
-    if customers is not None:
-        owner = np.unique(customers, return_inverse=True)[1]
+    if users is not None:
+        owner = np.unique(users, return_inverse=True)[1]
         table = np.stack([np.bincount(owner, column) for column in table.T], axis=1)
         cases = np.bincount(owner).astype(np.float64)
     size = len(table)
@@ -226,8 +147,8 @@ def evaluate(
     scorer: Scorer,
     histories: Sequence[np.ndarray],
     targets: np.ndarray,
-    customers: np.ndarray | None = None,
+    users: np.ndarray | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Rank, measure and summarise in one call; options as in ``target_ranks``."""
-    return summarise(metrics(target_ranks(scorer, histories, targets, **options)), customers)
+    return summarise(metrics(target_ranks(scorer, histories, targets, **options)), users)

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from msm4sr_lite.encoder import unit
+from msm4sr_lite.similarity import normalize
 
 AT_ONCE = 2**25  # scores of targets and items that are held as a whole
 CACHED = 2**19  # scores of rows and rows that are worked out together
@@ -23,7 +23,7 @@ ON_GPU = 2**7  # times as many, since every call takes its time, however little 
 EXCLUDED = -torch.inf  # the logit of a pair that is no negative: e^-inf = 0
 
 
-def blocked_pairs(
+def false_negatives(
     targets: Int[Tensor, " rows"], users: Int[Tensor, " rows"], *, same_user: bool
 ) -> Bool[Tensor, "rows rows"]:
     """Mark pairs of rows that must not be negatives of each other.
@@ -31,19 +31,19 @@ def blocked_pairs(
     Rows with the same target item always; with ``same_user`` also rows of one customer. The
     diagonal is marked too (each row shares its target with itself).
     """
-    blocked = targets[:, None] == targets[None, :]
+    masked = targets[:, None] == targets[None, :]
     if same_user:
-        blocked = blocked | (users[:, None] == users[None, :])
-    return blocked
+        masked = masked | (users[:, None] == users[None, :])
+    return masked
 
 
 def next_item_loss(
     sequence: Float[Tensor, "*states rows dim"],
     target: Float[Tensor, "rows dim"],
-    blocked: Bool[Tensor, "rows rows"],
+    masked: Bool[Tensor, "rows rows"],
     *,
     temperature: float,
-    blocked_logit: float = EXCLUDED,
+    masked_logit: float = EXCLUDED,
 ) -> Float[Tensor, ""]:
     """NIP: the sequence should be closer to its next item than to the other rows' next items.
 
@@ -76,18 +76,18 @@ def next_item_loss(
     1.3863
     """
     with torch.autocast(target.device.type, enabled=False):
-        states = unit(sequence if sequence.ndim == 3 else sequence.unsqueeze(0)) / temperature
-        goals = unit(target).expand_as(states)
-        return cast(Tensor, _OwnColumn.apply(states, goals, len(states), blocked, blocked_logit))
+        states = normalize(sequence if sequence.ndim == 3 else sequence.unsqueeze(0)) / temperature
+        goals = normalize(target).expand_as(states)
+        return cast(Tensor, _OwnColumn.apply(states, goals, len(states), masked, masked_logit))
 
 
 def cross_modal_loss(
     text: Float[Tensor, "rows dim"],
     image: Float[Tensor, "rows dim"],
-    blocked: Bool[Tensor, "rows rows"],
+    masked: Bool[Tensor, "rows rows"],
     *,
     temperature: float,
-    blocked_logit: float = EXCLUDED,
+    masked_logit: float = EXCLUDED,
     form: Literal["symmetric", "rowwise"] = "symmetric",
 ) -> Float[Tensor, ""]:
     """CMCL: the two views of one sequence attract, views of other sequences repel.
@@ -109,12 +109,12 @@ def cross_modal_loss(
     1.9459
     """
     with torch.autocast(text.device.type, enabled=False):
-        t, v = unit(text), unit(image)
+        t, v = normalize(text), normalize(image)
         across = (v, t) if form == "symmetric" else (t, v)
         both = []
         for pairs in [(t, v), (t, t)], [across, (v, v)]:
             first, second = map(torch.stack, zip(*pairs, strict=True))
-            both.append(_OwnColumn.apply(first / temperature, second, 1, blocked, blocked_logit))
+            both.append(_OwnColumn.apply(first / temperature, second, 1, masked, masked_logit))
         return torch.stack(both).mean()
 
 
@@ -130,15 +130,15 @@ class _OwnColumn(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, a: Tensor, b: Tensor, positives: int, blocked: Tensor, blocked_logit: float
+        ctx: Any, a: Tensor, b: Tensor, positives: int, masked: Tensor, masked_logit: float
     ) -> Tensor:
         """Return the loss of all rows."""
-        count, others = len(blocked), blocked.clone().fill_diagonal_(False)
+        count, others = len(masked), masked.clone().fill_diagonal_(False)
         loss, grad_a, grad_b = a.new_zeros(()), torch.zeros_like(a), torch.zeros_like(b)
         size = max(1, CACHED * (1 if a.is_cpu else ON_GPU) // (len(a) * count))
         for first in range(0, count, size):
             rows = slice(first, first + size)
-            scores = (a[:, rows] @ b.mT).masked_fill_(others[rows], blocked_logit)
+            scores = (a[:, rows] @ b.mT).masked_fill_(others[rows], masked_logit)
             scores[positives:].diagonal(first, 1, 2).fill_(EXCLUDED)
             own = scores[:positives].diagonal(first, 1, 2)
             upper, scores = own.logsumexp(dim=0), scores.transpose(0, 1).flatten(1)
@@ -147,7 +147,7 @@ class _OwnColumn(torch.autograd.Function):
             loss += (scores.amax(dim=1) - share.amax(dim=1).log() - upper).sum() / count
             share = share.unflatten(1, (len(a), count)).transpose(0, 1)
             share[:positives].diagonal(first, 1, 2).sub_((own - upper).exp())
-            if blocked_logit != EXCLUDED:
+            if masked_logit != EXCLUDED:
                 share.masked_fill_(others[rows], 0)
             grad_a[:, rows] = share @ b / count
             grad_b += share.mT @ a[:, rows] / count

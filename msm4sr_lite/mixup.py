@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-def draw_share(
+def draw_probability(
     limit: float,
     rows: int,
     generator: torch.Generator,
@@ -26,7 +26,7 @@ def draw_share(
     return (share * limit).expand(rows, 1)
 
 
-def draw_survivors(
+def draw_kept(
     items: Int[Tensor, "batch time"],
     share: Float[Tensor, "batch 1"],
     generator: torch.Generator,

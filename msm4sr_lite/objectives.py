@@ -15,24 +15,30 @@ import torch.distributed as dist
 from torch import Tensor
 
 from msm4sr_lite.config import FinetuneConfig, PretrainConfig
-from msm4sr_lite.encoder import M2SE, Views, take, unit_vectors
-from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.encoder import (
+    M2SE,
+    Modalities,
+    concat_normalized,
+    gather_rows,
+)
+from msm4sr_lite.fast.distributed import processes, shares
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.losses import (
     EXCLUDED,
-    blocked_pairs,
     catalogue_loss,
     cross_modal_loss,
+    false_negatives,
     next_item_loss,
     sampled_loss,
 )
 from msm4sr_lite.mixup import (
     complementary_mixup,
-    draw_share,
-    draw_survivors,
+    draw_kept,
+    draw_probability,
     draw_swaps,
     drop_items,
 )
-from msm4sr_lite.sequences import Batch, processes, shares
+from msm4sr_lite.sequences import Batch
 
 Losses = tuple[Tensor, dict[str, Tensor]]
 ROWS_TOGETHER = 32  # sequences in one call of the encoder on a CPU, all of about one length
@@ -51,11 +57,11 @@ def pretraining_loss(
     predicted from the last survivor before it. A model with one view has no mixup and no CMCL.
     """
     count = len(batch.items)
-    share = draw_share(config.drop_max, count, generator, per=config.drop_per)
-    survives = draw_survivors(batch.items, share, generator, keep=config.drop_keeps)
+    share = draw_probability(config.drop_max, count, generator, per=config.drop_per)
+    survives = draw_kept(batch.items, share, generator, keep=config.drop_keeps)
     shortened, state = drop_items(batch.items, survives)
     fixed = config.mixup_draw == "fixed"
-    p = draw_share(config.mixup_max, count, generator, per=config.mixup_per, fixed=fixed)
+    p = draw_probability(config.mixup_max, count, generator, per=config.mixup_per, fixed=fixed)
     swaps = draw_swaps(shortened, p, generator)
 
     rows, position = batch.targets.nonzero(as_tuple=True)
@@ -67,11 +73,11 @@ def pretraining_loss(
     # Only the items of this batch are pooled and adapted, each of them once.
     inputs, swaps = shortened[mine], swaps[mine]
     unique, place = torch.cat([inputs.flatten(), target[own]]).unique(return_inverse=True)
-    vectors = model.item_vectors(table, unique)
+    vectors = model.item_embeddings(table, unique)
     inside, aim = place[: inputs.numel()].view_as(inputs), place[inputs.numel() :]
 
-    def sequence(group: slice, time: int) -> Views:
-        views = take(vectors, inside[group, :time])
+    def sequence(group: slice, time: int) -> Modalities:
+        views = gather_rows(vectors, inside[group, :time])
         if model.config.views != "both":
             return views
         mixed = complementary_mixup(views["text"], views["image"], swaps[group, :time])
@@ -79,7 +85,7 @@ def pretraining_loss(
 
     wanted = state[rows[own], position[own]]
     hidden = _states(model, sequence, inputs, rows[own] - mine.start, wanted)
-    goal = take(vectors, aim)
+    goal = gather_rows(vectors, aim)
     if len(blocks) > 1:
         sizes = [int(block.sum()) for block in blocks]
         hidden = {view: _Gather.apply(h.float(), sizes) for view, h in hidden.items()}
@@ -88,7 +94,12 @@ def pretraining_loss(
 
 
 def contrastive_losses(
-    model: M2SE, hidden: Views, goal: Views, target: Tensor, users: Tensor, config: PretrainConfig
+    model: M2SE,
+    hidden: Modalities,
+    goal: Modalities,
+    target: Tensor,
+    users: Tensor,
+    config: PretrainConfig,
 ) -> Losses:
     """Return the weighted sum of the losses and its parts.
 
@@ -105,17 +116,17 @@ def contrastive_losses(
     config
         Weights, temperature, negatives.
     """
-    nip_blocked = blocked_pairs(target, users, same_user=config.nip_same_user == "exclude")
-    cmcl_blocked = blocked_pairs(target, users, same_user=config.cmcl_same_user == "exclude")
+    nip_masked = false_negatives(target, users, same_user=config.nip_same_user == "exclude")
+    cmcl_masked = false_negatives(target, users, same_user=config.cmcl_same_user == "exclude")
     options = {
         "temperature": config.temperature,
-        "blocked_logit": EXCLUDED if config.same_target == "exclude" else 0.0,
+        "masked_logit": EXCLUDED if config.same_target == "exclude" else 0.0,
     }
     # With projections P_t and P_v, each maps both states, and each has its own pair of losses.
     states = {view: torch.stack(list(hidden.values())) for view in model.project}
     states = {view: model.project[view](both) for view, both in states.items()} or hidden
     parts = {
-        f"nip_{view}": next_item_loss(states[view], goal[view], nip_blocked, **options)
+        f"nip_{view}": next_item_loss(states[view], goal[view], nip_masked, **options)
         for view in model.views
     }
     total = config.nip_weight * torch.stack(list(parts.values())).sum()
@@ -123,7 +134,7 @@ def contrastive_losses(
         pairs = states.values() if model.config.projections else [tuple(hidden.values())]
         parts["cmcl"] = torch.stack(
             [
-                cross_modal_loss(text, image, cmcl_blocked, form=config.cmcl_form, **options)
+                cross_modal_loss(text, image, cmcl_masked, form=config.cmcl_form, **options)
                 for text, image in pairs
             ]
         ).sum()
@@ -160,13 +171,16 @@ def finetuning_loss(
         drawn = share.cpu().multinomial(config.negatives, True, generator=generator).to(items)
         items = torch.cat([inputs.flatten(), target, drawn]).unique()
     place = place.scatter(0, items, torch.arange(len(items), device=items.device))
-    vectors = model.with_ids(model.item_vectors(table, items), items)
+    vectors = model.with_ids(model.item_embeddings(table, items), items)
 
-    def sequence(group: slice, time: int) -> Views:
-        return take(vectors, place[inputs[group, :time]])
+    def sequence(group: slice, time: int) -> Modalities:
+        return gather_rows(vectors, place[inputs[group, :time]])
 
-    h = unit_vectors(_states(model, sequence, inputs, rows, position))
-    z, first = unit_vectors(vectors), 0 if config.pad_class else 1  # row 0, padding, is no class
+    h = concat_normalized(_states(model, sequence, inputs, rows, position))
+    z, first = (
+        concat_normalized(vectors),
+        0 if config.pad_class else 1,
+    )  # row 0, padding, is no class
     if config.negatives:
         items_of = z[place[target]], z[place[drawn]]
         log_count, hit = (config.negatives * share[drawn]).log(), drawn == target.unsqueeze(1)
@@ -202,11 +216,11 @@ class _Gather(torch.autograd.Function):
 
 def _states(
     model: M2SE,
-    sequence: Callable[[slice, int], Views],
+    sequence: Callable[[slice, int], Modalities],
     items: Tensor,
     rows: Tensor,
     places: Tensor,
-) -> Views:
+) -> Modalities:
     """Return the states of the sequences ``rows``, in ascending order, at their ``places``.
 
     Neighbouring sequences are encoded together, trimmed to the longest of them. Batches are drawn

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,12 +15,19 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from msm4sr_lite.config import FinetuneConfig, PretrainConfig, TrainConfig, UserError
+from msm4sr_lite.config import (
+    FinetuneConfig,
+    PretrainConfig,
+    TrainConfig,
+    UserError,
+)
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
-from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.fast.distributed import processes
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.objectives import Losses, finetuning_loss, pretraining_loss
-from msm4sr_lite.sequences import Sequences, processes, training_batches
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import Sequences, training_batches
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,7 @@ def _train(
         model.train()
         order = torch.Generator().manual_seed(_seed(seed, 0, run.epoch))
         shape = model.config.max_len, config.batch_size
-        kind = config.rows, config.anchors_per_sequence
+        kind = config.rows, config.targets_per_sequence
         batches = training_batches(sequences, *shape, order, *kind)
         for batch in islice(batches, run.done, None):
             if len(batch.items) < world:
@@ -246,18 +250,3 @@ def validation_recall(
 
 
 # ------------------------------------------------------------------ checkpoints
-
-
-def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
-    """Return the model of a folder and the items it was trained on, ``items[0]`` being padding."""
-    folder = Path(folder)
-    try:
-        items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
-        with redirect_stdout(None):  # the hub mixin prints a line that would spoil --json
-            model = M2SE.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise UserError(
-            f"{folder}: not a model folder ({str(error).splitlines()[0]});"
-            f" make one with `msm4sr pretrain` or `msm4sr finetune`"
-        ) from None
-    return model.eval(), items

@@ -47,7 +47,7 @@ def fixed_seeds() -> None:
 
 
 @pytest.fixture(scope="session")
-def sample_shop() -> Path:
+def sample_dataset() -> Path:
     """The bundled shop. Read it, do not write to it."""
     return ROOT / "data_samples" / "corner_shop"
 
@@ -70,7 +70,7 @@ def mini_clip() -> str:
 @pytest.fixture(scope="session")
 def tokenizer(mini_clip: str):
     """The bundled small CLIP with four words."""
-    from msm4sr_lite.keywords import KeywordTokenizer
+    from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
     return KeywordTokenizer(mini_clip, ["red", "blue", "mug", "tent"])
 

@@ -33,7 +33,7 @@ OWN_TESTS = {  # of what is in a folder; the others are in one file, named like 
     "study/protocol": "protocol",
     "study/transfer": "transfer",
     "study/transfer_curve": "transfer",
-    "study/whole_shop": "whole_shop",
+    "study/whole_dataset": "whole_shop",
 }
 SECONDS = 300  # a breakage that makes a test hang is noticed too
 

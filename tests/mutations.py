@@ -590,7 +590,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
             'if made.get("weights") == weight_hash(encoder.model):',
         ),
     ],
-    "study/whole_shop": [
+    "study/whole_dataset": [
         (
             "customers compared on are learnt from to the end",
             "own = own[: ends.get(user, len(own))]",

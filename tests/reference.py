@@ -176,36 +176,36 @@ def no_negatives(targets, users, same_user):
     ]
 
 
-def denominator_terms(i, similarities, blocked, tau, zero_logit):
+def denominator_terms(i, similarities, masked, tau, zero_logit):
     """e^(s/tau) of row i's negatives; a blocked pair adds e^0 or nothing, row i itself nothing."""
     terms = []
     for j, similarity in enumerate(similarities):
-        if not blocked[i][j]:
+        if not masked[i][j]:
             terms.append(torch.exp(similarity / tau))
         elif j != i and zero_logit:
             terms.append(torch.ones((), dtype=torch.float64))
     return terms
 
 
-def next_item_row(i, states, targets, blocked, tau, zero_logit=False):
+def next_item_row(i, states, targets, masked, tau, zero_logit=False):
     """NIP of row i: minus the log of the positives' share. Several states add up."""
     positives, negatives = [], []
     for state in states:
         similarities = [cosine(state[i], target) for target in targets]
         positives.append(torch.exp(similarities[i] / tau))
-        negatives += denominator_terms(i, similarities, blocked, tau, zero_logit)
+        negatives += denominator_terms(i, similarities, masked, tau, zero_logit)
     return -torch.log(total(positives) / (total(positives) + total(negatives)))
 
 
-def next_item_loss(states, targets, blocked, tau, zero_logit=False):
+def next_item_loss(states, targets, masked, tau, zero_logit=False):
     """NIP: the mean over the rows. ``states`` is a list with one state, or several."""
     rows = range(len(targets))
-    return total(next_item_row(i, states, targets, blocked, tau, zero_logit) for i in rows) / len(
+    return total(next_item_row(i, states, targets, masked, tau, zero_logit) for i in rows) / len(
         targets
     )
 
 
-def cross_modal_row(i, text, image, blocked, tau, zero_logit=False, rowwise=False):
+def cross_modal_row(i, text, image, masked, tau, zero_logit=False, rowwise=False):
     """CMCL of row i: the mean of the text direction and the image direction."""
     positive = torch.exp(cosine(text[i], image[i]) / tau)
     text_to_image = [cosine(text[i], other) for other in image]
@@ -215,17 +215,17 @@ def cross_modal_row(i, text, image, blocked, tau, zero_logit=False, rowwise=Fals
         (text_to_image, [cosine(text[i], other) for other in text]),
         (text_to_image if rowwise else image_to_text, [cosine(image[i], other) for other in image]),
     ):
-        negatives = denominator_terms(i, across, blocked, tau, zero_logit)
-        negatives += denominator_terms(i, within, blocked, tau, zero_logit)
+        negatives = denominator_terms(i, across, masked, tau, zero_logit)
+        negatives += denominator_terms(i, within, masked, tau, zero_logit)
         losses.append(-torch.log(positive / (positive + total(negatives))))
     return (losses[0] + losses[1]) / 2
 
 
-def cross_modal_loss(text, image, blocked, tau, zero_logit=False, rowwise=False):
+def cross_modal_loss(text, image, masked, tau, zero_logit=False, rowwise=False):
     """CMCL: the mean over the rows."""
     rows = range(len(text))
     return total(
-        cross_modal_row(i, text, image, blocked, tau, zero_logit, rowwise) for i in rows
+        cross_modal_row(i, text, image, masked, tau, zero_logit, rowwise) for i in rows
     ) / len(text)
 
 

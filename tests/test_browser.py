@@ -23,9 +23,8 @@ from typing import Any
 
 import nbformat
 import pytest
-
-from msm4sr_lite.course.masters import read_master
-from msm4sr_lite.course.notebooks import ROOT, find, stored
+from course.masters import read_master
+from course.notebooks import ROOT, find, stored
 
 CHROMIUM = (
     os.environ.get("MSM4SR_CHROMIUM")

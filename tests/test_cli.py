@@ -18,7 +18,7 @@ from msm4sr_lite.config import (
     ModelConfig,
     PretrainConfig,
 )
-from tests.toys import toy_shop
+from tests.toys import toy_dataset
 
 QUICK = ["--pretrain-epochs", "2", "--finetune-epochs", "2", "--dim", "8", "--ffn-dim", "8"]
 
@@ -26,10 +26,10 @@ QUICK = ["--pretrain-epochs", "2", "--finetune-epochs", "2", "--dim", "8", "--ff
 @pytest.fixture
 def run(tmp_path, tiny_bert):
     """Return a function that runs ``msm4sr run`` on a toy shop."""
-    shop = toy_shop(tmp_path / "shop")
+    dataset = toy_dataset(tmp_path / "dataset")
 
     def command(*extra):
-        return main(["run", str(shop), "--out", str(tmp_path / "out"), "--text-encoder", tiny_bert,
+        return main(["run", str(dataset), "--out", str(tmp_path / "out"), "--text-encoder", tiny_bert,
                      *QUICK, *extra])  # fmt: skip
 
     return command
@@ -45,7 +45,7 @@ def test_run_writes_results_and_a_second_run_skips_every_stage(run, tmp_path, ca
     assert result == json.loads((tmp_path / "out/results.json").read_text())
     assert set(result["models"]) == {"msm4sr", "popularity", "item_knn"}
     assert result["protocol"]["split"] == "leave-one-out"
-    assert (result["users"], result["items"], result["ceiling"]) == (8, 12, {})
+    assert (result["users"], result["items"], result["upper_bound"]) == (8, 12, {})
     value = result["models"]["msm4sr"]["ndcg@10"]
     assert 0 <= value["low"] <= value["value"] <= value["high"] <= 1
 
@@ -85,37 +85,37 @@ def test_a_changed_setting_redoes_exactly_what_depends_on_it(run, capsys):
 def test_the_stages_one_by_one_equal_run(run, tmp_path, tiny_bert, capsys):
     run("--json")
     expected = last_json(capsys)
-    shop, out = str(tmp_path / "shop"), str(tmp_path / "steps")
+    dataset, out = str(tmp_path / "dataset"), str(tmp_path / "steps")
     small = ["--dim", "8", "--ffn-dim", "8", "--epochs", "2"]
-    assert main(["keywords", shop, "--out", out, "--json"]) == 0
+    assert main(["keywords", dataset, "--out", out, "--json"]) == 0
     assert last_json(capsys)["pictures"] == 0
-    assert main(["features", shop, "--out", out, "--text-encoder", tiny_bert]) == 0
-    assert main(["features", shop, "--out", out, "--text-encoder", tiny_bert, "--check"]) == 0
-    assert main(["pretrain", shop, "--out", out, *small]) == 0
-    assert main(["finetune", shop, "--out", out, "--epochs", "2"]) == 0
+    assert main(["features", dataset, "--out", out, "--text-encoder", tiny_bert]) == 0
+    assert main(["features", dataset, "--out", out, "--text-encoder", tiny_bert, "--check"]) == 0
+    assert main(["pretrain", dataset, "--out", out, *small]) == 0
+    assert main(["finetune", dataset, "--out", out, "--epochs", "2"]) == 0
     capsys.readouterr()
-    assert main(["evaluate", shop, "--model", out, "--json"]) == 0
+    assert main(["evaluate", dataset, "--model", out, "--json"]) == 0
     assert last_json(capsys)["models"] == expected["models"]
 
 
 def test_evaluate_both_ways_and_as_a_table(run, tmp_path, capsys):
     run("--mask-history", "both", "--json")
     results = last_json(capsys)["results"]
-    assert [r["protocol"]["mask_history"] for r in results] == [False, True]
-    shop, out = str(tmp_path / "shop"), str(tmp_path / "out")
-    assert main(["evaluate", shop, "--model", out, "--baselines", "popularity"]) == 0
+    assert [r["protocol"]["filter_seen"] for r in results] == [False, True]
+    dataset, out = str(tmp_path / "dataset"), str(tmp_path / "out")
+    assert main(["evaluate", dataset, "--model", out, "--baselines", "popularity"]) == 0
     printed = capsys.readouterr().out
     assert "popularity" in printed
     assert "item_knn" not in printed
-    assert main(["evaluate", shop, "--model", out, "--baselines", "magic"]) == 2
+    assert main(["evaluate", dataset, "--model", out, "--baselines", "magic"]) == 2
     assert "no baseline 'magic'; there are popularity, item_knn" in capsys.readouterr().err
 
 
 def test_recommend_for_user_and_basket(run, tmp_path, capsys):
     run()
     capsys.readouterr()
-    shop, out = str(tmp_path / "shop"), str(tmp_path / "out")
-    assert main(["recommend", shop, "--model", out, "--user", "u3", "-k", "3", "--json"]) == 0
+    dataset, out = str(tmp_path / "dataset"), str(tmp_path / "out")
+    assert main(["recommend", dataset, "--model", out, "--user", "u3", "-k", "3", "--json"]) == 0
     answer = last_json(capsys)
     assert len(answer["bought"]) == 6
     assert len(answer["recommendations"]) == 3
@@ -123,7 +123,7 @@ def test_recommend_for_user_and_basket(run, tmp_path, capsys):
     assert first["item_id"] not in answer["bought"]
     assert first["sentences"] == [f"Thing {first['item_id'][1:]}"]
     assert first["score"] == pytest.approx(sum(first["by_view"].values()), abs=1e-5)
-    assert main(["recommend", shop, "--model", out, "--basket", "i1,i2"]) == 0
+    assert main(["recommend", dataset, "--model", out, "--basket", "i1,i2"]) == 0
     shown = capsys.readouterr().out
     assert "Thing" in shown
     assert shown.count("  (no image: its text stands for it)\n") == 10
@@ -133,7 +133,7 @@ def test_recommend_for_user_and_basket(run, tmp_path, capsys):
         (["--basket", " , "], "no item of the basket"),
         (["--user", "u3", "-k", "0"], "-k must be at least 1; got 0"),
     ):
-        assert main(["recommend", shop, "--model", out, *arguments]) == 2
+        assert main(["recommend", dataset, "--model", out, *arguments]) == 2
         assert message in capsys.readouterr().err
 
 
@@ -141,17 +141,17 @@ def test_what_is_new_in_the_shop_is_recommended_once_it_has_features(
     run, tmp_path, tiny_bert, capsys
 ):
     run()
-    shop, out = str(tmp_path / "shop"), str(tmp_path / "out")
-    command = ["recommend", shop, "--model", out, "--basket", "i1,i2", "-k", "99"]
-    with (tmp_path / "shop" / "items.jsonl").open("a", encoding="utf-8") as stream:
+    dataset, out = str(tmp_path / "dataset"), str(tmp_path / "out")
+    command = ["recommend", dataset, "--model", out, "--basket", "i1,i2", "-k", "99"]
+    with (tmp_path / "dataset" / "items.jsonl").open("a", encoding="utf-8") as stream:
         stream.write('{"item_id": "n1", "title": "Thing 3"}\n')
     capsys.readouterr()
     assert main([*command, "--json"]) == 0
     told = capsys.readouterr()
     assert "note: 1 items of the shop have no features" in told.err
     assert len(json.loads(told.out)["recommendations"]) == 10
-    main(["keywords", shop, "--out", out])
-    main(["features", shop, "--out", out, "--text-encoder", tiny_bert])
+    main(["keywords", dataset, "--out", out])
+    main(["features", dataset, "--out", out, "--text-encoder", tiny_bert])
     capsys.readouterr()
     assert main([*command, "--json"]) == 0
     told = capsys.readouterr()
@@ -172,9 +172,9 @@ def test_what_is_new_in_the_shop_is_recommended_once_it_has_features(
 def test_evaluate_among_listed_candidates(run, tmp_path, capsys):
     run()
     capsys.readouterr()
-    shop, out = str(tmp_path / "shop"), str(tmp_path / "out")
+    dataset, out = str(tmp_path / "dataset"), str(tmp_path / "out")
     listed = tmp_path / "candidates.txt"
-    command = ["evaluate", shop, "--model", out, "--json"]
+    command = ["evaluate", dataset, "--model", out, "--json"]
     assert main(command) == 0
     everything = last_json(capsys)
     for count in (12, 2):
@@ -198,21 +198,27 @@ def test_evaluate_among_listed_candidates(run, tmp_path, capsys):
 
 
 def test_mistakes_are_one_line_and_leave_nothing_behind(tmp_path, capsys):
-    shop = toy_shop(tmp_path / "shop")
+    dataset = toy_dataset(tmp_path / "dataset")
     for command, message in (
         (["keywords", "nowhere", "--out", str(tmp_path / "x")], "nowhere: no such folder"),
-        (["pretrain", str(shop), "--out", str(tmp_path / "x")], "no features in"),
+        (["pretrain", str(dataset), "--out", str(tmp_path / "x")], "no features in"),
         (
-            ["evaluate", str(shop), "--model", str(tmp_path / "x")],
+            ["evaluate", str(dataset), "--model", str(tmp_path / "x")],
             "no trained model in this folder",
         ),
-        (["features", str(shop), "--out", str(tmp_path / "x")], "make it with `msm4sr keywords`"),
-        (["pretrain", str(shop), "--out", str(tmp_path / "x"), "--user-min", "1"], "user_min must"),
         (
-            ["keywords", str(shop), "--out", str(tmp_path / "x"), "--department", "z"],
+            ["features", str(dataset), "--out", str(tmp_path / "x")],
+            "make it with `msm4sr keywords`",
+        ),
+        (
+            ["pretrain", str(dataset), "--out", str(tmp_path / "x"), "--user-min", "1"],
+            "user_min must",
+        ),
+        (
+            ["keywords", str(dataset), "--out", str(tmp_path / "x"), "--department", "z"],
             "no department",
         ),
-        (["sample", "--out", str(shop)], "the folder is not empty"),
+        (["sample", "--out", str(dataset)], "the folder is not empty"),
     ):
         assert main(command) == 2, command
         error = capsys.readouterr().err
@@ -223,14 +229,14 @@ def test_mistakes_are_one_line_and_leave_nothing_behind(tmp_path, capsys):
 
 def test_a_model_of_another_catalogue_is_refused(run, tmp_path, capsys):
     run()
-    other = toy_shop(tmp_path / "other", items=13)
+    other = toy_dataset(tmp_path / "other", items=13)
     features = str(tmp_path / "out/features")
     lines = (tmp_path / "shop/items.jsonl").read_text().splitlines()[:-1]
     (tmp_path / "shop/items.jsonl").write_text("\n".join(lines) + "\n")
     capsys.readouterr()
     command = [
         "evaluate",
-        str(tmp_path / "shop"),
+        str(tmp_path / "dataset"),
         "--model",
         str(tmp_path / "out"),
         "--drop-unknown",
@@ -246,19 +252,19 @@ def test_a_model_of_another_catalogue_is_refused(run, tmp_path, capsys):
 def test_features_of_another_text_encoder_are_refused(run, what, tmp_path, tiny_bert, capsys):
     """They can be as wide as the model's own, so nothing else would notice."""
     run()
-    shop, out, other = (str(tmp_path / name) for name in ("shop", "out", "other"))
+    dataset, out, other = (str(tmp_path / name) for name in ("dataset", "out", "other"))
     if what == "weights":
         model = load_file(f"{tiny_bert}/model.safetensors")
         model["embeddings.word_embeddings.weight"] += 1
         shutil.copytree(tiny_bert, f"{other}/bert")
         save_file(model, f"{other}/bert/model.safetensors", metadata={"format": "pt"})
     read = {"weights": [f"{other}/bert"], "pooling": [tiny_bert, "--pooling", "cls"]}[what]
-    main(["keywords", shop, "--out", other])
-    main(["features", shop, "--out", other, "--text-encoder", *read])
+    main(["keywords", dataset, "--out", other])
+    main(["features", dataset, "--out", other, "--text-encoder", *read])
     for command in (
-        ["evaluate", shop, "--model", out],
-        ["recommend", shop, "--model", out, "--basket", "i1,i2"],
-        ["finetune", shop, "--out", out],
+        ["evaluate", dataset, "--model", out],
+        ["recommend", dataset, "--model", out, "--basket", "i1,i2"],
+        ["finetune", dataset, "--out", out],
     ):
         capsys.readouterr()
         assert main([*command, "--features", f"{other}/features"]) == 2
@@ -271,12 +277,12 @@ def test_features_of_another_text_encoder_are_refused(run, what, tmp_path, tiny_
 
 def test_fine_tuning_on_other_features_is_made_anew(run, tmp_path, tiny_bert, capsys):
     run()
-    shop, out, other = (str(tmp_path / name) for name in ("shop", "out", "other"))
+    dataset, out, other = (str(tmp_path / name) for name in ("dataset", "out", "other"))
     titles = tmp_path / "shop/items.jsonl"
     titles.write_text(titles.read_text().replace("Thing 1", "Another thing"))
-    main(["keywords", shop, "--out", other])
-    main(["features", shop, "--out", other, "--text-encoder", tiny_bert])
-    once = ["finetune", shop, "--out", out, "--epochs", "1", "--features"]
+    main(["keywords", dataset, "--out", other])
+    main(["features", dataset, "--out", other, "--text-encoder", tiny_bert])
+    once = ["finetune", dataset, "--out", out, "--epochs", "1", "--features"]
     main([*once, f"{out}/features"])
     capsys.readouterr()
     for features, told in ((out, "done already"), (other, "the input or a setting has changed")):
@@ -287,7 +293,7 @@ def test_fine_tuning_on_other_features_is_made_anew(run, tmp_path, tiny_bert, ca
 @pytest.mark.parametrize(
     ("config", "prefix", "command"),
     [
-        (DataConfig(user_min=10), "", "run"),  # enough for 8 tests
+        (DataConfig(min_user_interactions=10), "", "run"),  # enough for 8 tests
         (FeatureConfig(), "", "run"),
         (ModelConfig(), "", "run"),
         (PretrainConfig(rows="prefix"), "pretrain_", "run"),
@@ -298,7 +304,7 @@ def test_fine_tuning_on_other_features_is_made_anew(run, tmp_path, tiny_bert, ca
 )
 def test_every_setting_is_a_flag_and_comes_back(config, prefix, command):
     parser = build_parser()
-    base = [command, "shop", "--out", "out"]
+    base = [command, "dataset", "--out", "out"]
     assert from_flags(parser.parse_args(base), config, prefix) == config
     for field in dataclasses.fields(config):
         if field.name in ("feature_dim", "n_items"):

@@ -5,16 +5,17 @@ import re
 import numpy as np
 import pytest
 import torch
+from course.cold_items import ColdItemMaker, Shelf, mix
+from course.diagrams import new_item_diagram
+from course.display import escape
+from course.figures import figure_html
 
+from msm4sr_lite.baselines.scorers import ItemKNN
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.course.cold_items import ColdItemMaker, Shelf, mix
-from msm4sr_lite.course.diagrams import new_item_diagram
-from msm4sr_lite.course.display import escape
-from msm4sr_lite.course.figures import figure_html
+from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, target_ranks
-from msm4sr_lite.shop import Item, Shop
-from msm4sr_lite.study.baselines import ItemKNN
+from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.scoring import ModelScorer
 from tests.toys import toy_sequences, toy_table
 
 SEQUENCES = toy_sequences([5, 7, 4, 9, 6] * 3, n_items=20, seed=1)
@@ -35,7 +36,7 @@ def test_an_offer_is_what_an_appended_item_gets(shelf, text, picture):
     scorer = ModelScorer(shelf.scorer.model, TABLE)
     scorer.append(new)
     targets = np.full(len(shelf.histories), 21)
-    ranks = target_ranks(scorer, shelf.histories, targets, mask_history=True)
+    ranks = target_ranks(scorer, shelf.histories, targets, filter_seen=True)
     assert offer.ranks.tolist() == ranks.tolist()
     assert offer.share == pytest.approx((ranks <= 10).mean())
     views = [torch.nn.functional.normalize(z, dim=1) for z in scorer.items.values()]
@@ -69,7 +70,7 @@ class TestMaker:
     @pytest.fixture
     def maker(self, shelf, tmp_path):
         items = {f"i{n}": Item(f"i{n}", f"Thing <{n}>") for n in range(1, 21)}
-        return ColdItemMaker(shelf, Shop(tmp_path, items, None), {"i4": [["<b>", "red"]]})
+        return ColdItemMaker(shelf, Dataset(tmp_path, items, None), {"i4": [["<b>", "red"]]})
 
     def test_foreign_text_is_harmless(self, maker):
         markup, text = maker.view("i1", "i4")

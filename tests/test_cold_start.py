@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from msm4sr_lite.baselines.scorers import Popularity
 from msm4sr_lite.config import ModelConfig, UserError
+from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer
-from msm4sr_lite.reading.shop_folder import read_shop
-from msm4sr_lite.sequences import Sequences, build_sequences, training_batches
-from msm4sr_lite.study.baselines import Popularity
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import Sequences, training_batches
 from msm4sr_lite.study.cold_start import (
     buckets,
     cold_items,
@@ -63,19 +64,19 @@ def test_report_by_hand():
     found = report(Ordered(), TOY, length_starts=(1, 4))
     # Targets 7, 8, 5, 7: before them stand 8 and 9; 9; 6 to 9; 8 and 9.
     ndcg = [1 / math.log2(rank + 1) for rank in (3, 2, 5, 3)]
-    assert found["all"]["customers"] == 4
+    assert found["all"]["users"] == 4
     assert found["all"]["metrics"]["ndcg@5"]["value"] == pytest.approx(np.mean(ndcg), abs=1e-6)
     cold = found["cold"]
-    assert (cold["items"], cold["among_all"]["customers"]) == (4, 4)
+    assert (cold["items"], cold["among_all"]["users"]) == (4, 4)
     assert cold["among_cold"]["candidates"] == 4
     # Among 5, 7, 8 and 9 item 5 is no longer beaten by 6.
     ndcg = [1 / math.log2(rank + 1) for rank in (3, 2, 4, 3)]
     value = cold["among_cold"]["metrics"]["ndcg@5"]
     assert value["value"] == pytest.approx(np.mean(ndcg), abs=1e-6)
     assert value["low"] <= value["value"] <= value["high"]
-    assert found["by_popularity"]["0"]["customers"] == 4
-    assert found["by_popularity"]["1-2"] == {"customers": 0}
-    assert {name: part["customers"] for name, part in found["by_history"].items()} == {
+    assert found["by_popularity"]["0"]["users"] == 4
+    assert found["by_popularity"]["1-2"] == {"users": 0}
+    assert {name: part["users"] for name, part in found["by_history"].items()} == {
         "1-3": 2,
         "4+": 2,
     }
@@ -87,15 +88,15 @@ def test_report_by_hand():
 def test_report_where_no_test_item_is_cold():
     rows = [[1, 2, 3, 4], [4, 3, 2, 1], [2, 1, 4, 3]]
     found = report(Ordered(), of_rows(rows, 4) | {} if False else of_rows(rows, 9))
-    assert found["cold"]["among_all"] == {"customers": 0}
-    assert found["cold"]["among_cold"] == {"candidates": 5, "customers": 0}
+    assert found["cold"]["among_all"] == {"users": 0}
+    assert found["cold"]["among_cold"] == {"candidates": 5, "users": 0}
 
 
 def test_exposure_by_hand():
     histories = [np.array([9, 8]), np.array([1])]
     one = exposure(Ordered(), histories, np.array([7, 9]), k=2)
     assert one.tolist() == [0.5, 0.5]  # 7 and 6 for the first, 9 and 8 for the second
-    shown = exposure(Ordered(), histories, np.array([7, 9]), k=2, mask_history=False, batch_size=1)
+    shown = exposure(Ordered(), histories, np.array([7, 9]), k=2, filter_seen=False, batch_size=1)
     assert shown.tolist() == [0.5, 0.5]
     assert exposure(Ordered(), histories, np.array([8, 9]), k=2).tolist() == [0.0, 1.0]
 
@@ -155,7 +156,7 @@ def test_replaced_ids(model):
     scorer = ModelScorer(model, table)
     untouched = {view: z.clone() for view, z in scorer.items.items()}
     with torch.inference_mode():
-        content = model.item_vectors(table, torch.arange(10))
+        content = model.item_embeddings(table, torch.arange(10))
         mean = model.ids.weight[[1, 2, 3, 4, 6]].mean(dim=0)
     cold = np.array([5, 7, 8, 9])
     for by, stand_in in (("zero", 0), ("mean", mean)):
@@ -179,20 +180,20 @@ def test_replaced_ids(model):
         replace_ids(plain, cold, "zero")
 
 
-def test_the_trap_on_the_sample(sample_shop):
+def test_the_trap_on_the_sample(sample_dataset):
     """Fine-tuned on a catalogue with things nobody bought: these are hardly ever recommended."""
-    from msm4sr_lite.features import FeatureTable
-    from msm4sr_lite.training import load_checkpoint
+    from msm4sr_lite.features.table_files import load_feature_table
+    from msm4sr_lite.store.checkpoints import load_checkpoint
 
-    shop = read_shop(sample_shop, department="home")
-    model, items = load_checkpoint(sample_shop / "states" / "home_finetuned")
-    table = FeatureTable.load(sample_shop / "features").for_items(items)
-    sequences = build_sequences(shop.events, items[1:])
+    dataset = read_folder(sample_dataset, domain="home")
+    model, items = load_checkpoint(sample_dataset / "states" / "home_finetuned")
+    table = load_feature_table(sample_dataset / "features").for_items(items)
+    sequences = build_sequences(dataset.events, items[1:])
     scorer = ModelScorer(model, table)
     trained = report(scorer, sequences)
     zero = report(replace_ids(scorer, cold_items(sequences), "zero"), sequences)
     assert trained["cold"]["items"] == 104
-    assert trained["cold"]["among_all"]["customers"] == 299
+    assert trained["cold"]["among_all"]["users"] == 299
     assert trained["cold_in_catalogue"] == 0.26
     assert trained["cold_in_top10"] < zero["cold_in_top10"] < 0.26 / 4
 

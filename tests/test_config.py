@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from msm4sr_lite.config import PRESETS, Config, PretrainConfig, TrainConfig, UserError
-from msm4sr_lite.writing.files import whole_folder, write_json, write_text
+from msm4sr_lite.config import (
+    PRESETS,
+    Config,
+    PretrainConfig,
+    TrainConfig,
+    UserError,
+)
+from msm4sr_lite.store.files import whole_folder, write_json, write_text
 
 
 def test_every_setting_has_a_meaning_and_a_source():

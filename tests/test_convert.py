@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msm4sr_lite.cli import build_parser, main
-from msm4sr_lite.convert import formats, lines
-from msm4sr_lite.convert import hm as hm_format
-from msm4sr_lite.convert.id_set import IdSet
-from msm4sr_lite.convert.pictures import PictureFolder
-from msm4sr_lite.convert.write import convert
-from msm4sr_lite.reading.shop_folder import read_shop
+from msm4sr_lite.dataset.convert import formats, lines
+from msm4sr_lite.dataset.convert import hm as hm_format
+from msm4sr_lite.dataset.convert.id_set import IdSet
+from msm4sr_lite.dataset.convert.images import PictureFolder
+from msm4sr_lite.dataset.convert.write import convert
+from msm4sr_lite.dataset.folder import read_folder
 
 
 def json_lines(*records):
@@ -59,10 +59,10 @@ def converted(tmp_path, capsys):
     """Return a function that converts and gives back the summary and the shop as it is read."""
 
     def run(source, *flags):
-        code = main(["convert", str(source), "--out", str(tmp_path / "shop"), "--json", *flags])
+        code = main(["convert", str(source), "--out", str(tmp_path / "dataset"), "--json", *flags])
         out = capsys.readouterr()
         assert code == 0, out.err
-        return json.loads(out.out), read_shop(tmp_path / "shop")
+        return json.loads(out.out), read_folder(tmp_path / "dataset")
 
     return run
 
@@ -71,7 +71,7 @@ def converted(tmp_path, capsys):
 def refused(tmp_path, capsys):
     """Return a function that expects one line of error, exit code 2, and nothing written."""
 
-    def run(source, *flags, out="shop"):
+    def run(source, *flags, out="dataset"):
         before = sorted(tmp_path.rglob("*"))
         assert main(["convert", str(source), "--out", str(tmp_path / out), *flags]) == 2
         message = capsys.readouterr().err
@@ -101,16 +101,16 @@ def test_amazon_2018(tmp_path, converted):
         {"asin": "A5", "title": None, "brand": float("nan"), "category": {}, "description": [[]]},
     ]
     reviews = [review(), review(), review("u2", "A2", stars=1.0), review("u2", "A4"), review("u3")]
-    summary, shop = converted(amazon_2018(tmp_path, reviews, meta))
-    assert list(shop.items) == ["A1", "A2", "A3"]
-    mug, other, bowl = shop.items.values()
+    summary, dataset = converted(amazon_2018(tmp_path, reviews, meta))
+    assert list(dataset.items) == ["A1", "A2", "A3"]
+    mug, other, bowl = dataset.items.values()
     assert (mug.brand, mug.categories) == ("Norr", ("Home", "Mugs"))
     assert (mug.title, mug.description) == ("Mug &amp; saucer", "Blue.\nHolds <b>tea</b>.")
     assert (other.title, other.description) == ("", "Dishwasher safe\nStacks")
     assert (bowl.title, bowl.brand, bowl.categories) == ("Bowl \\d", "Skål", ("Home", "Bowls"))
     # A4 was bought but not listed, A5 has no words: both stand in the file, neither can be used.
-    assert "2 items have neither text nor picture" in shop.notes[0]
-    assert shop.events["user_id"].tolist() == ["u1", "u1", "u2", "u3"]
+    assert "2 items have neither text nor picture" in dataset.notes[0]
+    assert dataset.events["user_id"].tolist() == ["u1", "u1", "u2", "u3"]
     counts = {
         "users": 3,
         "items": 5,
@@ -153,18 +153,18 @@ def test_amazon_2023(tmp_path, converted):
             {"parent_asin": "P2", "title": "Cup", "categories": ["Home", "Cups"], "images": 7},
         ),
     )
-    summary, shop = converted(source)
-    assert shop.events["item_id"].tolist() == ["P2", "P1"]
-    assert shop.events["timestamp"].tolist() == [1588687728.0, 1588687728.923]
-    mug, cup = shop.items.values()
+    summary, dataset = converted(source)
+    assert dataset.events["item_id"].tolist() == ["P2", "P1"]
+    assert dataset.events["timestamp"].tolist() == [1588687728.0, 1588687728.923]
+    mug, cup = dataset.items.values()
     assert (mug.brand, mug.categories, mug.description) == ("Norr", ("Home",), "Blue")
     assert cup.categories == ("Home", "Cups")
     first = read_json_lines(tmp_path / "shop/items.jsonl")[0]
     assert first["image_url"] == "https://example.org/front.jpg"
 
-    summary, shop = converted(source, "--min-rating", "4")
+    summary, dataset = converted(source, "--min-rating", "4")
     assert (summary["interactions"], summary["below_min_rating"], summary["users"]) == (1, 1, 1)
-    assert shop.events["item_id"].tolist() == ["P1"]
+    assert dataset.events["item_id"].tolist() == ["P1"]
 
 
 def test_amazon_2023_in_the_folders_of_its_publishers(tmp_path, converted):
@@ -201,11 +201,11 @@ MOVIES = {
 @pytest.mark.parametrize("release", MOVIES)
 def test_movielens(tmp_path, converted, release, encoding):
     files = {name: content.encode(encoding) for name, content in MOVIES[release].items()}
-    summary, shop = converted(write(tmp_path / "source", **files))
-    assert shop.history("196") == ["2", "1"]
-    assert shop.items["1"].title == "Été (1995)"
-    assert shop.items["1"].categories == ("Animation", "Children's", "Comedy")
-    assert shop.items["2"].categories == ()
+    summary, dataset = converted(write(tmp_path / "source", **files))
+    assert dataset.history("196") == ["2", "1"]
+    assert dataset.items["1"].title == "Été (1995)"
+    assert dataset.items["1"].categories == ("Animation", "Children's", "Comedy")
+    assert dataset.items["2"].categories == ()
     assert (summary["items"], summary["interactions"]) == (2, 2)
 
 
@@ -220,8 +220,8 @@ def test_a_movie_title_with_quotes_commas_and_a_line_break(tmp_path, converted):
 
 def test_a_movie_title_with_the_mark_between_fields(tmp_path, converted):
     files = MOVIES["1m"] | {"movies__dat": "1::Two::three (1999)::Drama\n", "items__jsonl": "[]"}
-    _, shop = converted(write(tmp_path / "source", **files))  # and a stray file of another kind
-    assert shop.items["1"].title == "Two::three (1999)"
+    _, dataset = converted(write(tmp_path / "source", **files))  # and a stray file of another kind
+    assert dataset.items["1"].title == "Two::three (1999)"
 
 
 def test_recbole(tmp_path, converted):
@@ -233,11 +233,11 @@ def test_recbole(tmp_path, converted):
         "a\tA \"quoted\" bear\t'Toys & Games', 'Bears'\t3.5\nb\tBall\tToys\t\n",
         toys__user="user_id:token\nu1\n",
     )
-    _, shop = converted(source)
-    assert shop.history("u1") == ["a", "b"]
-    assert shop.items["a"].title == 'A "quoted" bear'
-    assert shop.items["a"].categories == ("Toys & Games", "Bears")
-    assert shop.items["b"].categories == ("Toys",)
+    _, dataset = converted(source)
+    assert dataset.history("u1") == ["a", "b"]
+    assert dataset.items["a"].title == 'A "quoted" bear'
+    assert dataset.items["a"].categories == ("Toys & Games", "Bears")
+    assert dataset.items["b"].categories == ("Toys",)
 
 
 HM_COLUMNS = (
@@ -266,16 +266,16 @@ def hm(tmp_path, zero="0"):
 
 @pytest.mark.parametrize("zero", ["0", ""])
 def test_hm_articles(tmp_path, converted, zero):
-    summary, shop = converted(hm(tmp_path, zero))
-    assert shop.history("c1") == ["0108775015", "0108775015", "0110065001", "0108775044"]
-    assert shop.events["timestamp"].tolist()[::3] == [1537401600, 1537488000]
-    top = shop.items["0108775044"]
+    summary, dataset = converted(hm(tmp_path, zero))
+    assert dataset.history("c1") == ["0108775015", "0108775015", "0110065001", "0108775044"]
+    assert dataset.events["timestamp"].tolist()[::3] == [1537401600, 1537488000]
+    top = dataset.items["0108775044"]
     assert top.images == ("images/010/0108775044.JPG",)
     assert top.categories == ("Ladies", "Upper", "Vest top", "Solid", "White")
-    assert (top.title, top.description, top.department) == ("Strap top", "Soft", "Ladieswear")
-    assert shop.items["0110065001"].description == "Warm, soft"
+    assert (top.title, top.description, top.domain) == ("Strap top", "Soft", "Ladieswear")
+    assert dataset.items["0110065001"].description == "Warm, soft"
     assert (summary["items"], summary["items_with_picture"]) == (3, 2)
-    linked = tmp_path / "shop" / top.images[0]
+    linked = tmp_path / "dataset" / top.images[0]
     assert linked.samefile(tmp_path / "source" / top.images[0])
     assert "rating" not in (tmp_path / "shop/interactions.csv").read_text()
     assert len(list((tmp_path / "shop/images").rglob("*.*"))) == 2  # none of an unknown article
@@ -292,12 +292,12 @@ def test_a_day_starts_at_the_same_moment_everywhere(monkeypatch):
 
 
 def test_hm_products(tmp_path, converted):
-    summary, shop = converted(hm(tmp_path), "--level", "product", "--copy-images")
-    assert shop.history("c1") == ["0108775", "0108775", "0110065", "0108775"]
-    top = shop.items["0108775"]
+    summary, dataset = converted(hm(tmp_path), "--level", "product", "--copy-images")
+    assert dataset.history("c1") == ["0108775", "0108775", "0110065", "0108775"]
+    top = dataset.items["0108775"]
     assert top.images == ("images/010/0108775015.jpg", "images/010/0108775044.JPG")
     assert top.categories == ("Ladies", "Upper", "Vest top")
-    copied = tmp_path / "shop" / top.images[0]
+    copied = tmp_path / "dataset" / top.images[0]
     assert copied.read_bytes() == b"010/0108775015.jpg"
     assert not copied.samefile(tmp_path / "source" / top.images[0])
     assert summary["items_with_picture"] == 1
@@ -309,11 +309,11 @@ def test_pictures_of_a_folder_even_for_items_that_are_not_listed(tmp_path, conve
     for name in ("A1.png", "A4.webp", "A2.txt", "A3"):
         (pictures / name).write_bytes(b"x")
     source = amazon_2018(tmp_path, [review(), review(item="A4")])
-    summary, shop = converted(source, "--images", str(tmp_path / "pictures"))
-    assert shop.items["A1"].images == ("images/deep/A1.png",)
-    assert shop.items["A4"].images == ("images/deep/A4.webp",)
+    summary, dataset = converted(source, "--images", str(tmp_path / "pictures"))
+    assert dataset.items["A1"].images == ("images/deep/A1.png",)
+    assert dataset.items["A4"].images == ("images/deep/A4.webp",)
     assert (summary["items_with_picture"], summary["items_with_neither"]) == (2, 0)
-    assert (summary["items_not_listed"], shop.notes) == (1, [])
+    assert (summary["items_not_listed"], dataset.notes) == (1, [])
 
 
 def test_without_a_file_of_items_pictures_alone_will_do(tmp_path, converted, refused):
@@ -323,8 +323,8 @@ def test_without_a_file_of_items_pictures_alone_will_do(tmp_path, converted, ref
     assert "no file of items beside it" in refused(source)
     assert converted(source, "--images", str(tmp_path / "pictures"))[1].items["A1"].images
     write(tmp_path, other__json=json_lines({"asin": "A1", "title": "Mug"}))
-    _, shop = converted(source, "--items", str(tmp_path / "other.json"))
-    assert shop.items["A1"].title == "Mug"
+    _, dataset = converted(source, "--items", str(tmp_path / "other.json"))
+    assert dataset.items["A1"].title == "Mug"
 
 
 def test_a_picture_named_twice_and_a_name_that_leads_outside(tmp_path):
@@ -345,10 +345,10 @@ def test_a_picture_named_twice_and_a_name_that_leads_outside(tmp_path):
 def test_bad_lines_are_counted_and_the_first_is_named(tmp_path, converted):
     bad = ["{", "[1]", json.dumps(review(user="")), json.dumps(review(time="soon"))]
     good = [review(user=f"u{n}") for n in range(500)]
-    summary, shop = converted(amazon_2018(tmp_path, [*good[:7], *bad, *good[7:]]))
+    summary, dataset = converted(amazon_2018(tmp_path, [*good[:7], *bad, *good[7:]]))
     assert (summary["skipped_lines"], summary["interactions"]) == (4, 500)
     assert "Mugs_5.json.gz line 8: not a JSON object" in summary["first_skipped"]
-    assert len(shop.events) == 500
+    assert len(dataset.events) == 500
 
 
 @pytest.mark.parametrize(
@@ -469,9 +469,9 @@ def test_what_is_not_a_text_comes_out_readable(tmp_path, converted):
         '{"asin": "A1", "title": "broken \\ud83d emoji"}',
         {"asin": "A2", "title": "x\r\ny\x85z"},
     ]
-    _, shop = converted(amazon_2018(tmp_path, meta=meta))
-    assert shop.items["A1"].title == "broken ? emoji"
-    assert shop.items["A2"].title == "x\r\ny\x85z"
+    _, dataset = converted(amazon_2018(tmp_path, meta=meta))
+    assert dataset.items["A1"].title == "broken ? emoji"
+    assert dataset.items["A2"].title == "x\r\ny\x85z"
 
 
 # --------------------------------------------------------------------------- the shop folder
@@ -481,11 +481,11 @@ def test_only_a_folder_of_ours_is_replaced(tmp_path, converted, refused):
     source = amazon_2018(tmp_path)
     converted(source)
     converted(amazon_2018(tmp_path, [review()]))  # again, over its own result
-    (tmp_path / "shop" / "notes.txt").write_text("mine")
+    (tmp_path / "dataset" / "notes.txt").write_text("mine")
     assert "holds 'notes.txt', which no conversion wrote" in refused(source)
     converted(source, "--force")
-    assert not (tmp_path / "shop" / "notes.txt").exists()
-    (tmp_path / "shop" / "converted.json").unlink()
+    assert not (tmp_path / "dataset" / "notes.txt").exists()
+    (tmp_path / "dataset" / "converted.json").unlink()
     assert "which no conversion wrote" in refused(source)
     assert "must not be replaced" in refused(source, "--force", out="source")
     assert "must not be replaced" in refused(source, "--force", out="")
@@ -504,8 +504,8 @@ def test_where_links_are_impossible_pictures_are_copied(tmp_path, converted, mon
         raise OSError("another disk")
 
     monkeypatch.setattr("os.link", refuse)
-    _, shop = converted(hm(tmp_path))
-    copied = tmp_path / "shop" / shop.items["0108775015"].images[0]
+    _, dataset = converted(hm(tmp_path))
+    copied = tmp_path / "dataset" / dataset.items["0108775015"].images[0]
     assert copied.read_bytes() == b"010/0108775015.jpg"
 
 
@@ -516,8 +516,8 @@ def test_an_item_gets_ten_pictures_at_most(tmp_path, converted):
         stream.writelines(f"{name},,Hat,Hat,Head,Solid,Red,L,L,\n" for name in articles)
     for name in articles:
         (source / "images" / f"{name}.jpg").write_bytes(b"")
-    _, shop = converted(source, "--level", "product")
-    assert shop.items["0200000"].images == tuple(f"images/{name}.jpg" for name in articles[:10])
+    _, dataset = converted(source, "--level", "product")
+    assert dataset.items["0200000"].images == tuple(f"images/{name}.jpg" for name in articles[:10])
     assert len(list((tmp_path / "shop/images").glob("*.jpg"))) == 10
 
 
@@ -528,7 +528,7 @@ def test_a_place_that_cannot_be_written(tmp_path, refused):
 
 def test_the_closing_line_tells_what_happened(tmp_path, capsys):
     source = amazon_2018(tmp_path, [review(), review(item="A9", stars=5), "{"])
-    assert main(["convert", str(source), "--out", str(tmp_path / "shop")]) == 0
+    assert main(["convert", str(source), "--out", str(tmp_path / "dataset")]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert "Amazon reviews 2018, 1 users, 3 items, 2 interactions" in line
     assert "2 items with text, 0 with a picture" in line
@@ -599,32 +599,32 @@ def test_recbole_round_trip(tmp_path_factory, items, events):
         a__item="item_id:token\ttitle:token_seq\n"
         + "".join(f"{item}\t{title}\n" for item, title in items.items()),
     )
-    convert(*formats.find(folder), folder / "shop")
-    shop = read_shop(folder / "shop")
-    assert {item.item_id: item.title for item in shop.items.values()} == items
+    convert(*formats.find(folder), folder / "dataset")
+    dataset = read_folder(folder / "dataset")
+    assert {item.item_id: item.title for item in dataset.items.values()} == items
     expected = sorted(rows, key=lambda row: row[2])
-    assert list(shop.events.itertuples(index=False, name=None)) == expected
+    assert list(dataset.events.itertuples(index=False, name=None)) == expected
 
 
 def test_the_real_amazon_files(tmp_path, converted, shared_data):
     folder = shared_data / "amazon_giftcards_raw"
-    summary, shop = converted(folder)
+    summary, dataset = converted(folder)
     facts = json.loads((folder / "stats.json").read_text())
     assert summary["users"] == facts["users"]
     assert summary["items"] == facts["items_in_catalogue"]
-    assert summary["interactions"] == len(shop.events) == facts["interactions"]
-    assert shop.events["item_id"].nunique() == facts["items_interacted"]
-    assert (summary["skipped_lines"], shop.notes) == (0, [])
+    assert summary["interactions"] == len(dataset.events) == facts["interactions"]
+    assert dataset.events["item_id"].nunique() == facts["items_interacted"]
+    assert (summary["skipped_lines"], dataset.notes) == (0, [])
 
     ours, theirs = (
         sorted((where / "interactions.csv").read_text().splitlines())
-        for where in (tmp_path / "shop", folder)
+        for where in (tmp_path / "dataset", folder)
     )
     assert ours == theirs
     theirs = read_json_lines(folder / "items.jsonl")
-    assert [item["item_id"] for item in theirs] == list(shop.items)
+    assert [item["item_id"] for item in theirs] == list(dataset.items)
     for item in theirs:
-        ours = shop.items[item["item_id"]]
+        ours = dataset.items[item["item_id"]]
         assert " ".join(html.unescape(ours.title).split()) == " ".join(item["title"].split())
         if item["description"]:
             assert html.unescape(ours.description).split() == item["description"].split()

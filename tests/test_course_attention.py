@@ -3,9 +3,9 @@
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import torch
+from course.attention import attention_maps, draw_attention
 
 from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.course.attention import attention_maps, draw_attention
 from msm4sr_lite.encoder import CausalTransformer
 
 mpl.use("agg")

@@ -6,8 +6,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-
-from msm4sr_lite.course.clouds import draw_clouds, principal_axes
+from course.clouds import draw_clouds, principal_axes
 
 mpl.use("agg")
 

@@ -3,13 +3,12 @@
 import json
 
 import pytest
-
-from msm4sr_lite.course import command
+from course import command
 
 
 def test_a_command_returns_what_it_prints_and_tells_the_rest(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("MSM4SR_STATIC", raising=False)
-    out = tmp_path / "shop"
+    out = tmp_path / "dataset"
     told = json.loads(command("sample", "--out", out, "--json"))
     assert told == {"folder": str(out), "seed": 7}
     assert (out / "items.jsonl").is_file()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from course.intervals import draw_intervals, has_interval, in_words
 
-from msm4sr_lite.course.intervals import draw_intervals, has_interval, in_words
 from msm4sr_lite.evaluation import summarise
 
 mpl.use("agg")

@@ -6,8 +6,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 import torch
-
-from msm4sr_lite.course.similarity import draw_cosines, draw_shares, what_to_see
+from course.similarity import draw_cosines, draw_shares, what_to_see
 
 mpl.use("agg")
 

@@ -18,11 +18,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
-from PIL import Image
-
-from msm4sr_lite.config import UserError
-from msm4sr_lite.course import (
+from course import (
     MARKERS,
     PALETTE,
     choice,
@@ -37,14 +33,18 @@ from msm4sr_lite.course import (
     source,
     toggle,
 )
-from msm4sr_lite.course.display import isolate
-from msm4sr_lite.course.figures import BYTE_LIMIT
-from msm4sr_lite.course.notebooks import ROOT
-from msm4sr_lite.course.panels import REST_SECONDS, LivePanel
-from msm4sr_lite.course.session import find_samples
-from msm4sr_lite.course.sources import code_of
-from msm4sr_lite.course.style import use_style
-from msm4sr_lite.writing import files
+from course.display import isolate
+from course.figures import BYTE_LIMIT
+from course.notebooks import ROOT
+from course.panels import REST_SECONDS, LivePanel
+from course.session import find_samples
+from course.sources import code_of
+from course.style import use_style
+from matplotlib.figure import Figure
+from PIL import Image
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.store import files
 
 mpl.use("agg")
 
@@ -70,7 +70,7 @@ def run_python(code: str, **variables: str) -> str:
 
 def test_importing_the_course_is_light() -> None:
     heavy = ("numpy", "torch", "transformers", "umap", "matplotlib", "ipywidgets", "PIL")
-    code = f"import sys, msm4sr_lite.course; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, course; print([m for m in {heavy} if m in sys.modules])"
     assert run_python(code).strip() == "[]"
 
 
@@ -79,7 +79,7 @@ def test_setup_uses_one_thread(tmp_path: Path) -> None:
     code = (
         "import os; os.environ.pop('OMP_NUM_THREADS', None)\n"
         f"os.chdir({str(tmp_path)!r})\n"
-        "from msm4sr_lite.course import setup; s = setup('07', seed=3)\n"
+        "from course import setup; s = setup('07', seed=3)\n"
         "import torch; print(torch.get_num_threads(), torch.initial_seed(), s.samples.name)"
     )
     assert run_python(code).splitlines() == [
@@ -122,7 +122,7 @@ def test_samples_are_found_from_below(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_missing_samples_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     nowhere = tmp_path / "a" / "b" / "c" / "session.py"
-    monkeypatch.setattr("msm4sr_lite.course.session.__file__", str(nowhere))
+    monkeypatch.setattr("course.session.__file__", str(nowhere))
     with pytest.raises(UserError, match="start Jupyter inside the repository"):
         find_samples()
 
@@ -379,7 +379,7 @@ def test_source_is_the_librarys(shown: list[dict[str, str]]) -> None:
     source(files.write_json)
     text = shown[0]["text/plain"]
     body = inspect.getsource(files.write_json)
-    assert text.startswith("From msm4sr_lite.writing.files.write_json\ndef write_json(")
+    assert text.startswith("From msm4sr_lite.store.files.write_json\ndef write_json(")
     assert text.splitlines()[-1] in body
     assert '"""' not in text
     assert '"""' in code_of(files.write_json, docstring=True)
@@ -408,7 +408,7 @@ def test_machine_facts_are_not_stored(
 def test_a_progress_bar_shows_where_somebody_waits(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from msm4sr_lite.course import progress
+    from course import progress
 
     monkeypatch.setenv("MSM4SR_STATIC", "1")
     assert list(progress([1, 2], "cups")) == [1, 2]
@@ -424,8 +424,7 @@ def test_what_runs_long_is_redrawn_and_can_be_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], static: str
 ) -> None:
     import IPython.display
-
-    from msm4sr_lite.course import watch
+    from course import watch
 
     monkeypatch.setenv("MSM4SR_STATIC", static)
     shown: list[str] = []

@@ -11,21 +11,22 @@ import numpy as np
 import pytest
 import torch
 
-from msm4sr_lite.cli.state import StateFile
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
+from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import M2SE, transfer
-from msm4sr_lite.evaluation import ModelScorer, target_ranks
+from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.explain.evidence import Explainer
-from msm4sr_lite.keywords import KeywordTokenizer
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
-from msm4sr_lite.reading.shop_folder import read_shop
-from msm4sr_lite.recommend import Recommender
+from msm4sr_lite.recommend.recommender import Recommender
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
+from msm4sr_lite.store.training_state import StateFile
 from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.data import Data
 from msm4sr_lite.training import finetune, pretrain
-from tests.toys import toy_sequences, toy_shop, toy_table
+from tests.toys import toy_dataset, toy_sequences, toy_table
 
 DEVICE = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -115,11 +116,11 @@ def test_a_training_that_was_stopped_goes_on(tmp_path):
 
 
 def test_a_study_in_several_processes_shares_the_gpu(tmp_path):
-    shop = read_shop(toy_shop(tmp_path / "shop", users=12, items=12))
+    dataset = read_folder(toy_dataset(tmp_path / "dataset", users=12, items=12))
     sequences = toy_sequences([6] * 12, n_items=12)
     table = toy_table([1] * 12, [1] * 12, width=384)
     budget = Budget(pretrain_epochs=1, finetune_epochs=1)
-    study = Comparison(Data(shop, sequences, table, DEVICE), tmp_path / "study", budget, jobs=2)
+    study = Comparison(Data(dataset, sequences, table, DEVICE), tmp_path / "study", budget, jobs=2)
     recipes = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
     found = study.test(list(recipes), recipes, [1])
     assert {name: len(runs[0]["masked"]) for name, runs in found.items()} == dict.fromkeys(
@@ -134,21 +135,24 @@ def test_the_vectors_of_pictures_are_those_of_the_cpu():
     pictures = [Image.open(file).convert("RGB") for file in files]
     folder = str(SAMPLE / "mini_clip")
     here, there = (
-        KeywordTokenizer(folder, ["picture"], device=device).picture_vectors(pictures).float().cpu()
+        KeywordTokenizer(folder, ["picture"], device=device)
+        .image_embeddings(pictures)
+        .float()
+        .cpu()
         for device in ("cpu", DEVICE)
     )
     torch.testing.assert_close(there, here, rtol=1e-3, atol=1e-3)
 
 
 def test_recommendations_and_their_reasons(tmp_path):
-    shop = read_shop(toy_shop(tmp_path / "shop", users=8, items=12))
+    dataset = read_folder(toy_dataset(tmp_path / "dataset", users=8, items=12))
     items = [f"i{n}" for n in range(12)]
     table = toy_table([1] * 12, [1] * 12, items=items)
     net = model(n_items=12).eval()
     told = []
     for device in ("cpu", DEVICE):
         scorer = ModelScorer(net.to(device), table, device)
-        recommender = Recommender(shop, scorer, ["", *items], {})
+        recommender = Recommender(dataset, scorer, ["", *items], {})
         best = [one.item_id for one in recommender.for_basket(["i1", "i2", "i3"], k=5)]
         (pieces,) = Explainer(recommender, table).explain(["i1", "i2", "i3"], ["i5"])
         told.append(

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.extract.dictionary import read_dictionary
-from msm4sr_lite.extract.shop_words import shop_words, word_list
-from msm4sr_lite.reading.items import read_items
-from msm4sr_lite.shop import Item
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.dataset.items import read_items
+from msm4sr_lite.features.dictionary import read_dictionary
+from msm4sr_lite.features.word_lists import dataset_words, word_list
 
 
 def test_word_lists_are_clean():
@@ -26,7 +26,7 @@ def test_word_lists_are_clean():
 def words_of(*texts, **options):
     """The words of items with these descriptions, each of them written twice."""
     items = [Item(str(n), description=text) for n, text in enumerate(texts * 2)]
-    return set(shop_words(items, max_share=1.0, **options))
+    return set(dataset_words(items, max_share=1.0, **options))
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,16 @@ def test_names_are_left_out_wherever_they_stand():
         "Clay from Florida.",
     ]
     items = [Item(str(n), "Inga mug", "Norr", description=text) for n, text in enumerate(texts * 2)]
-    words = set(shop_words(items, max_share=1.0))
+    words = set(dataset_words(items, max_share=1.0))
     assert not names & words
     assert {"mug", "clay", "bowl"} <= words
 
 
 def test_labels_count_as_nouns_but_titles_do_not():
     items = [Item(str(n), "Inga Bowl", categories=("Soup Bowl",)) for n in range(3)]
-    assert shop_words(items, max_share=1.0) == ["bowl", "soup"]
+    assert dataset_words(items, max_share=1.0) == ["bowl", "soup"]
     items = [Item(str(n), "a wide bowl with inga lid") for n in range(3)]  # nothing else to judge
-    assert {"wide", "lid"} <= set(shop_words(items, max_share=1.0))
+    assert {"wide", "lid"} <= set(dataset_words(items, max_share=1.0))
 
 
 def test_words_are_counted_once_per_item_and_kept_between_two_bounds():
@@ -80,27 +80,27 @@ def test_words_are_counted_once_per_item_and_kept_between_two_bounds():
         Item("3", description="A lid for the steel. A teapot."),
         Item("4", description="A handle of steel."),
     ]
-    assert shop_words(items) == ["lid", "pan"]  # steel: in more than half
-    assert shop_words(items, max_share=1.0) == ["steel", "lid", "pan"]
-    assert shop_words(items, max_share=1.0, min_items=1) == [
+    assert dataset_words(items) == ["lid", "pan"]  # steel: in more than half
+    assert dataset_words(items, max_share=1.0) == ["steel", "lid", "pan"]
+    assert dataset_words(items, max_share=1.0, min_items=1) == [
         "steel", "lid", "pan", "handle", "teapot",
     ]  # fmt: skip
-    assert shop_words(items, max_share=1.0, limit=1) == ["steel"]
+    assert dataset_words(items, max_share=1.0, limit=1) == ["steel"]
 
 
-def test_the_sample_gives_no_brand(sample_shop):
-    items = list(read_items(sample_shop / "items.jsonl").values())
-    words = shop_words(items)
+def test_the_sample_gives_no_brand(sample_dataset):
+    items = list(read_items(sample_dataset / "items.jsonl").values())
+    words = dataset_words(items)
     brands = {item.brand.lower() for item in items if item.brand}
     assert len(brands) > 10
     assert not brands & set(words)
-    assert words == shop_words(items)
+    assert words == dataset_words(items)
     assert {"mug", "lantern", "stoneware", "bamboo"} <= set(words)
 
 
 def test_real_fashion_gives_no_first_name(shared_data):
     items = list(read_items(shared_data / "hm_fashion" / "items.jsonl").values())[:3000]
-    words = set(shop_words(items))
+    words = set(dataset_words(items))
     assert not {"inga", "lana", "florida", "kelly", "tanya", "gently", "keep", "wear"} & words
     assert {"pocket", "jersey", "ribbed", "hood", "v-neck", "sleeveless"} <= words
     assert 300 < len(words) < 1000

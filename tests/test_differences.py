@@ -8,17 +8,23 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.studies import differences, long_histories, loss_numerics
+from benchmarks.studies.differences import (
+    VARIANTS,
+    Protocol,
+    Study,
+    differing,
+)
+from benchmarks.studies.differences_page import change, fill, option
 from msm4sr_lite import training
 from msm4sr_lite.config import PRESETS, ModelConfig, as_dict
+from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.extract.table import ShopSentences, make_features
-from msm4sr_lite.extract.vector_cache import VectorCache
-from msm4sr_lite.features import FeatureTable, TextEncoder
+from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.features.table import DatasetSentences, make_features
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.losses import cross_modal_loss
-from msm4sr_lite.shop import Item
-from msm4sr_lite.study import differences, long_histories, loss_numerics
-from msm4sr_lite.study.differences import VARIANTS, Protocol, Study, differing
-from msm4sr_lite.study.differences_page import change, fill, option
 from msm4sr_lite.study.paired import paired
 from tests.toys import toy_sequences, toy_table
 
@@ -177,18 +183,18 @@ def test_one_word_a_slot_is_the_setting(tiny_bert, tmp_path):
     source.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     encoder, folder = TextEncoder(tiny_bert), tmp_path / "features"
     for setting, place in (("words", tmp_path / "made"), ("pictures", folder)):
-        sentences = ShopSentences(items, source, image_slots=setting)
-        make_features(place, sentences, encoder, VectorCache(":memory:"))
+        sentences = DatasetSentences(items, source, image_slots=setting)
+        make_features(place, sentences, encoder, EmbeddingCache(":memory:"))
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["text_encoder"]["name"] = tiny_bert
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    made = FeatureTable.load(tmp_path / "made")
-    found = differences.one_word_a_slot(folder, FeatureTable.load(folder))
+    made = load_feature_table(tmp_path / "made")
+    found = differences.one_word_a_slot(folder, load_feature_table(folder))
     assert found.image.counts.tolist() == made.image.counts.tolist() == [0, 0, 3]
     torch.testing.assert_close(found.image.vectors, made.image.vectors, atol=2e-3, rtol=0)
 
 
-def test_the_command_writes_the_figures_and_the_page(sample_shop, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_the_figures_and_the_page(sample_dataset, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(differences, "one_word_a_slot", lambda folder, table: table)
     monkeypatch.setattr(Study, "pretrained", lambda self, seed: None)
     monkeypatch.setattr(Study, "results", lambda self: RESULTS["variants"])
@@ -198,7 +204,7 @@ def test_the_command_writes_the_figures_and_the_page(sample_shop, tmp_path, monk
     empty = "<!-- measured: long -->\n<!-- end -->"
     page.write_text(empty, encoding="utf-8")
     out = tmp_path / "out"
-    differences.main([str(sample_shop), "--out", str(out), "--page", str(page)])
+    differences.main([str(sample_dataset), "--out", str(out), "--page", str(page)])
     assert capsys.readouterr().out == f"{out / 'differences.json'}\n"
     assert json.loads(page.with_suffix(".json").read_text(encoding="utf-8")) == RESULTS
     assert page.read_text(encoding="utf-8") == fill(empty, RESULTS) != empty
@@ -253,8 +259,8 @@ def test_pooling_without_a_mask():
 
 
 @pytest.fixture(scope="module")
-def home(sample_shop):
-    table = FeatureTable.load(sample_shop / "features")
+def home(sample_dataset):
+    table = load_feature_table(sample_dataset / "features")
     return table.for_items(["", *(i for i in table.described() if i[0] == "h")])
 
 
@@ -276,7 +282,7 @@ def test_windows_differ_from_a_sliding_window_only_beyond_the_longest(home, max_
     model = M2SE(ModelConfig(feature_dim=home.width, max_len=max_len))
     torch.nn.init.normal_(model.transformer.position.weight)
     sequences = long_histories.long_sequences(home.items, "home", 2, seed=0)
-    found = long_histories.read_both_ways(model, home, sequences, customers=1)
+    found = long_histories.read_both_ways(model, home, sequences, users=1)
     windows, sliding = found["windows"], found["sliding"]
     assert found["targets"] == long_histories.LENGTH - 2
     assert (found["cosine"]["least"] > 0.9999) is same

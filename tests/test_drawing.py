@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msm4sr_lite.sample.drawing import COLOURS, PATTERNS, PRODUCTS, SHAPES, Look, draw, save_png
+from data_samples.make.drawing import (
+    COLOURS,
+    PATTERNS,
+    PRODUCTS,
+    SHAPES,
+    Look,
+    draw,
+    save_png,
+)
 
 ALL = [product for names in PRODUCTS.values() for product in names]
 
@@ -68,7 +76,7 @@ def test_every_product_in_every_shape_and_view(product: str) -> None:
 
 def test_same_arguments_same_pixels_in_another_process() -> None:
     script = (
-        "import hashlib; from msm4sr_lite.sample.drawing import Look, draw;"
+        "import hashlib; from data_samples.make.drawing import Look, draw;"
         "look = Look('teapot', 'red', 'blue', 'floral', 'round');"
         "print(hashlib.sha256(b''.join(draw(look, v, 5).tobytes() for v in (2, 0, 1))).hexdigest())"
     )

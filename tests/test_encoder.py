@@ -9,9 +9,9 @@ from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import (
     M2SE,
     Dropout,
-    SlotMean,
+    MeanPooling,
+    gather_rows,
     match_scores,
-    take,
 )
 from tests.toys import toy_table
 
@@ -29,12 +29,12 @@ def slots():
 def test_an_item_with_one_modality_stands_in_both_views():
     table = toy_table(text=[2, 0, 3, 0], image=[1, 2, 0, 0], width=D)
     model = M2SE(CONFIG).eval()
-    vectors = model.item_vectors(table, torch.arange(5))
+    vectors = model.item_embeddings(table, torch.arange(5))
     assert torch.equal(vectors["text"][2], vectors["image"][2])  # image only
     assert torch.equal(vectors["text"][3], vectors["image"][3])  # text only
     assert not torch.allclose(vectors["text"][1], vectors["image"][1])
     assert torch.isfinite(vectors["text"]).all()
-    unique = model.item_vectors(table, torch.tensor([3, 1]))
+    unique = model.item_embeddings(table, torch.tensor([3, 1]))
     torch.testing.assert_close(unique["text"], vectors["text"][[3, 1]])
 
 
@@ -64,11 +64,11 @@ def test_heads_must_divide_the_width():
 
 def test_the_mean_is_the_mean_of_real_slots(slots):
     values, valid = slots
-    pooled, weights = SlotMean()(values, valid)
+    pooled, weights = MeanPooling()(values, valid)
     for item in range(5):
         torch.testing.assert_close(pooled[item], values[item, valid[item]].mean(dim=0))
     assert (weights[~valid] == 0).all()
-    nothing, _ = SlotMean()(torch.zeros(1, 3, D), torch.zeros(1, 3, dtype=torch.bool))
+    nothing, _ = MeanPooling()(torch.zeros(1, 3, D), torch.zeros(1, 3, dtype=torch.bool))
     assert (nothing == 0).all()
 
 
@@ -77,9 +77,9 @@ def test_a_model_with_one_view_has_nothing_of_the_other(view):
     net = M2SE(replace(CONFIG, views=view)).eval()
     assert {name.split(".")[1] for name, _ in net.named_parameters() if "pool" in name} == {view}
     table = toy_table(text=[1, 2], image=[2, 1], width=D)
-    vectors = net.item_vectors(table, torch.arange(3))
+    vectors = net.item_embeddings(table, torch.arange(3))
     assert list(vectors) == [view]
-    states = net.encode(take(vectors, torch.tensor([[1, 2]])))
+    states = net.encode(gather_rows(vectors, torch.tensor([[1, 2]])))
     scores = match_scores({view: states[view][:, -1]}, vectors)
     assert (scores.abs() <= 1 + 1e-5).all()
 

@@ -9,12 +9,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, evaluate, metrics, summarise, target_ranks
-from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.shop import Item, Shop
-from msm4sr_lite.study.baselines import (
+from msm4sr_lite.baselines.scorers import (
     BASELINES,
     ContentKNN,
     ItemKNN,
@@ -24,6 +19,17 @@ from msm4sr_lite.study.baselines import (
     mean_vectors,
     tfidf_vectors,
 )
+from msm4sr_lite.config import ModelConfig
+from msm4sr_lite.dataset.dataset import Dataset, Item
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import (
+    evaluate,
+    metrics,
+    summarise,
+    target_ranks,
+)
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.data import Data
 from tests.toys import toy_sequences, toy_table
 
@@ -62,8 +68,8 @@ def test_a_score_that_is_no_number_ranks_last():
 def test_history_is_masked_only_when_asked_and_never_the_target():
     rows, history = [[0.0, 5.0, 4.0, 3.0]], [np.array([1, 3])]
     assert ranks(rows, [2], history) == [2]
-    assert ranks(rows, [2], history, mask_history=True) == [1]
-    assert ranks(rows, [3], history, mask_history=True) == [2]
+    assert ranks(rows, [2], history, filter_seen=True) == [1]
+    assert ranks(rows, [3], history, filter_seen=True) == [2]
 
 
 def test_only_candidates_compete_with_the_target():
@@ -71,7 +77,7 @@ def test_only_candidates_compete_with_the_target():
     assert ranks(rows, [3]) == [4]
     assert ranks(rows, [3], candidates=np.array([1, 2])) == [3]
     assert ranks(rows, [3], candidates=np.array([3, 4])) == [2]
-    assert ranks(rows, [3], [np.array([4])], candidates=np.array([4]), mask_history=True) == [1]
+    assert ranks(rows, [3], [np.array([4])], candidates=np.array([4]), filter_seen=True) == [1]
 
 
 def test_other_scores_that_are_no_number_rank_before_such_a_target():
@@ -80,7 +86,7 @@ def test_other_scores_that_are_no_number_rank_before_such_a_target():
 
 
 def test_a_repeated_purchase_is_masked_once():
-    assert ranks([[0.0, 5.0, 4.0, 3.0]], [3], [np.array([1, 1])], mask_history=True) == [2]
+    assert ranks([[0.0, 5.0, 4.0, 3.0]], [3], [np.array([1, 1])], filter_seen=True) == [2]
 
 
 def test_memory_is_bounded_by_the_catalogue(monkeypatch):
@@ -246,8 +252,8 @@ def test_one_contract_for_all(name):
         scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11, max_len=6)), table)
     else:
         items = {f"i{n}": Item(f"i{n}", title=f"thing {n % 5} of kind {n % 3}") for n in range(14)}
-        shop = Shop(Path(), items, pd.DataFrame())
-        scorer = BASELINES[name](Data(shop, sequences, toy_table([2] * 13, [1] * 13)))
+        dataset = Dataset(Path(), items, pd.DataFrame())
+        scorer = BASELINES[name](Data(dataset, sequences, toy_table([2] * 13, [1] * 13)))
     histories, targets = sequences.held_out("test")
     scores = scorer.scores(histories)
     assert scores.shape == (4, 14)

@@ -4,21 +4,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from course.checks import find_exercise
 
 from msm4sr_lite.config import DataConfig, PretrainConfig, UserError
-from msm4sr_lite.course.checks import find_exercise
-from msm4sr_lite.encoder import ExpertAdapter
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.encoder import MoEAdaptor
 from msm4sr_lite.evaluation import metrics, summarise, target_ranks
+from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.losses import next_item_loss
-from msm4sr_lite.reading.shop_folder import read_shop
-from msm4sr_lite.sequences import Sequences, build_sequences
-from msm4sr_lite.shop import Item
+from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.cold_start import cold_items
-from msm4sr_lite.text import item_sentences
 
 
 def test_the_adapter_has_as_many_parameters_as_the_exercise_says():
-    adapter = ExpertAdapter(feature_dim=384, dim=64, experts=8, dropout=0.2)
+    adapter = MoEAdaptor(feature_dim=384, dim=64, experts=8, dropout=0.2)
     count = sum(p.numel() for p in adapter.parameters())
     assert find_exercise("05.parameters").solution == count
 
@@ -33,9 +34,9 @@ def test_the_lamp_has_as_many_slots_as_the_exercise_says():
     assert find_exercise("03.slots").solution == len(item_sentences(lamp))
 
 
-def test_as_many_cold_items_compete_as_the_exercise_says(sample_shop):
-    shop = read_shop(sample_shop, department="home")
-    sequences = build_sequences(shop.events, list(shop.items))
+def test_as_many_cold_items_compete_as_the_exercise_says(sample_dataset):
+    dataset = read_folder(sample_dataset, domain="home")
+    sequences = build_sequences(dataset.events, list(dataset.items))
     assert find_exercise("08.chance").solution == 10 / len(cold_items(sequences))
 
 
@@ -48,7 +49,9 @@ def test_the_filters_of_the_exercise_are_those_of_the_library():
         left = k_core(pairs, 4, 3)
         items = sorted(set(events["item_id"]))
         try:
-            kept = build_sequences(events, items, DataConfig(user_min=4, item_min=3))
+            kept = build_sequences(
+                events, items, DataConfig(min_user_interactions=4, min_item_interactions=3)
+            )
         except UserError:
             assert left == []
             continue
@@ -80,7 +83,7 @@ def test_rank_and_metrics_of_the_exercises_are_those_of_the_library():
             rows = [next(k for k, h in enumerate(histories) if h is one) for one in asked]
             return torch.from_numpy(scores[rows])
 
-    ranks = target_ranks(Given(), histories, targets, mask_history=True)
+    ranks = target_ranks(Given(), histories, targets, filter_seen=True)
     padded = scores.copy()
     padded[:, 0] = -np.inf
     assert ranks.tolist() == [
@@ -95,8 +98,8 @@ def test_rank_and_metrics_of_the_exercises_are_those_of_the_library():
 def test_at_collapse_the_loss_is_the_logarithm_of_the_candidates_and_nothing_moves(temperature):
     one = torch.nn.functional.normalize(torch.arange(1.0, 5), dim=0).repeat(6, 1)
     h, g = one.clone().requires_grad_(), one.clone().requires_grad_()
-    blocked = torch.eye(6, dtype=torch.bool)
-    loss = next_item_loss(h, g, blocked, temperature=temperature)
+    masked = torch.eye(6, dtype=torch.bool)
+    loss = next_item_loss(h, g, masked, temperature=temperature)
     loss.backward()
     assert loss.item() == pytest.approx(np.log(6), abs=1e-5)
     assert max(h.grad.abs().max(), g.grad.abs().max()) < 1e-5

@@ -8,10 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from course import (
+    check,
+    hint,
+    rules,
+    solution,
+)
+from course.checks import (
+    Exercise,
+    Wrong,
+    exercises,
+    expect_close,
+    judge,
+)
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.course import check, hint, rules, solution
-from msm4sr_lite.course.checks import Exercise, Wrong, exercises, expect_close, judge
 
 
 @pytest.fixture

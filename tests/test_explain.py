@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from course import find_encoder
 
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.course import find_encoder
+from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import M2SE, match_scores
-from msm4sr_lite.evaluation import ModelScorer
 from msm4sr_lite.explain.evidence import Explainer, changed_slots, strongest
 from msm4sr_lite.explain.keywords import keyword_influence, without_each
 from msm4sr_lite.explain.rereading import read_without_words, table_encoder
-from msm4sr_lite.features import FeatureTable, Slots, TextEncoder
-from msm4sr_lite.reading.shop_folder import read_shop
-from msm4sr_lite.recommend import Recommender
-from tests.toys import toy_shop, toy_table
+from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.recommend.recommender import Recommender
+from msm4sr_lite.scoring import ModelScorer
+from tests.toys import toy_dataset, toy_table
 
 
 def model(**settings):
@@ -77,13 +78,13 @@ SETTINGS = {
 @pytest.fixture
 def explainer(tmp_path, request):
     """A toy shop, whose item ``i0`` has number 1, under the settings asked for."""
-    shop = read_shop(toy_shop(tmp_path / "shop"))
+    dataset = read_folder(toy_dataset(tmp_path / "dataset"))
     items = ["", *(f"i{n}" for n in range(12))]
     table = toy_table(TEXT_SLOTS, IMAGE_SLOTS, items=items[1:])
     net = model(**getattr(request, "param", {}))
     for parameter in net.transformer.blocks.parameters():
         parameter.data *= 8 if parameter.dim() > 1 else 1  # untrained, hardly anything would count
-    return Explainer(Recommender(shop, ModelScorer(net, table), items, KEYWORDS), table)
+    return Explainer(Recommender(dataset, ModelScorer(net, table), items, KEYWORDS), table)
 
 
 all_settings = pytest.mark.parametrize(
@@ -116,7 +117,9 @@ def score(net, table, history, target, rows=None):
     ``rows[number]`` says where an item stands in a table that holds but a few.
     """
     numbers = torch.tensor([*history[-net.config.max_len :], target])
-    z = net.with_ids(net.item_vectors(table, numbers if rows is None else rows[numbers]), numbers)
+    z = net.with_ids(
+        net.item_embeddings(table, numbers if rows is None else rows[numbers]), numbers
+    )
     states = net.encode({view: vectors[None, :-1] for view, vectors in z.items()})
     last = {view: state[:, -1] for view, state in states.items()}
     return float(match_scores(last, {view: vectors[-1:] for view, vectors in z.items()}))
@@ -252,7 +255,7 @@ def test_exchanged_modalities(explainer):
     @torch.inference_mode()
     def by_hand(table, left_out=None):
         numbers = torch.tensor(history)
-        z = net.with_ids(net.item_vectors(table, numbers), numbers)
+        z = net.with_ids(net.item_embeddings(table, numbers), numbers)
         mixed = {
             view: torch.stack([z[other if k + 1 in swapped else view][k] for k in range(5)])
             for view, other in (("text", "image"), ("image", "text"))
@@ -262,7 +265,7 @@ def test_exchanged_modalities(explainer):
             v: s[:, -1] for v, s in net.encode({v: m[None, kept] for v, m in mixed.items()}).items()
         }
         target = torch.tensor([10])
-        return float(match_scores(last, net.with_ids(net.item_vectors(table, target), target)))
+        return float(match_scores(last, net.with_ids(net.item_embeddings(table, target), target)))
 
     offers = explainer.for_basket(BASKET, 12, swapped=swapped)
     assert {r.item_id: r.score for r in offers}["i9"] == pytest.approx(by_hand(table), abs=2e-6)
@@ -365,7 +368,7 @@ def test_words_are_read_again_by_the_tables_encoder(tiny_bert):
 
 
 def test_only_the_tables_own_encoder_will_do(tiny_bert):
-    from msm4sr_lite.extract.provenance import weight_hash
+    from msm4sr_lite.features.provenance import weight_hash
 
     weights = weight_hash(TextEncoder(tiny_bert).model)
     made = {"name": tiny_bert, "pooling": "cls", "weights": weights}
@@ -380,21 +383,23 @@ def test_only_the_tables_own_encoder_will_do(tiny_bert):
 
 # ------------------------------------------------- on the sample shop: do the reasons matter?
 
-CUSTOMERS = 120
+USERS = 120
 
 
 @pytest.fixture(scope="module")
-def sample(sample_shop):
-    shop = read_shop(sample_shop, department="home")
-    return Explainer.load(shop, sample_shop / "states" / "home_finetuned", sample_shop / "features")
+def sample(sample_dataset):
+    dataset = read_folder(sample_dataset, domain="home")
+    return Explainer.load(
+        dataset, sample_dataset / "states" / "home_finetuned", sample_dataset / "features"
+    )
 
 
 @pytest.fixture(scope="module")
 def offers(sample):
     """For every tenth customer: their purchases and the model's best offer."""
-    users = sorted(set(sample.recommender.shop.events["user_id"]))[:: 1200 // CUSTOMERS]
-    assert len(users) == CUSTOMERS
-    baskets = [sample.recommender.shop.history(user) for user in users]
+    users = sorted(set(sample.recommender.dataset.events["user_id"]))[:: 1200 // USERS]
+    assert len(users) == USERS
+    baskets = [sample.recommender.dataset.history(user) for user in users]
     return [(basket, sample.recommender.for_basket(basket, 1)[0].item_id) for basket in baskets]
 
 
@@ -490,9 +495,9 @@ def words_beat_chance(sample, without, cases, count):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_without_the_top_words_of_the_committed_readings_the_score_falls_more(
-    sample, sample_shop, count
+    sample, sample_dataset, count
 ):
-    folder = sample_shop / "deletions"
+    folder = sample_dataset / "deletions"
     records = json.loads((folder / "words.json").read_text(encoding="utf-8"))
     vectors = torch.from_numpy(np.load(folder / "vectors.npy"))
     without = {(r["item_id"], 1): v[1:] for r, v in zip(records, vectors, strict=True)}
@@ -512,11 +517,11 @@ def test_without_the_top_words_the_score_falls_more(sample, offers, count):
     words_beat_chance(sample, without, offers, count)
 
 
-def test_the_committed_readings_are_what_the_encoder_reads(sample, sample_shop):
+def test_the_committed_readings_are_what_the_encoder_reads(sample, sample_dataset):
     encoder = find_encoder()
     if encoder is None:
         pytest.skip("needs the default text encoder")
-    folder = sample_shop / "deletions"
+    folder = sample_dataset / "deletions"
     records = json.loads((folder / "words.json").read_text(encoding="utf-8"))
     vectors = torch.from_numpy(np.load(folder / "vectors.npy")).float()
     items = [record["item_id"] for record in records]

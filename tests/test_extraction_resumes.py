@@ -16,15 +16,16 @@ import pytest
 from PIL import Image
 
 from msm4sr_lite.cli import main
-from msm4sr_lite.cli.progress import counter
 from msm4sr_lite.config import UserError
-from msm4sr_lite.extract import picture_keywords, table
-from msm4sr_lite.extract.picture_keywords import extract_keywords
-from msm4sr_lite.extract.table import ShopSentences, make_features
-from msm4sr_lite.extract.vector_cache import VectorCache
-from msm4sr_lite.features import FeatureTable, TextEncoder
-from msm4sr_lite.keywords import KeywordTokenizer
-from msm4sr_lite.shop import Item
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.table import DatasetSentences, make_features
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.features.text_encoder import TextEncoder, table
+from msm4sr_lite.features.text_encoder import image_keywords as image_keywords
+from msm4sr_lite.progress import counter
 
 ITEMS = 40
 
@@ -53,9 +54,9 @@ def tiny_clip(tmp_path_factory, mini_clip):
 
 
 @pytest.fixture
-def shop(tmp_path):
+def dataset(tmp_path):
     """A shop folder with pictures, of which some are equal, some damaged, some missing."""
-    folder = tmp_path / "shop"
+    folder = tmp_path / "dataset"
     (folder / "images").mkdir(parents=True)
     rng = np.random.default_rng(0)
     records = []
@@ -87,13 +88,13 @@ def write_items(folder, records):
 
 
 @pytest.fixture
-def stages(shop, tiny_clip, tiny_bert, tmp_path):
+def stages(dataset, tiny_clip, tiny_bert, tmp_path):
     """Return a function that runs both stages into a run folder."""
     words = tmp_path / "words.txt"
     words.write_text("red\nblue\nmug\ntent\ncup\nlid\n", encoding="utf-8")
 
     def run(out, *, dictionary=words, words_=3, prompt="a photo of a {}", pooling="mean"):
-        base = [str(shop), "--out", str(out)]
+        base = [str(dataset), "--out", str(out)]
         seen = ["--clip", tiny_clip, "--dictionary", str(dictionary), "--words", str(words_)]
         assert main(["keywords", *base, *seen, "--prompt", prompt]) == 0
         read = ["--text-encoder", tiny_bert, "--pooling", pooling]
@@ -113,7 +114,7 @@ def files(out):
 def encoded(monkeypatch):
     """Count what goes through the models."""
     count = Counter()
-    seen, read = picture_keywords._vectors, TextEncoder.encode
+    seen, read = image_keywords._vectors, TextEncoder.encode
 
     def vectors(tokenizer, inputs):
         count["pictures"] += len(inputs)
@@ -123,7 +124,7 @@ def encoded(monkeypatch):
         count["sentences"] += len(sentences)
         return read(self, sentences, *args, **options)
 
-    monkeypatch.setattr(picture_keywords, "_vectors", vectors)
+    monkeypatch.setattr(image_keywords, "_vectors", vectors)
     monkeypatch.setattr(TextEncoder, "encode", encode)
     return count
 
@@ -153,7 +154,7 @@ def test_a_terminal_sees_a_bar_with_rate_and_time_left(monkeypatch):
 # ------------------------------------------------------------------ what a change costs
 
 
-def test_equal_pictures_and_sentences_are_encoded_once(stages, shop, encoded, tmp_path, capsys):
+def test_equal_pictures_and_sentences_are_encoded_once(stages, dataset, encoded, tmp_path, capsys):
     stages(tmp_path / "out")
     lines = read_lines(tmp_path / "out/keywords/keywords.jsonl")
     assert [line["item_id"] for line in lines] == [f"i{n}" for n in range(ITEMS) if n not in (4, 5)]
@@ -186,27 +187,29 @@ def test_nothing_changed_nothing_done(stages, encoded, tmp_path, capsys):
     assert told == "keywords: done already\nfeatures: done already\n"
 
 
-def test_a_change_costs_exactly_what_depends_on_it(stages, shop, encoded, tmp_path):
+def test_a_change_costs_exactly_what_depends_on_it(stages, dataset, encoded, tmp_path):
     out = tmp_path / "out"
     first = stages(out)
     since(encoded)
 
-    records = read_items(shop)
+    records = read_items(dataset)
     records[7]["title"] = "another thing"
-    write_items(shop, records)
+    write_items(dataset, records)
     changed = stages(out)
     assert since(encoded) == (0, 1)
     assert changed["keywords/keywords.jsonl"] == first["keywords/keywords.jsonl"]
 
     records.insert(0, {"item_id": "new", "title": "new", "image": "images/new.png"})
-    Image.new("RGB", (9, 9), "red").save(shop / "images/new.png")
-    write_items(shop, records)
+    Image.new("RGB", (9, 9), "red").save(dataset / "images/new.png")
+    write_items(dataset, records)
     stages(out)
     assert since(encoded)[0] == 1
-    assert FeatureTable.load(out / "features").items[1] == "new"
+    assert load_feature_table(out / "features").items[1] == "new"
 
-    Image.new("RGB", (9, 9), "lime").save(shop / "images/9.png")  # another picture, the same name
-    (shop / "images/8.png").touch()  # another time, the same picture
+    Image.new("RGB", (9, 9), "lime").save(
+        dataset / "images/9.png"
+    )  # another picture, the same name
+    (dataset / "images/8.png").touch()  # another time, the same picture
     stages(out)
     assert since(encoded)[0] == 1
 
@@ -223,11 +226,11 @@ def test_a_change_costs_exactly_what_depends_on_it(stages, shop, encoded, tmp_pa
     assert len(list((out / "cache").iterdir())) == 2  # vectors of the other pooling are gone
 
 
-def test_a_picture_that_is_mended_or_spoilt_is_noticed(stages, shop, tmp_path):
+def test_a_picture_that_is_mended_or_spoilt_is_noticed(stages, dataset, tmp_path):
     stages(tmp_path / "out")
-    Image.new("RGB", (9, 9), "red").save(shop / "images/4.png")
-    (shop / "images/6.png").write_bytes(b"spoilt")
-    (shop / "images/7.png").unlink()
+    Image.new("RGB", (9, 9), "red").save(dataset / "images/4.png")
+    (dataset / "images/6.png").write_bytes(b"spoilt")
+    (dataset / "images/7.png").unlink()
     stages(tmp_path / "out")
     skipped = read_lines(tmp_path / "out/keywords/skipped.jsonl")
     assert [line["item_id"] for line in skipped] == ["i5", "i6", "i7"]
@@ -237,16 +240,16 @@ def test_a_picture_that_is_mended_or_spoilt_is_noticed(stages, shop, tmp_path):
     ]
 
 
-def test_after_changes_the_table_is_what_a_fresh_run_makes(stages, shop, tmp_path):
+def test_after_changes_the_table_is_what_a_fresh_run_makes(stages, dataset, tmp_path):
     stages(tmp_path / "one")
-    records = read_items(shop)
+    records = read_items(dataset)
     records[7]["title"] = "another thing"
     del records[11]
-    (shop / "interactions.csv").write_text("user_id,item_id,timestamp\nu,i1,1\nu,i2,2\n")
-    write_items(shop, records)
+    (dataset / "interactions.csv").write_text("user_id,item_id,timestamp\nu,i1,1\nu,i2,2\n")
+    write_items(dataset, records)
     stages(tmp_path / "one")
     stages(tmp_path / "two")
-    one, two = (FeatureTable.load(tmp_path / f"{name}/features") for name in ("one", "two"))
+    one, two = (load_feature_table(tmp_path / f"{name}/features") for name in ("one", "two"))
     assert one.items == two.items
     for part in ("text", "image"):
         mine, fresh = getattr(one, part), getattr(two, part)
@@ -263,12 +266,12 @@ class Stop(KeyboardInterrupt):
 
 def small_steps(monkeypatch):
     """Batches and blocks so small that a toy shop has several."""
-    encode = picture_keywords.encode_pictures
+    encode = image_keywords.encode_images
 
     def few(*args, **options):
         return encode(*args, **options, batch_size=8)
 
-    monkeypatch.setattr(picture_keywords, "encode_pictures", few)
+    monkeypatch.setattr(image_keywords, "encode_pictures", few)
     monkeypatch.setattr(table, "_BLOCK", 16)
 
 
@@ -279,7 +282,7 @@ def test_a_run_stopped_anywhere_ends_like_one_that_was_not(
     small_steps(monkeypatch)
     whole = stages(tmp_path / "whole")
     needed = since(encoded)
-    add, replace = VectorCache.add, Path.rename
+    add, replace = EmbeddingCache.add, Path.rename
     moments = 0
     fuse = [10**9]
 
@@ -301,7 +304,7 @@ def test_a_run_stopped_anywhere_ends_like_one_that_was_not(
         burn()
         return found
 
-    monkeypatch.setattr(VectorCache, "add", add_or_stop)
+    monkeypatch.setattr(EmbeddingCache, "add", add_or_stop)
     monkeypatch.setattr(Path, "rename", rename_or_stop)
     stages(tmp_path / "counting")
     since(encoded)
@@ -323,8 +326,8 @@ def test_a_run_stopped_anywhere_ends_like_one_that_was_not(
 KILLED = """
 import os, random, shutil, signal, sys, time
 from msm4sr_lite.cli import main
-from msm4sr_lite.cli.progress import counter
-from msm4sr_lite.extract import picture_keywords, table
+from msm4sr_lite.progress import counter
+from msm4sr_lite.features import picture_keywords, table
 encode = picture_keywords.encode_pictures
 picture_keywords.encode_pictures = lambda *a, **options: encode(*a, **options, batch_size=8)
 table._BLOCK = 16
@@ -364,12 +367,12 @@ for trial in range(2):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
-def test_a_killed_run_ends_like_one_that_was_not(shop, tiny_clip, tiny_bert, tmp_path):
+def test_a_killed_run_ends_like_one_that_was_not(dataset, tiny_clip, tiny_bert, tmp_path):
     """kill -9 at random times, twice a run."""
     words = tmp_path / "words.txt"
     words.write_text("red\nblue\nmug\ntent\ncup\nlid\n", encoding="utf-8")
-    keywords = ["keywords", str(shop), "--clip", tiny_clip, "--dictionary", str(words)]
-    features = ["features", str(shop), "--text-encoder", tiny_bert]
+    keywords = ["keywords", str(dataset), "--clip", tiny_clip, "--dictionary", str(words)]
+    features = ["features", str(dataset), "--text-encoder", tiny_bert]
     command = [str(tmp_path), "|".join([*keywords, "--words", "3"]), "|".join(features)]
     done = subprocess.run(
         [sys.executable, "-c", KILLED, *command], capture_output=True, text=True, check=False
@@ -384,25 +387,29 @@ def test_a_killed_run_ends_like_one_that_was_not(shop, tiny_clip, tiny_bert, tmp
 # --------------------------------------------------------------- batches and workers
 
 
-def test_batch_and_workers_change_no_word_and_hardly_a_vector(shop, mini_clip, tiny_bert, tmp_path):
+def test_batch_and_workers_change_no_word_and_hardly_a_vector(
+    dataset, mini_clip, tiny_bert, tmp_path
+):
     dictionary = [f"{colour} {thing}" for colour in ("red", "blue") for thing in ("mug", "tent")]
     tokenizer = KeywordTokenizer(mini_clip, dictionary)
     encoder = TextEncoder(tiny_bert)
-    pictures = [(r["item_id"], r["image"]) for r in read_items(shop)]
-    items = [Item(r["item_id"], r["title"], description=r["description"]) for r in read_items(shop)]
+    pictures = [(r["item_id"], r["image"]) for r in read_items(dataset)]
+    items = [
+        Item(r["item_id"], r["title"], description=r["description"]) for r in read_items(dataset)
+    ]
     results = []
     for batch_size, workers in ((1, 1), (64, 1), (1, 4), (64, 4)):
         name = tmp_path / f"{batch_size}_{workers}"
         name.mkdir()
-        with VectorCache(name / "pictures.sqlite", "float32") as cache:
+        with EmbeddingCache(name / "pictures.sqlite", "float32") as cache:
             options = {"batch_size": batch_size, "workers": workers}
-            found = list(extract_keywords(shop, pictures, tokenizer, 4, cache, **options))
+            found = list(extract_keywords(dataset, pictures, tokenizer, 4, cache, **options))
         lines = "".join(json.dumps(record) + "\n" for record in found if "words" in record)
         (name / "keywords.jsonl").write_text(lines, encoding="utf-8")
-        with VectorCache(name / "sentences.sqlite") as cache:
-            sentences = ShopSentences(items, name / "keywords.jsonl")
+        with EmbeddingCache(name / "sentences.sqlite") as cache:
+            sentences = DatasetSentences(items, name / "keywords.jsonl")
             make_features(name / "features", sentences, encoder, cache, batch_size=batch_size)
-        results.append((found, FeatureTable.load(name / "features")))
+        results.append((found, load_feature_table(name / "features")))
     base, base_table = results[0]
     for found, made in results[1:]:
         for one, two in zip(base, found, strict=True):
@@ -422,18 +429,18 @@ def test_batch_and_workers_change_no_word_and_hardly_a_vector(shop, mini_clip, t
 # ------------------------------------------------------------------------ the cache
 
 
-def test_trouble_with_the_cache_is_not_taken_for_a_bad_picture(shop, mini_clip, monkeypatch):
+def test_trouble_with_the_cache_is_not_taken_for_a_bad_picture(dataset, mini_clip, monkeypatch):
     def damaged(*_):
         raise UserError("v.sqlite: damaged")
 
-    monkeypatch.setattr(VectorCache, "file_key", damaged)
-    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), VectorCache(":memory:", "float32")
+    monkeypatch.setattr(EmbeddingCache, "file_key", damaged)
+    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), EmbeddingCache(":memory:", "float32")
     with pytest.raises(UserError, match=r"v.sqlite: damaged"):
-        list(extract_keywords(shop, [("i0", "images/0.png")], tokenizer, 1, cache))
+        list(extract_keywords(dataset, [("i0", "images/0.png")], tokenizer, 1, cache))
 
 
-def test_a_picture_that_cannot_be_resized_is_skipped(shop, mini_clip, monkeypatch):
-    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), VectorCache(":memory:", "float32")
+def test_a_picture_that_cannot_be_resized_is_skipped(dataset, mini_clip, monkeypatch):
+    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), EmbeddingCache(":memory:", "float32")
     images = tokenizer.images
 
     def one_is_odd(images_, **options):
@@ -442,34 +449,36 @@ def test_a_picture_that_cannot_be_resized_is_skipped(shop, mini_clip, monkeypatc
         return images(images=images_, **options)
 
     monkeypatch.setattr(tokenizer, "images", lambda images, **o: one_is_odd(images, **o))
-    Image.new("RGB", (3, 3)).save(shop / "images/1.png")
+    Image.new("RGB", (3, 3)).save(dataset / "images/1.png")
     pairs = [("i0", "images/0.png"), ("i1", "images/1.png")]
-    skipped, found = extract_keywords(shop, pairs, tokenizer, 1, cache)
+    skipped, found = extract_keywords(dataset, pairs, tokenizer, 1, cache)
     assert skipped["reason"] == "images/1.png: cannot be resized (too narrow)"
     assert found["item_id"] == "i0"
 
 
-def test_a_link_out_of_the_shop_is_refused_even_if_its_content_is_known(shop, mini_clip, tmp_path):
-    (tmp_path / "secret.png").write_bytes((shop / "images/0.png").read_bytes())
-    (shop / "images/1.png").unlink()
-    (shop / "images/1.png").symlink_to(tmp_path / "secret.png")
-    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), VectorCache(":memory:", "float32")
+def test_a_link_out_of_the_shop_is_refused_even_if_its_content_is_known(
+    dataset, mini_clip, tmp_path
+):
+    (tmp_path / "secret.png").write_bytes((dataset / "images/0.png").read_bytes())
+    (dataset / "images/1.png").unlink()
+    (dataset / "images/1.png").symlink_to(tmp_path / "secret.png")
+    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), EmbeddingCache(":memory:", "float32")
     pairs = [("i0", "images/0.png"), ("i1", "images/1.png")]
     for _ in range(2):
-        skipped, found = extract_keywords(shop, pairs, tokenizer, 1, cache)
+        skipped, found = extract_keywords(dataset, pairs, tokenizer, 1, cache)
         assert "lies outside the shop folder" in skipped["reason"]
         assert found["item_id"] == "i0"
 
 
 def test_the_cache_keeps_vectors_and_files(tmp_path):
     vectors = np.arange(6, dtype=np.float16).reshape(2, 3)
-    with VectorCache(tmp_path / "v.sqlite") as cache:
+    with EmbeddingCache(tmp_path / "v.sqlite") as cache:
         cache.add([b"a", b"b"], vectors)
         cache.note_file("x.png", (5, 7), b"a")
         cache.note_file("bad.png", None, None)
         cache.commit()
         cache.note_file("forgotten.png", (5, 7), b"a")
-    with VectorCache(tmp_path / "v.sqlite") as cache:
+    with EmbeddingCache(tmp_path / "v.sqlite") as cache:
         assert b"a" in cache
         assert b"z" not in cache
         found = cache.read([b"b", b"z", b"b"])
@@ -483,10 +492,10 @@ def test_the_cache_keeps_vectors_and_files(tmp_path):
 
 def test_a_cache_that_cannot_be_used_is_one_line(tmp_path):
     path = tmp_path / "v.sqlite"
-    with VectorCache(path) as cache:
+    with EmbeddingCache(path) as cache:
         cache.add([b"a"], np.ones((1, 3)))
         with pytest.raises(UserError, match=r"v.sqlite: in use by another run; wait for it"):
-            VectorCache(path)
+            EmbeddingCache(path)
         cache._base.execute("PRAGMA max_page_count = 5")
         with pytest.raises(UserError, match="the disk is full; free some space and run again"):
             cache.add([b"b"], np.ones((1, 10**6)))
@@ -494,32 +503,35 @@ def test_a_cache_that_cannot_be_used_is_one_line(tmp_path):
     base.execute("UPDATE vectors SET vector = zeroblob(6)")
     base.commit()
     base.close()
-    with VectorCache(path) as cache, pytest.raises(UserError, match=r"damaged; delete this file"):
+    with (
+        EmbeddingCache(path) as cache,
+        pytest.raises(UserError, match=r"damaged; delete this file"),
+    ):
         cache.read([b"a"])
     path.write_bytes(b"something else " * 99)
     with pytest.raises(UserError, match=r"damaged \(file is not a database\); delete this file"):
-        VectorCache(path)
+        EmbeddingCache(path)
     with pytest.raises(UserError, match=r"cannot be opened or written; mend that"):
-        VectorCache(tmp_path)
+        EmbeddingCache(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot be written"):
-        VectorCache(tmp_path / "file/v.sqlite")
+        EmbeddingCache(tmp_path / "file/v.sqlite")
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_old_result(
-    stages, shop, tmp_path, capsys, monkeypatch
+    stages, dataset, tmp_path, capsys, monkeypatch
 ):
     before = stages(tmp_path / "out")
-    records = read_items(shop)
+    records = read_items(dataset)
     records[7]["title"] = "another thing"
-    write_items(shop, records)
+    write_items(dataset, records)
     capsys.readouterr()
 
     def full(handle):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("msm4sr_lite.writing.files.os.fsync", full)
+        patch.setattr("msm4sr_lite.store.files.os.fsync", full)
         for settings in ({}, {"prompt": "a {}"}):  # fails in features, then in keywords
             with pytest.raises(AssertionError):
                 stages(tmp_path / "out", **settings)
@@ -529,9 +541,9 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_result(
     stages(tmp_path / "out")
 
 
-def test_an_output_that_is_a_file_is_one_line(shop, tiny_clip, tmp_path, capsys):
+def test_an_output_that_is_a_file_is_one_line(dataset, tiny_clip, tmp_path, capsys):
     (tmp_path / "out").touch()
-    command = ["keywords", str(shop), "--out", str(tmp_path / "out"), "--clip", tiny_clip]
+    command = ["keywords", str(dataset), "--out", str(tmp_path / "out"), "--clip", tiny_clip]
     assert main(command) == 2
     assert capsys.readouterr().err.count("cannot be written (") == 1
     assert main([*command, "--workers", "0"]) == 2

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.extract.table import ShopSentences, make_features
-from msm4sr_lite.extract.vector_cache import VectorCache
-from msm4sr_lite.features import FeatureTable, TextEncoder, read_keywords
-from msm4sr_lite.shop import Item
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.features.table import DatasetSentences, make_features
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite.features.text_encoder import TextEncoder
 from tests.tiny_models import dual_encoder, save_tokenizer, text_model
 from tests.toys import save_table, toy_table
 
@@ -150,23 +151,23 @@ def test_renumbering():
 def test_save_and_load_without_pickle(tmp_path):
     table = toy_table(text=[2, 0, 3], image=[0, 0, 0])
     save_table(table, tmp_path / "features")
-    back = FeatureTable.load(tmp_path / "features")
+    back = load_feature_table(tmp_path / "features")
     assert back.items == table.items
     assert torch.equal(back.text.vectors, table.text.vectors)
     assert back.image.gather(torch.tensor([1, 2]))[1].sum() == 0
     assert [p.name for p in tmp_path.iterdir()] == ["features"]
     np.save(tmp_path / "features/text.npy", np.array([{"a": 1}]), allow_pickle=True)
     with pytest.raises(UserError, match="not a feature table"):
-        FeatureTable.load(tmp_path / "features")
+        load_feature_table(tmp_path / "features")
 
 
 def test_a_table_that_does_not_fit_its_items_is_refused(tmp_path):
     save_table(toy_table([1, 2], [1, 1]), tmp_path / "features")
     (tmp_path / "features/items.json").write_text('["i1"]', encoding="utf-8")
     with pytest.raises(UserError, match=r"text.npy does not fit items.json"):
-        FeatureTable.load(tmp_path / "features")
+        load_feature_table(tmp_path / "features")
     with pytest.raises(UserError, match="make one with `msm4sr features`"):
-        FeatureTable.load(tmp_path)
+        load_feature_table(tmp_path)
 
 
 def keyword_file(folder, keywords):
@@ -181,10 +182,10 @@ def test_make_features_fills_slots_and_manifest(tiny_bert, tmp_path):
     items = [Item("a", "mug", description="a. b."), Item("b", images=("b.png",)), Item("c", "x")]
     keywords = keyword_file(tmp_path, {"gone": [["x"]], "b": [["cup", "red"], ["red", "mug"]]})
     encoder = TextEncoder(tiny_bert)
-    sentences = ShopSentences(items, keywords)
+    sentences = DatasetSentences(items, keywords)
     made = {"keywords": {"clip": "tiny"}}
-    make_features(tmp_path / "f", sentences, encoder, VectorCache(":memory:"), manifest=made)
-    table = FeatureTable.load(tmp_path / "f")
+    make_features(tmp_path / "f", sentences, encoder, EmbeddingCache(":memory:"), manifest=made)
+    table = load_feature_table(tmp_path / "f")
     assert table.items == ["", "a", "b", "c"]
     assert table.text.counts.tolist() == [0, 3, 0, 1]
     assert table.image.counts.tolist() == [0, 0, 2, 0]
@@ -201,8 +202,8 @@ def test_make_features_fills_slots_and_manifest(tiny_bert, tmp_path):
     assert (tmp_path / "f/keywords.jsonl").read_bytes() == keywords.read_bytes()
     # A study finds its runs by the content: the same sentences, read otherwise, are another.
     for encoder in (TextEncoder(tiny_bert), TextEncoder(tiny_bert, "cls")):
-        make_features(tmp_path / "g", sentences, encoder, VectorCache(":memory:"))
-        again = FeatureTable.load(tmp_path / "g").manifest
+        make_features(tmp_path / "g", sentences, encoder, EmbeddingCache(":memory:"))
+        again = load_feature_table(tmp_path / "g").manifest
         same = again["text_encoder"]["pooling"] == manifest["text_encoder"]["pooling"]
         assert (again["content"] == manifest["content"]) == same
 
@@ -210,19 +211,19 @@ def test_make_features_fills_slots_and_manifest(tiny_bert, tmp_path):
 def test_keywords_in_another_order_than_the_shop_are_refused(tmp_path):
     keywords = keyword_file(tmp_path, {"b": [["x"]], "a": [["y"]]})
     with pytest.raises(UserError, match="item 'a' stands in another order than in the shop"):
-        list(ShopSentences([Item("a", "mug"), Item("b", "cup")], keywords))
+        list(DatasetSentences([Item("a", "mug"), Item("b", "cup")], keywords))
 
 
 def test_keywords_that_cannot_be_read_are_one_line(tmp_path):
     for text in ("{", "[]", '{"item_id": "a"}'):
         (tmp_path / "keywords.jsonl").write_text(text, encoding="utf-8")
         with pytest.raises(UserError, match="make it with `msm4sr keywords`"):
-            list(ShopSentences([Item("a", "mug")], tmp_path / "keywords.jsonl"))
+            list(DatasetSentences([Item("a", "mug")], tmp_path / "keywords.jsonl"))
 
 
 def test_the_content_hash_sees_exactly_what_fills_the_slots(tmp_path):
     def content(item, keywords, limit=2):
-        return ShopSentences([item], keyword_file(tmp_path, keywords), limit).survey.content
+        return DatasetSentences([item], keyword_file(tmp_path, keywords), limit).survey.content
 
     base = content(Item("a", "mug", description="Light. Strong."), {"a": [["cup"]]})
     assert base != content(Item("a", "bowl", description="Light. Strong."), {"a": [["cup"]]})
@@ -241,7 +242,7 @@ def test_a_table_of_a_newer_format_is_refused(tmp_path):
     path = tmp_path / "features/manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}), encoding="utf-8")
     with pytest.raises(UserError, match="format 2, of a newer version"):
-        FeatureTable.load(tmp_path / "features")
+        load_feature_table(tmp_path / "features")
 
 
 def test_each_keyword_can_have_a_slot_of_its_own(tiny_bert, tmp_path):
@@ -252,9 +253,9 @@ def test_each_keyword_can_have_a_slot_of_its_own(tiny_bert, tmp_path):
     encoder.encode = lambda some, *rest, **more: read.extend(some) or plain(some, *rest, **more)
     tables = {}
     for setting in ("words", "pictures"):
-        sentences = ShopSentences(items, keywords, image_slots=setting)
-        make_features(tmp_path / setting, sentences, encoder, VectorCache(":memory:"))
-        tables[setting] = FeatureTable.load(tmp_path / setting)
+        sentences = DatasetSentences(items, keywords, image_slots=setting)
+        make_features(tmp_path / setting, sentences, encoder, EmbeddingCache(":memory:"))
+        tables[setting] = load_feature_table(tmp_path / setting)
     assert sorted(read[:4]) == ["cup", "lid", "mug", "red"]  # of title and pictures, once each
     table, other = tables["words"], tables["pictures"]
     assert table.image.counts.tolist() == [0, 0, 4, 1]

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from course import run_all
+from course.handout import mathml, page
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
-from msm4sr_lite.course import run_all
-from msm4sr_lite.course.handout import mathml, page
 
 ADDRESS = re.compile(r"""(?:src|href)=["']?(?:https?:)?//|import\(["']http|@import""")
 

@@ -16,15 +16,15 @@ from typing import Any
 import nbformat
 import pytest
 import yaml
+from course import hosted, rules
+from course.handout import page
+from course.masters import read_master
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 import run
 from launch import beside
 from msm4sr_lite.config import UserError
-from msm4sr_lite.course import hosted, rules
-from msm4sr_lite.course.handout import page
-from msm4sr_lite.course.masters import read_master
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -40,7 +40,7 @@ def test_readme_and_pyproject_agree() -> None:
     """Without an address no service is named; with one, the README shows its badges."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     wanted = hosted.badges(hosted.repository())
-    assert wanted in readme, "put in what this prints: python -m msm4sr_lite.course.hosted"
+    assert wanted in readme, "put in what this prints: python -m course.hosted"
     assert len(SERVICES.findall(readme)) == len(SERVICES.findall(wanted))
 
 
@@ -202,7 +202,7 @@ def test_colabs_cell_brings_the_course_into_the_running_kernel(
     )
     before += "\nprint(importlib.util.find_spec('msm4sr_lite'))"
     proof = "import msm4sr_lite\nfrom msm4sr_lite import read_shop\n"
-    proof += "from msm4sr_lite.course import setup\nsession = setup('04')\n"
+    proof += "from course import setup\nsession = setup('04')\n"
     proof += "shop = read_shop(session.samples / 'corner_shop', department='home')\n"
     proof += "print(msm4sr_lite.__file__, session.samples, len(shop.items), sep='\\n')"
     cell = hosted.colab_cell(source.as_uri())

@@ -15,24 +15,48 @@ import torch
 import torch.nn.functional as F
 
 from msm4sr_lite import losses, training
-from msm4sr_lite.config import PRESETS, FinetuneConfig, ModelConfig, PretrainConfig
-from msm4sr_lite.encoder import M2SE, ExpertAdapter, SlotAttention, match_scores, take, transfer
-from msm4sr_lite.evaluation import CUTOFFS, ModelScorer, evaluate, metrics, target_ranks
-from msm4sr_lite.keywords import KeywordTokenizer, top_words
-from msm4sr_lite.losses import blocked_pairs, cross_modal_loss, next_item_loss, ranking_loss
+from msm4sr_lite.config import (
+    PRESETS,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+)
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.encoder import (
+    M2SE,
+    AttentionPooling,
+    MoEAdaptor,
+    gather_rows,
+    match_scores,
+    transfer,
+)
+from msm4sr_lite.evaluation import (
+    CUTOFFS,
+    evaluate,
+    metrics,
+    target_ranks,
+)
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer, top_words
+from msm4sr_lite.losses import (
+    cross_modal_loss,
+    false_negatives,
+    next_item_loss,
+    ranking_loss,
+)
 from msm4sr_lite.mixup import (
     complementary_mixup,
-    draw_share,
-    draw_survivors,
+    draw_kept,
+    draw_probability,
     draw_swaps,
     drop_items,
 )
 from msm4sr_lite.objectives import contrastive_losses, finetuning_loss, pretraining_loss
-from msm4sr_lite.recommend import Recommender
-from msm4sr_lite.sequences import Batch, build_sequences, training_batches
-from msm4sr_lite.shop import Shop
-from msm4sr_lite.training import finetune, load_checkpoint, pretrain
-from msm4sr_lite.writing.checkpoints import save_checkpoint
+from msm4sr_lite.recommend.recommender import Recommender
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import Batch, training_batches
+from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
+from msm4sr_lite.training import finetune, pretrain
 from tests import reference
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 
@@ -65,19 +89,19 @@ def unit(rows, dim=7, seed=0):
     return F.normalize(torch.randn(rows, dim, generator=dice(seed)), dim=-1)
 
 
-def nip(sequence, target, blocked=None, **options):
-    blocked = torch.eye(len(target), dtype=torch.bool) if blocked is None else blocked
-    return next_item_loss(sequence, target, blocked, temperature=TAU, **options)
+def nip(sequence, target, masked=None, **options):
+    masked = torch.eye(len(target), dtype=torch.bool) if masked is None else masked
+    return next_item_loss(sequence, target, masked, temperature=TAU, **options)
 
 
-def cmcl(text, image, blocked=None, **options):
-    blocked = torch.eye(len(text), dtype=torch.bool) if blocked is None else blocked
-    return cross_modal_loss(text, image, blocked, temperature=TAU, **options)
+def cmcl(text, image, masked=None, **options):
+    masked = torch.eye(len(text), dtype=torch.bool) if masked is None else masked
+    return cross_modal_loss(text, image, masked, temperature=TAU, **options)
 
 
 def same_target(targets):
     """Blocked pairs of rows that belong to as many customers."""
-    return blocked_pairs(torch.tensor(targets), torch.arange(len(targets)), same_user=False)
+    return false_negatives(torch.tensor(targets), torch.arange(len(targets)), same_user=False)
 
 
 # ------------------------------------------------------------ features, pooling
@@ -105,13 +129,13 @@ def test_01_masked_pooling_ignores_padding(slots):
     Without the mask, as in the released code, ten further empty slots do change it, by half.
     """
     values, valid = slots
-    pool = SlotAttention(D, 5)
+    pool = AttentionPooling(D, 5)
     pooled, _ = pool(values, valid)
     rubbish = torch.where(valid.unsqueeze(-1), values, torch.randn_like(values) * 100)
     torch.testing.assert_close(pool(rubbish, valid)[0], pooled)
     torch.testing.assert_close(pool(*longer(rubbish, valid))[0], pooled)
 
-    unmasked = SlotAttention(D, 5, AUTHORS.model.mask_padding)
+    unmasked = AttentionPooling(D, 5, AUTHORS.model.mask_padding)
     before, after = unmasked(values, valid)[0], unmasked(*longer(values, valid))[0]
     change = (after - before).norm(dim=1) / before.norm(dim=1)
     assert (change > 0.4).all()
@@ -121,7 +145,7 @@ def test_01_masked_pooling_ignores_padding(slots):
 def test_02_slot_weights_are_shares_of_the_real_slots(slots):
     """Weights are >= 0, sum to 1, are 0 on padding; a single real slot is the pooled vector."""
     values, valid = slots
-    pooled, weights = SlotAttention(D, 5)(values, valid)
+    pooled, weights = AttentionPooling(D, 5)(values, valid)
     assert (weights >= 0).all()
     assert (weights[~valid] == 0).all()
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(5))
@@ -131,7 +155,7 @@ def test_02_slot_weights_are_shares_of_the_real_slots(slots):
 def test_03_the_order_of_slots_is_irrelevant(slots):
     """Permuting an item's slots changes nothing; the mean of equal slots is that slot."""
     values, valid = slots
-    pool = SlotAttention(D, 5)
+    pool = AttentionPooling(D, 5)
     order = torch.randperm(7)
     torch.testing.assert_close(pool(values[:, order], valid[:, order])[0], pool(values, valid)[0])
     equal = values[:, :1].expand(-1, 7, -1)
@@ -141,7 +165,7 @@ def test_03_the_order_of_slots_is_irrelevant(slots):
 def test_04_energies_count_up_to_a_constant(slots):
     """A constant added to all energies changes no weight; equal energies give the plain mean."""
     values, valid = slots
-    pool = SlotAttention(D, 5)
+    pool = AttentionPooling(D, 5)
     _, weights = pool(values, valid)
     with torch.no_grad():
         pool.outer.bias += 3.0
@@ -187,7 +211,7 @@ def test_05_the_slot_attention_learns(stage):
 def test_06_without_the_mask_a_vector_shrinks_with_its_share_of_slots(slots):
     """Equal energies: k real slots of S give k / S times their mean. At first it is nearly so."""
     values, valid = slots
-    pool = SlotAttention(D, 5, mask_padding=False)
+    pool = AttentionPooling(D, 5, mask_padding=False)
     share = valid.sum(dim=1) / 7
     _, weights = pool(F.normalize(values, dim=-1), valid)
     torch.testing.assert_close((weights * valid).sum(dim=1), share, atol=0.05, rtol=0)
@@ -260,7 +284,7 @@ def test_08_padding_has_no_features():
         values, valid = view.gather(torch.tensor([0]))
         assert not valid.any()
         assert not values.any()
-        pooled, weights = SlotAttention(D, 5)(values, valid)
+        pooled, weights = AttentionPooling(D, 5)(values, valid)
         assert torch.equal(pooled, torch.zeros(1, D))
         assert not weights.any()
 
@@ -269,12 +293,12 @@ def test_08_padding_has_no_features():
 
 
 def adapter(experts=3):
-    return ExpertAdapter(D, DIM, experts, dropout=0.2).eval()
+    return MoEAdaptor(D, DIM, experts, dropout=0.2).eval()
 
 
 def test_09_gates_are_shares_and_equal_at_first():
     """Output width d; at the start each of E experts has the weight 1 / E, later they sum to 1."""
-    module, x = ExpertAdapter(D, DIM, experts=8, dropout=0.0), torch.randn(5, D)
+    module, x = MoEAdaptor(D, DIM, experts=8, dropout=0.0), torch.randn(5, D)
     assert module(x).shape == (5, DIM)
     assert torch.equal(module.gate(x).softmax(dim=-1), torch.full((5, 8), 0.125))
     alone = F.layer_norm(module.project(x).view(5, 8, DIM), (DIM,), eps=1e-12)
@@ -327,12 +351,12 @@ def test_12_an_item_is_adapted_alone(preset):
     net = model(PRESETS[preset].model)
     items = torch.tensor([3, 1, 19, 1, 0, 7])
     unique, place = items.unique(return_inverse=True)
-    everything = net.item_vectors(TABLE, torch.arange(20))
-    for some, rows in ((net.item_vectors(TABLE, items), items), (None, items[:1])):
-        some = some or net.item_vectors(TABLE, rows)
+    everything = net.item_embeddings(TABLE, torch.arange(20))
+    for some, rows in ((net.item_embeddings(TABLE, items), items), (None, items[:1])):
+        some = some or net.item_embeddings(TABLE, rows)
         for view in ("text", "image"):
             torch.testing.assert_close(some[view], everything[view][rows])
-    for view, values in net.item_vectors(TABLE, unique).items():
+    for view, values in net.item_embeddings(TABLE, unique).items():
         torch.testing.assert_close(values[place], everything[view][items])
 
 
@@ -362,7 +386,7 @@ def share(value, items):
 def test_14_dropping_keeps_the_order_and_moves_left(value, keep):
     """Share 0 changes nothing. What is left is a subsequence, never empty, with zeros behind."""
     items = ragged()
-    survives = draw_survivors(items, share(value, items), dice(2), keep=keep)
+    survives = draw_kept(items, share(value, items), dice(2), keep=keep)
     assert not survives[items == 0].any()
     shortened, state = drop_items(items, survives)
     if value == 0:
@@ -381,7 +405,7 @@ def test_14_dropping_keeps_the_order_and_moves_left(value, keep):
 def test_15_the_protected_item_stays(keep):
     """The first (or last) item is never dropped, so a single item stays as it is."""
     items = ragged()
-    survives = draw_survivors(items, share(1.0, items), dice(), keep=keep)
+    survives = draw_kept(items, share(1.0, items), dice(), keep=keep)
     shortened, state = drop_items(items, survives)
     last = (items > 0).sum(dim=1) - 1
     protected = items[:, 0] if keep == "first" else items[torch.arange(5), last]
@@ -394,13 +418,13 @@ def test_15_the_protected_item_stays(keep):
 def test_16_the_rate_of_dropping():
     """With one item of n protected the rate is q (n - 1) / n; q ~ U(0, 0.2) has the mean 0.1."""
     items = torch.ones(4000, 25, dtype=torch.long)
-    survives = draw_survivors(items, share(0.2, items), dice(5))
+    survives = draw_kept(items, share(0.2, items), dice(5))
     assert survives[:, 0].all()
     rate = 1 - survives.float().mean()
     assert abs(rate - 0.2 * 24 / 25) < 0.006  # 100,000 draws: 5 standard errors
-    drawn = draw_share(0.2, 4000, dice(6), per="sequence")
+    drawn = draw_probability(0.2, 4000, dice(6), per="sequence")
     assert 0 <= drawn.min() <= drawn.max() <= 0.2
-    rate = 1 - draw_survivors(items, drawn, dice(7)).float().mean()
+    rate = 1 - draw_kept(items, drawn, dice(7)).float().mean()
     assert abs(rate - 0.1 * 24 / 25) < 0.008  # 4,000 shares: 5 standard errors
 
 
@@ -461,7 +485,7 @@ def test_19_mixup_treats_both_modalities_alike(views):
     net.transformer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     pretraining_loss(net, TABLE, batch(), off, dice())
     pretraining_loss(net, TABLE, batch(), replace(off, mixup_max=1.0, mixup_draw="fixed"), dice())
-    plain = take(net.item_vectors(TABLE, torch.arange(20)), batch().items)
+    plain = gather_rows(net.item_embeddings(TABLE, torch.arange(20)), batch().items)
     torch.testing.assert_close(seen[0], torch.cat([plain["text"], plain["image"]]))
     real = (batch().items > 0).repeat(2, 1)
     exchanged = torch.cat([plain["image"], plain["text"]])
@@ -474,7 +498,7 @@ def test_20_the_rate_of_swapping():
     rates = []
     for seed in range(400):
         generator = dice(seed)
-        p = draw_share(0.5, 40, generator)
+        p = draw_probability(0.5, 40, generator)
         assert p.unique().numel() == 1
         swaps = draw_swaps(items, p, generator)
         assert abs(swaps.float().mean() - p[0, 0]) < 0.08  # 1,000 draws: 5 standard errors
@@ -552,9 +576,9 @@ def test_25_the_state_at_the_last_real_position_is_used():
     """Sequences of one item depend on it alone; the scores belong to the newest item's state."""
     net = model()
     scorer = ModelScorer(net, TABLE)
-    vectors = net.item_vectors(TABLE, torch.arange(20))
+    vectors = net.item_embeddings(TABLE, torch.arange(20))
     for history in ([4], [4, 9], [9, 4, 2]):
-        states = net.encode(take(vectors, torch.tensor([history])))
+        states = net.encode(gather_rows(vectors, torch.tensor([history])))
         expected = match_scores({view: h[:, -1] for view, h in states.items()}, vectors)
         found = scorer.scores([np.array(history), np.arange(1, 12)])[:1]
         torch.testing.assert_close(found, expected)
@@ -607,22 +631,22 @@ def test_29_nip_of_an_aligned_orthonormal_batch():
     assert expected == pytest.approx(3.94e-5, abs=5e-8)
     assert nip(torch.eye(64), torch.eye(64)).item() == pytest.approx(expected, abs=1e-6)
     exact = torch.eye(64, dtype=torch.float64)
-    blocked = torch.eye(64, dtype=torch.bool).tolist()
-    row = reference.next_item_row(0, [exact], exact, blocked, TAU).item()
+    masked = torch.eye(64, dtype=torch.bool).tolist()
+    row = reference.next_item_row(0, [exact], exact, masked, TAU).item()
     assert row == pytest.approx(expected, rel=1e-9)
 
 
 def test_30_nip_does_not_depend_on_order_length_or_axes():
     """Permuting the batch, scaling vectors and rotating both sides change nothing."""
     h, g = unit(11), unit(11, seed=1)
-    blocked = same_target([1, 2, 3, 1, 4, 5, 6, 7, 8, 9, 2])
-    loss = nip(h, g, blocked)
+    masked = same_target([1, 2, 3, 1, 4, 5, 6, 7, 8, 9, 2])
+    loss = nip(h, g, masked)
     order = torch.randperm(11)
-    torch.testing.assert_close(nip(h[order], g[order], blocked[order][:, order]), loss)
+    torch.testing.assert_close(nip(h[order], g[order], masked[order][:, order]), loss)
     lengths = torch.rand(11, 1) + 0.1
-    torch.testing.assert_close(nip(7 * lengths * h, g / lengths, blocked), loss)
+    torch.testing.assert_close(nip(7 * lengths * h, g / lengths, masked), loss)
     rotation = torch.linalg.qr(torch.randn(7, 7)).Q
-    torch.testing.assert_close(nip(h @ rotation, g @ rotation, blocked), loss, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(nip(h @ rotation, g @ rotation, masked), loss, rtol=1e-5, atol=1e-5)
 
 
 def test_31_rows_with_the_same_target_are_no_negatives():
@@ -631,11 +655,11 @@ def test_31_rows_with_the_same_target_are_no_negatives():
     With logit 0, as in the released code, each of the S excluded rows adds e^0 to the denominator
     X of its anchor, and the loss grows by log((X + S) / X).
     """
-    h, g, blocked = unit(5), unit(5, seed=1), same_target([4, 2, 4, 3, 4])
+    h, g, masked = unit(5), unit(5, seed=1), same_target([4, 2, 4, 3, 4])
     anchor = h.clone().requires_grad_()
 
     def row_gradient(goals):
-        return torch.autograd.grad(nip(anchor, goals, blocked), anchor)[0][0]
+        return torch.autograd.grad(nip(anchor, goals, masked), anchor)[0][0]
 
     moved = g.clone()
     moved[2] = unit(1, seed=5)[0]
@@ -646,16 +670,16 @@ def test_31_rows_with_the_same_target_are_no_negatives():
 
     cosines = (h @ g.T).double()
     for targets in ([4, 2, 4, 3, 4], [1, 1, 2, 3, 5], [1, 2, 3, 4, 5]):
-        blocked = same_target(targets)
+        masked = same_target(targets)
         off = ~torch.eye(5, dtype=torch.bool)
         terms = (cosines / TAU).exp()
-        x = terms.diagonal() + (terms * ~blocked).sum(dim=1)
-        s = (blocked & off).sum(dim=1)
+        x = terms.diagonal() + (terms * ~masked).sum(dim=1)
+        s = (masked & off).sum(dim=1)
         expected = ((x + s) / x).log()
-        difference = nip(h, g, blocked, blocked_logit=0.0) - nip(h, g, blocked)
+        difference = nip(h, g, masked, masked_logit=0.0) - nip(h, g, masked)
         assert difference.item() == pytest.approx(expected.mean().item(), abs=1e-5)
         for i in range(5):  # row by row
-            states, blocks = [h.double()], blocked.tolist()
+            states, blocks = [h.double()], masked.tolist()
             zero = reference.next_item_row(i, states, g.double(), blocks, TAU, zero_logit=True)
             less = reference.next_item_row(i, states, g.double(), blocks, TAU)
             assert (zero - less).item() == pytest.approx(expected[i].item(), abs=1e-5)
@@ -680,10 +704,10 @@ def test_32_the_released_codes_broadcast_gives_the_same():
 def test_33_blocked_pairs_get_no_gradient():
     """A row's loss does not pull or push the target vector of a blocked row."""
     h, g = unit(3), unit(3, seed=1).requires_grad_()
-    blocked = torch.ones(3, 3, dtype=torch.bool)
-    assert torch.equal(torch.autograd.grad(nip(h, g, blocked), g)[0], torch.zeros(3, 7))
-    blocked[0, 1] = False  # now row 0 pushes target 1, and still leaves target 2 alone
-    gradient = torch.autograd.grad(nip(h, g, blocked), g)[0]
+    masked = torch.ones(3, 3, dtype=torch.bool)
+    assert torch.equal(torch.autograd.grad(nip(h, g, masked), g)[0], torch.zeros(3, 7))
+    masked[0, 1] = False  # now row 0 pushes target 1, and still leaves target 2 alone
+    gradient = torch.autograd.grad(nip(h, g, masked), g)[0]
     assert gradient[1].abs().sum() > 0
     assert torch.equal(gradient[2], torch.zeros(7))
 
@@ -727,16 +751,16 @@ def test_36_cmcl_is_symmetric():
     The row-wise form of the preset ``authors`` is not symmetric.
     """
     text, image = unit(11), unit(11, seed=1)
-    blocked = same_target([1, 2, 3, 1, 4, 5, 6, 7, 8, 9, 2])
+    masked = same_target([1, 2, 3, 1, 4, 5, 6, 7, 8, 9, 2])
     for form in ("symmetric", "rowwise"):
-        loss = cmcl(text, image, blocked, form=form)
+        loss = cmcl(text, image, masked, form=form)
         order = torch.randperm(11)
-        again = cmcl(text[order], image[order], blocked[order][:, order], form=form)
+        again = cmcl(text[order], image[order], masked[order][:, order], form=form)
         torch.testing.assert_close(again, loss)
-        torch.testing.assert_close(cmcl(5 * text, 0.1 * image, blocked, form=form), loss)
-    torch.testing.assert_close(cmcl(image, text, blocked), cmcl(text, image, blocked))
-    one = cmcl(text, image, blocked, form=AUTHORS.pretrain.cmcl_form)
-    two = cmcl(image, text, blocked, form=AUTHORS.pretrain.cmcl_form)
+        torch.testing.assert_close(cmcl(5 * text, 0.1 * image, masked, form=form), loss)
+    torch.testing.assert_close(cmcl(image, text, masked), cmcl(text, image, masked))
+    one = cmcl(text, image, masked, form=AUTHORS.pretrain.cmcl_form)
+    two = cmcl(image, text, masked, form=AUTHORS.pretrain.cmcl_form)
     assert abs(one - two) > 1e-3
 
 
@@ -774,10 +798,10 @@ def test_38_the_total_is_a_weighted_sum():
 
     _, parts = losses(hidden, goal)
     sides = {"same_user": False}, {"same_user": True}
-    nip_blocked, cmcl_blocked = (blocked_pairs(targets, users, **side) for side in sides)
+    nip_masked, cmcl_masked = (false_negatives(targets, users, **side) for side in sides)
     for view in ("text", "image"):
-        assert parts[f"nip_{view}"] == nip(hidden[view], goal[view], nip_blocked).item()
-    assert parts["cmcl"] == cmcl(hidden["text"], hidden["image"], cmcl_blocked).item()
+        assert parts[f"nip_{view}"] == nip(hidden[view], goal[view], nip_masked).item()
+    assert parts["cmcl"] == cmcl(hidden["text"], hidden["image"], cmcl_masked).item()
     for w, weight in ((1.0, 0.01), (2.0, 0.5), (0.0, 3.0), (1.0, 0.0)):
         total, _ = losses(hidden, goal, nip_weight=w, cmcl_weight=weight)
         expected = w * (parts["nip_text"] + parts["nip_image"]) + weight * parts["cmcl"]
@@ -812,7 +836,7 @@ def test_39_the_loss_at_the_start(rows):
 def test_40_scores_are_two_cosines():
     """Scores lie in [-2, 2], do not depend on the length of h; the loss is CE(score / tau)."""
     net = model(n_items=19)
-    vectors = net.with_ids(net.item_vectors(TABLE, torch.arange(20)), torch.arange(20))
+    vectors = net.with_ids(net.item_embeddings(TABLE, torch.arange(20)), torch.arange(20))
     h = {"text": torch.randn(6, DIM), "image": torch.randn(6, DIM)}
     scores = match_scores(h, vectors)
     assert (scores.abs() <= 2 + 1e-5).all()
@@ -825,7 +849,7 @@ def test_40_scores_are_two_cosines():
     )
 
     data = batch()
-    states = net.encode(take(vectors, data.items))
+    states = net.encode(gather_rows(vectors, data.items))
     real = data.targets > 0
     scores = match_scores({view: state[real] for view, state in states.items()}, vectors)
     loss, _ = finetuning_loss(net, TABLE, data, FinetuneConfig(temperature=0.3), torch.Generator())
@@ -848,8 +872,8 @@ def test_41_padding_is_never_recommended_and_no_class(tmp_path):
     assert target_ranks(PadFirst(), [np.array([1])], np.array([2])).tolist() == [1]
     scorer = ModelScorer(net, TABLE)
     scorer.parts = lambda histories: {"text": torch.linspace(2, 1, 20)[None]}  # padding is best
-    shop = Shop(tmp_path, {}, pd.DataFrame(columns=["user_id", "item_id", "timestamp"]))
-    recommender = Recommender(shop, scorer, SEQUENCES.items, {})
+    dataset = Dataset(tmp_path, {}, pd.DataFrame(columns=["user_id", "item_id", "timestamp"]))
+    recommender = Recommender(dataset, scorer, SEQUENCES.items, {})
     found = recommender.for_basket(["i1"], k=99)
     assert [r.item_id for r in found] == SEQUENCES.items[2:]
 
@@ -884,7 +908,7 @@ def test_42_without_ids_fine_tuning_scores_as_pre_training_does():
     torch.nn.init.normal_(tuned.ids.weight[1:])
     assert not torch.allclose(ModelScorer(tuned, TABLE).scores(histories), before)
     items = torch.tensor([3, 0, 19])
-    plain = tuned.item_vectors(TABLE, items)
+    plain = tuned.item_embeddings(TABLE, items)
     for view, vectors in tuned.with_ids(plain, items).items():
         torch.testing.assert_close(vectors, plain[view] + tuned.ids.weight[items])
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from msm4sr_lite.config import FeatureConfig, UserError
-from msm4sr_lite.keywords import Keyword, KeywordTokenizer, top_words
+from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer, top_words
 from tests.tiny_models import dual_encoder, text_model
 
 FAMILIES = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
@@ -59,7 +59,7 @@ def test_words_do_not_depend_on_the_batch(family, tiny):
 
 def _tie(tokenizer, picture, *words):
     rows = tokenizer.words[[tokenizer.dictionary.index(word) for word in words]]
-    one, two = (rows @ tokenizer.picture_vectors([picture])[0]).tolist()
+    one, two = (rows @ tokenizer.image_embeddings([picture])[0]).tolist()
     return abs(one - two) < 1e-5
 
 
@@ -74,13 +74,13 @@ def test_a_words_vector_does_not_depend_on_its_neighbours(family, tiny):
 
 def test_older_transformers_return_a_tensor(tokenizer, monkeypatch):
     pictures = noise(2)
-    expected = tokenizer.picture_vectors(pictures)
+    expected = tokenizer.image_embeddings(pictures)
     for side in ("image", "text"):
         name = f"get_{side}_features"
         wrapped = getattr(tokenizer.model, name)
         bare = lambda wrapped=wrapped, **inputs: wrapped(**inputs).pooler_output  # noqa: E731
         monkeypatch.setattr(tokenizer.model, name, bare)
-    assert torch.equal(tokenizer.picture_vectors(pictures), expected)
+    assert torch.equal(tokenizer.image_embeddings(pictures), expected)
     assert torch.equal(tokenizer._word_vectors(), tokenizer.words)
 
 

@@ -10,12 +10,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from course import MapView, draw_map, explore_map
+from course.map_explorer import draw_way, small_multiples
+from course.maps import trustworthiness
 from PIL import Image
 
-from msm4sr_lite.course import MapView, draw_map, explore_map
-from msm4sr_lite.course.map_explorer import draw_way, small_multiples
-from msm4sr_lite.shop import Item
-from msm4sr_lite.study.maps import trustworthiness
+from msm4sr_lite.dataset.dataset import Item
 
 mpl.use("agg")
 

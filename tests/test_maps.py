@@ -8,13 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-
-from msm4sr_lite.config import UserError
-from msm4sr_lite.course.checks import find_exercise
-from msm4sr_lite.encoder import unit_vectors
-from msm4sr_lite.features import FeatureTable
-from msm4sr_lite.sample.prepare import write_map
-from msm4sr_lite.study.maps import (
+from course.checks import find_exercise
+from course.maps import (
     Neighbours,
     agreement,
     continuity,
@@ -25,7 +20,12 @@ from msm4sr_lite.study.maps import (
     pieces,
     trustworthiness,
 )
-from msm4sr_lite.training import load_checkpoint
+
+from data_samples.make.prepare import write_map
+from msm4sr_lite.config import UserError
+from msm4sr_lite.encoder import concat_normalized
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.store.checkpoints import load_checkpoint
 
 LINE = np.array([[0.0], [1.0], [3.0], [7.0], [15.0]])
 
@@ -188,20 +188,20 @@ def test_the_trustworthiness_of_the_exercise_is_the_librarys():
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["committed", "made now"])
-def test_the_reference_map_of_the_sample_can_be_believed(sample_shop, tmp_path, fresh):
+def test_the_reference_map_of_the_sample_can_be_believed(sample_dataset, tmp_path, fresh):
     """Its places are not compared: they differ between processors."""
-    folder = sample_shop
+    folder = sample_dataset
     if fresh:
         folder = tmp_path
         for name in ("states", "features"):
-            shutil.copytree(sample_shop / name, folder / name)
+            shutil.copytree(sample_dataset / name, folder / name)
         (folder / "maps").mkdir()
         write_map(folder)
     content = json.loads((folder / "maps" / "home.json").read_text(encoding="utf-8"))
-    model, catalogue = load_checkpoint(sample_shop / "states" / "home_pretrained")
-    table = FeatureTable.load(sample_shop / "features").for_items(catalogue)
+    model, catalogue = load_checkpoint(sample_dataset / "states" / "home_pretrained")
+    table = load_feature_table(sample_dataset / "features").for_items(catalogue)
     with torch.inference_mode():
-        vectors = unit_vectors(model.item_vectors(table, torch.arange(1, len(catalogue))))
+        vectors = concat_normalized(model.item_embeddings(table, torch.arange(1, len(catalogue))))
     assert content["items"] == catalogue[1:]
     places = np.stack([content["x"], content["y"]], axis=1)
     assert trustworthiness(vectors.numpy(), places) > 0.87

@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoImageProcessor, AutoModel, AutoProcessor, AutoTokenizer
 
-from msm4sr_lite.keywords import KeywordTokenizer
-from msm4sr_lite.sample import mini_clip
-from msm4sr_lite.sample.captions import (
+from data_samples.make import mini_clip
+from data_samples.make.captions import (
     DISTRACTORS,
     LABELS,
     TEMPLATES,
@@ -25,21 +24,22 @@ from msm4sr_lite.sample.captions import (
     truth,
     wrong_words,
 )
-from msm4sr_lite.sample.drawing import Look
-from msm4sr_lite.sample.keyword_precision import (
+from data_samples.make.drawing import Look
+from data_samples.make.keyword_precision import (
     TEST_SEEDS,
     held_out_pictures,
     keyword_precision,
     score,
 )
-from msm4sr_lite.sample.mini_clip_card import write_card
-from msm4sr_lite.sample.mini_clip_training import (
+from data_samples.make.mini_clip_card import write_card
+from data_samples.make.mini_clip_training import (
     augment,
     kind_loss,
     rate,
     soft_target_loss,
     write_captions,
 )
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
 FOLDER = Path(__file__).parents[1] / "data_samples" / "mini_clip"
 LOOK = Look("mug", "blue", "red", "striped", "tall")
@@ -114,9 +114,9 @@ def test_keywords_of_fresh_pictures_are_true(clip: KeywordTokenizer) -> None:
 
 def test_same_picture_same_vector(clip: KeywordTokenizer) -> None:
     pictures = [picture for _, picture in held_out_pictures(4, view=1, seed=5)]
-    first, second = clip.picture_vectors(pictures), clip.picture_vectors(pictures)
+    first, second = clip.image_embeddings(pictures), clip.image_embeddings(pictures)
     assert torch.equal(first, second)
-    torch.testing.assert_close(clip.picture_vectors(pictures[:1]), first[:1])
+    torch.testing.assert_close(clip.image_embeddings(pictures[:1]), first[:1])
 
 
 def test_card_agrees_with_the_evaluation(tmp_path) -> None:

@@ -5,14 +5,14 @@ import math
 
 import numpy as np
 import pytest
-
-from msm4sr_lite.config import UserError
-from msm4sr_lite.study.modality_gap import (
+from course.modality_gap import (
     clip_clouds,
     keyword_clouds,
     main,
     modality_gap,
 )
+
+from msm4sr_lite.config import UserError
 from tests.toys import toy_table
 
 
@@ -88,28 +88,28 @@ def test_keyword_clouds_are_means_of_the_slots_of_items_with_both():
     np.testing.assert_allclose(image[1], table.image.vectors[2:4].float().mean(0), rtol=1e-6)
 
 
-def test_on_the_sample_keywords_are_nearer_than_pictures(sample_shop, mini_clip, capsys):
-    assert main([str(sample_shop), "--clip", mini_clip, "--items", "24"]) == 0
+def test_on_the_sample_keywords_are_nearer_than_pictures(sample_dataset, mini_clip, capsys):
+    assert main([str(sample_dataset), "--clip", mini_clip, "--items", "24"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["clip"]["items"] == found["keywords"]["items"] == 24
     assert found["keywords"]["distance"] < found["clip"]["distance"]
     for gap in found.values():
         assert gap["matched"] > gap["unmatched"]
-    assert main([str(sample_shop / "images"), "--clip", mini_clip]) == 2
+    assert main([str(sample_dataset / "images"), "--clip", mini_clip]) == 2
     assert capsys.readouterr().err.startswith("error: ")
 
 
-def test_items_without_a_readable_picture_are_left_out(sample_shop, tokenizer, tmp_path):
-    from msm4sr_lite.shop import Item
+def test_items_without_a_readable_picture_are_left_out(sample_dataset, tokenizer, tmp_path):
+    from msm4sr_lite.dataset.dataset import Item
 
-    name = next((sample_shop / "images").iterdir()).name
+    name = next((sample_dataset / "images").iterdir()).name
     items = [
         Item("a", "Mug", images=(f"images/{name}",)),
         Item("b", "Mug", images=("images/none.png",)),
         Item("c", images=(f"images/{name}",)),
         Item("d", "Mug"),
     ]
-    text, image = clip_clouds(items, sample_shop, tokenizer)
+    text, image = clip_clouds(items, sample_dataset, tokenizer)
     assert text.shape == image.shape == (1, 64)
     with pytest.raises(UserError, match="no item has both a text and a picture"):
-        clip_clouds(items[1:], sample_shop, tokenizer)
+        clip_clouds(items[1:], sample_dataset, tokenizer)

@@ -12,13 +12,21 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from course import dependencies, rules
+from course.machine import peak_memory
+from course.masters import read_master, student_copy
+from course.notebooks import (
+    ROOT,
+    build,
+    environment,
+    execute,
+    main,
+    stale,
+    stored,
+)
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.course import dependencies, rules
-from msm4sr_lite.course.machine import peak_memory
-from msm4sr_lite.course.masters import read_master, student_copy
-from msm4sr_lite.course.notebooks import ROOT, build, environment, execute, main, stale, stored
 
 WORKBENCH = Path(__file__).parent / "browser" / "99_workbench.py"
 SANITIZE = Path(__file__).parent / "nbval_sanitize.cfg"

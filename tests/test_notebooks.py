@@ -11,10 +11,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-
-from msm4sr_lite.course import dependencies, rules
-from msm4sr_lite.course.masters import read_master, same_source, student_copy
-from msm4sr_lite.course.notebooks import ROOT, execute, find, stored
+from course import dependencies, rules
+from course.masters import read_master, same_source, student_copy
+from course.notebooks import (
+    ROOT,
+    execute,
+    find,
+    stored,
+)
 
 MASTERS = find(ROOT)
 STORED = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -36,7 +40,7 @@ def read(path: Path) -> nbformat.NotebookNode:
 @by_name
 def test_generated_is_committed(path: Path) -> None:
     assert same_source(read_master(path.parent / "src" / f"{path.stem}.py"), read(path)), (
-        f"build it again: python -m msm4sr_lite.course.notebooks build {path.stem[:2]}"
+        f"build it again: python -m course.notebooks build {path.stem[:2]}"
     )
 
 
@@ -45,7 +49,7 @@ def test_outputs_are_from_this_library_and_these_data(path: Path) -> None:
     made_from = read(path).metadata.msm4sr.made_from
     assert "msm4sr_lite/config.py" in made_from
     assert dependencies.changed(made_from, ROOT) == [], (
-        f"build it again: python -m msm4sr_lite.course.notebooks build {path.stem[:2]}"
+        f"build it again: python -m course.notebooks build {path.stem[:2]}"
     )
 
 

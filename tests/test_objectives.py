@@ -8,12 +8,23 @@ import torch
 import torch.multiprocessing
 import torch.nn.functional as F
 
-from msm4sr_lite import encoder, losses, objectives, sequences
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
+from msm4sr_lite import (
+    encoder,
+    losses,
+    objectives,
+    sequences,
+)
+from msm4sr_lite.config import (
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    UserError,
+)
 from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.fast.distributed import shares
 from msm4sr_lite.losses import catalogue_loss, sampled_loss
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
-from msm4sr_lite.sequences import Batch, shares, training_batches
+from msm4sr_lite.sequences import Batch, training_batches
 from tests.toys import toy_sequences, toy_table
 
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6, 12, 17], n_items=19)
@@ -95,15 +106,15 @@ def test_pooling_in_parts_changes_nothing(stage, monkeypatch):
 
 def test_the_catalogue_may_be_pooled_in_parts_outside_training_too(monkeypatch):
     net, items = M2SE(SMALL).eval(), torch.arange(len(TABLE.items))
-    whole = net.item_vectors(TABLE, items)
+    whole = net.item_embeddings(TABLE, items)
     monkeypatch.setattr(encoder, "TOGETHER", 4)
-    torch.testing.assert_close(net.item_vectors(TABLE, items), whole)
+    torch.testing.assert_close(net.item_embeddings(TABLE, items), whole)
 
 
 def test_folded_slot_attention_is_the_two_maps():
     """In training one vector stands for both maps: the same values, the same gradients."""
     torch.manual_seed(3)
-    pool = encoder.SlotAttention(11, 5)
+    pool = encoder.AttentionPooling(11, 5)
     slots, valid = torch.randn(6, 4, 11), torch.rand(6, 4) > 0.3
     results = []
     for training in (True, False):
@@ -242,7 +253,7 @@ def test_negatives_and_the_class_of_padding_exclude_each_other():
     with pytest.raises(UserError, match=r"negatives must be 0 \(all\) or more; got -1"):
         FinetuneConfig(negatives=-1)
     with pytest.raises(UserError, match=r"anchors_per_sequence must be 0 \(all\) or more; got -2"):
-        PretrainConfig(anchors_per_sequence=-2)
+        PretrainConfig(targets_per_sequence=-2)
 
 
 # ----------------------------------------------------------------------- anchors

@@ -6,9 +6,9 @@ import sys
 
 import ipywidgets
 import pytest
+from course.panels import LivePanel, choice, slider
 
 from benchmarks.panels import answers
-from msm4sr_lite.course.panels import LivePanel, choice, slider
 
 
 def test_only_moves_that_change_the_picture_count():

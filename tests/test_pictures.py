@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msm4sr_lite.extract import pictures as module
-from msm4sr_lite.extract.picture_keywords import extract_keywords
-from msm4sr_lite.extract.pictures import PictureError, open_picture
-from msm4sr_lite.extract.vector_cache import VectorCache
+from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.features.text_encoder import images as module
 
 
 def save(folder, name, picture, **options):
@@ -34,15 +34,15 @@ def test_any_mode_and_format_becomes_rgb(tmp_path, mode, ending):
         ("gif", "CMYK"),
     }:
         pytest.skip("this format cannot hold this mode")
-    opened = open_picture(tmp_path, save(tmp_path, f"x.{ending}", picture))
+    opened = open_image(tmp_path, save(tmp_path, f"x.{ending}", picture))
     assert (opened.mode, opened.size) == ("RGB", (5, 3))
 
 
 def test_transparency_is_white_and_sixteen_bits_are_scaled(tmp_path):
     clear = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
-    assert open_picture(tmp_path, save(tmp_path, "a.png", clear)).getpixel((0, 0)) == (255,) * 3
+    assert open_image(tmp_path, save(tmp_path, "a.png", clear)).getpixel((0, 0)) == (255,) * 3
     deep = Image.fromarray(np.array([[0, 65535]], dtype=np.uint16))
-    opened = open_picture(tmp_path, save(tmp_path, "b.png", deep))
+    opened = open_image(tmp_path, save(tmp_path, "b.png", deep))
     assert [opened.getpixel((x, 0))[0] for x in (0, 1)] == [0, 255]
 
 
@@ -50,7 +50,7 @@ def test_transparency_is_white_and_sixteen_bits_are_scaled(tmp_path):
 def test_sixteen_bit_grey_is_scaled_alike_in_all_pictures(tmp_path, value, grey):
     deep = Image.fromarray(np.full((2, 2), value, dtype=np.uint16))
     for ending in ("png", "tiff"):
-        opened = open_picture(tmp_path, save(tmp_path, f"x.{ending}", deep))
+        opened = open_image(tmp_path, save(tmp_path, f"x.{ending}", deep))
         # What fits into 8 bits may have been written by a program that knows no more.
         assert abs(opened.getpixel((0, 0))[0] - grey) <= 1
 
@@ -59,13 +59,13 @@ def test_exif_orientation_is_applied(tmp_path):
     picture = Image.new("RGB", (4, 2))
     exif = picture.getexif()
     exif[0x0112] = 6  # turned by 90 degrees
-    assert open_picture(tmp_path, save(tmp_path, "x.jpg", picture, exif=exif)).size == (2, 4)
+    assert open_image(tmp_path, save(tmp_path, "x.jpg", picture, exif=exif)).size == (2, 4)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_damaged_exif_says_nothing(tmp_path):
     save(tmp_path, "x.jpg", Image.new("RGB", (4, 2)), exif=b"Exif\0\0II*\0" + bytes(range(256)))
-    assert open_picture(tmp_path, "x.jpg").size == (4, 2)
+    assert open_image(tmp_path, "x.jpg").size == (4, 2)
 
 
 def test_cmyk_keeps_its_colours_with_adobes_marker_and_without(tmp_path):
@@ -79,7 +79,7 @@ def test_cmyk_keeps_its_colours_with_adobes_marker_and_without(tmp_path):
     (tmp_path / "plain.jpg").write_bytes(data[:at] + data[at + 2 + length :])
     save(tmp_path, "x.tiff", red)
     for name in ("adobe.jpg", "plain.jpg", "x.tiff"):
-        colour = open_picture(tmp_path, name).getpixel((8, 8))
+        colour = open_image(tmp_path, name).getpixel((8, 8))
         np.testing.assert_allclose(colour, [250, 10, 10], atol=12)
 
 
@@ -87,7 +87,7 @@ def test_cmyk_keeps_its_colours_with_adobes_marker_and_without(tmp_path):
 def test_of_a_film_the_first_frame_is_taken(tmp_path, ending):
     red, blue = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
     save(tmp_path, f"film.{ending}", red, save_all=True, append_images=[blue])
-    colour = open_picture(tmp_path, f"film.{ending}").getpixel((4, 4))
+    colour = open_image(tmp_path, f"film.{ending}").getpixel((4, 4))
     assert colour[0] > 200
     assert colour[2] < 50
 
@@ -98,13 +98,13 @@ def test_a_palette_with_half_transparent_colours_lies_on_white(tmp_path):
     picture.putpalette([255, 0, 0, 0, 0, 0])
     picture.putpixel((1, 0), 1)
     save(tmp_path, "x.png", picture, transparency=bytes([255, 0]))
-    opened = open_picture(tmp_path, "x.png")
+    opened = open_image(tmp_path, "x.png")
     assert [opened.getpixel((x, 0)) for x in (0, 1)] == [(255, 0, 0), (255, 255, 255)]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3), (3, 1), (1, 5000), (5000, 1), (40, 2)])
 def test_any_shape_can_be_read_by_the_model(tmp_path, size, tokenizer):
-    opened = open_picture(tmp_path, save(tmp_path, "x.png", Image.new("RGB", size, "red")))
+    opened = open_image(tmp_path, save(tmp_path, "x.png", Image.new("RGB", size, "red")))
     assert max(opened.size) <= 20 * min(opened.size)
     assert min(opened.size) == min(size)
     assert len(tokenizer.keywords([opened], 2)[0]) == 2
@@ -114,31 +114,31 @@ def test_of_a_long_picture_the_middle_is_taken(tmp_path):
     stripe = Image.new("RGB", (1, 101))
     for y in range(101):
         stripe.putpixel((0, y), (y, 0, 0))
-    opened = open_picture(tmp_path, save(tmp_path, "x.png", stripe))
+    opened = open_image(tmp_path, save(tmp_path, "x.png", stripe))
     assert [opened.getpixel((0, y))[0] for y in (0, 19)] == [40, 59]
 
 
 def test_a_wrong_ending_does_not_matter(tmp_path):
     Image.new("RGB", (5, 3)).save(tmp_path / "x.png", format="JPEG")
-    assert open_picture(tmp_path, "x.png").size == (5, 3)
+    assert open_image(tmp_path, "x.png").size == (5, 3)
 
 
 def bad_pictures(folder):
     """One of each kind, and what must be said of it."""
-    shop = folder / "shop"
-    (shop / "images").mkdir(parents=True)
+    dataset = folder / "dataset"
+    (dataset / "images").mkdir(parents=True)
     save(folder, "secret.png", Image.new("RGB", (2, 2)))
-    (shop / "empty.png").write_bytes(b"")
-    (shop / "text.png").write_bytes(b"hello")
-    (shop / "draw.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    (dataset / "empty.png").write_bytes(b"")
+    (dataset / "text.png").write_bytes(b"hello")
+    (dataset / "draw.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     for ending in ("png", "jpg", "webp", "gif"):
-        save(shop, f"whole.{ending}", Image.effect_noise((99, 99), 50))
-        data = (shop / f"whole.{ending}").read_bytes()
-        (shop / f"cut.{ending}").write_bytes(data[: len(data) // 2])
-    (shop / "link.png").symlink_to(folder / "secret.png")
-    (shop / "loop.png").symlink_to(shop / "loop.png")
-    getattr(os, "mkfifo", Path.touch)(shop / "pipe.png")
-    return shop, {
+        save(dataset, f"whole.{ending}", Image.effect_noise((99, 99), 50))
+        data = (dataset / f"whole.{ending}").read_bytes()
+        (dataset / f"cut.{ending}").write_bytes(data[: len(data) // 2])
+    (dataset / "link.png").symlink_to(folder / "secret.png")
+    (dataset / "loop.png").symlink_to(dataset / "loop.png")
+    getattr(os, "mkfifo", Path.touch)(dataset / "pipe.png")
+    return dataset, {
         "none.png": "no such file",
         "empty.png": "an empty file",
         "text.png": "not a picture, or damaged",
@@ -159,10 +159,10 @@ def bad_pictures(folder):
 
 
 def test_bad_pictures_say_what_is_wrong_in_one_line(tmp_path):
-    shop, bad = bad_pictures(tmp_path)
+    dataset, bad = bad_pictures(tmp_path)
     for name, message in bad.items():
-        with pytest.raises(PictureError, match=message) as caught:
-            open_picture(shop, name)
+        with pytest.raises(ImageError, match=message) as caught:
+            open_image(dataset, name)
         assert "\n" not in str(caught.value)
 
 
@@ -176,8 +176,8 @@ def test_a_picture_that_may_not_be_read(tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(Image, "open", refuse)
-    with pytest.raises(PictureError, match=r"x.png: may not be read; change the file"):
-        open_picture(tmp_path, "x.png")
+    with pytest.raises(ImageError, match=r"x.png: may not be read; change the file"):
+        open_image(tmp_path, "x.png")
 
 
 def only_a_header(path, side):
@@ -198,8 +198,8 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path, side, monkeypa
         raise AssertionError("decoded")
 
     monkeypatch.setattr(module, "_upright", decode)
-    with pytest.raises(PictureError, match=r"huge.png: .*too many"):
-        open_picture(tmp_path, "huge.png")
+    with pytest.raises(ImageError, match=r"huge.png: .*too many"):
+        open_image(tmp_path, "huge.png")
 
 
 def test_pillows_own_warnings_do_not_escape(tmp_path):
@@ -217,7 +217,7 @@ def test_pillows_own_warnings_do_not_escape(tmp_path):
 def test_one_bad_picture_stops_nothing(tokenizer, tmp_path):
     save(tmp_path, "good.png", Image.new("RGB", (9, 9), "red"))
     names = [("a", "bad.png"), ("b", "good.png"), ("c", "https://example.org/x.png")]
-    cache = VectorCache(":memory:", "float32")
+    cache = EmbeddingCache(":memory:", "float32")
     *skipped, found = extract_keywords(tmp_path, names, tokenizer, 2, cache, batch_size=1)
     assert found["item_id"] == "b"
     assert len(found["words"]) == 2

@@ -18,9 +18,10 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, target_ranks
-from msm4sr_lite.features import FeatureTable, make_slots
+from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.feature_table import FeatureTable, make_slots
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Batch, Sequences
 from msm4sr_lite.training import finetune, pretrain
 
@@ -33,7 +34,7 @@ ITEMS = len(TEXT)
 CODES = 19 * np.linalg.qr(np.random.default_rng(9).standard_normal((WIDTH, WIDTH)))[0]
 
 
-def new_shop(rng):
+def new_dataset(rng):
     """Features of a shop: each item is its classes' directions and something of its own."""
 
     def slots(classes):
@@ -64,11 +65,11 @@ def near(chance, found):
 # ----------------------------------------------- what the next item looks like
 
 
-def shopping(rng, text_rule, image_rule, customers, length):
+def shopping(rng, text_rule, image_rule, users, length):
     """Customers whose next item has the class after the last one's, where a rule says so."""
 
     def classes(rule):
-        free = rng.integers(CLASSES, size=(customers, length))
+        free = rng.integers(CLASSES, size=(users, length))
         return (free[:, :1] + np.arange(length)) % CLASSES if rule else free
 
     pair = classes(text_rule) * CLASSES + classes(image_rule)
@@ -84,11 +85,11 @@ def learn(stage, views, text_rule, image_rule, monkeypatch, shuffled=False):
     """Train on one shop, ask in another; return the share of hits."""
     monkeypatch.setattr(training, "validation_recall", lambda *_: 0.0)  # the last weights count
     rng = np.random.default_rng(0)
-    bought = shopping(rng, text_rule, image_rule, customers=150, length=8)
-    asked = shopping(rng, text_rule, image_rule, customers=ASKED, length=4)
+    bought = shopping(rng, text_rule, image_rule, users=150, length=8)
+    asked = shopping(rng, text_rule, image_rule, users=ASKED, length=4)
     if shuffled:
         bought, asked = dealt(rng, bought), dealt(rng, asked)
-    table, other = new_shop(rng), new_shop(rng)
+    table, other = new_dataset(rng), new_dataset(rng)
     sequences = Sequences(
         users=[str(user) for user in range(len(bought))],
         items=table.items,
@@ -138,9 +139,9 @@ def test_a_rule_that_needs_both(stage, monkeypatch):
 # ---------------------------------------------------------------- needs order
 
 
-def last_but_one(rng, customers):
+def last_but_one(rng, users):
     """Three items of different classes; the next is of the class of the last but one."""
-    text = np.stack([rng.permutation(CLASSES)[:3] for _ in range(customers)])
+    text = np.stack([rng.permutation(CLASSES)[:3] for _ in range(users)])
     text = np.concatenate([text, text[:, 1:2]], axis=1)
     pair = text * CLASSES + rng.integers(CLASSES, size=text.shape)
     return pair * EACH + rng.integers(EACH, size=pair.shape) + 1
@@ -149,7 +150,7 @@ def last_but_one(rng, customers):
 def learn_order(stage, positions=True, shuffled=False, steps=200):
     """Train on the last position alone (what comes before it follows no rule); ask elsewhere."""
     rng = np.random.default_rng(0)
-    table, other, asked = new_shop(rng), new_shop(rng), last_but_one(rng, ASKED)
+    table, other, asked = new_dataset(rng), new_dataset(rng), last_but_one(rng, ASKED)
     torch.manual_seed(0)
     model, dice = small_model("text", max_len=3).train(), torch.Generator().manual_seed(0)
     if not positions:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from msm4sr_lite import keywords, objectives, training
+from msm4sr_lite import objectives, training
 from msm4sr_lite.cli import SEEN, main, pipeline
 from msm4sr_lite.config import (
     PRESETS,
@@ -22,11 +22,18 @@ from msm4sr_lite.config import (
     PretrainConfig,
     as_dict,
 )
+from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE, match_scores, transfer
-from msm4sr_lite.features import FeatureTable
-from msm4sr_lite.losses import blocked_pairs
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.features.text_encoder import keyword_tokenizer as keywords
+from msm4sr_lite.losses import false_negatives
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
-from msm4sr_lite.sequences import Batch, build_sequences, pad, training_batches, windows
+from msm4sr_lite.sequences import (
+    Batch,
+    pad,
+    training_batches,
+    windows,
+)
 from msm4sr_lite.training import finetune, pretrain
 from tests.toys import toy_sequences, toy_table
 
@@ -41,8 +48,8 @@ CONFIGS = (DataConfig, FeatureConfig, ModelConfig, PretrainConfig, FinetuneConfi
 # Another value for every setting, with what else has to change so that it can show.
 OTHERS = {
     DataConfig: {
-        "user_min": 6,
-        "item_min": 3,
+        "min_user_interactions": 6,
+        "min_item_interactions": 3,
         "repeats": "keep",
         "split": "time",
         "tests": 2,
@@ -99,7 +106,7 @@ OTHERS = {
         "nip_same_user": "exclude",
         "cmcl_same_user": "keep",
         "cmcl_form": "rowwise",
-        "anchors_per_sequence": 2,
+        "targets_per_sequence": 2,
         "valid_users": 3,
         "precision": "bfloat16",
     },
@@ -116,7 +123,7 @@ OTHERS = {
         "pad_class": True,
         "candidates": "bought",
         "negatives": 9,
-        "anchors_per_sequence": 2,
+        "targets_per_sequence": 2,
         "valid_users": 3,
         "precision": "bfloat16",
     },
@@ -219,9 +226,9 @@ class FewWords:
 
 
 @pytest.fixture
-def shop(tmp_path):
+def dataset(tmp_path):
     """A shop with two items that have several sentences and pictures."""
-    (tmp_path / "shop").mkdir()
+    (tmp_path / "dataset").mkdir()
     for number in range(3):
         Image.new("RGB", (9, 9), (80 * number, 0, 0)).save(tmp_path / f"shop/{number}.png")
     items = pd.DataFrame(
@@ -235,15 +242,15 @@ def shop(tmp_path):
     events = "\n".join(f"u,{item},{time}" for time, item in enumerate("ababa"))
     text = f"user_id,item_id,timestamp\n{events}\n"
     (tmp_path / "shop/interactions.csv").write_text(text, encoding="utf-8")
-    return tmp_path / "shop"
+    return tmp_path / "dataset"
 
 
 @knobs(FeatureConfig)
 def test_every_setting_of_the_features_changes_the_table(
-    kind, name, shop, tiny_bert, tmp_path, monkeypatch
+    kind, name, dataset, tiny_bert, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(keywords, "KeywordTokenizer", FewWords)
-    monkeypatch.setattr("msm4sr_lite.extract.provenance.describe_tokenizer", lambda _: {})
+    monkeypatch.setattr("msm4sr_lite.features.provenance.describe_tokenizer", lambda _: {})
     tables = []
     for config in changed(kind, name):
         out = str(tmp_path / f"out{len(tables)}")
@@ -253,22 +260,24 @@ def test_every_setting_of_the_features_changes_the_table(
         }
         seen = [flag for name in SEEN for flag in flags[name]]
         read = [*flags["sentences"], *flags["pooling"], *flags["image_slots"]]
-        assert main(["keywords", str(shop), "--out", out, *seen]) == 0
-        assert main(["features", str(shop), "--out", out, "--text-encoder", tiny_bert, *read]) == 0
-        table = FeatureTable.load(f"{out}/features")
+        assert main(["keywords", str(dataset), "--out", out, *seen]) == 0
+        assert (
+            main(["features", str(dataset), "--out", out, "--text-encoder", tiny_bert, *read]) == 0
+        )
+        table = load_feature_table(f"{out}/features")
         tables.append((table.text.vectors.tolist(), table.image.vectors.tolist()))
     assert tables[0] != tables[1]
 
 
-def test_one_slot_a_word_from_the_command_line(shop, tiny_bert, tmp_path, monkeypatch, capsys):
+def test_one_slot_a_word_from_the_command_line(dataset, tiny_bert, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(keywords, "KeywordTokenizer", FewWords)
-    monkeypatch.setattr("msm4sr_lite.extract.provenance.describe_tokenizer", lambda _: {})
+    monkeypatch.setattr("msm4sr_lite.features.provenance.describe_tokenizer", lambda _: {})
     out, read = tmp_path / "out", ["--text-encoder", tiny_bert]
-    assert main(["keywords", str(shop), "--out", str(out), "--words", "3"]) == 0
-    command = ["features", str(shop), "--out", str(out), *read]
+    assert main(["keywords", str(dataset), "--out", str(out), "--words", "3"]) == 0
+    command = ["features", str(dataset), "--out", str(out), *read]
     for setting, slots in (("pictures", [0, 2, 1]), ("words", [0, 6, 3])):
         assert main([*command, "--image-slots", setting]) == 0
-        table = FeatureTable.load(out / "features")
+        table = load_feature_table(out / "features")
         assert table.image.counts.tolist() == slots
         assert table.manifest["image_slots_hold"] == setting
         assert main([*command, "--check"]) == 0
@@ -276,9 +285,9 @@ def test_one_slot_a_word_from_the_command_line(shop, tiny_bert, tmp_path, monkey
     assert main([*command, "--image-slots", "words"]) == 0
     assert "features: done already" in capsys.readouterr().err
     # Features that a shop brings were made with some setting: who asks for another gets it.
-    (out / "features").rename(shop / "features")
+    (out / "features").rename(dataset / "features")
     monkeypatch.setattr(pipeline, "keywords", lambda _: 1 / 0)
-    command = ["run", str(shop), "--out", str(tmp_path / "other"), "--user-min", "9"]
+    command = ["run", str(dataset), "--out", str(tmp_path / "other"), "--user-min", "9"]
     assert main(command) == 2
     assert "the shop brings its own" in capsys.readouterr().err
     with pytest.raises(ZeroDivisionError):
@@ -406,7 +415,7 @@ def outcome(stage, net, table, batch, monkeypatch):
             patch.setattr(objectives, "contrastive_losses", spied)
             loss, _ = pretraining_loss(net, table, batch, PretrainConfig(), torch.Generator())
     else:
-        spied = spy(objectives.unit_vectors, at=0)
+        spied = spy(objectives.concat_normalized, at=0)
         with monkeypatch.context() as patch:
             patch.setattr(objectives, "unit_vectors", spied)
             loss, _ = finetuning_loss(net, table, batch, FinetuneConfig(), torch.Generator())
@@ -496,12 +505,12 @@ def exact_losses(hidden, goal, targets, users, tau):
     )
     diagonal = torch.eye(len(targets), dtype=torch.bool)
 
-    def share(positive, logits, blocked):
-        logits = torch.cat([positive[:, None], logits.masked_fill(blocked, -torch.inf)], dim=1)
+    def share(positive, logits, masked):
+        logits = torch.cat([positive[:, None], logits.masked_fill(masked, -torch.inf)], dim=1)
         return (logits.logsumexp(dim=1) - positive).mean().item()
 
-    nip = blocked_pairs(targets, users, same_user=False) | diagonal
-    cmcl = blocked_pairs(targets, users, same_user=True) | diagonal
+    nip = false_negatives(targets, users, same_user=False) | diagonal
+    cmcl = false_negatives(targets, users, same_user=True) | diagonal
     found = {}
     for view in ("text", "image"):
         logits = hidden[view] @ goal[view].T / tau

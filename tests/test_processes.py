@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 
 from msm4sr_lite.cli import main
-from tests.toys import save_table, toy_shop, toy_table
+from tests.toys import save_table, toy_dataset, toy_table
 
 SMALL = ["--dim", "8", "--ffn-dim", "8", "--patience", "999"]
 
 
 @pytest.fixture
-def shop(tmp_path):
+def dataset(tmp_path):
     """A shop that brings its features."""
-    folder = toy_shop(tmp_path / "shop", users=60, items=40)
+    folder = toy_dataset(tmp_path / "dataset", users=60, items=40)
     names = [f"i{number}" for number in range(40)]
     save_table(toy_table([2] * 40, [1] * 40, items=names), folder / "features")
     return folder
@@ -31,12 +31,21 @@ def epochs(folder):
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def start(shop, out, *options, processes=1):
+def start(dataset, out, *options, processes=1):
     """Start a pre-training as a command of its own."""
     python = [sys.executable, "-m"]
     if processes > 1:
         python += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    command = [*python, "msm4sr_lite", "pretrain", str(shop), "--out", str(out), *SMALL, *options]
+    command = [
+        *python,
+        "msm4sr_lite",
+        "pretrain",
+        str(dataset),
+        "--out",
+        str(out),
+        *SMALL,
+        *options,
+    ]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
@@ -55,11 +64,11 @@ def results(folder):
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_the_state_and_the_command_goes_on(shop, tmp_path):
+def test_ctrl_c_keeps_the_state_and_the_command_goes_on(dataset, tmp_path):
     options = ["--epochs", "40", "--batch-size", "64"]
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    assert main(["pretrain", str(shop), "--out", str(whole), *SMALL, *options]) == 0
-    process = start(shop, stopped, *options)
+    assert main(["pretrain", str(dataset), "--out", str(whole), *SMALL, *options]) == 0
+    process = start(dataset, stopped, *options)
     wait_for_epoch(process, stopped, 3)
     process.send_signal(signal.SIGINT)
     told = process.communicate(timeout=400)[1]
@@ -70,16 +79,16 @@ def test_ctrl_c_keeps_the_state_and_the_command_goes_on(shop, tmp_path):
     assert 3 <= done < 40
     (state,) = stopped.glob("pretrained.*.state")
     assert not list(stopped.glob(".*")), "nothing half-written"
-    assert main(["pretrain", str(shop), "--out", str(stopped), *SMALL, *options]) == 0
+    assert main(["pretrain", str(dataset), "--out", str(stopped), *SMALL, *options]) == 0
     assert results(stopped) == results(whole)
     assert not state.exists()
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_the_job_and_it_goes_on(shop, tmp_path):
+def test_a_killed_process_ends_the_job_and_it_goes_on(dataset, tmp_path):
     options = ["--epochs", "30"]
     out, whole = tmp_path / "out", tmp_path / "whole"
-    process = start(shop, out, *options, processes=2)
+    process = start(dataset, out, *options, processes=2)
     wait_for_epoch(process, out, 3)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     second = [c for c in children if b"\0RANK=1\0" in Path(f"/proc/{c}/environ").read_bytes()]
@@ -92,7 +101,7 @@ def test_a_killed_process_ends_the_job_and_it_goes_on(shop, tmp_path):
     assert "another process of this run has ended" in told or "run it again to go on" in told
 
     for folder in (out, whole):
-        process = start(shop, folder, *options, processes=2)
+        process = start(dataset, folder, *options, processes=2)
         told = process.communicate(timeout=400)[1]
         assert process.returncode == 0, told
     assert len(epochs(out)) == 30
@@ -100,11 +109,11 @@ def test_a_killed_process_ends_the_job_and_it_goes_on(shop, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_evaluate_as_one(shop, tmp_path, capsys):
-    out, asked = tmp_path / "out", ["evaluate", str(shop), "--mask-history", "both", "--json"]
+def test_two_processes_evaluate_as_one(dataset, tmp_path, capsys):
+    out, asked = tmp_path / "out", ["evaluate", str(dataset), "--mask-history", "both", "--json"]
     options = ["--out", str(out), *SMALL[:4], "--epochs", "2"]
-    assert main(["pretrain", str(shop), *options]) == 0
-    assert main(["finetune", str(shop), "--out", str(out), "--epochs", "2"]) == 0
+    assert main(["pretrain", str(dataset), *options]) == 0
+    assert main(["finetune", str(dataset), "--out", str(out), "--epochs", "2"]) == 0
     asked += ["--model", str(out / "finetuned")]
     capsys.readouterr()
     assert main(asked) == 0
@@ -116,19 +125,19 @@ def test_two_processes_evaluate_as_one(shop, tmp_path, capsys):
     assert json.loads(together.stdout) == alone
 
 
-def test_torchrun_is_for_training_and_evaluation(shop, tmp_path, monkeypatch, capsys):
+def test_torchrun_is_for_training_and_evaluation(dataset, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert main(["run", str(shop), "--out", str(tmp_path / "out")]) == 2
+    assert main(["run", str(dataset), "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr().err
     assert "under torchrun there are pretrain, finetune, evaluate" in told
     assert not (tmp_path / "out").exists()
 
 
-def test_the_log_tells_parts_and_the_plot_draws_them(shop, tmp_path, capsys):
+def test_the_log_tells_parts_and_the_plot_draws_them(dataset, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["plot", str(out)]) == 2
     assert "no log of a training in this folder" in capsys.readouterr().err
-    assert main(["pretrain", str(shop), "--out", str(out), *SMALL, "--epochs", "3"]) == 0
+    assert main(["pretrain", str(dataset), "--out", str(out), *SMALL, "--epochs", "3"]) == 0
     lines = epochs(out)
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     for line in lines:
@@ -136,7 +145,7 @@ def test_the_log_tells_parts_and_the_plot_draws_them(shop, tmp_path, capsys):
         total = line["parts"]["nip_text"] + line["parts"]["nip_image"]
         assert line["loss"] == pytest.approx(total + 0.01 * line["parts"]["cmcl"], abs=1e-4)
         assert line["targets"] == 60 * 3
-    assert main(["finetune", str(shop), "--out", str(out), "--epochs", "2"]) == 0
+    assert main(["finetune", str(dataset), "--out", str(out), "--epochs", "2"]) == 0
     capsys.readouterr()
     assert main(["plot", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["stages"] == ["pretrained", "finetuned"]
@@ -146,9 +155,9 @@ def test_the_log_tells_parts_and_the_plot_draws_them(shop, tmp_path, capsys):
     assert not list(out.glob(".*"))
 
 
-def test_a_folder_that_cannot_be_written_to_is_one_line(shop, tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_to_is_one_line(dataset, tmp_path, capsys):
     (tmp_path / "out").write_text("a file stands where the run folder should be")
-    command = ["pretrain", str(shop), "--out", str(tmp_path / "out"), *SMALL, "--epochs", "1"]
+    command = ["pretrain", str(dataset), "--out", str(tmp_path / "out"), *SMALL, "--epochs", "1"]
     assert main(command) == 2
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1

@@ -6,19 +6,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-
-from msm4sr_lite.config import DataConfig
-from msm4sr_lite.course.microscope import microscope
-from msm4sr_lite.evaluation import metrics, summarise, target_ranks
-from msm4sr_lite.sequences import build_sequences
-from msm4sr_lite.study.baselines import Popularity
-from msm4sr_lite.study.protocol import (
+from course.microscope import microscope
+from course.protocol import (
     competitors,
     filter_rounds,
     hide_one,
     leaking,
     sampled_metrics,
 )
+
+from msm4sr_lite.baselines.scorers import Popularity
+from msm4sr_lite.config import DataConfig
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.evaluation import metrics, summarise, target_ranks
 from tests.toys import toy_sequences
 
 
@@ -34,7 +34,11 @@ def test_the_last_round_is_what_the_library_keeps():
     dice = np.random.default_rng(3)
     table = pd.DataFrame(dice.integers(0, 30, (400, 2)), columns=["user_id", "item_id"])
     table = table.drop_duplicates().astype(str)
-    kept = build_sequences(table, sorted(set(table["item_id"])), DataConfig(user_min=8, item_min=8))
+    kept = build_sequences(
+        table,
+        sorted(set(table["item_id"])),
+        DataConfig(min_user_interactions=8, min_item_interactions=8),
+    )
     rounds = filter_rounds(table, 8, 8)
     assert len(rounds) > 1
     assert rounds[-1] == (len(kept.users), kept.n_items, len(kept.events))
@@ -72,7 +76,7 @@ def test_competitors_are_counted_as_the_ranking_counts_them():
     lowest = Popularity(sequences)
     lowest.counts[:] = 0  # all equal: every target is behind all its competitors
     for masked in (False, True):
-        ranks = target_ranks(lowest, histories, targets, mask_history=masked)
+        ranks = target_ranks(lowest, histories, targets, filter_seen=masked)
         others = competitors(histories, targets, 9, masked)
         assert others.tolist() == (ranks - 1).tolist()
 

@@ -8,30 +8,32 @@ import torch
 
 from msm4sr_lite.cli import main
 from msm4sr_lite.config import ModelConfig, UserError
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer
 from msm4sr_lite.explain.evidence import Explainer
-from msm4sr_lite.extract.new_items import add_described
-from msm4sr_lite.extract.pictures import open_picture
-from msm4sr_lite.extract.provenance import describe_text_encoder, describe_tokenizer
-from msm4sr_lite.features import FeatureTable, TextEncoder, make_slots
-from msm4sr_lite.reading.shop_folder import read_shop
-from msm4sr_lite.recommend import Recommender
-from msm4sr_lite.shop import Item
-from msm4sr_lite.writing.checkpoints import save_checkpoint
-from tests.toys import save_table, toy_shop, toy_table
+from msm4sr_lite.feature_table import FeatureTable, make_slots
+from msm4sr_lite.features.images import open_image
+from msm4sr_lite.features.new_items import add_described
+from msm4sr_lite.features.provenance import describe_text_encoder, describe_tokenizer
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.recommend.recommender import Recommender
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.store.checkpoints import save_checkpoint
+from tests.toys import save_table, toy_dataset, toy_table
 
 KEYWORDS = {"i3": [["red", "mug"]]}
 
 
 @pytest.fixture
 def recommender(tmp_path):
-    shop = read_shop(toy_shop(tmp_path / "shop"))
-    items = ["", *shop.items]
+    dataset = read_folder(toy_dataset(tmp_path / "dataset"))
+    items = ["", *dataset.items]
     table = toy_table([1] * 12, [1] * 12, items=items[1:])
     torch.manual_seed(0)
     net = M2SE(ModelConfig(feature_dim=11, n_items=12))
-    return Recommender(shop, ModelScorer(net, table), items, KEYWORDS)
+    return Recommender(dataset, ModelScorer(net, table), items, KEYWORDS)
 
 
 def test_the_best_items_in_order_without_the_basket(recommender):
@@ -56,7 +58,7 @@ def test_the_order_of_the_basket_matters(recommender):
 
 
 def test_a_customers_history_passes_over_items_the_model_does_not_know(recommender):
-    history = recommender.shop.history("u0")
+    history = recommender.dataset.history("u0")
     del recommender.number[history[0]]
     with pytest.raises(UserError, match=f"item '{history[0]}' is not in the model's catalogue"):
         recommender.for_basket(history)
@@ -64,42 +66,42 @@ def test_a_customers_history_passes_over_items_the_model_does_not_know(recommend
 
 
 def test_features_of_another_width_are_refused(tmp_path):
-    shop = read_shop(toy_shop(tmp_path / "shop"))
-    save_table(toy_table([1] * 12, [1] * 12, 7, items=list(shop.items)), tmp_path / "features")
+    dataset = read_folder(toy_dataset(tmp_path / "dataset"))
+    save_table(toy_table([1] * 12, [1] * 12, 7, items=list(dataset.items)), tmp_path / "features")
     net = M2SE(ModelConfig(feature_dim=11, n_items=12))
-    save_checkpoint(net, tmp_path / "model", ["", *shop.items], {})
+    save_checkpoint(net, tmp_path / "model", ["", *dataset.items], {})
     with pytest.raises(
         UserError, match=r"features: vectors of width 7, but the model .* width 11.*model\)$"
     ):
-        Recommender.load(shop, tmp_path / "model", tmp_path / "features")
+        Recommender.load(dataset, tmp_path / "model", tmp_path / "features")
 
 
-def without(recommender, table, shop, held):
+def without(recommender, table, dataset, held):
     """The same recommender, made for a catalogue that lacks the items ``held``."""
-    items = ["", *(item for item in shop.items if item not in held)]
+    items = ["", *(item for item in dataset.items if item not in held)]
     net = M2SE(recommender.scorer.model.config)
     net.load_state_dict(recommender.scorer.model.state_dict())
-    return Recommender(shop, ModelScorer(net, table.for_items(items)), items, {})
+    return Recommender(dataset, ModelScorer(net, table.for_items(items)), items, {})
 
 
 @pytest.fixture
-def shop(tmp_path):
-    return read_shop(toy_shop(tmp_path / "shop"))
+def dataset(tmp_path):
+    return read_folder(toy_dataset(tmp_path / "dataset"))
 
 
 @pytest.fixture
-def no_ids(shop):
+def no_ids(dataset):
     """Items with one, two or no slots in either part, never none in both; a model without ids."""
-    table = toy_table([1, 2, 0] * 4, [0, 1, 2] * 4, items=list(shop.items))
+    table = toy_table([1, 2, 0] * 4, [0, 1, 2] * 4, items=list(dataset.items))
     torch.manual_seed(0)
     net = M2SE(ModelConfig(feature_dim=11))
-    return Recommender(shop, ModelScorer(net, table), table.items, {}), table
+    return Recommender(dataset, ModelScorer(net, table), table.items, {}), table
 
 
 @pytest.mark.parametrize("held", [["i11"], ["i3", "i7"], ["i0", "i1", "i2", "i5", "i8", "i9"]])
-def test_an_added_item_is_as_if_it_had_been_there_from_the_start(no_ids, shop, held):
+def test_an_added_item_is_as_if_it_had_been_there_from_the_start(no_ids, dataset, held):
     whole, table = no_ids
-    fewer = without(whole, table, shop, held)
+    fewer = without(whole, table, dataset, held)
     before = fewer.scorer.units.clone()
     fewer.add_items(table.for_items(["", *held]))
     assert torch.equal(fewer.scorer.units[: len(before)], before)  # the old vectors as they were
@@ -115,9 +117,9 @@ def test_an_added_item_is_as_if_it_had_been_there_from_the_start(no_ids, shop, h
     torch.testing.assert_close(fewer.scorer.quick_scores([history]), fewer.scorer.scores([history]))
 
 
-def test_items_can_be_added_again_and_again(no_ids, shop):
+def test_items_can_be_added_again_and_again(no_ids, dataset):
     whole, table = no_ids
-    fewer = without(whole, table, shop, ["i3", "i5", "i7"])
+    fewer = without(whole, table, dataset, ["i3", "i5", "i7"])
     for name in ("i7", "i3", "i5"):
         fewer.add_items(table.for_items(["", name]))
     assert fewer.items[-3:] == ["i7", "i3", "i5"]
@@ -126,28 +128,28 @@ def test_items_can_be_added_again_and_again(no_ids, shop):
     assert [r.item_id for r in one] == [r.item_id for r in two]
 
 
-def test_a_new_item_has_no_id_vector(shop):
+def test_a_new_item_has_no_id_vector(dataset):
     """Its vector is that of its text and picture alone, those of the others have their ids."""
-    table = toy_table([1] * 12, [1] * 12, items=list(shop.items))
+    table = toy_table([1] * 12, [1] * 12, items=list(dataset.items))
     net = M2SE(ModelConfig(feature_dim=11, n_items=11)).eval()
     torch.nn.init.normal_(net.ids.weight[1:])
     scorer = ModelScorer(net, table.for_items(table.items[:12]))
     scorer.append(table.for_items(["", "i11"]))
     with torch.inference_mode():
-        content = net.item_vectors(table, torch.arange(13))
+        content = net.item_embeddings(table, torch.arange(13))
     for view in ("text", "image"):
         assert scorer.items[view].shape == (13, 64)
         torch.testing.assert_close(scorer.items[view][12], content[view][12])
         assert not torch.allclose(scorer.items[view][11], content[view][11])
 
 
-def test_a_customer_gets_the_new_item_that_fits_and_not_the_other(sample_shop):
+def test_a_customer_gets_the_new_item_that_fits_and_not_the_other(sample_dataset):
     """Of two new things the one that looks like the customer's own purchases comes first."""
-    shop = read_shop(sample_shop, department="home")
-    model = sample_shop / "states" / "home_pretrained"
-    recommender = Recommender.load(shop, model, sample_shop / "features")
-    table = FeatureTable.load(sample_shop / "features")
-    basket = shop.history("uh0040")
+    dataset = read_folder(sample_dataset, domain="home")
+    model = sample_dataset / "states" / "home_pretrained"
+    recommender = Recommender.load(dataset, model, sample_dataset / "features")
+    table = load_feature_table(sample_dataset / "features")
+    basket = dataset.history("uh0040")
     twin, stranger = recommender.for_basket(basket, k=400 - len(basket))[:: 399 - len(basket)]
     # Two new ids with the features of the item that fits best and of the one that fits least.
     rows = torch.tensor([0, *(table.items.index(r.item_id) for r in (twin, stranger))])
@@ -184,18 +186,18 @@ class TestNewItemsFromTextsAndPictures:
     """``extract.new_items`` reads a new item as the stages of a run have read the others."""
 
     @pytest.fixture
-    def recommender(self, sample_shop, tiny_bert):
-        shop = read_shop(sample_shop, department="home")
+    def recommender(self, sample_dataset, tiny_bert):
+        dataset = read_folder(sample_dataset, domain="home")
         encoder = TextEncoder(tiny_bert)
-        items = ["", *list(shop.items)[:20]]
+        items = ["", *list(dataset.items)[:20]]
         rng = np.random.default_rng(0)
         table = toy_table(rng.integers(1, 3, 20), [1] * 20, encoder.width, items=items[1:])
         scorer = ModelScorer(M2SE(ModelConfig(feature_dim=encoder.width)), table)
-        return Recommender(shop, scorer, items, {}), encoder
+        return Recommender(dataset, scorer, items, {}), encoder
 
     def test_as_the_stages_read_it(self, recommender, tokenizer):
         recommender, encoder = recommender
-        old = recommender.shop.items["h0001"]
+        old = recommender.dataset.items["h0001"]
         item = Item("mine", "Red mug", description="Holds tea. Light.", images=old.images)
         bare = Item("plain", text="A word.")
         manifest = {
@@ -203,12 +205,12 @@ class TestNewItemsFromTextsAndPictures:
             "keywords": {"words": 2, **describe_tokenizer(tokenizer)},
             "max_sentences": 2,
         }
-        shop = recommender.shop
+        dataset = recommender.dataset
         add_described(recommender, [item, bare], encoder, tokenizer, manifest)
         assert recommender.items[-2:] == ["mine", "plain"]
-        assert "mine" not in shop.items
+        assert "mine" not in dataset.items
         words = recommender.keywords["mine"]
-        pictures = [open_picture(shop.path, name) for name in old.images]
+        pictures = [open_image(dataset.path, name) for name in old.images]
         assert words == [[k.word for k in best] for best in tokenizer.keywords(pictures, 2)]
         text = encoder.encode(["Red mug", "Holds tea."])
         image = encoder.encode([" ".join(group) for group in words])
@@ -220,7 +222,7 @@ class TestNewItemsFromTextsAndPictures:
         expected = FeatureTable(["", "mine", "plain"], *slots, {})
         net = recommender.scorer.model
         with torch.inference_mode():
-            z = net.item_vectors(expected, torch.arange(1, 3))
+            z = net.item_embeddings(expected, torch.arange(1, 3))
         for view, vectors in z.items():
             torch.testing.assert_close(recommender.scorer.items[view][-2:], vectors)
         found = {r.item_id: r for r in recommender.for_basket(["h0001"], k=30)}
@@ -237,7 +239,7 @@ class TestNewItemsFromTextsAndPictures:
     )
     def test_another_reader_is_refused(self, recommender, tokenizer, manifest, read, message):
         recommender, encoder = recommender
-        item = Item("mine", images=recommender.shop.items["h0001"].images)
+        item = Item("mine", images=recommender.dataset.items["h0001"].images)
         with pytest.raises(UserError, match=message):
             add_described(recommender, [item], encoder, tokenizer if read else None, manifest)
         assert "mine" not in recommender.number
@@ -254,13 +256,13 @@ class TestNewItemsFromTextsAndPictures:
 
 
 @pytest.fixture
-def offers(sample_shop, capsys):
+def offers(sample_dataset, capsys):
     """Run ``msm4sr recommend`` on the sample shop; return its exit code, output and complaint."""
 
-    def command(*arguments, shop=sample_shop):
-        model = sample_shop / "states" / "home_finetuned"
-        features = sample_shop / "features"
-        given = ["recommend", str(shop), "--model", str(model), "--features", str(features)]
+    def command(*arguments, dataset=sample_dataset):
+        model = sample_dataset / "states" / "home_finetuned"
+        features = sample_dataset / "features"
+        given = ["recommend", str(dataset), "--model", str(model), "--features", str(features)]
         code = main([*given, *arguments])
         return code, *capsys.readouterr()
 
@@ -315,8 +317,8 @@ def test_words_are_explained_where_the_encoder_is(offers):
     assert "because the word '" in printed
 
 
-def test_control_characters_of_the_shop_do_not_reach_the_terminal(offers, sample_shop, tmp_path):
-    text = (sample_shop / "items.jsonl").read_text(encoding="utf-8")
+def test_control_characters_of_the_shop_do_not_reach_the_terminal(offers, sample_dataset, tmp_path):
+    text = (sample_dataset / "items.jsonl").read_text(encoding="utf-8")
     bad = text.replace('"All-weather enamel bowl"', '"Bowl \\u001b[31m\\u009b ü <b>"')
     assert bad != text
     records = [json.loads(line) for line in bad.splitlines()]
@@ -324,21 +326,21 @@ def test_control_characters_of_the_shop_do_not_reach_the_terminal(offers, sample
         record.pop("images", None)
     lines = "".join(json.dumps(record) + "\n" for record in records)
     (tmp_path / "items.jsonl").write_text(lines, encoding="utf-8")
-    events = (sample_shop / "interactions.csv").read_text(encoding="utf-8")
+    events = (sample_dataset / "interactions.csv").read_text(encoding="utf-8")
     (tmp_path / "interactions.csv").write_text(events, encoding="utf-8")
-    code, printed, _ = offers("--user", "uh0040", "-k", "1", "--why", shop=tmp_path)
+    code, printed, _ = offers("--user", "uh0040", "-k", "1", "--why", dataset=tmp_path)
     assert code == 0
     assert "because they bought 'Bowl \ufffd[31m\ufffd ü <b>' (+0.26)" in printed
     assert not [char for char in printed if ord(char) < 32 and char != "\n"]
 
 
-def test_reasons_for_an_item_that_came_after_the_training(shop):
+def test_reasons_for_an_item_that_came_after_the_training(dataset):
     """It has no id vector; its sentences and pictures speak for it as for any other."""
-    table = toy_table([2] * 12, [1] * 12, items=list(shop.items))
+    table = toy_table([2] * 12, [1] * 12, items=list(dataset.items))
     net = M2SE(ModelConfig(feature_dim=11, n_items=11)).eval()
     torch.nn.init.normal_(net.ids.weight[1:])
     recommender = Recommender(
-        shop, ModelScorer(net, table.for_items(table.items[:12])), table.items[:12], {}
+        dataset, ModelScorer(net, table.for_items(table.items[:12])), table.items[:12], {}
     )
     recommender.add_items(table.for_items(["", "i11"]))
     (pieces,) = Explainer(recommender, table).explain(["i1", "i2", "i11"], ["i11"])

@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 from msm4sr_lite.config import ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import (
     M2SE,
+    AttentionPooling,
     CausalTransformer,
-    ExpertAdapter,
-    SlotAttention,
+    MoEAdaptor,
     match_scores,
 )
 from msm4sr_lite.evaluation import metrics, target_ranks
-from msm4sr_lite.losses import blocked_pairs, cross_modal_loss, next_item_loss, ranking_loss
-from msm4sr_lite.mixup import complementary_mixup, draw_survivors, drop_items
+from msm4sr_lite.losses import (
+    cross_modal_loss,
+    false_negatives,
+    next_item_loss,
+    ranking_loss,
+)
+from msm4sr_lite.mixup import complementary_mixup, draw_kept, drop_items
 from msm4sr_lite.objectives import contrastive_losses
 from tests import reference
 
@@ -97,7 +102,7 @@ def with_weights(module, names):
 @given(axes(5, 7, 5, 3), seeds, st.booleans())
 def test_slot_attention(lengths, seed, mask_padding):
     items, slots, feature, hidden = lengths
-    module = SlotAttention(feature, hidden, mask_padding)
+    module = AttentionPooling(feature, hidden, mask_padding)
     weights = randomise(module, seed)
     valid = ragged(seed, items, slots)
     x = randn(seed, items, slots, feature)
@@ -114,7 +119,7 @@ def test_slot_attention(lengths, seed, mask_padding):
 @given(axes(7, 7, 5, 3), seeds)
 def test_expert_adapter(lengths, seed):
     rows, feature, dim, experts = lengths
-    module = ExpertAdapter(feature, dim, experts, dropout=0.3)
+    module = MoEAdaptor(feature, dim, experts, dropout=0.3)
     weights = randomise(module, seed)
     names = ["project.weight", "project.bias", "scale", "shift", "gate.weight"]
     assert set(names) == set(weights)
@@ -194,7 +199,7 @@ def test_drop(lengths, seed, share, keep):
     real = ragged(seed, rows, time)
     items = torch.where(real, torch.arange(1, rows * time + 1).view(rows, time), 0)
     generator = torch.Generator().manual_seed(seed)
-    survives = draw_survivors(items, torch.full((rows, 1), share), generator, keep=keep)
+    survives = draw_kept(items, torch.full((rows, 1), share), generator, keep=keep)
     shortened, state = drop_items(items, survives)
     for row in range(rows):
         kept, place = reference.drop(items[row].tolist(), survives[row].tolist())
@@ -218,7 +223,7 @@ def loss_inputs(draw):
 @given(loss_inputs())
 def test_pairs_that_are_no_negatives(drawn):
     _, _, targets, users, same_user, _ = drawn
-    fast = blocked_pairs(torch.tensor(targets), torch.tensor(users), same_user=same_user)
+    fast = false_negatives(torch.tensor(targets), torch.tensor(users), same_user=same_user)
     assert fast.tolist() == reference.no_negatives(targets, users, same_user)
 
 
@@ -227,15 +232,15 @@ def test_pairs_that_are_no_negatives(drawn):
 def test_next_item_loss(drawn, count, zero_logit, tau):
     """One state, or several as with projections; blocked pairs left out or with logit 0."""
     rows, dim, targets, users, same_user, seed = drawn
-    blocked = reference.no_negatives(targets, users, same_user)
-    logit = {"blocked_logit": 0.0} if zero_logit else {}
+    masked = reference.no_negatives(targets, users, same_user)
+    logit = {"masked_logit": 0.0} if zero_logit else {}
 
     def fast(goals, *states):
         states = states[0] if count == 1 else torch.stack(states)
-        return next_item_loss(states, goals, torch.tensor(blocked), temperature=tau, **logit)
+        return next_item_loss(states, goals, torch.tensor(masked), temperature=tau, **logit)
 
     def slow(goals, *states):
-        return reference.next_item_loss(states, goals, blocked, tau, zero_logit)
+        return reference.next_item_loss(states, goals, masked, tau, zero_logit)
 
     inputs = [randn(seed + i, rows, dim) for i in range(count + 1)]
     assert_same(fast, slow, inputs, tolerance=1e-4)  # float32 at cosine / 0.05
@@ -245,15 +250,15 @@ def test_next_item_loss(drawn, count, zero_logit, tau):
 @given(loss_inputs(), st.booleans(), st.booleans(), temperatures)
 def test_cross_modal_loss(drawn, zero_logit, rowwise, tau):
     rows, dim, targets, users, same_user, seed = drawn
-    blocked = reference.no_negatives(targets, users, same_user)
+    masked = reference.no_negatives(targets, users, same_user)
     options = {"form": "rowwise"} if rowwise else {}
-    options |= {"blocked_logit": 0.0} if zero_logit else {}
+    options |= {"masked_logit": 0.0} if zero_logit else {}
 
     def fast(text, image):
-        return cross_modal_loss(text, image, torch.tensor(blocked), temperature=tau, **options)
+        return cross_modal_loss(text, image, torch.tensor(masked), temperature=tau, **options)
 
     def slow(text, image):
-        return reference.cross_modal_loss(text, image, blocked, tau, zero_logit, rowwise)
+        return reference.cross_modal_loss(text, image, masked, tau, zero_logit, rowwise)
 
     assert_same(fast, slow, [randn(seed, rows, dim), randn(seed + 1, rows, dim)], tolerance=1e-4)
 
@@ -327,7 +332,7 @@ class Given:
 
 @some
 @given(axes(7, 11), seeds, st.booleans(), st.sampled_from([1, 2, 512]))
-def test_ranks_with_ties(lengths, seed, mask_history, batch_size):
+def test_ranks_with_ties(lengths, seed, filter_seen, batch_size):
     """Four different scores among many items: most of them are tied."""
     rows, items = lengths
     rng = np.random.default_rng(seed)
@@ -337,10 +342,10 @@ def test_ranks_with_ties(lengths, seed, mask_history, batch_size):
     ]
     targets = rng.integers(1, items + rows + 1, rows)
     fast = target_ranks(
-        Given(scores), histories, targets, mask_history=mask_history, batch_size=batch_size
+        Given(scores), histories, targets, filter_seen=filter_seen, batch_size=batch_size
     )
     slow = [
-        reference.rank(scores[row], targets[row], histories[row] if mask_history else ())
+        reference.rank(scores[row], targets[row], histories[row] if filter_seen else ())
         for row in range(rows)
     ]
     assert fast.tolist() == slow

@@ -465,7 +465,7 @@ def test_the_workshop_prepares_for_its_visitors(
 def test_course_runs_without_a_network(handed_over: list[Any]) -> None:
     run.main(["course", "--no-venv"])
     ((command, variables),) = handed_over
-    assert command[1:] == ["-m", "msm4sr_lite.course.run_all", "notebooks", "build/course"]
+    assert command[1:] == ["-m", "course.run_all", "notebooks", "build/course"]
     assert variables["HF_HUB_OFFLINE"] == "1"
 
 

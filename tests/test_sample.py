@@ -9,24 +9,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msm4sr_lite.config import UserError
-from msm4sr_lite.reading.shop_folder import read_shop
-from msm4sr_lite.sample.catalogue import DEPARTMENTS
-from msm4sr_lite.sample.ceiling import (
+from data_samples.make.catalogue import DOMAINS
+from data_samples.make.ceiling import (
     ShopperModel,
     next_item_probabilities,
     oracle_scores,
     shopper_model,
 )
-from msm4sr_lite.sample.drawing import COLOURS, PATTERNS, SHAPES, draw, save_png
-from msm4sr_lite.sample.shoppers import LAUNCH, make_world
-from msm4sr_lite.sample.write import (
+from data_samples.make.drawing import (
+    COLOURS,
+    PATTERNS,
+    SHAPES,
+    draw,
+    save_png,
+)
+from data_samples.make.shoppers import LAUNCH, make_world
+from data_samples.make.write import (
     TABLES,
     image_name,
     load_world,
     picture_seed,
     write_sample,
 )
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.folder import read_folder
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +42,27 @@ def world():
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    out = tmp_path_factory.mktemp("sample") / "shop"
+    out = tmp_path_factory.mktemp("sample") / "dataset"
     write_sample(out, pictures=False)
     return out
 
 
-def test_the_committed_files_are_what_the_command_writes(sample_shop, written):
+def test_the_committed_files_are_what_the_command_writes(sample_dataset, written):
     for name in (*TABLES, "sample.json", "README.md", "LICENSE"):
-        committed = (sample_shop / name).read_bytes().replace(b"\r\n", b"\n")
+        committed = (sample_dataset / name).read_bytes().replace(b"\r\n", b"\n")
         assert committed == (written / name).read_bytes(), name
 
 
-def test_the_committed_pictures_are_what_the_command_draws(sample_shop, world, tmp_path):
+def test_the_committed_pictures_are_what_the_command_draws(sample_dataset, world, tmp_path):
     """Pixel by pixel for every third item; all of them take three times as long."""
     names = [image_name(item, view) for item in world.items for view in range(item.views)]
-    assert sorted(names) == sorted(f"images/{p.name}" for p in (sample_shop / "images").iterdir())
+    assert sorted(names) == sorted(
+        f"images/{p.name}" for p in (sample_dataset / "images").iterdir()
+    )
     for number, item in list(enumerate(world.items))[::3]:
         for view in range(item.views):
             save_png(draw(item.look, view, picture_seed(world.seed, number)), tmp_path / "new.png")
-            with Image.open(sample_shop / image_name(item, view)) as old:
+            with Image.open(sample_dataset / image_name(item, view)) as old:
                 stored = np.asarray(old.convert("RGB"))
             with Image.open(tmp_path / "new.png") as new:
                 drawn = np.asarray(new.convert("RGB"))
@@ -83,10 +91,10 @@ def test_a_changed_table_has_no_known_ceiling(written, tmp_path):
 
 
 def test_sizes_and_gaps(written, world):
-    shop = read_shop(written)
-    for department in DEPARTMENTS:
-        items = world.department(department)
-        shoppers = [s for s in world.shoppers if s.department == department]
+    dataset = read_folder(written)
+    for domain in DOMAINS:
+        items = world.domain(domain)
+        shoppers = [s for s in world.shoppers if s.domain == domain]
         assert (len(items), len(shoppers)) == (400, 1200)
         sold = Counter(item for shopper in shoppers for item in shopper.items)
         counts = sorted(sold.values(), reverse=True)
@@ -96,9 +104,9 @@ def test_sizes_and_gaps(written, world):
         assert sum(not item.has_text for item in items) == 20
         assert sum(item.views > 1 for item in items) == pytest.approx(400 / 3, abs=2)
         assert not any(item.views == 0 and not item.has_text for item in items)
-    for item in shop.items.values():
+    for item in dataset.items.values():
         assert item.has_text or item.images
-        assert item.department in DEPARTMENTS
+        assert item.domain in DOMAINS
 
 
 def test_looks_stand_in_no_text(world):
@@ -110,13 +118,13 @@ def test_looks_stand_in_no_text(world):
 
 def test_new_items_are_strictly_cold(world):
     new = {item.item_id for item in world.items if item.is_new}
-    tests = dict.fromkeys(DEPARTMENTS, 0)
+    tests = dict.fromkeys(DOMAINS, 0)
     for shopper in world.shoppers:
         assert len(set(shopper.items)) == len(shopper.items)
         assert list(shopper.times) == sorted(shopper.times)
         assert shopper.times[-1] > LAUNCH > shopper.times[-2]
         assert not new & set(shopper.items[:-1])
-        tests[shopper.department] += shopper.items[-1] in new
+        tests[shopper.domain] += shopper.items[-1] in new
     assert min(tests.values()) >= 120
     assert sum(tests.values()) >= 300
 
@@ -173,8 +181,8 @@ def test_probabilities_sum_to_one_and_bought_items_have_none(world):
         column = {item.item_id: i for i, item in enumerate(world.items)}
         for row, history in zip(scores, histories, strict=True):
             assert (row[[column[item] for item in history]] == 0).all()
-            here = world.items[column[history[0]]].department
-            other = [i for i, item in enumerate(world.items) if item.department != here]
+            here = world.items[column[history[0]]].domain
+            other = [i for i, item in enumerate(world.items) if item.domain != here]
             assert (row[other] == 0).all()
 
 
@@ -187,10 +195,10 @@ def test_no_other_forecast_is_as_likely_as_the_oracles(world):
         for kind in ("oracle", "content")
     }
     assert likely["content"] < likely["oracle"] < 0
-    home = world.department("home")
+    home = world.domain("home")
     model = shopper_model(home, "oracle")
     number = {item.item_id: i for i, item in enumerate(home)}
-    rows = [s for s in world.shoppers if s.department == "home"]
+    rows = [s for s in world.shoppers if s.domain == "home"]
     paths = [np.array([number[i] for i in s.items[:-1]]) for s in rows]
     last = [number[s.items[-1]] for s in rows]
 
@@ -216,6 +224,6 @@ def test_ids_and_items_are_refused_with_a_line(world):
         oracle_scores(world, [["h0001", "o0001"]])
 
 
-def test_sample_json_names_version_and_seed(sample_shop):
-    about = json.loads((sample_shop / "sample.json").read_text(encoding="utf-8"))
+def test_sample_json_names_version_and_seed(sample_dataset):
+    about = json.loads((sample_dataset / "sample.json").read_text(encoding="utf-8"))
     assert (about["name"], about["version"], about["seed"]) == ("corner_shop", 1, 7)

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
+from data_samples.make.__main__ import main
+from data_samples.make.ceiling import expected_ndcg, oracle_scores
+from data_samples.make.reach import reaches
+from data_samples.make.shoppers import TRANSITION, make_world
 from msm4sr_lite.evaluation import metrics
-from msm4sr_lite.sample.__main__ import main
-from msm4sr_lite.sample.ceiling import expected_ndcg, oracle_scores
-from msm4sr_lite.sample.reach import reaches
-from msm4sr_lite.sample.shoppers import TRANSITION, make_world
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def reach(world):
-    return {(r.department, r.knowledge.split(" (")[0]): r for r in reaches(world)}
+    return {(r.domain, r.knowledge.split(" (")[0]): r for r in reaches(world)}
 
 
 def test_expected_ndcg_is_the_mean_over_all_outcomes():
@@ -53,9 +53,9 @@ def test_the_ranking_by_truth_is_the_best_expected_one(world):
         assert (expected_ndcg(other, truth) <= best + 1e-12).all()
 
 
-@pytest.mark.parametrize("department", ["home", "outdoor"])
-def test_each_modality_adds_something(reach, department):
-    value = {knowledge: r for (d, knowledge), r in reach.items() if d == department}
+@pytest.mark.parametrize("domain", ["home", "outdoor"])
+def test_each_modality_adds_something(reach, domain):
+    value = {knowledge: r for (d, knowledge), r in reach.items() if d == domain}
     expected = {knowledge: r.expected for knowledge, r in value.items()}
     both = expected["text and pictures"]
     assert both > 1.4 * expected["pictures alone"]
@@ -81,7 +81,7 @@ def test_the_needs_move_as_the_transition_says(world):
 
 def test_an_empty_history_and_a_repeated_item(world):
     empty, once, twice = oracle_scores(world, [[], ["h0005"], ["h0005", "h0005"]])
-    home = np.array([item.department == "home" for item in world.items])
+    home = np.array([item.domain == "home" for item in world.items])
     assert empty[home].sum() == pytest.approx(0.5)
     assert empty.sum() == pytest.approx(1)
     np.testing.assert_allclose(once, twice)
@@ -95,10 +95,10 @@ def test_before_the_launch_nothing_new_is_expected(world):
     assert oracle_scores(world, [["h0005"]])[:, new].sum() > 0.1
 
 
-def test_the_command_prints_the_datasheets_table(sample_shop, tmp_path, capsys):
-    assert main([str(sample_shop)]) == 0
+def test_the_command_prints_the_datasheets_table(sample_dataset, tmp_path, capsys):
+    assert main([str(sample_dataset)]) == 0
     printed = capsys.readouterr().out.strip()
-    assert printed in (sample_shop / "README.md").read_text(encoding="utf-8")
+    assert printed in (sample_dataset / "README.md").read_text(encoding="utf-8")
     assert main([str(tmp_path)]) == 2
     assert "no sample shop" in capsys.readouterr().err
     assert main([]) == 2

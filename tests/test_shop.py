@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.reading.shop_folder import read_shop
+from msm4sr_lite.dataset.folder import read_folder
 
 ITEMS = [
     {"item_id": "a", "title": "Mug", "image": "images/a.png"},
@@ -17,7 +17,7 @@ EVENTS = "user_id,item_id,timestamp\nu1,a,10\nu1,b,20\nu2,b,5\n"
 
 
 @pytest.fixture
-def shop_folder(tmp_path):
+def dataset_folder(tmp_path):
     """Return a function that writes a small valid shop, with any file replaced."""
 
     def write(events=EVENTS, items=ITEMS):
@@ -34,89 +34,89 @@ def shop_folder(tmp_path):
     return write
 
 
-def test_reads_what_is_there(shop_folder):
-    shop = read_shop(shop_folder())
-    assert list(shop.items) == ["a", "b"]
-    assert shop.items["a"].images == ("images/a.png",)
-    assert shop.events["item_id"].tolist() == ["b", "a", "b"]  # sorted by time
-    assert shop.notes == []
-    assert shop.history("u1") == ["a", "b"]
+def test_reads_what_is_there(dataset_folder):
+    dataset = read_folder(dataset_folder())
+    assert list(dataset.items) == ["a", "b"]
+    assert dataset.items["a"].images == ("images/a.png",)
+    assert dataset.events["item_id"].tolist() == ["b", "a", "b"]  # sorted by time
+    assert dataset.notes == []
+    assert dataset.history("u1") == ["a", "b"]
 
 
-def test_equal_times_keep_file_order(shop_folder):
+def test_equal_times_keep_file_order(dataset_folder):
     rows = "\n".join(f"u,{item},7" for item in "abbaab")
-    shop = read_shop(shop_folder(f"user_id,item_id,timestamp\n{rows}\n"))
-    assert "".join(shop.events["item_id"]) == "abbaab"
+    dataset = read_folder(dataset_folder(f"user_id,item_id,timestamp\n{rows}\n"))
+    assert "".join(dataset.events["item_id"]) == "abbaab"
 
 
 @pytest.mark.parametrize(
     "times", [("2023-01-02", "2023-01-01T10:00:00+02:00"), ("17.5", "3"), ("1e9", "-4")]
 )
-def test_numbers_and_iso_dates(shop_folder, times):
+def test_numbers_and_iso_dates(dataset_folder, times):
     text = "user_id,item_id,timestamp\n" + "".join(
         f"u,{i},{t}\n" for i, t in zip("ab", times, strict=True)
     )
-    assert read_shop(shop_folder(text)).events["item_id"].tolist() == ["b", "a"]
+    assert read_folder(dataset_folder(text)).events["item_id"].tolist() == ["b", "a"]
 
 
-def test_extra_columns_quotes_and_bom_are_fine(shop_folder):
+def test_extra_columns_quotes_and_bom_are_fine(dataset_folder):
     text = '\ufeffitem_id,price,user_id,timestamp\na,"1,5","u,1",3\n'
-    assert read_shop(shop_folder(text)).events["user_id"].tolist() == ["u,1"]
+    assert read_folder(dataset_folder(text)).events["user_id"].tolist() == ["u,1"]
 
 
-def test_gzip_and_parquet(shop_folder, tmp_path):
-    plain = read_shop(shop_folder()).events
+def test_gzip_and_parquet(dataset_folder, tmp_path):
+    plain = read_folder(dataset_folder()).events
     (tmp_path / "interactions.csv").unlink()
     with gzip.open(tmp_path / "interactions.csv.gz", "wt") as stream:
         stream.write(EVENTS)
-    pd.testing.assert_frame_equal(read_shop(tmp_path).events, plain)
+    pd.testing.assert_frame_equal(read_folder(tmp_path).events, plain)
     (tmp_path / "interactions.csv.gz").unlink()
     frame = pd.DataFrame(
         {"user_id": ["u1", "u1", "u2"], "item_id": ["a", "b", "b"], "timestamp": [10, 20, 5]}
     )
     frame.to_parquet(tmp_path / "interactions.parquet")
-    pd.testing.assert_frame_equal(read_shop(tmp_path).events, plain)
+    pd.testing.assert_frame_equal(read_folder(tmp_path).events, plain)
     pd.DataFrame(ITEMS).to_parquet(tmp_path / "items.parquet")
     (tmp_path / "items.jsonl").unlink()
-    assert read_shop(tmp_path).items["b"].description == "A blue bowl."
+    assert read_folder(tmp_path).items["b"].description == "A blue bowl."
 
 
-def test_items_as_csv(shop_folder, tmp_path):
-    shop_folder()
+def test_items_as_csv(dataset_folder, tmp_path):
+    dataset_folder()
     (tmp_path / "items.jsonl").unlink()
     (tmp_path / "items.csv").write_text("item_id,title,image\na,Mug,images/a.png\nb,Bowl,\n")
-    shop = read_shop(tmp_path)
-    assert shop.items["a"].images == ("images/a.png",)
-    assert shop.items["b"].images == ()
+    dataset = read_folder(tmp_path)
+    assert dataset.items["a"].images == ("images/a.png",)
+    assert dataset.items["b"].images == ()
 
 
-def test_department(shop_folder):
-    items = [{**ITEMS[0], "department": "home"}, {**ITEMS[1], "department": "outdoor"}]
-    shop = read_shop(shop_folder(items=items), department="home")
-    assert list(shop.items) == ["a"]
-    assert shop.events["item_id"].tolist() == ["a"]
+def test_department(dataset_folder):
+    items = [{**ITEMS[0], "domain": "home"}, {**ITEMS[1], "domain": "outdoor"}]
+    dataset = read_folder(dataset_folder(items=items), domain="home")
+    assert list(dataset.items) == ["a"]
+    assert dataset.events["item_id"].tolist() == ["a"]
     with pytest.raises(UserError, match="no department 'garden'; there is home, outdoor"):
-        read_shop(shop_folder(items=items), department="garden")
+        read_folder(dataset_folder(items=items), domain="garden")
 
 
-def test_item_with_neither_text_nor_picture_is_left_out_and_counted(shop_folder):
-    shop = read_shop(shop_folder(items=[ITEMS[0], {"item_id": "b", "title": "  "}]))
-    assert list(shop.items) == ["a"]
-    assert shop.notes == [
+def test_item_with_neither_text_nor_picture_is_left_out_and_counted(dataset_folder):
+    dataset = read_folder(dataset_folder(items=[ITEMS[0], {"item_id": "b", "title": "  "}]))
+    assert list(dataset.items) == ["a"]
+    assert dataset.notes == [
         "1 items have neither text nor picture (the first is 'b'): left out, with their purchases;"
         " give them a title or an image"
     ]
 
 
-def test_unknown_items_stop_or_are_counted(shop_folder):
-    folder = shop_folder(EVENTS + "u3,ghost,1\nu4,ghost,2\n")
+def test_unknown_items_stop_or_are_counted(dataset_folder):
+    folder = dataset_folder(EVENTS + "u3,ghost,1\nu4,ghost,2\n")
     with pytest.raises(
         UserError, match=r"line 5: item 'ghost' is not in items.jsonl \(2 such .*--drop-unknown"
     ):
-        read_shop(folder)
-    shop = read_shop(folder, unknown_items="drop")
-    assert len(shop.events) == 3
-    assert "2 purchases of items" in shop.notes[0]
+        read_folder(folder)
+    dataset = read_folder(folder, unknown_items="drop")
+    assert len(dataset.events) == 3
+    assert "2 purchases of items" in dataset.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,9 @@ def test_unknown_items_stop_or_are_counted(shop_folder):
         (EVENTS + "u,a,1,2,3,4\n", r"cannot be read as a table: .*line 5"),
     ],
 )
-def test_bad_interactions(shop_folder, events, message):
+def test_bad_interactions(dataset_folder, events, message):
     with pytest.raises(UserError, match=message):
-        read_shop(shop_folder(events))
+        read_folder(dataset_folder(events))
 
 
 @pytest.mark.parametrize(
@@ -163,22 +163,22 @@ def test_bad_interactions(shop_folder, events, message):
         ("[" * 100_000, r"line 1: not a JSON object"),
     ],
 )
-def test_bad_items(shop_folder, items, message):
+def test_bad_items(dataset_folder, items, message):
     with pytest.raises(UserError, match=message):
-        read_shop(shop_folder(items=items))
+        read_folder(dataset_folder(items=items))
 
 
-def test_missing_files_and_folders(tmp_path, shop_folder):
+def test_missing_files_and_folders(tmp_path, dataset_folder):
     with pytest.raises(UserError, match="nowhere: no such folder"):
-        read_shop(tmp_path / "nowhere")
+        read_folder(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"interactions.csv not found \(also looked for"):
-        read_shop(tmp_path)
-    shop_folder()
+        read_folder(tmp_path)
+    dataset_folder()
     (tmp_path / "items.jsonl").unlink()
     with pytest.raises(UserError, match=r"items.jsonl not found"):
-        read_shop(tmp_path)
+        read_folder(tmp_path)
 
 
-def test_unknown_user(shop_folder):
+def test_unknown_user(dataset_folder):
     with pytest.raises(UserError, match="no purchases of user 'nobody'"):
-        read_shop(shop_folder()).history("nobody")
+        read_folder(dataset_folder()).history("nobody")

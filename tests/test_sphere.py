@@ -4,8 +4,7 @@ import math
 
 import pytest
 import torch
-
-from msm4sr_lite.study.sphere import alignment, uniformity
+from course.sphere import alignment, uniformity
 
 
 def test_alignment_counts_directions_only():

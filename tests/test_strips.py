@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from course import blank, card, strips
 from PIL import Image
 
-from msm4sr_lite.course import blank, card, strips
-from msm4sr_lite.shop import Item
+from msm4sr_lite.dataset.dataset import Item
 
 
 @pytest.fixture

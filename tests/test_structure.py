@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "msm4sr_lite"
 CORE = sorted(PACKAGE.glob("*.py"))
 # Each module may import those to its left.
-ORDER = ["config", "shop", "text", "sequences", "features", "keywords", "mixup", "encoder"]
+ORDER = ["config", "dataset", "text", "sequences", "features", "keywords", "mixup", "encoder"]
 ORDER += ["losses", "objectives", "evaluation", "training", "recommend"]
 
 

@@ -13,15 +13,26 @@ import pandas as pd
 import pytest
 import torch
 
+from benchmarks.studies.results_page import collect, fill
+from data_samples.make.ceiling import expected_ndcg
+from msm4sr_lite.baselines.scorers import ItemKNN, tfidf_vectors
+from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
 from msm4sr_lite.cli import build_parser, main
 from msm4sr_lite.cli.study import about
-from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError
+from msm4sr_lite.config import (
+    PRESETS,
+    Config,
+    ModelConfig,
+    UserError,
+)
+from msm4sr_lite.dataset.dataset import Dataset, Item
+from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, metrics
-from msm4sr_lite.features import FeatureTable
-from msm4sr_lite.sample.ceiling import expected_ndcg
-from msm4sr_lite.sequences import build_sequences
-from msm4sr_lite.shop import Item, Shop
+from msm4sr_lite.evaluation import metrics
+from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.study.ablations import (
     FewerWords,
     RawClip,
@@ -30,32 +41,28 @@ from msm4sr_lite.study.ablations import (
     ablations,
     is_main,
 )
-from msm4sr_lite.study.baselines import ItemKNN, tfidf_vectors
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.budget import Budget
-from msm4sr_lite.study.ceilings import Ceilings
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.cold_table import cold_table, with_cold_items
-from msm4sr_lite.study.compare import Comparison, openings, read_recipes
-from msm4sr_lite.study.contenders import (
-    CONTENDERS,
-    Contender,
+from msm4sr_lite.study.compare import Comparison, access_log, read_recipes
+from msm4sr_lite.study.data import Data, changed
+from msm4sr_lite.study.forest import forest
+from msm4sr_lite.study.models import (
+    MODELS,
     Fitted,
     Model,
+    ModelSpec,
     WithCounts,
     able,
     grid,
     pretrained,
 )
-from msm4sr_lite.study.data import Data, changed
-from msm4sr_lite.study.forest import forest
 from msm4sr_lite.study.pages import as_text
 from msm4sr_lite.study.paired import holm, paired, with_seeds
-from msm4sr_lite.study.results_page import collect, fill
-from msm4sr_lite.study.runs import Runs
-from msm4sr_lite.study.sequence_models import SASRec, SummedFeatures
+from msm4sr_lite.study.upper_bound import UpperBound
 from tests.tiny_models import text_model
-from tests.toys import toy_sequences, toy_shop, toy_table
+from tests.toys import toy_dataset, toy_sequences, toy_table
 
 TINY = {"model.dim": 8, "model.ffn_dim": 8, "model.layers": 1, "model.experts": 2}
 SHORT = Budget(batch_size=32, pretrain_epochs=1, finetune_epochs=1)
@@ -67,7 +74,7 @@ def data():
     titles = ["red oak clock", "red tent", "oak table", "blue tent", "blue clock"]
     items = {f"i{n}": Item(f"i{n}", title=titles[n % 5]) for n in range(1, 20)}
     table = toy_table([2, 1, 3] * 6 + [0], [1, 0, 2] * 6 + [1])
-    return Data(Shop(Path("toy"), items, pd.DataFrame()), sequences, table)
+    return Data(Dataset(Path("toy"), items, pd.DataFrame()), sequences, table)
 
 
 # -------------------------------------------------------------------- statistics
@@ -125,9 +132,9 @@ def test_seeds_widen_the_interval():
     # Student's t with two degrees of freedom, at both ends.
     spread = 4.302653 * 0.2 / math.sqrt(3)
     for end in ("low", "high"):
-        customers = apart["value"] - alike[end]
+        users = apart["value"] - alike[end]
         assert abs(apart["value"] - apart[end]) == pytest.approx(
-            math.hypot(customers, spread), abs=2e-6
+            math.hypot(users, spread), abs=2e-6
         )
 
 
@@ -168,7 +175,7 @@ class Table:
 def test_lists_leave_out_padding_and_history():
     scorer, histories = Table(9.0, 3.0, 5.0, 5.0, 1.0), [np.array([2]), np.array([4, 1])]
     assert top_lists(scorer, histories, 2).tolist() == [[3, 1], [2, 3]]
-    assert top_lists(scorer, histories, 2, mask_history=False).tolist() == [[2, 3], [2, 3]]
+    assert top_lists(scorer, histories, 2, filter_seen=False).tolist() == [[2, 3], [2, 3]]
     assert top_lists(scorer, [np.array([1, 2, 3])], 3).tolist() == [[4, 0, 0]]
     assert scorer.row.tolist() == [9, 3, 5, 5, 1]  # not written into
 
@@ -206,41 +213,41 @@ def test_summed_features_are_the_sum_of_both_views(data):
     both = M2SE(config).eval()
     both.load_state_dict(summed.state_dict())
     items = torch.tensor([1, 2, 19])
-    found = summed.item_vectors(data.table, items)["sum"]
-    views = both.item_vectors(data.table, items)
+    found = summed.item_embeddings(data.table, items)["sum"]
+    views = both.item_embeddings(data.table, items)
     torch.testing.assert_close(found[0], views["text"][0] + views["image"][0])
     torch.testing.assert_close(found[1], views["text"][1])  # no picture: nothing is added
     torch.testing.assert_close(found[2], views["image"][2])
 
 
 def test_every_contender_has_at_most_four_points_and_only_known_settings(data):
-    for name, contender in CONTENDERS.items():
-        assert 1 <= len(contender.grid) <= 4, name
-        assert len({json.dumps(point) for point in contender.grid}) == len(contender.grid)
-        assert "0x" not in repr(contender.make), name  # names a run, so no address in it
-        if contender.learns:
-            for point in contender.grid:
-                config = contender.make.config(data, point)
-                assert isinstance(contender.make, WithCounts) or (
-                    config != PRESETS[contender.make.preset] or name == "msm4sr"
+    for name, spec in MODELS.items():
+        assert 1 <= len(spec.grid) <= 4, name
+        assert len({json.dumps(point) for point in spec.grid}) == len(spec.grid)
+        assert "0x" not in repr(spec.make), name  # names a run, so no address in it
+        if spec.learns:
+            for point in spec.grid:
+                config = spec.make.config(data, point)
+                assert isinstance(spec.make, WithCounts) or (
+                    config != PRESETS[spec.make.preset] or name == "msm4sr"
                 )
 
 
 def test_a_shop_without_pictures_has_no_contender_that_needs_them(data):
-    textual = Data(data.shop, data.sequences, toy_table([1] * 19, [0] * 19))
-    found = list(able(textual, list(CONTENDERS)))
+    textual = Data(data.dataset, data.sequences, toy_table([1] * 19, [0] * 19))
+    found = list(able(textual, list(MODELS)))
     assert "image" not in found
     assert "text+image" not in found
     assert {"text", "msm4sr", "tfidf_knn", "sasrec"} <= set(found)
 
 
-@pytest.mark.parametrize("name", [name for name, one in CONTENDERS.items() if one.learns])
+@pytest.mark.parametrize("name", [name for name, one in MODELS.items() if one.learns])
 def test_every_learnt_contender_trains_and_ranks(name, data, tmp_path):
-    contender = CONTENDERS[name]
+    spec = MODELS[name]
     data = replace(data, whole=data)
-    for point in contender.grid[1:3]:
+    for point in spec.grid[1:3]:
         settings = {**SHORT.settings(), **TINY, **point}
-        scorer = contender.make(data, settings, 1, tmp_path)
+        scorer = spec.make(data, settings, 1, tmp_path)
         scores = scorer.scores([np.array([1, 2]), np.array([3])])
         assert scores.shape == (2, 20)
         assert torch.isfinite(scores).all()
@@ -330,33 +337,33 @@ class Spy:
 
 def test_settings_are_chosen_on_validation_frozen_and_tested_with_other_seeds(data, tmp_path):
     spy = Spy()
-    contenders = {
-        "spy": Contender([{"good": False}, {"good": True}], spy, learns=True),
-        "one point": Contender([{"good": True}], spy, learns=True),
-        "popularity": CONTENDERS["popularity"],
+    specs = {
+        "spy": ModelSpec([{"good": False}, {"good": True}], spy, learns=True),
+        "one point": ModelSpec([{"good": True}], spy, learns=True),
+        "popularity": MODELS["popularity"],
     }
-    study = Comparison(data, tmp_path, SHORT, contenders)
+    study = Comparison(data, tmp_path, SHORT, specs)
     chosen = study.tune(["spy", "one point", "popularity"])
     assert chosen["spy"]["settings"] == {"good": True}
     assert [one["ndcg@10"] for one in chosen["spy"]["tried"]] == [0, 1]
     assert chosen["one point"] == {"settings": {"good": True}, "tried": []}
     assert spy.made == [(False, 0), (True, 0)]  # and nothing for a grid with nothing to choose
-    assert openings(tmp_path) == []  # the test split is still closed
+    assert access_log(tmp_path) == []  # the test split is still closed
 
     found = study.test(["spy", "popularity"], chosen, [1, 2])
     assert spy.made[2:] == [(True, 1), (True, 2)]
     assert (len(found["spy"]), len(found["popularity"])) == (2, 1)
-    opened = openings(tmp_path)
+    opened = access_log(tmp_path)
     assert len(opened) == 1
-    assert (opened[0]["contenders"], opened[0]["seeds"]) == (["spy", "popularity"], [1, 2])
+    assert (opened[0]["models"], opened[0]["seeds"]) == (["spy", "popularity"], [1, 2])
 
     # Once more: nothing is made, nothing is opened; with another seed it is.
-    again = Comparison(data, tmp_path, SHORT, contenders)
+    again = Comparison(data, tmp_path, SHORT, specs)
     assert again.tune(["spy", "popularity"]) == chosen
     again.test(["spy", "popularity"], chosen, [1, 2])
-    assert (len(spy.made), len(openings(tmp_path))) == (4, 1)
+    assert (len(spy.made), len(access_log(tmp_path))) == (4, 1)
     again.test(["spy"], chosen, [3])
-    assert (len(spy.made), len(openings(tmp_path))) == (5, 2)
+    assert (len(spy.made), len(access_log(tmp_path))) == (5, 2)
 
     with pytest.raises(UserError, match="seed 0 chose the settings; test with other seeds"):
         study.test(["spy"], chosen, [0, 1])
@@ -403,35 +410,35 @@ def test_frozen_recipes_that_are_none(tmp_path):
 # -------------------------------------------------------------------- ceilings
 
 
-def test_shares_of_the_ceiling(sample_shop, tmp_path):
-    from msm4sr_lite.reading.shop_folder import read_shop
-    from msm4sr_lite.sample.oracle import oracles
+def test_shares_of_the_ceiling(sample_dataset, tmp_path):
+    from data_samples.make.oracle import oracles
+    from msm4sr_lite.dataset.folder import read_folder
 
-    shop = read_shop(sample_shop, department="home")
-    sequences = build_sequences(shop.events, list(shop.items))
-    table = FeatureTable.load(sample_shop / "features").for_items(sequences.items)
-    ceilings = Ceilings.of(Data(shop, sequences, table))
-    assert {kind: round(top, 3) for kind, top in ceilings.best.items()} == {
+    dataset = read_folder(sample_dataset, domain="home")
+    sequences = build_sequences(dataset.events, list(dataset.items))
+    table = load_feature_table(sample_dataset / "features").for_items(sequences.items)
+    upper_bound = UpperBound.of(Data(dataset, sequences, table))
+    assert {kind: round(top, 3) for kind, top in upper_bound.best.items()} == {
         "oracle": 0.240,
         "content": 0.216,
     }  # as the sample's README says
-    known = oracles(shop.path, sequences)
+    known = oracles(dataset.path, sequences)
     histories, _ = sequences.held_out("test")
     plain = known["content"].scores(histories[:7])[:, 1:].numpy()
     truth = known["oracle"].scores(histories[:7])[:, 1:].numpy()
-    few = Ceilings(histories[:7], truth, {"oracle": 1.0})
+    few = UpperBound(histories[:7], truth, {"oracle": 1.0})
     assert few.expected(known["content"]) == pytest.approx(expected_ndcg(plain, truth).mean())
     assert few.shares([{"expected_ndcg@10": 0.2}, {"expected_ndcg@10": 0.3}]) == {
         "expected_ndcg@10": 0.25,
-        "share_of_ceiling": {"oracle": 0.25},
+        "share_of_upper_bound": {"oracle": 0.25},
     }
 
 
 def test_other_shops_have_no_known_ceiling(data):
-    ceilings = Ceilings.of(data)
-    assert ceilings.best == {}
-    assert ceilings.expected(Fitted("popularity")(data, {}, 0, Path())) is None
-    assert ceilings.shares([]) == {}
+    upper_bound = UpperBound.of(data)
+    assert upper_bound.best == {}
+    assert upper_bound.expected(Fitted("popularity")(data, {}, 0, Path())) is None
+    assert upper_bound.shares([]) == {}
 
 
 def test_a_small_shop_is_learnt_in_small_batches(data, tmp_path):
@@ -450,10 +457,10 @@ def test_a_small_shop_is_learnt_in_small_batches(data, tmp_path):
 
 def test_every_ablation_changes_one_thing(data):
     base = Model(pretrains=True).config(data, {})
-    for name, contender in ablations("clip").items():
-        assert "0x" not in repr(contender.make), name  # names a run, so no address in it
-        model = getattr(contender.make, "model", contender.make)
-        if name in ("msm4sr", "no pre-training", "no fine-tuning") or model is not contender.make:
+    for name, spec in ablations("clip").items():
+        assert "0x" not in repr(spec.make), name  # names a run, so no address in it
+        model = getattr(spec.make, "model", spec.make)
+        if name in ("msm4sr", "no pre-training", "no fine-tuning") or model is not spec.make:
             assert not model.settings, name
             continue
         assert model.settings, name
@@ -488,8 +495,8 @@ def test_fewer_words(tmp_path, data):
         data.table.items, data.table.text, data.table.image, {"content": "x", "text_encoder": made}
     )
     words = {item: [["red", "blue", "oak"]] for item in table.items[1:5]}
-    goods = Data(data.shop, data.sequences, table, keywords=words)
-    from msm4sr_lite.features import TextEncoder
+    goods = Data(data.dataset, data.sequences, table, keywords=words)
+    from msm4sr_lite.features.text_encoder import TextEncoder
 
     found = FewerWords(2)(goods)
     assert found.image.counts.tolist() == [0, 1, 1, 1, 1, *[0] * 15]
@@ -501,24 +508,24 @@ def test_fewer_words(tmp_path, data):
         FewerWords(4)(goods)
 
 
-def test_raw_clip_vectors(sample_shop, mini_clip):
-    from msm4sr_lite.extract.pictures import open_picture
-    from msm4sr_lite.keywords import KeywordTokenizer
-    from msm4sr_lite.reading.shop_folder import read_shop
+def test_raw_clip_vectors(sample_dataset, mini_clip):
+    from msm4sr_lite.dataset.folder import read_folder
+    from msm4sr_lite.features.images import open_image
+    from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
-    shop = read_shop(sample_shop, department="home")
-    chosen = list(shop.items)[:12]
+    dataset = read_folder(sample_dataset, domain="home")
+    chosen = list(dataset.items)[:12]
     items = ["", *chosen]
-    table = FeatureTable.load(sample_shop / "features").for_items(items)
+    table = load_feature_table(sample_dataset / "features").for_items(items)
     sequences = toy_sequences([6, 7], n_items=12)
-    goods = Data(shop, sequences, table)
+    goods = Data(dataset, sequences, table)
     found = RawClip(str(mini_clip))(goods)
-    counts = [len(shop.items[item].images) for item in chosen]
+    counts = [len(dataset.items[item].images) for item in chosen]
     assert found.image.counts.tolist() == [0, *counts]
     assert 0 in counts
     place = next(i for i, count in enumerate(counts) if count)
-    picture = open_picture(shop.path, shop.items[chosen[place]].images[0])
-    vector = KeywordTokenizer(str(mini_clip), ["picture"]).picture_vectors([picture])[0]
+    picture = open_image(dataset.path, dataset.items[chosen[place]].images[0])
+    vector = KeywordTokenizer(str(mini_clip), ["picture"]).image_embeddings([picture])[0]
     own = found.image.vectors[0].float()
     assert own[: len(vector)].tolist() == pytest.approx(vector.tolist(), abs=2e-3)
     assert not own[len(vector) :].any()
@@ -528,7 +535,7 @@ def test_raw_clip_vectors(sample_shop, mini_clip):
 
 
 def test_tfidf_in_place_of_bert(data):
-    goods = Data(data.shop, data.sequences, data.table)
+    goods = Data(data.dataset, data.sequences, data.table)
     found, plain = TfidfTexts()(goods), tfidf_vectors(goods.texts())[1:]
     described = np.diff(plain.indptr) > 0
     assert found.text.counts.tolist() == [0, *described]
@@ -543,7 +550,7 @@ def test_tfidf_in_place_of_bert(data):
 
 
 def test_tfidf_beside_bert(data):
-    goods = Data(data.shop, data.sequences, data.table)
+    goods = Data(data.dataset, data.sequences, data.table)
     found, words = TfidfBeside()(goods).text, TfidfTexts()(goods).text
     texts = data.table.text
     assert found.counts.tolist() == (texts.counts + words.counts).tolist()
@@ -571,9 +578,9 @@ class Leaf:
 
 def test_runs_made_at_once_are_those_made_one_after_another(data, tmp_path):
     points = [{"decay": 0.5}, {"decay": 0.9}]
-    contenders = {
-        "leaf": Contender(points, Leaf(), learns=True),
-        "text": Contender(
+    specs = {
+        "leaf": ModelSpec(points, Leaf(), learns=True),
+        "text": ModelSpec(
             [{"finetune.lr": 1e-3}, {"finetune.lr": 3e-4}],
             Model(settings=TINY | {"model.views": "text"}),
             learns=True,
@@ -581,10 +588,10 @@ def test_runs_made_at_once_are_those_made_one_after_another(data, tmp_path):
     }
     found = {}
     for jobs in (1, 2):
-        study = Comparison(data, tmp_path / str(jobs), SHORT, contenders, jobs)
-        chosen = study.tune(list(contenders))
-        runs = study.test(list(contenders), chosen, [1, 2])
-        found[jobs] = chosen, [[run["masked"] for run in runs[name]] for name in contenders]
+        study = Comparison(data, tmp_path / str(jobs), SHORT, specs, jobs)
+        chosen = study.tune(list(specs))
+        runs = study.test(list(specs), chosen, [1, 2])
+        found[jobs] = chosen, [[run["masked"] for run in runs[name]] for name in specs]
     assert found[1] == found[2]
 
     def processes(jobs):
@@ -593,7 +600,7 @@ def test_runs_made_at_once_are_those_made_one_after_another(data, tmp_path):
     assert processes(1) == {str(os.getpid())}
     assert str(os.getpid()) not in processes(2)
 
-    broken = {"leaf": Contender([{"decay": 2}, {"decay": 3}], Leaf(), learns=True)}
+    broken = {"leaf": ModelSpec([{"decay": 2}, {"decay": 3}], Leaf(), learns=True)}
     with pytest.raises(UserError, match="decay must be at most 1"):
         Comparison(data, tmp_path / "broken", SHORT, broken, 2).tune(["leaf"])
 
@@ -619,10 +626,10 @@ def test_two_that_begin_from_one_pre_training_make_it_once(data, tmp_path, monke
 
 
 def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
-    shop, out = toy_shop(tmp_path / "shop", users=9, items=14), tmp_path / "study"
-    assert main(["keywords", str(shop), "--out", str(shop)]) == 0
-    assert main(["features", str(shop), "--out", str(shop), "--text-encoder", tiny_bert]) == 0
-    common = [str(shop), "--out", str(out), "--batch-size", "32", "--pretrain-epochs", "1"]
+    dataset, out = toy_dataset(tmp_path / "dataset", users=9, items=14), tmp_path / "study"
+    assert main(["keywords", str(dataset), "--out", str(dataset)]) == 0
+    assert main(["features", str(dataset), "--out", str(dataset), "--text-encoder", tiny_bert]) == 0
+    common = [str(dataset), "--out", str(out), "--batch-size", "32", "--pretrain-epochs", "1"]
     common += ["--finetune-epochs", "1", "--seeds", "2"]
     few = ["--models", "popularity,item_knn,text,text+image"]
     capsys.readouterr()
@@ -642,7 +649,7 @@ def test_the_command_on_a_toy_shop(tmp_path, tiny_bert, capsys):
     assert (result["users"], result["cases"], result["seeds"]) == (9, 9, [1, 2])
     assert set(result["models"]) == {"popularity", "item_knn", "text"}
     assert len(result["models"]["text"]["masked"]["ndcg@10"]["seeds"]) == 2
-    assert len(result["openings"]) == 1
+    assert len(result["access_log"]) == 1
 
     assert main(["study", "main", *common, *few]) == 0
     text = capsys.readouterr().out
@@ -691,8 +698,8 @@ def result(data, tmp_path):
     names = ["popularity", "item_knn", "tfidf_knn"]
     study = Comparison(data, tmp_path / "study", SHORT)
     found = study.test(names, study.tune(names), [1])
-    about = {"shop": "toy", "department": "", "users": 5, "cases": 5, "items": 19, "seeds": [1]}
-    about |= {"split": "leave-one-out", "cold_cases": 2, "quick": False, "ceiling": {}}
+    about = {"dataset": "toy", "domain": "", "users": 5, "cases": 5, "items": 19, "seeds": [1]}
+    about |= {"split": "leave-one-out", "cold_cases": 2, "quick": False, "upper_bound": {}}
     cold = {**about, "taken_out": False, **cold_table(data, found)}
     return {"main": {**about, **study.table(found)}, "cold": cold}
 
@@ -749,7 +756,7 @@ def test_results_are_copied_under_the_shops_name(result, tmp_path):
         collect(study, tmp_path / "results")
     (study / "main.json").write_text(json.dumps(result["main"]), encoding="utf-8")
     (path,) = collect(study, tmp_path / "results")
-    assert path == tmp_path / "results" / "shop" / "main.json"
+    assert path == tmp_path / "results" / "dataset" / "main.json"
     assert json.loads(path.read_text(encoding="utf-8")) == result["main"]
 
 
@@ -808,7 +815,7 @@ def test_a_shop_without_cold_items_gets_some(data):
     assert len(cold) >= 3
     assert not np.isin(np.concatenate(fewer.sequences.train()), cold).any()
     assert fewer.table is busy.table
-    args = build_parser().parse_args(["study", "cold", "shop", "--tests", "3"])
+    args = build_parser().parse_args(["study", "cold", "dataset", "--tests", "3"])
     assert about(args, fewer, SHORT)["split"] == "leave-one-out"  # what is left has one test each
     with_cuts = replace(busy.sequences, cuts=np.tile([8, 9], (40, 1)))
     assert about(args, replace(busy, sequences=with_cuts), SHORT)["split"] == "leave-3-out"

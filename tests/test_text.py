@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from msm4sr_lite.shop import Item
-from msm4sr_lite.text import LONGEST, item_sentences
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.sentences import LONGEST, item_sentences
 
 UGLY = [
     # Ends of sentences, and what only looks like one.

@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from course.masters import read_master
 
 import run
 from msm4sr_lite.cli import build_parser
-from msm4sr_lite.course.masters import read_master
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "LICENSES.md")]

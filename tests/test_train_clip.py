@@ -10,14 +10,14 @@ import torch
 from PIL import Image, ImageDraw
 
 from msm4sr_lite.cli import main
-from msm4sr_lite.clip_training.captions import PROMPT, write_captions
-from msm4sr_lite.clip_training.labels import read_labels
-from msm4sr_lite.clip_training.make import train_clip
-from msm4sr_lite.clip_training.pictures import augment, load_pictures
-from msm4sr_lite.clip_training.retrieval import precision_and_recall
-from msm4sr_lite.clip_training.training import Recipe, average_precision, step_loss
 from msm4sr_lite.config import UserError
-from msm4sr_lite.keywords import KeywordTokenizer
+from msm4sr_lite.features.clip.captions import PROMPT, write_captions
+from msm4sr_lite.features.clip.images import augment, load_images
+from msm4sr_lite.features.clip.labels import read_labels
+from msm4sr_lite.features.clip.make import train_clip
+from msm4sr_lite.features.clip.retrieval import precision_and_recall
+from msm4sr_lite.features.clip.training import Recipe, average_precision, step_loss
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
 COLOURS = ("red", "blue", "green", "yellow")
 RADIUS = {"dot": 7, "disc": 13}
@@ -106,12 +106,12 @@ def test_the_folder_is_an_ordinary_one(trained):
 
 def test_keywords_reads_the_folder(trained, tmp_path, capsys):
     out, _ = trained
-    shop = tmp_path / "shop"
-    (shop / "images").mkdir(parents=True)
-    paint("blue", "disc", random.Random(5)).save(shop / "images/1.png")
-    (shop / "items.jsonl").write_text('{"item_id": "1", "image": "images/1.png"}\n')
-    (shop / "interactions.csv").write_text("user_id,item_id,timestamp\nu,1,1\n")
-    command = ["keywords", str(shop), "--out", str(tmp_path / "run"), "--clip", str(out)]
+    dataset = tmp_path / "dataset"
+    (dataset / "images").mkdir(parents=True)
+    paint("blue", "disc", random.Random(5)).save(dataset / "images/1.png")
+    (dataset / "items.jsonl").write_text('{"item_id": "1", "image": "images/1.png"}\n')
+    (dataset / "interactions.csv").write_text("user_id,item_id,timestamp\nu,1,1\n")
+    command = ["keywords", str(dataset), "--out", str(tmp_path / "run"), "--clip", str(out)]
     assert main([*command, "--dictionary", str(out / "words.txt"), "--words", "2"]) == 0
     line = json.loads((tmp_path / "run/keywords/keywords.jsonl").read_text())
     assert "disc" in line["words"]
@@ -129,7 +129,7 @@ def test_same_seed_same_weights_and_report(folder, tmp_path):
 
 
 def test_it_stops_early_and_keeps_the_best_epoch(folder, tmp_path, monkeypatch):
-    from msm4sr_lite.clip_training import training
+    from msm4sr_lite.features.clip import training
 
     scores = iter([0.2, 0.5, 0.4, 0.3, 0.6])
     monkeypatch.setattr(training, "average_precision", lambda *_: next(scores))
@@ -146,7 +146,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(folder, tmp_path, monkeypatch):
 
 
 def test_the_command(folder, tmp_path, capsys, monkeypatch):
-    from msm4sr_lite.clip_training import training
+    from msm4sr_lite.features.clip import training
 
     def small(epochs, seed):
         return TINY(epochs=epochs, seed=seed, batch=64)
@@ -162,7 +162,7 @@ def test_the_command(folder, tmp_path, capsys, monkeypatch):
 
 
 def test_nothing_is_written_when_training_fails(folder, tmp_path, monkeypatch):
-    from msm4sr_lite.clip_training import make
+    from msm4sr_lite.features.clip import make
 
     monkeypatch.setattr(make, "write_card", lambda *_: 1 / 0)
     recipe = TINY(epochs=1, batch=64)
@@ -337,7 +337,7 @@ def test_augment_moves_and_mirrors_but_keeps_most_of_the_picture():
 
 def test_training_sees_pictures_as_keywords_will(folder, trained):
     names = read_labels(folder).pictures[:3]
-    pixels, kept, problems = load_pictures(folder, names, (32, 32), lambda steps: steps)
+    pixels, kept, problems = load_images(folder, names, (32, 32), lambda steps: steps)
     assert (kept, problems) == ([0, 1, 2], [])
     clip = KeywordTokenizer(str(trained[0]), ["red"])
     seen = clip.images(

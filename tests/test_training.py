@@ -12,14 +12,20 @@ import torch
 from safetensors import safe_open
 
 from msm4sr_lite import training
-from msm4sr_lite.cli.state import StateFile
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
+from msm4sr_lite.config import (
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    UserError,
+)
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, target_ranks
+from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
-from msm4sr_lite.training import finetune, load_checkpoint, pretrain, validation_recall
-from msm4sr_lite.writing.checkpoints import save_checkpoint
+from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
+from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.training import finetune, pretrain, validation_recall
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)
@@ -63,14 +69,14 @@ def test_training_is_reproducible_and_lowers_the_loss():
     assert np.mean(runs[0][1][-6:]) < np.mean(runs[0][1][:6])
 
 
-def big_shop():
+def big_dataset():
     """So many items that Recall@20 says something."""
     return toy_sequences([5, 7, 6, 9, 8, 5, 6] * 3, n_items=90), toy_table([2, 1, 3] * 30, [1] * 90)
 
 
 def test_the_last_purchases_play_no_part():
     """They are for the test alone: whatever they are, training and validation stay the same."""
-    sequences, table = big_shop()
+    sequences, table = big_dataset()
     events = sequences.events.copy()
     last = sequences.offsets[1:] - 1
     events[last] = events[last] % 90 + 1
@@ -87,7 +93,7 @@ def test_the_last_purchases_play_no_part():
 
 
 def test_validation_ranks_the_last_item_but_one():
-    sequences, table = big_shop()
+    sequences, table = big_dataset()
     net = model()
     histories, targets = sequences.held_out("valid")
     ranks = target_ranks(ModelScorer(net, table), histories, targets)
@@ -227,7 +233,7 @@ def test_what_is_no_state_is_named(tmp_path):
 
 
 def test_validation_of_some_customers():
-    sequences, table = big_shop()
+    sequences, table = big_dataset()
     net = model()
     some = [validation_recall(net, table, sequences, "cpu", users) for users in (5, 5, 21, 99)]
     assert some[0] == some[1]

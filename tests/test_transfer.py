@@ -21,7 +21,8 @@ from msm4sr_lite.config import (
     as_dict,
 )
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
+from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.study import transfer_curve
 from msm4sr_lite.study.paired import with_seeds
@@ -30,7 +31,7 @@ from msm4sr_lite.study.transfer import (
     fine_tuned_ranks,
     join,
     pretrained_on,
-    some_customers,
+    some_users,
     zero_shot,
 )
 from tests.toys import assert_same_weights, toy_sequences, toy_table
@@ -55,9 +56,9 @@ def test_joined_shops_are_both_shops():
     assert sequences.items[10] == "1/i1"
     torch.manual_seed(0)
     net = M2SE(SIZES).eval()
-    whole = net.item_vectors(table, torch.arange(23))
+    whole = net.item_embeddings(table, torch.arange(23))
     for (own, purchases), first, before in ((ONE, 0, 0), (TWO, 3, 9)):
-        alone = net.item_vectors(own, torch.arange(len(own.items)))
+        alone = net.item_embeddings(own, torch.arange(len(own.items)))
         for view, z in alone.items():
             torch.testing.assert_close(whole[view][1 + before : len(z) + before], z[1:])
         for user in range(len(purchases.users)):
@@ -99,7 +100,7 @@ def test_what_cannot_be_joined():
     cls = replace(ONE[0], manifest={"text_encoder": {"weights": "abc", "pooling": "cls"}})
     wide = toy_table([1] * 9, [1] * 9, width=7), ONE[1]
     turned = ONE[0].for_items(["", *ONE[0].items[:0:-1]])
-    for shops, message in (
+    for datasets, message in (
         ([], "no shop to pre-train on"),
         ([TWO, (other, ONE[1])], "shop 1: another text encoder .*weights abc"),
         ([(other, ONE[1]), (cls, ONE[1])], "shop 1: another text encoder .*weights abc, .* cls"),
@@ -107,24 +108,24 @@ def test_what_cannot_be_joined():
         ([TWO, (turned, ONE[1])], "shop 1: the table is in another order"),
     ):
         with pytest.raises(UserError, match=message):
-            join(shops)
+            join(datasets)
 
 
 def test_some_customers_are_drawn_whole_and_nested():
     sequences = toy_sequences([5 + n % 4 for n in range(40)], 30)
-    few, more = (some_customers(sequences, share, seed=5) for share in (0.1, 0.5))
+    few, more = (some_users(sequences, share, seed=5) for share in (0.1, 0.5))
     assert (len(few.users), len(more.users)) == (4, 20)
     assert set(few.users) < set(more.users)
     for number, user in enumerate(few.users):
         assert few.of(number).tolist() == sequences.of(sequences.users.index(user)).tolist()
-    assert some_customers(sequences, 0.1, seed=6).users != few.users
-    assert len(some_customers(sequences, 1e-9).users) == 1
-    whole = some_customers(sequences, 1.0)
+    assert some_users(sequences, 0.1, seed=6).users != few.users
+    assert len(some_users(sequences, 1e-9).users) == 1
+    whole = some_users(sequences, 1.0)
     assert whole.users == sequences.users
     assert np.array_equal(whole.events, sequences.events)
     for share in (0, -0.5, 1.01):
         with pytest.raises(UserError, match="above 0 and up to 1 was expected"):
-            some_customers(sequences, share)
+            some_users(sequences, share)
 
 
 def test_zero_shot_takes_the_model_as_it_is():
@@ -144,7 +145,7 @@ class TestFineTuning:
     def test_only_the_drawn_customers_are_trained_on(self):
         """Purchases of the others may be what they like: nothing changes but their ranks."""
         table, sequences = TWO
-        some = set(some_customers(sequences, 0.5, seed=1).users)
+        some = set(some_users(sequences, 0.5, seed=1).users)
         events = sequences.events.copy()
         for number, user in enumerate(sequences.users):
             if user not in some:
@@ -212,7 +213,7 @@ def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     found = transfer_curve.Curve([ONE], TWO, protocol, out).results()
     assert set(found["shares"]) == {"0.5", "1"}
     half = found["shares"]["0.5"]
-    assert half["customers"] == 3
+    assert half["users"] == 3
     assert "own" not in half  # a small share only
     for figures in (half["pretrained"], half["scratch"], found["zero_shot"]):
         value = figures["ndcg@10"]
@@ -238,12 +239,10 @@ def test_the_curve_goes_on_where_it_was(tmp_path, monkeypatch):
     assert len(trained) == 9 + 6  # other settings: all again
 
 
-def test_the_command_on_the_sample(sample_shop, tmp_path, monkeypatch, capsys):
+def test_the_command_on_the_sample(sample_dataset, tmp_path, monkeypatch, capsys):
     domains = {"home": ONE, "outdoor": TWO}
-    monkeypatch.setattr(
-        study_command, "open_domain", lambda args, *, department: domains[department]
-    )
-    command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
+    monkeypatch.setattr(study_command, "open_domain", lambda args, *, domain: domains[domain])
+    command = ["study", "transfer", str(sample_dataset), "--source", "home", "--target", "outdoor"]
     command += ["--out", str(tmp_path), "--quick"]
     assert cli.main(command) == 0
     found = json.loads((tmp_path / "transfer.json").read_text(encoding="utf-8"))
@@ -308,7 +307,7 @@ def test_a_small_share_is_pretrained_on_its_own_customers_too(tmp_path, pretrain
     short = {"fewest": 1, "finetune_epochs": 1, "pretrain_epochs": 1}
     protocol = transfer_curve.Protocol(seeds=1, shares=(0.4,), large=0.5, **short)
     found = transfer_curve.Curve([ONE], TWO, protocol, tmp_path).results()
-    met = [[len(sequences.users) for sequences in shops] for shops in pretrainings]
+    met = [[len(sequences.users) for sequences in datasets] for datasets in pretrainings]
     assert met == [[3], [2]]  # the source, and two of the target's six customers
     assert "value" in found["shares"]["0.4"]["own"]["ndcg@10"]
 
@@ -323,7 +322,7 @@ def three_tests(domain):
 def test_what_is_held_out_never_trains():
     """Not in a share of the customers, nor in joined shops, however much is held out."""
     _, sequences = three_tests(TWO)
-    few = some_customers(sequences, 0.5, seed=1)
+    few = some_users(sequences, 0.5, seed=1)
     numbers = [sequences.users.index(user) for user in few.users]
     for part in ("valid", "test"):
         users, _ = sequences.cases(part)
@@ -351,7 +350,7 @@ def test_several_purchases_of_a_customer_are_one_customer(tmp_path, monkeypatch)
         assert own["high"] - own["low"] == pytest.approx(alone["high"] - alone["low"], rel=0.05)
 
 
-def test_a_study_of_transfer_obeys_its_flags(sample_shop, tmp_path, monkeypatch):
+def test_a_study_of_transfer_obeys_its_flags(sample_dataset, tmp_path, monkeypatch):
     asked = []
 
     def spy(sources, target, protocol, out, jobs, device):
@@ -360,13 +359,13 @@ def test_a_study_of_transfer_obeys_its_flags(sample_shop, tmp_path, monkeypatch)
 
     opened = []
 
-    def opening(args, *, department):
+    def access(args, *, domain):
         opened.append(from_flags(args, DataConfig()).tests)
 
-    monkeypatch.setattr(study_command, "open_domain", opening)
+    monkeypatch.setattr(study_command, "open_domain", access)
     monkeypatch.setattr(study_command, "device_of", lambda args: f"asked for {args.device}")
     monkeypatch.setattr(transfer_curve, "Curve", spy)
-    command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
+    command = ["study", "transfer", str(sample_dataset), "--source", "home", "--target", "outdoor"]
     command += ["--out", str(tmp_path)]
     given = ["--tests", "2", "--seeds", "5", "--patience", "3", "--jobs", "2"]
     given += ["--finetune-epochs", "7", "--pretrain-epochs", "9", "--device", "cuda"]
@@ -392,7 +391,7 @@ def test_several_sources(tmp_path, pretrainings):
         curve = transfer_curve.Curve(sources, TWO, replace(protocol, large=0), tmp_path)
         assert curve.pretrained(0).ids is None
     n = [sequences.n_items for _, sequences in (ONE, TWO)]
-    met = [[sequences.n_items for sequences in shops] for shops in pretrainings]
+    met = [[sequences.n_items for sequences in datasets] for datasets in pretrainings]
     assert met == [n[:1], n]  # kept apart, and each made once
     (table, sequences) = TWO
     strange = replace(table, manifest={"content": "x", "text_encoder": {"weights": "other"}})
@@ -401,50 +400,52 @@ def test_several_sources(tmp_path, pretrainings):
 
 
 @pytest.fixture
-def other_shop(sample_shop, tmp_path):
+def other_dataset(sample_dataset, tmp_path):
     """Return the folder of another shop: the sample's, with a purchase of an unlisted item."""
     folder = tmp_path / "their shop"
     folder.mkdir()
-    lines = (sample_shop / "interactions.csv").read_text(encoding="utf-8")
+    lines = (sample_dataset / "interactions.csv").read_text(encoding="utf-8")
     (folder / "interactions.csv").write_text(lines + "uh0001,ghost,2000000000\n", encoding="utf-8")
     for name in ("items.jsonl", "features", "images"):
-        (folder / name).symlink_to((sample_shop / name).resolve())
+        (folder / name).symlink_to((sample_dataset / name).resolve())
     return folder
 
 
 def test_sources_are_departments_and_folders_of_other_shops(
-    sample_shop, other_shop, tmp_path, monkeypatch, capsys
+    sample_dataset, other_dataset, tmp_path, monkeypatch, capsys
 ):
     class Fake:
         def __init__(self, sources, target, protocol, out, jobs, device):
-            self.shops = [*sources, target]
+            self.datasets = [*sources, target]
 
         def results(self):
-            return {"shares": {}, "shops": [own.n_items for _, own in self.shops]}
+            return {"shares": {}, "shops": [own.n_items for _, own in self.datasets]}
 
     monkeypatch.setattr(transfer_curve, "Curve", Fake)
-    command = ["study", "transfer", str(sample_shop), "--out", str(tmp_path / "out"), "--json"]
-    theirs = ["--source", str(other_shop)]
+    command = ["study", "transfer", str(sample_dataset), "--out", str(tmp_path / "out"), "--json"]
+    theirs = ["--source", str(other_dataset)]
     assert cli.main([*command, *theirs]) == 2
     assert "'ghost' is not in items.jsonl" in capsys.readouterr().err
     assert cli.main([*command, *theirs, "--drop-unknown"]) == 0
     found = json.loads(capsys.readouterr().out)["transfer"]
     assert found["shops"] == [800, 800]
     assert (found["source"], found["target"]) == ("their shop", "the whole shop")
-    both = ["--source", f"home,{other_shop}", "--target", "outdoor"]
+    both = ["--source", f"home,{other_dataset}", "--target", "outdoor"]
     assert cli.main([*command, *both, "--drop-unknown"]) == 0
     found = json.loads(capsys.readouterr().out)["transfer"]
     assert found["shops"] == [400, 800, 400]
     assert (found["source"], found["target"]) == ("home and their shop", "outdoor")
-    assert (found["customers"], found["items"]) == (1200, 400)
+    assert (found["users"], found["items"]) == (1200, 400)
 
 
-def test_other_shops_without_all_features_are_named(sample_shop, other_shop, tmp_path, capsys):
-    lines = (sample_shop / "items.jsonl").read_text(encoding="utf-8")
-    (other_shop / "items.jsonl").unlink()
+def test_other_shops_without_all_features_are_named(
+    sample_dataset, other_dataset, tmp_path, capsys
+):
+    lines = (sample_dataset / "items.jsonl").read_text(encoding="utf-8")
+    (other_dataset / "items.jsonl").unlink()
     ghost = json.dumps({"item_id": "ghost", "title": "A ghost"})
-    (other_shop / "items.jsonl").write_text(f"{lines}{ghost}\n", encoding="utf-8")
-    command = ["study", "transfer", str(sample_shop), "--source", str(other_shop)]
+    (other_dataset / "items.jsonl").write_text(f"{lines}{ghost}\n", encoding="utf-8")
+    command = ["study", "transfer", str(sample_dataset), "--source", str(other_dataset)]
     assert cli.main([*command, "--out", str(tmp_path / "out")]) == 2
     expected = r"study: .*their shop: 1 items of the shop have no features \(the first is 'ghost'\)"
     assert re.search(expected, capsys.readouterr().err)
@@ -469,9 +470,9 @@ def test_a_study_of_transfer_computes_where_it_is_told(tmp_path, monkeypatch):
     assert places == ["the place"] * 7
 
 
-def test_a_source_with_too_few_purchases_is_named(sample_shop, tmp_path, monkeypatch, capsys):
+def test_a_source_with_too_few_purchases_is_named(sample_dataset, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(study_command, "open_data", lambda args: SimpleNamespace(sequences=ONE[1]))
-    command = ["study", "transfer", str(sample_shop), "--source", "home", "--target", "outdoor"]
+    command = ["study", "transfer", str(sample_dataset), "--source", "home", "--target", "outdoor"]
     command += ["--out", str(tmp_path), "--item-min", "60"]
     assert cli.main(command) == 2
     expected = r"study: home: no customer has .* lower --user-min or --item"
@@ -479,15 +480,15 @@ def test_a_source_with_too_few_purchases_is_named(sample_shop, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("given", [["--source", "home"], ["--target", "home"], []])
-def test_a_study_of_transfer_needs_both_ends(sample_shop, tmp_path, given, capsys):
-    command = ["study", "transfer", str(sample_shop), "--out", str(tmp_path / "out"), *given]
+def test_a_study_of_transfer_needs_both_ends(sample_dataset, tmp_path, given, capsys):
+    command = ["study", "transfer", str(sample_dataset), "--out", str(tmp_path / "out"), *given]
     assert cli.main(command) == 2
     assert "name both, as in --source home --target outdoor" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_the_committed_curve_was_made_so_and_passes_what_it_must(sample_shop):
-    path = sample_shop / "curves" / "home_to_outdoor.json"
+def test_the_committed_curve_was_made_so_and_passes_what_it_must(sample_dataset):
+    path = sample_dataset / "curves" / "home_to_outdoor.json"
     found = json.loads(path.read_text(encoding="utf-8"))
     protocol = transfer_curve.Protocol(seeds=10)
     assert found["protocol"] == json.loads(json.dumps(as_dict(protocol)))
@@ -496,11 +497,11 @@ def test_the_committed_curve_was_made_so_and_passes_what_it_must(sample_shop):
         assert set(protocol.starts(float(share))) <= part.keys()
         value = {start: part[start]["ndcg@10"]["value"] for start in ("pretrained", "scratch")}
         assert part["ratio"] == pytest.approx(value["pretrained"] / value["scratch"], abs=1e-3)
-    page = sample_shop.parents[1] / "docs" / "results" / "corner_shop-transfer" / "transfer.json"
+    page = sample_dataset.parents[1] / "docs" / "results" / "corner_shop-transfer" / "transfer.json"
     shown = json.loads(page.read_text(encoding="utf-8"))
-    assert shown == {"shop": "corner_shop", "quick": False, **found}  # no two curves
+    assert shown == {"dataset": "corner_shop", "quick": False, **found}  # no two curves
     few = found["shares"]["0.05"]
-    assert few["customers"] == 60
+    assert few["users"] == 60
     assert len(few["gain"]["ndcg@10"]["seeds"]) == 10
     assert few["ratio"] >= 1.3
     assert few["gain"]["ndcg@10"]["low"] > 0

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.studies import what_is_missing as missing
 from msm4sr_lite.config import UserError
-from msm4sr_lite.study import what_is_missing as missing
 
 
 def test_the_table_cuts_the_cases_into_three():
@@ -29,7 +29,7 @@ def test_what_is_bought_often_can_be_made_less_likely():
         assert scores.tolist() == pytest.approx([0.0, 0.25, expected])
 
 
-def test_models_alone_and_with_words_added(sample_shop, tmp_path, monkeypatch, capsys):
+def test_models_alone_and_with_words_added(sample_dataset, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(missing, "MODELS", ("text",))
     recipes = {
         "popularity": {},
@@ -40,7 +40,7 @@ def test_models_alone_and_with_words_added(sample_shop, tmp_path, monkeypatch, c
     }
     path = tmp_path / "recipes.json"
     command = [
-        str(sample_shop), "--department", "home", "--out", str(tmp_path), "--seeds", "1",
+        str(sample_dataset), "--department", "home", "--out", str(tmp_path), "--seeds", "1",
         "--finetune-epochs", "1",
     ]  # fmt: skip
     known = {name: {"settings": own} for name, own in recipes.items() if name != "text"}

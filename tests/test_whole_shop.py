@@ -11,14 +11,15 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.cli import build_parser, study
 from msm4sr_lite.config import DataConfig, UserError
-from msm4sr_lite.sequences import Sequences, build_sequences
-from msm4sr_lite.shop import Item, Shop
+from msm4sr_lite.dataset.dataset import Dataset, Item
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.compare import Comparison
-from msm4sr_lite.study.contenders import CONTENDERS, OnWholeShop, able
 from msm4sr_lite.study.data import Data
-from msm4sr_lite.study.whole_shop import whole_shop
+from msm4sr_lite.study.models import MODELS, OnWholeDataset, able
+from msm4sr_lite.study.whole_dataset import whole_dataset
 from tests.toys import toy_table
 
 
@@ -45,10 +46,10 @@ def told(sequences):
 def test_what_is_held_out_stays_held_out_and_the_rest_is_used():
     # x, y are too rare for the core; bob has too few purchases for it.
     events = purchases("ann: abxcyde", "cat: baecdyx", "dan: cbade", "bob: ey")
-    config = DataConfig(user_min=5, item_min=3)
+    config = DataConfig(min_user_interactions=5, min_item_interactions=3)
     core = build_sequences(events, list("abcdexyz"), config)
     assert core.items[1:] == list("abcde")
-    found = whole_shop(core, events, list("abcdexyz"), config)
+    found = whole_dataset(core, events, list("abcdexyz"), config)
     assert found.items == ["", *"abcdexyz"]
     assert told(found) == {
         "ann": ("abxcy", "d"),  # d validates, e tests: x and y before them are learnt from
@@ -62,16 +63,16 @@ def test_what_is_held_out_stays_held_out_and_the_rest_is_used():
 def test_a_repeated_purchase_counts_where_the_core_counts_it():
     events = purchases("ann: abcabdef")
     for repeats, expected in (("last", ("cabd", "e")), ("keep", ("abcabd", "e"))):
-        config = DataConfig(user_min=3, repeats=repeats)
+        config = DataConfig(min_user_interactions=3, repeats=repeats)
         core = build_sequences(events, list("abcdef"), config)
-        assert told(whole_shop(core, events, list("abcdef"), config)) == {"ann": expected}
+        assert told(whole_dataset(core, events, list("abcdef"), config)) == {"ann": expected}
 
 
 def test_several_tests_of_a_customer():
     events = purchases("ann: axbcdef", "bob: xabcdef")
-    config = DataConfig(user_min=5, tests=3)
+    config = DataConfig(min_user_interactions=5, tests=3)
     core = build_sequences(events, list("abcdef"), config)
-    assert told(whole_shop(core, events, list("abcdefx"), config)) == {
+    assert told(whole_dataset(core, events, list("abcdefx"), config)) == {
         "ann": ("axb", "c"),
         "bob": ("xab", "c"),
     }
@@ -80,9 +81,9 @@ def test_several_tests_of_a_customer():
 def test_a_split_by_date_holds_for_everybody():
     """Nobody's purchases after the date are learnt from, those of other departments included."""
     events = purchases("ann: abcdefghij", "bob: vwvwvwvwvwvw", "cat:  abcde")
-    config = DataConfig(user_min=3, repeats="keep", split="time", time_share=0.2)
+    config = DataConfig(min_user_interactions=3, repeats="keep", split="time", time_share=0.2)
     core = build_sequences(events, list("abcdefghij"), config)
-    found = whole_shop(core, events, list("abcdefghijvw"), config)
+    found = whole_dataset(core, events, list("abcdefghijvw"), config)
     learnt = {user: row for user, (row, _) in told(found).items()}
     trained = core.train()
     times = events.groupby("user_id")["timestamp"].apply(list)
@@ -94,10 +95,10 @@ def test_a_split_by_date_holds_for_everybody():
 
 def test_strictly_cold_items_stay_cold():
     events = purchases("ann: abcdz", "cat: bacde", "bob: zaz")
-    config = DataConfig(user_min=5)
+    config = DataConfig(min_user_interactions=5)
     core = build_sequences(events, list("abcdez"), config)
     assert "z" in {core.items[n] for n in cold_items(core)}
-    found = whole_shop(core, events, list("abcdez"), config)
+    found = whole_dataset(core, events, list("abcdez"), config)
     assert told(found)["bob"] == ("a", "")
 
 
@@ -113,9 +114,9 @@ def test_random_shops_leak_nothing(tests):
         events = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp", "_"])
         events = events.sort_values("timestamp", kind="stable")
         items = [f"i{n}" for n in range(15)]
-        config = DataConfig(user_min=tests + 3, item_min=4, tests=tests)
+        config = DataConfig(min_user_interactions=tests + 3, min_item_interactions=4, tests=tests)
         core = build_sequences(events, items, config)
-        found = whole_shop(core, events, items, config)
+        found = whole_dataset(core, events, items, config)
         secret = set(zip(core.cases("test")[0], core.held_out("test")[1], strict=True))
         secret = {(core.users[u], core.items[i]) for u, i in secret}
         whole = [
@@ -137,12 +138,14 @@ def data():
     rng = np.random.default_rng(0)
     rows = ["".join(rng.permutation(list("abcdefgh"))[:6]) for _ in range(8)]
     events = purchases(*(f"u{n}: {row}" for n, row in enumerate(rows)), "few: ab", "out: uvwxyz")
-    shop = Shop(Path("toy"), {item: Item(item, title=item) for item in "abcdefghuvwxyz"}, events)
-    everything = toy_table([1] * 14, [1] * 14, items=list(shop.items))
+    dataset = Dataset(
+        Path("toy"), {item: Item(item, title=item) for item in "abcdefghuvwxyz"}, events
+    )
+    everything = toy_table([1] * 14, [1] * 14, items=list(dataset.items))
     core = build_sequences(events, list("abcdefgh"))
-    whole = whole_shop(core, events, list(shop.items))
-    goods = Data(shop, core, everything.for_items(core.items))
-    return replace(goods, whole=Data(shop, whole, everything))
+    whole = whole_dataset(core, events, list(dataset.items))
+    goods = Data(dataset, core, everything.for_items(core.items))
+    return replace(goods, whole=Data(dataset, whole, everything))
 
 
 SHORT = Budget(batch_size=32, pretrain_epochs=1, finetune_epochs=1)
@@ -163,9 +166,9 @@ def test_it_pre_trains_on_the_whole_and_fine_tunes_on_the_core(data, tmp_path, m
 
     spy("pretrain")
     spy("finetune")
-    contender = CONTENDERS["msm4sr_tuned+shop"]
+    spec = MODELS["msm4sr_tuned+shop"]
     settings = {**SHORT.settings(), **TINY}
-    scorer = contender.make(data, settings, 1, tmp_path)
+    scorer = spec.make(data, settings, 1, tmp_path)
     assert scorer.scores([np.array([1, 2])]).shape == (1, 9)
     assert [stage for stage, *_ in seen] == ["pretrain", "finetune"]
     assert seen[0][1:] == (list("abcdefghuvwxyz"), [*(f"u{n}" for n in range(8)), "few", "out"])
@@ -189,36 +192,36 @@ def fewer(data):
 
 
 def test_without_anything_more_it_takes_no_part(data):
-    assert "msm4sr_tuned+shop" in able(data, list(CONTENDERS))
+    assert "msm4sr_tuned+shop" in able(data, list(MODELS))
     plain = replace(data, whole=None)
-    assert "msm4sr_tuned+shop" not in able(plain, list(CONTENDERS))
+    assert "msm4sr_tuned+shop" not in able(plain, list(MODELS))
     with pytest.raises(UserError, match="nothing to pre-train on besides"):
-        OnWholeShop(pretrains=True)(plain, {}, 1, Path())
+        OnWholeDataset(pretrains=True)(plain, {}, 1, Path())
     assert torch.equal(data.table.text.counts, data.whole.table.text.counts[:9])
 
 
-def opened(shop, *flags):
+def opened(dataset, *flags):
     """What `msm4sr study main SHOP ...` would compare on."""
-    return study.open_data(build_parser().parse_args(["study", "main", str(shop), *flags]))
+    return study.open_data(build_parser().parse_args(["study", "main", str(dataset), *flags]))
 
 
-def test_a_department_has_the_rest_of_the_shop_to_pre_train_on(sample_shop):
-    home = opened(sample_shop, "--department", "home")
+def test_a_department_has_the_rest_of_the_shop_to_pre_train_on(sample_dataset):
+    home = opened(sample_dataset, "--department", "home")
     assert set(home.sequences.users) < set(home.whole.sequences.users)
     assert (home.sequences.n_items, home.whole.sequences.n_items) == (400, 800)
     assert home.whole.table.items == home.whole.sequences.items
     assert len(home.whole.sequences.cases("valid")[0]) == len(home.sequences.users)
-    assert set(home.whole.shop.items) > set(home.shop.items)
+    assert set(home.whole.dataset.items) > set(home.dataset.items)
 
 
-def test_a_whole_shop_has_no_rest_and_minutes_are_too_few_for_one(sample_shop, capsys):
-    assert opened(sample_shop).whole is None
-    assert opened(sample_shop, "--department", "home", "--quick").whole is None
-    goods = opened(sample_shop, "--item-min", "2")  # hardly anything is left out
+def test_a_whole_shop_has_no_rest_and_minutes_are_too_few_for_one(sample_dataset, capsys):
+    assert opened(sample_dataset).whole is None
+    assert opened(sample_dataset, "--department", "home", "--quick").whole is None
+    goods = opened(sample_dataset, "--item-min", "2")  # hardly anything is left out
     assert goods.sequences.n_items < 800
     assert goods.whole is None
     args = build_parser().parse_args(
-        ["study", "main", str(sample_shop), "--models", "msm4sr_tuned+shop"]
+        ["study", "main", str(sample_dataset), "--models", "msm4sr_tuned+shop"]
     )
     assert study.names(args, goods) == []
     expected = "msm4sr_tuned+shop left out: the shop has no purchases to speak of besides those"

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import torch
 
-from msm4sr_lite.extract.table import write_table
-from msm4sr_lite.features import FeatureTable, make_slots
+from msm4sr_lite.feature_table import FeatureTable, make_slots
+from msm4sr_lite.features.table import write_table
 from msm4sr_lite.sequences import Sequences
 
 
@@ -45,7 +45,7 @@ def toy_sequences(lengths, n_items, seed=0):
     )
 
 
-def toy_shop(folder, users=8, items=12, seed=0):
+def toy_dataset(folder, users=8, items=12, seed=0):
     """A shop folder on disk with texts only."""
     rng = np.random.default_rng(seed)
     folder.mkdir(exist_ok=True)

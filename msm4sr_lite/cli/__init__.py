@@ -59,10 +59,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     shop_commands = ("keywords", "features", "pretrain", "finetune", "evaluate", "recommend")
     for name in (*shop_commands, "study", "run"):
-        shop = p[name].add_argument_group("shop")
-        shop.add_argument("shop", type=Path, metavar="SHOP", help="the shop folder")
-        shop.add_argument("--department", default="", help="only items of this department")
-        shop.add_argument(
+        dataset = p[name].add_argument_group("dataset")
+        dataset.add_argument("dataset", type=Path, metavar="SHOP", help="the shop folder")
+        dataset.add_argument("--department", default="", help="only items of this department")
+        dataset.add_argument(
             "--drop-unknown", action="store_true", help="leave out purchases of unlisted items"
         )
     for name in ("keywords", "features", "pretrain", "finetune", "run"):

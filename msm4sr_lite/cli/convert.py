@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.cli.progress import bar
 from msm4sr_lite.config import UserError
+from msm4sr_lite.progress import bar
 
 
 def main(args: argparse.Namespace) -> int:
     """Write the shop folder and say what is in it."""
-    from msm4sr_lite.convert import hm
-    from msm4sr_lite.convert.formats import find
-    from msm4sr_lite.convert.write import convert
+    from msm4sr_lite.dataset.convert import hm
+    from msm4sr_lite.dataset.convert.formats import find
+    from msm4sr_lite.dataset.convert.write import convert
 
     form, source = find(args.source, args.format)
     if args.level:
@@ -41,7 +41,9 @@ def main(args: argparse.Namespace) -> int:
         )
     except OSError as error:  # a full disk, no permission
         raise UserError(f"{args.out}: cannot be written: {error}; choose another --out") from None
-    print(json.dumps({"shop": str(args.out), **summary}) if args.json else tell(args.out, summary))
+    print(
+        json.dumps({"dataset": str(args.out), **summary}) if args.json else tell(args.out, summary)
+    )
     return 0
 
 

@@ -12,14 +12,14 @@ import numpy as np
 from msm4sr_lite.cli.opening import (
     device_of,
     model_folder,
+    open_dataset,
     open_features,
     open_sequences,
-    open_shop,
     require_encoder,
     trained_on,
 )
-from msm4sr_lite.cli.processes import is_first, joined
 from msm4sr_lite.config import DataConfig, UserError
+from msm4sr_lite.fast.processes import is_first, joined
 
 SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")
 
@@ -42,16 +42,17 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         The object that ``--json`` prints; with ``--mask-history both`` a list of two under
         ``results``.
     """
-    from msm4sr_lite.evaluation import ModelScorer, evaluate
-    from msm4sr_lite.sample.oracle import oracles
-    from msm4sr_lite.study.baselines import BASELINES
+    from data_samples.make.oracle import oracles
+    from msm4sr_lite.baselines.scorers import BASELINES
+    from msm4sr_lite.evaluation import evaluate
+    from msm4sr_lite.scoring import ModelScorer
+    from msm4sr_lite.store.checkpoints import load_checkpoint
     from msm4sr_lite.study.data import Data
-    from msm4sr_lite.training import load_checkpoint
 
     names = baseline_names(args)
     folder = model_folder(args.model)
     data, record = trained_on(folder)
-    args.department = args.department or record["department"]
+    args.domain = args.domain or record["domain"]
     features = open_features(args)
     require_encoder(features, record, folder)
     sequences = open_sequences(args, features, data)
@@ -63,33 +64,33 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         )
     table, device = features.for_items(sequences.items), device_of(args)
     scorers: dict[str, Any] = {"msm4sr": ModelScorer(model, table, device)}
-    goods = Data(open_shop(args), sequences, table, device)
+    goods = Data(open_dataset(args), sequences, table, device)
     scorers |= {name: BASELINES[name](goods) for name in names}
-    customers, _ = sequences.cases("test")
-    cases = (*sequences.held_out("test"), customers)
+    users, _ = sequences.cases("test")
+    cases = (*sequences.held_out("test"), users)
     candidates = listed_candidates(args, sequences.items)
     # A filter on items removes purchases that the exact forecast needs.
-    known = {} if data.item_min else oracles(goods.shop.path, sequences)
+    known = {} if data.min_item_interactions else oracles(goods.dataset.path, sequences)
 
     results = []
-    for mask in {"no": [False], "yes": [True], "both": [False, True]}[args.mask_history]:
+    for mask in {"no": [False], "yes": [True], "both": [False, True]}[args.filter_seen]:
         results.append(
             {
-                "shop": str(args.shop),
-                "users": len(set(customers.tolist())),
+                "dataset": str(args.dataset),
+                "users": len(set(users.tolist())),
                 "items": sequences.n_items,
                 "protocol": {
                     "split": split_name(data),
                     "candidates": "all" if candidates is None else len(candidates),
-                    "mask_history": mask,
+                    "filter_seen": mask,
                     "seeds": [args.seed],
                 },
                 "models": {
-                    name: evaluate(scorer, *cases, mask_history=mask, candidates=candidates)
+                    name: evaluate(scorer, *cases, filter_seen=mask, candidates=candidates)
                     for name, scorer in scorers.items()
                 },
-                "ceiling": {
-                    name: evaluate(scorer, *cases, mask_history=mask, candidates=candidates)
+                "upper_bound": {
+                    name: evaluate(scorer, *cases, filter_seen=mask, candidates=candidates)
                     for name, scorer in known.items()
                 },
             }
@@ -100,7 +101,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def baseline_names(args: argparse.Namespace) -> list[str]:
     """Return the baselines asked for, all of them known."""
-    from msm4sr_lite.study.baselines import BASELINES
+    from msm4sr_lite.baselines.scorers import BASELINES
 
     names = [name.strip() for name in args.baselines.split(",") if name.strip()]
     for name in names:
@@ -142,11 +143,11 @@ def split_name(data: DataConfig) -> str:
 
 def _shares(result: dict[str, Any]) -> None:
     """Add NDCG@10 of every model as a share of the ceiling."""
-    if result["ceiling"]:
-        result["share_of_ceiling"] = {
+    if result["upper_bound"]:
+        result["share_of_upper_bound"] = {
             name: {
                 kind: round(values["ndcg@10"]["value"] / top["ndcg@10"]["value"], 4)
-                for kind, top in result["ceiling"].items()
+                for kind, top in result["upper_bound"].items()
             }
             for name, values in result["models"].items()
         }
@@ -158,21 +159,21 @@ def table(result: dict[str, Any]) -> str:
         return "\n\n".join(table(one) for one in result["results"])
     rivals = result["protocol"]["candidates"]
     rivals = "all items" if rivals == "all" else f"{rivals} listed items and the test item"
-    masked = "left out of" if result["protocol"]["mask_history"] else "kept in"
+    masked = "left out of" if result["protocol"]["filter_seen"] else "kept in"
     lines = [
-        f"{result['shop']}: {result['users']} customers, {result['items']} items, test purchases"
+        f"{result['dataset']}: {result['users']} customers, {result['items']} items, test purchases"
         f" {result['protocol']['split']}, {rivals} ranked, bought items {masked} the ranking",
         "",
         (" " * 18 + "".join(f"{name:<24}" for name in SHOWN)).rstrip(),
     ]
     rows = list(result["models"].items())
-    rows += [(f"ceiling: {name}", values) for name, values in result["ceiling"].items()]
+    rows += [(f"ceiling: {name}", values) for name, values in result["upper_bound"].items()]
     for name, values in rows:
         cells = (values[metric] for metric in SHOWN)
         numbers = (f"{c['value']:.4f} [{c['low']:.3f}, {c['high']:.3f}]" for c in cells)
         lines.append(f"{name:<18}" + "".join(f"{number:<24}" for number in numbers).rstrip())
     lines.append("")
-    for name, share in result.get("share_of_ceiling", {}).items():
+    for name, share in result.get("share_of_upper_bound", {}).items():
         parts = ", ".join(f"{value:.0%} of {kind}" for kind, value in share.items())
         lines.append(f"{name} reaches {parts} (NDCG@10)")
     lines.append("[low, high] is the 95 % bootstrap interval over customers")

@@ -13,40 +13,50 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.cli.flags import from_flags
-from msm4sr_lite.cli.opening import device_of, open_shop
-from msm4sr_lite.cli.progress import counter, say
-from msm4sr_lite.cli.records import finished, read_record, sign, writing
-from msm4sr_lite.config import DEFAULT_CLIP, DEFAULT_TEXT_ENCODER, FeatureConfig, UserError
-from msm4sr_lite.extract import provenance
-from msm4sr_lite.extract.provenance import fingerprint, folder_stamp, stamp
-from msm4sr_lite.writing.files import whole_folder
+from msm4sr_lite.cli.opening import device_of, open_dataset
+from msm4sr_lite.config import (
+    DEFAULT_CLIP,
+    DEFAULT_TEXT_ENCODER,
+    FeatureConfig,
+    UserError,
+)
+from msm4sr_lite.features import provenance
+from msm4sr_lite.progress import counter, say
+from msm4sr_lite.store.files import whole_folder
+from msm4sr_lite.store.fingerprint import fingerprint, folder_stamp, stamp, versions
+from msm4sr_lite.store.records import (
+    finished,
+    read_record,
+    sign,
+    writing,
+)
 
 if TYPE_CHECKING:
-    from msm4sr_lite.extract.pictures import Pictures
-    from msm4sr_lite.extract.vector_cache import VectorCache
-    from msm4sr_lite.keywords import KeywordTokenizer
+    from msm4sr_lite.features.embedding_cache import EmbeddingCache
+    from msm4sr_lite.features.images import ItemImages
+    from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
 
 def keywords(args: argparse.Namespace) -> Path:
     """Write ``keywords/``: the best words of every picture, and the pictures that were skipped."""
-    from msm4sr_lite.extract.dictionary import read_dictionary
-    from msm4sr_lite.extract.pictures import Pictures
+    from msm4sr_lite.features.dictionary import read_dictionary
+    from msm4sr_lite.features.images import ItemImages
 
     if args.workers < 1:
         raise UserError(f"--workers must be at least 1; got {args.workers}")
-    shop = open_shop(args)
+    dataset = open_dataset(args)
     config = from_flags(args, FeatureConfig())
     folder: Path = args.out / "keywords"
     clip = args.clip or DEFAULT_CLIP
-    dictionary = read_dictionary(args.dictionary, shop.items.values(), shop.path)
-    pictures = Pictures(shop.items.values(), config.images)
+    dictionary = read_dictionary(args.dictionary, dataset.items.values(), dataset.path)
+    pictures = ItemImages(dataset.items.values(), config.images)
     if len(pictures) and config.words > len(dictionary):
         raise UserError(
             f"{config.words} words per picture wanted, but the dictionary has {len(dictionary)};"
             f" lower --words or give a longer --dictionary"
         )
     made_from = {
-        "pictures": _stamps(shop.path, pictures),
+        "pictures": _stamps(dataset.path, pictures),
         "clip": [clip, folder_stamp(clip)],
         "dictionary": dictionary,
         "prompt": config.prompt,
@@ -62,12 +72,12 @@ def keywords(args: argparse.Namespace) -> Path:
             sign(draft, made_from, {"words": config.words, "pictures": 0, "skipped": 0})
         return folder
 
-    from msm4sr_lite.keywords import KeywordTokenizer  # brings torch; a finished stage needs none
+    from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
     choice = {"threshold": config.threshold, "diversity": config.diversity}
     tokenizer = KeywordTokenizer(clip, dictionary, config.prompt, device_of(args), **choice)
     encoder = provenance.describe_tokenizer(tokenizer)
-    libraries = provenance.versions("torch", "transformers", "pillow")
+    libraries = versions("torch", "transformers", "pillow")
     seen_by = [libraries, *(encoder.get(part) for part in ("weights", "config", "processor"))]
     with (
         _cache(args.out, "pictures", seen_by, "float32") as cache,
@@ -91,19 +101,19 @@ def keywords(args: argparse.Namespace) -> Path:
 def _write_keywords(
     args: argparse.Namespace,
     draft: Path,
-    pictures: Pictures,
+    pictures: ItemImages,
     tokenizer: KeywordTokenizer,
     words: int,
-    cache: VectorCache,
+    cache: EmbeddingCache,
 ) -> dict[str, int]:
     """Write both lists of a keyword folder and return their lengths."""
-    from msm4sr_lite.extract.picture_keywords import choose_words, encode_pictures
+    from msm4sr_lite.features.image_keywords import choose_words, encode_images
 
     with _work(len(pictures), "keywords", "picture") as advance:
         skipped = _write_lines(
             draft / "skipped.jsonl",
-            encode_pictures(
-                args.shop, pictures, tokenizer, cache, workers=args.workers, advance=advance
+            encode_images(
+                args.dataset, pictures, tokenizer, cache, workers=args.workers, advance=advance
             ),
         )
     with counter(len(pictures) - skipped, "keywords: words", "picture") as advance:
@@ -128,7 +138,7 @@ def _write_lines(
     return count
 
 
-def _stamps(folder: Path, pictures: Pictures) -> str:
+def _stamps(folder: Path, pictures: ItemImages) -> str:
     """Return a hash of the names, sizes and times of all pictures."""
     digest = hashlib.sha256()
     for item_id, name in pictures:
@@ -140,14 +150,14 @@ def features(args: argparse.Namespace) -> Path:
     """Write ``features/``: the feature table, its manifest, the keywords it was made from."""
     if getattr(args, "check", False):
         return check(args)
-    from msm4sr_lite.extract.table import ShopSentences, make_features
+    from msm4sr_lite.features.table import DatasetSentences, make_features
 
-    shop = open_shop(args)
+    dataset = open_dataset(args)
     config = from_flags(args, FeatureConfig())
     folder: Path = args.out / "features"
     source: Path = args.out / "keywords"
-    sentences = ShopSentences(
-        shop.items.values(), source / "keywords.jsonl", config.sentences, config.image_slots
+    sentences = DatasetSentences(
+        dataset.items.values(), source / "keywords.jsonl", config.sentences, config.image_slots
     )
     name = args.text_encoder or DEFAULT_TEXT_ENCODER
     record = {key: value for key, value in read_record(source).items() if key != "made_from"}
@@ -161,11 +171,11 @@ def features(args: argparse.Namespace) -> Path:
     }
     if finished(folder, made_from):
         return folder
-    from msm4sr_lite.features import TextEncoder
+    from msm4sr_lite.features.text_encoder import TextEncoder
 
     encoder = TextEncoder(name, config.pooling, device_of(args))
     made_by = provenance.describe_text_encoder(encoder)
-    libraries = provenance.versions("torch", "transformers", "tokenizers")
+    libraries = versions("torch", "transformers", "tokenizers")
     read_by = [libraries, *(value for key, value in made_by.items() if key != "name")]
     slots = int(sentences.survey.text.sum() + sentences.survey.image.sum())
     with (
@@ -186,19 +196,20 @@ def features(args: argparse.Namespace) -> Path:
 
 def check(args: argparse.Namespace) -> Path:
     """Encode the stored keywords and the shop's texts again and compare with the stored vectors."""
-    from msm4sr_lite.extract.table import ShopSentences, make_features
-    from msm4sr_lite.extract.vector_cache import VectorCache
-    from msm4sr_lite.features import FeatureTable, TextEncoder
+    from msm4sr_lite.features.embedding_cache import EmbeddingCache
+    from msm4sr_lite.features.table import DatasetSentences, make_features
+    from msm4sr_lite.features.table_files import load_feature_table
+    from msm4sr_lite.features.text_encoder import TextEncoder
 
     folder: Path = args.out if (args.out / "manifest.json").is_file() else args.out / "features"
-    stored = FeatureTable.load(folder)
+    stored = load_feature_table(folder)
     made = stored.manifest["text_encoder"]
-    shop = open_shop(args)
-    gone = [item for item in stored.items[1:] if item not in shop.items]
+    dataset = open_dataset(args)
+    gone = [item for item in stored.items[1:] if item not in dataset.items]
     if gone:
         raise UserError(f"{folder}: item {gone[0]!r} is no longer in the shop; make features again")
-    sentences = ShopSentences(
-        [shop.items[item] for item in stored.items[1:]],
+    sentences = DatasetSentences(
+        [dataset.items[item] for item in stored.items[1:]],
         folder / "keywords.jsonl",
         stored.manifest["max_sentences"],
         stored.manifest.get("image_slots_hold", "pictures"),
@@ -207,11 +218,11 @@ def check(args: argparse.Namespace) -> Path:
     slots = len(stored.text.vectors) + len(stored.image.vectors)
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as place,  # Windows: the table is open
-        VectorCache(Path(place) / "vectors.sqlite") as cache,
+        EmbeddingCache(Path(place) / "vectors.sqlite") as cache,
         counter(slots, "features --check", "sentence") as advance,
     ):
         make_features(Path(place) / "features", sentences, encoder, cache, advance=advance)
-        fresh = FeatureTable.load(Path(place) / "features")
+        fresh = load_feature_table(Path(place) / "features")
         for part in ("text", "image"):
             old, new = getattr(stored, part), getattr(fresh, part)
             if old.counts.tolist() != new.counts.tolist():
@@ -230,12 +241,12 @@ def check(args: argparse.Namespace) -> Path:
 
 
 @contextmanager
-def _cache(out: Path, kind: str, made_by: list[Any], dtype: str) -> Iterator[VectorCache]:
+def _cache(out: Path, kind: str, made_by: list[Any], dtype: str) -> Iterator[EmbeddingCache]:
     """Open the vectors that exactly these encoders made; on success those of others are deleted."""
-    from msm4sr_lite.extract.vector_cache import VectorCache
+    from msm4sr_lite.features.embedding_cache import EmbeddingCache
 
     path = out / "cache" / f"{kind}-{fingerprint(made_by)}.sqlite"
-    with VectorCache(path, dtype) as cache:
+    with EmbeddingCache(path, dtype) as cache:
         yield cache
     for other in path.parent.glob(f"{kind}-*"):
         if not other.name.startswith(path.name):

@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Any
 from msm4sr_lite.config import DataConfig, UserError
 
 if TYPE_CHECKING:
-    from msm4sr_lite.features import FeatureTable
+    from msm4sr_lite.dataset.dataset import Dataset
+    from msm4sr_lite.feature_table import FeatureTable
     from msm4sr_lite.sequences import Sequences
-    from msm4sr_lite.shop import Shop
 
 
-def open_shop(args: argparse.Namespace) -> Shop:
+def open_dataset(args: argparse.Namespace) -> Dataset:
     """Read the shop folder once per command and tell what was left out."""
     if not hasattr(args, "opened_shop"):
-        from msm4sr_lite.reading.shop_folder import read_shop
+        from msm4sr_lite.dataset.folder import read_folder
 
-        args.opened_shop = read_shop(
-            args.shop,
-            department=args.department,
+        args.opened_dataset = read_folder(
+            args.dataset,
+            domain=args.domain,
             unknown_items="drop" if args.drop_unknown else "error",
         )
-        for note in args.opened_shop.notes:
+        for note in args.opened_dataset.notes:
             print(f"note: {note}", file=sys.stderr)
-    shop: Shop = args.opened_shop
-    return shop
+    dataset: Dataset = args.opened_dataset
+    return dataset
 
 
 def elsewhere(args: argparse.Namespace, **changes: Any) -> argparse.Namespace:
@@ -49,7 +49,7 @@ def features_folder(args: argparse.Namespace) -> Path:
         places += [folder.parent / "features", Path(trained_on(folder)[1]["features"])]
     elif run := getattr(args, "out", None):
         places.append(Path(run) / "features")
-    places.append(args.shop / "features")
+    places.append(args.dataset / "features")
     for place in places:
         if (place / "manifest.json").is_file():
             return place
@@ -60,31 +60,31 @@ def features_folder(args: argparse.Namespace) -> Path:
 
 def open_features(args: argparse.Namespace) -> FeatureTable:
     """Load the feature table."""
-    from msm4sr_lite.features import FeatureTable
+    from msm4sr_lite.features.table_files import load_feature_table
 
-    return FeatureTable.load(features_folder(args))
+    return load_feature_table(features_folder(args))
 
 
 def open_sequences(args: argparse.Namespace, table: FeatureTable, data: DataConfig) -> Sequences:
     """Build the sequences of the items that have features."""
-    from msm4sr_lite.sequences import build_sequences
+    from msm4sr_lite.dataset.split import build_sequences
     from msm4sr_lite.study.data import described_items
 
-    shop = open_shop(args)
-    unread = sorted(set(shop.items) - set(table.items))
+    dataset = open_dataset(args)
+    unread = sorted(set(dataset.items) - set(table.items))
     if unread:
         raise UserError(
             f"{len(unread)} items of the shop have no features (the first is {unread[0]!r});"
             f" run `msm4sr features` on this shop"
         )
-    items = described_items(shop, table)
-    missing = len(shop.items) - len(items)
+    items = described_items(dataset, table)
+    missing = len(dataset.items) - len(items)
     if missing:
         print(
             f"note: {missing} items have no usable text or picture: left out, with their purchases",
             file=sys.stderr,
         )
-    return build_sequences(shop.events, items, data)
+    return build_sequences(dataset.events, items, data)
 
 
 def model_folder(path: Path) -> Path:
@@ -107,7 +107,7 @@ def trained_on(folder: Path) -> tuple[DataConfig, dict[str, Any]]:
 
 def require_encoder(table: FeatureTable, record: dict[str, Any], model: Path) -> None:
     """Raise a ``UserError`` if a model was trained on the vectors of another text encoder."""
-    from msm4sr_lite.extract.provenance import first_difference
+    from msm4sr_lite.store.fingerprint import first_difference
 
     known = record.get("settings", {}).get("text_encoder", {})
     found = table.manifest.get("text_encoder", {})

@@ -21,12 +21,13 @@ from msm4sr_lite.cli.opening import (
     open_sequences,
     require_encoder,
 )
-from msm4sr_lite.cli.processes import is_first, joined
-from msm4sr_lite.cli.progress import follow, say
-from msm4sr_lite.cli.records import fingerprint, finished, read_record
-from msm4sr_lite.cli.state import StateFile
 from msm4sr_lite.config import PRESETS, DataConfig, as_dict
-from msm4sr_lite.writing.files import write_json
+from msm4sr_lite.fast.processes import is_first, joined
+from msm4sr_lite.progress import follow, say
+from msm4sr_lite.store.files import write_json
+from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.records import finished, read_record
+from msm4sr_lite.store.training_state import StateFile
 
 if TYPE_CHECKING:
     from msm4sr_lite.encoder import M2SE
@@ -62,7 +63,7 @@ def _run(args: argparse.Namespace) -> int:
         from_flags(args, config, prefix)
     plain = from_flags(args, preset.features) == preset.features
     if args.features is None and not args.clip and not args.text_encoder and plain:
-        ready = args.shop / "features"
+        ready = args.dataset / "features"
         if (ready / "manifest.json").is_file():
             say(f"features: the shop brings its own ({ready})")
             args.features = ready
@@ -146,8 +147,9 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
 
     from msm4sr_lite import training
     from msm4sr_lite.encoder import transfer
+    from msm4sr_lite.store.checkpoints import load_checkpoint
 
-    pretrained, _ = training.load_checkpoint(source)
+    pretrained, _ = load_checkpoint(source)
     torch.manual_seed(args.seed)
     model = transfer(pretrained, sequences.n_items if config.use_ids else 0)
     state = _state(folder, made_from)
@@ -179,14 +181,14 @@ def _finish(
     made_from: dict[str, Any],
     summary: dict[str, Any],
 ) -> Path:
-    from msm4sr_lite.writing.checkpoints import save_checkpoint
+    from msm4sr_lite.store.checkpoints import save_checkpoint
 
     if not is_first():
         return folder
     record = {
         "made_from": fingerprint(made_from),
         "settings": made_from,
-        "department": args.department,
+        "domain": args.domain,
         "data": as_dict(data),
         "features": features_folder(args).as_posix(),
         "training": summary,

@@ -13,17 +13,17 @@ from msm4sr_lite.cli.opening import (
     device_of,
     features_folder,
     model_folder,
-    open_shop,
+    open_dataset,
     require_encoder,
     trained_on,
 )
 from msm4sr_lite.config import UserError
 
 if TYPE_CHECKING:
+    from msm4sr_lite.dataset.dataset import Dataset
     from msm4sr_lite.explain.evidence import Evidence
-    from msm4sr_lite.features import FeatureTable
-    from msm4sr_lite.recommend import Recommender
-    from msm4sr_lite.shop import Shop
+    from msm4sr_lite.feature_table import FeatureTable
+    from msm4sr_lite.recommend.recommender import Recommender
 
 # Control characters, which could move the cursor or recolour the terminal.
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
@@ -35,19 +35,19 @@ def main(args: argparse.Namespace) -> int:
         raise UserError(f"-k must be at least 1; got {args.k}")
     folder = model_folder(args.model)
     record = trained_on(folder)[1]
-    args.department = args.department or record["department"]
-    shop = open_shop(args)
+    args.domain = args.domain or record["domain"]
+    dataset = open_dataset(args)
 
-    from msm4sr_lite.features import FeatureTable
-    from msm4sr_lite.recommend import Recommender
+    from msm4sr_lite.features.table_files import load_feature_table
+    from msm4sr_lite.recommend.recommender import Recommender
 
     features = features_folder(args)
-    table = FeatureTable.load(features)
+    table = load_feature_table(features)
     require_encoder(table, record, folder)
-    recommender = Recommender.load(shop, folder, features, device_of(args))
+    recommender = Recommender.load(dataset, folder, features, device_of(args))
     new = set() if args.no_new_items else add_new_items(recommender, table, features)
     if args.user:
-        bought = shop.history(args.user)
+        bought = dataset.history(args.user)
         found = recommender.for_user(args.user, args.k)
     else:
         bought = [item.strip() for item in args.basket.split(",") if item.strip()]
@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
         return 0
     print("bought, newest last:")
     for item_id in bought[-5:]:
-        item = shop.items.get(item_id)
+        item = dataset.items.get(item_id)
         _say(f"  {item_id}  {item.title if item else ''}")
     described = table.for_items(["", *items])
     for place, r in enumerate(found, start=1):
@@ -77,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
         for words in r.keywords[:1]:
             _say(f"      keywords: {', '.join(words)}")
         if why:
-            for line in _reasons(why[place - 1], shop):
+            for line in _reasons(why[place - 1], dataset):
                 _say(f"      because {line}")
     return 0
 
@@ -88,7 +88,7 @@ def add_new_items(recommender: Recommender, table: FeatureTable, features: Path)
     Returns the ids of these items. Standard error tells how many there are, and how many have no
     features yet.
     """
-    missing = [item for item in recommender.shop.items if item not in recommender.number]
+    missing = [item for item in recommender.dataset.items if item not in recommender.number]
     described = set(table.described())
     new = [item for item in missing if item in described]
     if new:
@@ -120,13 +120,13 @@ def _evidence(
     return Explainer(recommender, table).explain(bought, items, without=without)
 
 
-def _reasons(pieces: list[Evidence], shop: Shop) -> list[str]:
+def _reasons(pieces: list[Evidence], dataset: Dataset) -> list[str]:
     from msm4sr_lite.explain.evidence import in_words, strongest
 
     best = strongest(pieces, 2, {"purchase"}) + strongest(
         pieces, 1, {"sentence", "picture", "word"}
     )
-    return [in_words(piece, shop) for piece in best] or ["of nothing that could be left out"]
+    return [in_words(piece, dataset) for piece in best] or ["of nothing that could be left out"]
 
 
 def _say(line: str, above: int = 0) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 
-from msm4sr_lite.cli.progress import bar
 from msm4sr_lite.config import UserError
+from msm4sr_lite.progress import bar
 
 
 def main(args: argparse.Namespace) -> int:
     """Write the sample shop folder."""
     if args.out.exists() and any(args.out.iterdir()):
         raise UserError(f"{args.out}: the folder is not empty; choose a new one")
-    from msm4sr_lite.sample.write import write_sample
+    from data_samples.make.write import write_sample
 
     write_sample(args.out, seed=args.seed, progress=lambda items: bar(items, "pictures", "item"))
     print(

@@ -14,15 +14,15 @@ from msm4sr_lite.cli.opening import (
     device_of,
     elsewhere,
     features_folder,
+    open_dataset,
     open_features,
     open_sequences,
-    open_shop,
 )
-from msm4sr_lite.cli.progress import say
 from msm4sr_lite.config import DataConfig, UserError, as_dict
+from msm4sr_lite.progress import say
+from msm4sr_lite.store.files import write_json
 from msm4sr_lite.study.budget import QUICK as SHORT
 from msm4sr_lite.study.budget import Budget
-from msm4sr_lite.writing.files import write_json
 
 if TYPE_CHECKING:
     from msm4sr_lite.study.data import Data
@@ -83,27 +83,27 @@ def main(args: argparse.Namespace) -> int:
 
 def folder(args: argparse.Namespace) -> Path:
     """Return where the study is kept: as asked, else runs/study-SHOP."""
-    name = "-".join(filter(None, ("study", args.shop.resolve().name, args.department)))
+    name = "-".join(filter(None, ("study", args.dataset.resolve().name, args.domain)))
     return args.out or Path("runs") / (name + ("-quick" if args.quick else ""))
 
 
 def open_data(args: argparse.Namespace) -> Data:
     """Open the shop as all contenders see it."""
     from msm4sr_lite.study.data import Data, described_items
-    from msm4sr_lite.study.whole_shop import whole_shop
+    from msm4sr_lite.study.whole_dataset import whole_dataset
 
     table, config = open_features(args), from_flags(args, DataConfig())
     sequences = open_sequences(args, table, config)
-    shop, device = open_shop(args), device_of(args)
-    goods = Data(shop, sequences, table.for_items(sequences.items), device)
+    dataset, device = open_dataset(args), device_of(args)
+    goods = Data(dataset, sequences, table.for_items(sequences.items), device)
     if args.quick or args.part in ("ablations", "transfer"):  # nobody there pre-trains on it
         return goods
-    if args.department:
-        shop = open_shop(elsewhere(args, department=""))
-    whole = whole_shop(sequences, shop.events, described_items(shop, table), config)
+    if args.domain:
+        dataset = open_dataset(elsewhere(args, domain=""))
+    whole = whole_dataset(sequences, dataset.events, described_items(dataset, table), config)
     if whole.training_targets() < WORTH * sequences.training_targets():
         return goods
-    return replace(goods, whole=Data(shop, whole, table.for_items(whole.items), device))
+    return replace(goods, whole=Data(dataset, whole, table.for_items(whole.items), device))
 
 
 def budget_of(args: argparse.Namespace, goods: Data) -> Budget:
@@ -119,13 +119,13 @@ def about(args: argparse.Namespace, goods: Data, budget: Budget) -> dict[str, An
     from msm4sr_lite.cli.evaluate import split_name
     from msm4sr_lite.study.cold_start import cold_items
 
-    config, (customers, _) = from_flags(args, DataConfig()), goods.sequences.cases("test")
+    config, (users, _) = from_flags(args, DataConfig()), goods.sequences.cases("test")
     _, targets = goods.sequences.held_out("test")
     return {
-        "shop": args.shop.resolve().name,
-        "department": args.department,
-        "users": len(set(customers.tolist())),
-        "cases": len(customers),
+        "dataset": args.dataset.resolve().name,
+        "domain": args.domain,
+        "users": len(set(users.tolist())),
+        "cases": len(users),
         "items": goods.sequences.n_items,
         "purchases": len(goods.sequences.events),
         "cold_cases": int(np.isin(targets, cold_items(goods.sequences)).sum()),
@@ -173,12 +173,17 @@ def asked_for(args: argparse.Namespace, known: Iterable[str]) -> list[str]:
 
 def names(args: argparse.Namespace, goods: Data) -> list[str]:
     """Return who takes part, all of them known and able to."""
-    from msm4sr_lite.study.contenders import CONTENDERS, NEEDS, able, has
+    from msm4sr_lite.study.models import (
+        MODELS,
+        NEEDS,
+        able,
+        has,
+    )
 
-    asked = asked_for(args, CONTENDERS) or (QUICK if args.quick else list(CONTENDERS))
+    asked = asked_for(args, MODELS) or (QUICK if args.quick else list(MODELS))
     found = list(able(goods, asked))
     for name in sorted(set(asked) - set(found)):
-        missing = [NEEDS[what] for what in CONTENDERS[name].needs if not has(goods, what)]
+        missing = [NEEDS[what] for what in MODELS[name].needs if not has(goods, what)]
         say(f"study: {name} left out: the shop has no {' and no '.join(missing)}")
     return found
 
@@ -186,19 +191,19 @@ def names(args: argparse.Namespace, goods: Data) -> list[str]:
 def recipes(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
     """Return every contender's settings: as given, as frozen before, or chosen now."""
     from msm4sr_lite.study.compare import Comparison, read_recipes
-    from msm4sr_lite.study.contenders import CONTENDERS
+    from msm4sr_lite.study.models import MODELS
 
     if args.recipes:  # where there is one setting only, there is nothing to have chosen
-        only = {n: {"settings": c.grid[0]} for n, c in CONTENDERS.items() if len(c.grid) == 1}
+        only = {n: {"settings": c.grid[0]} for n, c in MODELS.items() if len(c.grid) == 1}
         return only | read_recipes(args.recipes)
     if args.quick:
-        return {name: {"settings": one.grid[0]} for name, one in CONTENDERS.items()}
+        return {name: {"settings": one.grid[0]} for name, one in MODELS.items()}
     return Comparison(goods, out, budget, jobs=jobs(args)).tune(names(args, goods))
 
 
 def main_table(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
     """Compare M²SE with every baseline."""
-    from msm4sr_lite.study.compare import Comparison, openings
+    from msm4sr_lite.study.compare import Comparison, access_log
 
     chosen = recipes(args, goods, budget, out)
     study = Comparison(goods, out, budget, jobs=jobs(args))
@@ -208,26 +213,26 @@ def main_table(args: argparse.Namespace, goods: Data, budget: Budget, out: Path)
         **about(args, goods, budget),
         "recipes": used,
         **study.table(found),
-        "ceiling": study.ceilings.best,
-        "openings": openings(out),
+        "upper_bound": study.upper_bound.best,
+        "access_log": access_log(out),
     }
 
 
 def cold_start(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -> dict[str, Any]:
     """Look at items that nobody has bought, at rare ones, and at customers with few purchases."""
     from msm4sr_lite.study.cold_table import cold_table, with_cold_items
-    from msm4sr_lite.study.compare import Comparison, openings
+    from msm4sr_lite.study.compare import Comparison, access_log
 
     chosen = recipes(args, goods, budget, out)  # of the whole shop
     reduced, made = with_cold_items(goods)
     study = Comparison(reduced, out, budget, jobs=jobs(args))
     found = study.test(names(args, reduced), chosen, seeds(args))
-    found |= study.ceiling_runs()
+    found |= study.upper_bound_runs()
     return {
         **about(args, reduced, budget),
         "taken_out": made,
         **cold_table(reduced, found),
-        "openings": openings(out),
+        "access_log": access_log(out),
     }
 
 
@@ -235,9 +240,9 @@ def ablation_table(
     args: argparse.Namespace, goods: Data, budget: Budget, out: Path
 ) -> dict[str, Any]:
     """Take one part out of M²SE at a time."""
-    from msm4sr_lite.features import read_keywords
+    from msm4sr_lite.features.table_files import read_keywords
     from msm4sr_lite.study.ablations import ablations, is_main
-    from msm4sr_lite.study.compare import Comparison, openings
+    from msm4sr_lite.study.compare import Comparison, access_log
 
     if (where := features_folder(args)).joinpath("keywords.jsonl").is_file():
         goods = replace(goods, keywords=read_keywords(where))
@@ -256,8 +261,8 @@ def ablation_table(
         **about(args, goods, budget),
         "recipes": {"msm4sr": recipe["settings"]},
         **study.table(found),
-        "ceiling": study.ceilings.best,
-        "openings": openings(out),
+        "upper_bound": study.upper_bound.best,
+        "access_log": access_log(out),
     }
 
 
@@ -270,21 +275,21 @@ def transfer(args: argparse.Namespace, goods: Data, budget: Budget, out: Path) -
     protocol = from_flags(args, SHORT_CURVE if args.quick else Protocol(), seeds=how_often)
     called, sources = [], []
     for name in split(args.source):
-        if (shop := Path(name)).is_dir():
-            called.append(shop.name)
-            one = open_domain(args, shop=shop, features=shop / "features", department="")
+        if (dataset := Path(name)).is_dir():
+            called.append(dataset.name)
+            one = open_domain(args, dataset=dataset, features=dataset / "features", domain="")
         else:
             called.append(name)
-            one = open_domain(args, department=name)
+            one = open_domain(args, domain=name)
         sources.append(one)
-    target = open_domain(args, department=args.target)
+    target = open_domain(args, domain=args.target)
     curve = Curve(sources, target, protocol, out / "transfer", jobs(args), device_of(args))
     return {
-        "shop": args.shop.resolve().name,
+        "dataset": args.dataset.resolve().name,
         "quick": args.quick,
         "source": " and ".join(called),
         "target": args.target or "the whole shop",
-        "customers": len(target[1].users),
+        "users": len(target[1].users),
         "items": target[1].n_items,
         "protocol": as_dict(protocol),
         **curve.results(),
@@ -295,9 +300,9 @@ def open_domain(args: argparse.Namespace, **changes: Any) -> Domain:
     """Open a department or another shop, as this command opens its own."""
     one = elsewhere(args, **changes)
     table = open_features(one)
-    open_shop(one)  # its own errors name the file already
+    open_dataset(one)  # its own errors name the file already
     try:
         sequences = open_sequences(one, table, from_flags(args, DataConfig()))
     except UserError as error:
-        raise UserError(f"{one.department or one.shop}: {error}") from None
+        raise UserError(f"{one.domain or one.dataset}: {error}") from None
     return table.for_items(sequences.items), sequences

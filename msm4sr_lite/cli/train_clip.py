@@ -11,16 +11,16 @@ from typing import Any
 from tqdm import tqdm
 
 from msm4sr_lite.cli.opening import device_of
-from msm4sr_lite.cli.progress import say
 from msm4sr_lite.config import UserError
+from msm4sr_lite.progress import say
 
 
 def main(args: argparse.Namespace) -> int:
     """Train the model and write its folder."""
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise UserError(f"{args.out}: there is something already; choose a new folder")
-    from msm4sr_lite.clip_training.make import train_clip
-    from msm4sr_lite.clip_training.training import Recipe
+    from msm4sr_lite.features.clip.make import train_clip
+    from msm4sr_lite.features.clip.training import Recipe
 
     columns = [name.strip() for name in args.columns.split(",") if name.strip()]
     recipe = Recipe(epochs=args.epochs, seed=args.seed)

@@ -20,14 +20,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.encoder import Views, cosine_scores, take
-from msm4sr_lite.evaluation import ModelScorer
-from msm4sr_lite.features import FeatureTable, Slots
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.encoder import Modalities, gather_rows
+from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.mixup import complementary_mixup
-from msm4sr_lite.recommend import Recommendation, Recommender
+from msm4sr_lite.recommend.recommender import Recommendation, Recommender
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import pad
-from msm4sr_lite.shop import Shop
-from msm4sr_lite.text import item_sentences
+from msm4sr_lite.similarity import cosine_scores
 
 Kind: TypeAlias = Literal["purchase", "sentence", "picture", "word"]
 KINDS: tuple[Kind, ...] = ("purchase", "sentence", "picture", "word")
@@ -99,7 +101,7 @@ class _Changes:
     """Changes, the items' vectors under each of them, and which belong to an item."""
 
     listed: list[_Change]
-    vectors: Views  # per view (changes, d)
+    vectors: Modalities  # per view (changes, d)
     of: dict[int, list[int]]  # item number -> places in the list
 
 
@@ -127,11 +129,11 @@ class Explainer:
 
     @classmethod
     def load(
-        cls, shop: Shop, model: str | Path, features: str | Path, device: str = "cpu"
+        cls, dataset: Dataset, model: str | Path, features: str | Path, device: str = "cpu"
     ) -> Explainer:
         """Load a model folder and the feature folder it works with; see ``Recommender.load``."""
-        recommender = Recommender.load(shop, model, features, device)
-        return cls(recommender, FeatureTable.load(features))
+        recommender = Recommender.load(dataset, model, features, device)
+        return cls(recommender, load_feature_table(features))
 
     def for_basket(
         self, basket: Sequence[str], k: int = 10, *, swapped: Collection[int] = ()
@@ -266,7 +268,7 @@ class Explainer:
         ids = self.model.ids
         if ids is not None:  # items that came after the training have none: as padding
             numbers = numbers.where(numbers < ids.num_embeddings, 0)
-        vectors = self.model.with_ids(self.model.item_vectors(thin, rows), numbers)
+        vectors = self.model.with_ids(self.model.item_embeddings(thin, rows), numbers)
         of: dict[int, list[int]] = {item: [] for item in items}
         for place, change in enumerate(listed):
             of[change.item].append(place)
@@ -300,7 +302,7 @@ class Explainer:
         keywords = self.recommender.keywords.get(item_id, [])
         kind: Kind = "sentence"
         if view == "text":
-            item = self.recommender.shop.items.get(item_id)
+            item = self.recommender.dataset.items.get(item_id)
             texts = list(enumerate(item_sentences(item, limit=max(1, count)) if item else [], 1))
         elif self.table.manifest.get("image_slots_hold") == "words":
             kind = "word"
@@ -313,7 +315,7 @@ class Explainer:
 
     def _states(
         self, history: list[int], steps: list[_Step], changes: _Changes, swaps: list[bool]
-    ) -> Views:
+    ) -> Modalities:
         """Return the last states of the whole sequence and of that after each step.
 
         Per view ``(1 + steps, d)``. A view is encoded again only where the step touches it.
@@ -369,7 +371,7 @@ class Explainer:
     ) -> Evidence:
         item_id, total = self.recommender.items[item], sum(by_view.values())
         if change is None:
-            title = title_of(self.recommender.shop, item_id)
+            title = title_of(self.recommender.dataset, item_id)
             return Evidence("purchase", item_id, place, 0, title, total, by_view)
         kind, part, text, attention = change.kind, change.part, change.text, change.attention
         return Evidence(kind, item_id, place, part, text, total, by_view, attention)
@@ -383,10 +385,10 @@ class _SwappingScorer(ModelScorer):
         self._swaps = torch.tensor([swaps], device=scorer.device)
 
     @torch.inference_mode()
-    def parts(self, histories: Sequence[np.ndarray]) -> Views:
+    def parts(self, histories: Sequence[np.ndarray]) -> Modalities:
         """Return each view's term of the score for all items."""
         items = pad(histories, self.model.config.max_len).to(self.device)
-        read = take(self.items, items)
+        read = gather_rows(self.items, items)
         swaps = self._swaps[:, -items.shape[1] :]
         text, image = complementary_mixup(read["text"], read["image"], swaps)
         states = self.model.encode({"text": text, "image": image})
@@ -442,9 +444,9 @@ def changed_slots(slots: Slots, changes: Sequence[tuple[int, int | None, Tensor 
     return Slots(vectors, sizes.cumsum(0) - sizes, sizes)
 
 
-def title_of(shop: Shop, item_id: str) -> str:
+def title_of(dataset: Dataset, item_id: str) -> str:
     """Return an item's title, or its id where it has none."""
-    item = shop.items.get(item_id)
+    item = dataset.items.get(item_id)
     return (item.title if item else "") or item_id
 
 
@@ -467,7 +469,7 @@ def strongest(
     ]
 
 
-def in_words(piece: Evidence, shop: Shop) -> str:
+def in_words(piece: Evidence, dataset: Dataset) -> str:
     """Say one piece of evidence in a short line; foreign text stands in it as it is.
 
     >>> shop = Shop(Path(), {}, None)
@@ -478,7 +480,7 @@ def in_words(piece: Evidence, shop: Shop) -> str:
     >>> in_words(Evidence("word", "b7", 1, 2, "brown", 0.01, {}), shop)
     "the word 'brown' in picture 2 of 'b7' (+0.01)"
     """
-    owner = f"of '{title_of(shop, piece.item_id)}'" if piece.place else ""
+    owner = f"of '{title_of(dataset, piece.item_id)}'" if piece.place else ""
     if piece.kind == "purchase":
         said = f"they bought '{piece.text}'"
     elif piece.kind == "sentence":

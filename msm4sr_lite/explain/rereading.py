@@ -14,7 +14,7 @@ from torch import Tensor
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.explain.keywords import without_each
-from msm4sr_lite.features import TextEncoder
+from msm4sr_lite.features.text_encoder import TextEncoder
 
 
 def table_encoder(manifest: Mapping[str, Any], device: str = "cpu") -> TextEncoder:
@@ -25,7 +25,7 @@ def table_encoder(manifest: Mapping[str, Any], device: str = "cpu") -> TextEncod
     UserError
         If its weights are not on this machine, or are others than those that made the table.
     """
-    from msm4sr_lite.extract.provenance import weight_hash
+    from msm4sr_lite.features.provenance import weight_hash
 
     made = manifest.get("text_encoder", {})
     if not made.get("name"):

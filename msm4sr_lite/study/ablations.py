@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from sklearn.decomposition import TruncatedSVD
 
+from msm4sr_lite.baselines.scorers import tfidf_vectors
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer
-from msm4sr_lite.extract.pictures import PictureError, open_picture
-from msm4sr_lite.extract.table import image_sentences
-from msm4sr_lite.features import FeatureTable, Slots, TextEncoder, make_slots
-from msm4sr_lite.keywords import KeywordTokenizer
-from msm4sr_lite.study.baselines import tfidf_vectors
-from msm4sr_lite.study.contenders import Contender, Model, Settings
+from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
+from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.table import image_sentences
+from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.models import Model, ModelSpec, Settings
 
 MAIN = Model(pretrains=True)
 
@@ -40,18 +41,18 @@ class WithTable:
         return self.model(replace(data, table=self.made[facts]), settings, seed, states)
 
 
-def without(**settings: Any) -> Contender:
+def without(**settings: Any) -> ModelSpec:
     """Return the main model with settings changed; ``__`` stands for a full stop."""
     changes = {name.replace("__", "."): value for name, value in settings.items()}
-    return Contender([{}], Model(settings=changes, pretrains=True), learns=True)
+    return ModelSpec([{}], Model(settings=changes, pretrains=True), learns=True)
 
 
-def is_main(contender: Contender, data: Data, settings: Settings) -> bool:
+def is_main(spec: ModelSpec, data: Data, settings: Settings) -> bool:
     """Return whether a variant, with these settings, is the main model under another name.
 
     Such is *no ids* where the settings chosen have none.
     """
-    make = contender.make
+    make = spec.make
     if not isinstance(make, Model) or replace(make, settings={}) != MAIN:
         return False
     return make.config(data, settings) == MAIN.config(data, settings)
@@ -100,14 +101,14 @@ class RawClip:
         tokenizer = KeywordTokenizer(self.clip, ["picture"], device=data.device)
         groups: list[np.ndarray] = []
         for name in data.table.items[1:]:
-            item, pictures = data.shop.items[name], []
+            item, pictures = data.dataset.items[name], []
             for image in item.images:
                 try:
-                    pictures.append(open_picture(data.shop.path, image))
-                except PictureError:
+                    pictures.append(open_image(data.dataset.path, image))
+                except ImageError:
                     continue
             if pictures:
-                groups.append(tokenizer.picture_vectors(pictures).float().cpu().numpy())
+                groups.append(tokenizer.image_embeddings(pictures).float().cpu().numpy())
             else:
                 groups.append(np.empty((0, 0)))
         clip = max((group.shape[1] for group in groups), default=0)
@@ -164,20 +165,20 @@ def _other(data: Data, what: str, text: Slots, image: Slots) -> FeatureTable:
     return FeatureTable(data.table.items, text, image, manifest)
 
 
-def ablations(clip: str = "", *, claims_only: bool = False) -> dict[str, Contender]:
+def ablations(clip: str = "", *, claims_only: bool = False) -> dict[str, ModelSpec]:
     """Return all variants by name; that with raw CLIP vectors only if a CLIP model is given.
 
     With ``claims_only`` no others than these and those without what the paper says it adds.
     """
     found = {
-        "msm4sr": Contender([{}], MAIN, learns=True),
-        "no pre-training": Contender([{}], Model(), learns=True),
-        "no fine-tuning": Contender([{}], Model(pretrains=True, finetunes=False), learns=True),
+        "msm4sr": ModelSpec([{}], MAIN, learns=True),
+        "no pre-training": ModelSpec([{}], Model(), learns=True),
+        "no fine-tuning": ModelSpec([{}], Model(pretrains=True, finetunes=False), learns=True),
         "no mixup": without(pretrain__mixup_max=0.0),
         "no CMCL": without(pretrain__cmcl_weight=0.0),
     }
     if clip:
-        found["raw CLIP vectors"] = Contender([{}], WithTable(MAIN, RawClip(clip)), learns=True)
+        found["raw CLIP vectors"] = ModelSpec([{}], WithTable(MAIN, RawClip(clip)), learns=True)
     if claims_only:
         return found
     found |= {
@@ -192,8 +193,8 @@ def ablations(clip: str = "", *, claims_only: bool = False) -> dict[str, Contend
         "unmasked pooling": without(model__mask_padding=False),
         "candidates: bought": without(finetune__candidates="bought"),
         "one row a target": without(pretrain__rows="prefix", finetune__rows="prefix"),
-        "TF-IDF for BERT": Contender([{}], WithTable(MAIN, TfidfTexts()), learns=True),
-        "TF-IDF beside BERT": Contender([{}], WithTable(MAIN, TfidfBeside()), learns=True),
+        "TF-IDF for BERT": ModelSpec([{}], WithTable(MAIN, TfidfTexts()), learns=True),
+        "TF-IDF beside BERT": ModelSpec([{}], WithTable(MAIN, TfidfBeside()), learns=True),
     }
     for knob, part, values in (
         ("p_max", "pretrain.mixup_max", (0.25, 1.0)),
@@ -203,9 +204,9 @@ def ablations(clip: str = "", *, claims_only: bool = False) -> dict[str, Contend
     ):
         for value in values:
             model = Model(settings={part: value}, pretrains=True)
-            found[f"{knob} = {value:g}"] = Contender([{}], model, learns=True)
+            found[f"{knob} = {value:g}"] = ModelSpec([{}], model, learns=True)
     for tau in (0.03, 0.2):
         found[f"tau = {tau:g}"] = without(pretrain__temperature=tau, finetune__temperature=tau)
     for words in (1, 2, 3):
-        found[f"N = {words}"] = Contender([{}], WithTable(MAIN, FewerWords(words)), learns=True)
+        found[f"N = {words}"] = ModelSpec([{}], WithTable(MAIN, FewerWords(words)), learns=True)
     return found

@@ -18,7 +18,7 @@ def candidate_scores(
     scorer: Scorer,
     histories: Sequence[np.ndarray],
     *,
-    mask_history: bool = True,
+    filter_seen: bool = True,
     batch_size: int = TOGETHER,
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield some rows of ``histories`` and their scores at a time, ``(rows, items + 1)``.
@@ -29,7 +29,7 @@ def candidate_scores(
         batch = histories[start : start + batch_size]
         scores = scorer.scores(batch).double().clone()
         scores[:, 0] = -torch.inf
-        if mask_history:
+        if filter_seen:
             rows = np.repeat(np.arange(len(batch)), [len(history) for history in batch])
             scores[rows, np.concatenate(batch)] = -torch.inf
         yield slice(start, start + len(batch)), scores

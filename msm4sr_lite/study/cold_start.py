@@ -17,8 +17,14 @@ import numpy as np
 import torch
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.encoder import unit_vectors
-from msm4sr_lite.evaluation import ModelScorer, Scorer, metrics, summarise, target_ranks
+from msm4sr_lite.encoder import concat_normalized
+from msm4sr_lite.evaluation import (
+    Scorer,
+    metrics,
+    summarise,
+    target_ranks,
+)
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.beyond_accuracy import top_lists
 from msm4sr_lite.study.data import purchases
@@ -57,7 +63,7 @@ def report(
     scorer: Scorer,
     sequences: Sequences,
     *,
-    mask_history: bool = True,
+    filter_seen: bool = True,
     popularity_starts: Sequence[int] = POPULARITY,
     length_starts: Sequence[int] = LENGTHS,
 ) -> dict[str, Any]:
@@ -87,14 +93,14 @@ def report(
     """
     histories, targets = sequences.held_out("test")
     cold = cold_items(sequences)
-    ranks = target_ranks(scorer, histories, targets, mask_history=mask_history)
+    ranks = target_ranks(scorer, histories, targets, filter_seen=filter_seen)
     rows = np.flatnonzero(np.isin(targets, cold))
     among_cold = ranks[:0]
     if len(rows):
         asked = [histories[row] for row in rows]
         among_cold = target_ranks(scorer, asked, targets[rows], candidates=cold)
     lengths = np.array([len(history) for history in histories])
-    shown = exposure(scorer, histories, cold, mask_history=mask_history)
+    shown = exposure(scorer, histories, cold, filter_seen=filter_seen)
     return {
         "all": _figures(ranks),
         "cold": {
@@ -117,8 +123,8 @@ def report(
 
 def _figures(ranks: np.ndarray) -> dict[str, Any]:
     if not len(ranks):
-        return {"customers": 0}
-    return {"customers": len(ranks), "metrics": summarise(metrics(ranks, CUTOFFS))}
+        return {"users": 0}
+    return {"users": len(ranks), "metrics": summarise(metrics(ranks, CUTOFFS))}
 
 
 def exposure(
@@ -127,7 +133,7 @@ def exposure(
     items: np.ndarray,
     *,
     k: int = 10,
-    mask_history: bool = True,
+    filter_seen: bool = True,
     batch_size: int = 256,
 ) -> np.ndarray:
     """Return, for each history, the share of ``items`` among the first ``k`` recommended.
@@ -147,7 +153,7 @@ def exposure(
     batch_size
         Customers at once.
     """
-    options = {"mask_history": mask_history, "batch_size": batch_size}
+    options = {"filter_seen": filter_seen, "batch_size": batch_size}
     return np.isin(top_lists(scorer, histories, k, **options), items).mean(axis=1)
 
 
@@ -182,7 +188,7 @@ def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mea
             keep[learnt], keep[0] = False, False
             change[rows] += weight[keep].mean(dim=0)
         other.items = {view: z + change for view, z in scorer.items.items()}
-        other.units = unit_vectors(other.items)
+        other.units = concat_normalized(other.items)
     return other
 
 

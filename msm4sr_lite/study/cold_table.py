@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from msm4sr_lite.evaluation import metrics
-from msm4sr_lite.study.cold_start import LENGTHS, POPULARITY, buckets, cold_items, without_items
+from msm4sr_lite.study.cold_start import (
+    LENGTHS,
+    POPULARITY,
+    buckets,
+    cold_items,
+    without_items,
+)
 from msm4sr_lite.study.data import Data
 from msm4sr_lite.study.paired import with_seeds
 
@@ -35,7 +41,7 @@ def cold_table(data: Data, found: Runs) -> dict[str, Any]:
         NDCG@10 of a random order of the cold items.
     """
     histories, targets = data.sequences.held_out("test")
-    customers, _ = data.sequences.cases("test")
+    users, _ = data.sequences.cases("test")
     cold = cold_items(data.sequences)
     rows = np.flatnonzero(np.isin(targets, cold))
     parts = {
@@ -46,7 +52,7 @@ def cold_table(data: Data, found: Runs) -> dict[str, Any]:
     def measured(runs: list[dict[str, Any]], key: str, chosen: np.ndarray) -> dict[str, Any]:
         ranks = [np.array(run[key]) for run in runs]
         among = ranks if key == "among_cold" else [r[chosen] for r in ranks]
-        return with_seeds([metrics(r, SHOWN) for r in among], customers[chosen])
+        return with_seeds([metrics(r, SHOWN) for r in among], users[chosen])
 
     models = {}
     for name, runs in found.items():

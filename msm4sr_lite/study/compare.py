@@ -21,23 +21,28 @@ from typing import Any
 
 import numpy as np
 
+from data_samples.make.oracle import oracles
 from msm4sr_lite import __version__
-from msm4sr_lite.cli.progress import say
-from msm4sr_lite.cli.records import fingerprint
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
-from msm4sr_lite.sample.oracle import oracles
+from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Part
+from msm4sr_lite.store.cached_runs import Runs
+from msm4sr_lite.store.files import write_json
+from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.budget import Budget
-from msm4sr_lite.study.ceilings import Ceilings
 from msm4sr_lite.study.cold_start import cold_items
-from msm4sr_lite.study.contenders import CONTENDERS, Contender, Settings
 from msm4sr_lite.study.data import Data
 from msm4sr_lite.study.jobs import make_ahead
-from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
-from msm4sr_lite.study.runs import Runs
-from msm4sr_lite.writing.files import write_json
+from msm4sr_lite.study.models import MODELS, ModelSpec, Settings
+from msm4sr_lite.study.paired import (
+    METRICS,
+    holm,
+    paired,
+    with_seeds,
+)
+from msm4sr_lite.study.upper_bound import UpperBound
 
 TUNING_SEED = 0  # never one of those that test
 CHOICE = "ndcg@10"
@@ -65,31 +70,31 @@ class Comparison:
         data: Data,
         out: Path,
         budget: Budget | None = None,
-        contenders: dict[str, Contender] | None = None,
+        specs: dict[str, ModelSpec] | None = None,
         jobs: int = 1,
     ) -> None:
         self.data, self.out = data, out
         self.budget = (budget or Budget()).fitting(data.sequences.training_targets())
-        self.contenders = CONTENDERS if contenders is None else contenders
+        self.specs = MODELS if specs is None else specs
         self.runs, self.jobs = Runs(out / "runs"), jobs
 
     @cached_property
-    def ceilings(self) -> Ceilings:
+    def upper_bound(self) -> UpperBound:
         """The best possible; worked out when it is first asked for, since choosing needs none."""
-        return Ceilings.of(self.data)
+        return UpperBound.of(self.data)
 
     def run(self, name: str, settings: Settings, seed: int, part: Part) -> dict[str, Any]:
         """Return what one contender reaches with one seed on ``valid`` or ``test``."""
-        contender = self.contenders[name]
-        seed = seed if contender.learns else 0
-        if contender.learns:
+        spec = self.specs[name]
+        seed = seed if spec.learns else 0
+        if spec.learns:
             settings = {**self.budget.settings(), **settings}
-        made_from = [part, repr(contender.make), settings, seed, *self.data.facts]
-        if "whole" in contender.needs and self.data.whole:
+        made_from = [part, repr(spec.make), settings, seed, *self.data.facts]
+        if "whole" in spec.needs and self.data.whole:
             made_from += self.data.whole.facts
 
         def make() -> dict[str, Any]:
-            scorer = contender.make(self.data, settings, seed, self.out / "states")
+            scorer = spec.make(self.data, settings, seed, self.out / "states")
             return self.judge(scorer, part)
 
         return self.runs.get(f"{name}-{seed}-{part}", made_from, make)
@@ -98,19 +103,19 @@ class Comparison:
         """Return the ranks of all cases of ``part`` and what the lists are like."""
         histories, targets = self.data.sequences.held_out(part)
         result: dict[str, Any] = {
-            name: target_ranks(scorer, histories, targets, mask_history=mask).tolist()
+            name: target_ranks(scorer, histories, targets, filter_seen=mask).tolist()
             for name, mask in (("masked", True), ("kept", False))
         }
         if part == "test":
             cold = cold_items(self.data.sequences)  # ranked among such items
             rows = np.flatnonzero(np.isin(targets, cold))
             asked = [histories[row] for row in rows]
-            options: dict[str, Any] = {"mask_history": True, "candidates": cold}
+            options: dict[str, Any] = {"filter_seen": True, "candidates": cold}
             result["among_cold"] = target_ranks(scorer, asked, targets[rows], **options).tolist()
             lists = top_lists(scorer, histories)
             result["coverage@10"] = coverage(lists, self.data.sequences.n_items)
             result["popularity_bias@10"] = popularity_bias(lists, targets, self.data.bought)
-            result["expected_ndcg@10"] = self.ceilings.expected(scorer)
+            result["expected_ndcg@10"] = self.upper_bound.expected(scorer)
         return result
 
     # ------------------------------------------------------------------ tuning
@@ -130,7 +135,7 @@ class Comparison:
         make_ahead(self.jobs, [partial(self._tried, name) for name in open_still])
         for name in open_still:
             tried = self._tried(name)
-            only = {"settings": self.contenders[name].grid[0]}
+            only = {"settings": self.specs[name].grid[0]}
             best = max(tried, key=lambda one: one[CHOICE], default=only)
             recipes[name] = {"settings": best["settings"], "tried": tried}
             write_json(path, recipes)
@@ -138,7 +143,7 @@ class Comparison:
 
     def _tries(self, name: str) -> list[Settings]:
         """Return the points of a grid; none if there is but one."""
-        grid = self.contenders[name].grid
+        grid = self.specs[name].grid
         return grid if len(grid) > 1 else []
 
     def _tried(self, name: str) -> list[dict[str, Any]]:
@@ -168,19 +173,21 @@ class Comparison:
             (name, recipes[name]["settings"], seed, "test")
             for place, seed in enumerate(seeds)
             for name in names  # one seed of all first: half a study says something
-            if place == 0 or self.contenders[name].learns
+            if place == 0 or self.specs[name].learns
         ]
         say(f"study: testing, {len(asked)} runs")
-        _ = self.ceilings  # worked out before the processes part
+        _ = self.upper_bound  # worked out before the processes part
         make_ahead(self.jobs, [partial(self.run, *one) for one in asked])
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
         for one in asked:
             found[one[0]].append(self.run(*one))
         return found
 
-    def ceiling_runs(self) -> dict[str, list[dict[str, Any]]]:
+    def upper_bound_runs(self) -> dict[str, list[dict[str, Any]]]:
         """Return what the best possible recommenders reach, as runs; nothing if that is unknown."""
-        known = oracles(self.data.shop.path, self.data.sequences) if self.ceilings.best else {}
+        known = (
+            oracles(self.data.dataset.path, self.data.sequences) if self.upper_bound.best else {}
+        )
         return {
             f"ceiling: {kind}": [
                 self.runs.get(
@@ -192,19 +199,19 @@ class Comparison:
 
     def _note(self, names: Sequence[str], recipes: dict[str, Any], seeds: Sequence[int]) -> None:
         used = {name: recipes[name]["settings"] for name in names}
-        opening = {
+        access = {
             "recipes": fingerprint(used),
             "data": self.data.facts,
             "budget": asdict(self.budget),
-            "contenders": list(names),
+            "models": list(names),
             "seeds": list(seeds),
             "version": __version__,
         }
         path = self.out / "openings.json"
-        known = openings(self.out)
-        if all({k: v for k, v in one.items() if k != "when"} != opening for one in known):
+        known = access_log(self.out)
+        if all({k: v for k, v in one.items() if k != "when"} != access for one in known):
             when = datetime.now(UTC).isoformat(timespec="seconds")
-            write_json(path, [*known, {"when": when, **opening}])
+            write_json(path, [*known, {"when": when, **access}])
 
     def table(
         self, found: dict[str, list[dict[str, Any]]], against: str = "msm4sr"
@@ -213,7 +220,7 @@ class Comparison:
 
         Where ``against`` takes no part, all are compared with the best.
         """
-        customers, _ = self.data.sequences.cases("test")
+        users, _ = self.data.sequences.cases("test")
         ranks = {
             view: {
                 name: [np.array(run[view]) for run in runs] for name, runs in found.items() if runs
@@ -228,17 +235,16 @@ class Comparison:
         result: dict[str, Any] = {"against": against, "models": {}}
         for name, runs in found.items():
             own: dict[str, Any] = {
-                view: with_seeds([metrics(r) for r in ranks[view][name]], customers)
-                for view in ranks
+                view: with_seeds([metrics(r) for r in ranks[view][name]], users) for view in ranks
             }
             for key in ("coverage@10", "popularity_bias@10"):
                 own[key] = round(float(np.mean([run[key] for run in runs])), 4)
-            own |= self.ceilings.shares(runs)
+            own |= self.upper_bound.shares(runs)
             own["seconds"] = round(float(np.mean([run["seconds"] for run in runs])), 1)
             result["models"][name] = own
         others = [name for name in found if name != against]
         change = {
-            name: {view: paired(of[name], of[against], customers) for view, of in ranks.items()}
+            name: {view: paired(of[name], of[against], users) for view, of in ranks.items()}
             for name in others
         }
         for view in ranks:
@@ -249,7 +255,7 @@ class Comparison:
         return {**result, "change": change}
 
 
-def openings(out: Path) -> list[dict[str, Any]]:
+def access_log(out: Path) -> list[dict[str, Any]]:
     """Return when, and for what, the test split was opened in a study folder."""
     path = out / "openings.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []

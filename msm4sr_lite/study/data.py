@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from msm4sr_lite.config import Config
-from msm4sr_lite.features import FeatureTable
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.shop import Shop
-from msm4sr_lite.text import item_sentences
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Data:
         All that can be pre-trained on (``whole_shop``), where that is more than ``sequences``.
     """
 
-    shop: Shop
+    dataset: Dataset
     sequences: Sequences
     table: FeatureTable
     device: str = "cpu"
@@ -54,14 +54,14 @@ class Data:
 
     def texts(self) -> list[str]:
         """Return every item's text as one string, that of the padding being empty."""
-        found = [self.shop.items.get(item) for item in self.sequences.items]
+        found = [self.dataset.items.get(item) for item in self.sequences.items]
         return [" ".join(item_sentences(item)) if item else "" for item in found]
 
 
-def described_items(shop: Shop, table: FeatureTable) -> list[str]:
+def described_items(dataset: Dataset, table: FeatureTable) -> list[str]:
     """Return the ids of a shop's items that have a slot, in the order of the shop."""
     described = set(table.described())
-    return [item for item in shop.items if item in described]
+    return [item for item in dataset.items if item in described]
 
 
 def purchases(sequences: Sequences) -> np.ndarray:

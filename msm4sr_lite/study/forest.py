@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from msm4sr_lite.writing.files import write_bytes
+from msm4sr_lite.store.files import write_bytes
 
 CLEAR = 0.05  # p-values below tell a difference from nothing
 LINE, DOT = "0.35", "#0072B2"

@@ -53,11 +53,11 @@ def as_markdown(part: str, result: dict[str, Any]) -> str:
         cells = [with_interval(own["kept"][metric]) for metric in ("ndcg@10", "recall@20")]
         cells += [f"{own['coverage@10']:.0%}", f"{own['popularity_bias@10']:.2f}"]
         lines.append(f"| {name} | " + " | ".join([*cells, f"{own['seconds']:.0f}"]) + " |")
-    if result["ceiling"]:
+    if result["upper_bound"]:
         lines += ["", "| | expected NDCG@10 | of what text and pictures allow | of everything |"]
         lines += ["|---|---|---|---|"]
         for name, own in ordered(result):
-            share = own["share_of_ceiling"]
+            share = own["share_of_upper_bound"]
             lines.append(
                 f"| {name} | {own['expected_ndcg@10']:.4f} | {share['content']:.0%} |"
                 f" {share['oracle']:.0%} |"
@@ -124,7 +124,7 @@ def transfer_as_markdown(result: dict[str, Any]) -> str:
     """Return a learning curve as a table, which a terminal can show too."""
     shot = with_interval(result["zero_shot"]["ndcg@10"])
     lines = [
-        f"{result['shop']}, from {result['source']} to {result['target']}: {result['customers']}"
+        f"{result['dataset']}, from {result['source']} to {result['target']}: {result['users']}"
         f" customers, {result['items']} items, NDCG@10 of all customers' test purchases. As it"
         f" comes from {result['source']}, without one purchase of {result['target']}: {shot}.",
         "",
@@ -136,15 +136,15 @@ def transfer_as_markdown(result: dict[str, Any]) -> str:
         gain = own["gain"]["ndcg@10"]
         told = f"{gain['value']:+.4f} [{gain['low']:+.3f}, {gain['high']:+.3f}]".replace("-", "−")
         cells += [f"{own['ratio']:.2f}", told, str(len(gain["seeds"]))]
-        lines.append(f"| {float(share):.0%}, {own['customers']} | " + " | ".join(cells) + " |")
+        lines.append(f"| {float(share):.0%}, {own['users']} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 
 
 def heading(part: str, result: dict[str, Any]) -> str:
     """Say what was compared on what."""
-    shop = " / ".join(filter(None, (result["shop"], result["department"])))
+    dataset = " / ".join(filter(None, (result["dataset"], result["domain"])))
     return (
-        f"{shop}, {PARTS[part]}: {result['users']} customers, {result['cases']} test purchases"
+        f"{dataset}, {PARTS[part]}: {result['users']} customers, {result['cases']} test purchases"
         f" ({result['split']}; {result['cold_cases']} of them of items never bought before),"
         f" {result['items']} items all ranked, seeds {', '.join(map(str, result['seeds']))}"
     )

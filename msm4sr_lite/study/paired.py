@@ -31,7 +31,7 @@ def spread_of_seeds(seeds: np.ndarray) -> float:
 
 
 def with_seeds(
-    values: Sequence[dict[str, np.ndarray]], customers: np.ndarray | None = None
+    values: Sequence[dict[str, np.ndarray]], users: np.ndarray | None = None
 ) -> dict[str, dict[str, Any]]:
     """Return every metric's mean over cases and seeds, with an interval for both.
 
@@ -52,7 +52,7 @@ def with_seeds(
     metric -> ``value``, ``low``, ``high``, and ``seeds``, the mean of every seed.
     """
     each = {name: np.stack([one[name] for one in values]) for name in values[0]}
-    over = summarise({name: cases.mean(axis=0) for name, cases in each.items()}, customers)
+    over = summarise({name: cases.mean(axis=0) for name, cases in each.items()}, users)
     found: dict[str, dict[str, Any]] = {name: dict(own) for name, own in over.items()}
     for name, cases in each.items():
         own, seeds = found[name], cases.mean(axis=1)
@@ -66,7 +66,7 @@ def with_seeds(
 def paired(
     ranks: Sequence[np.ndarray],
     base: Sequence[np.ndarray],
-    customers: np.ndarray | None = None,
+    users: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return how much ``ranks`` gain on ``base``, pair by pair of case and seed.
 
@@ -92,7 +92,7 @@ def paired(
     for one, two in zip(ranks, base, strict=True):
         values, others = metrics(one), metrics(two)
         gains.append({name: values[name] - others[name] for name in METRICS})
-    found = with_seeds(gains, customers)
+    found = with_seeds(gains, users)
     for own in found.values():
         error = (own["high"] - own["low"]) / 2 / HALF
         certain = 0.0 if own["value"] else 1.0

@@ -16,10 +16,16 @@ import numpy as np
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
+from msm4sr_lite.config import (
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    UserError,
+)
 from msm4sr_lite.encoder import M2SE, transfer
-from msm4sr_lite.evaluation import ModelScorer, target_ranks
-from msm4sr_lite.features import FeatureTable, Slots
+from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 
 Domain: TypeAlias = tuple[FeatureTable, Sequences]  # entry i of the table is item number i
@@ -86,7 +92,7 @@ def _join_slots(parts: Sequence[Slots]) -> Slots:
     )
 
 
-def some_customers(sequences: Sequences, share: float, seed: int = 0) -> Sequences:
+def some_users(sequences: Sequences, share: float, seed: int = 0) -> Sequences:
     """Return the purchases of a random share of the customers, at least of one.
 
     Items stay, and so does what is held out. With one seed, the customers of a smaller share are
@@ -183,7 +189,7 @@ def fine_tuned(
     if start is None:
         start = M2SE(replace(model or ModelConfig(), feature_dim=table.width, n_items=0))
     net = transfer(start, sequences.n_items if config.use_ids else 0)
-    some = some_customers(sequences, share, seed)
+    some = some_users(sequences, share, seed)
     for _ in training.finetune(net, table, some, config, seed=seed, device=device):
         pass
     return net
@@ -196,7 +202,7 @@ def fine_tuned_ranks(
     configs: Sequence[FinetuneConfig],
     *,
     seed: int = 0,
-    mask_history: bool = False,
+    filter_seen: bool = False,
     **options: Any,
 ) -> np.ndarray:
     """Fine-tune with each of some settings, keep the best by validation, rank all test items.
@@ -221,7 +227,7 @@ def fine_tuned_ranks(
         Of every customer's test item among all items, ``(customers,)``.
     """
     table, sequences = target
-    some = some_customers(sequences, share, seed)
+    some = some_users(sequences, share, seed)
     best, chosen = -1.0, None
     for config in configs:
         net = fine_tuned(start, target, share, config, seed=seed, **options)
@@ -231,4 +237,4 @@ def fine_tuned_ranks(
     if chosen is None:
         raise UserError("no settings to fine-tune with; give at least one FinetuneConfig")
     scorer = ModelScorer(chosen, table, options.get("device", "cpu"))
-    return target_ranks(scorer, *sequences.held_out("test"), mask_history=mask_history)
+    return target_ranks(scorer, *sequences.held_out("test"), filter_seen=filter_seen)

@@ -17,25 +17,29 @@ from typing import Any
 import numpy as np
 import torch
 
-from msm4sr_lite import training
-from msm4sr_lite.cli.progress import say
-from msm4sr_lite.cli.records import fingerprint
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, as_dict
+from msm4sr_lite.config import (
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    as_dict,
+)
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics
+from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.store.cached_runs import Runs
+from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
+from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.study.jobs import make_ahead
 from msm4sr_lite.study.paired import METRICS, paired, with_seeds
-from msm4sr_lite.study.runs import Runs
 from msm4sr_lite.study.transfer import (
     Domain,
     check_alike,
     fine_tuned_ranks,
     pretrained_on,
-    some_customers,
+    some_users,
     zero_shot,
 )
-from msm4sr_lite.writing.checkpoints import save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ class Curve:
             items = ["", *(item for table, _ in self.sources for item in table.items[1:])]
             save_checkpoint(model, folder, items, {"seed": seed})
             say(f"transfer: pre-trained, seed {seed}")
-        return training.load_checkpoint(folder)[0]
+        return load_checkpoint(folder)[0]
 
     def _pretrain(self, domains: Sequence[Domain], config: PretrainConfig, seed: int) -> M2SE:
         return pretrained_on(domains, ModelConfig(), config, seed=seed, device=self.device)
@@ -152,22 +156,22 @@ class Curve:
         torch.manual_seed(0)
         untrained = M2SE(ModelConfig(feature_dim=self.target[0].width))
         nothing = self.ranks("untrained", 0, partial(self._zero_shot, untrained))
-        customers, seeds = self._customers(), range(self.protocol.seeds)
-        make_ahead(self.jobs, [partial(self._of_seed, seed, list(customers)) for seed in seeds])
-        each = [self._of_seed(seed, list(customers)) for seed in seeds]
+        users, seeds = self._customers(), range(self.protocol.seeds)
+        make_ahead(self.jobs, [partial(self._of_seed, seed, list(users)) for seed in seeds])
+        each = [self._of_seed(seed, list(users)) for seed in seeds]
         whose, _ = self.target[1].cases("test")
         found: dict[str, Any] = {
             "untrained": _told([nothing], whose),
             "zero_shot": _told([one["zero shot"] for one in each], whose),
             "shares": {},
         }
-        for share, count in customers.items():
+        for share, count in users.items():
             starts = self.protocol.starts(share)
             runs = {start: [one[f"{start} {share:g}"] for one in each] for start in starts}
             told = {start: _told(ranks, whose) for start, ranks in runs.items()}
             value = {start: figures["ndcg@10"]["value"] for start, figures in told.items()}
             found["shares"][f"{share:g}"] = {
-                "customers": count,
+                "users": count,
                 **told,
                 "gain": paired(runs["pretrained"], runs["scratch"], whose),
                 "ratio": round(value["pretrained"] / value["scratch"], 3),
@@ -178,7 +182,7 @@ class Curve:
         """Return the shares that have enough customers, and how many."""
         found = {}
         for share in self.protocol.shares:
-            count = len(some_customers(self.target[1], share).users)
+            count = len(some_users(self.target[1], share).users)
             if share < 1 and count < self.protocol.fewest:
                 say(f"transfer: {share:.0%} left out: {count} of the customers are too few")
             else:
@@ -205,14 +209,14 @@ class Curve:
     def _fine_tuned(self, start: str, share: float, seed: int) -> np.ndarray:
         model = self.pretrained(seed) if start == "pretrained" else None
         if start == "own":
-            own = self.target[0], some_customers(self.target[1], share, seed)
+            own = self.target[0], some_users(self.target[1], share, seed)
             small = replace(self.protocol.pretraining(), batch_size=self.protocol.batch_size)
             model = self._pretrain([own], small, seed)
         configs = self.protocol.finetuning(self.target[1], share)
         return fine_tuned_ranks(model, self.target, share, configs, seed=seed, device=self.device)
 
 
-def _told(ranks: Sequence[np.ndarray], customers: np.ndarray) -> dict[str, Any]:
+def _told(ranks: Sequence[np.ndarray], users: np.ndarray) -> dict[str, Any]:
     """Return NDCG@10 and Recall@20 with intervals over customers and seeds."""
-    found = with_seeds([metrics(one) for one in ranks], customers)
+    found = with_seeds([metrics(one) for one in ranks], users)
     return {name: found[name] for name in METRICS}

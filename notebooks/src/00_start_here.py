@@ -18,7 +18,7 @@
 # Run the cells from top to bottom with Shift+Enter.
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("00")
 
@@ -30,7 +30,7 @@ session = setup("00")
 # A GPU is not needed.
 
 # %% tags=["nbval-ignore-output"]
-from msm4sr_lite.course import machine_report
+from course import machine_report
 
 machine_report()
 
@@ -42,23 +42,26 @@ machine_report()
 # could do. Here we stay in the department *home*.
 
 # %%
-from msm4sr_lite import read_shop
+from msm4sr_lite import read_folder
+from msm4sr_lite.features.table_files import load_feature_table
 
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
-print(f"{len(shop.items)} products, {shop.events['user_id'].nunique()} customers,")
-print(f"{len(shop.events)} purchases")
+dataset = read_folder(folder, domain="home")
+print(
+    f"{len(dataset.items)} products, {dataset.events['user_id'].nunique()} customers,"
+)
+print(f"{len(dataset.events)} purchases")
 
 # %% [markdown]
 # These are the purchases of one customer, oldest first. The last one is kept back for now.
 
 # %%
-from msm4sr_lite.course import pictures
+from course import pictures
 
 CUSTOMER = "uh0040"
-history = shop.history(CUSTOMER)
+history = dataset.history(CUSTOMER)
 basket, truth = history[:-1], history[-1]
-bought = [shop.items[i] for i in basket]
+bought = [dataset.items[i] for i in basket]
 pictures(
     [folder / item.images[0] if item.images else None for item in bought],
     [item.title for item in bought],
@@ -73,8 +76,8 @@ pictures(
 # ## The method on one page
 
 # %%
-from msm4sr_lite.course import show
-from msm4sr_lite.course.diagrams import method_diagram
+from course import show
+from course.diagrams import method_diagram
 
 show(*method_diagram())
 
@@ -100,7 +103,7 @@ show(*method_diagram())
 # In the library that is:
 
 # %%
-from msm4sr_lite.course import source
+from course import source
 from msm4sr_lite.encoder import match_scores
 
 source(match_scores)
@@ -114,15 +117,15 @@ source(match_scores)
 # which word that you would use for it will *not* be among them?
 
 # %%
-from msm4sr_lite.extract.dictionary import read_dictionary
-from msm4sr_lite.extract.pictures import open_picture
-from msm4sr_lite.keywords import KeywordTokenizer
+from msm4sr_lite.features.dictionary import read_dictionary
+from msm4sr_lite.features.images import open_image
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
 clip = session.samples / "mini_clip"
 dictionary = read_dictionary(str(clip / "words.txt"), [])
 tokenizer = KeywordTokenizer(str(clip), dictionary)
 shown = [item for item in bought if item.images][:5]
-found = tokenizer.keywords([open_picture(folder, i.images[0]) for i in shown], n=5)
+found = tokenizer.keywords([open_image(folder, i.images[0]) for i in shown], n=5)
 pictures(
     [folder / item.images[0] for item in shown],
     [item.title for item in shown],
@@ -136,10 +139,15 @@ pictures(
 
 # %%
 import matplotlib.pyplot as plt
-from msm4sr_lite.course import PALETTE, choice, panel, slider
+from course import (
+    PALETTE,
+    choice,
+    panel,
+    slider,
+)
 
 scores = {
-    item.title: tokenizer.keywords([open_picture(folder, item.images[0])], n=15)[0]
+    item.title: tokenizer.keywords([open_image(folder, item.images[0])], n=15)[0]
     for item in shown
 }
 
@@ -173,16 +181,16 @@ panel(
 from msm4sr_lite import Recommender
 
 recommender = Recommender.load(
-    shop, folder / "states" / "home_finetuned", folder / "features"
+    dataset, folder / "states" / "home_finetuned", folder / "features"
 )
 offers = recommender.for_basket(basket, k=5)
 pictures(
-    [folder / i[0] if (i := shop.items[o.item_id].images) else None for o in offers],
-    [shop.items[o.item_id].title for o in offers],
+    [folder / i[0] if (i := dataset.items[o.item_id].images) else None for o in offers],
+    [dataset.items[o.item_id].title for o in offers],
     [o.keywords[0][:4] if o.keywords else [] for o in offers],
     caption="The model's five best offers, best first",
 )
-print("Really bought next:", shop.items[truth].title)
+print("Really bought next:", dataset.items[truth].title)
 
 # %% [markdown]
 # Was your prediction among them? Compare the offers with the five purchases: which looks come back? And
@@ -215,11 +223,15 @@ for offer in offers:
 from itertools import islice
 
 import numpy as np
-from msm4sr_lite import M2SE, FeatureTable, build_sequences, pretrain
+from msm4sr_lite import (
+    M2SE,
+    build_sequences,
+    pretrain,
+)
 from msm4sr_lite.config import ModelConfig, PretrainConfig
 
-table = FeatureTable.load(folder / "features")
-sequences = build_sequences(shop.events, list(shop.items))
+table = load_feature_table(folder / "features")
+sequences = build_sequences(dataset.events, list(dataset.items))
 table = table.for_items(sequences.items)
 model = M2SE(ModelConfig(feature_dim=table.width))
 steps = pretrain(model, table, sequences, PretrainConfig(batch_size=512))
@@ -260,8 +272,8 @@ print(f"guessing in its batches: {2 * np.log(1031):.1f}")
 
 # %%
 import seaborn as sns
-from msm4sr_lite.course import MARKERS
-from msm4sr_lite.sample.write import load_world
+from course import MARKERS
+from data_samples.make.write import load_world
 
 places = json.loads((folder / "maps" / "home.json").read_text())
 made = {item.item_id: item for item in load_world(folder).items}
@@ -302,7 +314,7 @@ show(
 
 # %%
 import numpy as np
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 
 # %% tags=["exercise"]
 check("00.most_bought", ...)

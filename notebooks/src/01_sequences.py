@@ -15,7 +15,7 @@
 # | notebook 00; averages and logarithms | read purchases, filter and split them without leaking, count ranks and metrics by hand, and compare three recommenders with intervals | 35 minutes of reading, about 30 seconds of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("01")
 
@@ -38,22 +38,22 @@ with (folder / "interactions.csv").open(encoding="utf-8") as lines:
 
 # %%
 import pandas as pd
-from msm4sr_lite import read_shop
-from msm4sr_lite.course import card, show_html, strips
-from msm4sr_lite.features import read_keywords
+from course import card, show_html, strips
+from msm4sr_lite import read_folder
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 
-shop = read_shop(folder, department="home")
-events = shop.events
+dataset = read_folder(folder, domain="home")
+events = dataset.events
 print(
     f"{len(events)} purchases, {events['user_id'].nunique()} customers,"
-    f" {events['item_id'].nunique()} of {len(shop.items)} items were ever bought"
+    f" {events['item_id'].nunique()} of {len(dataset.items)} items were ever bought"
 )
 
 CUSTOMER = "uh0040"
 own = events[events["user_id"] == CUSTOMER]
 days = pd.to_datetime(own["timestamp"], unit="s").dt.strftime("%Y-%m-%d")
 keywords = read_keywords(folder / "features")
-bought = [shop.items[i] for i in own["item_id"]]
+bought = [dataset.items[i] for i in own["item_id"]]
 cards = [card(i, "image", folder, keywords.get(i.item_id, [])[:1]) for i in bought]
 show_html(*strips({CUSTOMER: cards}, days, "One customer's purchases, oldest first."))
 
@@ -107,7 +107,7 @@ names = ["bread", "milk", "tea", "jam"]
 weeks = ["bread", "milk", "bread", "tea", "jam", "bread"]
 repeated = pd.DataFrame({"user_id": "ann", "item_id": weeks})
 for repeats in ("keep", "last"):
-    config = DataConfig(user_min=3, repeats=repeats)
+    config = DataConfig(min_user_interactions=3, repeats=repeats)
     sequence = build_sequences(repeated, names, config)
     print(f"repeats={repeats}: ", *(sequence.items[i] for i in sequence.of(0)))
 
@@ -124,7 +124,7 @@ for repeats in ("keep", "last"):
 # lines in the library:
 
 # %%
-from msm4sr_lite.course import source
+from course import source
 
 source(build_sequences, only=("while True", "table = table[keep]"))
 
@@ -135,12 +135,18 @@ source(build_sequences, only=("while True", "table = table[keep]"))
 # then after every round of the two filters.)
 
 # %%
-from msm4sr_lite.study.protocol import filter_rounds
+from course.protocol import filter_rounds
 
-for user_min, item_min in ((5, 0), (5, 10), (5, 20), (6, 20), (7, 20)):
-    rounds = filter_rounds(events, user_min, item_min)
-    left = " ".join(str(customers) for customers, _, _ in rounds)
-    print(f"{user_min} and {item_min:>2}: {left}")
+for min_user_interactions, min_item_interactions in (
+    (5, 0),
+    (5, 10),
+    (5, 20),
+    (6, 20),
+    (7, 20),
+):
+    rounds = filter_rounds(events, min_user_interactions, min_item_interactions)
+    left = " ".join(str(users) for users, _, _ in rounds)
+    print(f"{min_user_interactions} and {min_item_interactions:>2}: {left}")
 
 # %% [markdown]
 # From 5 to 6 everything is gone: a landslide, one small round at a time. And even a harmless filter decides
@@ -156,9 +162,9 @@ for user_min, item_min in ((5, 0), (5, 10), (5, 20), (6, 20), (7, 20)):
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from msm4sr_lite.course import PALETTE, show
+from course import PALETTE, show
 
-sequences = build_sequences(events, list(shop.items))
+sequences = build_sequences(events, list(dataset.items))
 users = np.repeat(np.arange(len(sequences.users)), np.diff(sequences.offsets))
 times = np.bincount(sequences.events, minlength=sequences.n_items + 1)[1:]
 order = np.argsort(-times, kind="stable")  # most bought first
@@ -209,7 +215,7 @@ show(
 # asked for the test item, four of them or five?
 
 # %%
-from msm4sr_lite.course import blank
+from course import blank
 
 asked = [
     card(i, "image", folder, keywords.get(i.item_id, [])[:1], note="find this")
@@ -247,7 +253,7 @@ row = batch.users.tolist().index(sequences.users.index(CUSTOMER))
 for item, target in zip(batch.items[row], batch.targets[row], strict=True):
     if target:
         print(f"after {sequences.items[item]} comes {sequences.items[target]}")
-print((batch.targets > 0).sum().item(), "lessons from", len(batch.items), "customers")
+print((batch.targets > 0).sum().item(), "lessons from", len(batch.items), "users")
 
 # %% [markdown]
 # ## What never sold before
@@ -287,19 +293,21 @@ print("test items among these:", cold.sum(), "of", len(targets))
 # below, and so are the intervals, the bars around each point.)
 
 # %%
+from course.protocol import hide_one, leaking
+from msm4sr_lite.baselines.scorers import ItemKNN, Popularity
 from msm4sr_lite.evaluation import evaluate
-from msm4sr_lite.study.baselines import ItemKNN, Popularity
-from msm4sr_lite.study.protocol import hide_one, leaking
 
 
 def ndcg(scorer, histories, targets):
-    return evaluate(scorer, histories, targets, mask_history=True)["ndcg@10"]
+    return evaluate(scorer, histories, targets, filter_seen=True)["ndcg@10"]
 
 
 test = (histories, targets)
 everything = [sequences.of(user) for user in range(len(sequences.users))]
 before, around, hidden = hide_one(sequences)
-frequent = build_sequences(events, list(shop.items), DataConfig(item_min=15))
+frequent = build_sequences(
+    events, list(dataset.items), DataConfig(min_item_interactions=15)
+)
 honest = ndcg(ItemKNN(sequences), *test)
 leaks = {
     "random hiding": (
@@ -409,7 +417,7 @@ source(metrics)
 # %%
 from msm4sr_lite.evaluation import target_ranks
 
-words = ["", *(" ".join(shop.items[i].categories) for i in sequences.items[1:])]
+words = ["", *(" ".join(dataset.items[i].categories) for i in sequences.items[1:])]
 kinds = torch.from_numpy(np.unique(words, return_inverse=True)[1])
 
 
@@ -473,7 +481,7 @@ source(target_ranks, only=("own = scores", "better |= own"))
 # pictures. What is left of an item are zeros, to which its learnt vector is added:
 
 # %%
-from msm4sr_lite.study.sequence_models import SASRec
+from msm4sr_lite.baselines.sequence_models import SASRec
 
 source(SASRec)
 
@@ -484,14 +492,14 @@ source(SASRec)
 # %% tags=["nbval-ignore-output"]
 from dataclasses import replace
 
-from msm4sr_lite import FeatureTable, finetune
+from course import watch
+from msm4sr_lite import finetune
 from msm4sr_lite.config import PRESETS, ModelConfig
-from msm4sr_lite.course import watch
 
 past, next_items = sequences.held_out("valid")
 by_popularity = target_ranks(Popularity(sequences), past, next_items)
 bar = (by_popularity <= 20).mean()  # what popularity reaches on the same question
-table = FeatureTable.load(folder / "features").for_items(sequences.items)
+table = load_feature_table(folder / "features").for_items(sequences.items)
 torch.manual_seed(0)
 sasrec = SASRec(ModelConfig(feature_dim=table.width, n_items=sequences.n_items))
 config = replace(PRESETS["paper"].finetune, lr=3e-3, epochs=20)
@@ -533,7 +541,8 @@ records = watch(epochs, curves, every=2)
 # thousand times, and see between which values 95 % of the means lie.
 
 # %% tags=["nbval-ignore-output"]
-from msm4sr_lite.evaluation import ModelScorer, summarise
+from msm4sr_lite.evaluation import summarise
+from msm4sr_lite.scoring import ModelScorer
 
 models = {
     "popularity": Popularity(sequences),
@@ -541,7 +550,7 @@ models = {
     "SASRec": ModelScorer(sasrec, table),
 }
 ranks = {
-    (name, masked): target_ranks(model, *test, mask_history=masked)
+    (name, masked): target_ranks(model, *test, filter_seen=masked)
     for name, model in models.items()
     for masked in (False, True)
 }
@@ -600,7 +609,7 @@ for axes, name in zip(panels, models, strict=True):
         f"{name} median rank of known items {np.median(mine[~cold]):.0f},"
         f" of new items {np.median(mine[cold]):.0f}"
     )
-panels[0].set_ylabel("customers")
+panels[0].set_ylabel("users")
 panels[0].legend()
 show(figure, "Ranks of the test items: " + "; ".join(told) + ".")
 
@@ -639,7 +648,7 @@ print(f"mean of a thousand: {np.mean(draws):.0f}")
 # the mean over all possible draws without drawing:
 
 # %%
-from msm4sr_lite.study.protocol import competitors, sampled_metrics
+from course.protocol import competitors, sampled_metrics
 
 source(sampled_metrics, only=("better = ", "return values"))
 
@@ -651,8 +660,13 @@ source(sampled_metrics, only=("better = ", "return values"))
 # item-to-item leads SASRec, and one where it trails.
 
 # %% tags=["nbval-ignore-output"]
-from msm4sr_lite.course import choice, panel, slider, toggle
-from msm4sr_lite.course.microscope import microscope
+from course import (
+    choice,
+    panel,
+    slider,
+    toggle,
+)
+from course.microscope import microscope
 
 rivals_of = {
     masked: competitors(*test, sequences.n_items, masked) for masked in (False, True)
@@ -714,7 +728,7 @@ print("SASRec stays above popularity's Recall@10:", wins)
 
 # %%
 import numpy as np
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 
 # %% [markdown]
 # **1.** The filters that take turns.

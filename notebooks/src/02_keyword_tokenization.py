@@ -15,7 +15,7 @@
 # | notebook 00; cosine similarity | turn a picture into its best N words, choose N, dictionary and prompt with a reason, and say what got lost | 25 minutes of reading, about 25 seconds of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("02")
 
@@ -31,22 +31,22 @@ session = setup("02")
 # the same line, with its name in place of the folder.
 
 # %%
-from msm4sr_lite import KeywordTokenizer, read_shop
-from msm4sr_lite.course import pictures
-from msm4sr_lite.extract.dictionary import read_dictionary
-from msm4sr_lite.extract.pictures import open_picture
+from course import pictures
+from msm4sr_lite import KeywordTokenizer, read_folder
+from msm4sr_lite.features.dictionary import read_dictionary
+from msm4sr_lite.features.images import open_image
 
 folder = session.samples / "corner_shop"
 clip = str(session.samples / "mini_clip")
-shop = read_shop(folder, department="home")
+dataset = read_folder(folder, domain="home")
 labels = read_dictionary(f"{clip}/words.txt", [])
 tokenizer = KeywordTokenizer(clip, labels)
 print(len(labels), "words:", ", ".join(labels[::6]), "...")
 
 # %%
 names = ["h0001", "h0004", "h0029", "h0087", "h0117", "h0131"]
-shown = [shop.items[name] for name in names]
-opened = [open_picture(folder, item.images[0]) for item in shown]
+shown = [dataset.items[name] for name in names]
+opened = [open_image(folder, item.images[0]) for item in shown]
 pictures(opened, names, caption="Six products of the shop")
 
 # %% [markdown]
@@ -70,8 +70,8 @@ for name, best in zip(names, tokenizer.keywords(opened, n=5), strict=True):
 # That is *keyword tokenization*. There is no training and no threshold in it, only a sort. In the library:
 
 # %%
-from msm4sr_lite.course import source
-from msm4sr_lite.keywords import top_words
+from course import source
+from msm4sr_lite.features.keyword_tokenizer import top_words
 
 source(top_words)
 
@@ -86,8 +86,8 @@ source(top_words)
 # five if it has a second colour. (In the figure, the dotted line stands at 15.)
 
 # %%
-from msm4sr_lite.course import progress
-from msm4sr_lite.sample.write import load_world
+from course import progress
+from data_samples.make.write import load_world
 
 made = {item.item_id: item.look for item in load_world(folder).items}
 
@@ -98,17 +98,17 @@ def truth(name):
     return words | ({look.accent} if look.pattern != "plain" else set())
 
 
-pictured = [item for item in shop.items.values() if item.images][:200]
+pictured = [item for item in dataset.items.values() if item.images][:200]
 batches = [pictured[start : start + 40] for start in range(0, 200, 40)]
 found = []
 for batch in progress(batches, "200 pictures"):
-    views = [open_picture(folder, item.images[0]) for item in batch]
+    views = [open_image(folder, item.images[0]) for item in batch]
     found += tokenizer.keywords(views, n=15)
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from msm4sr_lite.course import show
+from course import show
 
 counts = range(1, 16)
 hits = np.array(
@@ -150,14 +150,19 @@ show(
 # - whether the prompt matters (`{}` is the bare word), and whether CLIP understands "not".
 
 # %%
-from msm4sr_lite.course import PALETTE, choice, panel, slider
+from course import (
+    PALETTE,
+    choice,
+    panel,
+    slider,
+)
 
 colours = {look.colour for look in made.values()}
 dictionaries = {
     "labels": labels,
     "labels without colours": [word for word in labels if word not in colours],
     "visual words": read_dictionary("visual", []),
-    "the shop's own words": read_dictionary("shop", shop.items.values()),
+    "the shop's own words": read_dictionary("dataset", dataset.items.values()),
 }
 prompts = ["a photo of a {}", "{}", "not a {}"]
 readers = {
@@ -165,7 +170,7 @@ readers = {
     for name, words in progress(dictionaries.items(), "dictionaries")
     for prompt in prompts
 }
-looked = tokenizer.picture_vectors(opened)
+looked = tokenizer.image_embeddings(opened)
 
 
 def explore(item, n, dictionary, prompt):
@@ -301,7 +306,7 @@ print(f"{same} pictures share theirs with another")
 # own, which BERT will read (notebook 03).
 
 # %%
-from msm4sr_lite.features import read_keywords
+from msm4sr_lite.features.table_files import read_keywords
 
 for words in read_keywords(folder / "features")["h0131"]:
     print(repr(" ".join(words)))
@@ -313,7 +318,7 @@ for words in read_keywords(folder / "features")["h0131"]:
 
 # %%
 import numpy as np
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 
 # %% [markdown]
 # **1.** The whole of keyword tokenization.

@@ -15,7 +15,7 @@
 # | notebooks 00 and 02; mean, cosine similarity | cut a text into slots, pool token vectors rightly, compare what texts and pictures know, and measure the modality gap | 30 minutes of reading, about 25 seconds of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("03")
 
@@ -27,8 +27,8 @@ session = setup("03")
 # one as shops have them. **Predict** how many pieces it gives, and which dots are no ends of a sentence.
 
 # %%
-from msm4sr_lite.shop import Item
-from msm4sr_lite.text import item_sentences
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.sentences import item_sentences
 
 untidy = Item(
     "1",
@@ -66,8 +66,9 @@ print("mean of all three      ", [round(x, 2) for x in states.mean(0).tolist()])
 # the library:
 
 # %%
+from course import source
 from msm4sr_lite import TextEncoder
-from msm4sr_lite.course import source
+from msm4sr_lite.features.table_files import load_feature_table
 
 source(TextEncoder.encode)
 
@@ -82,15 +83,15 @@ source(TextEncoder.encode)
 
 # %% tags=["nbval-ignore-output"]
 import torch.nn.functional as F
-from msm4sr_lite import FeatureTable, read_shop
-from msm4sr_lite.course import find_encoder
+from course import find_encoder
+from msm4sr_lite import read_folder
 
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
-table = FeatureTable.load(folder / "features").for_items(["", *shop.items])
+dataset = read_folder(folder, domain="home")
+table = load_feature_table(folder / "features").for_items(["", *dataset.items])
 
 vectors = {}  # sentence -> unit vector
-for number, item in enumerate(shop.items.values(), start=1):
+for number, item in enumerate(dataset.items.values(), start=1):
     first = int(table.text.starts[number])
     for place, sentence in enumerate(item_sentences(item)):
         vectors[sentence] = F.normalize(
@@ -101,7 +102,12 @@ encoder = find_encoder()
 print(len(known), "sentences;", "an encoder is here" if encoder else "no encoder here")
 
 # %%
-from msm4sr_lite.course import choice, entry, escape, panel
+from course import (
+    choice,
+    entry,
+    escape,
+    panel,
+)
 
 asked = [
     "It brings calm into a noisy day.",
@@ -145,11 +151,11 @@ panel(
 # them, so every picture gets a vector of the same width. It is strange English, but it works:
 
 # %%
-from msm4sr_lite.features import read_keywords
+from msm4sr_lite.features.table_files import read_keywords
 
 keywords = read_keywords(folder / "features")
 seen, rows = [], []
-for number, item in enumerate(shop.items, start=1):
+for number, item in enumerate(dataset.items, start=1):
     for place, words in enumerate(keywords.get(item, [])):
         seen.append((item, " ".join(words)))
         rows.append(int(table.image.starts[number]) + place)
@@ -164,16 +170,16 @@ for cosine, i in zip(*(images @ images[0]).topk(5), strict=True):
 # product have in common, and what its picture neighbours?
 
 # %%
-from msm4sr_lite.course import card, strips
+from course import card, strips
 
 
 def item_means(slots):
-    values, valid = slots.gather(torch.arange(1, len(shop.items) + 1))
+    values, valid = slots.gather(torch.arange(1, len(dataset.items) + 1))
     return F.normalize(values.sum(1) / valid.sum(1, keepdim=True).clamp_min(1), dim=1)
 
 
 means = {"text": item_means(table.text), "image": item_means(table.image)}
-items = list(shop.items.values())
+items = list(dataset.items.values())
 
 
 def duel(item):
@@ -201,8 +207,8 @@ panel(
 
 # %%
 import numpy as np
+from data_samples.make.write import load_world
 from msm4sr_lite import load_checkpoint
-from msm4sr_lite.sample.write import load_world
 
 made = {item.item_id: item for item in load_world(folder).items}
 both = torch.nonzero((table.text.counts > 0) & (table.image.counts > 0)).flatten()
@@ -265,8 +271,8 @@ for name, x in pooled.items():
 # which it spreads most, its *principal axes*.
 
 # %%
+from course.modality_gap import clip_clouds, modality_gap
 from msm4sr_lite import KeywordTokenizer
-from msm4sr_lite.study.modality_gap import clip_clouds, modality_gap
 
 chosen = [table.items[i] for i in both[::2]]
 clip = KeywordTokenizer(str(session.samples / "mini_clip"), ["picture"])
@@ -275,9 +281,9 @@ captions = [
     for look in (made[item].look for item in chosen)
 ]
 with torch.no_grad():
-    z = model.item_vectors(table, torch.tensor([catalogue.index(i) for i in chosen]))
+    z = model.item_embeddings(table, torch.tensor([catalogue.index(i) for i in chosen]))
 half = (both - 1)[::2]
-texts, views = clip_clouds([shop.items[item] for item in chosen], folder, clip)
+texts, views = clip_clouds([dataset.items[item] for item in chosen], folder, clip)
 clouds = {
     "CLIP: texts and pictures": (texts, views),
     "CLIP: true captions and pictures": (clip.text_vectors(captions).numpy(), views),
@@ -294,8 +300,8 @@ for name, g in gaps.items():
     )
 
 # %%
-from msm4sr_lite.course import show
-from msm4sr_lite.course.clouds import draw_clouds
+from course import show
+from course.clouds import draw_clouds
 
 short = ("CLIP", "BERT reads both", "after training")
 names = [name for name in clouds if "captions" not in name]
@@ -312,7 +318,7 @@ show(
         f"{t}: gap {gaps[n].distance:.2f}, {share:.0%} of the spread can be seen"
         for t, n, share in zip(short, names, seen_shares, strict=True)
     ),
-    f"{len(chosen)} of the {len(shop.items)} items (every second one that has both a"
+    f"{len(chosen)} of the {len(dataset.items)} items (every second one that has both a"
     " text and a picture), in three spaces, to one scale; no point lies outside.",
 )
 
@@ -350,7 +356,7 @@ for key in ("text_encoder", "keywords", "items", "without_text", "without_pictur
 # %%
 import numpy as np  # noqa: F811
 import torch
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 from torch import Tensor  # noqa: F401
 
 # %% [markdown]

@@ -16,7 +16,7 @@
 # | notebook 00; tensors in PyTorch | write complementary mixup in two lines, say what it keeps and what it changes, and explain why items that are dropped are still predicted | 25 minutes of reading, about 10 seconds of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("04")
 
@@ -28,14 +28,14 @@ session = setup("04")
 # $Z_v$, and at every position both speak of the same product.
 
 # %%
-from msm4sr_lite import read_shop
-from msm4sr_lite.course import card, show_html, strips
-from msm4sr_lite.features import read_keywords
+from course import card, show_html, strips
+from msm4sr_lite import read_folder
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
+dataset = read_folder(folder, domain="home")
 keywords = read_keywords(folder / "features")
-bought = [shop.items[i] for i in shop.history("uh0040")]
+bought = [dataset.items[i] for i in dataset.history("uh0040")]
 
 cards = {
     view: [card(i, view, folder, keywords.get(i.item_id, [])) for i in bought]
@@ -94,7 +94,7 @@ for name, values in (
 # evenly between 0 and 0.5. Here is all of it in the library:
 
 # %%
-from msm4sr_lite.course import source
+from course import source
 from msm4sr_lite.mixup import draw_swaps
 
 source(complementary_mixup)
@@ -111,7 +111,7 @@ source(draw_swaps)
 # longer say which one is "the text sequence"?
 
 # %%
-from msm4sr_lite.course import panel, slider
+from course import panel, slider
 
 ids = torch.arange(1, 7).reshape(1, 6)
 
@@ -185,12 +185,12 @@ for statement, true in statements.items():
 
 # %%
 import torch.nn.functional as F
-from msm4sr_lite import FeatureTable, load_checkpoint
+from msm4sr_lite import load_checkpoint
 
 model, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
-table = FeatureTable.load(folder / "features").for_items(catalogue)
+table = load_feature_table(folder / "features").for_items(catalogue)
 with torch.inference_mode():
-    z = model.item_vectors(table, torch.arange(len(catalogue)))
+    z = model.item_embeddings(table, torch.arange(len(catalogue)))
 known = F.normalize(torch.cat([z["text"][1:], z["image"][1:]]), dim=1)
 
 
@@ -218,17 +218,17 @@ print(f"half and half of two items: nearest at {nearest((text_z + other) / 2):.2
 # %%
 import numpy as np
 from msm4sr_lite import build_sequences
-from msm4sr_lite.encoder import take
+from msm4sr_lite.encoder import gather_rows
 from msm4sr_lite.sequences import pad
 
-sequences = build_sequences(shop.events, list(shop.items))
+sequences = build_sequences(dataset.events, list(dataset.items))
 histories = pad(sequences.train()[:256], max_len=50)
 rows, last = torch.arange(256), (histories > 0).sum(dim=1) - 1
 
 
 @torch.inference_mode()
 def states(p):
-    z_seq = take(z, histories)
+    z_seq = gather_rows(z, histories)
     dice = torch.Generator().manual_seed(0)
     bits = draw_swaps(histories, torch.full((256, 1), p), dice)
     m_t, m_v = complementary_mixup(z_seq["text"], z_seq["image"], bits)
@@ -246,7 +246,7 @@ near = {
 
 # %%
 import matplotlib.pyplot as plt
-from msm4sr_lite.course import show
+from course import show
 
 figure, axes = plt.subplots(figsize=(6.5, 3.6))
 for view, marker, name in (("text", "o", "$h_t$"), ("image", "s", "$h_v$")):
@@ -285,13 +285,13 @@ print("the curves are closest at p =", shares[int(np.argmin(gaps))])
 # are the sequences *within* a batch?
 
 # %%
-from msm4sr_lite.mixup import draw_share
+from msm4sr_lite.mixup import draw_probability
 
 dice = torch.Generator().manual_seed(1)
 long = torch.ones(64, 50, dtype=torch.long)  # 64 sequences of 50 items
 swapped = {
     per: [
-        draw_swaps(long, draw_share(0.5, 64, dice, per=per), dice)
+        draw_swaps(long, draw_probability(0.5, 64, dice, per=per), dice)
         .float()
         .mean(dim=1)
         .numpy()
@@ -329,7 +329,7 @@ show(
 # %%
 lone = [catalogue.index(i) for i in ("h0333", "h0144")]  # no text; no picture
 for i in lone:
-    item = shop.items[catalogue[i]]
+    item = dataset.items[catalogue[i]]
     has = "text only" if item.has_text else "picture only"
     same = torch.equal(z["text"][i], z["image"][i])
     print(f"{item.item_id}: {has}; z_t equals z_v: {same}")
@@ -368,7 +368,7 @@ source(drop_items)
 
 # %%
 import torch
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 from torch import Tensor  # noqa: F401
 
 # %% [markdown]

@@ -16,7 +16,7 @@
 # | notebooks 00 and 04; softmax, matrix products | name the shape at every step, say which sentences and pictures count, read an attention map, and show that one pass trains every prefix | 35 minutes of reading, about 15 seconds of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("05")
 
@@ -28,8 +28,8 @@ session = setup("05")
 # the width of BERT's vectors, $d$ that of the model, and *time* counts positions.
 
 # %%
-from msm4sr_lite.course import show
-from msm4sr_lite.course.diagrams import encoder_diagram
+from course import show
+from course.diagrams import encoder_diagram
 
 show(*encoder_diagram())
 
@@ -38,12 +38,13 @@ show(*encoder_diagram())
 
 # %%
 import torch
-from msm4sr_lite import FeatureTable, load_checkpoint, read_shop
+from msm4sr_lite import load_checkpoint, read_folder
+from msm4sr_lite.features.table_files import load_feature_table
 
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
+dataset = read_folder(folder, domain="home")
 model, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
-table = FeatureTable.load(folder / "features").for_items(catalogue)
+table = load_feature_table(folder / "features").for_items(catalogue)
 number = {item: i for i, item in enumerate(catalogue)}
 print(f"D = {table.width}, d = {model.config.dim}, E = {model.config.experts} experts")
 
@@ -55,7 +56,7 @@ print(f"D = {table.width}, d = {model.config.dim}, E = {model.config.experts} ex
 # so short ones are filled up, and `valid` says which slots are real.
 
 # %%
-from msm4sr_lite.text import item_sentences
+from msm4sr_lite.features.sentences import item_sentences
 
 chosen = ["h0331", "h0131", "h0144", "h0333"]
 rows = torch.tensor([number[item] for item in chosen])
@@ -63,7 +64,7 @@ text_slots, text_valid = table.text.gather(rows)
 image_slots, image_valid = table.image.gather(rows)
 print("text slots ", tuple(text_slots.shape), " image slots", tuple(image_slots.shape))
 for item, t, v in zip(chosen, text_valid.sum(1), image_valid.sum(1), strict=True):
-    title = shop.items[item].title or "(no text)"
+    title = dataset.items[item].title or "(no text)"
     print(f"{item}  {title:<28} {t} sentences, {v} pictures")
 
 # %% [markdown]
@@ -72,7 +73,7 @@ for item, t, v in zip(chosen, text_valid.sum(1), image_valid.sum(1), strict=True
 # sentence will count most in the item's vector, and which hardly at all?
 
 # %%
-for sentence in item_sentences(shop.items["h0131"]):
+for sentence in item_sentences(dataset.items["h0131"]):
     print("-", sentence)
 
 # %% [markdown]
@@ -102,34 +103,36 @@ print("without the mask", [round(a, 2) for a in open_share.tolist()], "→ e =",
 # Without the mask the padding takes a share and gives nothing in return: $e$ shrinks. In the library:
 
 # %%
-from msm4sr_lite.course import source
-from msm4sr_lite.encoder import SlotAttention
+from course import source
+from msm4sr_lite.encoder import AttentionPooling
 
-source(SlotAttention.forward)
+source(AttentionPooling.forward)
 
 # %% [markdown]
 # Now the trained attention. Choose an item and look where its weight goes.
 
 # %%
 import matplotlib.pyplot as plt
-from msm4sr_lite.course import PALETTE, choice, panel
-from msm4sr_lite.features import read_keywords
+from course import PALETTE, choice, panel
+from msm4sr_lite.features.table_files import read_keywords
 
 keywords = read_keywords(folder / "features")
-history = shop.history("uh0040")
+history = dataset.history("uh0040")
 
 
 def inspect(item, view):
     slots, valid = getattr(table, view).gather(torch.tensor([number[item]]))
     with torch.no_grad():
         weights = model.pool[view](slots, valid)[1][0, : int(valid.sum())].tolist()
-    names = item_sentences(shop.items[item])
+    names = item_sentences(dataset.items[item])
     if view == "image":
         names = [f"picture {k}: {' '.join(w)}" for k, w in enumerate(keywords[item], 1)]
     figure, axes = plt.subplots(figsize=(9, 0.9 + 0.34 * len(names)))
     bars = axes.barh(names[::-1], weights[::-1], color=PALETTE[view == "image"])
     axes.bar_label(bars, fmt="%.2f", padding=3)
-    axes.set(title=shop.items[item].title, xlabel="share of the weight", xlim=(0, 1.12))
+    axes.set(
+        title=dataset.items[item].title, xlabel="share of the weight", xlim=(0, 1.12)
+    )
     best = names[weights.index(max(weights))]
     return figure, f"{len(names)} slots; most weight, {max(weights):.2f}: {best}"
 
@@ -171,8 +174,8 @@ for name, share in parts.items():
 
 # %%
 torch.manual_seed(0)
-open_attention = SlotAttention(table.width, 64, mask_padding=False)
-masked = SlotAttention(table.width, 64)
+open_attention = AttentionPooling(table.width, 64, mask_padding=False)
+masked = AttentionPooling(table.width, 64)
 masked.load_state_dict(open_attention.state_dict())
 real_slots = table.text.vectors[:10].float()
 for k in (1, 2, 5, 10):
@@ -217,9 +220,9 @@ for axes, record, vectors in zip(panels.flat, left_out, reread, strict=True):
     slots, valid = table.image.gather(torch.tensor([number[record["item_id"]]]))
     moved = keyword_influence(model, slots[0, valid[0]], 0, vectors[1:]).tolist()
     axes.barh(record["words"][::-1], moved[::-1], color=PALETTE[1])
-    axes.set_title(shop.items[record["item_id"]].title, fontsize=12)
+    axes.set_title(dataset.items[record["item_id"]].title, fontsize=12)
     most = record["words"][moved.index(max(moved))]
-    lines.append(f"{shop.items[record['item_id']].title}: {most}")
+    lines.append(f"{dataset.items[record['item_id']].title}: {most}")
 for axes in panels[1]:
     axes.set_xlabel("1 − cosine")
 show(
@@ -244,9 +247,9 @@ show(
 # g(e) = \mathrm{softmax}(e\, W_g)$$
 
 # %%
-from msm4sr_lite.encoder import ExpertAdapter
+from msm4sr_lite.encoder import MoEAdaptor
 
-source(ExpertAdapter.forward)
+source(MoEAdaptor.forward)
 
 # %% [markdown]
 # All eight maps are one matrix product of width $8 \cdot 64$, cut into eight afterwards. $W_g$ starts at
@@ -255,7 +258,7 @@ source(ExpertAdapter.forward)
 # %%
 with torch.no_grad():
     e = model.pool["image"](*table.image.gather(ids))[0]
-    fresh = ExpertAdapter(table.width, 64, 8, dropout=0.2).eval()
+    fresh = MoEAdaptor(table.width, 64, 8, dropout=0.2).eval()
     gate_fresh = fresh.gate(e).softmax(dim=-1)
     gate = model.adapt["image"].gate(e).softmax(dim=-1)
     z = model.adapt["image"](e)
@@ -264,7 +267,7 @@ print("untrained gate:", sorted({round(g, 3) for g in gate_fresh.flatten().tolis
 
 # %%
 import seaborn as sns
-from msm4sr_lite.sample.write import load_world
+from data_samples.make.write import load_world
 
 made = {item.item_id: item.look for item in load_world(folder).items}
 pictured = table.image.counts[1:] > 0
@@ -312,20 +315,22 @@ show(
 # %%
 import torch.nn.functional as F
 from msm4sr_lite import build_sequences
-from msm4sr_lite.encoder import take
+from msm4sr_lite.encoder import gather_rows
 from msm4sr_lite.sequences import pad
 
-sequences = build_sequences(shop.events, list(shop.items))
+sequences = build_sequences(dataset.events, list(dataset.items))
 bought = sequences.train()[:256]
 with torch.no_grad():
-    vectors = model.item_vectors(table, torch.arange(len(catalogue)))
+    vectors = model.item_embeddings(table, torch.arange(len(catalogue)))
 
 
 @torch.no_grad()
 def last_state(histories):
     items = pad(histories, max_len=50)
     last = (items > 0).sum(dim=1) - 1
-    return model.encode(take(vectors, items))["text"][torch.arange(len(items)), last]
+    return model.encode(gather_rows(vectors, items))["text"][
+        torch.arange(len(items)), last
+    ]
 
 
 dice = np.random.default_rng(0)
@@ -352,11 +357,11 @@ for name, state in others.items():
 # right triangle?
 
 # %%
-from msm4sr_lite.course.attention import attention_maps, draw_attention
+from course.attention import attention_maps, draw_attention
 
 basket = torch.tensor([[number[item] for item in history]])
-maps = attention_maps(model.transformer, take(vectors, basket)["text"])
-figure = draw_attention(maps, [shop.items[item].categories[0] for item in history])
+maps = attention_maps(model.transformer, gather_rows(vectors, basket)["text"])
+figure = draw_attention(maps, [dataset.items[item].categories[0] for item in history])
 most = int(maps[-1][0, :, -1].mean(dim=0).argmax()) + 1
 show(
     figure,
@@ -377,9 +382,10 @@ show(
 
 # %% tags=["nbval-check-output"]
 with torch.no_grad():
-    whole = model.encode(take(vectors, basket))["text"][0]
+    whole = model.encode(gather_rows(vectors, basket))["text"][0]
     prefixes = [
-        model.encode(take(vectors, basket[:, :k]))["text"][0, -1] for k in range(1, 7)
+        model.encode(gather_rows(vectors, basket[:, :k]))["text"][0, -1]
+        for k in range(1, 7)
     ]
 gap = (whole - torch.stack(prefixes)).abs().max()
 print("states of one pass    ", tuple(whole.shape))
@@ -397,7 +403,7 @@ print("passes: 1 instead of", len(prefixes))
 # %% tags=["nbval-check-output"]
 from msm4sr_lite import M2SE
 
-source(M2SE.item_vectors)
+source(M2SE.item_embeddings)
 for part, module in (("slot attention", model.pool), ("adapters", model.adapt),
                      ("Transformer", model.transformer)):  # fmt: skip
     print(f"{part:<15} {sum(p.numel() for p in module.parameters()):>8,} parameters")
@@ -409,7 +415,7 @@ for part, module in (("slot attention", model.pool), ("adapters", model.adapt),
 
 # %%
 import torch
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 from torch import Tensor  # noqa: F401
 
 # %% [markdown]

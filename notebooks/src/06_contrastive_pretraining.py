@@ -15,7 +15,7 @@
 # | notebooks 00, 04 and 05; softmax and cross-entropy | derive both losses, say what temperature and λ do, leave out false negatives, and tell learning from collapse | 30 minutes of reading, about 40 seconds of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("06")
 
@@ -32,27 +32,33 @@ session = setup("06")
 # %%
 import torch
 import torch.nn.functional as F
-from msm4sr_lite import FeatureTable, build_sequences, load_checkpoint, read_shop
-from msm4sr_lite.encoder import cosine_scores, take
+from msm4sr_lite import (
+    build_sequences,
+    load_checkpoint,
+    read_folder,
+)
+from msm4sr_lite.encoder import gather_rows
+from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.sequences import pad
+from msm4sr_lite.similarity import cosine_scores
 
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
+dataset = read_folder(folder, domain="home")
 trained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
-table = FeatureTable.load(folder / "features").for_items(catalogue)
-sequences = build_sequences(shop.events, catalogue[1:])
+table = load_feature_table(folder / "features").for_items(catalogue)
+sequences = build_sequences(dataset.events, catalogue[1:])
 histories, answers = sequences.held_out("valid")
 
 
 @torch.inference_mode()
-def states_and_items(model, customers):
+def states_and_items(model, users):
     """Return h and g of some customers, each for both views."""
-    rows, items = pad([histories[u] for u in customers], 50), answers[customers]
-    z = model.item_vectors(table, torch.arange(len(catalogue)))
+    rows, items = pad([histories[u] for u in users], 50), answers[users]
+    z = model.item_embeddings(table, torch.arange(len(catalogue)))
     last = (rows > 0).sum(dim=1) - 1
-    h = model.encode(take(z, rows))
+    h = model.encode(gather_rows(z, rows))
     h = {view: state[torch.arange(len(rows)), last] for view, state in h.items()}
-    return h, take(z, torch.as_tensor(items))
+    return h, gather_rows(z, torch.as_tensor(items))
 
 
 # Eight customers, two of whom bought the same thing next.
@@ -63,7 +69,7 @@ h, g = states_and_items(trained, players)
 cosines = cosine_scores(h["text"], g["text"])
 for row, u in enumerate(players):
     best = int(cosines[row].argmax())
-    title = shop.items[catalogue[answers[players[best]]]].title or "(no text)"
+    title = dataset.items[catalogue[answers[players[best]]]].title or "(no text)"
     right = "right" if answers[players[best]] == answers[u] else "wrong"
     print(f"customer {row} gets: {title[:34]:<35} {right}")
 
@@ -107,20 +113,20 @@ for i in range(3):
 #   answer, listed under a wrong name: a *false negative*. Left out, it neither wins nor loses.
 
 # %%
-from msm4sr_lite.course import panel, slider, toggle
-from msm4sr_lite.course.similarity import draw_shares
-from msm4sr_lite.losses import blocked_pairs, next_item_loss
+from course import panel, slider, toggle
+from course.similarity import draw_shares
+from msm4sr_lite.losses import false_negatives, next_item_loss
 
 next_items = torch.as_tensor(answers[players])
 everyone = torch.arange(len(players))
 
 
 def contrast(tau, left_out):
-    blocked = torch.eye(len(players), dtype=torch.bool)
+    masked = torch.eye(len(players), dtype=torch.bool)
     if left_out:
-        blocked = blocked_pairs(next_items, everyone, same_user=False)
-    loss = next_item_loss(h["text"], g["text"], blocked, temperature=tau)
-    others = blocked & ~torch.eye(len(players), dtype=torch.bool)
+        masked = false_negatives(next_items, everyone, same_user=False)
+    loss = next_item_loss(h["text"], g["text"], masked, temperature=tau)
+    others = masked & ~torch.eye(len(players), dtype=torch.bool)
     shares = (cosines / tau).masked_fill(others, -torch.inf).softmax(dim=1)
     own = shares.diagonal()
     return draw_shares(shares, others, float(loss)), (
@@ -173,7 +179,7 @@ print(
 
 # %%
 import matplotlib.pyplot as plt
-from msm4sr_lite.course import show
+from course import show
 
 figure, axes = plt.subplots(figsize=(6.5, 3.4))
 hardest = {}
@@ -218,10 +224,10 @@ show(
 targets = torch.tensor([31, 32, 33, 31, 40])
 users = torch.tensor([1, 1, 1, 2, 3])
 for name, same_user in (("NIP", False), ("CMCL", True)):
-    blocked = blocked_pairs(targets, users, same_user=same_user)
+    masked = false_negatives(targets, users, same_user=same_user)
     print(f"{name}: rows of customers {users.tolist()}, next items {targets.tolist()}")
     for i in range(5):
-        marks = ["+" if i == j else "." if blocked[i, j] else "-" for j in range(5)]
+        marks = ["+" if i == j else "." if masked[i, j] else "-" for j in range(5)]
         print("   ", " ".join(marks))
 print("+ right answer   - negative   . left out")
 
@@ -233,8 +239,8 @@ print("+ right answer   - negative   . left out")
 # **Predict** at which λ the two pull equally.
 
 # %%
+from course import choice
 from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.course import choice
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.losses import cross_modal_loss
 
@@ -246,9 +252,9 @@ lengths = {}
 for name, model in (("untrained", untrained), ("trained", trained)):
     h64, g64 = states_and_items(model, some)
     h64 = {view: state.clone().requires_grad_() for view, state in h64.items()}
-    blocked = blocked_pairs(goals, torch.arange(64), same_user=False)
-    nip = next_item_loss(h64["text"], g64["text"].clone(), blocked, temperature=0.07)
-    cmcl = cross_modal_loss(h64["text"], h64["image"], blocked, temperature=0.07)
+    masked = false_negatives(goals, torch.arange(64), same_user=False)
+    nip = next_item_loss(h64["text"], g64["text"].clone(), masked, temperature=0.07)
+    cmcl = cross_modal_loss(h64["text"], h64["image"], masked, temperature=0.07)
     lengths[name] = [
         torch.autograd.grad(loss, h64["text"])[0].norm().item() for loss in (nip, cmcl)
     ]
@@ -291,9 +297,9 @@ panel(
 # %%
 from itertools import islice
 
+from course import watch
+from course.sphere import alignment, uniformity
 from msm4sr_lite.config import PretrainConfig
-from msm4sr_lite.course import watch
-from msm4sr_lite.study.sphere import alignment, uniformity
 from msm4sr_lite.training import pretrain
 
 torch.manual_seed(0)
@@ -375,7 +381,7 @@ print("Recall@20 after each epoch:", *(f"{recall:.2f}" for recall in recalls))
 # picture look like on the line of guessing? And how will the diagonal appear: do its fields get darker, or the others lighter?
 
 # %%
-from msm4sr_lite.course.similarity import draw_cosines
+from course.similarity import draw_cosines
 
 steps = sorted(film)
 
@@ -515,7 +521,7 @@ else:
 
 # %%
 import torch.nn.functional as F
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 from torch import Tensor  # noqa: F401
 
 # %% [markdown]

@@ -15,7 +15,7 @@
 # | notebooks 01 and 06; means, standard errors | fine-tune, rank the whole catalogue, put an interval on every figure, compare two models pair by pair, and say how far from the best possible they are | 35 minutes of reading, about 40 seconds of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("07")
 
@@ -27,16 +27,18 @@ session = setup("07")
 
 # %%
 import torch
-from msm4sr_lite import FeatureTable, load_checkpoint, read_shop
-from msm4sr_lite.evaluation import ModelScorer, metrics, target_ranks
-from msm4sr_lite.sequences import build_sequences
-from msm4sr_lite.study.baselines import ItemKNN, Popularity
+from msm4sr_lite import load_checkpoint, read_folder
+from msm4sr_lite.baselines.scorers import ItemKNN, Popularity
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.scoring import ModelScorer
 
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
+dataset = read_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
-table = FeatureTable.load(folder / "features").for_items(catalogue)
-sequences = build_sequences(shop.events, catalogue[1:])
+table = load_feature_table(folder / "features").for_items(catalogue)
+sequences = build_sequences(dataset.events, catalogue[1:])
 histories, bought = sequences.held_out("test")
 print(f"{len(bought)} customers, {sequences.n_items} items")
 
@@ -46,7 +48,7 @@ print(f"{len(bought)} customers, {sequences.n_items} items")
 # returns a score for every item can be ranked. (In the code, look for `better`: the items that score at least as high. The rest is bookkeeping.)
 
 # %%
-from msm4sr_lite.course import source
+from course import source
 
 source(target_ranks)
 
@@ -59,7 +61,7 @@ ranks = {}
 
 
 def measure(name, scorer):
-    ranks[name] = target_ranks(scorer, histories, bought, mask_history=True)
+    ranks[name] = target_ranks(scorer, histories, bought, filter_seen=True)
     return metrics(ranks[name])["ndcg@10"].mean()
 
 
@@ -100,8 +102,8 @@ source(ranking_loss)
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
+from course import PALETTE, show, watch
 from msm4sr_lite.config import FinetuneConfig
-from msm4sr_lite.course import PALETTE, show, watch
 from msm4sr_lite.encoder import transfer
 from msm4sr_lite.training import finetune, validation_recall
 
@@ -160,34 +162,34 @@ print(
 
 # %%
 import numpy as np
-from msm4sr_lite.course import panel, slider
-from msm4sr_lite.course.intervals import draw_intervals, in_words
+from course import panel, slider
+from course.intervals import draw_intervals, in_words
 from msm4sr_lite.evaluation import summarise
 
 ORDER = ["popularity", "item-to-item", "pre-trained", "fine-tuned"]
 order_of_customers = np.random.default_rng(0).permutation(len(bought))
 
 
-def forest(customers):
-    some = order_of_customers[:customers]
+def forest(users):
+    some = order_of_customers[:users]
     found = summarise({n: metrics(ranks[n][some], [10])["ndcg@10"] for n in ORDER})
     width = found["fine-tuned"]["high"] - found["fine-tuned"]["low"]
     figure, axes = plt.subplots(figsize=(7.5, 2.4))
     draw_intervals(axes, found)
     axes.set(
-        title=f"{customers} customers: fine-tuned ± {width / 2:.3f}",
+        title=f"{users} customers: fine-tuned ± {width / 2:.3f}",
         xlabel="NDCG@10, 95 % interval",
         xlim=(0, 0.3),
     )
     told = "; ".join(f"{name} {in_words(found[name])}" for name in ORDER)
-    return figure, f"{customers} customers, NDCG@10: {told}."
+    return figure, f"{users} customers, NDCG@10: {told}."
 
 
 panel(
     forest,
-    slider("customers", [25, 50, 100, 300, 600, 1200], start=1200, label="customers"),
+    slider("users", [25, 50, 100, 300, 600, 1200], start=1200, label="users"),
     title="intervals",
-    static=[{"customers": 1200}, {"customers": 300}, {"customers": 50}],
+    static=[{"users": 1200}, {"users": 300}, {"users": 50}],
 )
 
 # %% [markdown]
@@ -259,7 +261,7 @@ print(f"  smallest gain it could show:     {gain['detectable']:.4f}")
 # **Predict** the share of the content oracle's NDCG that the fine-tuned model reaches.
 
 # %%
-from msm4sr_lite.sample.oracle import oracles
+from data_samples.make.oracle import oracles
 
 for kind, oracle in oracles(folder, sequences).items():
     print(f"best possible, {kind:<8} NDCG@10 {measure(kind, oracle):.3f}")
@@ -340,7 +342,7 @@ for group, rows in {**groups, "all": everybody}.items():
 # `hint("07.loss")` helps; a solution is folded below tasks 1 to 4.
 
 # %%
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 from torch import Tensor  # noqa: F401
 
 # %% [markdown]

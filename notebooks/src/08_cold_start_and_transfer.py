@@ -15,7 +15,7 @@
 # | notebooks 00, 05 and 07; NDCG and Recall | add an item to a trained model, measure cold items without fooling yourself, avoid the trap of fine-tuning, and say what another shop's data are worth | 30 minutes of reading, about a minute of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("08")
 
@@ -28,15 +28,20 @@ session = setup("08")
 
 # %% tags=["nbval-check-output"]
 import numpy as np
-from msm4sr_lite import FeatureTable, build_sequences, load_checkpoint, read_shop
+from msm4sr_lite import (
+    build_sequences,
+    load_checkpoint,
+    read_folder,
+)
+from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.study.cold_start import cold_items
 
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
+dataset = read_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
-features = FeatureTable.load(folder / "features")
+features = load_feature_table(folder / "features")
 table = features.for_items(catalogue)
-sequences = build_sequences(shop.events, catalogue[1:])
+sequences = build_sequences(dataset.events, catalogue[1:])
 cold = cold_items(sequences)
 histories, targets = sequences.held_out("test")
 asked = np.isin(targets, cold).sum()
@@ -44,9 +49,11 @@ print(f"{len(cold)} of {sequences.n_items} items are strictly cold;")
 print(f"{asked} of {len(targets)} customers bought one of them next")
 
 # %%
-from msm4sr_lite.course import pictures
+from course import pictures
 
-shown = [shop.items[catalogue[i]] for i in cold if shop.items[catalogue[i]].images][:6]
+shown = [
+    dataset.items[catalogue[i]] for i in cold if dataset.items[catalogue[i]].images
+][:6]
 pictures(
     [folder / item.images[0] for item in shown],
     [item.title or "(no text)" for item in shown],
@@ -60,8 +67,8 @@ pictures(
 # ## Two ways to know a thing
 
 # %%
-from msm4sr_lite.course import show
-from msm4sr_lite.course.diagrams import new_item_diagram
+from course import show
+from course.diagrams import new_item_diagram
 
 show(*new_item_diagram())
 
@@ -76,8 +83,8 @@ show(*new_item_diagram())
 # items to a model that is at work is therefore no training, only a few more rows:
 
 # %%
-from msm4sr_lite.course import source
-from msm4sr_lite.evaluation import ModelScorer
+from course import source
+from msm4sr_lite.scoring import ModelScorer
 
 source(ModelScorer.append)
 
@@ -87,19 +94,19 @@ source(ModelScorer.append)
 
 # %%
 from msm4sr_lite import Recommender
-from msm4sr_lite.features import read_keywords
+from msm4sr_lite.features.table_files import read_keywords
 
 words = read_keywords(folder / "features")
 old = ["", *(name for i, name in enumerate(catalogue[1:], 1) if i not in set(cold))]
 new = [catalogue[i] for i in cold]
 recommender = Recommender(
-    shop, ModelScorer(pretrained, table.for_items(old)), old, words
+    dataset, ModelScorer(pretrained, table.for_items(old)), old, words
 )
-customer = shop.history("uh0040")[:-1]  # what was known before the test
-before = [r.item_id for r in recommender.for_basket(customer, k=100)]
+user = dataset.history("uh0040")[:-1]  # what was known before the test
+before = [r.item_id for r in recommender.for_basket(user, k=100)]
 
 recommender.add_items(table.for_items(["", *new]))
-after = recommender.for_basket(customer, k=100)
+after = recommender.for_basket(user, k=100)
 
 places = [i for i, r in enumerate(after, 1) if r.item_id in new]
 print(
@@ -109,8 +116,8 @@ print(
 print("the first new things stand on places", places[:5])
 
 # %%
-bought = [shop.items[name] for name in customer[-3:]]
-offered = [shop.items[after[place - 1].item_id] for place in places[:3]]
+bought = [dataset.items[name] for name in user[-3:]]
+offered = [dataset.items[after[place - 1].item_id] for place in places[:3]]
 pictures(
     [folder / i.images[0] if i.images else None for i in [*bought, *offered]],
     [*["bought"] * 3, *(f"new, place {p}" for p in places[:3])],
@@ -130,7 +137,7 @@ pictures(
 # places goes to new things, which are 26% of the shop? (This is the last column of the table.)
 
 # %%
-from msm4sr_lite.study.baselines import ItemKNN, Popularity
+from msm4sr_lite.baselines.scorers import ItemKNN, Popularity
 from msm4sr_lite.study.cold_start import report
 
 
@@ -188,8 +195,8 @@ print(f"{'a guess':<28} {guess / len(cold):>10.3f} {guess / 400:>9.3f} {0.26:>15
 from dataclasses import replace
 
 import torch
+from course import progress
 from msm4sr_lite.config import FinetuneConfig
-from msm4sr_lite.course import progress
 from msm4sr_lite.encoder import transfer
 from msm4sr_lite.study.cold_start import replace_ids
 from msm4sr_lite.training import finetune
@@ -229,15 +236,15 @@ reports["only what was bought"] = report(mended, sequences, **starts)
 line("only what was bought", reports["only what was bought"])
 
 # %%
-from msm4sr_lite.sample.oracle import Oracle
-from msm4sr_lite.sample.write import load_world
+from data_samples.make.oracle import Oracle
+from data_samples.make.write import load_world
 
 oracle = Oracle(load_world(folder), "content", catalogue)
 best = report(oracle, sequences)["cold"]["among_all"]["metrics"]["ndcg@10"]["value"]
 
 # %%
 import matplotlib.pyplot as plt
-from msm4sr_lite.course import MARKERS, PALETTE
+from course import MARKERS, PALETTE
 
 names = ["pre-trained", *list(reports)[-3:]]
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3), sharey=True)
@@ -300,13 +307,13 @@ for panel_axes, key, label in (
     (axes[1], "by_history", "purchases of the customer before"),
 ):
     for number, (name, found) in enumerate(shown.items()):
-        ranges = {k: v for k, v in found[key].items() if v["customers"] >= 20}
+        ranges = {k: v for k, v in found[key].items() if v["users"] >= 20}
         values = [v["metrics"]["ndcg@10"] for v in ranges.values()]
         middle = [v["value"] for v in values]
         error = [[v["value"] - v["low"] for v in values]]
         error += [[v["high"] - v["value"] for v in values]]
         panel_axes.errorbar(
-            [f"{k}\n({v['customers']})" for k, v in ranges.items()],
+            [f"{k}\n({v['users']})" for k, v in ranges.items()],
             middle,
             error,
             marker=MARKERS[number],
@@ -342,17 +349,22 @@ show(
 # - whom a look attracts: what do the three customers have in common with the picture?
 
 # %%
-from msm4sr_lite.course import choice, entry, find_encoder, panel
-from msm4sr_lite.course.cold_items import ColdItemMaker, Shelf
+from course import (
+    choice,
+    entry,
+    find_encoder,
+    panel,
+)
+from course.cold_items import ColdItemMaker, Shelf
 
 looks = ["h0007", "h0010", "h0012", "h0017", "h0023", "h0025", "h0028", "h0044"]
 looks += ["h0054", "h0065", "h0106", "h0150"]
 says = ["h0007", "h0012", "h0017", "h0022", "h0033", "h0044", "h0051", "h0145"]
 seen_as = {f"{name} ({', '.join(words[name][0][:3])})": name for name in looks}
-titled = {shop.items[name].title: name for name in says}
+titled = {dataset.items[name].title: name for name in says}
 encoder, first = find_encoder(), next(iter(seen_as))
 shelf = Shelf(mended, table, sequences, ItemKNN(sequences))
-maker = ColdItemMaker(shelf, shop, words)
+maker = ColdItemMaker(shelf, dataset, words)
 
 
 def make(picture, text, own):
@@ -398,7 +410,7 @@ from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.study.transfer import zero_shot
 
-outdoor = read_shop(folder, department="outdoor")
+outdoor = read_folder(folder, domain="outdoor")
 there = build_sequences(outdoor.events, list(outdoor.items))
 domain = features.for_items(there.items), there
 torch.manual_seed(0)
@@ -417,7 +429,7 @@ print(
 )
 
 # %%
-from msm4sr_lite.course import card, show_html, strips
+from course import card, show_html, strips
 
 known = ModelScorer(pretrained, domain[0])
 recommender = Recommender(outdoor, known, there.items, words)
@@ -548,7 +560,7 @@ for share, part in curve["shares"].items():
 
 # %%
 import torch
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 from torch import Tensor  # noqa: F401
 
 # %% [markdown]

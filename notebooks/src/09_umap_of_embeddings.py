@@ -15,7 +15,7 @@
 # | notebooks 00, 03 and 06; cosine, exponentials | draw maps of items, views and customers before and after training, say what UMAP optimises, measure how far a map can be believed, and refuse what it does not say | 35 minutes of reading, about a minute of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("09")
 
@@ -31,18 +31,23 @@ session = setup("09")
 # %%
 import numpy as np
 import torch
-from msm4sr_lite import M2SE, FeatureTable, load_checkpoint, read_shop
+from data_samples.make.write import load_world
+from msm4sr_lite import (
+    M2SE,
+    load_checkpoint,
+    read_folder,
+)
 from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.encoder import unit, unit_vectors
-from msm4sr_lite.evaluation import ModelScorer
-from msm4sr_lite.features import read_keywords
-from msm4sr_lite.sample.write import load_world
+from msm4sr_lite.encoder import concat_normalized
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.similarity import normalize
 
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
+dataset = read_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 finetuned, _ = load_checkpoint(folder / "states" / "home_finetuned")
-table = FeatureTable.load(folder / "features").for_items(catalogue)
+table = load_feature_table(folder / "features").for_items(catalogue)
 torch.manual_seed(0)
 models = {
     "before": M2SE(ModelConfig(feature_dim=table.width)),
@@ -51,7 +56,7 @@ models = {
 }
 scorers = {name: ModelScorer(model, table) for name, model in models.items()}
 space = {name: s.units[1:].numpy() for name, s in scorers.items()}  # row 0 is padding
-items = [shop.items[item] for item in catalogue[1:]]
+items = [dataset.items[item] for item in catalogue[1:]]
 world = load_world(folder)
 made = {item.item_id: item for item in world.items}
 traits = {
@@ -71,8 +76,8 @@ print("vectors of the items:", space["pre-trained"].shape)
 # traits do the nearest neighbours of a clock share before training, which after?
 
 # %%
-from msm4sr_lite.course import pictures
-from msm4sr_lite.study.maps import nearest
+from course import pictures
+from course.maps import nearest
 
 CLOCK = [item.item_id for item in items].index("h0131")
 near = {name: nearest(x, 10) for name, x in space.items()}
@@ -146,8 +151,8 @@ for name, sigma, rho in zip(("dense", "lonely"), sigmas, rhos, strict=True):
 # The library hands UMAP the exact neighbours, and a seed, since the places are found by a search that draws lots:
 
 # %%
-from msm4sr_lite.course import source
-from msm4sr_lite.study.maps import lay_out
+from course import source
+from course.maps import lay_out
 
 source(lay_out)
 
@@ -169,8 +174,8 @@ source(lay_out)
 # **Predict**: in which of the three maps will things of one *purpose* lie together, in which those of one *kind*?
 
 # %%
-from msm4sr_lite.course import progress
-from msm4sr_lite.study.maps import continuity, kept, trustworthiness
+from course import progress
+from course.maps import continuity, kept, trustworthiness
 
 maps = {name: lay_out(space[name]) for name in progress(list(space), "maps")}
 near_on_map = {name: nearest(places, 10) for name, places in maps.items()}
@@ -185,8 +190,8 @@ for name, places in maps.items():
 
 # %%
 import matplotlib.pyplot as plt
-from msm4sr_lite.course import PALETTE, draw_map, show
-from msm4sr_lite.study.maps import agreement
+from course import PALETTE, draw_map, show
+from course.maps import agreement
 
 figure, panels = plt.subplots(2, 3, figsize=(10.5, 6.2))
 told = []
@@ -346,7 +351,7 @@ print(
 # %%
 from msm4sr_lite import build_sequences
 
-sequences = build_sequences(shop.events, catalogue[1:])
+sequences = build_sequences(dataset.events, catalogue[1:])
 bought = np.bincount(np.concatenate(sequences.train()), minlength=401)[1:]
 places = maps["fine-tuned"]
 figure, panels = plt.subplots(1, 3, figsize=(10.5, 4.3))
@@ -393,7 +398,9 @@ show(
 # half of the 128 numbers and can have a map of its own.
 
 # %%
-views = {view: unit(z)[1:].numpy() for view, z in scorers["pre-trained"].items.items()}
+views = {
+    view: normalize(z)[1:].numpy() for view, z in scorers["pre-trained"].items.items()
+}
 figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.7))
 told = []
 for axes, (view, trait) in zip(
@@ -423,7 +430,7 @@ show(figure, "Two maps. Same trait among the ten nearest: " + "; ".join(told) + 
 # see on the map that 0.9 is more than 0.6?
 
 # %%
-from msm4sr_lite.study.modality_gap import keyword_clouds, modality_gap
+from course.modality_gap import keyword_clouds, modality_gap
 
 both = torch.nonzero((table.text.counts > 0) & (table.image.counts > 0)).flatten()[::2]
 clouds = {"sentences": [cloud[::2] for cloud in keyword_clouds(table)]}
@@ -433,7 +440,7 @@ labels = ["text"] * len(both) + ["picture"] * len(both)
 figure, panels = plt.subplots(1, 4, figsize=(11.5, 3.4))
 told = []
 for axes, (name, pair) in zip(panels, progress(clouds.items(), "maps"), strict=True):
-    joint = unit(torch.cat([torch.as_tensor(cloud) for cloud in pair])).numpy()
+    joint = normalize(torch.cat([torch.as_tensor(cloud) for cloud in pair])).numpy()
     gap = modality_gap(*pair).distance
     own = agreement(nearest(joint, 10), labels).mean()
     draw_map(axes, lay_out(joint), labels, size=8)
@@ -462,7 +469,7 @@ SETTINGS = [(n, seed) for n in (4, 8, 15, 50) for seed in (0, 1, 2)]
 grid = {at: lay_out(space["pre-trained"], *at) for at in progress(SETTINGS, "12 maps")}
 
 # %%
-from msm4sr_lite.course import MapView, explore_map
+from course import MapView, explore_map
 
 view = MapView(
     grid, space["pre-trained"], items, folder, keywords,
@@ -586,7 +593,7 @@ print("on the map they are much farther:", on_map[4] > 1.2 * on_map[2])
 # trustworthiness of each.
 
 # %%
-from msm4sr_lite.study.maps import pieces
+from course.maps import pieces
 
 dice = np.random.default_rng(0)
 figure, panels = plt.subplots(1, 3, figsize=(10, 3.6))
@@ -636,7 +643,7 @@ print("the shop above 0.8, whatever the setting:", quality.min().min() > 0.8)
 # one pass gives (notebook 05). **Predict**: will this one's way follow the ring?
 
 # %%
-from msm4sr_lite.encoder import take
+from msm4sr_lite.encoder import gather_rows
 from msm4sr_lite.sequences import pad
 
 CUSTOMER = "uh0040"
@@ -650,17 +657,17 @@ need = [traits["purpose"][history[-1] - 1] for history in group]
 @torch.inference_mode()
 def states(scorer):
     rows = pad(group, 50)
-    h = scorer.model.encode(take(scorer.items, rows))
+    h = scorer.model.encode(gather_rows(scorer.items, rows))
     last = (rows > 0).sum(dim=1) - 1
     ends = {view: x[torch.arange(len(rows)), last] for view, x in h.items()}
-    return unit_vectors(ends).numpy()
+    return concat_normalized(ends).numpy()
 
 
 people = {name: states(scorer) for name, scorer in scorers.items()}
 people_maps = {name: lay_out(people[name]) for name in progress(list(people), "maps")}
 
 # %%
-from msm4sr_lite.course.map_explorer import draw_way
+from course.map_explorer import draw_way
 
 figure, panels = plt.subplots(1, 3, figsize=(11.5, 4))
 told = []
@@ -707,7 +714,7 @@ for name, own in people_maps.items():
 # the purchases that the model was trained on?
 
 # %%
-from msm4sr_lite.study.maps import hub_counts
+from course.maps import hub_counts
 
 is_new = np.array([made[item.item_id].is_new for item in items])
 lists = pd.DataFrame(
@@ -757,7 +764,7 @@ show(
 
 # %%
 import numpy as np
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 
 # %% [markdown]
 # **1.** A colleague shows you a UMAP of a shop, trustworthiness 0.92, and another one, of customers,

@@ -15,7 +15,7 @@
 # | notebook 00; a terminal | make a shop folder, or convert a public data set into one; read what is wrong with it; run the whole method by one command; judge how much memory and time a larger shop takes | 30 minutes of reading, about 20 seconds of computing |
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("10")
 
@@ -49,11 +49,11 @@ items = [{"item_id": key, "title": title} for key, title in names.items()]
 text = "\n".join(map(json.dumps, items))
 (mine / "items.jsonl").write_text(text, encoding="utf-8")
 
-from msm4sr_lite import read_shop
+from msm4sr_lite import read_folder
 
-shop = read_shop(mine)
-print(f"{len(shop.items)} items, {len(shop.events)} purchases")
-print("ann bought", shop.history("ann"))
+dataset = read_folder(mine)
+print(f"{len(dataset.items)} items, {len(dataset.events)} purchases")
+print("ann bought", dataset.history("ann"))
 
 # %% [markdown]
 # ## What is wrong with mine?
@@ -89,7 +89,7 @@ def trouble(what):
     tidy = path.read_text(encoding="utf-8")
     path.write_text("\n".join(changed), encoding="utf-8")
     try:
-        return "\n".join(read_shop(mine).notes) or "accepted without a note"
+        return "\n".join(read_folder(mine).notes) or "accepted without a note"
     except UserError as error:
         return str(error).replace(str(work), "...")
     finally:
@@ -111,9 +111,9 @@ for what in TROUBLE:
 # %%
 import gzip
 
-sample = read_shop(session.samples / "corner_shop", department="home")
-customers = list(dict.fromkeys(sample.events["user_id"]))[:24]
-events = sample.events[sample.events["user_id"].isin(customers)]
+sample = read_folder(session.samples / "corner_shop", domain="home")
+users = list(dict.fromkeys(sample.events["user_id"]))[:24]
+events = sample.events[sample.events["user_id"].isin(users)]
 export = work / "download"
 export.mkdir()
 
@@ -158,7 +158,7 @@ pack(
 # %%
 import shutil
 
-from msm4sr_lite.course import command
+from course import command
 
 pictures = work / "pictures"
 pictures.mkdir()
@@ -167,13 +167,13 @@ for item in bought:
         source = session.samples / "corner_shop" / image
         shutil.copy(source, pictures / f"{item.item_id}.png")
 
-converted = work / "shop"
+converted = work / "dataset"
 command("convert", export / "Home_5.json.gz", "--out", converted, "--images", pictures)
 counts = json.loads((converted / "converted.json").read_text(encoding="utf-8"))
 print("written:", sorted(path.name for path in converted.iterdir()))
-shop = read_shop(converted)
-seen = sum(bool(item.images) for item in shop.items.values())
-print(f"{len(shop.items)} items, {seen} with a picture")
+dataset = read_folder(converted)
+seen = sum(bool(item.images) for item in dataset.items.values())
+print(f"{len(dataset.items)} items, {seen} with a picture")
 
 # %% [markdown]
 # ## The whole method, one command
@@ -183,7 +183,7 @@ print(f"{len(shop.items)} items, {seen} with a picture")
 # that you need not wait. **Predict** what happens when it is called a second time.
 
 # %%
-from msm4sr_lite.course import find_encoder
+from course import find_encoder
 
 words = ["run", converted, "--out", work / "run", "--mask-history", "yes"]
 words += ["--pretrain-epochs", 2, "--finetune-epochs", 2, "--json"]
@@ -199,7 +199,7 @@ for path in sorted((work / "run").iterdir()):
 
 
 # %%
-from msm4sr_lite.course.intervals import in_words
+from course.intervals import in_words
 
 
 def models():
@@ -233,7 +233,7 @@ for name, values in result["models"].items():
 # the first to trouble a laptop with 16 GB of memory when the shop grows to a million items, and to ten. Then move the sliders.
 
 # %%
-from msm4sr_lite.course import panel, slider
+from course import panel, slider
 
 STATE = 64  # d, the width of the model
 
@@ -307,7 +307,7 @@ print("GPUs that torch can use here:", count)
 # %%
 from typing import Any  # noqa: F401
 
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 
 # %% [markdown]
 # **1.** Your shop's system exports orders with baskets. Turn them into the rows of `interactions.csv`.

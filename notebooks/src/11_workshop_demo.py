@@ -17,7 +17,7 @@
 # For a screen at the front of the room, without code: `python run.py workshop`.
 
 # %%
-from msm4sr_lite.course import setup
+from course import setup
 
 session = setup("11")
 
@@ -43,14 +43,14 @@ import json
 
 import numpy as np
 import torch
-from msm4sr_lite import read_shop
-from msm4sr_lite.course import Basket, editor
+from course import Basket, editor
+from msm4sr_lite import read_folder
 from msm4sr_lite.explain.evidence import Explainer
 
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
+dataset = read_folder(folder, domain="home")
 explainer = Explainer.load(
-    shop, folder / "states" / "home_finetuned", folder / "features"
+    dataset, folder / "states" / "home_finetuned", folder / "features"
 )
 
 # Keywords of one customer's pictures, read again by BERT without each word in turn.
@@ -62,10 +62,11 @@ without = {
 }
 
 # %%
-first = Basket.of(shop.history("uh0040"))
+first = Basket.of(dataset.history("uh0040"))
 ready = {"customer uh0040": first, "uh0040 without the newest": first.removed(6)}
 ready |= {
-    f"customer {user}": Basket.of(shop.history(user)) for user in ("uh0007", "uh0123")
+    f"customer {user}": Basket.of(dataset.history(user))
+    for user in ("uh0007", "uh0123")
 }
 editor(explainer, ready, without=without)
 
@@ -75,8 +76,8 @@ editor(explainer, ready, without=without)
 # One basket is an anecdote. Here are your four changes, and two more, for every tenth customer of the shop.
 
 # %% tags=["nbval-check-output"]
-customers = sorted(set(shop.events["user_id"]))[::10]
-baskets = [Basket.of(shop.history(user)) for user in customers]
+users = sorted(set(dataset.events["user_id"]))[::10]
+baskets = [Basket.of(dataset.history(user)) for user in users]
 
 
 def offers(basket):
@@ -134,7 +135,7 @@ by_hand = [score(basket) - score(basket[:k] + basket[k + 1 :]) for k in range(6)
 purchases = {piece.place: piece for piece in evidence if piece.kind == "purchase"}
 same = all(abs(purchases[k].effect - e) < 1e-5 for k, e in enumerate(by_hand, 1))
 print(
-    f"offered: {shop.items[offer].title}",
+    f"offered: {dataset.items[offer].title}",
     *(f"{e:+z.2f}  {purchases[k].text}" for k, e in enumerate(by_hand, 1)),
     f"the library finds the same: {same}",
     sep="\n",
@@ -168,7 +169,7 @@ for b in baskets:
 
 # %%
 import matplotlib.pyplot as plt
-from msm4sr_lite.course import PALETTE, show
+from course import PALETTE, show
 
 means = {name: float(np.mean(values)) for name, values in falls.items()}
 errors = [np.std(values) / len(values) ** 0.5 for values in falls.values()]
@@ -228,7 +229,7 @@ print(
 # %%
 from collections.abc import Callable  # noqa: F401
 
-from msm4sr_lite.course import check, hint  # noqa: F401
+from course import check
 
 # %% [markdown]
 # **1.** Explain any recommender: leave one out.

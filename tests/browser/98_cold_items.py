@@ -4,21 +4,32 @@
 # The panel of notebook 08 with the pre-trained model, so that nothing has to be trained first.
 
 # %%
-from msm4sr_lite import FeatureTable, build_sequences, load_checkpoint, read_shop
-from msm4sr_lite.course import choice, entry, find_encoder, panel, setup
-from msm4sr_lite.course.cold_items import ColdItemMaker, Shelf
-from msm4sr_lite.evaluation import ModelScorer
-from msm4sr_lite.features import read_keywords
-from msm4sr_lite.study.baselines import ItemKNN
+from course import (
+    choice,
+    entry,
+    find_encoder,
+    panel,
+    setup,
+)
+from course.cold_items import ColdItemMaker, Shelf
+
+from msm4sr_lite import (
+    build_sequences,
+    load_checkpoint,
+    read_folder,
+)
+from msm4sr_lite.baselines.scorers import ItemKNN
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite.scoring import ModelScorer
 
 session = setup("98")
 folder = session.samples / "corner_shop"
-shop = read_shop(folder, department="home")
+dataset = read_folder(folder, domain="home")
 model, items = load_checkpoint(folder / "states" / "home_pretrained")
-table = FeatureTable.load(folder / "features").for_items(items)
-sequences = build_sequences(shop.events, items[1:])
+table = load_feature_table(folder / "features").for_items(items)
+sequences = build_sequences(dataset.events, items[1:])
 shelf = Shelf(ModelScorer(model, table), table, sequences, ItemKNN(sequences))
-maker = ColdItemMaker(shelf, shop, read_keywords(folder / "features"))
+maker = ColdItemMaker(shelf, dataset, read_keywords(folder / "features"))
 encoder = find_encoder()
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
+from course import MapView, explore_map, setup
 from PIL import Image
 
-from msm4sr_lite.course import MapView, explore_map, setup
-from msm4sr_lite.shop import Item
+from msm4sr_lite.dataset.dataset import Item
 
 course = setup("98")
 

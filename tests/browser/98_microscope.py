@@ -9,9 +9,14 @@
 
 # %%
 import numpy as np
-
-from msm4sr_lite.course import choice, panel, setup, slider, toggle
-from msm4sr_lite.course.microscope import microscope
+from course import (
+    choice,
+    panel,
+    setup,
+    slider,
+    toggle,
+)
+from course.microscope import microscope
 
 session = setup("98")
 

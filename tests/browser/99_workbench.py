@@ -13,10 +13,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image, ImageDraw
-
-from msm4sr_lite.config import UserError
-from msm4sr_lite.course import (
+from course import (
     check,
     choice,
     entry,
@@ -31,7 +28,10 @@ from msm4sr_lite.course import (
     source,
     toggle,
 )
-from msm4sr_lite.writing.files import write_json
+from PIL import Image, ImageDraw
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.store.files import write_json
 
 course = setup("99")
 

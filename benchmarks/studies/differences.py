@@ -1,0 +1,261 @@
+"""What each difference to the released code costs, measured on the sample shop.
+
+    python -m benchmarks.studies.differences data_samples/corner_shop --department home --out DIR
+
+Every variant differs from the preset ``paper`` in what its entry below says and in nothing else. It
+is pre-trained with several seeds and asked for the test items without item ids; fine-tuning
+variants all start from the same pre-trained model. Each run is kept in ``DIR/runs`` as soon as it
+is done, so a study that was stopped goes on where it was. ``--page docs/differences.md`` then
+writes the figures into the page and, beside it, ``differences.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.studies import long_histories, loss_numerics
+from benchmarks.studies.differences_page import fill
+from msm4sr_lite import training
+from msm4sr_lite.config import PRESETS, Config, as_dict
+from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.feature_table import FeatureTable, make_slots
+from msm4sr_lite.features.table import image_sentences
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.store.cached_runs import Runs
+from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
+from msm4sr_lite.store.files import write_json, write_text
+from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.study.data import changed, described_items
+from msm4sr_lite.study.paired import means, paired
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How often and how long each variant is trained; ``more_seeds``: of those seen closely."""
+
+    seeds: int = 3
+    more_seeds: int = 6
+    epochs: int = 12
+    finetune_epochs: int = 6
+    batch_size: int = 256
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change of the preset ``paper``.
+
+    Attributes
+    ----------
+    settings
+        ``part.setting -> value``.
+    against
+        The variant it is compared with.
+    finetuned
+        Whether it is fine-tuned, from the pre-trained model of ``paper`` with the same seed.
+    seed_shift
+        Added to every seed.
+    closely
+        Whether it is trained with more seeds.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    against: str = "paper"
+    finetuned: bool = False
+    seed_shift: int = 0
+    closely: bool = False
+
+    def config(self, protocol: Protocol) -> Config:
+        """Return all settings of this variant."""
+        changes = {
+            "pretrain.epochs": protocol.epochs,
+            "pretrain.batch_size": protocol.batch_size,
+            "finetune.epochs": protocol.finetune_epochs,
+            "finetune.batch_size": protocol.batch_size,
+            **self.settings,
+        }
+        return changed(PRESETS["paper"], changes)
+
+
+def differing(part: str) -> dict[str, Any]:
+    """Return the settings of one part in which ``authors`` differs from ``paper``: its values."""
+    paper, authors = (as_dict(PRESETS[name])[part] for name in ("paper", "authors"))
+    return {f"{part}.{name}": authors[name] for name in paper if authors[name] != paper[name]}
+
+
+VARIANTS = {
+    "paper": Variant(closely=True),
+    "other seeds": Variant(seed_shift=1000),
+    "model.train_pooling": Variant({"model.train_pooling": False}, closely=True),
+    "model.mask_padding": Variant({"model.mask_padding": False}, closely=True),
+    "pretrain.same_target": Variant({"pretrain.same_target": "zero_logit"}),
+    "pretrain.cmcl_form": Variant({"pretrain.cmcl_form": "rowwise"}),
+    "pretrain.cmcl_same_user": Variant({"pretrain.cmcl_same_user": "keep"}),
+    "pretrain.nip_same_user": Variant({"pretrain.nip_same_user": "exclude"}, closely=True),
+    "pretrain.mixup_per": Variant({"pretrain.mixup_per": "sequence"}),
+    "pretrain.drop_per": Variant({"pretrain.drop_per": "sequence"}),
+    "features.image_slots": Variant({"features.image_slots": "words"}),
+    "pretrain.rows": Variant({"pretrain.rows": "prefix"}),
+    "pretrain.drop_keeps": Variant(
+        {"pretrain.rows": "prefix", "pretrain.drop_keeps": "last"}, against="pretrain.rows"
+    ),
+    "authors": Variant({**differing("model"), **differing("pretrain")}, closely=True),
+    "finetuned": Variant(finetuned=True),
+    "finetune.pad_class": Variant({"finetune.pad_class": True}, "finetuned", finetuned=True),
+    "finetune.rows": Variant({"finetune.rows": "prefix"}, "finetuned", finetuned=True),
+}
+
+
+class Study:
+    """The runs of one shop, kept in a folder.
+
+    Parameters
+    ----------
+    sequences
+        The shop's sequences.
+    tables
+        Its features: ``image_slots`` -> table, entry i for item number i of ``sequences``.
+    protocol
+        The same for all variants.
+    out
+        Where finished runs are kept.
+    """
+
+    def __init__(
+        self, sequences: Sequences, tables: dict[str, FeatureTable], protocol: Protocol, out: Path
+    ) -> None:
+        self.sequences, self.tables, self.protocol, self.out = sequences, tables, protocol, out
+        self.runs = Runs(out / "runs")
+
+    def ranks(self, name: str, seed: int) -> np.ndarray:
+        """Return the rank of every customer's test item; train first if that is not done yet."""
+        config, number = VARIANTS[name].config(self.protocol), seed + VARIANTS[name].seed_shift
+        table = self.tables[config.features.image_slots]
+
+        def make() -> dict[str, Any]:
+            model = self._train(name, config, table, seed, number)
+            histories, targets = self.sequences.held_out("test")
+            return {"ranks": target_ranks(ModelScorer(model, table), histories, targets).tolist()}
+
+        found = self.runs.get(f"{name}-{seed}", self._made_from(name, seed), make)
+        return np.array(found["ranks"])
+
+    def _made_from(self, name: str, seed: int) -> list[Any]:
+        config, number = VARIANTS[name].config(self.protocol), seed + VARIANTS[name].seed_shift
+        content = self.tables[config.features.image_slots].manifest["content"]
+        return [as_dict(config), self.sequences.fingerprint(), content, number]
+
+    def _state(self, seed: int) -> Path:
+        """Return where the model of ``paper`` is kept; another protocol's has another place."""
+        return self.out / "states" / f"paper-{seed}.{fingerprint(self._made_from('paper', seed))}"
+
+    def pretrained(self, seed: int) -> M2SE:
+        """Return the model that ``paper`` was pre-trained to."""
+        self.ranks("paper", seed)
+        return load_checkpoint(self._state(seed))[0]
+
+    def _train(
+        self, name: str, config: Config, table: FeatureTable, seed: int, number: int
+    ) -> M2SE:
+        if VARIANTS[name].finetuned:
+            start = self.pretrained(seed)
+            torch.manual_seed(number)
+            model = transfer(start, self.sequences.n_items)
+            records = training.finetune(model, table, self.sequences, config.finetune, seed=number)
+        else:
+            torch.manual_seed(number)
+            model = M2SE(replace(config.model, feature_dim=table.width))
+            records = training.pretrain(model, table, self.sequences, config.pretrain, seed=number)
+        for _ in records:
+            pass
+        if name == "paper":
+            save_checkpoint(model, self._state(seed), table.items, {"seed": number})
+        return model
+
+    def results(self) -> dict[str, Any]:
+        """Run what is missing, one seed after the other, and compare."""
+        few, many = self.protocol.seeds, self.protocol.more_seeds
+        ranks: dict[str, list[np.ndarray]] = {name: [] for name in VARIANTS}
+        for seed in range(max(few, many)):
+            for name, variant in VARIANTS.items():
+                if seed < (many if variant.closely else few):
+                    ranks[name].append(self.ranks(name, seed))
+        return {
+            name: {
+                "against": variant.against,
+                "metrics": means(ranks[name]),
+                "change": paired(ranks[name], ranks[variant.against][: len(ranks[name])]),
+            }
+            for name, variant in VARIANTS.items()
+        }
+
+
+def one_word_a_slot(folder: Path, table: FeatureTable) -> FeatureTable:
+    """Return the table with a slot for each keyword, as ``image_slots = words`` makes it."""
+    keywords, made = read_keywords(folder), table.manifest["text_encoder"]
+    words = [image_sentences(keywords.get(item, []), "words") for item in table.items[1:]]
+    encoder = TextEncoder(made["name"], made["pooling"])
+    vectors = encoder.encode([word for group in words for word in group])
+    image = make_slots(vectors, np.array([0, *map(len, words)], dtype=np.int64))
+    manifest = {**table.manifest, "image_slots_hold": "words"}
+    return FeatureTable(table.items, table.text, image, manifest)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure everything, print where the figures are."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.differences")
+    parser.add_argument("dataset", type=Path, help="the sample shop, with its features")
+    parser.add_argument("--department", default="home")
+    parser.add_argument("--out", type=Path, required=True, help="where finished runs are kept")
+    parser.add_argument("--quick", action="store_true", help="one seed, one epoch: does it run?")
+    parser.add_argument("--page", type=Path, help="docs/differences.md, to write the figures into")
+    args = parser.parse_args(arguments)
+    if not (args.dataset / "sample.json").is_file():
+        parser.error(
+            f"{args.dataset}: not the sample shop (no sample.json); the part on long histories needs"
+            f" shoppers whose rule is known: give data_samples/corner_shop"
+        )
+    torch.set_num_threads(1)
+    dataset = read_folder(args.dataset, domain=args.domain)
+    table = load_feature_table(args.dataset / "features")
+    sequences = build_sequences(dataset.events, described_items(dataset, table))
+    table = table.for_items(sequences.items)
+    tables = {"pictures": table, "words": one_word_a_slot(args.dataset / "features", table)}
+    protocol = (
+        Protocol(seeds=1, more_seeds=1, epochs=1, finetune_epochs=1) if args.quick else Protocol()
+    )
+    study = Study(sequences, tables, protocol, args.out)
+    results = {
+        "dataset": {
+            "name": json.loads((args.dataset / "sample.json").read_text(encoding="utf-8"))["name"],
+            "domain": args.domain,
+            "users": len(sequences.users),
+            "items": sequences.n_items,
+        },
+        "protocol": as_dict(protocol),
+        "numerics": loss_numerics.measure(study.pretrained(0), table, sequences),
+        "variants": study.results(),
+        "long": long_histories.measure(table, args.domain, args.out / "long", args.quick),
+    }
+    write_json(args.out / "differences.json", results)
+    if args.page:
+        write_json(args.page.with_suffix(".json"), results)
+        write_text(args.page, fill(args.page.read_text(encoding="utf-8"), results))
+    print(args.out / "differences.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Training pictures in memory, and the changes that leave every label true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from msm4sr_lite.features.images import ImageError, open_image
+
+
+def load_images(
+    folder: Path,
+    names: Sequence[str],
+    size: tuple[int, int],
+    progress: Callable[[Sequence[str]], Iterable[str]],
+) -> tuple[UInt8[Tensor, "pictures 3 height width"], list[int], list[str]]:
+    """Open and scale pictures, in the way of the image processor that will read others later.
+
+    Returns
+    -------
+    pixels, kept, problems
+        The usable pictures, their places in ``names``, and what was wrong with the others.
+    """
+    height, width = size
+    rows, kept, problems = [], [], []
+    for k, name in enumerate(progress(names)):
+        try:
+            picture = open_image(folder, name)
+        except ImageError as error:
+            problems.append(str(error))
+            continue
+        scaled = picture.resize((width, height), Image.Resampling.BICUBIC)
+        rows.append(torch.from_numpy(np.array(scaled)).permute(2, 0, 1))
+        kept.append(k)
+    pixels = torch.stack(rows) if rows else torch.empty(0, 3, height, width, dtype=torch.uint8)
+    return pixels, kept, problems
+
+
+def augment(
+    pixels: UInt8[Tensor, "batch 3 height width"], generator: torch.Generator
+) -> Float[Tensor, "batch 3 height width"]:
+    """Mirror, turn, zoom, shift and re-light pictures a little; values 0 to 1.
+
+    The three channels change almost alike: a dark blue stays a dark blue.
+    """
+    batch, _, height, width = pixels.shape
+
+    def between(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(*(shape or (batch,)), generator=generator)
+
+    mirror = torch.where(between(0, 1) < 0.5, -1.0, 1.0)
+    zoom, aspect, turn = between(0.75, 1), between(-0.1, 0.1).exp(), between(-0.14, 0.14)
+    wide, high = zoom * aspect, zoom / aspect
+    right = between(-1, 1) * ((1 - wide).clamp(min=0) + 0.05)
+    down = between(-1, 1) * ((1 - high).clamp(min=0) + 0.05)
+    ratio = height / width  # grid_sample counts both axes from -1 to 1
+    view = torch.stack(
+        [
+            torch.stack([mirror * wide * turn.cos(), -high * turn.sin() * ratio, right], 1),
+            torch.stack([mirror * wide * turn.sin() / ratio, high * turn.cos(), down], 1),
+        ],
+        1,
+    )
+    grid = F.affine_grid(view, list(pixels.shape), align_corners=False)
+    moved = F.grid_sample(
+        pixels.float() / 255, grid.to(pixels.device), padding_mode="border", align_corners=False
+    )
+    light = between(0.92, 1.08, batch, 1, 1, 1) * between(0.97, 1.03, batch, 3, 1, 1)
+    return (moved * light.to(pixels.device)).clamp(0, 1)
+
+
+def usual_size(folder: Path, names: Sequence[str], side: int) -> tuple[int, int]:
+    """Return a height and width in the pictures' usual shape, with the area of ``side`` squared.
+
+    Both are multiples of 16; no picture shape is taken to be longer than 2 to 1.
+    """
+    ratios = []
+    for name in names:
+        try:
+            with Image.open(folder / name) as picture:  # reads the header only
+                ratios.append(picture.height / picture.width)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            continue  # counted when the pictures are read
+    ratio = min(2.0, max(0.5, float(np.median(ratios or [1.0]))))
+    height, width = (
+        max(16, 16 * round(side * stretch / 16)) for stretch in (ratio**0.5, ratio**-0.5)
+    )
+    return height, width

@@ -1,0 +1,88 @@
+"""The untrained parts: a small convolutional tower for pictures, a smaller one for words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+from transformers import (
+    CLIPImageProcessorPil,
+    CLIPTextConfig,
+    CLIPTokenizer,
+    EfficientNetConfig,
+    VisionTextDualEncoderConfig,
+    VisionTextDualEncoderModel,
+)
+
+from msm4sr_lite.features.clip.captions import TEMPLATES
+from msm4sr_lite.features.clip.tokenizer import train_tokenizer
+from msm4sr_lite.features.dictionary import word_list
+
+TOKENS = 32  # longest caption
+WIDTH = 64  # of the vectors that pictures and words share
+
+
+def make_tokenizer(words: Sequence[str]) -> CLIPTokenizer:
+    """Make a CLIP tokenizer that reads these words in one or a few tokens, and any other text."""
+    corpus = word_list("visual_words") + 20 * [*words, *(t.format("") for t in TEMPLATES)]
+    return train_tokenizer(corpus, vocabulary=1500, length=TOKENS)
+
+
+def make_processor(size: tuple[int, int]) -> CLIPImageProcessorPil:
+    """Make the image processor: whole pictures, scaled to this height and width in pixels."""
+    height, width = size
+    return CLIPImageProcessorPil(size={"height": height, "width": width}, do_center_crop=False)
+
+
+def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoderModel:
+    """Build an untrained dual encoder of about three quarters of a million weights.
+
+    A ViT has to learn from the data that neighbouring pixels belong together, and a few thousand
+    pictures do not tell it. The picture tower is an EfficientNet, whose convolutions know; its
+    seven stages for large photographs are cut down to four for small ones.
+
+    Parameters
+    ----------
+    tokenizer
+        Sets the vocabulary of the text tower.
+    width
+        Factor of the picture tower's channels, EfficientNet's ``width_coefficient``.
+    """
+    pooled = int(1280 * width)
+    vision = EfficientNetConfig(
+        width_coefficient=width,
+        depth_coefficient=1.0,
+        in_channels=[32, 48, 96, 192],
+        out_channels=[48, 96, 192, 320],
+        strides=[1, 2, 2, 2],
+        kernel_sizes=[3, 3, 3, 5],
+        num_block_repeats=[1, 2, 2, 2],
+        expand_ratios=[1, 3, 4, 4],
+        hidden_act="relu",  # half the time of the usual swish on a CPU
+        batch_norm_momentum=0.1,  # transformers' 0.99 is TensorFlow's way to count: the last batch
+        drop_connect_rate=0.0,
+        hidden_dim=pooled,
+    )
+    vision.hidden_size = pooled  # the name under which the dual encoder looks for it
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        max_position_embeddings=TOKENS,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,  # where the text side is read off
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    config = VisionTextDualEncoderConfig(
+        vision_config=vision, text_config=text, projection_dim=WIDTH
+    )
+    model = VisionTextDualEncoderModel(config)
+    for module in model.modules():
+        # transformers starts an EfficientNet near 0, where training hardly begins.
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)
+    return model

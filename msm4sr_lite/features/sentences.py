@@ -1,0 +1,89 @@
+"""An item's text as sentences, however the shop wrote it: HTML, lists, no full stop at all."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from msm4sr_lite.dataset.dataset import Item
+
+LONGEST = 400  # characters, about 100 tokens: what every BERT reads whole
+
+# What a browser does not show, the tags that it shows as nothing, and those that end a line.
+_UNSEEN = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|[\u200b\u2060\ufeff\xad]")
+_ATTRIBUTES = r"(?:\s[^<>=]*=[^<>]*)?\s*/?>"  # none in "a <b and c> d", so that is no tag
+_INLINE = re.compile(
+    rf"(?i)</?(?:a|abbr|b|em|font|i|mark|small|span|strong|sub|sup|u){_ATTRIBUTES}"
+)
+_BLOCK = re.compile(rf"(?i)</?[a-z][a-z0-9]*{_ATTRIBUTES}|<![a-z][^<>]*>")
+
+_WRAPPED = re.compile(r"(?<=[^\n.!?:;]{50})\n(?=[a-z])")  # a long line that goes on in the next
+_BULLET = re.compile(
+    r"\n\s*(?:[*+–—-]\s)?|[•‣▪●◦■◆►✓✔★]|\s\*\s|(?<!\d)\s[–—-]\s|\s[–—-]\s(?!\d)"  # not "10 - 20 cm"
+)
+_NUMBER = re.compile(r"(?:^|\s)\(?\d{1,2}[.)]\s")
+_END = re.compile(
+    r"(?<=[.!?…])\s|(?<=[.!?…][\"'”’)\]])\s|(?<=[\u3002\uff01\uff1f])"  # 3: Chinese
+    r"|(?<=[a-z]{3}[.!?])(?<!www\.)(?=[A-Z][a-z])"  # the space is missing: "wash.Made in"
+)
+# The full stop of these ends no sentence; that of a unit does where a capital letter follows.
+_TITLE = re.compile(
+    r"(?:^|[\s(])(?:(?:\w\.){2,}|[A-Z]\.|(?i:approx|ca|dr|fig|incl|mrs?|ms|no|prof|st|vs)\.)$"
+)
+_UNIT = re.compile(
+    r"\b(?i:cm|co|corp|etc|fl|ft|gal|inc|kg|lbs?|ltd|max|min|ml|mm|oz|pcs?|pt|qt|yd)\.$"
+    r"|\d\s?(?i:in|g|l|m)\.$"
+)
+
+
+def item_sentences(item: Item, limit: int = 10) -> list[str]:
+    """Return an item's text as sentences: title and brand, categories, then the description.
+
+    HTML is read as a browser shows it; bullets, numbers of a list and line breaks end a sentence
+    too. What goes on for more than 400 characters is cut, best after a semicolon or a comma.
+
+    >>> item_sentences(Item("1", "Mug", "Norr", description="Holds 5 oz. of tea. Easy &amp; light"))
+    ['Mug, Norr', 'Holds 5 oz. of tea.', 'Easy & light']
+    """
+    if not item.has_text:
+        return []
+    title, brand, *categories = map(_plain, (item.title, item.brand, *item.categories))
+    pieces = [", ".join(filter(None, (title, brand))), ", ".join(filter(None, categories))]
+    pieces = [" ".join(piece.split()) for piece in pieces]
+    for block in (item.description, item.text):
+        lines = _WRAPPED.sub(" ", _plain(block))
+        if re.match(r"\(?1[.)]\s", lines):  # a numbered list
+            lines = _NUMBER.sub("\n", lines)
+        pieces += [s for line in _BULLET.split(lines) for s in _sentences(line)]
+    return [piece for piece in pieces if re.search(r"\w", piece)][:limit]
+
+
+def _plain(text: str) -> str:
+    text = html.unescape(html.unescape(text))  # some shops escape twice
+    text = _BLOCK.sub("\n", _INLINE.sub("", _UNSEEN.sub("", text)))
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def _sentences(line: str) -> list[str]:
+    """Split one line at the ends of its sentences, and what is too long at commas or spaces."""
+    found: list[str] = []
+    for piece in (" ".join(part.split()) for part in _END.split(line)):
+        goes_on = found and (
+            _TITLE.search(found[-1]) or (_UNIT.search(found[-1]) and not piece[:1].isupper())
+        )
+        if goes_on:
+            found[-1] += f" {piece}"
+        elif piece:
+            found.append(piece)
+    return [part for sentence in found for part in _cut(sentence)]
+
+
+def _cut(sentence: str) -> list[str]:
+    parts = []
+    while len(sentence) > LONGEST:
+        ends = (rf".{{{LONGEST // 2},{LONGEST - 1}}}{mark}(?=\s)" for mark in ("[;:|]", ",", ""))
+        best = next(filter(None, (re.match(end, sentence) for end in ends)), None)
+        at = best.end() if best else LONGEST
+        parts.append(sentence[:at])
+        sentence = sentence[at:].lstrip()
+    return [*parts, sentence]

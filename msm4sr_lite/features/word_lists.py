@@ -1,0 +1,159 @@
+"""Nouns and adjectives from a shop's own English texts, by rules: no model, no download.
+
+A word is judged by all its occurrences. One with a noun's or an adjective's neighbours votes for
+it ("a *striped* cup", "with *pockets*,"), one with a verb's neighbours votes against it ("you
+*wear* it", "*shape* the waist"). Words that are written with a capital inside sentences are names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.sentences import item_sentences
+
+_ADDRESS = re.compile(r"\S*\w[.@]\w\S*")  # shop.com, 5.5
+_TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[^\w\s]")
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_DETERMINERS = _set(
+    "a an the this these those my your our his her its their each every no some any both"
+)
+_PREPOSITIONS = _set("at by for from in into of on over per to under with without between")
+_BEFORE_VERB = _set(
+    "to i you we they he she it who that which can could may might must shall should will would"
+    " not don't doesn't can't won't let please"
+)
+_BE = _set("is are be been being was were")
+_FOLLOWS = _PREPOSITIONS | _BE | {"and", "or"}
+_AFTER_VERB = _DETERMINERS - {"no", "both"} | _set("you it them us me up")
+_SUFFIX = re.compile(
+    r"\w{2}(?:ous|ful|less|able|ible|ular|ish|ive|tion|ment|ness|ity|ship|ance|ence|ette|like)s?$"
+)
+_NO_ADVERB = _set(
+    "belly bubbly chilly comfy costly cuddly curly daily family friendly frilly fly holly jelly"
+    " jolly lily lively lonely lovely scaly silly smelly sparkly ugly weekly woolly wrinkly"
+)
+
+
+def word_list(name: str) -> list[str]:
+    """Return a list of the library: ``visual_words`` (what pictures show) or ``stop_words``."""
+    text = resources.files("msm4sr_lite.features").joinpath(f"{name}.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def dataset_words(
+    items: Sequence[Item], min_items: int = 2, max_share: float = 0.5, limit: int = 2000
+) -> list[str]:
+    """Return the nouns and adjectives of a shop's texts, the most frequent first, ties by alphabet.
+
+    Parameters
+    ----------
+    items
+        The shop's items. Titles and labels count towards how frequent a word is; how it is used
+        is judged by running text alone, except in items that have no other.
+    min_items
+        Words in fewer items are left out: they may be slips.
+    max_share
+        Words in a larger share of the items are left out: they tell no item from another.
+    limit
+        The length of the list.
+    """
+    stop = set(word_list("stop_words"))
+    counts: Counter[str] = Counter()
+    uses: defaultdict[str, _Uses] = defaultdict(_Uses)
+    for item in items:
+        heads = item_sentences(replace(item, description="", text=""), 10**6)
+        running = item_sentences(replace(item, title="", brand="", categories=()), 10**6)
+        head_tokens, tokens = ([*map(_tokens, part)] for part in (heads, running))
+        counts.update({t.lower() for sentence in head_tokens + tokens for t in sentence})
+        for sentence in tokens or head_tokens:
+            _judge(sentence, uses)
+    labels = {w for item in items for c in item.categories for w in _tokens(c.lower())}
+    most = max(max_share * len(items), min_items)
+
+    def is_wanted(word: str) -> bool:
+        return (
+            len(word) >= 3
+            and "'" not in word
+            and re.search("[aeiouy]", word) is not None
+            and word not in stop
+            and min_items <= counts[word] <= most
+            and (not word.endswith("ly") or word in _NO_ADVERB)
+            and (word in labels or _is_nominal(word, uses))
+        )
+
+    ranked = sorted(counts, key=lambda word: (-counts[word], word))
+    return [word for word in ranked if is_wanted(word)][:limit]
+
+
+@dataclass
+class _Uses:
+    """How often a word occurs: at all, with a capital, and with which neighbours."""
+
+    all: int = 0
+    capital: int = 0
+    led: int = 0  # behind a determiner, a preposition or a number
+    followed: int = 0  # before a comma, "and", "of" and their like
+    verb: int = 0
+
+
+def _is_nominal(word: str, uses: defaultdict[str, _Uses]) -> bool:
+    use = uses[word]
+    nominal = use.led + use.followed
+    # "straps" is the plural of "strap", seen behind "the"; "entertains" of nothing.
+    verbal = word.endswith("s") and not word.endswith(("ss", "us")) and not uses[word[:-1]].led
+    return (
+        2 * use.capital < use.all  # else a name
+        and nominal > use.verb
+        and nominal - use.verb >= 0.25 * use.all
+        and (use.led > 0 or not verbal)
+    )
+
+
+def _tokens(sentence: str) -> list[str]:
+    if sentence.isupper():
+        sentence = sentence.lower()
+    plain = _ADDRESS.sub(" ", sentence.rstrip(".")).replace("’", "'")
+    return _TOKEN.findall(re.sub(r"'s\b", "", plain))
+
+
+def _judge(tokens: list[str], uses: defaultdict[str, _Uses]) -> None:
+    """Add the words of one sentence to what is known of them."""
+    for place, token in enumerate(tokens):
+        if not token[0].isalpha():
+            continue
+        word = token.lower()
+        left = tokens[place - 1].lower() if place else ""
+        right = tokens[place + 1].lower() if place + 1 < len(tokens) else "."
+        led = left in _DETERMINERS or left in _PREPOSITIONS or left.isdigit()
+        followed = right in _FOLLOWS or not right[0].isalnum()
+        if word.endswith("ing"):  # "for storing" is a verb, "the lining" is none
+            led, followed = left in _DETERMINERS, False
+        elif word.endswith("ed"):  # "made of" is a verb, "padded cups" is none
+            followed = right[0].isalpha() and right not in _FOLLOWS
+        use = uses[word]
+        use.all += 1
+        participle = left in _BE and word.endswith(("ed", "en", "ing", "wn"))  # "is worn", "is red"
+        if left in _BEFORE_VERB or right in _AFTER_VERB or participle:
+            use.verb += 1
+        elif led:
+            use.led += 1
+        elif followed or _SUFFIX.search(word):
+            use.followed += 1
+        elif not place and token[0].isupper():
+            use.capital += 1
+        if (
+            place
+            and not token.rsplit("-", 1)[-1].islower()
+            and left not in {".", ":", "!", "?", '"', "("}
+        ):
+            use.capital += 1

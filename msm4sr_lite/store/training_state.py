@@ -1,0 +1,108 @@
+"""The state of a training as one safetensors file, so that what was stopped goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.fast.processes import Stop, is_first
+from msm4sr_lite.store.files import write_bytes
+
+if TYPE_CHECKING:
+    from msm4sr_lite.training import Record, Run
+
+COUNTERS = ("epoch", "done", "step", "waited", "recall", "seconds", "total", "seen")
+
+
+class StateFile:
+    """Weights, best weights, Adam's moments as tensors; the counters as JSON in the header.
+
+    Parameters
+    ----------
+    path
+        The file. It is replaced as a whole; of several processes only the first writes it.
+    every
+        Seconds from one time to the next.
+    """
+
+    def __init__(self, path: Path, every: float = 120.0) -> None:
+        self.path, self.every, self.kept = path, every, time.perf_counter()
+        self.run: Run | None = None
+
+    def keep(self, run: Run) -> None:
+        """Write the file if the last time is long ago."""
+        self.run = run
+        if time.perf_counter() - self.kept >= self.every:
+            self.write()
+
+    def write(self) -> None:
+        """Write the file now."""
+        run = self.run
+        if run is None or not is_first():
+            return
+        from safetensors.torch import save
+
+        tensors = run.model.state_dict(prefix="model.")
+        tensors |= {f"best.{name}": value for name, value in run.best.items()}
+        for index, moments in run.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        counters = json.dumps({name: getattr(run, name) for name in COUNTERS})
+        try:
+            write_bytes(self.path, save(tensors, {"counters": counters}))
+        except OSError as error:
+            kept = "; the state before it is kept" if self.path.is_file() else ""
+            raise UserError(
+                f"{self.path}: cannot be written ({error.strerror}){kept}; make room, or choose"
+                f" another --out, and start the same command again"
+            ) from None
+        self.kept = time.perf_counter()
+
+    def restore(self, run: Run) -> None:
+        """Bring a training to where the file has it; without a file it begins."""
+        self.run = run
+        if not self.path.is_file():
+            return
+        from safetensors import SafetensorError, safe_open
+
+        parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "adam": {}}
+        try:
+            with safe_open(self.path, "pt") as file:
+                counters = json.loads(file.metadata()["counters"])
+                for name in file.keys():  # noqa: SIM118  the file is no dictionary
+                    part, rest = name.split(".", 1)
+                    parts[part][rest] = file.get_tensor(name)
+            run.model.load_state_dict(parts["model"])
+            run.best = parts["best"]
+            adam = run.optimizer.state_dict()
+            for name, value in parts["adam"].items():
+                index, moment = name.split(".")
+                adam["state"].setdefault(int(index), {})[moment] = value
+            run.optimizer.load_state_dict(adam)
+            for name in COUNTERS:
+                setattr(run, name, counters[name])
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise UserError(
+                f"{self.path}: not the state of this training ({str(error).splitlines()[0]});"
+                f" delete it to begin again"
+            ) from None
+
+
+def stoppable(records: Iterable[Record], state: StateFile) -> Iterator[Record]:
+    """Pass records on until Ctrl-C; then, or if another process has ended, write the state.
+
+    Weights change as a whole at the end of a step, so what is written is that of the last step.
+    """
+    with Stop() as stop:
+        try:
+            for record in records:
+                yield record
+                if stop.asked:
+                    state.write()
+                    raise KeyboardInterrupt
+        except RuntimeError:
+            state.write()
+            raise

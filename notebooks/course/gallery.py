@@ -1,0 +1,116 @@
+"""Item pictures side by side, each with its title and its words."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from course.display import escape, show_html
+from course.figures import data_uri
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Picture: TypeAlias = "Path | str | Image | None"
+
+
+def thumbnail(picture: Path | str | Image, size: int) -> str:
+    """Return a picture as a data URI of at most ``size`` by ``size`` pixels."""
+    from PIL import Image
+
+    image = Image.open(picture) if isinstance(picture, (str, Path)) else picture
+    rgba = image.convert("RGBA")
+    rgba.thumbnail((size, size))
+    flat = Image.new("RGB", rgba.size, "white")
+    flat.paste(rgba, mask=rgba.getchannel("A"))
+    png, jpeg = io.BytesIO(), io.BytesIO()
+    flat.quantize(64, dither=Image.Dither.NONE).save(png, "PNG", optimize=True)
+    flat.save(jpeg, "JPEG", quality=82)
+    if len(png.getvalue()) <= len(jpeg.getvalue()):  # drawings
+        return data_uri(png.getvalue(), "png")
+    return data_uri(jpeg.getvalue(), "jpeg")  # photos
+
+
+def _cell(picture: Picture, title: str, words: Sequence[str], size: int) -> str:
+    label = title + (f": {', '.join(words)}" if words else "")
+    if picture is None:
+        room = f"height:{size}px;line-height:{size}px;outline:1px dashed #767676"
+        image = f'<div style="{room}">no picture</div>'
+    else:
+        image = f'<img alt="{escape(label)}" src="{thumbnail(picture, size)}"><br>'
+    below = f"<br>{escape(', '.join(words))}" if words else ""
+    return (
+        f'<td style="text-align:center;vertical-align:top;width:{size + 24}px;'
+        f'white-space:normal;overflow-wrap:anywhere">{image}'
+        f"<strong>{escape(title)}</strong>{below}</td>"
+    )
+
+
+def pictures_html(
+    images: Sequence[Picture],
+    titles: Sequence[str],
+    words: Sequence[Sequence[str]] = (),
+    *,
+    columns: int = 6,
+    size: int = 96,
+    caption: str = "",
+) -> str:
+    """Return what :func:`pictures` shows, for use inside a panel."""
+    if len(titles) != len(images) or (words and len(words) != len(images)):
+        raise ValueError(
+            f"every picture needs a title, and words for all or for none; got {len(images)}"
+            f" pictures, {len(titles)} titles and words for {len(words)}"
+        )
+    cells = [
+        _cell(image, title, below, size)
+        for image, title, below in zip(images, titles, words or repeat(()), strict=False)
+    ]
+    rows = "".join(
+        f'<tr style="background:none">{"".join(cells[start : start + columns])}</tr>'
+        for start in range(0, len(cells), columns)
+    )
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    # A table keeps the pictures side by side where style sheets are stripped (GitHub).
+    return f'<figure style="margin:0"><table role="presentation">{rows}</table>{below}</figure>'
+
+
+def pictures(
+    images: Sequence[Picture],
+    titles: Sequence[str],
+    words: Sequence[Sequence[str]] = (),
+    *,
+    columns: int = 6,
+    size: int = 96,
+    caption: str = "",
+) -> None:
+    """Show item pictures in rows.
+
+    Parameters
+    ----------
+    images
+        Files or PIL images; ``None`` where an item has no picture.
+    titles
+        One per picture.
+    words
+        For each picture the words that a keyword tokenizer found; none at all when empty.
+    columns
+        Pictures in a row.
+    size
+        Longer side of a thumbnail in pixels.
+    caption
+        Stands below.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
+    """
+    markup = pictures_html(images, titles, words, columns=columns, size=size, caption=caption)
+    lines = [
+        f"- {title}" + (f": {', '.join(below)}" if below else "")
+        for title, below in zip(titles, words or repeat(()), strict=False)
+    ]
+    show_html(markup, "\n".join([f"[pictures] {caption}".rstrip(), *lines]))

@@ -1,0 +1,154 @@
+"""From a master to a notebook: one source, two copies.
+
+A master is a script in ``notebooks/src`` whose cells start with ``# %%`` (the "percent"
+format). It becomes the reading notebook, which is then executed, and the student's blank copy.
+What a master may say beyond plain cells:
+
+* a header with ``jupyter: msm4sr:`` and facts about the notebook, such as its ``minutes``;
+* a code cell tagged ``exercise`` that holds ``check("NN.name", ...)``: the starter is put before
+  it, its name in place of the dots, and the folded solution after it, both from
+  ``exercises/nbNN.py``;
+* a markdown cell tagged ``solution``: folded for readers, left out for students;
+* a markdown cell tagged ``derivation``: folded for both, its first line is what can be read
+  before it is opened;
+* nbval's tags; ``nbval-skip`` keeps a cell also from being executed by a build (but not from a
+  reader's "Run all").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from course import hosted
+from course.checks import find_exercise
+from msm4sr_lite.config import UserError
+
+# Tag in a master -> tags in the notebook, where Jupyter and nbval read them.
+_TAGS = {
+    "exercise": ("exercise",),
+    "solution": ("solution",),
+    "derivation": ("derivation",),
+    "nbval-check-output": ("nbval-check-output",),
+    "nbval-ignore-output": ("nbval-ignore-output",),
+    "nbval-raises-exception": ("raises-exception",),
+    "nbval-skip": ("nbval-skip", "skip-execution"),
+}
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+_EXERCISE = re.compile(r'check\("(\d\d\.\w+)", \.\.\.\)')
+
+
+def read_master(path: Path, address: str | None = None) -> NotebookNode:
+    """Return the notebook that a master describes, without outputs.
+
+    Parameters
+    ----------
+    path
+        The master.
+    address
+        The repository's; "" for none. By default the one that ``pyproject.toml`` gives. With an
+        address the notebook can be opened on hosted machines.
+
+    Raises
+    ------
+    UserError
+        If a tag is unknown or an exercise is not written as it must be; names the cell.
+    """
+    master = jupytext.read(path, fmt="py:percent")
+    cells: list[NotebookNode] = []
+    for number, cell in enumerate(master.cells, 1):
+        tags = cell.metadata.get("tags", [])
+        where = f"{path.name}, cell {number}"
+        if unknown := set(tags) - set(_TAGS):
+            raise UserError(f"{where}: a tag of {sorted(_TAGS)} was expected; got {unknown}")
+        cells.extend(_expand(cell, tags, where))
+    address = hosted.repository() if address is None else address
+    if address and cells:
+        cells[0].source += f"\n\n{hosted.line(address, f'notebooks/{path.stem}.ipynb')}"
+        cells.insert(1, new_code_cell(hosted.colab_cell(address)))
+    for cell in cells:
+        tags = [stored for tag in cell.metadata.get("tags", []) for stored in _TAGS[tag]]
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+    _number(cells)
+    metadata = {"kernelspec": _KERNEL, "msm4sr": dict(master.metadata.get("msm4sr", {}))}
+    return nbformat.from_dict(
+        {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    )
+
+
+def _expand(cell: NotebookNode, tags: list[str], where: str) -> list[NotebookNode]:
+    if "exercise" in tags:
+        named = _EXERCISE.fullmatch(cell.source.strip())
+        if named is None:
+            raise UserError(
+                f'{where}: an exercise must read check("NN.name", ...); got {cell.source!r}'
+            )
+        exercise = find_exercise(named[1])
+        test = f'check("{exercise.name}", {exercise.answer_name()})'
+        return [
+            new_code_cell(exercise.starter_code()),
+            new_code_cell(test, metadata={"tags": ["exercise"]}),
+            _folded("Solution", f"```python\n{exercise.solution_code()}\n```", "solution"),
+        ]
+    if "solution" in tags:
+        if cell.cell_type == "code":
+            raise UserError(
+                f"{where}: a solution in code would never be run; register it as an exercise"
+            )
+        return [_folded("Answer", cell.source, "solution")]
+    if "derivation" in tags:
+        title, _, text = cell.source.partition("\n")
+        if cell.cell_type == "code" or not (title.strip() and text.strip()):
+            raise UserError(
+                f"{where}: a derivation is text, with its title in the first line; got"
+                f" {cell.source!r}"
+            )
+        return [_folded(title.strip(), text.strip(), "derivation")]
+    return [cell]
+
+
+def _folded(summary: str, text: str, tag: str) -> NotebookNode:
+    # The empty lines make GitHub and JupyterLab read the inside as Markdown.
+    source = f"<details><summary><b>{summary}</b> (click)</summary>\n\n{text}\n\n</details>"
+    return new_markdown_cell(source, metadata={"tags": [tag]})
+
+
+def _number(cells: list[NotebookNode]) -> None:
+    """Name each cell after its content, so that an inserted cell does not rename the others."""
+    seen: dict[str, int] = {}
+    for cell in cells:
+        content = f"{cell.cell_type}\n{cell.source}".encode()
+        name = hashlib.sha256(content).hexdigest()[:12]
+        seen[name] = seen.get(name, 0) + 1
+        cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def student_copy(notebook: NotebookNode) -> NotebookNode:
+    """Return a notebook without outputs and solutions; the starters stay."""
+    copy = nbformat.from_dict(notebook)
+    copy.cells = [cell for cell in copy.cells if "solution" not in cell.metadata.get("tags", [])]
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return copy
+
+
+def same_source(one: NotebookNode, other: NotebookNode) -> bool:
+    """Whether two notebooks agree in everything but their outputs."""
+
+    def bare(notebook: NotebookNode) -> list[tuple[str, str, str, list[str]]]:
+        return [
+            (cell.id, cell.cell_type, cell.source, cell.metadata.get("tags", []))
+            for cell in notebook.cells
+        ]
+
+    about = [dict(notebook.metadata.get("msm4sr", {})) for notebook in (one, other)]
+    for entry in about:
+        entry.pop("made_from", None)
+    return bare(one) == bare(other) and about[0] == about[1]

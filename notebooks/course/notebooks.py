@@ -1,0 +1,198 @@
+"""Build and check the notebooks: ``python -m course.notebooks build [NN ...]``.
+
+========  =====================================================================================
+build     execute the masters ``notebooks/src/NN_name.py`` and store ``notebooks/NN_name.ipynb``
+check     prove, without running anything, that the stored notebooks are up to date
+student   write blank copies without solutions to ``build/student/``
+========  =====================================================================================
+
+What is proven by what. ``check`` proves that the stored cells are those of the master, that the
+outputs keep to :mod:`~course.rules`, and that no library or data file from which
+the outputs were made has changed since (:mod:`~course.dependencies`). That the
+code still runs, and that the text of compared cells still comes out, is proven by nbval, which
+runs it. That a stored picture shows what it should is proven by nobody but your eyes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+from course import dependencies, rules
+from course.masters import read_master, same_source, student_copy
+from msm4sr_lite.config import UserError
+from msm4sr_lite.store.files import write_text
+
+CELL_SECONDS = 120  # a cell that takes longer ends a build
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def stored(master: Path) -> Path:
+    """Return where the reading notebook of a master lies."""
+    return master.parents[1] / f"{master.stem}.ipynb"
+
+
+def find(root: Path, numbers: Sequence[str] = ()) -> list[Path]:
+    """Return the masters in ``root/notebooks/src``, all or those named by number."""
+    masters = sorted((root / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+    known = {path.name[:2] for path in masters}
+    if missing := set(numbers) - known:
+        raise UserError(f"numbers of notebooks were expected ({sorted(known)}); got {missing}")
+    return [path for path in masters if not numbers or path.name[:2] in numbers]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which outputs are made: one thread, no GPU, no live panels."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "MSM4SR_STATIC": "1",
+        "MSM4SR_DEVICE": "cpu",
+        "OMP_NUM_THREADS": "1",
+        "NUMBA_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+
+
+def execute(notebook: NotebookNode, folder: Path) -> rules.Costs:
+    """Fill in a notebook's outputs, running it in ``folder``.
+
+    Raises
+    ------
+    UserError
+        If a cell raises an error or takes too long.
+    """
+    own = notebook.cells
+    notebook.cells = [
+        new_code_cell(dependencies.BEFORE),
+        *own,
+        new_code_cell(dependencies.AFTER),
+    ]
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        store_widget_state=False,
+        coalesce_streams=True,  # else one print may be cut in two, where a buffer ended
+    )
+    try:
+        client.execute(env=environment())
+        made_from, (memory, factor) = map(
+            json.loads, notebook.cells[-1].outputs[0].text.splitlines()
+        )
+    except (CellExecutionError, CellTimeoutError) as error:
+        raise UserError(_COLOUR.sub("", str(error))) from None
+    finally:
+        notebook.cells = own
+    notebook.metadata["msm4sr"]["made_from"] = made_from
+    times = [(_seconds(cell), rules.name_of(cell, number)) for number, cell in enumerate(own, 1)]
+    return rules.Costs(sum(seconds for seconds, _ in times), *max(times), memory, factor)
+
+
+def _seconds(cell: NotebookNode) -> float:
+    times = cell.metadata.get("execution", {})
+    if "shell.execute_reply" not in times:
+        return 0.0
+    start, end = (times[key] for key in ("iopub.execute_input", "shell.execute_reply"))
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def build(master: Path) -> str:
+    """Execute a master and store the notebook; returns one line about it.
+
+    Raises
+    ------
+    UserError
+        If a cell fails or the result breaks a rule. Then nothing is stored.
+    """
+    start = time.perf_counter()
+    content = read_master(master)
+    costs = execute(content, stored(master).parent)
+    rules.clean(content)
+    text = nbformat.writes(content, version=4) + "\n"
+    problems = rules.problems(content)
+    if (size := len(text.encode())) > rules.NOTEBOOK_LIMIT:
+        problems.append(f"{size} bytes, more than {rules.NOTEBOOK_LIMIT}")
+    if problems:
+        raise UserError("breaks rules:\n  " + "\n  ".join(problems))
+    write_text(stored(master), text)
+    # Not a reason to store nothing: this machine may be slow, or busy.
+    dear = rules.too_dear(content, costs)
+    return "\n  ".join(
+        [
+            f"{stored(master).name}: {size / 1000:.0f} kB in {time.perf_counter() - start:.0f} s;"
+            f" {costs.memory:.1f} GB; longest {costs.longest:.1f} s, {costs.slowest}",
+            *dear,
+        ]
+    )
+
+
+def stale(master: Path, root: Path) -> list[str]:
+    """Return the reasons why a stored notebook must be built again; none is best."""
+    path = stored(master)
+    if not path.exists():
+        return ["was never built"]
+    notebook = nbformat.read(path, as_version=4)
+    reasons = [] if same_source(read_master(master), notebook) else ["is not what its master says"]
+    for name in dependencies.changed(notebook.metadata["msm4sr"].get("made_from", {}), root):
+        reasons.append(f"{name} has changed since the outputs were made")
+    return reasons + rules.problems(notebook)
+
+
+def write_student_copy(master: Path, root: Path) -> Path:
+    """Write the blank copy; returns where it is."""
+    path = root / "build" / "student" / stored(master).name
+    copy = student_copy(read_master(master))
+    write_text(path, nbformat.writes(copy, version=4) + "\n")
+    return path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns 0, or 1 if something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m course.notebooks")
+    parser.add_argument("command", choices=("build", "check", "student"))
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="notebooks (default: all)")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the repository")
+    options = parser.parse_intermixed_args(arguments)
+    root = options.root.resolve()
+    try:
+        masters = find(root, options.numbers)
+    except UserError as error:
+        parser.error(str(error))
+    failures = 0
+    for master in masters:
+        try:
+            if options.command == "student":
+                print(write_student_copy(master, root))
+            elif options.command == "build":
+                print(build(master), flush=True)
+            elif reasons := stale(master, root):
+                raise UserError("; ".join(reasons))
+            else:
+                print(f"{stored(master).name} is up to date")
+        except UserError as error:
+            print(f"{master.name}: {error}", file=sys.stderr)
+            failures = 1
+    return failures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The first cell of every notebook: the same start on every machine."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msm4sr_lite.config import UserError
+
+# Small models are several times faster with one thread where another program is busy.
+_ONE_THREAD = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
+
+
+@dataclass(frozen=True)
+class Session:
+    """What :func:`setup` found.
+
+    Attributes
+    ----------
+    notebook
+        The number the notebook was set up with, such as ``"05"``.
+    samples
+        The folder ``data_samples`` of the repository.
+    device
+        ``"cuda"`` where torch sees a GPU, else ``"cpu"``. The environment variable
+        ``MSM4SR_DEVICE`` overrules it; stored outputs are made with ``cpu``.
+    seed
+        The number that the random generators were started with.
+    """
+
+    notebook: str
+    samples: Path = field(repr=False)  # a cell may show the session; stored outputs hold no path
+    device: str = field(repr=False)
+    seed: int
+
+
+def is_static() -> bool:
+    """Whether nobody is there to move a slider: ``MSM4SR_STATIC=1`` (builds and tests)."""
+    return os.environ.get("MSM4SR_STATIC") == "1"
+
+
+def find_samples() -> Path:
+    """Find ``data_samples`` in the working folder, above it, or in the library's checkout.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+        if (folder / "data_samples").is_dir():
+            return folder / "data_samples"
+    raise UserError(
+        f"the sample data must lie in a folder data_samples; none found in or above {here};"
+        " start Jupyter inside the repository"
+    )
+
+
+def _start_torch(seed: int) -> str:
+    import torch
+
+    if os.environ["OMP_NUM_THREADS"] == "1":
+        torch.set_num_threads(1)  # torch may have been imported before the variable was set
+    torch.manual_seed(seed)
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
+    """Start a notebook: one thread, no network, fixed seeds, the course's plot style.
+
+    Call it before anything imports numpy or torch. Variables that you have set in the
+    environment stay as they are. It prints one line, the same on every machine; what differs
+    between machines is told by :func:`~course.machine.machine_report`.
+
+    Parameters
+    ----------
+    notebook
+        The notebook's number, such as ``"05"``.
+    seed
+        Starts the generators of Python, numpy and torch.
+    offline
+        Keep ``transformers`` from asking the network for models.
+
+    Raises
+    ------
+    UserError
+        If the sample data are not found.
+    """
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    if offline:
+        for name in _OFFLINE:
+            os.environ.setdefault(name, "1")
+    if is_static():
+        os.environ.setdefault("TQDM_DISABLE", "1")
+    samples = find_samples()
+
+    import numpy as np
+
+    from course.style import use_style
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  what a notebook draws without a generator of its own
+    device = _start_torch(seed) if importlib.util.find_spec("torch") else "cpu"
+    use_style()
+    # The libraries stay as long as the kernel. To look for garbage among their half million objects
+    # takes 0.4 s, now and then in the middle of a moved slider.
+    gc.freeze()
+    print(f"Notebook {notebook} is ready: sample data found, random seed {seed}.")
+    return Session(notebook, samples, os.environ.get("MSM4SR_DEVICE", device), seed)
