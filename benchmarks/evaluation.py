@@ -41,7 +41,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
     class Plain:
         """The same scorer through ``scores``: whole matrices, view after view."""
 
-        scores = staticmethod(scorer.scores)
+        score = staticmethod(scorer.score)
 
     some = min(args.users, 512)  # one batch, as the whole catalogue is made again for each
     works: dict[str, Any] = {}

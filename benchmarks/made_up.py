@@ -19,7 +19,7 @@ def sequences(users: int, n_items: int, mean_length: float, seed: int = 0) -> Se
     return Sequences(
         users=[f"u{user}" for user in range(users)],
         items=["", *(f"i{item}" for item in range(1, n_items + 1))],
-        events=rng.permutation(n_items)[events - 1] + 1,
+        interactions=rng.permutation(n_items)[events - 1] + 1,
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
     )
 

@@ -51,7 +51,7 @@ def main() -> None:
     start = time.perf_counter()
     dataset = made_up.sequences(args.users, args.items, args.mean_length)
     table = made_up.table(args.items, 4, 1, args.width, ragged=True)
-    tell("made up", start, purchases=len(dataset.events))
+    tell("made up", start, purchases=len(dataset.interactions))
 
     torch.manual_seed(0)
     model = M2SE(ModelConfig(feature_dim=args.width))

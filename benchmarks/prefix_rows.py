@@ -72,7 +72,7 @@ def ranks(
 
     class Recomputing:
         @torch.inference_mode()
-        def scores(self, batch: list[np.ndarray]) -> Tensor:
+        def score(self, batch: list[np.ndarray]) -> Tensor:
             everything = torch.arange(len(table.items))
             pooled = _pooled(model, table)
             vectors = model.with_ids({v: model.adapt[v](e) for v, e in pooled.items()}, everything)
@@ -91,7 +91,7 @@ def _pooled(model: M2SE, table: FeatureTable) -> dict[str, Tensor]:
     with torch.no_grad():
         return {
             view: model.pool[view](*getattr(table, view).gather(everything))[0]
-            for view in model.views
+            for view in model.modalities
         }
 
 

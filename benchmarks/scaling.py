@@ -39,7 +39,7 @@ def steps_for(axis: str, value: int, args: argparse.Namespace) -> Steps:
     dataset = made_up.sequences(args.users, BOUGHT, length)
     spread = np.arange(BOUGHT + 1) * (items // BOUGHT)  # the bought ones lie all over the table
     names = ["", *(f"i{item}" for item in range(1, items + 1))]
-    dataset = replace(dataset, items=names, events=spread[dataset.events])
+    dataset = replace(dataset, items=names, interactions=spread[dataset.interactions])
     table = made_up.table(items, args.text_slots, args.image_slots, args.width)
     torch.manual_seed(0)
     model = M2SE(ModelConfig(feature_dim=args.width))

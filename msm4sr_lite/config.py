@@ -30,56 +30,61 @@ class UserError(ValueError):
     """A mistake the user can mend: one line with what was wanted, what came and the mend."""
 
 
-def _knob(default: Any, meaning: str, source: str) -> Any:
+def _setting(default: Any, meaning: str, source: str) -> Any:
     return field(default=default, metadata={"meaning": meaning, "source": source})
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """Which purchases are used."""
+    """Which interactions are used, and which are held out."""
 
-    min_user_interactions: int = _knob(5, "customers with fewer purchases are left out", "code")
-    min_item_interactions: int = _knob(0, "items with fewer purchases are left out", "code")
-    repeats: Literal["last", "keep"] = _knob(
-        "last", "repeated purchases of an item: keep the last, or all", "code"
+    min_user_interactions: int = _setting(5, "drop users with fewer interactions", "code")
+    min_item_interactions: int = _setting(0, "drop items with fewer interactions", "code")
+    deduplicate: bool = _setting(
+        True, "keep only the last of a user's interactions with the same item", "code"
     )
-    split: Literal["last", "time"] = _knob(
-        "last", "hold out each customer's last purchases, or all after a date", "code"
+    split: Literal["leave_one_out", "time"] = _setting(
+        "leave_one_out", "hold out each user's last interactions, or all after a date", "code"
     )
-    tests: int = _knob(1, "split=last: purchases of each customer that test, the newest", "code")
-    time_share: float = _knob(
-        0.1, "split=time: share of all purchases, the newest, that test; as many validate", "ours"
+    n_test: int = _setting(
+        1, "split=leave_one_out: each user's most recent interactions held out for testing", "code"
+    )
+    test_share: float = _setting(
+        0.1,
+        "split=time: share of the most recent interactions for testing, as many for validation",
+        "ours",
     )
 
     def __post_init__(self) -> None:
-        if self.tests < 1:
-            raise UserError(f"tests must be at least 1; got {self.tests}")
-        if self.split == "last" and self.min_user_interactions < self.tests + 2:
+        if self.n_test < 1:
+            raise UserError(f"n_test must be at least 1; got {self.n_test}")
+        if self.split == "leave_one_out" and self.min_user_interactions < self.n_test + 2:
             raise UserError(
-                f"user_min must be at least {self.tests + 2} (one purchase to learn from, one to"
-                f" validate, {self.tests} to test); got {self.min_user_interactions}"
+                f"min_user_interactions must be at least {self.n_test + 2} (one interaction to"
+                f" train on, one to validate, {self.n_test} to test);"
+                f" got {self.min_user_interactions}"
             )
-        if not 0 < self.time_share < 0.5:
-            raise UserError(f"time_share must be above 0 and below 0.5; got {self.time_share}")
+        if not 0 < self.test_share < 0.5:
+            raise UserError(f"test_share must be above 0 and below 0.5; got {self.test_share}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureConfig:
     """How words and pictures become vectors."""
 
-    words: int = _knob(15, "N, words taken from one picture", "code")
-    sentences: int = _knob(10, "sentences kept of one item's text", "code")
-    images: int = _knob(10, "pictures kept of one item", "code")
-    prompt: str = _knob(
+    n_keywords: int = _setting(15, "number of keywords for one image (N)", "code")
+    max_sentences: int = _setting(10, "number of sentences kept of an item's text", "code")
+    max_images: int = _setting(10, "number of images kept of an item", "code")
+    prompt: str = _setting(
         "a photo of a {}", "sentence in which CLIP sees each word; several: separate by |", "ours"
     )
-    threshold: float = _knob(-1.0, "words with a lower cosine are left out, but one", "ours")
-    diversity: float = _knob(0.0, "0 to below 1: avoid words alike; 0 takes the N best", "ours")
-    pooling: Literal["auto", "mean", "cls"] = _knob(
+    threshold: float = _setting(-1.0, "words with a lower cosine are left out, but one", "ours")
+    diversity: float = _setting(0.0, "0 to below 1: avoid words alike; 0 takes the N best", "ours")
+    pooling: Literal["auto", "mean", "cls"] = _setting(
         "auto", "sentence vector: mean of the tokens, the first, or as the model asks", "ours"
     )
-    image_slots: Literal["pictures", "words"] = _knob(
-        "pictures", "a slot for each picture's N words together, or for each word", "ours"
+    image_slots: Literal["images", "keywords"] = _setting(
+        "images", "one slot per image (its N keywords together), or one per keyword", "ours"
     )
 
     def __post_init__(self) -> None:
@@ -89,7 +94,7 @@ class FeatureConfig:
             raise UserError(f"threshold is a cosine, from -1 to 1; got {self.threshold}")
         if not 0 <= self.diversity < 1:
             raise UserError(f"diversity must be from 0 to below 1; got {self.diversity}")
-        for name in ("words", "sentences", "images"):
+        for name in ("n_keywords", "max_sentences", "max_images"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
 
@@ -98,26 +103,26 @@ class FeatureConfig:
 class ModelConfig:
     """The encoder M²SE."""
 
-    feature_dim: int = _knob(768, "D, width of the BERT vectors (set from the features)", "code")
-    n_items: int = _knob(0, "items with an id vector (set from the shop)", "code")
-    dim: int = _knob(64, "d, width of the model", "code")
-    layers: int = _knob(2, "Transformer layers", "code")
-    heads: int = _knob(2, "attention heads", "code")
-    ffn_dim: int = _knob(256, "width of the feed-forward layers", "code")
-    max_len: int = _knob(50, "L, longest sequence in items", "code")
-    experts: int = _knob(8, "E, experts in each adapter", "code")
-    slot_pooling: Literal["attention", "mean"] = _knob(
+    feature_dim: int = _setting(768, "D, width of the BERT vectors (set from the features)", "code")
+    n_items: int = _setting(0, "items with an id vector (set from the shop)", "code")
+    dim: int = _setting(64, "d, width of the model", "code")
+    layers: int = _setting(2, "Transformer layers", "code")
+    heads: int = _setting(2, "attention heads", "code")
+    ffn_dim: int = _setting(256, "width of the feed-forward layers", "code")
+    max_len: int = _setting(50, "L, longest sequence in items", "code")
+    experts: int = _setting(8, "E, experts in each adapter", "code")
+    item_pooling: Literal["attention", "mean"] = _setting(
         "attention", "from an item's slots to one vector", "notes"
     )
-    pooling_dim: int = _knob(64, "hidden width of the slot attention", "code")
-    train_pooling: bool = _knob(True, "train the slot attention", "notes")
-    mask_padding: bool = _knob(True, "empty slots get no weight", "notes")
-    views: Literal["both", "text", "image"] = _knob("both", "modalities in use", "abstract")
-    projections: bool = _knob(False, "project both states for both losses", "code")
-    hidden_dropout: float = _knob(0.2, "dropout on hidden states, probability", "code")
-    attention_dropout: float = _knob(0.2, "dropout on attention weights, probability", "code")
-    adapter_dropout: float = _knob(0.2, "dropout inside the experts, probability", "code")
-    feature_dropout: float = _knob(0.0, "dropout on pooled slots, probability", "ours")
+    pooling_dim: int = _setting(64, "hidden width of the slot attention", "code")
+    train_pooling: bool = _setting(True, "train the slot attention", "notes")
+    mask_padding: bool = _setting(True, "empty slots get no weight", "notes")
+    modalities: Literal["both", "text", "image"] = _setting("both", "modalities in use", "abstract")
+    projections: bool = _setting(False, "project both states for both losses", "code")
+    hidden_dropout: float = _setting(0.2, "dropout on hidden states, probability", "code")
+    attention_dropout: float = _setting(0.2, "dropout on attention weights, probability", "code")
+    adaptor_dropout: float = _setting(0.2, "dropout inside the experts, probability", "code")
+    feature_dropout: float = _setting(0.0, "dropout on pooled slots, probability", "ours")
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:
@@ -130,19 +135,21 @@ class ModelConfig:
 class TrainConfig:
     """What both training stages share. The defaults are those of fine-tuning."""
 
-    lr: float = _knob(1e-4, "Adam's learning rate", "code")
-    weight_decay: float = _knob(1e-3, "Adam's weight decay", "code")
-    batch_size: int = _knob(1024, "training targets in one step, of all processes together", "code")
-    rows: Literal["all_positions", "prefix"] = _knob(
-        "all_positions", "one pass for all prefixes, or one for each", "ours"
+    lr: float = _setting(1e-4, "Adam's learning rate", "code")
+    weight_decay: float = _setting(1e-3, "Adam's weight decay", "code")
+    batch_size: int = _setting(
+        1024, "training targets in one step, of all processes together", "code"
     )
-    epochs: int = _knob(300, "passes over the training sequences, at most", "code")
-    patience: int = _knob(20, "epochs without a better validation Recall@20", "code")
-    clip_norm: float = _knob(5.0, "gradients are scaled down to this L2 norm", "code")
-    temperature: float = _knob(0.07, "tau, divides every cosine", "code")
-    targets_per_sequence: int = _knob(0, "targets kept of a sequence; 0: all of them", "ours")
-    valid_users: int = _knob(0, "customers drawn for validation; 0: all of them", "ours")
-    precision: Literal["float32", "bfloat16"] = _knob(
+    prefix_augmentation: bool = _setting(
+        False, "one training row per prefix; off: one pass with the loss over all positions", "ours"
+    )
+    epochs: int = _setting(300, "passes over the training sequences, at most", "code")
+    patience: int = _setting(20, "epochs without a better validation Recall@20", "code")
+    clip_norm: float = _setting(5.0, "gradients are scaled down to this L2 norm", "code")
+    temperature: float = _setting(0.07, "tau, divides every cosine", "code")
+    targets_per_sequence: int = _setting(0, "targets kept of a sequence; 0: all of them", "ours")
+    valid_users: int = _setting(0, "customers drawn for validation; 0: all of them", "ours")
+    precision: Literal["float32", "bfloat16"] = _setting(
         "float32", "of the encoder's matrix products; losses are always float32", "ours"
     )
 
@@ -151,7 +158,7 @@ class TrainConfig:
             raise UserError(f"temperature must be positive; got {self.temperature}")
         if self.batch_size < 1:
             raise UserError(f"batch_size must be at least 1; got {self.batch_size}")
-        for name in ("valid_users", "targets_per_sequence", "negatives"):
+        for name in ("valid_users", "targets_per_sequence", "n_negatives"):
             if getattr(self, name, 0) < 0:
                 raise UserError(f"{name} must be 0 (all) or more; got {getattr(self, name)}")
 
@@ -160,32 +167,38 @@ class TrainConfig:
 class PretrainConfig(TrainConfig):
     """Contrastive pre-training."""
 
-    lr: float = _knob(1e-3, "Adam's learning rate", "code")
-    weight_decay: float = _knob(0.0, "Adam's weight decay", "code")
-    nip_weight: float = _knob(1.0, "weight of next item prediction (NIP)", "code")
-    cmcl_weight: float = _knob(0.01, "lambda, weight of cross-modality contrast (CMCL)", "code")
-    mixup_max: float = _knob(0.5, "p is drawn from U(0, mixup_max); 0: no mixup", "notes")
-    mixup_draw: Literal["uniform", "fixed"] = _knob("uniform", "draw p, or use mixup_max", "notes")
-    mixup_per: Literal["batch", "sequence"] = _knob("batch", "one p for each of these", "code")
-    drop_max: float = _knob(0.2, "share of dropped items, from U(0, drop_max)", "code")
-    drop_per: Literal["batch", "sequence"] = _knob("batch", "one share for each of these", "code")
-    drop_keeps: Literal["first", "last"] = _knob("first", "the item that is never dropped", "ours")
-    same_target: Literal["exclude", "zero_logit"] = _knob(
+    lr: float = _setting(1e-3, "Adam's learning rate", "code")
+    weight_decay: float = _setting(0.0, "Adam's weight decay", "code")
+    nip_weight: float = _setting(1.0, "weight of next item prediction (NIP)", "code")
+    cmcl_weight: float = _setting(0.01, "lambda, weight of cross-modality contrast (CMCL)", "code")
+    mixup_max: float = _setting(0.5, "p is drawn from U(0, mixup_max); 0: no mixup", "notes")
+    mixup_draw: Literal["uniform", "fixed"] = _setting(
+        "uniform", "draw p, or use mixup_max", "notes"
+    )
+    mixup_per: Literal["batch", "sequence"] = _setting("batch", "one p for each of these", "code")
+    drop_max: float = _setting(0.2, "share of dropped items, from U(0, drop_max)", "code")
+    drop_per: Literal["batch", "sequence"] = _setting(
+        "batch", "one share for each of these", "code"
+    )
+    drop_keeps: Literal["first", "last"] = _setting(
+        "first", "the item that is never dropped", "ours"
+    )
+    same_target: Literal["exclude", "zero_logit"] = _setting(
         "exclude", "rows with the same target", "ours"
     )
-    nip_same_user: Literal["keep", "exclude"] = _knob(
+    nip_same_user: Literal["keep", "exclude"] = _setting(
         "keep", "NIP: a customer's other targets", "ours"
     )
-    cmcl_same_user: Literal["keep", "exclude"] = _knob(
+    cmcl_same_user: Literal["keep", "exclude"] = _setting(
         "exclude", "CMCL: a customer's other prefixes", "ours"
     )
-    cmcl_form: Literal["symmetric", "rowwise"] = _knob("symmetric", "anchors of CMCL", "ours")
+    cmcl_form: Literal["symmetric", "rowwise"] = _setting("symmetric", "anchors of CMCL", "ours")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.drop_keeps == "last" and self.rows != "prefix":
+        if self.drop_keeps == "last" and not self.prefix_augmentation:
             raise UserError(
-                "drop_keeps=last needs rows=prefix: with all positions at once, an early target"
+                "drop_keeps=last needs prefix_augmentation: with the loss over all positions, an early target"
                 " could be predicted from its own future"
             )
 
@@ -194,17 +207,19 @@ class PretrainConfig(TrainConfig):
 class FinetuneConfig(TrainConfig):
     """Fine-tuning on the shop, with item ids."""
 
-    use_ids: bool = _knob(True, "add a learnt vector per item id", "code")
-    pad_class: bool = _knob(False, "padding is one more class", "ours")
-    candidates: Literal["all", "bought"] = _knob(
+    use_ids: bool = _setting(True, "add a learnt vector per item id", "code")
+    pad_class: bool = _setting(False, "padding is one more class", "ours")
+    candidates: Literal["all", "seen"] = _setting(
         "all", "the next item is told from all items, or from those bought in training", "code"
     )
-    negatives: int = _knob(0, "items drawn to stand for all in a step; 0: all, exactly", "ours")
+    n_negatives: int = _setting(
+        0, "items drawn to stand for all in a step; 0: all, exactly", "ours"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.negatives and self.pad_class:
-            raise UserError("negatives and pad_class exclude each other: padding is never drawn")
+        if self.n_negatives and self.pad_class:
+            raise UserError("n_negatives and pad_class exclude each other: padding is never drawn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,21 +241,21 @@ PRESETS = {
     # much of it on the features describes items that it has not seen; and in fine-tuning these are
     # no wrong answers, and what is special about a product is learnt by its id.
     "tuned": Config(
-        model=ModelConfig(experts=1, adapter_dropout=0.0, feature_dropout=0.5),
+        model=ModelConfig(experts=1, adaptor_dropout=0.0, feature_dropout=0.5),
         pretrain=PretrainConfig(lr=2e-3),
-        finetune=FinetuneConfig(lr=1e-3, candidates="bought"),
+        finetune=FinetuneConfig(lr=1e-3, candidates="seen"),
     ),
     # The released code with its defects, to study what they cost.
     "authors": Config(
         model=ModelConfig(train_pooling=False, mask_padding=False),
         pretrain=PretrainConfig(
-            rows="prefix",
+            prefix_augmentation=True,
             drop_keeps="last",
             same_target="zero_logit",
             cmcl_same_user="keep",
             cmcl_form="rowwise",
         ),
-        finetune=FinetuneConfig(rows="prefix", pad_class=True),
+        finetune=FinetuneConfig(prefix_augmentation=True, pad_class=True),
     ),
 }
 

@@ -215,19 +215,21 @@ class M2SE(
     def __init__(self, config: ModelConfig) -> None:  # the hub mixin reads this annotation
         super().__init__()
         c = self.config = config
-        self.views: tuple[str, ...] = ("text", "image") if c.views == "both" else (c.views,)
+        self.modalities: tuple[str, ...] = (
+            ("text", "image") if c.modalities == "both" else (c.modalities,)
+        )
         self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
-        for view in self.views:
+        for modality in self.modalities:
             sizes = c.feature_dim, c.pooling_dim, c.mask_padding
-            self.pool[view] = (
-                MeanPooling() if c.slot_pooling == "mean" else AttentionPooling(*sizes)
+            self.pool[modality] = (
+                MeanPooling() if c.item_pooling == "mean" else AttentionPooling(*sizes)
             )
-            self.adapt[view] = MoEAdaptor(c.feature_dim, c.dim, c.experts, c.adapter_dropout)
+            self.adapt[modality] = MoEAdaptor(c.feature_dim, c.dim, c.experts, c.adaptor_dropout)
         self.pool.requires_grad_(c.train_pooling)
         self.feature_dropout = Dropout(c.feature_dropout)
         self.transformer = CausalTransformer(config)
-        projected = self.views if c.projections else ()
-        self.project = nn.ModuleDict({view: nn.Linear(c.dim, c.dim) for view in projected})
+        projected = self.modalities if c.projections else ()
+        self.project = nn.ModuleDict({modality: nn.Linear(c.dim, c.dim) for modality in projected})
         self.ids: nn.Embedding | None = None
         if c.n_items:
             self.ids = nn.Embedding(c.n_items + 1, c.dim, padding_idx=0)
@@ -240,11 +242,13 @@ class M2SE(
         scoring never meet an empty vector.
         """
         vectors, present = {}, {}
-        for view in self.views:
-            slots = getattr(table, view)
-            vectors[view] = self.adapt[view](self.feature_dropout(self._pooled(view, slots, items)))
-            present[view] = slots.counts[items].unsqueeze(1) > 0
-        if len(self.views) == 1:
+        for modality in self.modalities:
+            slots = getattr(table, modality)
+            vectors[modality] = self.adapt[modality](
+                self.feature_dropout(self._pooled(modality, slots, items))
+            )
+            present[modality] = slots.counts[items].unsqueeze(1) > 0
+        if len(self.modalities) == 1:
             return vectors
         text, image = vectors["text"], vectors["image"]
         return {
@@ -252,46 +256,50 @@ class M2SE(
             "image": torch.where(present["image"] | ~present["text"], image, text),
         }
 
-    def _pooled(self, view: str, slots: Slots, items: Tensor) -> Tensor:
+    def _pooled(self, modality: str, slots: Slots, items: Tensor) -> Tensor:
         parts = items.split(TOGETHER * (1 if items.is_cpu else ON_GPU))
         # Of a whole catalogue the slots are gathered again for the gradients, not kept.
         again = partial(checkpoint, self._pool, use_reentrant=False, preserve_rng_state=False)
         pool = again if self.training and len(parts) > 1 else self._pool
-        return torch.cat([pool(view, slots, part) for part in parts])
+        return torch.cat([pool(modality, slots, part) for part in parts])
 
-    def _pool(self, view: str, slots: Slots, items: Tensor) -> Tensor:
-        return cast(Tensor, self.pool[view](*slots.gather(items))[0])
+    def _pool(self, modality: str, slots: Slots, items: Tensor) -> Tensor:
+        return cast(Tensor, self.pool[modality](*slots.gather(items))[0])
 
     def with_ids(self, vectors: Modalities, items: Int[Tensor, " items"]) -> Modalities:
         """Add the learnt id vectors to every view; without ids return the vectors as they are."""
         if self.ids is None:
             return vectors
         ids = self.ids(items)
-        return {view: z + ids for view, z in vectors.items()}
+        return {modality: z + ids for modality, z in vectors.items()}
 
     def encode(self, sequence: Modalities, at: Tensor | None = None) -> Modalities:
         """Run all views ``(batch, time, d)`` through the Transformer in one call: h_t and h_v.
 
         With ``at (batch, wanted)`` only the states at these places are worked out to the end.
         """
-        at = None if at is None else at.repeat(len(self.views), 1)
-        states = self.transformer(torch.cat([sequence[view] for view in self.views]), at)
-        return dict(zip(self.views, states.chunk(len(self.views)), strict=True))
+        at = None if at is None else at.repeat(len(self.modalities), 1)
+        states = self.transformer(
+            torch.cat([sequence[modality] for modality in self.modalities]), at
+        )
+        return dict(zip(self.modalities, states.chunk(len(self.modalities)), strict=True))
 
 
 def match_scores(states: Modalities, items: Modalities) -> Float[Tensor, "rows items"]:
     """Return cos(h_t, z_t) + cos(h_v, z_v) for every item, between -2 and 2."""
-    return torch.stack([cosine_scores(states[view], items[view]) for view in states]).sum(dim=0)
+    return torch.stack(
+        [cosine_scores(states[modality], items[modality]) for modality in states]
+    ).sum(dim=0)
 
 
-def concat_normalized(views: Modalities) -> Tensor:
+def concat_normalized(modalities: Modalities) -> Tensor:
     """Put the views' unit vectors side by side: a product of two such is a sum of cosines."""
-    return torch.cat([normalize(vectors) for vectors in views.values()], dim=-1)
+    return torch.cat([normalize(vectors) for vectors in modalities.values()], dim=-1)
 
 
-def gather_rows(views: Modalities, rows: Tensor) -> Modalities:
+def gather_rows(modalities: Modalities, rows: Tensor) -> Modalities:
     """Return the given rows of every view."""
-    return {view: F.embedding(rows, values) for view, values in views.items()}
+    return {modality: F.embedding(rows, values) for modality, values in modalities.items()}
 
 
 def transfer(pretrained: M2SE, n_items: int) -> M2SE:

@@ -21,7 +21,7 @@ FEWEST = 32  # customers scored at once, however big the catalogue
 class Scorer(Protocol):
     """What can be evaluated: the model and every baseline."""
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return one score per item for each history, ``(histories, items + 1)``.
 
         Column i belongs to item number i; column 0 is padding and is ignored.
@@ -59,7 +59,7 @@ def target_ranks(
     """
     mine = shares(len(histories))[processes()[0]]
     ranks = torch.zeros(len(histories), dtype=torch.int64)
-    score = getattr(scorer, "quick_scores", scorer.scores)
+    score = getattr(scorer, "fast_scores", scorer.score)
     start, size = mine.start, min(batch_size, FEWEST)
     while start < mine.stop:
         batch = histories[start : min(start + size, mine.stop)]

@@ -77,10 +77,10 @@ def pretraining_loss(
     inside, aim = place[: inputs.numel()].view_as(inputs), place[inputs.numel() :]
 
     def sequence(group: slice, time: int) -> Modalities:
-        views = gather_rows(vectors, inside[group, :time])
-        if model.config.views != "both":
-            return views
-        mixed = complementary_mixup(views["text"], views["image"], swaps[group, :time])
+        modalities = gather_rows(vectors, inside[group, :time])
+        if model.config.modalities != "both":
+            return modalities
+        mixed = complementary_mixup(modalities["text"], modalities["image"], swaps[group, :time])
         return dict(zip(("text", "image"), mixed, strict=True))
 
     wanted = state[rows[own], position[own]]
@@ -88,8 +88,8 @@ def pretraining_loss(
     goal = gather_rows(vectors, aim)
     if len(blocks) > 1:
         sizes = [int(block.sum()) for block in blocks]
-        hidden = {view: _Gather.apply(h.float(), sizes) for view, h in hidden.items()}
-        goal = {view: _Gather.apply(g.float(), sizes) for view, g in goal.items()}
+        hidden = {modality: _Gather.apply(h.float(), sizes) for modality, h in hidden.items()}
+        goal = {modality: _Gather.apply(g.float(), sizes) for modality, g in goal.items()}
     return contrastive_losses(model, hidden, goal, target, users, config)
 
 
@@ -123,14 +123,16 @@ def contrastive_losses(
         "masked_logit": EXCLUDED if config.same_target == "exclude" else 0.0,
     }
     # With projections P_t and P_v, each maps both states, and each has its own pair of losses.
-    states = {view: torch.stack(list(hidden.values())) for view in model.project}
-    states = {view: model.project[view](both) for view, both in states.items()} or hidden
+    states = {modality: torch.stack(list(hidden.values())) for modality in model.project}
+    states = {
+        modality: model.project[modality](both) for modality, both in states.items()
+    } or hidden
     parts = {
-        f"nip_{view}": next_item_loss(states[view], goal[view], nip_masked, **options)
-        for view in model.views
+        f"nip_{modality}": next_item_loss(states[modality], goal[modality], nip_masked, **options)
+        for modality in model.modalities
     }
     total = config.nip_weight * torch.stack(list(parts.values())).sum()
-    if model.config.views == "both":
+    if model.config.modalities == "both":
         pairs = states.values() if model.config.projections else [tuple(hidden.values())]
         parts["cmcl"] = torch.stack(
             [
@@ -153,7 +155,7 @@ def finetuning_loss(
     """Return the cross-entropy of the next item among all items of the catalogue.
 
     ``popularity (items + 1,)`` says how often each item is bought; with ``config.candidates`` at
-    ``bought``, items that never are take no part. With ``config.negatives`` so many items, drawn
+    ``bought``, items that never are take no part. With ``config.n_negatives`` so many items, drawn
     by popularity, stand for the catalogue, and only they and the items of the batch are pooled
     and adapted.
     """
@@ -165,10 +167,10 @@ def finetuning_loss(
     items = torch.arange(len(table.items), device=target.device)
     share = items.sign() / (len(items) - 1) if popularity is None else popularity
     place = items  # from the number of an item to its row
-    if config.candidates == "bought":
+    if config.candidates == "seen":
         items = torch.cat([items[:1], share.nonzero().squeeze(1)])
-    if config.negatives:
-        drawn = share.cpu().multinomial(config.negatives, True, generator=generator).to(items)
+    if config.n_negatives:
+        drawn = share.cpu().multinomial(config.n_negatives, True, generator=generator).to(items)
         items = torch.cat([inputs.flatten(), target, drawn]).unique()
     place = place.scatter(0, items, torch.arange(len(items), device=items.device))
     vectors = model.with_ids(model.item_embeddings(table, items), items)
@@ -181,9 +183,9 @@ def finetuning_loss(
         concat_normalized(vectors),
         0 if config.pad_class else 1,
     )  # row 0, padding, is no class
-    if config.negatives:
+    if config.n_negatives:
         items_of = z[place[target]], z[place[drawn]]
-        log_count, hit = (config.negatives * share[drawn]).log(), drawn == target.unsqueeze(1)
+        log_count, hit = (config.n_negatives * share[drawn]).log(), drawn == target.unsqueeze(1)
         loss = sampled_loss(h, *items_of, hit, log_count, temperature=config.temperature)
     else:
         loss = catalogue_loss(h, z[first:], place[target] - first, temperature=config.temperature)
@@ -237,5 +239,9 @@ def _states(
         # The last layer works out only the states that somebody asks for.
         wanted = at[group, : int(counts[group].max())]
         states = model.encode(sequence(group, int(lengths[group].max())), wanted)
-        found.append({view: h[rows[own] - first, column[own]] for view, h in states.items()})
-    return {view: torch.cat([part[view] for part in found]) for view in model.views}
+        found.append(
+            {modality: h[rows[own] - first, column[own]] for modality, h in states.items()}
+        )
+    return {
+        modality: torch.cat([part[modality] for part in found]) for modality in model.modalities
+    }

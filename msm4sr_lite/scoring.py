@@ -44,7 +44,10 @@ class ModelScorer:
             )
         there = table.to(self.device)
         parts = [self.model.item_embeddings(there, part) for part in numbers.split(PART)]
-        return {view: torch.cat([part[view] for part in parts]) for view in self.model.views}
+        return {
+            modality: torch.cat([part[modality] for part in parts])
+            for modality in self.model.modalities
+        }
 
     @torch.inference_mode()
     def append(self, table: FeatureTable) -> None:
@@ -55,7 +58,9 @@ class ModelScorer:
         its place was no better on the sample: NDCG@10 on new items 0.048, and 0.049 without.)
         """
         content = self._content(table, torch.arange(1, len(table.items), device=self.device))
-        self.items = {view: torch.cat([z, content[view]]) for view, z in self.items.items()}
+        self.items = {
+            modality: torch.cat([z, content[modality]]) for modality, z in self.items.items()
+        }
         self.units = torch.cat([self.units, concat_normalized(content)])
 
     @torch.inference_mode()
@@ -65,15 +70,17 @@ class ModelScorer:
         states = self.model.encode(gather_rows(self.items, items))
         last = torch.tensor([min(len(h), items.shape[1]) - 1 for h in histories])
         rows = torch.arange(len(histories))
-        ends = {view: hidden[rows, last] for view, hidden in states.items()}
-        return {view: cosine_scores(h, self.items[view]).cpu() for view, h in ends.items()}
+        ends = {modality: hidden[rows, last] for modality, hidden in states.items()}
+        return {
+            modality: cosine_scores(h, self.items[modality]).cpu() for modality, h in ends.items()
+        }
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Score all items for the newest items of each history."""
         return torch.stack(list(self.parts(histories).values())).sum(dim=0)
 
     @torch.inference_mode()
-    def quick_scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def fast_scores(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return ``scores`` up to rounding, from one matrix product and without leaving the device.
 
         Histories of about one length are encoded together, and the last layer only at their ends.

@@ -44,7 +44,7 @@ class Sequences:
 
     users: list[str]
     items: list[str]
-    events: np.ndarray
+    interactions: np.ndarray
     offsets: np.ndarray
     cuts: np.ndarray | None = None
 
@@ -56,13 +56,13 @@ class Sequences:
     def fingerprint(self) -> str:
         """Return a short hash of all purchases, to tell whether a model was made from these."""
         digest = hashlib.sha256(json.dumps([self.users, self.items]).encode())
-        digest.update(self.events.tobytes() + self.offsets.tobytes())
+        digest.update(self.interactions.tobytes() + self.offsets.tobytes())
         digest.update(b"" if self.cuts is None else self.cuts.tobytes())
         return digest.hexdigest()[:16]
 
-    def of(self, user: int) -> np.ndarray:
+    def user_sequence(self, user: int) -> np.ndarray:
         """Return all purchases of customer number ``user``, oldest first."""
-        return self.events[self.offsets[user] : self.offsets[user + 1]]
+        return self.interactions[self.offsets[user] : self.offsets[user + 1]]
 
     def bounds(self) -> np.ndarray:
         """Return where each customer's held-out parts begin, and the last ends: ``(3, users)``."""
@@ -72,7 +72,7 @@ class Sequences:
 
     def train(self) -> list[np.ndarray]:
         """Return each customer's purchases before the first that validates or tests."""
-        return [self.of(user)[:end] for user, end in enumerate(self.bounds()[0])]
+        return [self.user_sequence(user)[:end] for user, end in enumerate(self.bounds()[0])]
 
     def training_targets(self, anchors: int = 0) -> int:
         """Return how many targets an epoch has, about: windows of long histories are not cut."""
@@ -98,8 +98,8 @@ class Sequences:
         """
         users, places = self.cases(part)
         ends = self.offsets[users] + places
-        histories = [self.events[end - n : end] for end, n in zip(ends, places, strict=True)]
-        return histories, self.events[ends].astype(np.int64)
+        histories = [self.interactions[end - n : end] for end, n in zip(ends, places, strict=True)]
+        return histories, self.interactions[ends].astype(np.int64)
 
 
 def pad(sequences: Sequence[np.ndarray], max_len: int) -> Tensor:
@@ -167,17 +167,17 @@ def training_batches(
     max_len: int,
     batch_size: int,
     generator: torch.Generator,
-    rows: Literal["all_positions", "prefix"] = "all_positions",
+    prefix_augmentation: bool = False,
     anchors: int = 0,
 ) -> Iterator[Batch]:
     """Yield one epoch of batches in random order.
 
     ``batch_size`` counts targets: a batch takes sequences until their targets reach it. With
-    ``rows="prefix"`` every target has a row of its own that ends before it. With ``anchors`` no
+    ``prefix_augmentation=True`` every target has a row of its own that ends before it. With ``anchors`` no
     more than so many targets of one sequence are kept, drawn anew each epoch: a batch of the same
     size then comes from more customers.
     """
-    cut = windows if rows == "all_positions" else prefixes
+    cut = prefixes if prefix_augmentation else windows
     pieces = [
         (user, window)
         for user, sequence in enumerate(sequences.train())
@@ -194,7 +194,7 @@ def training_batches(
         group = [piece for rank in range(world) for piece in group[rank::world]]
         items = pad([window[:-1] for _, window in group], max_len)
         targets = pad([window[1:] for _, window in group], max_len)
-        if rows == "prefix":
+        if prefix_augmentation:
             last = (items > 0).sum(dim=1, keepdim=True) - 1
             targets = targets * (torch.arange(items.shape[1]) == last)
         elif 0 < anchors < items.shape[1]:
@@ -207,7 +207,7 @@ def training_batches(
     targets, last = 0, len(pieces) - 1
     for place, index in enumerate(torch.randperm(len(pieces), generator=generator).tolist()):
         group.append(pieces[index])
-        own = len(pieces[index][1]) - 1 if rows == "all_positions" else 1
+        own = 1 if prefix_augmentation else len(pieces[index][1]) - 1
         targets += min(own, anchors or own)
         if targets >= batch_size or place == last:
             yield batch_of(group)

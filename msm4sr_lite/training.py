@@ -182,7 +182,7 @@ def _train(
         model.train()
         order = torch.Generator().manual_seed(_seed(seed, 0, run.epoch))
         shape = model.config.max_len, config.batch_size
-        kind = config.rows, config.targets_per_sequence
+        kind = config.prefix_augmentation, config.targets_per_sequence
         batches = training_batches(sequences, *shape, order, *kind)
         for batch in islice(batches, run.done, None):
             if len(batch.items) < world:

@@ -425,8 +425,8 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "a customer's later tests are forgotten",
-            "config.tests + 1, config.tests]",
-            "config.tests + 1, 1]",
+            "config.n_test + 1, config.n_test]",
+            "config.n_test + 1, 1]",
         ),
         (
             "targets are the inputs",
@@ -475,7 +475,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("a group is trimmed too far", "int(lengths[group].max())", "int(lengths[group].min())"),
         (
             "items that are never bought compete all the same",
-            'config.candidates == "bought"',
+            'config.candidates == "seen"',
             'config.candidates == "never"',
         ),
         (

@@ -99,7 +99,7 @@ def test_the_stages_one_by_one_equal_run(run, tmp_path, tiny_bert, capsys):
 
 
 def test_evaluate_both_ways_and_as_a_table(run, tmp_path, capsys):
-    run("--mask-history", "both", "--json")
+    run("--filter-seen", "both", "--json")
     results = last_json(capsys)["results"]
     assert [r["protocol"]["filter_seen"] for r in results] == [False, True]
     dataset, out = str(tmp_path / "dataset"), str(tmp_path / "out")
@@ -211,11 +211,18 @@ def test_mistakes_are_one_line_and_leave_nothing_behind(tmp_path, capsys):
             "make it with `msm4sr keywords`",
         ),
         (
-            ["pretrain", str(dataset), "--out", str(tmp_path / "x"), "--user-min", "1"],
+            [
+                "pretrain",
+                str(dataset),
+                "--out",
+                str(tmp_path / "x"),
+                "--min-user-interactions",
+                "1",
+            ],
             "user_min must",
         ),
         (
-            ["keywords", str(dataset), "--out", str(tmp_path / "x"), "--department", "z"],
+            ["keywords", str(dataset), "--out", str(tmp_path / "x"), "--domain", "z"],
             "no department",
         ),
         (["sample", "--out", str(dataset)], "the folder is not empty"),
@@ -296,9 +303,9 @@ def test_fine_tuning_on_other_features_is_made_anew(run, tmp_path, tiny_bert, ca
         (DataConfig(min_user_interactions=10), "", "run"),  # enough for 8 tests
         (FeatureConfig(), "", "run"),
         (ModelConfig(), "", "run"),
-        (PretrainConfig(rows="prefix"), "pretrain_", "run"),
+        (PretrainConfig(prefix_augmentation=True), "pretrain_", "run"),
         (FinetuneConfig(), "finetune_", "run"),
-        (PretrainConfig(rows="prefix"), "", "pretrain"),
+        (PretrainConfig(prefix_augmentation=True), "", "pretrain"),
         (FinetuneConfig(), "", "finetune"),
     ],
 )

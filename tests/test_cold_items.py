@@ -39,8 +39,8 @@ def test_an_offer_is_what_an_appended_item_gets(shelf, text, picture):
     ranks = target_ranks(scorer, shelf.histories, targets, filter_seen=True)
     assert offer.ranks.tolist() == ranks.tolist()
     assert offer.share == pytest.approx((ranks <= 10).mean())
-    views = [torch.nn.functional.normalize(z, dim=1) for z in scorer.items.values()]
-    alike = torch.stack([z[1:21] @ z[21] for z in views]).mean(dim=0)
+    modalities = [torch.nn.functional.normalize(z, dim=1) for z in scorer.items.values()]
+    alike = torch.stack([z[1:21] @ z[21] for z in modalities]).mean(dim=0)
     assert offer.near == (1 + alike.argsort(descending=True)[:3]).tolist()
     assert offer.cosines == pytest.approx(alike.sort(descending=True).values[:3].tolist(), abs=1e-5)
 
@@ -58,7 +58,7 @@ def test_the_mixed_item_has_the_slots_of_both():
 
 
 def test_counts_offer_a_new_number_to_nobody_who_has_ten_counted_items(shelf):
-    counts = ItemKNN(SEQUENCES).scores(shelf.histories)
+    counts = ItemKNN(SEQUENCES).score(shelf.histories)
     expected = []
     for row, history in zip(counts.tolist(), shelf.histories, strict=True):
         others = [c for i, c in enumerate(row) if i and i not in history]

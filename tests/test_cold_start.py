@@ -31,7 +31,7 @@ def of_rows(rows, n_items):
     return Sequences(
         users=[f"u{u}" for u in range(len(rows))],
         items=["", *(f"i{n}" for n in range(1, n_items + 1))],
-        events=np.array([item for row in rows for item in row]),
+        interactions=np.array([item for row in rows for item in row]),
         offsets=np.cumsum([0, *map(len, rows)]),
     )
 
@@ -43,7 +43,7 @@ TOY = of_rows(ROWS, n_items=9)
 class Ordered:
     """Scores every item by its number: the last one is the best."""
 
-    def scores(self, histories):
+    def score(self, histories):
         return torch.arange(10.0).expand(len(histories), -1)
 
 
@@ -109,7 +109,7 @@ class TestWithoutItems:
         found, drawn = without_items(self.sequences, 0.3, seed=1)
         assert len(drawn) == 9
         dice = torch.Generator().manual_seed(0)
-        for kind in ("all_positions", "prefix"):
+        for kind in (False, True):
             for batch in training_batches(found, 6, 16, dice, kind):
                 assert not np.isin(batch.items.numpy(), drawn).any()
                 assert not np.isin(batch.targets.numpy(), drawn).any()
@@ -121,7 +121,7 @@ class TestWithoutItems:
         left = dict(zip(found.users, range(len(found.users)), strict=True))
         kept_cold = 0
         for number, user in enumerate(self.sequences.users):
-            whole = self.sequences.of(number)
+            whole = self.sequences.user_sequence(number)
             expected = [i for i in whole[:-1] if i not in drawn] + [whole[-1]]
             assert (user in left) == (len(expected) >= 3)
             if user in left:
@@ -166,7 +166,7 @@ def test_replaced_ids(model):
             torch.testing.assert_close(z[[1, 2, 3, 4, 6]], untouched[view][[1, 2, 3, 4, 6]])
             assert torch.equal(scorer.items[view], untouched[view])
         histories = [np.array([1, 2])]
-        torch.testing.assert_close(other.quick_scores(histories), other.scores(histories))
+        torch.testing.assert_close(other.fast_scores(histories), other.score(histories))
     scorer.append(toy_table([2], [1], seed=9, items=["new"]))
     appended = scorer.items["text"][10].clone()
     other = replace_ids(scorer, np.array([5, 10]), "mean")
@@ -188,7 +188,7 @@ def test_the_trap_on_the_sample(sample_dataset):
     dataset = read_folder(sample_dataset, domain="home")
     model, items = load_checkpoint(sample_dataset / "states" / "home_finetuned")
     table = load_feature_table(sample_dataset / "features").for_items(items)
-    sequences = build_sequences(dataset.events, items[1:])
+    sequences = build_sequences(dataset.interactions, items[1:])
     scorer = ModelScorer(model, table)
     trained = report(scorer, sequences)
     zero = report(replace_ids(scorer, cold_items(sequences), "zero"), sequences)

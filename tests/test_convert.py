@@ -110,7 +110,7 @@ def test_amazon_2018(tmp_path, converted):
     assert (bowl.title, bowl.brand, bowl.categories) == ("Bowl \\d", "Skål", ("Home", "Bowls"))
     # A4 was bought but not listed, A5 has no words: both stand in the file, neither can be used.
     assert "2 items have neither text nor picture" in dataset.notes[0]
-    assert dataset.events["user_id"].tolist() == ["u1", "u1", "u2", "u3"]
+    assert dataset.interactions["user_id"].tolist() == ["u1", "u1", "u2", "u3"]
     counts = {
         "users": 3,
         "items": 5,
@@ -154,8 +154,8 @@ def test_amazon_2023(tmp_path, converted):
         ),
     )
     summary, dataset = converted(source)
-    assert dataset.events["item_id"].tolist() == ["P2", "P1"]
-    assert dataset.events["timestamp"].tolist() == [1588687728.0, 1588687728.923]
+    assert dataset.interactions["item_id"].tolist() == ["P2", "P1"]
+    assert dataset.interactions["timestamp"].tolist() == [1588687728.0, 1588687728.923]
     mug, cup = dataset.items.values()
     assert (mug.brand, mug.categories, mug.description) == ("Norr", ("Home",), "Blue")
     assert cup.categories == ("Home", "Cups")
@@ -164,7 +164,7 @@ def test_amazon_2023(tmp_path, converted):
 
     summary, dataset = converted(source, "--min-rating", "4")
     assert (summary["interactions"], summary["below_min_rating"], summary["users"]) == (1, 1, 1)
-    assert dataset.events["item_id"].tolist() == ["P1"]
+    assert dataset.interactions["item_id"].tolist() == ["P1"]
 
 
 def test_amazon_2023_in_the_folders_of_its_publishers(tmp_path, converted):
@@ -268,7 +268,7 @@ def hm(tmp_path, zero="0"):
 def test_hm_articles(tmp_path, converted, zero):
     summary, dataset = converted(hm(tmp_path, zero))
     assert dataset.history("c1") == ["0108775015", "0108775015", "0110065001", "0108775044"]
-    assert dataset.events["timestamp"].tolist()[::3] == [1537401600, 1537488000]
+    assert dataset.interactions["timestamp"].tolist()[::3] == [1537401600, 1537488000]
     top = dataset.items["0108775044"]
     assert top.images == ("images/010/0108775044.JPG",)
     assert top.categories == ("Ladies", "Upper", "Vest top", "Solid", "White")
@@ -348,7 +348,7 @@ def test_bad_lines_are_counted_and_the_first_is_named(tmp_path, converted):
     summary, dataset = converted(amazon_2018(tmp_path, [*good[:7], *bad, *good[7:]]))
     assert (summary["skipped_lines"], summary["interactions"]) == (4, 500)
     assert "Mugs_5.json.gz line 8: not a JSON object" in summary["first_skipped"]
-    assert len(dataset.events) == 500
+    assert len(dataset.interactions) == 500
 
 
 @pytest.mark.parametrize(
@@ -461,7 +461,7 @@ def test_files_cut_short_and_lines_without_end(tmp_path, refused, monkeypatch):
 def test_a_file_that_a_browser_unpacked_without_renaming_it(tmp_path, converted):
     source = amazon_2018(tmp_path)
     (source / "Mugs_5.json.gz").write_text(json_lines(review()))
-    assert len(converted(source / "Mugs_5.json.gz")[1].events) == 1
+    assert len(converted(source / "Mugs_5.json.gz")[1].interactions) == 1
 
 
 def test_what_is_not_a_text_comes_out_readable(tmp_path, converted):
@@ -584,7 +584,7 @@ IDS = cells(1).filter(bool)
 @settings(max_examples=25, deadline=None)
 @given(
     items=st.dictionaries(IDS, cells(1).filter(bool), min_size=1, max_size=5),
-    events=st.lists(
+    interactions=st.lists(
         st.tuples(IDS, st.integers(0, 4), st.integers(-(10**9), 10**12)), min_size=1, max_size=12
     ),
 )
@@ -603,7 +603,7 @@ def test_recbole_round_trip(tmp_path_factory, items, events):
     dataset = read_folder(folder / "dataset")
     assert {item.item_id: item.title for item in dataset.items.values()} == items
     expected = sorted(rows, key=lambda row: row[2])
-    assert list(dataset.events.itertuples(index=False, name=None)) == expected
+    assert list(dataset.interactions.itertuples(index=False, name=None)) == expected
 
 
 def test_the_real_amazon_files(tmp_path, converted, shared_data):
@@ -612,8 +612,8 @@ def test_the_real_amazon_files(tmp_path, converted, shared_data):
     facts = json.loads((folder / "stats.json").read_text())
     assert summary["users"] == facts["users"]
     assert summary["items"] == facts["items_in_catalogue"]
-    assert summary["interactions"] == len(dataset.events) == facts["interactions"]
-    assert dataset.events["item_id"].nunique() == facts["items_interacted"]
+    assert summary["interactions"] == len(dataset.interactions) == facts["interactions"]
+    assert dataset.interactions["item_id"].nunique() == facts["items_interacted"]
     assert (summary["skipped_lines"], dataset.notes) == (0, [])
 
     ours, theirs = (

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a G
 SAMPLE = Path(__file__).parents[1] / "data_samples"
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6] * 3, n_items=90)
 TABLE = toy_table([2, 1, 3] * 30, [1, 2, 0] * 30)
-NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0, "adapter_dropout": 0.0}
+NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0, "adaptor_dropout": 0.0}
 CONFIG = ModelConfig(feature_dim=11, dim=16, ffn_dim=20, max_len=6, experts=3, pooling_dim=5)
 
 
@@ -48,9 +48,9 @@ def test_the_scores_are_those_of_the_cpu(ids):
     histories, targets = SEQUENCES.held_out("test")
     net = model(n_items=ids).eval()
     scorer = ModelScorer(net, TABLE, "cpu")
-    here, ranks = scorer.scores(histories), target_ranks(scorer, histories, targets)
+    here, ranks = scorer.score(histories), target_ranks(scorer, histories, targets)
     there = ModelScorer(net.to(DEVICE), TABLE, DEVICE)
-    torch.testing.assert_close(there.scores(histories).cpu(), here, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(there.score(histories).cpu(), here, rtol=1e-4, atol=1e-4)
     # Two items whose scores are as good as equal may change places.
     assert np.abs(target_ranks(there, histories, targets) - ranks).max() <= 1
 
@@ -59,9 +59,9 @@ def test_the_scores_are_those_of_the_cpu(ids):
     ("stage", "options"),
     [
         ("pretrain", {}),
-        ("pretrain", {"rows": "prefix"}),
+        ("pretrain", {"prefix_augmentation": True}),
         ("finetune", {}),
-        ("finetune", {"candidates": "bought"}),
+        ("finetune", {"candidates": "seen"}),
         ("finetune", {"negatives": 20}),
     ],
 )

@@ -101,7 +101,10 @@ def test_a_variant_changes_what_it_says_and_nothing_else():
         for name, value in AUTHORS.items()
         if value != PAPER[name] and not name.startswith("finetune.")
     }
-    assert differing("finetune") == {"finetune.rows": "prefix", "finetune.pad_class": True}
+    assert differing("finetune") == {
+        "finetune.prefix_augmentation": True,
+        "finetune.pad_class": True,
+    }
 
 
 def test_pairs_of_customers_and_seeds_by_hand():
@@ -218,11 +221,17 @@ def test_the_command_writes_the_figures_and_the_page(sample_dataset, tmp_path, m
 
 
 def test_the_sums_are_the_row_wise_loss_and_lose_digits_in_float32():
-    views = torch.nn.functional.normalize(torch.randn(2, 32, 8, dtype=torch.float64), dim=-1)
+    modalities = torch.nn.functional.normalize(torch.randn(2, 32, 8, dtype=torch.float64), dim=-1)
     ours = cross_modal_loss(
-        views[0], views[1], torch.eye(32, dtype=torch.bool), temperature=0.07, form="rowwise"
+        modalities[0],
+        modalities[1],
+        torch.eye(32, dtype=torch.bool),
+        temperature=0.07,
+        form="rowwise",
     )
-    assert float(loss_numerics.cross_modal_sums(*views)) == pytest.approx(float(ours), abs=1e-5)
+    assert float(loss_numerics.cross_modal_sums(*modalities)) == pytest.approx(
+        float(ours), abs=1e-5
+    )
     two = loss_numerics.subtracting(2, trials=100)
     assert two["broken"] > 0
     many = loss_numerics.subtracting(16, trials=20)
@@ -238,7 +247,7 @@ def test_logit_zero_adds_something_only_where_targets_repeat():
         ("repeat", [1, 2, 3, 4, 5, 6, 7, 2, 3, 4, 5, 6]),
         ("differ", range(1, 13)),
     ):
-        sequences.events[:] = events
+        sequences.interactions[:] = events
         rows = loss_numerics.same_target(model, model, TABLE_OF_TOYS, sequences, sizes=(99,))
         assert rows[0]["untrained"] == rows[0]["trained"]
         added[name] = [rows[0][kind]["added"] for kind in ("untrained", "random")]
@@ -266,14 +275,14 @@ def home(sample_dataset):
 
 def test_long_histories_follow_the_rule(home):
     one, two = (long_histories.long_sequences(home.items, "home", 30, seed) for seed in (0, 0))
-    assert np.array_equal(one.events, two.events)
+    assert np.array_equal(one.interactions, two.interactions)
     assert np.array_equal(np.diff(one.offsets), [long_histories.LENGTH] * 30)
     for user in range(30):
         history = one.of(user)
         for step in range(1, len(history)):
             assert history[step] not in history[max(0, step - 50) : step]
     other = long_histories.long_sequences(home.items, "home", 30, seed=1)
-    assert not np.array_equal(one.events, other.events)
+    assert not np.array_equal(one.interactions, other.interactions)
 
 
 @pytest.mark.parametrize(("max_len", "same"), [(long_histories.LENGTH, True), (20, False)])

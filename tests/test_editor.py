@@ -191,13 +191,17 @@ def test_text_of_the_shop_is_harmless(desk: Desk, monkeypatch: pytest.MonkeyPatc
     table = reasons_table(pieces, desk.dataset, "<i>")[0]
     assert not re.search("<[bi]>", table)
     assert "&lt;b&gt;bold&lt;/b&gt;" in table
-    assert reasons_table([], desk.dataset, "Why?")[1].startswith("Why? Nothing that can be left out")
+    assert reasons_table([], desk.dataset, "Why?")[1].startswith(
+        "Why? Nothing that can be left out"
+    )
 
 
 def test_stills_first_then_a_sentence_or_the_live_part(
     desk: Desk, shown: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    baskets = {name: Basket.of(desk.dataset.history(name)) for name in ("uh0040", "uh0041", "uh0042")}
+    baskets = {
+        name: Basket.of(desk.dataset.history(name)) for name in ("uh0040", "uh0041", "uh0042")
+    }
     for static in "10":
         monkeypatch.setenv("MSM4SR_STATIC", static)
         editor(desk.explainer, baskets, title="Bench")

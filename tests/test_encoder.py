@@ -74,7 +74,7 @@ def test_the_mean_is_the_mean_of_real_slots(slots):
 
 @pytest.mark.parametrize("view", ["text", "image"])
 def test_a_model_with_one_view_has_nothing_of_the_other(view):
-    net = M2SE(replace(CONFIG, views=view)).eval()
+    net = M2SE(replace(CONFIG, modalities=view)).eval()
     assert {name.split(".")[1] for name, _ in net.named_parameters() if "pool" in name} == {view}
     table = toy_table(text=[1, 2], image=[2, 1], width=D)
     vectors = net.item_embeddings(table, torch.arange(3))

@@ -40,7 +40,7 @@ class Fixed:
     def __init__(self, rows):
         self.rows, self.at = torch.tensor(rows), 0
 
-    def scores(self, histories):
+    def score(self, histories):
         self.at += len(histories)
         return self.rows[self.at - len(histories) : self.at]
 
@@ -94,7 +94,7 @@ def test_memory_is_bounded_by_the_catalogue(monkeypatch):
     sizes = []
 
     class Sizes:
-        def scores(self, histories):
+        def score(self, histories):
             sizes.append(len(histories))
             return torch.zeros(len(histories), 1001)
 
@@ -112,8 +112,8 @@ def test_quick_scores_are_the_scores():
     scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11, max_len=6, n_items=13)), table)
     rng = np.random.default_rng(0)
     histories = [rng.integers(1, 14, rng.integers(1, 10)) for _ in range(150)]
-    torch.testing.assert_close(scorer.quick_scores(histories), scorer.scores(histories))
-    assert torch.equal(scorer.quick_scores(histories[:1]), scorer.quick_scores(histories[:1]))
+    torch.testing.assert_close(scorer.fast_scores(histories), scorer.score(histories))
+    assert torch.equal(scorer.fast_scores(histories[:1]), scorer.fast_scores(histories[:1]))
 
 
 def test_batches_do_not_change_ranks():
@@ -177,7 +177,7 @@ def test_a_customers_cases_are_drawn_together():
 def test_popularity_and_item_counts_by_hand():
     sequences = toy_sequences([6, 6, 7], n_items=9)
     train = np.concatenate(sequences.train())
-    scores = Popularity(sequences).scores([np.array([1])])[0]
+    scores = Popularity(sequences).score([np.array([1])])[0]
     assert scores.tolist() == np.bincount(train, minlength=10).tolist()
 
     knn = ItemKNN(sequences, decay=0.5)
@@ -187,11 +187,11 @@ def test_popularity_and_item_counts_by_hand():
             for b in row:
                 together[a, b] += a != b
     expected = 0.5 * together[3] + together[4]
-    assert knn.scores([np.array([3, 4])])[0].tolist() == expected.tolist()
+    assert knn.score([np.array([3, 4])])[0].tolist() == expected.tolist()
 
     buyers = np.bincount(train, minlength=10).clip(min=1)
     cosines = together / np.sqrt(np.outer(buyers, buyers))
-    found = ItemKNN(sequences, decay=0.5, cosine=True).scores([np.array([3, 4])])[0]
+    found = ItemKNN(sequences, decay=0.5, cosine=True).score([np.array([3, 4])])[0]
     assert found.tolist() == pytest.approx((0.5 * cosines[3] + cosines[4]).tolist())
 
 
@@ -199,7 +199,7 @@ def test_a_purchase_made_twice_counts_once():
     events = np.array([1, 1, 2, 3, 3])  # the last two are held out
     sequences = Sequences(["u"], ["", "a", "b", "c"], events, np.array([0, 5]))
     assert sequences.train()[0].tolist() == [1, 1, 2]
-    assert ItemKNN(sequences).scores([np.array([1])])[0].tolist() == [0, 0, 1, 0]
+    assert ItemKNN(sequences).score([np.array([1])])[0].tolist() == [0, 0, 1, 0]
 
 
 def test_sequential_rules_by_hand():
@@ -210,7 +210,7 @@ def test_sequential_rules_by_hand():
             for i, first in enumerate(row):
                 for j in range(i + 1, len(row)):
                     expected[first, row[j]] += decay ** (j - i - 1)
-        found = SequentialRules(sequences, decay).scores([np.array([2, k]) for k in range(1, 10)])
+        found = SequentialRules(sequences, decay).score([np.array([2, k]) for k in range(1, 10)])
         assert found.tolist() == expected[1:].tolist()
 
 
@@ -218,7 +218,7 @@ def test_content_neighbours_by_hand():
     vectors = np.array([[0, 0], [1, 0], [0, 1], [0.6, 0.8]])
     expected = [0, 0.5 + 0.6, 0.8, 0.5 * 0.6 + 1]
     for kind in (np.asarray, sparse.csr_array):
-        found = ContentKNN(kind(vectors), decay=0.5).scores([np.array([1, 3])])
+        found = ContentKNN(kind(vectors), decay=0.5).score([np.array([1, 3])])
         assert found[0].tolist() == pytest.approx(expected)
 
 
@@ -241,7 +241,7 @@ def test_mean_vectors_are_unit_means_of_real_slots():
 
 def test_a_sum_scales_both_to_one():
     one, two = Fixed([[0.0, 2.0, 4.0]]), Fixed([[0.0, 30.0, 0.0]])
-    assert Sum(one, two, 0.5).scores([np.array([1])]).tolist() == [[0.0, 0.5 + 0.5, 1.0]]
+    assert Sum(one, two, 0.5).score([np.array([1])]).tolist() == [[0.0, 0.5 + 0.5, 1.0]]
 
 
 @pytest.mark.parametrize("name", [*BASELINES, "msm4sr"])
@@ -255,12 +255,12 @@ def test_one_contract_for_all(name):
         dataset = Dataset(Path(), items, pd.DataFrame())
         scorer = BASELINES[name](Data(dataset, sequences, toy_table([2] * 13, [1] * 13)))
     histories, targets = sequences.held_out("test")
-    scores = scorer.scores(histories)
+    scores = scorer.score(histories)
     assert scores.shape == (4, 14)
     assert torch.isfinite(scores).all()
-    assert torch.equal(scores, scorer.scores(histories))
-    assert torch.equal(scores[1:2], scorer.scores(histories[1:2])) or torch.allclose(
-        scores[1:2], scorer.scores(histories[1:2]), atol=1e-6
+    assert torch.equal(scores, scorer.score(histories))
+    assert torch.equal(scores[1:2], scorer.score(histories[1:2])) or torch.allclose(
+        scores[1:2], scorer.score(histories[1:2]), atol=1e-6
     )
     result = evaluate(scorer, histories, targets)
     assert 0 <= result["ndcg@10"]["low"] <= result["ndcg@10"]["value"] <= 1

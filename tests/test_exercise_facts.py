@@ -36,7 +36,7 @@ def test_the_lamp_has_as_many_slots_as_the_exercise_says():
 
 def test_as_many_cold_items_compete_as_the_exercise_says(sample_dataset):
     dataset = read_folder(sample_dataset, domain="home")
-    sequences = build_sequences(dataset.events, list(dataset.items))
+    sequences = build_sequences(dataset.interactions, list(dataset.items))
     assert find_exercise("08.chance").solution == 10 / len(cold_items(sequences))
 
 
@@ -55,7 +55,7 @@ def test_the_filters_of_the_exercise_are_those_of_the_library():
         except UserError:
             assert left == []
             continue
-        assert len(left) == len(kept.events)
+        assert len(left) == len(kept.interactions)
         for user, name in enumerate(kept.users):
             assert [i for u, i in left if u == name] == [kept.items[i] for i in kept.of(user)]
 
@@ -79,7 +79,7 @@ def test_rank_and_metrics_of_the_exercises_are_those_of_the_library():
     targets = dice.integers(1, 13, 30)
 
     class Given:
-        def scores(self, asked):
+        def score(self, asked):
             rows = [next(k for k, h in enumerate(histories) if h is one) for one in asked]
             return torch.from_numpy(scores[rows])
 

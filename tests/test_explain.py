@@ -69,8 +69,8 @@ SETTINGS = {
     "ids": {"n_items": 12},
     "open softmax": {"mask_padding": False},
     "mean": {"slot_pooling": "mean"},
-    "text": {"views": "text"},
-    "pictures": {"views": "image"},
+    "text": {"modalities": "text"},
+    "pictures": {"modalities": "image"},
     "short memory": {"max_len": 3},
 }
 
@@ -165,7 +165,7 @@ def test_a_slot_is_worth_what_the_score_lacks_without_it(explainer):
         expected = {
             (number, view, k)
             for number in read | {target}
-            for view in net.views
+            for view in net.modalities
             for k in range(int(getattr(table, view).counts[number]))
         }
         assert {slot_of(explainer, p) for p in slots} == expected
@@ -175,8 +175,8 @@ def test_a_slot_is_worth_what_the_score_lacks_without_it(explainer):
             thin = edited(table, {slot_of(explainer, piece): None})
             lower = whole - score(net, thin, history, target)
             assert piece.effect == pytest.approx(lower, abs=2e-6), piece
-            assert piece.effect == pytest.approx(sum(piece.by_view.values()), abs=1e-6)
-            assert set(piece.by_view) == set(net.views)
+            assert piece.effect == pytest.approx(sum(piece.by_modality.values()), abs=1e-6)
+            assert set(piece.by_modality) == set(net.modalities)
             assert piece.place == (0 if piece.item_id == item else BASKET.index(piece.item_id) + 1)
 
 
@@ -233,7 +233,7 @@ def test_a_word_is_worth_what_the_score_lacks_when_the_others_are_read_alone(exp
 
 
 def test_where_every_word_has_a_slot_words_need_no_reading_again(explainer):
-    explainer.table.manifest["image_slots_hold"] = "words"
+    explainer.table.manifest["image_slots_hold"] = "keywords"
     explainer.recommender.keywords = {**KEYWORDS, "i1": [["red"], ["mug"]]}
     (pieces,) = explainer.explain(BASKET, ["i9"])
     assert not [p for p in pieces if p.kind == "picture"]
@@ -338,7 +338,7 @@ def test_of_a_long_basket_the_newest_are_exchanged(explainer):
             assert offer.score == pytest.approx(expected[offer.item_id], abs=2e-6)
 
 
-@pytest.mark.parametrize("explainer", [{"views": "text"}], indirect=True)
+@pytest.mark.parametrize("explainer", [{"modalities": "text"}], indirect=True)
 def test_one_view_has_nothing_to_swap_with(explainer):
     with pytest.raises(UserError, match="the text view alone: nothing to swap"):
         explainer.explain(BASKET, ["i9"], swapped={1})
@@ -397,7 +397,7 @@ def sample(sample_dataset):
 @pytest.fixture(scope="module")
 def offers(sample):
     """For every tenth customer: their purchases and the model's best offer."""
-    users = sorted(set(sample.recommender.dataset.events["user_id"]))[:: 1200 // USERS]
+    users = sorted(set(sample.recommender.dataset.interactions["user_id"]))[:: 1200 // USERS]
     assert len(users) == USERS
     baskets = [sample.recommender.dataset.history(user) for user in users]
     return [(basket, sample.recommender.for_basket(basket, 1)[0].item_id) for basket in baskets]
@@ -421,7 +421,7 @@ def test_without_the_top_purchases_the_score_falls_more_than_without_others(samp
 
         def fall(gone, history=history, target=target):
             kept = [item for place, item in enumerate(history, 1) if place not in gone]
-            whole, rest = sample.scorer.scores([np.array(history), np.array(kept)])[:, target]
+            whole, rest = sample.scorer.score([np.array(history), np.array(kept)])[:, target]
             return float(whole - rest)
 
         top.append(fall(places[:count]))

@@ -95,7 +95,7 @@ def stages(dataset, tiny_clip, tiny_bert, tmp_path):
 
     def run(out, *, dictionary=words, words_=3, prompt="a photo of a {}", pooling="mean"):
         base = [str(dataset), "--out", str(out)]
-        seen = ["--clip", tiny_clip, "--dictionary", str(dictionary), "--words", str(words_)]
+        seen = ["--clip", tiny_clip, "--dictionary", str(dictionary), "--n-keywords", str(words_)]
         assert main(["keywords", *base, *seen, "--prompt", prompt]) == 0
         read = ["--text-encoder", tiny_bert, "--pooling", pooling]
         assert main(["features", *base, *read]) == 0
@@ -373,7 +373,7 @@ def test_a_killed_run_ends_like_one_that_was_not(dataset, tiny_clip, tiny_bert, 
     words.write_text("red\nblue\nmug\ntent\ncup\nlid\n", encoding="utf-8")
     keywords = ["keywords", str(dataset), "--clip", tiny_clip, "--dictionary", str(words)]
     features = ["features", str(dataset), "--text-encoder", tiny_bert]
-    command = [str(tmp_path), "|".join([*keywords, "--words", "3"]), "|".join(features)]
+    command = [str(tmp_path), "|".join([*keywords, "--n-keywords", "3"]), "|".join(features)]
     done = subprocess.run(
         [sys.executable, "-c", KILLED, *command], capture_output=True, text=True, check=False
     )

@@ -252,21 +252,21 @@ def test_each_keyword_can_have_a_slot_of_its_own(tiny_bert, tmp_path):
     plain = encoder.encode
     encoder.encode = lambda some, *rest, **more: read.extend(some) or plain(some, *rest, **more)
     tables = {}
-    for setting in ("words", "pictures"):
+    for setting in ("keywords", "images"):
         sentences = DatasetSentences(items, keywords, image_slots=setting)
         make_features(tmp_path / setting, sentences, encoder, EmbeddingCache(":memory:"))
         tables[setting] = load_feature_table(tmp_path / setting)
     assert sorted(read[:4]) == ["cup", "lid", "mug", "red"]  # of title and pictures, once each
-    table, other = tables["words"], tables["pictures"]
+    table, other = tables["keywords"], tables["images"]
     assert table.image.counts.tolist() == [0, 0, 4, 1]
     assert table.text.counts.tolist() == [0, 1, 0, 0]
     cup, red, again, mug, lid = table.image.vectors
     assert torch.equal(red, again)
     assert torch.equal(mug, table.text.vectors[0])
     assert not torch.equal(cup, lid)
-    assert table.manifest["image_slots_hold"] == "words"
+    assert table.manifest["image_slots_hold"] == "keywords"
     assert other.image.counts.tolist() == [0, 0, 2, 1]
-    assert other.manifest["image_slots_hold"] == "pictures"
+    assert other.manifest["image_slots_hold"] == "images"
     assert other.manifest["content"] != table.manifest["content"]
 
 

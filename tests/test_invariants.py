@@ -71,13 +71,13 @@ def model(base=PRESETS["paper"].model, **options):
     """A small model without dropout."""
     sizes = {"feature_dim": D, "dim": DIM, "ffn_dim": 17, "max_len": 13}
     sizes |= {"experts": 3, "pooling_dim": 5}
-    rates = dict.fromkeys(("hidden_dropout", "attention_dropout", "adapter_dropout"), 0.0)
+    rates = dict.fromkeys(("hidden_dropout", "attention_dropout", "adaptor_dropout"), 0.0)
     return M2SE(replace(base, **{**sizes, **rates, **options}))
 
 
-def batch(rows="all_positions"):
+def batch(prefix_augmentation=False):
     """All training targets of the toy sequences."""
-    return next(training_batches(SEQUENCES, 13, 10**6, torch.Generator(), rows))
+    return next(training_batches(SEQUENCES, 13, 10**6, torch.Generator(), prefix_augmentation))
 
 
 def dice(seed=0):
@@ -186,7 +186,7 @@ def test_05_the_slot_attention_learns(stage):
         net = model(base.model, n_items=19 if stage == "finetune" else 0).train()
         before = {n: p.clone() for n, p in net.pool.named_parameters()}
         if stage == "pretrain":
-            config = replace(base.pretrain, rows="all_positions", drop_keeps="first")
+            config = replace(base.pretrain, prefix_augmentation=False, drop_keeps="first")
             loss, _ = pretraining_loss(net, TABLE, batch(), config, dice())
         else:
             loss, _ = finetuning_loss(net, TABLE, batch(), base.finetune, torch.Generator())
@@ -432,15 +432,15 @@ def test_16_the_rate_of_dropping():
 
 
 @pytest.fixture
-def views():
+def modalities():
     """Item numbers with the text and image vectors of each position."""
     items = ragged()
     return items, torch.randn(*items.shape, 3), torch.randn(*items.shape, 3)
 
 
-def test_17_mixup_keeps_the_sum(views):
+def test_17_mixup_keeps_the_sum(modalities):
     """M_t + M_v = Z_t + Z_v; p = 0 is the identity, p = 1 swaps all but the padding."""
-    items, text, image = views
+    items, text, image = modalities
     swaps = draw_swaps(items, share(0.5, items), dice(2))
     assert 0 < swaps.sum() < (items > 0).sum()
     mixed_text, mixed_image = complementary_mixup(text, image, swaps)
@@ -454,9 +454,9 @@ def test_17_mixup_keeps_the_sum(views):
     assert torch.equal(mixed_image[items > 0], text[items > 0])
 
 
-def test_18_mixup_never_blends(views):
+def test_18_mixup_never_blends(modalities):
     """Each mixed position is one of the two vectors as it is; the same mask twice undoes itself."""
-    items, text, image = views
+    items, text, image = modalities
     swaps = draw_swaps(items, share(0.5, items), dice(2))
     mixed_text, mixed_image = complementary_mixup(text, image, swaps)
     assert torch.equal(mixed_text[swaps], image[swaps])
@@ -468,9 +468,9 @@ def test_18_mixup_never_blends(views):
     assert torch.equal(again[1], image)
 
 
-def test_19_mixup_treats_both_modalities_alike(views):
+def test_19_mixup_treats_both_modalities_alike(modalities):
     """Equal inputs stay; exchanged inputs give exchanged outputs; mixup_max = 0 switches it off."""
-    items, text, image = views
+    items, text, image = modalities
     swaps = draw_swaps(items, share(0.5, items), dice(3))
     one = complementary_mixup(text, image, swaps)
     two = complementary_mixup(image, text, swaps)
@@ -537,8 +537,8 @@ def test_22_the_encoder_sees_no_padding():
     torch.testing.assert_close(encoded(net, x[:, :5]), states[:, :5])
     scorer = ModelScorer(net, TABLE)
     short, long = np.array([3, 1]), np.arange(1, 14)
-    alone = scorer.scores([short])
-    torch.testing.assert_close(scorer.scores([short, long])[:1], alone)
+    alone = scorer.score([short])
+    torch.testing.assert_close(scorer.score([short, long])[:1], alone)
 
 
 def test_23_rows_do_not_meet():
@@ -580,7 +580,7 @@ def test_25_the_state_at_the_last_real_position_is_used():
     for history in ([4], [4, 9], [9, 4, 2]):
         states = net.encode(gather_rows(vectors, torch.tensor([history])))
         expected = match_scores({view: h[:, -1] for view, h in states.items()}, vectors)
-        found = scorer.scores([np.array(history), np.arange(1, 12)])[:1]
+        found = scorer.score([np.array(history), np.arange(1, 12)])[:1]
         torch.testing.assert_close(found, expected)
     one = encoded(net, torch.randn(1, 1, DIM))
     two = encoded(net, torch.randn(1, 1, DIM))
@@ -768,7 +768,7 @@ def test_36_cmcl_is_symmetric():
 def test_37_float32_is_exact_enough(rows):
     """Float32 equals float64 to 1e-5: no sum loses its small terms, no NaN in small batches."""
     text, image = unit(rows, 64), unit(rows, 64, seed=1)
-    views = [F.normalize(x.double(), dim=-1) for x in (text, image)]
+    modalities = [F.normalize(x.double(), dim=-1) for x in (text, image)]
     off = torch.eye(rows, dtype=torch.bool)
 
     def direction(own, other):
@@ -777,9 +777,9 @@ def test_37_float32_is_exact_enough(rows):
         negatives = logits.masked_fill(torch.cat([off, off], dim=1), -torch.inf)
         return torch.cat([positive[:, None], negatives], dim=1).logsumexp(dim=1) - positive
 
-    expected = (direction(*views) + direction(*views[::-1])).mean().item() / 2
+    expected = (direction(*modalities) + direction(*modalities[::-1])).mean().item() / 2
     assert cmcl(text, image).item() == pytest.approx(expected, abs=1e-5)
-    expected = F.cross_entropy(views[0] @ views[1].T / TAU, torch.arange(rows)).item()
+    expected = F.cross_entropy(modalities[0] @ modalities[1].T / TAU, torch.arange(rows)).item()
     assert nip(text, image).item() == pytest.approx(expected, abs=1e-5)
 
 
@@ -866,7 +866,7 @@ def test_41_padding_is_never_recommended_and_no_class(tmp_path):
     assert not net.ids.weight[0].any()
 
     class PadFirst:
-        def scores(self, histories):
+        def score(self, histories):
             return torch.tensor([[9.0, 0.1, 0.5]] * len(histories))
 
     assert target_ranks(PadFirst(), [np.array([1])], np.array([2])).tolist() == [1]
@@ -903,10 +903,10 @@ def test_42_without_ids_fine_tuning_scores_as_pre_training_does():
     tuned = transfer(pretrained, 19)
     torch.nn.init.zeros_(tuned.ids.weight)
     histories, _ = SEQUENCES.held_out("test")
-    before = ModelScorer(pretrained, TABLE).scores(histories)
-    assert torch.equal(ModelScorer(tuned, TABLE).scores(histories), before)
+    before = ModelScorer(pretrained, TABLE).score(histories)
+    assert torch.equal(ModelScorer(tuned, TABLE).score(histories), before)
     torch.nn.init.normal_(tuned.ids.weight[1:])
-    assert not torch.allclose(ModelScorer(tuned, TABLE).scores(histories), before)
+    assert not torch.allclose(ModelScorer(tuned, TABLE).score(histories), before)
     items = torch.tensor([3, 0, 19])
     plain = tuned.item_embeddings(TABLE, items)
     for view, vectors in tuned.with_ids(plain, items).items():
@@ -926,8 +926,8 @@ def test_43_a_checkpoint_moves_to_another_shop(tmp_path):
     assert tuned.ids.weight.shape == (4, DIM)
     torch.nn.init.zeros_(tuned.ids.weight)
     history = [np.array([2, 3])]
-    expected = ModelScorer(net, other).scores(history)
-    assert torch.equal(ModelScorer(tuned, other).scores(history), expected)
+    expected = ModelScorer(net, other).score(history)
+    assert torch.equal(ModelScorer(tuned, other).score(history), expected)
 
 
 def test_44_what_should_not_move_does_not():
@@ -964,12 +964,12 @@ def test_45_leave_one_out_and_prefixes():
         events.sort_values("timestamp", kind="stable"), [f"i{i}" for i in range(130)]
     )
     test_of = dict(zip(sequences.users, sequences.held_out("test")[1].tolist(), strict=True))
-    data = next(training_batches(sequences, 50, 10**6, dice(), rows="prefix"))
+    data = next(training_batches(sequences, 50, 10**6, dice(), prefix_augmentation=True))
     samples = dict.fromkeys(sequences.users, 0)
     for user, items, targets in zip(data.users, data.items, data.targets, strict=True):
         name = sequences.users[int(user)]
         samples[name] += 1
-        own = sequences.of(int(user)).tolist()
+        own = sequences.user_sequence(int(user)).tolist()
         (target,) = targets[targets > 0].tolist()
         at = own.index(target)
         inputs = items[items > 0].tolist()
@@ -994,7 +994,7 @@ class Oracle:
             self.rows[np.arange(rows), targets] = 1.0
         self.at = 0
 
-    def scores(self, histories):
+    def score(self, histories):
         self.at += len(histories)
         return torch.from_numpy(self.rows[self.at - len(histories) : self.at])
 
@@ -1054,7 +1054,7 @@ def test_48_same_seed_same_losses():
 
     def losses(seed):
         torch.manual_seed(0)
-        net = model(hidden_dropout=0.2, attention_dropout=0.2, adapter_dropout=0.2)
+        net = model(hidden_dropout=0.2, attention_dropout=0.2, adaptor_dropout=0.2)
         config = PretrainConfig(epochs=3, batch_size=12)
         return [r.loss for r in pretrain(net, TABLE, SEQUENCES, config, seed=seed)]
 

@@ -288,7 +288,7 @@ def test_scores_by_hand() -> None:
 
 
 def test_a_short_training_lowers_the_loss_and_writes_a_folder(tmp_path) -> None:
-    recipe = mini_clip.Recipe(pictures=128, steps=8, batch=24, seed=1)
+    recipe = mini_clip.ClipTrainingConfig(pictures=128, steps=8, batch=24, seed=1)
     losses = mini_clip.train_folder(tmp_path, recipe, test_pictures=4)
     assert sum(losses[-2:]) < sum(losses[:2]) - 0.2
     clip = KeywordTokenizer(str(tmp_path), WORDS)
@@ -301,6 +301,6 @@ def test_a_short_training_lowers_the_loss_and_writes_a_folder(tmp_path) -> None:
 
 
 def test_same_seed_same_losses(tmp_path) -> None:
-    recipe = mini_clip.Recipe(pictures=24, steps=2, batch=8, seed=3)
+    recipe = mini_clip.ClipTrainingConfig(pictures=24, steps=2, batch=8, seed=3)
     one, two = (mini_clip.train_folder(tmp_path / name, recipe, 1) for name in "ab")
     assert one == two

@@ -30,7 +30,7 @@ from tests.toys import toy_sequences, toy_table
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6, 12, 17], n_items=19)
 TABLE = toy_table([2, 1, 3] * 6 + [4], [1, 1, 2] * 6 + [2])
 SMALL = ModelConfig(feature_dim=11, dim=14, ffn_dim=17, max_len=9, experts=3, pooling_dim=5)
-NO_DROPOUT = dict.fromkeys(("hidden_dropout", "attention_dropout", "adapter_dropout"), 0.0)
+NO_DROPOUT = dict.fromkeys(("hidden_dropout", "attention_dropout", "adaptor_dropout"), 0.0)
 
 
 def dice(seed=0):
@@ -76,9 +76,9 @@ def test_groups_of_rows_change_nothing(stage, size, monkeypatch):
     together = outcome(stage)
     calls, encode = [], M2SE.encode
 
-    def spy(self, views, at=None):
-        calls.append(tuple(views["text"].shape[:2]))
-        return encode(self, views, at)
+    def spy(self, modalities, at=None):
+        calls.append(tuple(modalities["text"].shape[:2]))
+        return encode(self, modalities, at)
 
     monkeypatch.setattr(objectives, "ROWS_TOGETHER", size)
     monkeypatch.setattr(M2SE, "encode", spy)
@@ -183,7 +183,7 @@ def test_sampled_softmax_is_right_on_average():
 
 def test_many_negatives_come_close_to_the_exact_loss():
     exact, gradients = outcome("finetune", config=FinetuneConfig(temperature=0.5))
-    config = FinetuneConfig(temperature=0.5, negatives=20_000)
+    config = FinetuneConfig(temperature=0.5, n_negatives=20_000)
     sampled, others = outcome("finetune", config=config)
     assert sampled.item() == pytest.approx(exact.item(), abs=0.02)
     one, two = (g["transformer.blocks.0.up.weight"].flatten() for g in (gradients, others))
@@ -195,11 +195,13 @@ def test_scores_of_fine_tuning_are_not_rounded_by_autocast(negatives, monkeypatc
     """Half precision ends where states and items are compared."""
     torch.manual_seed(0)
     units = F.normalize(torch.randn(400, 14), dim=-1)
-    monkeypatch.setattr(objectives, "unit_vectors", lambda views: units[: len(views["text"])])
+    monkeypatch.setattr(
+        objectives, "unit_vectors", lambda modalities: units[: len(modalities["text"])]
+    )
     values = []
     for enabled in (False, True):
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            config = FinetuneConfig(negatives=negatives)
+            config = FinetuneConfig(n_negatives=negatives)
             net = model(n_items=19)
             values.append(finetuning_loss(net, TABLE, batch(), config, dice())[0])
     assert torch.equal(*values)
@@ -210,7 +212,7 @@ def test_negatives_touch_only_the_drawn_items():
     data = next(training_batches(toy_sequences([5], 4), 9, 99, dice()))
     popularity = torch.zeros(20)
     popularity[7] = 1.0
-    loss, _ = finetuning_loss(net, TABLE, data, FinetuneConfig(negatives=3), dice(), popularity)
+    loss, _ = finetuning_loss(net, TABLE, data, FinetuneConfig(n_negatives=3), dice(), popularity)
     loss.backward()
     moved = net.ids.weight.grad.abs().sum(dim=1).nonzero().flatten().tolist()
     known = set(data.items.flatten().tolist()) | set(data.targets.flatten().tolist())
@@ -223,7 +225,7 @@ def test_items_that_are_never_bought_take_no_part(negatives):
     data = next(training_batches(toy_sequences([9, 8], 12), 9, 99, dice()))
     bought = torch.bincount(torch.cat([data.items, data.targets]).flatten(), minlength=20)
     bought[0] = 0
-    config = FinetuneConfig(candidates="bought", negatives=negatives)
+    config = FinetuneConfig(candidates="seen", n_negatives=negatives)
     net = model(n_items=19)
     loss, _ = finetuning_loss(net, TABLE, data, config, dice(), bought / bought.sum())
     loss.backward()
@@ -249,9 +251,9 @@ def test_items_that_are_never_bought_take_no_part(negatives):
 
 def test_negatives_and_the_class_of_padding_exclude_each_other():
     with pytest.raises(UserError, match="negatives and pad_class exclude each other"):
-        FinetuneConfig(negatives=5, pad_class=True)
+        FinetuneConfig(n_negatives=5, pad_class=True)
     with pytest.raises(UserError, match=r"negatives must be 0 \(all\) or more; got -1"):
-        FinetuneConfig(negatives=-1)
+        FinetuneConfig(n_negatives=-1)
     with pytest.raises(UserError, match=r"anchors_per_sequence must be 0 \(all\) or more; got -2"):
         PretrainConfig(targets_per_sequence=-2)
 

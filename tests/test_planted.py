@@ -44,11 +44,13 @@ def new_dataset(rng):
     return FeatureTable(["", *map(str, range(ITEMS))], slots(TEXT), slots(IMAGE), {})
 
 
-def small_model(views, **sizes):
-    rates = dict.fromkeys(("hidden_dropout", "attention_dropout", "adapter_dropout"), 0.0)
+def small_model(modalities, **sizes):
+    rates = dict.fromkeys(("hidden_dropout", "attention_dropout", "adaptor_dropout"), 0.0)
     sizes = {"dim": 16, "ffn_dim": 16, "layers": 1, "max_len": 8, **sizes}
     return M2SE(
-        ModelConfig(feature_dim=WIDTH, experts=2, pooling_dim=4, views=views, **sizes, **rates)
+        ModelConfig(
+            feature_dim=WIDTH, experts=2, pooling_dim=4, modalities=modalities, **sizes, **rates
+        )
     )
 
 
@@ -81,7 +83,7 @@ def dealt(rng, rows):
     return rng.permutation(rows.ravel()).reshape(rows.shape)
 
 
-def learn(stage, views, text_rule, image_rule, monkeypatch, shuffled=False):
+def learn(stage, modalities, text_rule, image_rule, monkeypatch, shuffled=False):
     """Train on one shop, ask in another; return the share of hits."""
     monkeypatch.setattr(training, "validation_recall", lambda *_: 0.0)  # the last weights count
     rng = np.random.default_rng(0)
@@ -93,11 +95,11 @@ def learn(stage, views, text_rule, image_rule, monkeypatch, shuffled=False):
     sequences = Sequences(
         users=[str(user) for user in range(len(bought))],
         items=table.items,
-        events=bought.ravel(),
+        interactions=bought.ravel(),
         offsets=np.arange(len(bought) + 1) * bought.shape[1],
     )
     torch.manual_seed(0)
-    model, options = small_model(views), {"lr": 1e-2, "epochs": 8, "batch_size": 128}
+    model, options = small_model(modalities), {"lr": 1e-2, "epochs": 8, "batch_size": 128}
     if stage == "pretrain":
         records = pretrain(model, table, sequences, PretrainConfig(**options))
     else:

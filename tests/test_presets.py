@@ -38,7 +38,7 @@ from msm4sr_lite.training import finetune, pretrain
 from tests.toys import toy_sequences, toy_table
 
 SMALL = ModelConfig(feature_dim=11, dim=14, ffn_dim=17, max_len=5, experts=3, pooling_dim=5)
-NO_DROPOUT = dict.fromkeys(("hidden_dropout", "attention_dropout", "adapter_dropout"), 0.0)
+NO_DROPOUT = dict.fromkeys(("hidden_dropout", "attention_dropout", "adaptor_dropout"), 0.0)
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)
 TABLE = toy_table([2, 1, 3] * 6 + [4], [1, 1, 2] * 6 + [2])
 
@@ -50,7 +50,7 @@ OTHERS = {
     DataConfig: {
         "min_user_interactions": 6,
         "min_item_interactions": 3,
-        "repeats": "keep",
+        "deduplicate": False,
         "split": "time",
         "tests": 2,
         "time_share": (0.3, {"split": "time"}),
@@ -78,18 +78,18 @@ OTHERS = {
         "pooling_dim": 4,
         "train_pooling": False,
         "mask_padding": False,
-        "views": "text",
+        "modalities": "text",
         "projections": True,
         "hidden_dropout": 0.5,
         "attention_dropout": 0.5,
-        "adapter_dropout": 0.5,
+        "adaptor_dropout": 0.5,
         "feature_dropout": 0.5,
     },
     PretrainConfig: {
         "lr": 1e-2,
         "weight_decay": 0.1,
         "batch_size": 7,
-        "rows": "prefix",
+        "prefix_augmentation": True,
         "epochs": 1,
         "patience": 0,
         "clip_norm": 0.01,
@@ -101,7 +101,7 @@ OTHERS = {
         "mixup_per": "sequence",
         "drop_max": 0.0,
         "drop_per": "sequence",
-        "drop_keeps": ("last", {"rows": "prefix"}),
+        "drop_keeps": ("last", {"prefix_augmentation": True}),
         "same_target": "zero_logit",
         "nip_same_user": "exclude",
         "cmcl_same_user": "keep",
@@ -114,14 +114,14 @@ OTHERS = {
         "lr": 1e-2,
         "weight_decay": 0.1,
         "batch_size": 7,
-        "rows": "prefix",
+        "prefix_augmentation": True,
         "epochs": 1,
         "patience": 0,
         "clip_norm": 0.01,
         "temperature": 0.5,
         "use_ids": False,
         "pad_class": True,
-        "candidates": "bought",
+        "candidates": "seen",
         "negatives": 9,
         "targets_per_sequence": 2,
         "valid_users": 3,
@@ -273,9 +273,9 @@ def test_one_slot_a_word_from_the_command_line(dataset, tiny_bert, tmp_path, mon
     monkeypatch.setattr(keywords, "KeywordTokenizer", FewWords)
     monkeypatch.setattr("msm4sr_lite.features.provenance.describe_tokenizer", lambda _: {})
     out, read = tmp_path / "out", ["--text-encoder", tiny_bert]
-    assert main(["keywords", str(dataset), "--out", str(out), "--words", "3"]) == 0
+    assert main(["keywords", str(dataset), "--out", str(out), "--n-keywords", "3"]) == 0
     command = ["features", str(dataset), "--out", str(out), *read]
-    for setting, slots in (("pictures", [0, 2, 1]), ("words", [0, 6, 3])):
+    for setting, slots in (("images", [0, 2, 1]), ("keywords", [0, 6, 3])):
         assert main([*command, "--image-slots", setting]) == 0
         table = load_feature_table(out / "features")
         assert table.image.counts.tolist() == slots
@@ -287,7 +287,14 @@ def test_one_slot_a_word_from_the_command_line(dataset, tiny_bert, tmp_path, mon
     # Features that a shop brings were made with some setting: who asks for another gets it.
     (out / "features").rename(dataset / "features")
     monkeypatch.setattr(pipeline, "keywords", lambda _: 1 / 0)
-    command = ["run", str(dataset), "--out", str(tmp_path / "other"), "--user-min", "9"]
+    command = [
+        "run",
+        str(dataset),
+        "--out",
+        str(tmp_path / "other"),
+        "--min-user-interactions",
+        "9",
+    ]
     assert main(command) == 2
     assert "the shop brings its own" in capsys.readouterr().err
     with pytest.raises(ZeroDivisionError):
@@ -339,22 +346,22 @@ def test_the_presets_differ_in_these_settings_and_no_other():
     } == {
         "model.train_pooling": (True, False),
         "model.mask_padding": (True, False),
-        "pretrain.rows": ("all_positions", "prefix"),
+        "pretrain.prefix_augmentation": (False, True),
         "pretrain.drop_keeps": ("first", "last"),
         "pretrain.same_target": ("exclude", "zero_logit"),
         "pretrain.cmcl_same_user": ("exclude", "keep"),
         "pretrain.cmcl_form": ("symmetric", "rowwise"),
-        "finetune.rows": ("all_positions", "prefix"),
+        "finetune.prefix_augmentation": (False, True),
         "finetune.pad_class": (False, True),
     }
     tuned = flat(PRESETS["tuned"])
     assert {name: tuned[name] for name in paper if paper[name] != tuned[name]} == {
         "model.experts": 1,
-        "model.adapter_dropout": 0.0,
+        "model.adaptor_dropout": 0.0,
         "model.feature_dropout": 0.5,
         "pretrain.lr": 2e-3,
         "finetune.lr": 1e-3,
-        "finetune.candidates": "bought",
+        "finetune.candidates": "seen",
     }
 
 
@@ -451,7 +458,7 @@ def test_one_pass_equals_one_pass_per_prefix(stage, monkeypatch):
     sequences = toy_sequences([5, 12, 9, 53, 31], n_items=60)
     whole, separate = (
         next(training_batches(sequences, 50, 10**6, torch.Generator(), rows))
-        for rows in ("all_positions", "prefix")
+        for rows in (False, True)
     )
     assert len(separate.items) > len(whole.items)
     masks = Masks(50, rows=5)

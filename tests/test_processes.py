@@ -110,7 +110,7 @@ def test_a_killed_process_ends_the_job_and_it_goes_on(dataset, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_evaluate_as_one(dataset, tmp_path, capsys):
-    out, asked = tmp_path / "out", ["evaluate", str(dataset), "--mask-history", "both", "--json"]
+    out, asked = tmp_path / "out", ["evaluate", str(dataset), "--filter-seen", "both", "--json"]
     options = ["--out", str(out), *SMALL[:4], "--epochs", "2"]
     assert main(["pretrain", str(dataset), *options]) == 0
     assert main(["finetune", str(dataset), "--out", str(out), "--epochs", "2"]) == 0

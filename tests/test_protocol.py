@@ -41,12 +41,12 @@ def test_the_last_round_is_what_the_library_keeps():
     )
     rounds = filter_rounds(table, 8, 8)
     assert len(rounds) > 1
-    assert rounds[-1] == (len(kept.users), kept.n_items, len(kept.events))
+    assert rounds[-1] == (len(kept.users), kept.n_items, len(kept.interactions))
 
 
 def test_a_leak_changes_what_is_learnt_and_nothing_else():
     sequences = toy_sequences([5, 6, 7], n_items=9)
-    everything = [sequences.of(user) for user in range(3)]
+    everything = [sequences.user_sequence(user) for user in range(3)]
     leak = leaking(sequences, everything)
     assert Popularity(leak).counts.sum() == 18
     assert Popularity(sequences).counts.sum() == 12
@@ -58,7 +58,7 @@ def test_one_purchase_of_each_customer_is_hidden():
     sequences = toy_sequences([5, 6, 7] * 20, n_items=9)
     before, others, hidden = hide_one(sequences, seed=1)
     for user, (past, rest, item) in enumerate(zip(before, others, hidden, strict=True)):
-        bought = sequences.of(user).tolist()
+        bought = sequences.user_sequence(user).tolist()
         place = bought.index(item)
         assert place > 0
         assert past.tolist() == bought[:place]

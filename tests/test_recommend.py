@@ -43,7 +43,7 @@ def test_the_best_items_in_order_without_the_basket(recommender):
     assert not {r.item_id for r in found} & set(basket)
     assert [r.score for r in found] == sorted((r.score for r in found), reverse=True)
     history = np.array([recommender.number[item] for item in basket])
-    scores = recommender.scorer.scores([history])[0]
+    scores = recommender.scorer.score([history])[0]
     for r in found:
         assert r.score == pytest.approx(float(scores[recommender.number[r.item_id]]))
         assert r.sentences == [f"Thing {r.item_id[1:]}"]
@@ -114,7 +114,7 @@ def test_an_added_item_is_as_if_it_had_been_there_from_the_start(no_ids, dataset
         assert r.score == pytest.approx(expected[name].score, abs=1e-5)
         assert r.sentences == [f"Thing {name[1:]}"]
     history = np.array([fewer.number[item] for item in basket])
-    torch.testing.assert_close(fewer.scorer.quick_scores([history]), fewer.scorer.scores([history]))
+    torch.testing.assert_close(fewer.scorer.fast_scores([history]), fewer.scorer.score([history]))
 
 
 def test_items_can_be_added_again_and_again(no_ids, dataset):

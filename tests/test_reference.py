@@ -326,7 +326,7 @@ class Given:
     def __init__(self, rows):
         self.rows = torch.tensor(rows)
 
-    def scores(self, histories):
+    def score(self, histories):
         return self.rows[[int(history[0]) - 1 for history in histories]]
 
 

@@ -55,12 +55,12 @@ def test_the_committed_files_are_what_the_command_writes(sample_dataset, written
 
 def test_the_committed_pictures_are_what_the_command_draws(sample_dataset, world, tmp_path):
     """Pixel by pixel for every third item; all of them take three times as long."""
-    names = [image_name(item, view) for item in world.items for view in range(item.views)]
+    names = [image_name(item, view) for item in world.items for view in range(item.modalities)]
     assert sorted(names) == sorted(
         f"images/{p.name}" for p in (sample_dataset / "images").iterdir()
     )
     for number, item in list(enumerate(world.items))[::3]:
-        for view in range(item.views):
+        for view in range(item.modalities):
             save_png(draw(item.look, view, picture_seed(world.seed, number)), tmp_path / "new.png")
             with Image.open(sample_dataset / image_name(item, view)) as old:
                 stored = np.asarray(old.convert("RGB"))
@@ -100,10 +100,10 @@ def test_sizes_and_gaps(written, world):
         counts = sorted(sold.values(), reverse=True)
         assert sum(counts[:40]) > 2.5 * sum(counts) / 10  # a tenth sells more than a quarter
         assert sum(sold[item.item_id] <= 1 for item in items) >= 10
-        assert sum(item.views == 0 for item in items) == 20
+        assert sum(item.modalities == 0 for item in items) == 20
         assert sum(not item.has_text for item in items) == 20
-        assert sum(item.views > 1 for item in items) == pytest.approx(400 / 3, abs=2)
-        assert not any(item.views == 0 and not item.has_text for item in items)
+        assert sum(item.modalities > 1 for item in items) == pytest.approx(400 / 3, abs=2)
+        assert not any(item.modalities == 0 and not item.has_text for item in items)
     for item in dataset.items.values():
         assert item.has_text or item.images
         assert item.domain in DOMAINS

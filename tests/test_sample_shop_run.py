@@ -15,7 +15,7 @@ def answer(capsys):
 
 def test_run_from_the_samples_own_features_to_results(sample_dataset, tmp_path, capsys):
     out = tmp_path / "run"
-    command = ["run", str(sample_dataset), "--department", "home", "--out", str(out), "--json"]
+    command = ["run", str(sample_dataset), "--domain", "home", "--out", str(out), "--json"]
     assert main([*command, "--pretrain-epochs", "2", "--finetune-epochs", "1"]) == 0
     result = answer(capsys)
     assert result == json.loads((out / "results.json").read_text(encoding="utf-8"))
@@ -28,7 +28,7 @@ def test_run_from_the_samples_own_features_to_results(sample_dataset, tmp_path, 
 
 def test_the_prepared_model_beats_the_baselines_and_knows_its_ceiling(sample_dataset, capsys):
     model = sample_dataset / "states" / "home_finetuned"
-    command = ["evaluate", str(sample_dataset), "--model", str(model), "--mask-history", "both"]
+    command = ["evaluate", str(sample_dataset), "--model", str(model), "--filter-seen", "both"]
     assert main([*command, "--json"]) == 0
     for result in answer(capsys)["results"]:
         models = {name: values["ndcg@10"] for name, values in result["models"].items()}

@@ -33,7 +33,7 @@ def test_split_is_leave_one_out():
 
 def test_several_tests_of_each_customer_have_their_true_prefixes():
     table = events(("u", "abcdef"), ("v", "fedcb"))
-    s = build_sequences(table, list("abcdef"), DataConfig(tests=3))
+    s = build_sequences(table, list("abcdef"), DataConfig(n_test=3))
     assert [names(s, row) for row in s.train()] == ["ab", "f"]
     histories, targets = s.held_out("valid")
     assert [names(s, h) for h in histories] == ["ab", "f"]
@@ -50,7 +50,7 @@ def test_split_by_date():
     rows = [("u", "a", 0), ("v", "f", 1), ("u", "b", 2), ("v", "e", 3), ("u", "c", 4)]
     rows += [("w", "a", 5), ("u", "d", 6), ("w", "b", 7), ("v", "d", 8), ("w", "c", 9)]
     table = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
-    config = DataConfig(min_user_interactions=3, split="time", time_share=0.3)  # dates 3.6 and 6.3
+    config = DataConfig(min_user_interactions=3, split="time", test_share=0.3)  # dates 3.6 and 6.3
     s = build_sequences(table, list("abcdef"), config)
     assert [names(s, row) for row in s.train()] == ["ab", "fe", ""]
     histories, targets = s.held_out("valid")  # w's first purchase follows nothing: no case
@@ -64,7 +64,7 @@ def test_split_by_date():
     assert s.cases("test")[0].tolist() == [1, 2, 2]
 
 
-@pytest.mark.parametrize("config", [DataConfig(), DataConfig(tests=2), DataConfig(split="time")])
+@pytest.mark.parametrize("config", [DataConfig(), DataConfig(n_test=2), DataConfig(split="time")])
 def test_no_held_out_purchase_is_trained_on(config):
     rng = np.random.default_rng(3)
     rows = [(f"u{u}", f"i{i}") for u in range(12) for i in rng.permutation(30)[:9]]
@@ -82,8 +82,8 @@ def test_no_held_out_purchase_is_trained_on(config):
         histories, targets = s.held_out(part)
         for user, place, history, target in zip(users, places, histories, targets, strict=True):
             asked.add((int(user), int(target)))
-            assert history.tolist() == s.of(user)[:place].tolist()
-            assert target == s.of(user)[place]
+            assert history.tolist() == s.user_sequence(user)[:place].tolist()
+            assert target == s.user_sequence(user)[place]
     assert asked
     assert not asked & seen
 
@@ -104,9 +104,9 @@ def test_splits_that_cannot_be(wrong, message):
 def test_repeats_keep_the_last_purchase():
     table = events(("u", "abcadeb"))
     s = build_sequences(table, list("abcde"))
-    assert names(s, s.of(0)) == "cadeb"
-    s = build_sequences(table, list("abcde"), DataConfig(repeats="keep"))
-    assert names(s, s.of(0)) == "abcadeb"
+    assert names(s, s.user_sequence(0)) == "cadeb"
+    s = build_sequences(table, list("abcde"), DataConfig(deduplicate=False))
+    assert names(s, s.user_sequence(0)) == "abcadeb"
 
 
 def test_filters_repeat_until_nothing_changes():
@@ -117,8 +117,8 @@ def test_filters_repeat_until_nothing_changes():
     )
     assert s.users == ["u1", "u2"]
     assert s.items[1:] == list("abcd")
-    assert s.events.min() == 1
-    assert s.events.max() == 4
+    assert s.interactions.min() == 1
+    assert s.interactions.max() == 4
 
 
 def test_unsold_items_stay_candidates_without_item_filter():
@@ -165,12 +165,12 @@ def test_batches_hold_every_training_target_once_and_no_other():
         assert batch.items.shape[1] <= 4
         assert torch.equal(batch.items > 0, batch.targets > 0)
         for user, items, targets in zip(batch.users, batch.items, batch.targets, strict=True):
-            owned = s.of(int(user)).tolist()
+            owned = s.user_sequence(int(user)).tolist()
             for item, target in zip(items.tolist(), targets.tolist(), strict=True):
                 if target:
                     assert owned.index(target) == owned.index(item) + 1
                     seen.add((int(user), target))
-    assert seen == {(u, int(i)) for u in range(len(s.users)) for i in s.of(u)[1:-2]}
+    assert seen == {(u, int(i)) for u in range(len(s.users)) for i in s.user_sequence(u)[1:-2]}
 
 
 def test_the_fingerprint_sees_a_change():
@@ -182,7 +182,7 @@ def test_the_fingerprint_sees_a_change():
 
 def test_prefix_rows_end_before_their_one_target():
     s = build_sequences(events(("u", "abcdefg"), ("v", "gfedc")), list("abcdefg"))
-    batch = next(training_batches(s, 3, 99, torch.Generator(), rows="prefix"))
+    batch = next(training_batches(s, 3, 99, torch.Generator(), prefix_augmentation=True))
     seen = []
     for items, targets in zip(batch.items, batch.targets, strict=True):
         assert (targets > 0).sum() == 1

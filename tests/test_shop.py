@@ -20,10 +20,10 @@ EVENTS = "user_id,item_id,timestamp\nu1,a,10\nu1,b,20\nu2,b,5\n"
 def dataset_folder(tmp_path):
     """Return a function that writes a small valid shop, with any file replaced."""
 
-    def write(events=EVENTS, items=ITEMS):
-        if isinstance(events, str):
-            events = events.encode()
-        (tmp_path / "interactions.csv").write_bytes(events)
+    def write(interactions=EVENTS, items=ITEMS):
+        if isinstance(interactions, str):
+            interactions = interactions.encode()
+        (tmp_path / "interactions.csv").write_bytes(interactions)
         if isinstance(items, list):
             items = "\n".join(map(json.dumps, items))
         (tmp_path / "items.jsonl").write_bytes(
@@ -38,7 +38,7 @@ def test_reads_what_is_there(dataset_folder):
     dataset = read_folder(dataset_folder())
     assert list(dataset.items) == ["a", "b"]
     assert dataset.items["a"].images == ("images/a.png",)
-    assert dataset.events["item_id"].tolist() == ["b", "a", "b"]  # sorted by time
+    assert dataset.interactions["item_id"].tolist() == ["b", "a", "b"]  # sorted by time
     assert dataset.notes == []
     assert dataset.history("u1") == ["a", "b"]
 
@@ -46,7 +46,7 @@ def test_reads_what_is_there(dataset_folder):
 def test_equal_times_keep_file_order(dataset_folder):
     rows = "\n".join(f"u,{item},7" for item in "abbaab")
     dataset = read_folder(dataset_folder(f"user_id,item_id,timestamp\n{rows}\n"))
-    assert "".join(dataset.events["item_id"]) == "abbaab"
+    assert "".join(dataset.interactions["item_id"]) == "abbaab"
 
 
 @pytest.mark.parametrize(
@@ -56,26 +56,26 @@ def test_numbers_and_iso_dates(dataset_folder, times):
     text = "user_id,item_id,timestamp\n" + "".join(
         f"u,{i},{t}\n" for i, t in zip("ab", times, strict=True)
     )
-    assert read_folder(dataset_folder(text)).events["item_id"].tolist() == ["b", "a"]
+    assert read_folder(dataset_folder(text)).interactions["item_id"].tolist() == ["b", "a"]
 
 
 def test_extra_columns_quotes_and_bom_are_fine(dataset_folder):
     text = '\ufeffitem_id,price,user_id,timestamp\na,"1,5","u,1",3\n'
-    assert read_folder(dataset_folder(text)).events["user_id"].tolist() == ["u,1"]
+    assert read_folder(dataset_folder(text)).interactions["user_id"].tolist() == ["u,1"]
 
 
 def test_gzip_and_parquet(dataset_folder, tmp_path):
-    plain = read_folder(dataset_folder()).events
+    plain = read_folder(dataset_folder()).interactions
     (tmp_path / "interactions.csv").unlink()
     with gzip.open(tmp_path / "interactions.csv.gz", "wt") as stream:
         stream.write(EVENTS)
-    pd.testing.assert_frame_equal(read_folder(tmp_path).events, plain)
+    pd.testing.assert_frame_equal(read_folder(tmp_path).interactions, plain)
     (tmp_path / "interactions.csv.gz").unlink()
     frame = pd.DataFrame(
         {"user_id": ["u1", "u1", "u2"], "item_id": ["a", "b", "b"], "timestamp": [10, 20, 5]}
     )
     frame.to_parquet(tmp_path / "interactions.parquet")
-    pd.testing.assert_frame_equal(read_folder(tmp_path).events, plain)
+    pd.testing.assert_frame_equal(read_folder(tmp_path).interactions, plain)
     pd.DataFrame(ITEMS).to_parquet(tmp_path / "items.parquet")
     (tmp_path / "items.jsonl").unlink()
     assert read_folder(tmp_path).items["b"].description == "A blue bowl."
@@ -94,7 +94,7 @@ def test_department(dataset_folder):
     items = [{**ITEMS[0], "domain": "home"}, {**ITEMS[1], "domain": "outdoor"}]
     dataset = read_folder(dataset_folder(items=items), domain="home")
     assert list(dataset.items) == ["a"]
-    assert dataset.events["item_id"].tolist() == ["a"]
+    assert dataset.interactions["item_id"].tolist() == ["a"]
     with pytest.raises(UserError, match="no department 'garden'; there is home, outdoor"):
         read_folder(dataset_folder(items=items), domain="garden")
 
@@ -115,7 +115,7 @@ def test_unknown_items_stop_or_are_counted(dataset_folder):
     ):
         read_folder(folder)
     dataset = read_folder(folder, unknown_items="drop")
-    assert len(dataset.events) == 3
+    assert len(dataset.interactions) == 3
     assert "2 purchases of items" in dataset.notes[0]
 
 

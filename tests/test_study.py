@@ -168,7 +168,7 @@ class Table:
     def __init__(self, *row):
         self.row = torch.tensor(row)
 
-    def scores(self, histories):
+    def score(self, histories):
         return self.row.expand(len(histories), -1)
 
 
@@ -198,7 +198,7 @@ def test_baselines_see_only_what_they_say(data):
     for build, sees in ((SASRec, False), (SummedFeatures, True)):
         torch.manual_seed(0)
         model = build(config)
-        one, two = (ModelScorer(model, t).scores(histories) for t in (data.table, other))
+        one, two = (ModelScorer(model, t).score(histories) for t in (data.table, other))
         assert torch.equal(one, two) != sees, build
         assert one.shape == (2, 20)
     assert not any(
@@ -214,10 +214,10 @@ def test_summed_features_are_the_sum_of_both_views(data):
     both.load_state_dict(summed.state_dict())
     items = torch.tensor([1, 2, 19])
     found = summed.item_embeddings(data.table, items)["sum"]
-    views = both.item_embeddings(data.table, items)
-    torch.testing.assert_close(found[0], views["text"][0] + views["image"][0])
-    torch.testing.assert_close(found[1], views["text"][1])  # no picture: nothing is added
-    torch.testing.assert_close(found[2], views["image"][2])
+    modalities = both.item_embeddings(data.table, items)
+    torch.testing.assert_close(found[0], modalities["text"][0] + modalities["image"][0])
+    torch.testing.assert_close(found[1], modalities["text"][1])  # no picture: nothing is added
+    torch.testing.assert_close(found[2], modalities["image"][2])
 
 
 def test_every_contender_has_at_most_four_points_and_only_known_settings(data):
@@ -248,7 +248,7 @@ def test_every_learnt_contender_trains_and_ranks(name, data, tmp_path):
     for point in spec.grid[1:3]:
         settings = {**SHORT.settings(), **TINY, **point}
         scorer = spec.make(data, settings, 1, tmp_path)
-        scores = scorer.scores([np.array([1, 2]), np.array([3])])
+        scores = scorer.score([np.array([1, 2]), np.array([3])])
         assert scores.shape == (2, 20)
         assert torch.isfinite(scores).all()
         assert scores[0, 1:].std() > 0
@@ -268,13 +268,11 @@ def test_counts_and_a_model_are_added_and_the_model_is_trained_once(data, tmp_pa
 
     both, histories = WithCounts(Fake()), [np.array([1, 2]), np.array([5])]
     found = {
-        weight: both(data, {"decay": 0.5, "weight": weight, "x.y": 1}, 3, tmp_path).scores(
-            histories
-        )
+        weight: both(data, {"decay": 0.5, "weight": weight, "x.y": 1}, 3, tmp_path).score(histories)
         for weight in (0.0, 2.0)
     }
     assert made == [{"x.y": 1}, 3, {"x.y": 1}]
-    counts = ItemKNN(data.sequences, 0.5).scores(histories)
+    counts = ItemKNN(data.sequences, 0.5).score(histories)
     counts = counts / counts.amax(dim=1, keepdim=True)
     torch.testing.assert_close(found[0.0], counts)
     likely = (torch.linspace(-1, 1, 19).double() / PRESETS["tuned"].finetune.temperature).softmax(0)
@@ -325,7 +323,7 @@ class Spy:
         answer = {tuple(h): t for h, t in zip(histories, targets, strict=True)}
 
         class Scorer:
-            def scores(self, histories):
+            def score(self, histories):
                 rows = torch.zeros(len(histories), data.sequences.n_items + 1)
                 for row, history in enumerate(histories):
                     if settings["good"] and tuple(history) in answer:
@@ -389,7 +387,7 @@ def test_items_never_bought_are_ranked_among_themselves(data, tmp_path):
     assert 0 < asked.sum() < len(targets)
     scorer = Table(*np.random.default_rng(0).random(20))
     found = Comparison(data, tmp_path).judge(scorer, "test")
-    scores = scorer.scores(histories).numpy()
+    scores = scorer.score(histories).numpy()
     by_hand = []
     for row in np.flatnonzero(asked):
         rivals = [i for i in cold if i != targets[row] and i not in histories[row]]
@@ -415,7 +413,7 @@ def test_shares_of_the_ceiling(sample_dataset, tmp_path):
     from msm4sr_lite.dataset.folder import read_folder
 
     dataset = read_folder(sample_dataset, domain="home")
-    sequences = build_sequences(dataset.events, list(dataset.items))
+    sequences = build_sequences(dataset.interactions, list(dataset.items))
     table = load_feature_table(sample_dataset / "features").for_items(sequences.items)
     upper_bound = UpperBound.of(Data(dataset, sequences, table))
     assert {kind: round(top, 3) for kind, top in upper_bound.best.items()} == {
@@ -424,8 +422,8 @@ def test_shares_of_the_ceiling(sample_dataset, tmp_path):
     }  # as the sample's README says
     known = oracles(dataset.path, sequences)
     histories, _ = sequences.held_out("test")
-    plain = known["content"].scores(histories[:7])[:, 1:].numpy()
-    truth = known["oracle"].scores(histories[:7])[:, 1:].numpy()
+    plain = known["content"].score(histories[:7])[:, 1:].numpy()
+    truth = known["oracle"].score(histories[:7])[:, 1:].numpy()
     few = UpperBound(histories[:7], truth, {"oracle": 1.0})
     assert few.expected(known["content"]) == pytest.approx(expected_ndcg(plain, truth).mean())
     assert few.shares([{"expected_ndcg@10": 0.2}, {"expected_ndcg@10": 0.3}]) == {
@@ -582,7 +580,7 @@ def test_runs_made_at_once_are_those_made_one_after_another(data, tmp_path):
         "leaf": ModelSpec(points, Leaf(), learns=True),
         "text": ModelSpec(
             [{"finetune.lr": 1e-3}, {"finetune.lr": 3e-4}],
-            Model(settings=TINY | {"model.views": "text"}),
+            Model(settings=TINY | {"model.modalities": "text"}),
             learns=True,
         ),
     }

@@ -16,13 +16,13 @@ from msm4sr_lite.features.clip.images import augment, load_images
 from msm4sr_lite.features.clip.labels import read_labels
 from msm4sr_lite.features.clip.make import train_clip
 from msm4sr_lite.features.clip.retrieval import precision_and_recall
-from msm4sr_lite.features.clip.training import Recipe, average_precision, step_loss
+from msm4sr_lite.features.clip.training import ClipTrainingConfig, average_precision, step_loss
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
 COLOURS = ("red", "blue", "green", "yellow")
 RADIUS = {"dot": 7, "disc": 13}
 SHAPES = tuple(RADIUS)
-TINY = partial(Recipe, batch=8, size=32, width=0.25, learning_rate=2e-3, seed=1)
+TINY = partial(ClipTrainingConfig, batch=8, size=32, width=0.25, learning_rate=2e-3, seed=1)
 
 
 def paint(colour, shape, rng):
@@ -112,7 +112,7 @@ def test_keywords_reads_the_folder(trained, tmp_path, capsys):
     (dataset / "items.jsonl").write_text('{"item_id": "1", "image": "images/1.png"}\n')
     (dataset / "interactions.csv").write_text("user_id,item_id,timestamp\nu,1,1\n")
     command = ["keywords", str(dataset), "--out", str(tmp_path / "run"), "--clip", str(out)]
-    assert main([*command, "--dictionary", str(out / "words.txt"), "--words", "2"]) == 0
+    assert main([*command, "--dictionary", str(out / "words.txt"), "--n-keywords", "2"]) == 0
     line = json.loads((tmp_path / "run/keywords/keywords.jsonl").read_text())
     assert "disc" in line["words"]
     assert len(line["words"]) == 2
@@ -251,7 +251,7 @@ def test_mistakes_are_one_line(tmp_path, folder):
     with pytest.raises(UserError, match="30 pictures to learn from, but at least 50 are needed"):
         train_clip(folder, tmp_path / "out", recipe=TINY(), test_pictures=150)
     with pytest.raises(UserError, match="epochs must be at least 1"):
-        Recipe(epochs=0)
+        ClipTrainingConfig(epochs=0)
 
 
 def test_unreadable_pictures_are_counted_and_left_out(folder, tmp_path):
@@ -353,7 +353,11 @@ def test_training_sees_pictures_as_keywords_will(folder, trained):
 def test_real_photographs(shared_data: Path, tmp_path):
     columns = ["product_type_name", "graphical_appearance_name", "perceived_colour_master_name"]
     report = train_clip(
-        shared_data / "hm_captions", tmp_path / "out", columns, Recipe(epochs=3), test_pictures=400
+        shared_data / "hm_captions",
+        tmp_path / "out",
+        columns,
+        ClipTrainingConfig(epochs=3),
+        test_pictures=400,
     )
     test = report["test"]
     assert test["precision@3"] > test["by_frequency"]["precision@3"] + 0.05

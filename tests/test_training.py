@@ -31,7 +31,7 @@ from tests.toys import assert_same_weights, toy_sequences, toy_table
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)
 TABLE = toy_table([2, 1, 3] * 6 + [0], [1, 1, 0] * 6 + [2])
 CONFIG = ModelConfig(feature_dim=11, dim=14, ffn_dim=17, max_len=5, experts=3, pooling_dim=5)
-NO_DROPOUT = dict.fromkeys(("hidden_dropout", "attention_dropout", "adapter_dropout"), 0.0)
+NO_DROPOUT = dict.fromkeys(("hidden_dropout", "attention_dropout", "adaptor_dropout"), 0.0)
 
 
 def model(**options):
@@ -77,17 +77,18 @@ def big_dataset():
 def test_the_last_purchases_play_no_part():
     """They are for the test alone: whatever they are, training and validation stay the same."""
     sequences, table = big_dataset()
-    events = sequences.events.copy()
+    events = sequences.interactions.copy()
     last = sequences.offsets[1:] - 1
     events[last] = events[last] % 90 + 1
     runs = [
         [(r.loss, r.recall) for r in pretrain(model(), table, s, PretrainConfig(epochs=3), seed=0)]
-        for s in (sequences, replace(sequences, events=events))
+        for s in (sequences, replace(sequences, interactions=events))
     ]
     assert runs[0] == runs[1]
     for part, equal in (("valid", True), ("test", False)):
         targets = [
-            s.held_out(part)[1].tolist() for s in (sequences, replace(sequences, events=events))
+            s.held_out(part)[1].tolist()
+            for s in (sequences, replace(sequences, interactions=events))
         ]
         assert (targets[0] == targets[1]) == equal
 
@@ -131,12 +132,12 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_step():
 def test_checkpoint_gives_the_same_scores_to_the_last_bit(tmp_path):
     net = model(n_items=19)
     histories, _ = SEQUENCES.held_out("test")
-    before = ModelScorer(net, TABLE).scores(histories)
+    before = ModelScorer(net, TABLE).score(histories)
     save_checkpoint(net, tmp_path / "model", SEQUENCES.items, {"note": 1})
     loaded, items = load_checkpoint(tmp_path / "model")
     assert items == SEQUENCES.items
     assert loaded.config == net.config
-    assert torch.equal(ModelScorer(loaded, TABLE).scores(histories), before)
+    assert torch.equal(ModelScorer(loaded, TABLE).score(histories), before)
     assert json.loads((tmp_path / "model/record.json").read_text()) == {"note": 1}
     assert not [p for p in tmp_path.iterdir() if p.name != "model"]
 
@@ -155,7 +156,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, stage, stop_
     if stage == "pretrain":
         run, config, new = pretrain, PretrainConfig(**options), model
     else:
-        run, config = finetune, FinetuneConfig(negatives=7, **options)
+        run, config = finetune, FinetuneConfig(n_negatives=7, **options)
         new = partial(model, n_items=19)
     whole, stopped, again = new(), new(), new()
     tell = lambda r: (r.step, r.epoch, r.loss, r.parts, r.recall, r.best, r.targets)  # noqa: E731

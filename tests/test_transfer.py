@@ -62,7 +62,9 @@ def test_joined_shops_are_both_shops():
         for view, z in alone.items():
             torch.testing.assert_close(whole[view][1 + before : len(z) + before], z[1:])
         for user in range(len(purchases.users)):
-            assert (sequences.of(first + user) - before).tolist() == purchases.of(user).tolist()
+            assert (sequences.user_sequence(first + user) - before).tolist() == purchases.of(
+                user
+            ).tolist()
             assert sequences.users[first + user].endswith(f"/{purchases.users[user]}")
 
 
@@ -70,7 +72,7 @@ def test_a_renumbered_table_can_be_joined():
     """``for_items`` leaves the vectors where they are, so that starts are in any order."""
     table, sequences = TWO
     turned = table.for_items(["", *table.items[:0:-1]])
-    other = replace(sequences, items=turned.items, events=14 - sequences.events)
+    other = replace(sequences, items=turned.items, interactions=14 - sequences.interactions)
     joined, _ = join([ONE, (turned, other)])
     plain, _ = join([ONE, TWO])
     for part in ("text", "image"):
@@ -117,12 +119,14 @@ def test_some_customers_are_drawn_whole_and_nested():
     assert (len(few.users), len(more.users)) == (4, 20)
     assert set(few.users) < set(more.users)
     for number, user in enumerate(few.users):
-        assert few.of(number).tolist() == sequences.of(sequences.users.index(user)).tolist()
+        assert (
+            few.of(number).tolist() == sequences.user_sequence(sequences.users.index(user)).tolist()
+        )
     assert some_users(sequences, 0.1, seed=6).users != few.users
     assert len(some_users(sequences, 1e-9).users) == 1
     whole = some_users(sequences, 1.0)
     assert whole.users == sequences.users
-    assert np.array_equal(whole.events, sequences.events)
+    assert np.array_equal(whole.interactions, sequences.interactions)
     for share in (0, -0.5, 1.01):
         with pytest.raises(UserError, match="above 0 and up to 1 was expected"):
             some_users(sequences, share)
@@ -146,12 +150,12 @@ class TestFineTuning:
         """Purchases of the others may be what they like: nothing changes but their ranks."""
         table, sequences = TWO
         some = set(some_users(sequences, 0.5, seed=1).users)
-        events = sequences.events.copy()
+        events = sequences.interactions.copy()
         for number, user in enumerate(sequences.users):
             if user not in some:
                 own = slice(sequences.offsets[number], sequences.offsets[number + 1])
                 events[own] = events[own][::-1]
-        other = table, replace(sequences, events=events)
+        other = table, replace(sequences, interactions=events)
         start = M2SE(SIZES)
         one, two = (fine_tuned(start, d, 0.5, self.config, seed=1) for d in (TWO, other))
         assert_same_weights(one, two)
@@ -473,7 +477,7 @@ def test_a_study_of_transfer_computes_where_it_is_told(tmp_path, monkeypatch):
 def test_a_source_with_too_few_purchases_is_named(sample_dataset, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(study_command, "open_data", lambda args: SimpleNamespace(sequences=ONE[1]))
     command = ["study", "transfer", str(sample_dataset), "--source", "home", "--target", "outdoor"]
-    command += ["--out", str(tmp_path), "--item-min", "60"]
+    command += ["--out", str(tmp_path), "--min-item-interactions", "60"]
     assert cli.main(command) == 2
     expected = r"study: home: no customer has .* lower --user-min or --item"
     assert re.search(expected, capsys.readouterr().err)

@@ -25,7 +25,7 @@ def test_what_is_bought_often_can_be_made_less_likely():
     goods = SimpleNamespace(bought=np.array([0, 0, 8]))
     likely = SimpleNamespace(scores=lambda _: torch.tensor([[0.0, 0.25, 0.75]]))
     for power, expected in ((0.5, 0.25), (1, 0.75 / 9)):
-        scores = missing.LessPopular(goods, likely, power).scores([])[0]
+        scores = missing.LessPopular(goods, likely, power).score([])[0]
         assert scores.tolist() == pytest.approx([0.0, 0.25, expected])
 
 
@@ -40,7 +40,7 @@ def test_models_alone_and_with_words_added(sample_dataset, tmp_path, monkeypatch
     }
     path = tmp_path / "recipes.json"
     command = [
-        str(sample_dataset), "--department", "home", "--out", str(tmp_path), "--seeds", "1",
+        str(sample_dataset), "--domain", "home", "--out", str(tmp_path), "--seeds", "1",
         "--finetune-epochs", "1",
     ]  # fmt: skip
     known = {name: {"settings": own} for name, own in recipes.items() if name != "text"}

@@ -36,7 +36,9 @@ def purchases(*rows):
 def told(sequences):
     """Return each customer's training purchases and those that validate, as letters."""
     first, end = sequences.cuts.T
-    names = ["".join(sequences.items[n] for n in sequences.of(u)) for u in range(len(first))]
+    names = [
+        "".join(sequences.items[n] for n in sequences.user_sequence(u)) for u in range(len(first))
+    ]
     return {
         user: (name[:a], name[a:b])
         for user, name, a, b in zip(sequences.users, names, first, end, strict=True)
@@ -62,15 +64,15 @@ def test_what_is_held_out_stays_held_out_and_the_rest_is_used():
 
 def test_a_repeated_purchase_counts_where_the_core_counts_it():
     events = purchases("ann: abcabdef")
-    for repeats, expected in (("last", ("cabd", "e")), ("keep", ("abcabd", "e"))):
-        config = DataConfig(min_user_interactions=3, repeats=repeats)
+    for deduplicate, expected in ((True, ("cabd", "e")), (False, ("abcabd", "e"))):
+        config = DataConfig(min_user_interactions=3, deduplicate=deduplicate)
         core = build_sequences(events, list("abcdef"), config)
         assert told(whole_dataset(core, events, list("abcdef"), config)) == {"ann": expected}
 
 
 def test_several_tests_of_a_customer():
     events = purchases("ann: axbcdef", "bob: xabcdef")
-    config = DataConfig(min_user_interactions=5, tests=3)
+    config = DataConfig(min_user_interactions=5, n_test=3)
     core = build_sequences(events, list("abcdef"), config)
     assert told(whole_dataset(core, events, list("abcdefx"), config)) == {
         "ann": ("axb", "c"),
@@ -81,7 +83,7 @@ def test_several_tests_of_a_customer():
 def test_a_split_by_date_holds_for_everybody():
     """Nobody's purchases after the date are learnt from, those of other departments included."""
     events = purchases("ann: abcdefghij", "bob: vwvwvwvwvwvw", "cat:  abcde")
-    config = DataConfig(min_user_interactions=3, repeats="keep", split="time", time_share=0.2)
+    config = DataConfig(min_user_interactions=3, deduplicate=False, split="time", test_share=0.2)
     core = build_sequences(events, list("abcdefghij"), config)
     found = whole_dataset(core, events, list("abcdefghijvw"), config)
     learnt = {user: row for user, (row, _) in told(found).items()}
@@ -114,7 +116,7 @@ def test_random_shops_leak_nothing(tests):
         events = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp", "_"])
         events = events.sort_values("timestamp", kind="stable")
         items = [f"i{n}" for n in range(15)]
-        config = DataConfig(min_user_interactions=tests + 3, min_item_interactions=4, tests=tests)
+        config = DataConfig(min_user_interactions=tests + 3, min_item_interactions=4, n_test=tests)
         core = build_sequences(events, items, config)
         found = whole_dataset(core, events, items, config)
         secret = set(zip(core.cases("test")[0], core.held_out("test")[1], strict=True))
@@ -169,7 +171,7 @@ def test_it_pre_trains_on_the_whole_and_fine_tunes_on_the_core(data, tmp_path, m
     spec = MODELS["msm4sr_tuned+shop"]
     settings = {**SHORT.settings(), **TINY}
     scorer = spec.make(data, settings, 1, tmp_path)
-    assert scorer.scores([np.array([1, 2])]).shape == (1, 9)
+    assert scorer.score([np.array([1, 2])]).shape == (1, 9)
     assert [stage for stage, *_ in seen] == ["pretrain", "finetune"]
     assert seen[0][1:] == (list("abcdefghuvwxyz"), [*(f"u{n}" for n in range(8)), "few", "out"])
     assert seen[1][1:] == (list("abcdefgh"), [f"u{n}" for n in range(8)])
@@ -187,7 +189,7 @@ def fewer(data):
     whole = data.whole.sequences
     end = whole.offsets[-2]
     return Sequences(
-        whole.users[:-1], whole.items, whole.events[:end], whole.offsets[:-1], whole.cuts[:-1]
+        whole.users[:-1], whole.items, whole.interactions[:end], whole.offsets[:-1], whole.cuts[:-1]
     )
 
 
@@ -206,7 +208,7 @@ def opened(dataset, *flags):
 
 
 def test_a_department_has_the_rest_of_the_shop_to_pre_train_on(sample_dataset):
-    home = opened(sample_dataset, "--department", "home")
+    home = opened(sample_dataset, "--domain", "home")
     assert set(home.sequences.users) < set(home.whole.sequences.users)
     assert (home.sequences.n_items, home.whole.sequences.n_items) == (400, 800)
     assert home.whole.table.items == home.whole.sequences.items
@@ -216,8 +218,8 @@ def test_a_department_has_the_rest_of_the_shop_to_pre_train_on(sample_dataset):
 
 def test_a_whole_shop_has_no_rest_and_minutes_are_too_few_for_one(sample_dataset, capsys):
     assert opened(sample_dataset).whole is None
-    assert opened(sample_dataset, "--department", "home", "--quick").whole is None
-    goods = opened(sample_dataset, "--item-min", "2")  # hardly anything is left out
+    assert opened(sample_dataset, "--domain", "home", "--quick").whole is None
+    goods = opened(sample_dataset, "--min-item-interactions", "2")  # hardly anything is left out
     assert goods.sequences.n_items < 800
     assert goods.whole is None
     args = build_parser().parse_args(

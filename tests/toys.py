@@ -40,7 +40,7 @@ def toy_sequences(lengths, n_items, seed=0):
     return Sequences(
         users=[f"u{u}" for u in range(len(rows))],
         items=["", *(f"i{n}" for n in range(1, n_items + 1))],
-        events=np.concatenate(rows),
+        interactions=np.concatenate(rows),
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
     )
 

@@ -108,14 +108,15 @@ VARIANTS = {
     "pretrain.mixup_per": Variant({"pretrain.mixup_per": "sequence"}),
     "pretrain.drop_per": Variant({"pretrain.drop_per": "sequence"}),
     "features.image_slots": Variant({"features.image_slots": "words"}),
-    "pretrain.rows": Variant({"pretrain.rows": "prefix"}),
+    "pretrain.rows": Variant({"pretrain.prefix_augmentation": True}),
     "pretrain.drop_keeps": Variant(
-        {"pretrain.rows": "prefix", "pretrain.drop_keeps": "last"}, against="pretrain.rows"
+        {"pretrain.prefix_augmentation": True, "pretrain.drop_keeps": "last"},
+        against="pretrain.rows",
     ),
     "authors": Variant({**differing("model"), **differing("pretrain")}, closely=True),
     "finetuned": Variant(finetuned=True),
     "finetune.pad_class": Variant({"finetune.pad_class": True}, "finetuned", finetuned=True),
-    "finetune.rows": Variant({"finetune.rows": "prefix"}, "finetuned", finetuned=True),
+    "finetune.rows": Variant({"finetune.prefix_augmentation": True}, "finetuned", finetuned=True),
 }
 
 
@@ -206,7 +207,7 @@ class Study:
 def one_word_a_slot(folder: Path, table: FeatureTable) -> FeatureTable:
     """Return the table with a slot for each keyword, as ``image_slots = words`` makes it."""
     keywords, made = read_keywords(folder), table.manifest["text_encoder"]
-    words = [image_sentences(keywords.get(item, []), "words") for item in table.items[1:]]
+    words = [image_sentences(keywords.get(item, []), "keywords") for item in table.items[1:]]
     encoder = TextEncoder(made["name"], made["pooling"])
     vectors = encoder.encode([word for group in words for word in group])
     image = make_slots(vectors, np.array([0, *map(len, words)], dtype=np.int64))
@@ -218,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure everything, print where the figures are."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.differences")
     parser.add_argument("dataset", type=Path, help="the sample shop, with its features")
-    parser.add_argument("--department", default="home")
+    parser.add_argument("--domain", default="home")
     parser.add_argument("--out", type=Path, required=True, help="where finished runs are kept")
     parser.add_argument("--quick", action="store_true", help="one seed, one epoch: does it run?")
     parser.add_argument("--page", type=Path, help="docs/differences.md, to write the figures into")
@@ -231,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     dataset = read_folder(args.dataset, domain=args.domain)
     table = load_feature_table(args.dataset / "features")
-    sequences = build_sequences(dataset.events, described_items(dataset, table))
+    sequences = build_sequences(dataset.interactions, described_items(dataset, table))
     table = table.for_items(sequences.items)
     tables = {"pictures": table, "words": one_word_a_slot(args.dataset / "features", table)}
     protocol = (

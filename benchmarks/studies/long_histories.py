@@ -78,7 +78,9 @@ def measure(
             for rows in ROWS:
                 torch.manual_seed(seed)
                 model = M2SE(ModelConfig(feature_dim=table.width))
-                config = PretrainConfig(rows=rows, epochs=epochs, batch_size=256)
+                config = PretrainConfig(
+                    prefix_augmentation=rows == "prefix", epochs=epochs, batch_size=256
+                )
                 for _ in training.pretrain(model, table, learn, config, seed=seed):
                     pass
                 scorer = ModelScorer(model, table)
@@ -131,7 +133,7 @@ def long_sequences(items: list[str], domain: str, shoppers: int, seed: int) -> S
     return Sequences(
         users=[str(user) for user in who],
         items=items,
-        events=numbers[bought].ravel(),
+        interactions=numbers[bought].ravel(),
         offsets=np.arange(shoppers + 1) * LENGTH,
     )
 
@@ -153,7 +155,7 @@ def read_both_ways(
     scorer, limit = ModelScorer(model, table), model.config.max_len
     found: dict[str, list[dict[str, Tensor]]] = {"windows": [], "sliding": []}
     for user in range(users):
-        history = sequences.of(user)[:-1]
+        history = sequences.user_sequence(user)[:-1]
         for name, cut in (("windows", windows), ("sliding", prefixes)):
             pieces = cut(history, limit)
             inputs = pad([piece[:-1] for piece in pieces], limit)

@@ -148,11 +148,14 @@ def subtracting(rows: int, trials: int = 500) -> dict[str, Any]:
     masked = torch.eye(rows, dtype=torch.bool)
     broken, errors, own = 0, [], []
     for _ in range(trials):
-        views = torch.randn(2, rows, DIM, generator=dice)
+        modalities = torch.randn(2, rows, DIM, generator=dice)
         exact, rough = (
-            float(cross_modal_sums(*F.normalize(each, dim=-1))) for each in (views.double(), views)
+            float(cross_modal_sums(*F.normalize(each, dim=-1)))
+            for each in (modalities.double(), modalities)
         )
-        ours = cross_modal_loss(views[0], views[1], masked, temperature=TEMPERATURE, form="rowwise")
+        ours = cross_modal_loss(
+            modalities[0], modalities[1], masked, temperature=TEMPERATURE, form="rowwise"
+        )
         own.append(abs(float(ours) - exact))
         if math.isfinite(rough):
             errors.append(abs(rough - exact))

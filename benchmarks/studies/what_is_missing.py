@@ -117,9 +117,9 @@ class LessPopular:
     def __init__(self, goods: Data, likely: Probabilities, power: float) -> None:
         self.likely, self.divisor = likely, torch.from_numpy((1.0 + goods.bought) ** power)
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return a score for every item."""
-        return self.likely.scores(histories) / self.divisor
+        return self.likely.score(histories) / self.divisor
 
 
 def ranks_of(goods: Data, scorer: Scorer) -> np.ndarray:

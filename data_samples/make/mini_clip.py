@@ -27,7 +27,7 @@ from data_samples.make.captions import make_tokenizer, random_look, true_words
 from data_samples.make.drawing import SIZE, draw
 from data_samples.make.keyword_precision import keyword_precision
 from data_samples.make.mini_clip_card import write_card
-from data_samples.make.mini_clip_training import Recipe, train
+from data_samples.make.mini_clip_training import ClipTrainingConfig, train
 
 TOKENS = 32  # longest caption
 WIDTH = 64  # of the vectors that pictures and words share
@@ -84,7 +84,7 @@ def draw_pictures(count: int, seed: int) -> tuple[Tensor, list[tuple[str, ...]]]
     return pictures, words
 
 
-def train_folder(folder: Path, recipe: Recipe, test_pictures: int) -> list[float]:
+def train_folder(folder: Path, recipe: ClipTrainingConfig, test_pictures: int) -> list[float]:
     """Train, save an ordinary CLIP folder, measure it, write its card; return the losses."""
     started = time.process_time()
     torch.manual_seed(recipe.seed)
@@ -121,12 +121,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m data_samples.make.mini_clip")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     for name in ("pictures", "steps", "batch", "seed"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Recipe(), name))
+        parser.add_argument(f"--{name}", type=int, default=getattr(ClipTrainingConfig(), name))
     parser.add_argument("--test-pictures", type=int, default=600, help="of each view")
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    recipe = Recipe(
+    recipe = ClipTrainingConfig(
         pictures=options.pictures, steps=options.steps, batch=options.batch, seed=options.seed
     )
     train_folder(options.out, recipe, options.test_pictures)

@@ -28,7 +28,7 @@ GROUPS, WRONG, STITCHED = 24, 32, 8  # captions per step: of several words; true
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class ClipTrainingConfig:
     """All that decides what comes out of the training (on the same machine)."""
 
     pictures: int = 15_000  # drawn once; a step sees a batch of them, shifted and re-lit
@@ -104,7 +104,7 @@ def kind_loss(logits: Tensor, holds: Tensor) -> Tensor:
     return torch.stack([cross_entropy(scores, true) for scores, true in kinds]).mean()
 
 
-def make_optimizers(model: CLIPModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: CLIPModel, recipe: ClipTrainingConfig) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the transformers, Adam for the rest.
 
     Muon makes all directions of a matrix move alike. Products, which Adam learns last, come
@@ -131,7 +131,7 @@ def train(
     processor: CLIPImageProcessorPil,
     pictures: Tensor,
     words: Sequence[Sequence[str]],
-    recipe: Recipe,
+    recipe: ClipTrainingConfig,
 ) -> Iterator[float]:
     """Train the model in place; yield the loss of every step.
 

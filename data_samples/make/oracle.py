@@ -33,7 +33,7 @@ class Oracle:
         place = {item.item_id: column for column, item in enumerate(world.items)}
         self.columns = np.array([place[item] for item in self.items[1:]])
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the probability of every item to be bought next."""
         names = [[self.items[i] for i in history] for history in histories]
         probability = oracle_scores(self.world, names, self.kind)[:, self.columns]

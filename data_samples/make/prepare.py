@@ -43,11 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_text(clip / "words.txt", "\n".join([*WORDS, *DISTRACTORS]) + "\n")
 
     run("keywords", shop, "--out", work, "--clip", clip, "--dictionary", clip / "words.txt",
-        "--words", KEYWORDS)  # fmt: skip
+        "--n-keywords", KEYWORDS)  # fmt: skip
     run("features", shop, "--out", work)
     replace(work / "features", shop / "features")
     for stage, state in (("pretrain", "pretrained"), ("finetune", "finetuned")):
-        run(stage, shop, "--department", DOMAIN, "--out", work / DOMAIN,
+        run(stage, shop, "--domain", DOMAIN, "--out", work / DOMAIN,
             "--features", shop / "features")  # fmt: skip
         replace(work / DOMAIN / state, shop / "states" / f"{DOMAIN}_{state}")
     write_map(shop)

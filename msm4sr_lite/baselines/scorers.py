@@ -22,7 +22,7 @@ class Popularity:
     def __init__(self, sequences: Sequences) -> None:
         self.counts = torch.from_numpy(purchases(sequences).astype(np.float64))
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return every item's number of purchases, once per history."""
         return self.counts.expand(len(histories), -1)
 
@@ -66,7 +66,7 @@ class ItemKNN:
         together.setdiag(0)
         self.together, self.decay = together.tocsr(), decay
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the weighted sum of counts for every item."""
         weights = profiles(histories, self.together.shape[0], self.decay)
         return torch.from_numpy((weights @ self.together).toarray())
@@ -95,7 +95,7 @@ class SequentialRules:
             row, column = np.concatenate(pairs, axis=1)
             self.after += sparse.csr_array((np.full(len(row), weight), (row, column)), (size, size))
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return what followed each history's newest item, counted."""
         return torch.from_numpy(self.after[[h[-1] for h in histories]].toarray())
 
@@ -114,7 +114,7 @@ class ContentKNN:
     def __init__(self, vectors: Any, decay: float = 0.8) -> None:
         self.vectors, self.decay = vectors, decay
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the weighted sum of cosines for every item."""
         wanted = profiles(histories, self.vectors.shape[0], self.decay) @ self.vectors
         found = wanted @ self.vectors.T
@@ -127,11 +127,11 @@ class Sum:
     def __init__(self, first: Scorer, second: Scorer, weight: float) -> None:
         self.first, self.second, self.weight = first, second, weight
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the first's scores plus ``weight`` times the second's."""
         one, two = (
             scores / scores.amax(dim=1, keepdim=True).clamp_min(1e-12)
-            for scores in (self.first.scores(histories), self.second.scores(histories))
+            for scores in (self.first.score(histories), self.second.score(histories))
         )
         return one + self.weight * two
 
@@ -146,9 +146,9 @@ class Probabilities:
     def __init__(self, scorer: Scorer, temperature: float) -> None:
         self.scorer, self.temperature = scorer, temperature
 
-    def scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return a probability for every item, none for padding."""
-        scores = self.scorer.scores(histories) / self.temperature
+        scores = self.scorer.score(histories) / self.temperature
         scores[:, 0] = -torch.inf
         return scores.double().softmax(dim=1)
 

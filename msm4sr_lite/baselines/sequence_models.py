@@ -37,8 +37,8 @@ class SASRec(M2SE):
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__(replace(config, views="text"))
-        self.views = ("id",)
+        super().__init__(replace(config, modalities="text"))
+        self.modalities = ("id",)
         self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
 
     def item_embeddings(self, table: FeatureTable, items: Tensor) -> Modalities:
@@ -50,15 +50,15 @@ class SummedFeatures(M2SE):
     """Text and pictures added to one vector per item, one sequence of these."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__(replace(config, views="both"))
-        self.views = ("sum",)
+        super().__init__(replace(config, modalities="both"))
+        self.modalities = ("sum",)
 
     def item_embeddings(self, table: FeatureTable, items: Tensor) -> Modalities:
         """Return the sum of both views' vectors ``(items, d)``; a missing view adds nothing."""
         total = torch.zeros(len(items), self.config.dim, device=items.device)
-        for view in self.adapt:
-            slots = getattr(table, view)
-            pooled = self._pooled(view, slots, items)
-            vectors = self.adapt[view](self.feature_dropout(pooled))
+        for modality in self.adapt:
+            slots = getattr(table, modality)
+            pooled = self._pooled(modality, slots, items)
+            vectors = self.adapt[modality](self.feature_dropout(pooled))
             total = total + vectors * (slots.counts[items] > 0).unsqueeze(1)
         return {"sum": total}

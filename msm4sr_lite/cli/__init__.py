@@ -38,7 +38,7 @@ COMMANDS = {
 
 
 # What `msm4sr keywords` asks of FeatureConfig; the rest belongs to `msm4sr features`.
-SEEN = ("words", "images", "prompt", "threshold", "diversity")
+SEEN = ("n_keywords", "max_images", "prompt", "threshold", "diversity")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name in (*shop_commands, "study", "run"):
         dataset = p[name].add_argument_group("dataset")
         dataset.add_argument("dataset", type=Path, metavar="SHOP", help="the shop folder")
-        dataset.add_argument("--department", default="", help="only items of this department")
+        dataset.add_argument("--domain", default="", help="only items of this department")
         dataset.add_argument(
             "--drop-unknown", action="store_true", help="leave out purchases of unlisted items"
         )
@@ -118,7 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="encode again and compare with what is stored"
     )
     add_flags(p["keywords"], FeatureConfig, only=SEEN)
-    add_flags(p["features"], FeatureConfig, only=("sentences", "pooling", "image_slots"))
+    add_flags(p["features"], FeatureConfig, only=("max_sentences", "pooling", "image_slots"))
     add_flags(p["pretrain"], DataConfig)
     add_flags(p["pretrain"], ModelConfig, skip=("feature_dim", "n_items"))
     add_flags(p["pretrain"], PretrainConfig)
@@ -143,7 +143,7 @@ def build_parser() -> argparse.ArgumentParser:
             "--baselines", default="popularity,item_knn", help="comma-separated (default: all)"
         )
         p[name].add_argument(
-            "--mask-history",
+            "--filter-seen",
             choices=("no", "yes", "both"),
             default="no",
             help="leave bought items out of the ranking (default: no, as in the paper's protocol)",

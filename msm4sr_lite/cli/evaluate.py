@@ -137,8 +137,8 @@ def listed_candidates(args: argparse.Namespace, items: list[str]) -> np.ndarray 
 def split_name(data: DataConfig) -> str:
     """Say in words which purchases test."""
     if data.split == "time":
-        return f"by date, newest {data.time_share:.0%}"
-    return "leave-one-out" if data.tests == 1 else f"leave-{data.tests}-out"
+        return f"by date, newest {data.test_share:.0%}"
+    return "leave-one-out" if data.n_test == 1 else f"leave-{data.n_test}-out"
 
 
 def _shares(result: dict[str, Any]) -> None:

@@ -49,10 +49,10 @@ def keywords(args: argparse.Namespace) -> Path:
     folder: Path = args.out / "keywords"
     clip = args.clip or DEFAULT_CLIP
     dictionary = read_dictionary(args.dictionary, dataset.items.values(), dataset.path)
-    pictures = ItemImages(dataset.items.values(), config.images)
-    if len(pictures) and config.words > len(dictionary):
+    pictures = ItemImages(dataset.items.values(), config.max_images)
+    if len(pictures) and config.n_keywords > len(dictionary):
         raise UserError(
-            f"{config.words} words per picture wanted, but the dictionary has {len(dictionary)};"
+            f"{config.n_keywords} words per picture wanted, but the dictionary has {len(dictionary)};"
             f" lower --words or give a longer --dictionary"
         )
     made_from = {
@@ -60,7 +60,7 @@ def keywords(args: argparse.Namespace) -> Path:
         "clip": [clip, folder_stamp(clip)],
         "dictionary": dictionary,
         "prompt": config.prompt,
-        "words": config.words,
+        "words": config.n_keywords,
         "choice": [config.threshold, config.diversity],
     }
     if finished(folder, made_from):
@@ -69,7 +69,7 @@ def keywords(args: argparse.Namespace) -> Path:
         with writing(folder), whole_folder(folder) as draft:
             for name in ("keywords.jsonl", "skipped.jsonl"):
                 (draft / name).touch()
-            sign(draft, made_from, {"words": config.words, "pictures": 0, "skipped": 0})
+            sign(draft, made_from, {"words": config.n_keywords, "pictures": 0, "skipped": 0})
         return folder
 
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
@@ -84,8 +84,8 @@ def keywords(args: argparse.Namespace) -> Path:
         writing(folder),
         whole_folder(folder) as draft,
     ):
-        counts = _write_keywords(args, draft, pictures, tokenizer, config.words, cache)
-        record = {"words": config.words, **encoder, **counts, "versions": libraries}
+        counts = _write_keywords(args, draft, pictures, tokenizer, config.n_keywords, cache)
+        record = {"words": config.n_keywords, **encoder, **counts, "versions": libraries}
         sign(draft, made_from, record)
     if counts["skipped"]:
         path = folder / "skipped.jsonl"
@@ -157,7 +157,7 @@ def features(args: argparse.Namespace) -> Path:
     folder: Path = args.out / "features"
     source: Path = args.out / "keywords"
     sentences = DatasetSentences(
-        dataset.items.values(), source / "keywords.jsonl", config.sentences, config.image_slots
+        dataset.items.values(), source / "keywords.jsonl", config.max_sentences, config.image_slots
     )
     name = args.text_encoder or DEFAULT_TEXT_ENCODER
     record = {key: value for key, value in read_record(source).items() if key != "made_from"}
@@ -166,7 +166,7 @@ def features(args: argparse.Namespace) -> Path:
         "keywords": record,
         "encoder": [name, folder_stamp(name)],
         "pooling": config.pooling,
-        "sentences": config.sentences,
+        "sentences": config.max_sentences,
         "image_slots": config.image_slots,
     }
     if finished(folder, made_from):
@@ -212,7 +212,7 @@ def check(args: argparse.Namespace) -> Path:
         [dataset.items[item] for item in stored.items[1:]],
         folder / "keywords.jsonl",
         stored.manifest["max_sentences"],
-        stored.manifest.get("image_slots_hold", "pictures"),
+        stored.manifest.get("image_slots_hold", "images"),
     )
     encoder = TextEncoder(args.text_encoder or made["name"], made["pooling"], device_of(args))
     slots = len(stored.text.vectors) + len(stored.image.vectors)

@@ -84,7 +84,7 @@ def open_sequences(args: argparse.Namespace, table: FeatureTable, data: DataConf
             f"note: {missing} items have no usable text or picture: left out, with their purchases",
             file=sys.stderr,
         )
-    return build_sequences(dataset.events, items, data)
+    return build_sequences(dataset.interactions, items, data)
 
 
 def model_folder(path: Path) -> Path:

@@ -66,11 +66,11 @@ def main(args: argparse.Namespace) -> int:
         _say(f"  {item_id}  {item.title if item else ''}")
     described = table.for_items(["", *items])
     for place, r in enumerate(found, start=1):
-        terms = " + ".join(f"{view} {value:.3f}" for view, value in r.by_view.items())
+        terms = " + ".join(f"{modality} {value:.3f}" for modality, value in r.by_modality.items())
         mark = "  (new)" if r.item_id in new else ""
-        for view, other in (("text", "image"), ("image", "text")):
-            if len(r.by_view) == 2 and not getattr(described, view).counts[place]:
-                mark += f"  (no {view}: its {other} stands for it)"
+        for modality, other in (("text", "image"), ("image", "text")):
+            if len(r.by_modality) == 2 and not getattr(described, modality).counts[place]:
+                mark += f"  (no {modality}: its {other} stands for it)"
         _say(f"{place:>2}. {r.item_id}  score {r.score:.3f} = {terms}{mark}", above=1)
         for sentence in r.sentences[:3]:
             _say(f"      text:     {sentence}")

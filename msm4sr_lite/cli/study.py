@@ -100,7 +100,7 @@ def open_data(args: argparse.Namespace) -> Data:
         return goods
     if args.domain:
         dataset = open_dataset(elsewhere(args, domain=""))
-    whole = whole_dataset(sequences, dataset.events, described_items(dataset, table), config)
+    whole = whole_dataset(sequences, dataset.interactions, described_items(dataset, table), config)
     if whole.training_targets() < WORTH * sequences.training_targets():
         return goods
     return replace(goods, whole=Data(dataset, whole, table.for_items(whole.items), device))
@@ -127,7 +127,7 @@ def about(args: argparse.Namespace, goods: Data, budget: Budget) -> dict[str, An
         "users": len(set(users.tolist())),
         "cases": len(users),
         "items": goods.sequences.n_items,
-        "purchases": len(goods.sequences.events),
+        "purchases": len(goods.sequences.interactions),
         "cold_cases": int(np.isin(targets, cold_items(goods.sequences)).sum()),
         # Sequences without cuts are tested by their last purchase, whatever was asked for.
         "split": "leave-one-out" if goods.sequences.cuts is None else split_name(config),

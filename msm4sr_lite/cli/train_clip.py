@@ -20,10 +20,10 @@ def main(args: argparse.Namespace) -> int:
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise UserError(f"{args.out}: there is something already; choose a new folder")
     from msm4sr_lite.features.clip.make import train_clip
-    from msm4sr_lite.features.clip.training import Recipe
+    from msm4sr_lite.features.clip.training import ClipTrainingConfig
 
     columns = [name.strip() for name in args.columns.split(",") if name.strip()]
-    recipe = Recipe(epochs=args.epochs, seed=args.seed)
+    recipe = ClipTrainingConfig(epochs=args.epochs, seed=args.seed)
     report = train_clip(
         args.folder,
         args.out,

@@ -53,12 +53,12 @@ class Dataset:
 
     path: Path
     items: dict[str, Item]
-    events: pd.DataFrame
+    interactions: pd.DataFrame
     notes: list[str] = field(default_factory=list)
 
     def history(self, user_id: str) -> list[str]:
         """Return the items that a customer bought, oldest first; unknown customers are an error."""
-        bought = self.events.loc[self.events["user_id"] == user_id, "item_id"].tolist()
+        bought = self.interactions.loc[self.interactions["user_id"] == user_id, "item_id"].tolist()
         if not bought:
             raise UserError(f"{self.path}: no purchases of user {user_id!r}; check the user_id")
         return bought

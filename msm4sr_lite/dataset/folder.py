@@ -22,7 +22,7 @@ import numpy as np
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.interactions import read_events
+from msm4sr_lite.dataset.interactions import read_interactions
 from msm4sr_lite.dataset.items import read_cells, read_items
 from msm4sr_lite.dataset.tables import where
 
@@ -57,21 +57,21 @@ def read_folder(
     events_path = _find(folder, "interactions", (".csv", ".csv.gz", ".parquet"))
     items_path = _find(folder, "items", ITEM_FILES)
     items = read_items(items_path)
-    events = read_events(events_path)
+    interactions = read_interactions(events_path)
     notes = []
 
-    known = events["item_id"].isin(items.keys()).to_numpy()
+    known = interactions["item_id"].isin(items.keys()).to_numpy()
     if not known.all():
         row = int(np.flatnonzero(~known)[0])
         count = int((~known).sum())
         if unknown_items == "error":
             raise UserError(
-                f"{where(events_path, row)}: item {events['item_id'].iloc[row]!r} is not in"
+                f"{where(events_path, row)}: item {interactions['item_id'].iloc[row]!r} is not in"
                 f" {items_path.name} ({count} such purchases); add the item, or leave these"
                 f" purchases out with --drop-unknown"
             )
         notes.append(f"{count} purchases of items that {items_path.name} does not list: left out")
-        events = events[known]
+        interactions = interactions[known]
 
     if domain:
         named = sorted({item.domain for item in items.values() if item.domain})
@@ -81,7 +81,7 @@ def read_folder(
                 f" there is {', '.join(named) or 'no `domain` field'}"
             )
         items = {key: item for key, item in items.items() if item.domain == domain}
-        events = events[events["item_id"].isin(items.keys())]
+        interactions = interactions[interactions["item_id"].isin(items.keys())]
 
     empty = [key for key, item in items.items() if not item.has_text and not item.images]
     if empty:
@@ -91,14 +91,14 @@ def read_folder(
         )
         for key in empty:
             del items[key]
-        events = events[events["item_id"].isin(items.keys())]
-    if not items or events.empty:
+        interactions = interactions[interactions["item_id"].isin(items.keys())]
+    if not items or interactions.empty:
         raise UserError(
             f"{folder}: no purchase is left to learn from" + "".join(f"; {n}" for n in notes)
         )
 
-    events = events.sort_values("timestamp", kind="stable", ignore_index=True)
-    return Dataset(folder, items, events, notes)
+    interactions = interactions.sort_values("timestamp", kind="stable", ignore_index=True)
+    return Dataset(folder, items, interactions, notes)
 
 
 def read_column(folder: Path, column: str) -> Iterator[tuple[str, list[str]]]:

@@ -13,7 +13,7 @@ from msm4sr_lite.dataset.tables import read_table, where
 COLUMNS = ("user_id", "item_id", "timestamp")
 
 
-def read_events(path: Path) -> pd.DataFrame:
+def read_interactions(path: Path) -> pd.DataFrame:
     """Return user, item and timestamp of every purchase, in the order of the file."""
     table = read_table(path)
     missing = [name for name in COLUMNS if name not in table.columns]

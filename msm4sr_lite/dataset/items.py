@@ -90,7 +90,7 @@ def _item(record: dict[str, Any], where: str) -> Item:
         description=_words(record.get("description")),
         text=_words(record.get("text")),
         images=images,
-        domain=_words(record.get("department")),
+        domain=_words(record.get("domain", record.get("department"))),
     )
 
 

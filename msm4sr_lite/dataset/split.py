@@ -12,7 +12,7 @@ from msm4sr_lite.sequences import Sequences
 
 
 def build_sequences(
-    events: pd.DataFrame, items: Sequence[str], config: DataConfig | None = None
+    interactions: pd.DataFrame, items: Sequence[str], config: DataConfig | None = None
 ) -> Sequences:
     """Filter purchases and group them by customer.
 
@@ -35,8 +35,8 @@ def build_sequences(
         If no customer is left.
     """
     config = config or DataConfig()
-    table = events[events["item_id"].isin(set(items))]
-    if config.repeats == "last":
+    table = interactions[interactions["item_id"].isin(set(items))]
+    if config.deduplicate:
         table = table.drop_duplicates(["user_id", "item_id"], keep="last")
     while True:
         per_user = table.groupby("user_id")["item_id"].transform("size")
@@ -55,7 +55,7 @@ def build_sequences(
                 if config.min_item_interactions
                 else ""
             )
-            + f" ({events['user_id'].nunique()} customers in the file); lower --user-min"
+            + f" ({interactions['user_id'].nunique()} customers in the file); lower --user-min"
             + (" or --item-min" if config.min_item_interactions else "")
         )
 
@@ -68,15 +68,15 @@ def build_sequences(
     cuts: np.ndarray | None = None
     if config.split == "time":
         times = table["timestamp"].to_numpy()
-        dates = np.quantile(times, [1 - 2 * config.time_share, 1 - config.time_share])
+        dates = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
         before = [np.bincount(codes[times < date], minlength=len(users)) for date in dates]
         cuts = np.stack(before, axis=1).astype(np.int64)
-    elif config.tests > 1:
-        cuts = counts[:, None] - [config.tests + 1, config.tests]
+    elif config.n_test > 1:
+        cuts = counts[:, None] - [config.n_test + 1, config.n_test]
     return Sequences(
         users=[str(user) for user in users],
         items=["", *numbered],
-        events=table["item_id"].map(number).to_numpy(dtype=np.int64)[order],
+        interactions=table["item_id"].map(number).to_numpy(dtype=np.int64)[order],
         offsets=np.concatenate([[0], np.cumsum(counts)]),
         cuts=cuts,
     )

@@ -71,7 +71,7 @@ class Evidence:
     part: int
     text: str
     effect: float
-    by_view: dict[str, float]
+    by_modality: dict[str, float]
     attention: float | None = None
 
 
@@ -79,7 +79,7 @@ class _Change(NamedTuple):
     """A slot of an item that is left out or, for a word, replaced by another vector."""
 
     item: int  # its number
-    view: str
+    modality: str
     slot: int
     kind: Kind
     part: int
@@ -88,9 +88,9 @@ class _Change(NamedTuple):
     both: bool  # whether the other view has no slot of its own, so that it shows this one
     instead: Tensor | None = None
 
-    def touches(self, view: str, swapped: bool) -> bool:
+    def touches(self, modality: str, swapped: bool) -> bool:
         """Whether the change is seen by a view, in which a swapped item stands with the other."""
-        return self.both or (self.view == view) != swapped
+        return self.both or (self.modality == modality) != swapped
 
 
 _Step: TypeAlias = "tuple[int, int | None]"  # a position, and a place in the list of changes
@@ -199,10 +199,10 @@ class Explainer:
 
         wanted = torch.tensor(targets, dtype=torch.long, device=self.scorer.device)
         scores = {
-            view: cosine_scores(state, self.scorer.items[view][wanted])
-            for view, state in states.items()
+            modality: cosine_scores(state, self.scorer.items[modality][wanted])
+            for modality, state in states.items()
         }
-        drops = {view: (rows[:1] - rows[1:]).T.tolist() for view, rows in scores.items()}
+        drops = {modality: (rows[:1] - rows[1:]).T.tolist() for modality, rows in scores.items()}
         found: list[list[Evidence]] = []
         for column, target in enumerate(targets):
             pieces = [
@@ -213,10 +213,12 @@ class Explainer:
             ]
             own = changes.of[target]
             new = {
-                view: cosine_scores(state[:1], changes.vectors[view][own])
-                for view, state in states.items()
+                modality: cosine_scores(state[:1], changes.vectors[modality][own])
+                for modality, state in states.items()
             }
-            fall = {view: (scores[view][0, column] - new[view]).tolist() for view in new}
+            fall = {
+                modality: (scores[modality][0, column] - new[modality]).tolist() for modality in new
+            }
             pieces += [
                 self._evidence(target, 0, changes.listed[c], e)
                 for c, e in zip(own, _by_view(fall, 0), strict=True)
@@ -228,8 +230,10 @@ class Explainer:
         self, basket: Sequence[str], swapped: Collection[int]
     ) -> tuple[list[int], list[int]]:
         """Return the places in the basket and the numbers of what the encoder may read."""
-        if swapped and len(self.model.views) == 1:
-            raise UserError(f"this model has the {self.model.views[0]} view alone: nothing to swap")
+        if swapped and len(self.model.modalities) == 1:
+            raise UserError(
+                f"this model has the {self.model.modalities[0]} view alone: nothing to swap"
+            )
         if wrong := [place for place in swapped if not 1 <= place <= len(basket)]:
             raise UserError(f"a basket of {len(basket)} has no place {wrong[0]} to swap")
         number = self.recommender.number
@@ -251,11 +255,11 @@ class Explainer:
         """List every slot of the items that can be left out, with the items' vectors then."""
         ordered = sorted(items)
         listed: list[_Change] = []
-        for view in self.model.views:
-            gathered = getattr(self.table, view).gather(torch.tensor(ordered))
-            pooled = self.model.pool[view](*(part.to(self.scorer.device) for part in gathered))
+        for modality in self.model.modalities:
+            gathered = getattr(self.table, modality).gather(torch.tensor(ordered))
+            pooled = self.model.pool[modality](*(part.to(self.scorer.device) for part in gathered))
             for item, weights in zip(ordered, pooled[1].tolist(), strict=True):
-                listed += self._slots_of(item, view, weights, without)
+                listed += self._slots_of(item, modality, weights, without)
         numbers = torch.tensor([change.item for change in listed], dtype=torch.long)
         numbers = numbers.to(self.scorer.device)
         thin = FeatureTable(
@@ -275,15 +279,15 @@ class Explainer:
         return _Changes(listed, vectors, of)
 
     def _slots_of(
-        self, item: int, view: str, weights: list[float], without: Rereadings
+        self, item: int, modality: str, weights: list[float], without: Rereadings
     ) -> Iterator[_Change]:
-        count = int(getattr(self.table, view).counts[item])
+        count = int(getattr(self.table, modality).counts[item])
         # An item without slots of the other view stands there with this one.
-        both = not int(getattr(self.table, _OTHER[view]).counts[item])
+        both = not int(getattr(self.table, _OTHER[modality]).counts[item])
         item_id = self.recommender.items[item]
-        names = self._names(item_id, view, count)
+        names = self._names(item_id, modality, count)
         for slot, (kind, part, text) in enumerate(names):
-            yield _Change(item, view, slot, kind, part, text, weights[slot], both)
+            yield _Change(item, modality, slot, kind, part, text, weights[slot], both)
         for slot, (kind, part, _) in enumerate(names):
             vectors = without.get((item_id, part))
             if kind != "picture" or vectors is None:
@@ -295,16 +299,16 @@ class Explainer:
                     f" ({len(words)}, {self.table.width}); got {tuple(vectors.shape)}"
                 )
             for word, vector in zip(words, vectors, strict=True):
-                yield _Change(item, view, slot, "word", part, word, None, both, vector)
+                yield _Change(item, modality, slot, "word", part, word, None, both, vector)
 
-    def _names(self, item_id: str, view: str, count: int) -> list[tuple[Kind, int, str]]:
+    def _names(self, item_id: str, modality: str, count: int) -> list[tuple[Kind, int, str]]:
         """Return kind, part and text of an item's slots in one view, in their order."""
         keywords = self.recommender.keywords.get(item_id, [])
         kind: Kind = "sentence"
-        if view == "text":
+        if modality == "text":
             item = self.recommender.dataset.items.get(item_id)
             texts = list(enumerate(item_sentences(item, limit=max(1, count)) if item else [], 1))
-        elif self.table.manifest.get("image_slots_hold") == "words":
+        elif self.table.manifest.get("image_slots_hold") == "keywords":
             kind = "word"
             texts = [(k, word) for k, words in enumerate(keywords, 1) for word in words]
         else:
@@ -325,8 +329,8 @@ class Explainer:
         own = torch.tensor(history, device=self.scorer.device)
         rows = torch.tensor([c for _, c in slots], dtype=torch.long, device=own.device)
         pool = {
-            view: torch.cat([z[own], changes.vectors[view][rows]])
-            for view, z in self.scorer.items.items()
+            modality: torch.cat([z[own], changes.vectors[modality][rows]])
+            for modality, z in self.scorer.items.items()
         }
         if any(swaps):
             bits = torch.tensor([*swaps, *(swaps[i] for i, _ in slots)], device=own.device)
@@ -335,18 +339,18 @@ class Explainer:
 
         whole, behind = list(range(len(history))), len(history)
         sequences = [whole]
-        touched = {view: [0] for view in pool}  # the sequences that a view has to encode
+        touched = {modality: [0] for modality in pool}  # the sequences that a view has to encode
         for place, (i, change) in enumerate(steps, 1):
             instead = [] if change is None else [behind]
             behind += len(instead)
             sequences.append([*whole[:i], *instead, *whole[i + 1 :]])
-            for view in pool:
-                if change is None or changes.listed[change].touches(view, swaps[i]):
-                    touched[view].append(place)
+            for modality in pool:
+                if change is None or changes.listed[change].touches(modality, swaps[i]):
+                    touched[modality].append(place)
         batch, ends = self._batch(sequences)
         states: dict[str, Tensor] = {}
-        for view, vectors in pool.items():
-            rows = torch.tensor(touched[view])
+        for modality, vectors in pool.items():
+            rows = torch.tensor(touched[modality])
             parts = [
                 self.model.transformer(F.embedding(some.to(own.device), vectors), at.to(own.device))
                 for some, at in zip(
@@ -354,8 +358,8 @@ class Explainer:
                 )
             ]
             encoded = torch.cat(parts)[:, 0]
-            states[view] = encoded[:1].repeat(len(sequences), 1)
-            states[view][rows] = encoded
+            states[modality] = encoded[:1].repeat(len(sequences), 1)
+            states[modality][rows] = encoded
         return states
 
     def _batch(self, sequences: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
@@ -367,14 +371,14 @@ class Explainer:
         return batch, torch.tensor([[len(sequence) - 1] for sequence in cut])
 
     def _evidence(
-        self, item: int, place: int, change: _Change | None, by_view: dict[str, float]
+        self, item: int, place: int, change: _Change | None, by_modality: dict[str, float]
     ) -> Evidence:
-        item_id, total = self.recommender.items[item], sum(by_view.values())
+        item_id, total = self.recommender.items[item], sum(by_modality.values())
         if change is None:
             title = title_of(self.recommender.dataset, item_id)
-            return Evidence("purchase", item_id, place, 0, title, total, by_view)
+            return Evidence("purchase", item_id, place, 0, title, total, by_modality)
         kind, part, text, attention = change.kind, change.part, change.text, change.attention
-        return Evidence(kind, item_id, place, part, text, total, by_view, attention)
+        return Evidence(kind, item_id, place, part, text, total, by_modality, attention)
 
 
 class _SwappingScorer(ModelScorer):
@@ -393,8 +397,8 @@ class _SwappingScorer(ModelScorer):
         text, image = complementary_mixup(read["text"], read["image"], swaps)
         states = self.model.encode({"text": text, "image": image})
         return {
-            view: cosine_scores(hidden[:, -1], self.items[view]).cpu()
-            for view, hidden in states.items()
+            modality: cosine_scores(hidden[:, -1], self.items[modality]).cpu()
+            for modality, hidden in states.items()
         }
 
 
@@ -403,8 +407,8 @@ def _by_view(drops: dict[str, list[list[float]]], column: int) -> Iterator[dict[
         yield dict(zip(drops, terms, strict=True))
 
 
-def _at(change: _Change, view: str) -> tuple[int, int | None, Tensor | None]:
-    same = change.view == view
+def _at(change: _Change, modality: str) -> tuple[int, int | None, Tensor | None]:
+    same = change.modality == modality
     return change.item, change.slot if same else None, change.instead if same else None
 
 

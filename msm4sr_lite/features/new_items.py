@@ -60,7 +60,7 @@ def describe(
         and no tokenizer.
     """
     _require_same("text encoder", describe_text_encoder(encoder), manifest.get("text_encoder", {}))
-    most = FeatureConfig.images
+    most = FeatureConfig.max_images
     pictures = [(item.item_id, name) for item in items for name in item.images[:most]]
     keywords: dict[str, list[list[str]]] = {}
     if pictures:
@@ -69,10 +69,10 @@ def describe(
         made = manifest.get("keywords", {})
         _require_same("keyword tokenizer", describe_tokenizer(tokenizer), made)
         opened = [open_image(folder, name) for _, name in pictures]
-        count = made.get("words", FeatureConfig.words)
+        count = made.get("words", FeatureConfig.n_keywords)
         for (item_id, _), words in zip(pictures, tokenizer.keywords(opened, count), strict=True):
             keywords.setdefault(item_id, []).append([keyword.word for keyword in words])
-    filling, limit = manifest.get("image_slots_hold", "pictures"), manifest.get("max_sentences", 10)
+    filling, limit = manifest.get("image_slots_hold", "images"), manifest.get("max_sentences", 10)
     texts = [item_sentences(item, limit) for item in items]
     images = [image_sentences(keywords.get(item.item_id, []), filling) for item in items]
     names = ["", *(item.item_id for item in items)]

@@ -64,7 +64,7 @@ class DatasetSentences:
     items: Collection[Item]
     keywords: Path
     limit: int = 10
-    image_slots: Literal["pictures", "words"] = "pictures"
+    image_slots: Literal["images", "keywords"] = "images"
 
     def __iter__(self) -> Iterator[ItemSentences]:
         groups = (group for group in _keyword_groups(self.keywords) if group[0] in self.ids)
@@ -98,16 +98,16 @@ class DatasetSentences:
 
 
 def image_sentences(
-    pictures: Sequence[Sequence[str]], image_slots: Literal["pictures", "words"]
+    pictures: Sequence[Sequence[str]], image_slots: Literal["images", "keywords"]
 ) -> list[str]:
     """Return what BERT reads for an item's pictures: each one's keywords together, or each word.
 
-    >>> image_sentences([["red", "cup"], ["red", "lid"]], "pictures")
+    >>> image_sentences([["red", "cup"], ["red", "lid"]], "images")
     ['red cup', 'red lid']
-    >>> image_sentences([["red", "cup"], ["red", "lid"]], "words")
+    >>> image_sentences([["red", "cup"], ["red", "lid"]], "keywords")
     ['red', 'cup', 'red', 'lid']
     """
-    if image_slots == "words":
+    if image_slots == "keywords":
         return [word for words in pictures for word in words]
     return [" ".join(words) for words in pictures]
 

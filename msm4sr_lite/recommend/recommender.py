@@ -28,7 +28,7 @@ class Recommendation:
 
     item_id: str
     score: float
-    by_view: dict[str, float]
+    by_modality: dict[str, float]
     sentences: list[str]
     keywords: list[list[str]]
 
@@ -126,7 +126,7 @@ class Recommender:
         history = np.array([self.number[item] for item in basket if item in self.number])
         if not len(history):
             raise UserError("no item of the basket is in the model's catalogue; nothing to go by")
-        parts = {view: part[0] for view, part in self.scorer.parts([history]).items()}
+        parts = {modality: part[0] for modality, part in self.scorer.parts([history]).items()}
         total = torch.stack(list(parts.values())).sum(dim=0)
         total[0] = -torch.inf
         if hide_basket:
@@ -137,7 +137,7 @@ class Recommender:
             Recommendation(
                 name := self.items[i],
                 float(total[i]),
-                {view: float(part[i]) for view, part in parts.items()},
+                {modality: float(part[i]) for modality, part in parts.items()},
                 item_sentences(known[name]) if name in known else [],
                 self.keywords.get(name, []),
             )

@@ -77,7 +77,7 @@ class FewerWords:
         if most < self.words:
             raise UserError(f"the pictures of this shop have {most} words, not {self.words}")
         groups = [
-            image_sentences([words[: self.words] for words in keywords.get(item, [])], "pictures")
+            image_sentences([words[: self.words] for words in keywords.get(item, [])], "images")
             for item in data.table.items[1:]
         ]
         encoder = TextEncoder(made["name"], made["pooling"], data.device)
@@ -183,16 +183,18 @@ def ablations(clip: str = "", *, claims_only: bool = False) -> dict[str, ModelSp
         return found
     found |= {
         "no NIP": without(pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
-        "no images": without(model__views="text"),
-        "no text": without(model__views="image"),
+        "no images": without(model__modalities="text"),
+        "no text": without(model__modalities="image"),
         "no item dropping": without(pretrain__drop_max=0.0),
         "no ids": without(finetune__use_ids=False),
         "with ids": without(finetune__use_ids=True),
-        "mean pooling": without(model__slot_pooling="mean"),
+        "mean pooling": without(model__item_pooling="mean"),
         "frozen pooling": without(model__train_pooling=False),
         "unmasked pooling": without(model__mask_padding=False),
-        "candidates: bought": without(finetune__candidates="bought"),
-        "one row a target": without(pretrain__rows="prefix", finetune__rows="prefix"),
+        "candidates: bought": without(finetune__candidates="seen"),
+        "one row a target": without(
+            pretrain__prefix_augmentation=True, finetune__prefix_augmentation=True
+        ),
         "TF-IDF for BERT": ModelSpec([{}], WithTable(MAIN, TfidfTexts()), learns=True),
         "TF-IDF beside BERT": ModelSpec([{}], WithTable(MAIN, TfidfBeside()), learns=True),
     }

@@ -27,7 +27,7 @@ def candidate_scores(
     """
     for start in range(0, len(histories), batch_size):
         batch = histories[start : start + batch_size]
-        scores = scorer.scores(batch).double().clone()
+        scores = scorer.score(batch).double().clone()
         scores[:, 0] = -torch.inf
         if filter_seen:
             rows = np.repeat(np.arange(len(batch)), [len(history) for history in batch])

@@ -3,7 +3,7 @@
 A catalogue of a shop holds things without a single purchase. In fine-tuning they are nobody's next
 item, yet the softmax over the catalogue counts them among the wrong answers of every purchase: it
 pushes their id vectors away and teaches the adapters that what looks like them is not bought. With
-``FinetuneConfig(candidates="bought")`` they take no part; their id vectors then stay what chance
+``FinetuneConfig(candidates="seen")`` they take no part; their id vectors then stay what chance
 made them, and ``replace_ids`` takes these away, as if the items had come after the training.
 """
 
@@ -187,7 +187,7 @@ def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mea
             keep = torch.ones(len(weight), dtype=torch.bool, device=weight.device)
             keep[learnt], keep[0] = False, False
             change[rows] += weight[keep].mean(dim=0)
-        other.items = {view: z + change for view, z in scorer.items.items()}
+        other.items = {modality: z + change for modality, z in scorer.items.items()}
         other.units = concat_normalized(other.items)
     return other
 
@@ -223,7 +223,7 @@ def without_items(
     rng = np.random.default_rng(seed)
     count = max(1, round(fraction * sequences.n_items))
     drawn = np.sort(1 + rng.choice(sequences.n_items, count, replace=False))
-    keep = ~np.isin(sequences.events, drawn)
+    keep = ~np.isin(sequences.interactions, drawn)
     keep[sequences.offsets[1:] - 1] = True  # the test items
     lengths = np.add.reduceat(keep, sequences.offsets[:-1])
     stay = lengths >= 3
@@ -236,7 +236,7 @@ def without_items(
         Sequences(
             [user for user, here in zip(sequences.users, stay, strict=True) if here],
             sequences.items,
-            sequences.events[keep],
+            sequences.interactions[keep],
             np.concatenate([[0], np.cumsum(lengths[stay])]),
         ),
         drawn,

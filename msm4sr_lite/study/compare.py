@@ -222,10 +222,12 @@ class Comparison:
         """
         users, _ = self.data.sequences.cases("test")
         ranks = {
-            view: {
-                name: [np.array(run[view]) for run in runs] for name, runs in found.items() if runs
+            modality: {
+                name: [np.array(run[modality]) for run in runs]
+                for name, runs in found.items()
+                if runs
             }
-            for view in ("masked", "kept")
+            for modality in ("masked", "kept")
         }
         if against not in found:
             reached = {
@@ -235,7 +237,8 @@ class Comparison:
         result: dict[str, Any] = {"against": against, "models": {}}
         for name, runs in found.items():
             own: dict[str, Any] = {
-                view: with_seeds([metrics(r) for r in ranks[view][name]], users) for view in ranks
+                modality: with_seeds([metrics(r) for r in ranks[modality][name]], users)
+                for modality in ranks
             }
             for key in ("coverage@10", "popularity_bias@10"):
                 own[key] = round(float(np.mean([run[key] for run in runs])), 4)
@@ -244,14 +247,14 @@ class Comparison:
             result["models"][name] = own
         others = [name for name in found if name != against]
         change = {
-            name: {view: paired(of[name], of[against], users) for view, of in ranks.items()}
+            name: {modality: paired(of[name], of[against], users) for modality, of in ranks.items()}
             for name in others
         }
-        for view in ranks:
+        for modality in ranks:
             for metric in METRICS:
-                corrected = holm([change[name][view][metric]["p"] for name in others])
+                corrected = holm([change[name][modality][metric]["p"] for name in others])
                 for name, p in zip(others, corrected, strict=True):
-                    change[name][view][metric]["p_holm"] = p
+                    change[name][modality][metric]["p_holm"] = p
         return {**result, "change": change}
 
 

@@ -216,8 +216,8 @@ MODELS: dict[str, ModelSpec] = {
         SUM, WithCounts(Model(preset="tuned", pretrains=True)), learns=True
     ),
     "sasrec": ModelSpec(IDS, Model(SASRec), learns=True),
-    "text": ModelSpec(CONTENT, Model(settings={"model.views": "text"}), True, ("text",)),
-    "image": ModelSpec(CONTENT, Model(settings={"model.views": "image"}), True, ("image",)),
+    "text": ModelSpec(CONTENT, Model(settings={"model.modalities": "text"}), True, ("text",)),
+    "image": ModelSpec(CONTENT, Model(settings={"model.modalities": "image"}), True, ("image",)),
     "text+image": ModelSpec(CONTENT, Model(SummedFeatures), True, BOTH),
     "authors": ModelSpec([{}], Model(preset="authors", pretrains=True), True),
     "msm4sr": ModelSpec(CONTENT, Model(pretrains=True), True),

@@ -51,7 +51,9 @@ def join(domains: Sequence[Domain]) -> Domain:
     names = [f"{n}/{item}" for n, (_, own) in enumerate(domains) for item in own.items[1:]]
     users = [f"{n}/{user}" for n, (_, own) in enumerate(domains) for user in own.users]
     before = np.cumsum([0, *(own.n_items for _, own in domains)])
-    events = [own.events + shift for (_, own), shift in zip(domains, before, strict=False)]
+    interactions = [
+        own.interactions + shift for (_, own), shift in zip(domains, before, strict=False)
+    ]
     lengths = np.concatenate([np.diff(own.offsets) for _, own in domains])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     cuts = np.concatenate([own.bounds()[:2].T for _, own in domains])
@@ -59,7 +61,7 @@ def join(domains: Sequence[Domain]) -> Domain:
     image = _join_slots([table.image for table, _ in domains])
     return (
         FeatureTable(["", *names], text, image, first.manifest),
-        Sequences(users, ["", *names], np.concatenate(events), offsets, cuts),
+        Sequences(users, ["", *names], np.concatenate(interactions), offsets, cuts),
     )
 
 
@@ -103,7 +105,7 @@ def some_users(sequences: Sequences, share: float, seed: int = 0) -> Sequences:
     count = max(1, round(share * len(sequences.users)))
     order = np.random.default_rng(seed).permutation(len(sequences.users))
     chosen = np.sort(order[:count])
-    rows = [sequences.of(user) for user in chosen]
+    rows = [sequences.user_sequence(user) for user in chosen]
     return Sequences(
         [sequences.users[user] for user in chosen],
         sequences.items,

@@ -45,7 +45,7 @@ class UpperBound:
         histories, _ = data.sequences.held_out("test")
         if not known:
             return cls(histories, np.empty((0, 0)), {})
-        truth = known["oracle"].scores(histories)[:, 1:].numpy()
+        truth = known["oracle"].score(histories)[:, 1:].numpy()
         lost = 1 - truth.sum(axis=1)  # a filter on items took some of what could be bought
         if lost.max() > 1e-6:
             return cls(histories, np.empty((0, 0)), {})

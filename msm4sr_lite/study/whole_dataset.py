@@ -19,7 +19,10 @@ from msm4sr_lite.study.cold_start import cold_items
 
 
 def whole_dataset(
-    core: Sequences, events: pd.DataFrame, items: Sequence[str], config: DataConfig | None = None
+    core: Sequences,
+    interactions: pd.DataFrame,
+    items: Sequence[str],
+    config: DataConfig | None = None,
 ) -> Sequences:
     """Return what everybody bought before anything that ``core`` holds out.
 
@@ -42,8 +45,8 @@ def whole_dataset(
     config = config or DataConfig()
     number = {item: n for n, item in enumerate(items, start=1)}
     cold = [core.items[n] for n in cold_items(core).tolist()]
-    known = events[events["item_id"].isin(number)]
-    if config.repeats == "last":
+    known = interactions[interactions["item_id"].isin(number)]
+    if config.deduplicate:
         known = known.drop_duplicates(["user_id", "item_id"], keep="last")
     known = known.assign(
         number=known["item_id"].map(number),

@@ -109,9 +109,9 @@ class Shelf:
         self, scorer: ModelScorer, table: FeatureTable, sequences: Sequences, by_number: Scorer
     ) -> None:
         self.scorer, self.table, self.sequences = scorer, table, sequences
-        self.histories = [sequences.of(user) for user in range(len(sequences.users))]
-        self.lists = self._sorted(scorer.scores(self.histories))
-        self.counts = self._sorted(by_number.scores(self.histories))
+        self.histories = [sequences.user_sequence(user) for user in range(len(sequences.users))]
+        self.lists = self._sorted(scorer.score(self.histories))
+        self.counts = self._sorted(by_number.score(self.histories))
         longest = scorer.model.config.max_len
         ends = torch.tensor([[min(len(h), longest) - 1] for h in self.histories])
         with torch.inference_mode():
@@ -133,7 +133,7 @@ class Shelf:
         unit = concat_normalized(model.item_embeddings(new, torch.tensor([1])))
         scores = (self.states @ unit.T).numpy()
         ranks = 1 + (self.lists >= scores).sum(axis=1)
-        alike = (self.scorer.units[1:] @ unit[0]) / len(model.views)
+        alike = (self.scorer.units[1:] @ unit[0]) / len(model.modalities)
         best = alike.topk(neighbours)
         return Offer(
             float((ranks <= K).mean()), ranks, (1 + best.indices).tolist(), best.values.tolist()

@@ -116,7 +116,7 @@ class Desk:
         items = [offer.item_id for offer in offers]
         why = self.explainer.explain(basket.items, items, swapped=swapped, without=self.without)
         captions = [
-            [" + ".join([f"{view} {value:.2f}" for view, value in offer.by_view.items()])]
+            [" + ".join([f"{view} {value:.2f}" for view, value in offer.by_modality.items()])]
             for offer in offers
         ]
         found = [self.dataset.items.get(item) for item in items]
@@ -142,7 +142,7 @@ class Desk:
         return "".join(parts), "\n".join([words, *told, lines]), items
 
     def _strip(self, basket: Basket) -> tuple[str, str]:
-        keywords, views = self.explainer.recommender.keywords, self.explainer.model.views
+        keywords, modalities = self.explainer.recommender.keywords, self.explainer.model.modalities
         cards: dict[View, list[Card]] = {
             view: [
                 card(self.dataset.items[i], shown, self.dataset.path, keywords.get(i, []))
@@ -150,7 +150,7 @@ class Desk:
                 for shown in ((other if swap else view),)
             ]
             for view, other in _EXCHANGED
-            if view in views
+            if view in modalities
         }
         rows = {f"{view} view": own for view, own in cards.items()}
         head = [f"{n} ⇅" if swap else n for n, (_, swap) in enumerate(basket.entries, 1)]
@@ -280,7 +280,7 @@ class BasketEditor:
         self.earlier.disabled = place in (None, 1)
         self.later.disabled = place in (None, size)
         self.remove.disabled = place is None
-        self.exchange.disabled = place is None or len(self.desk.explainer.model.views) == 1
+        self.exchange.disabled = place is None or len(self.desk.explainer.model.modalities) == 1
 
     def _chosen_offer(self) -> None:
         self.redraw()

@@ -82,7 +82,7 @@ def hide_one(
     dice = np.random.default_rng(seed)
     before, others, hidden = [], [], []
     for user in range(len(sequences.users)):
-        bought = sequences.of(user)
+        bought = sequences.user_sequence(user)
         place = int(dice.integers(1, len(bought)))
         before.append(bought[:place])
         others.append(np.delete(bought, place))

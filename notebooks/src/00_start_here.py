@@ -199,7 +199,9 @@ print("Really bought next:", dataset.items[truth].title)
 
 # %%
 for offer in offers:
-    terms = ", ".join(f"{view} {value:.1f}" for view, value in offer.by_view.items())
+    terms = ", ".join(
+        f"{view} {value:.1f}" for view, value in offer.by_modality.items()
+    )
     print(f"{offer.item_id}  score {offer.score:.1f} = {terms}")
     print("   ", offer.sentences[-1])
 
@@ -231,7 +233,7 @@ from msm4sr_lite import (
 from msm4sr_lite.config import ModelConfig, PretrainConfig
 
 table = load_feature_table(folder / "features")
-sequences = build_sequences(dataset.events, list(dataset.items))
+sequences = build_sequences(dataset.interactions, list(dataset.items))
 table = table.for_items(sequences.items)
 model = M2SE(ModelConfig(feature_dim=table.width))
 steps = pretrain(model, table, sequences, PretrainConfig(batch_size=512))

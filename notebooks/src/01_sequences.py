@@ -43,7 +43,7 @@ from msm4sr_lite import read_folder
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 
 dataset = read_folder(folder, domain="home")
-events = dataset.events
+events = dataset.interactions
 print(
     f"{len(events)} purchases, {events['user_id'].nunique()} customers,"
     f" {events['item_id'].nunique()} of {len(dataset.items)} items were ever bought"
@@ -106,10 +106,13 @@ from msm4sr_lite.config import DataConfig
 names = ["bread", "milk", "tea", "jam"]
 weeks = ["bread", "milk", "bread", "tea", "jam", "bread"]
 repeated = pd.DataFrame({"user_id": "ann", "item_id": weeks})
-for repeats in ("keep", "last"):
-    config = DataConfig(min_user_interactions=3, repeats=repeats)
+for deduplicate in (False, True):
+    config = DataConfig(min_user_interactions=3, deduplicate=deduplicate)
     sequence = build_sequences(repeated, names, config)
-    print(f"repeats={repeats}: ", *(sequence.items[i] for i in sequence.of(0)))
+    print(
+        f"deduplicate={deduplicate}: ",
+        *(sequence.items[i] for i in sequence.user_sequence(0)),
+    )
 
 # %% [markdown]
 # With `keep` the item to be found is in the history. A model that never offers what somebody already has
@@ -166,18 +169,20 @@ from course import PALETTE, show
 
 sequences = build_sequences(events, list(dataset.items))
 users = np.repeat(np.arange(len(sequences.users)), np.diff(sequences.offsets))
-times = np.bincount(sequences.events, minlength=sequences.n_items + 1)[1:]
+times = np.bincount(sequences.interactions, minlength=sequences.n_items + 1)[1:]
 order = np.argsort(-times, kind="stable")  # most bought first
 column = np.empty(sequences.n_items, dtype=int)
 column[order] = np.arange(sequences.n_items)
-filled = len(sequences.events) / (len(sequences.users) * sequences.n_items)
+filled = len(sequences.interactions) / (len(sequences.users) * sequences.n_items)
 tenth = sequences.n_items // 10
 top = times[order[:tenth]].sum() / times.sum()
 seldom = int((times < 5).sum())
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
 some = users % 4 == 0  # every fourth customer: all would be one grey
-left.scatter(column[sequences.events[some] - 1], users[some] // 4, s=0.7, color="black")
+left.scatter(
+    column[sequences.interactions[some] - 1], users[some] // 4, s=0.7, color="black"
+)
 left.set(
     title=f"{filled:.1%} of the table is filled",
     xlabel="items, the most bought first",
@@ -303,7 +308,7 @@ def ndcg(scorer, histories, targets):
 
 
 test = (histories, targets)
-everything = [sequences.of(user) for user in range(len(sequences.users))]
+everything = [sequences.user_sequence(user) for user in range(len(sequences.users))]
 before, around, hidden = hide_one(sequences)
 frequent = build_sequences(
     events, list(dataset.items), DataConfig(min_item_interactions=15)
@@ -422,18 +427,18 @@ kinds = torch.from_numpy(np.unique(words, return_inverse=True)[1])
 
 
 class Constant:
-    def scores(self, histories):
+    def score(self, histories):
         return torch.zeros(len(histories), sequences.n_items + 1)
 
 
 class SameKind:
-    def scores(self, histories):
+    def score(self, histories):
         newest = torch.tensor([history[-1] for history in histories])
         return (kinds == kinds[newest, None]).float()
 
 
 def friendly_ranks(scorer, histories, targets):
-    scores = scorer.scores(histories)[:, 1:]
+    scores = scorer.score(histories)[:, 1:]
     own = scores.gather(1, torch.as_tensor(targets)[:, None] - 1)
     return 1 + (scores > own).sum(dim=1).numpy()
 

@@ -102,8 +102,8 @@ pictured = [item for item in dataset.items.values() if item.images][:200]
 batches = [pictured[start : start + 40] for start in range(0, 200, 40)]
 found = []
 for batch in progress(batches, "200 pictures"):
-    views = [open_image(folder, item.images[0]) for item in batch]
-    found += tokenizer.keywords(views, n=15)
+    modalities = [open_image(folder, item.images[0]) for item in batch]
+    found += tokenizer.keywords(modalities, n=15)
 
 # %%
 import matplotlib.pyplot as plt

@@ -283,10 +283,13 @@ captions = [
 with torch.no_grad():
     z = model.item_embeddings(table, torch.tensor([catalogue.index(i) for i in chosen]))
 half = (both - 1)[::2]
-texts, views = clip_clouds([dataset.items[item] for item in chosen], folder, clip)
+texts, modalities = clip_clouds([dataset.items[item] for item in chosen], folder, clip)
 clouds = {
-    "CLIP: texts and pictures": (texts, views),
-    "CLIP: true captions and pictures": (clip.text_vectors(captions).numpy(), views),
+    "CLIP: texts and pictures": (texts, modalities),
+    "CLIP: true captions and pictures": (
+        clip.text_vectors(captions).numpy(),
+        modalities,
+    ),
     "BERT: texts and keywords": (
         means["text"][half].numpy(),
         means["image"][half].numpy(),

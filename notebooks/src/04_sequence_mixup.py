@@ -221,7 +221,7 @@ from msm4sr_lite import build_sequences
 from msm4sr_lite.encoder import gather_rows
 from msm4sr_lite.sequences import pad
 
-sequences = build_sequences(dataset.events, list(dataset.items))
+sequences = build_sequences(dataset.interactions, list(dataset.items))
 histories = pad(sequences.train()[:256], max_len=50)
 rows, last = torch.arange(256), (histories > 0).sum(dim=1) - 1
 

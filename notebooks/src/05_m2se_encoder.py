@@ -318,7 +318,7 @@ from msm4sr_lite import build_sequences
 from msm4sr_lite.encoder import gather_rows
 from msm4sr_lite.sequences import pad
 
-sequences = build_sequences(dataset.events, list(dataset.items))
+sequences = build_sequences(dataset.interactions, list(dataset.items))
 bought = sequences.train()[:256]
 with torch.no_grad():
     vectors = model.item_embeddings(table, torch.arange(len(catalogue)))

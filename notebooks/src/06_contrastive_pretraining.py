@@ -46,7 +46,7 @@ folder = session.samples / "corner_shop"
 dataset = read_folder(folder, domain="home")
 trained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(catalogue)
-sequences = build_sequences(dataset.events, catalogue[1:])
+sequences = build_sequences(dataset.interactions, catalogue[1:])
 histories, answers = sequences.held_out("valid")
 
 

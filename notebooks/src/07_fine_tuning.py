@@ -38,7 +38,7 @@ folder = session.samples / "corner_shop"
 dataset = read_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(catalogue)
-sequences = build_sequences(dataset.events, catalogue[1:])
+sequences = build_sequences(dataset.interactions, catalogue[1:])
 histories, bought = sequences.held_out("test")
 print(f"{len(bought)} customers, {sequences.n_items} items")
 
@@ -317,11 +317,11 @@ show(
 
 # %% [markdown]
 # In the softmax over the catalogue an item that nobody has bought is a wrong answer in *every* row, never a right one. Eight passes
-# teach the model that such items are not bought. But they had not come yet! The setting `candidates="bought"` leaves them out of
+# teach the model that such items are not bought. But they had not come yet! The setting `candidates="seen"` leaves them out of
 # the sum. **Predict** what that does to the items sold before.
 
 # %%
-fair, training = fine_tune(replace(config, candidates="bought"))
+fair, training = fine_tune(replace(config, candidates="seen"))
 for _ in training:
     pass
 measure("fair", ModelScorer(fair, table))

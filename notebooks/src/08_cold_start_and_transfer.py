@@ -41,7 +41,7 @@ dataset = read_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 features = load_feature_table(folder / "features")
 table = features.for_items(catalogue)
-sequences = build_sequences(dataset.events, catalogue[1:])
+sequences = build_sequences(dataset.interactions, catalogue[1:])
 cold = cold_items(sequences)
 histories, targets = sequences.held_out("test")
 asked = np.isin(targets, cold).sum()
@@ -223,12 +223,12 @@ for name, scorer in {
 # ids of the cold items away, and they stay nearly as invisible: the adapters have learnt, too, that what looks like *these*
 # things is never bought.
 #
-# The mend is one setting, `candidates="bought"`: in the softmax the next item competes with what was *bought* in training, not
+# The mend is one setting, `candidates="seen"`: in the softmax the next item competes with what was *bought* in training, not
 # with all there is. And the new ones are left without an id.
 
 # %%
 model = transfer(pretrained, sequences.n_items)
-fair = replace(config, candidates="bought")
+fair = replace(config, candidates="seen")
 for _ in progress(finetune(model, table, sequences, fair), "what was bought"):
     pass
 mended = replace_ids(ModelScorer(model, table), cold, "zero")
@@ -411,7 +411,7 @@ from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.study.transfer import zero_shot
 
 outdoor = read_folder(folder, domain="outdoor")
-there = build_sequences(outdoor.events, list(outdoor.items))
+there = build_sequences(outdoor.interactions, list(outdoor.items))
 domain = features.for_items(there.items), there
 torch.manual_seed(0)
 untrained = M2SE(pretrained.config)
@@ -439,10 +439,10 @@ found = [r.item_id for r in recommender.for_basket(basket, k=4)]
 
 def cards(names):
     row = [outdoor.items[name] for name in names]
-    views = ["image" if item.images else "text" for item in row]
+    modalities = ["image" if item.images else "text" for item in row]
     return [
         card(item, view, folder, words.get(item.item_id, []))
-        for item, view in zip(row, views, strict=True)
+        for item, view in zip(row, modalities, strict=True)
     ]
 
 
@@ -593,7 +593,7 @@ check("08.share", ...)
 # what does it cost on the others?
 
 # %% [markdown] tags=["solution"]
-# Take `scores = mended.scores(...)`, hide what was bought, take the best eight, then the best two cold ones that are not among
+# Take `scores = mended.score(...)`, hide what was bought, take the best eight, then the best two cold ones that are not among
 # them; count a hit at its place in that list. New items gain much, since places 9 and 10 were closed to them before; the others lose
 # only those who stood on 9 and 10, where the gain 1 / log2(place + 1) is smallest.
 
@@ -613,7 +613,7 @@ check("08.share", ...)
 # ## In three lines
 #
 # - A new item needs no training: its vector comes from its text and picture; what it lacks is an id, and that can be left out.
-# - Fine-tune with `candidates="bought"`, or the softmax teaches the model that new means never.
+# - Fine-tune with `candidates="seen"`, or the softmax teaches the model that new means never.
 # - A model without ids moves to another shop as it is; its head start is largest where purchases are few.
 #
 # **Next:** 09 looks at all these vectors on a map.

@@ -351,7 +351,7 @@ print(
 # %%
 from msm4sr_lite import build_sequences
 
-sequences = build_sequences(dataset.events, catalogue[1:])
+sequences = build_sequences(dataset.interactions, catalogue[1:])
 bought = np.bincount(np.concatenate(sequences.train()), minlength=401)[1:]
 places = maps["fine-tuned"]
 figure, panels = plt.subplots(1, 3, figsize=(10.5, 4.3))
@@ -398,7 +398,7 @@ show(
 # half of the 128 numbers and can have a map of its own.
 
 # %%
-views = {
+modalities = {
     view: normalize(z)[1:].numpy() for view, z in scorers["pre-trained"].items.items()
 }
 figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.7))
@@ -406,13 +406,15 @@ told = []
 for axes, (view, trait) in zip(
     panels, (("text", "purpose"), ("image", "pattern")), strict=True
 ):
-    own = lay_out(views[view])
+    own = lay_out(modalities[view])
     draw_map(axes, own, traits[trait], size=13, key=True)
     share = [
-        agreement(nearest(x, 10), traits[trait]).mean() for x in (views[view], own)
+        agreement(nearest(x, 10), traits[trait]).mean() for x in (modalities[view], own)
     ]
     name = {"text": "$z_t$", "image": "$z_v$"}[view]
-    axes.set_title(f"{name} by {trait}: T = {trustworthiness(views[view], own):.2f}")
+    axes.set_title(
+        f"{name} by {trait}: T = {trustworthiness(modalities[view], own):.2f}"
+    )
     told.append(
         f"{view} view by {trait}: {share[0]:.0%} in space, {share[1]:.0%} on the map"
     )

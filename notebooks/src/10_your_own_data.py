@@ -112,8 +112,8 @@ for what in TROUBLE:
 import gzip
 
 sample = read_folder(session.samples / "corner_shop", domain="home")
-users = list(dict.fromkeys(sample.events["user_id"]))[:24]
-events = sample.events[sample.events["user_id"].isin(users)]
+users = list(dict.fromkeys(sample.interactions["user_id"]))[:24]
+events = sample.interactions[sample.interactions["user_id"].isin(users)]
 export = work / "download"
 export.mkdir()
 
@@ -185,14 +185,14 @@ print(f"{len(dataset.items)} items, {seen} with a picture")
 # %%
 from course import find_encoder
 
-words = ["run", converted, "--out", work / "run", "--mask-history", "yes"]
+words = ["run", converted, "--out", work / "run", "--filter-seen", "yes"]
 words += ["--pretrain-epochs", 2, "--finetune-epochs", 2, "--json"]
 clip = session.samples / "mini_clip"
 if find_encoder() is None:
     print("no sentence encoder on this machine: the sample's own vectors stand in")
     words += ["--features", session.samples / "corner_shop" / "features"]
 else:
-    words += ["--clip", clip, "--dictionary", clip / "words.txt", "--words", 5]
+    words += ["--clip", clip, "--dictionary", clip / "words.txt", "--n-keywords", 5]
 command(*words)
 for path in sorted((work / "run").iterdir()):
     print(" ", path.name + "/" * path.is_dir())

@@ -76,7 +76,7 @@ editor(explainer, ready, without=without)
 # One basket is an anecdote. Here are your four changes, and two more, for every tenth customer of the shop.
 
 # %% tags=["nbval-check-output"]
-users = sorted(set(dataset.events["user_id"]))[::10]
+users = sorted(set(dataset.interactions["user_id"]))[::10]
 baskets = [Basket.of(dataset.history(user)) for user in users]
 
 
@@ -127,7 +127,7 @@ number = explainer.recommender.number
 
 def score(items):
     history = np.array([number[item] for item in items])
-    return float(explainer.scorer.scores([history])[0, number[offer]])
+    return float(explainer.scorer.score([history])[0, number[offer]])
 
 
 by_hand = [score(basket) - score(basket[:k] + basket[k + 1 :]) for k in range(6)]
@@ -205,7 +205,7 @@ show(
 drop, stay = [], []
 for b, old in zip(baskets, before, strict=True):
     best = explainer.for_basket(b.items, 1)[0]
-    rest = explainer.scorer.scores([np.array([number[b.items[-1]]])])[0]
+    rest = explainer.scorer.score([np.array([number[b.items[-1]]])])[0]
     drop.append(best.score - float(rest[number[best.item_id]]))
     stay.append(len(old & offers(Basket.of(b.items[-1:]))))
 print(

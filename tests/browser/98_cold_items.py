@@ -27,7 +27,7 @@ folder = session.samples / "corner_shop"
 dataset = read_folder(folder, domain="home")
 model, items = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(items)
-sequences = build_sequences(dataset.events, items[1:])
+sequences = build_sequences(dataset.interactions, items[1:])
 shelf = Shelf(ModelScorer(model, table), table, sequences, ItemKNN(sequences))
 maker = ColdItemMaker(shelf, dataset, read_keywords(folder / "features"))
 encoder = find_encoder()

@@ -61,14 +61,14 @@ def augment(
     right = between(-1, 1) * ((1 - wide).clamp(min=0) + 0.05)
     down = between(-1, 1) * ((1 - high).clamp(min=0) + 0.05)
     ratio = height / width  # grid_sample counts both axes from -1 to 1
-    view = torch.stack(
+    modality = torch.stack(
         [
             torch.stack([mirror * wide * turn.cos(), -high * turn.sin() * ratio, right], 1),
             torch.stack([mirror * wide * turn.sin() / ratio, high * turn.cos(), down], 1),
         ],
         1,
     )
-    grid = F.affine_grid(view, list(pixels.shape), align_corners=False)
+    grid = F.affine_grid(modality, list(pixels.shape), align_corners=False)
     moved = F.grid_sample(
         pixels.float() / 255, grid.to(pixels.device), padding_mode="border", align_corners=False
     )

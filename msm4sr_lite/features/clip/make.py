@@ -21,8 +21,8 @@ from msm4sr_lite.features.clip.model import build_model, make_processor, make_to
 from msm4sr_lite.features.clip.retrieval import label_retrieval
 from msm4sr_lite.features.clip.training import (
     Batchable,
+    ClipTrainingConfig,
     Epoch,
-    Recipe,
     train,
 )
 from msm4sr_lite.store.files import whole_folder, write_json, write_text
@@ -36,7 +36,7 @@ def train_clip(
     folder: Path,
     out: Path,
     columns: Iterable[str] = (),
-    recipe: Recipe | None = None,
+    recipe: ClipTrainingConfig | None = None,
     test_pictures: int = 0,
     device: str = "cpu",
     say: Callable[[str], None] = lambda text: None,
@@ -72,7 +72,7 @@ def train_clip(
     UserError
         If the folder or a setting cannot be used, or too few pictures are left to learn from.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or ClipTrainingConfig()
     transformers.utils.logging.disable_progress_bar()
     started = time.process_time()
     labelled, pixels, problems = _read(folder, list(columns), recipe.size, say, progress)

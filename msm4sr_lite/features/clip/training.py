@@ -21,7 +21,7 @@ from msm4sr_lite.features.clip.losses import cross_entropy, rate, soft_target_lo
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class ClipTrainingConfig:
     """All that decides what comes out of the training (on the same machine)."""
 
     epochs: int = 60  # at most
@@ -72,7 +72,7 @@ def train(
     kinds: Sequence[Sequence[int]],
     learn: Batchable,
     held_out: Batchable,
-    recipe: Recipe,
+    recipe: ClipTrainingConfig,
 ) -> Iterator[Epoch]:
     """Train the model in place; at the end it holds the weights of its best epoch.
 
