@@ -23,7 +23,7 @@ from msm4sr_lite.config import ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.training import pretrain
+from msm4sr_lite.training import pretrain_steps
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def main() -> None:
     model = M2SE(ModelConfig(feature_dim=args.width))
     config = PretrainConfig(epochs=1, batch_size=args.batch_size, valid_users=2000)
     start, targets = time.perf_counter(), 0
-    for record in pretrain(model, table, dataset, config):
+    for record in pretrain_steps(model, table, dataset, config):
         targets += record.targets if record.recall is None else 0
         if record.step % 100 == 0:
             print(record.step, f"{targets / record.seconds:.0f} targets/s", flush=True)

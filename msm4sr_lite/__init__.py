@@ -37,6 +37,8 @@ _HOME = {
     "M2SE": "encoder",
     "pretrain": "training",
     "finetune": "training",
+    "pretrain_steps": "training",
+    "finetune_steps": "training",
     "load_checkpoint": "store.checkpoints",
     "evaluate": "evaluation",
     "Recommender": "recommend.recommender",

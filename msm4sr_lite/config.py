@@ -26,6 +26,9 @@ DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910d
 DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
+STEPS_PER_EPOCH = 40  # with many fewer, models of small datasets stop before they have learnt
+
+
 class UserError(ValueError):
     """A mistake the user can mend: one line with what was wanted, what came and the mend."""
 
@@ -263,3 +266,12 @@ PRESETS = {
 def as_dict(config: Any) -> dict[str, Any]:
     """Return a configuration as plain nested dictionaries, ready for JSON."""
     return dataclasses.asdict(config)
+
+
+def fitting_batch(targets: int) -> int:
+    """Return the largest power of two that leaves an epoch ``STEPS_PER_EPOCH`` steps, from 64 to 512.
+
+    >>> [fitting_batch(targets) for targets in (900, 5_800, 12_000, 1_000_000)]
+    [64, 128, 256, 512]
+    """
+    return max(64, min(512, 2 ** (max(1, targets // STEPS_PER_EPOCH).bit_length() - 1)))

@@ -1,138 +1,78 @@
-"""What a command tells while it works. It goes to stderr; stdout is for results."""
+"""The one progress display. It goes to stderr; stdout is for results.
+
+On a terminal it is a bar. Elsewhere, as in a log file, it is a line now and then.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from msm4sr_lite.config import TrainConfig
 from msm4sr_lite.fast.processes import is_first
-from msm4sr_lite.store.files import write_text
-from msm4sr_lite.store.training_state import StateFile, stoppable
-from msm4sr_lite.study.budget import STEPS, fitting_batch
 
-if TYPE_CHECKING:
-    from msm4sr_lite.sequences import Sequences
-    from msm4sr_lite.training import Record
+SECONDS = 30.0  # between two lines where the output is not a terminal
+
+
+class _Lines:
+    """A stream on which every state of a bar becomes a line of its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        """Write what is visible of ``text``."""
+        if line := text.strip():
+            self.stream.write(f"{line}\n")
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self.stream.flush()
+
+
+def bar(
+    steps: Iterable[Any] | None = None,
+    *,
+    name: str,
+    unit: str,
+    total: int | None = None,
+    unit_scale: bool = False,
+) -> tqdm[Any]:
+    """Return a progress bar over ``steps``, or one to ``update`` by hand.
+
+    Of several processes only the first shows one. Work that is shorter than ``SECONDS`` prints
+    nothing where the output is not a terminal.
+
+    Parameters
+    ----------
+    steps
+        What is gone through; None for a bar that is told with ``update(n)``.
+    name, unit
+        What is done, and what is counted.
+    total
+        How many there will be; by default ``len(steps)`` where it has one.
+    unit_scale
+        Whether to write thousands as k.
+    """
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        steps,
+        desc=name,
+        unit=unit,
+        total=total,
+        unit_scale=unit_scale,
+        disable=not is_first(),
+        file=sys.stderr if terminal else _Lines(sys.stderr),
+        mininterval=0.1 if terminal else SECONDS,
+        maxinterval=10 if terminal else 2 * SECONDS,
+        delay=0 if terminal else SECONDS,
+        ncols=None if terminal else 100,
+    )
 
 
 def say(text: str) -> None:
     """Print a line without breaking a progress bar; of several processes only the first speaks."""
     if is_first():
         tqdm.write(text, file=sys.stderr)
-
-
-def bar(steps: Iterable[Any], name: str, unit: str) -> Iterable[Any]:
-    """Return ``steps`` with a progress bar, which shows on terminals only."""
-    return tqdm(steps, desc=name, unit=unit, file=sys.stderr, disable=None)
-
-
-@contextmanager
-def counter(total: int, name: str, unit: str) -> Iterator[Callable[[int], object]]:
-    """Give a function that is told how many more are done: a bar with rate and time left.
-
-    It shows on terminals only.
-    """
-    with tqdm(total=total, desc=name, unit=unit, file=sys.stderr, disable=None) as progress:
-        yield progress.update
-
-
-def follow(
-    records: Iterable[Record],
-    folder: Path,
-    config: TrainConfig,
-    sequences: Sequences,
-    state: StateFile,
-) -> dict[str, Any]:
-    """Consume training records: a bar on a terminal, one JSON line per epoch in a log file.
-
-    The log stands beside the model's folder. A training that goes on after a stop goes on in it,
-    from the epoch at which its state had been kept. Ctrl-C ends the training between two steps,
-    with its state kept.
-
-    Parameters
-    ----------
-    records
-        From ``pretrain`` or ``finetune``.
-    folder
-        Where the model will be.
-    config
-        Of this training.
-    sequences
-        What is trained on: their targets foretell when all epochs will be over.
-    state
-        Where the training's state is kept.
-
-    Returns
-    -------
-    summary
-        The best epoch, the number of epochs, and the seconds.
-    """
-    log = folder.with_name(f"{folder.name}_log.jsonl")
-    before = read_log(log)
-    epochs: list[dict[str, Any]] = []
-    told: dict[str, str] = {}
-    sums: dict[str, float] = {}  # of the parts of the loss, since the epoch or this command began
-    targets, seen = sequences.training_targets(config.targets_per_sequence), 0
-    steps, fitting = -(-targets // config.batch_size), fitting_batch(targets)
-    if steps < STEPS and fitting < config.batch_size:
-        say(
-            f"{folder.name}: few steps an epoch, {steps}; a shop of this size may learn more with a"
-            f" batch size of {fitting}"
-        )
-    with tqdm(
-        total=config.epochs * targets,
-        desc=folder.name,
-        unit=" targets",
-        unit_scale=True,
-        file=sys.stderr,
-        disable=None if is_first() else True,
-    ) as progress:
-        for record in stoppable(records, state):
-            if not epochs and not told:
-                epochs = [line for line in before if line["epoch"] < record.epoch]
-                progress.update(sum(line["targets"] for line in epochs))
-            told["epoch"], told["loss"] = f"{record.epoch}/{config.epochs}", f"{record.loss:.3f}"
-            if record.recall is None:
-                progress.update(record.targets)
-                seen += record.targets
-                for name, part in record.parts.items():
-                    sums[name] = sums.get(name, 0.0) + part * record.targets
-            else:
-                told["recall"] = f"{record.recall:.3f}"
-                epochs.append(
-                    {
-                        "epoch": record.epoch,
-                        "step": record.step,
-                        "loss": round(record.loss, 6),
-                        "parts": {name: round(part / seen, 6) for name, part in sums.items()},
-                        "recall@20": round(record.recall, 6),
-                        "best": record.best,
-                        "targets": record.targets,
-                        "seconds": round(record.seconds, 2),
-                    }
-                )
-                if is_first():
-                    write_text(log, "".join(json.dumps(line) + "\n" for line in epochs))
-                sums, seen = {}, 0
-            progress.set_postfix(told, refresh=False)
-    epochs = epochs or before  # stopped after its last epoch, before the model was written
-    best = [line for line in epochs if line["best"]][-1]
-    say(
-        f"{folder.name}: best epoch {best['epoch']} of {len(epochs)}, validation Recall@20"
-        f" {best['recall@20']:.4f}, {epochs[-1]['seconds']:.0f} s"
-    )
-    return {"best": best, "epochs": len(epochs), "seconds": epochs[-1]["seconds"]}
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """Return the epochs that a log tells of; none if there is no log."""
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -110,30 +110,37 @@ def pretrain(
     seed: int = 0,
     device: str = "cpu",
     state: State | None = None,
-) -> Iterator[Record]:
-    """Pre-train ``model`` in place; yield one record per step and per epoch; keep the best weights.
+    callback: Callable[[Record], object] | None = None,
+) -> list[Record]:
+    """Pre-train ``model`` in place with NIP and CMCL; the best weights are kept.
 
     Parameters
     ----------
     model
         Without ids (``n_items = 0``).
     table
-        Features, entry i for item number i of ``sequences``.
+        Features; entry i belongs to item number i of ``sequences``.
     sequences
-        The shop's sequences; the last two items of each are never trained on.
+        The users' sequences; held-out interactions are never trained on.
     config
         Loss weights, augmentation, optimiser.
     seed
-        Fixes order, drop, mixup and dropout.
+        Fixes the order of batches, sequence drop, mixup and dropout.
     device
         ``cpu`` or ``cuda``.
     state
         Keeps the state of the training; if there is one, training goes on from there, with the
         same numbers as if it had never been stopped (on a CPU).
+    callback
+        Is called with the record of every step and every epoch.
+
+    Returns
+    -------
+    records
+        One per epoch.
     """
-    table = table.to(device)
-    loss_of = partial(pretraining_loss, model, table, config=config)
-    return _train(model.to(device), loss_of, table, sequences, config, seed, state)
+    steps = pretrain_steps(model, table, sequences, config, seed=seed, device=device, state=state)
+    return _run_to_end(steps, callback)
 
 
 def finetune(
@@ -145,8 +152,40 @@ def finetune(
     seed: int = 0,
     device: str = "cpu",
     state: State | None = None,
+    callback: Callable[[Record], object] | None = None,
+) -> list[Record]:
+    """Fine-tune ``model`` in place for one dataset; arguments as in ``pretrain``."""
+    steps = finetune_steps(model, table, sequences, config, seed=seed, device=device, state=state)
+    return _run_to_end(steps, callback)
+
+
+def pretrain_steps(
+    model: M2SE,
+    table: FeatureTable,
+    sequences: Sequences,
+    config: PretrainConfig,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    state: State | None = None,
 ) -> Iterator[Record]:
-    """Fine-tune ``model`` in place for one shop; arguments as in ``pretrain``."""
+    """Do what ``pretrain`` does step by step: yield one record per step and per epoch."""
+    table = table.to(device)
+    loss_of = partial(pretraining_loss, model, table, config=config)
+    return _train(model.to(device), loss_of, table, sequences, config, seed, state)
+
+
+def finetune_steps(
+    model: M2SE,
+    table: FeatureTable,
+    sequences: Sequences,
+    config: FinetuneConfig,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    state: State | None = None,
+) -> Iterator[Record]:
+    """Do what ``finetune`` does step by step: yield one record per step and per epoch."""
     table = table.to(device)
     bought = np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items)) * 1.0
     bought[1:] += config.candidates == "all"  # then every item may be drawn
@@ -154,6 +193,18 @@ def finetune(
 
     loss_of = partial(finetuning_loss, model, table, config=config, popularity=popularity)
     return _train(model.to(device), loss_of, table, sequences, config, seed, state)
+
+
+def _run_to_end(
+    steps: Iterator[Record], callback: Callable[[Record], object] | None
+) -> list[Record]:
+    epochs = []
+    for record in steps:
+        if callback:
+            callback(record)
+        if record.recall is not None:
+            epochs.append(record)
+    return epochs
 
 
 def _train(

@@ -25,7 +25,7 @@ from msm4sr_lite.store.training_state import StateFile
 from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.data import Data
-from msm4sr_lite.training import finetune, pretrain
+from msm4sr_lite.training import finetune_steps, pretrain_steps
 from tests.toys import toy_dataset, toy_sequences, toy_table
 
 DEVICE = "cuda"
@@ -91,11 +91,11 @@ def test_both_stages_learn(precision):
     net = model()
     kind = {"precision": precision, "patience": 99}
     before = PretrainConfig(epochs=30, **kind)
-    losses = [r.loss for r in pretrain(net, TABLE, SEQUENCES, before, device=DEVICE)]
+    losses = [r.loss for r in pretrain_steps(net, TABLE, SEQUENCES, before, device=DEVICE)]
     assert np.mean(losses[-6:]) < np.mean(losses[:6])
     net = transfer(net, 90)
     after = FinetuneConfig(epochs=30, **kind)
-    losses = [r.loss for r in finetune(net, TABLE, SEQUENCES, after, device=DEVICE)]
+    losses = [r.loss for r in finetune_steps(net, TABLE, SEQUENCES, after, device=DEVICE)]
     assert np.mean(losses[-6:]) < np.mean(losses[:6])
     assert next(net.parameters()).device.type == DEVICE
 
@@ -103,11 +103,15 @@ def test_both_stages_learn(precision):
 def test_a_training_that_was_stopped_goes_on(tmp_path):
     """It begins where it was, weights and optimiser on the GPU again."""
     config = PretrainConfig(epochs=4, patience=99)
-    whole = list(pretrain(model(), TABLE, SEQUENCES, config, device=DEVICE))
+    whole = list(pretrain_steps(model(), TABLE, SEQUENCES, config, device=DEVICE))
     path = tmp_path / "state.pt"
-    first = pretrain(model(), TABLE, SEQUENCES, config, device=DEVICE, state=StateFile(path, 0.0))
+    first = pretrain_steps(
+        model(), TABLE, SEQUENCES, config, device=DEVICE, state=StateFile(path, 0.0)
+    )
     stopped = [next(first) for _ in range(len(whole) // 2)]
-    again = pretrain(model(), TABLE, SEQUENCES, config, device=DEVICE, state=StateFile(path, 0.0))
+    again = pretrain_steps(
+        model(), TABLE, SEQUENCES, config, device=DEVICE, state=StateFile(path, 0.0)
+    )
     rest = list(again)
     assert 0 < len(rest) < len(whole)
     assert rest[-1].step == whole[-1].step

@@ -56,7 +56,7 @@ from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Batch, training_batches
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
-from msm4sr_lite.training import finetune, pretrain
+from msm4sr_lite.training import finetune_steps, pretrain_steps
 from tests import reference
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 
@@ -934,10 +934,10 @@ def test_44_what_should_not_move_does_not():
     """Learning rate 0 changes nothing; frozen weights stay whatever the rate."""
     net, twin = model(n_items=19), model(n_items=19)
     twin.load_state_dict(net.state_dict())
-    list(finetune(net, TABLE, SEQUENCES, FinetuneConfig(lr=0.0, weight_decay=0.1, epochs=2)))
+    list(finetune_steps(net, TABLE, SEQUENCES, FinetuneConfig(lr=0.0, weight_decay=0.1, epochs=2)))
     assert_same_weights(net, twin)
     net.adapt.requires_grad_(False)
-    list(finetune(net, TABLE, SEQUENCES, FinetuneConfig(lr=0.01, weight_decay=0.1, epochs=2)))
+    list(finetune_steps(net, TABLE, SEQUENCES, FinetuneConfig(lr=0.01, weight_decay=0.1, epochs=2)))
     assert_same_weights(net.adapt, twin.adapt)
     assert not torch.equal(net.ids.weight, twin.ids.weight)
 
@@ -1041,7 +1041,7 @@ def test_47_patience(monkeypatch):
         script = iter([*recalls, *[0.0] * 99])
         monkeypatch.setattr(training, "validation_recall", lambda *_: next(script))
         config = FinetuneConfig(lr=0.0, patience=20)
-        records = list(finetune(model(n_items=19), TABLE, SEQUENCES, config))
+        records = list(finetune_steps(model(n_items=19), TABLE, SEQUENCES, config))
         return sum(record.recall is not None for record in records)
 
     assert epochs([0.5]) == 1 + 21
@@ -1056,7 +1056,7 @@ def test_48_same_seed_same_losses():
         torch.manual_seed(0)
         net = model(hidden_dropout=0.2, attention_dropout=0.2, adaptor_dropout=0.2)
         config = PretrainConfig(epochs=3, batch_size=12)
-        return [r.loss for r in pretrain(net, TABLE, SEQUENCES, config, seed=seed)]
+        return [r.loss for r in pretrain_steps(net, TABLE, SEQUENCES, config, seed=seed)]
 
     assert losses(3) == losses(3)
     assert losses(3) != losses(4)

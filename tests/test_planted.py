@@ -23,7 +23,7 @@ from msm4sr_lite.feature_table import FeatureTable, make_slots
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Batch, Sequences
-from msm4sr_lite.training import finetune, pretrain
+from msm4sr_lite.training import finetune_steps, pretrain_steps
 
 CLASSES, EACH, WIDTH = 5, 4, 7
 ASKED = 300  # customers of the second shop
@@ -101,9 +101,11 @@ def learn(stage, modalities, text_rule, image_rule, monkeypatch, shuffled=False)
     torch.manual_seed(0)
     model, options = small_model(modalities), {"lr": 1e-2, "epochs": 8, "batch_size": 128}
     if stage == "pretrain":
-        records = pretrain(model, table, sequences, PretrainConfig(**options))
+        records = pretrain_steps(model, table, sequences, PretrainConfig(**options))
     else:
-        records = finetune(model, table, sequences, FinetuneConfig(weight_decay=0.0, **options))
+        records = finetune_steps(
+            model, table, sequences, FinetuneConfig(weight_decay=0.0, **options)
+        )
     assert len(list(records)) == 8 * 6 + 8
     allowed = EACH * (1 if text_rule else CLASSES) * (1 if image_rule else CLASSES)
     return hits(model, other, list(asked[:, :-1]), asked[:, -1].copy(), allowed)

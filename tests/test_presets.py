@@ -34,7 +34,7 @@ from msm4sr_lite.sequences import (
     training_batches,
     windows,
 )
-from msm4sr_lite.training import finetune, pretrain
+from msm4sr_lite.training import finetune_steps, pretrain_steps
 from tests.toys import toy_sequences, toy_table
 
 SMALL = ModelConfig(feature_dim=11, dim=14, ffn_dim=17, max_len=5, experts=3, pooling_dim=5)
@@ -175,10 +175,10 @@ def trained(model_config, config, monkeypatch):
     config = replace(config, epochs=min(config.epochs, 3))
     net = M2SE(model_config)
     if isinstance(config, PretrainConfig):
-        records = list(pretrain(net, table, SEQUENCES, config))
+        records = list(pretrain_steps(net, table, SEQUENCES, config))
     else:  # as the command line does it
         net = transfer(net, SEQUENCES.n_items if config.use_ids else 0)
-        records = list(finetune(net, table, SEQUENCES, config))
+        records = list(finetune_steps(net, table, SEQUENCES, config))
     weights = torch.cat([p.detach().flatten() for p in net.parameters()])
     return [round(record.loss, 5) for record in records] + [validation.users], weights
 
@@ -314,8 +314,8 @@ def test_every_setting_of_model_and_training_is_read(monkeypatch):
     for kind in TRAINED:
         monkeypatch.setattr(kind, "__getattribute__", watching, raising=False)
     net = M2SE(SMALL)
-    list(pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
-    list(finetune(transfer(net, 19), TABLE, SEQUENCES, FinetuneConfig(epochs=1)))
+    list(pretrain_steps(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
+    list(finetune_steps(transfer(net, 19), TABLE, SEQUENCES, FinetuneConfig(epochs=1)))
     unread = {
         (kind.__name__, field.name)
         for kind in TRAINED
@@ -370,7 +370,7 @@ def test_both_presets_train(preset):
     base = PRESETS[preset]
     sizes = {name: getattr(SMALL, name) for name in ("feature_dim", "dim", "ffn_dim", "max_len")}
     net = M2SE(replace(base.model, **sizes))
-    for run, config in ((pretrain, base.pretrain), (finetune, base.finetune)):
+    for run, config in ((pretrain_steps, base.pretrain), (finetune_steps, base.finetune)):
         records = list(run(net, TABLE, SEQUENCES, replace(config, epochs=2)))
         assert np.isfinite([record.loss for record in records]).all()
         net = transfer(net, 19)

@@ -25,7 +25,7 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.training_state import StateFile
-from msm4sr_lite.training import finetune, pretrain, validation_recall
+from msm4sr_lite.training import pretrain_steps, validation_recall
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)
@@ -61,7 +61,7 @@ def test_training_is_reproducible_and_lowers_the_loss():
     for _ in range(2):
         net = model()
         records = list(
-            pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=30, patience=99), seed=3)
+            pretrain_steps(net, TABLE, SEQUENCES, PretrainConfig(epochs=30, patience=99), seed=3)
         )
         runs.append((net, [r.loss for r in records], [r.recall for r in records]))
     assert runs[0][1:] == runs[1][1:]
@@ -81,7 +81,10 @@ def test_the_last_purchases_play_no_part():
     last = sequences.offsets[1:] - 1
     events[last] = events[last] % 90 + 1
     runs = [
-        [(r.loss, r.recall) for r in pretrain(model(), table, s, PretrainConfig(epochs=3), seed=0)]
+        [
+            (r.loss, r.recall)
+            for r in pretrain_steps(model(), table, s, PretrainConfig(epochs=3), seed=0)
+        ]
         for s in (sequences, replace(sequences, interactions=events))
     ]
     assert runs[0] == runs[1]
@@ -112,7 +115,7 @@ def test_it_ends_with_the_best_weights(monkeypatch):
 
     monkeypatch.setattr(training, "validation_recall", scripted)
     net = model()
-    records = list(pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=6)))
+    records = list(pretrain_steps(net, TABLE, SEQUENCES, PretrainConfig(epochs=6)))
     assert [r.best for r in records if r.recall is not None] == [1, 1, 0, 1, 0, 0]
     assert_same_weights(net, weights[3])
     assert not torch.equal(weights[3].transformer.norm.weight, weights[5].transformer.norm.weight)
@@ -126,7 +129,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_step():
     with pytest.raises(
         UserError, match=r"stopped at step 1: the loss is not finite.*nip_text.*learning rate 0.001"
     ):
-        list(pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
+        list(pretrain_steps(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
 
 
 def test_checkpoint_gives_the_same_scores_to_the_last_bit(tmp_path):
@@ -154,9 +157,9 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, stage, stop_
     """Stopped in the middle of an epoch: the same steps, epochs and weights, to the last bit."""
     options = {"epochs": 6, "batch_size": 12}
     if stage == "pretrain":
-        run, config, new = pretrain, PretrainConfig(**options), model
+        run, config, new = pretrain_steps, PretrainConfig(**options), model
     else:
-        run, config = finetune, FinetuneConfig(n_negatives=7, **options)
+        run, config = finetune_steps, FinetuneConfig(n_negatives=7, **options)
         new = partial(model, n_items=19)
     whole, stopped, again = new(), new(), new()
     tell = lambda r: (r.step, r.epoch, r.loss, r.parts, r.recall, r.best, r.targets)  # noqa: E731
@@ -176,7 +179,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, stage, stop_
 
 def test_the_state_is_kept_every_so_often(tmp_path):
     state = StateFile(tmp_path / "state", every=3600.0)
-    list(pretrain(model(), TABLE, SEQUENCES, PretrainConfig(epochs=1), state=state))
+    list(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(epochs=1), state=state))
     assert not state.path.exists()
     state.write()
     assert [p.name for p in tmp_path.iterdir()] == ["state"]
@@ -187,7 +190,7 @@ def test_the_state_is_kept_every_so_often(tmp_path):
 
 def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch):
     state = StateFile(tmp_path / "state", every=0.0)
-    records = pretrain(model(), TABLE, SEQUENCES, PretrainConfig(batch_size=12), state=state)
+    records = pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(batch_size=12), state=state)
     next(records)
     before = state.path.read_bytes()
 
@@ -203,7 +206,7 @@ def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch):
 
 def test_a_loss_that_is_not_finite_leaves_the_last_state(tmp_path):
     state, net = StateFile(tmp_path / "state", every=0.0), model()
-    records = pretrain(net, TABLE, SEQUENCES, PretrainConfig(batch_size=12), state=state)
+    records = pretrain_steps(net, TABLE, SEQUENCES, PretrainConfig(batch_size=12), state=state)
     next(records)
     before = state.path.read_bytes()
     with torch.no_grad():
@@ -218,7 +221,7 @@ def test_a_gradient_that_is_not_finite_changes_no_weight():
     net.transformer.norm.weight.register_hook(lambda gradient: gradient * torch.inf)
     twin = copy.deepcopy(net)
     with pytest.raises(UserError, match=r"gradient (inf|nan)"):
-        list(pretrain(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
+        list(pretrain_steps(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
     assert_same_weights(net, twin)
 
 
@@ -226,11 +229,11 @@ def test_what_is_no_state_is_named(tmp_path):
     (tmp_path / "state").write_bytes(b"nothing")
     state = StateFile(tmp_path / "state")
     with pytest.raises(UserError, match=r"not the state of this training .*; delete it to begin"):
-        next(pretrain(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
+        next(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
     state = StateFile(tmp_path / "other", every=0.0)
-    next(pretrain(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
+    next(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
     with pytest.raises(UserError, match="not the state of this training"):
-        next(pretrain(model(dim=16), TABLE, SEQUENCES, PretrainConfig(), state=state))
+        next(pretrain_steps(model(dim=16), TABLE, SEQUENCES, PretrainConfig(), state=state))
 
 
 def test_validation_of_some_customers():
@@ -248,7 +251,7 @@ def test_half_precision_stays_close_to_float32():
     for precision in ("float32", "bfloat16"):
         net = model(**NO_DROPOUT)
         config = PretrainConfig(epochs=3, batch_size=12, precision=precision)
-        runs.append(([r.loss for r in pretrain(net, TABLE, SEQUENCES, config)], net))
+        runs.append(([r.loss for r in pretrain_steps(net, TABLE, SEQUENCES, config)], net))
     (exact, net), (close, other) = runs
     assert exact != close
     assert close == pytest.approx(exact, rel=0.05)

@@ -93,7 +93,7 @@ def test_pretraining_on_two_shops_meets_customers_of_both():
     assert both.ids is None
     torch.manual_seed(3)
     by_hand = M2SE(SIZES)
-    list(training.pretrain(by_hand, table, sequences, config, seed=3))
+    list(training.pretrain_steps(by_hand, table, sequences, config, seed=3))
     assert_same_weights(both, by_hand)
 
 

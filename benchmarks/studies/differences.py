@@ -175,11 +175,15 @@ class Study:
             start = self.pretrained(seed)
             torch.manual_seed(number)
             model = transfer(start, self.sequences.n_items)
-            records = training.finetune(model, table, self.sequences, config.finetune, seed=number)
+            records = training.finetune_steps(
+                model, table, self.sequences, config.finetune, seed=number
+            )
         else:
             torch.manual_seed(number)
             model = M2SE(replace(config.model, feature_dim=table.width))
-            records = training.pretrain(model, table, self.sequences, config.pretrain, seed=number)
+            records = training.pretrain_steps(
+                model, table, self.sequences, config.pretrain, seed=number
+            )
         for _ in records:
             pass
         if name == "paper":

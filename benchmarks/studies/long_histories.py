@@ -81,8 +81,7 @@ def measure(
                 config = PretrainConfig(
                     prefix_augmentation=rows == "prefix", epochs=epochs, batch_size=256
                 )
-                for _ in training.pretrain(model, table, learn, config, seed=seed):
-                    pass
+                training.pretrain(model, table, learn, config, seed=seed)
                 scorer = ModelScorer(model, table)
                 done[rows] = target_ranks(scorer, *test.held_out("test")).tolist()
                 if rows == "all_positions":

@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> int:
             min_rating=args.min_rating,
             copy_images=args.copy_images,
             force=args.force,
-            progress=lambda rows, name: bar(rows, name, "row"),
+            progress=lambda rows, name: bar(rows, name=name, unit="row"),
         )
     except OSError as error:  # a full disk, no permission
         raise UserError(f"{args.out}: cannot be written: {error}; choose another --out") from None

@@ -21,7 +21,7 @@ from msm4sr_lite.config import (
     UserError,
 )
 from msm4sr_lite.features import provenance
-from msm4sr_lite.progress import counter, say
+from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder
 from msm4sr_lite.store.fingerprint import fingerprint, folder_stamp, stamp, versions
 from msm4sr_lite.store.records import (
@@ -116,9 +116,11 @@ def _write_keywords(
                 args.dataset, pictures, tokenizer, cache, workers=args.workers, advance=advance
             ),
         )
-    with counter(len(pictures) - skipped, "keywords: words", "picture") as advance:
+    with bar(total=len(pictures) - skipped, name="keywords: words", unit="picture") as progress:
         found = _write_lines(
-            draft / "keywords.jsonl", choose_words(pictures, tokenizer, words, cache), advance
+            draft / "keywords.jsonl",
+            choose_words(pictures, tokenizer, words, cache),
+            progress.update,
         )
     return {"pictures": found, "skipped": skipped}
 
@@ -219,9 +221,9 @@ def check(args: argparse.Namespace) -> Path:
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as place,  # Windows: the table is open
         EmbeddingCache(Path(place) / "vectors.sqlite") as cache,
-        counter(slots, "features --check", "sentence") as advance,
+        bar(total=slots, name="features --check", unit="sentence") as progress,
     ):
-        make_features(Path(place) / "features", sentences, encoder, cache, advance=advance)
+        make_features(Path(place) / "features", sentences, encoder, cache, advance=progress.update)
         fresh = load_feature_table(Path(place) / "features")
         for part in ("text", "image"):
             old, new = getattr(stored, part), getattr(fresh, part)
@@ -257,7 +259,7 @@ def _cache(out: Path, kind: str, made_by: list[Any], dtype: str) -> Iterator[Emb
 def _work(total: int, name: str, unit: str) -> Iterator[Any]:
     """Show a bar on a terminal, and everywhere a line at the end."""
     start = time.perf_counter()
-    with counter(total, name, unit) as advance:
-        yield advance
+    with bar(total=total, name=name, unit=unit) as progress:
+        yield progress.update
     seconds = time.perf_counter() - start
     say(f"{name}: {total} {unit}s in {seconds:.0f} s ({total / max(seconds, 1e-9):.0f} {unit}s/s)")

@@ -23,10 +23,11 @@ from msm4sr_lite.cli.opening import (
 )
 from msm4sr_lite.config import PRESETS, DataConfig, as_dict
 from msm4sr_lite.fast.processes import is_first, joined
-from msm4sr_lite.progress import follow, say
+from msm4sr_lite.progress import say
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import finished, read_record
+from msm4sr_lite.store.training_log import follow
 from msm4sr_lite.store.training_state import StateFile
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def pretrain(args: argparse.Namespace, prefix: str = "") -> Path:
     torch.manual_seed(args.seed)
     model = M2SE(model_config)
     state = _state(folder, made_from)
-    records = training.pretrain(
+    records = training.pretrain_steps(
         model,
         table.for_items(sequences.items),
         sequences,
@@ -153,7 +154,7 @@ def finetune(args: argparse.Namespace, prefix: str = "") -> Path:
     torch.manual_seed(args.seed)
     model = transfer(pretrained, sequences.n_items if config.use_ids else 0)
     state = _state(folder, made_from)
-    records = training.finetune(
+    records = training.finetune_steps(
         model,
         table.for_items(sequences.items),
         sequences,

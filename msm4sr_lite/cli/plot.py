@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.progress import read_log
+from msm4sr_lite.store.training_log import read_log
 
 STAGES = {"pretrained": "pre-training", "finetuned": "fine-tuning"}
 NAMES = {

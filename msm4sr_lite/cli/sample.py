@@ -15,7 +15,9 @@ def main(args: argparse.Namespace) -> int:
         raise UserError(f"{args.out}: the folder is not empty; choose a new one")
     from data_samples.make.write import write_sample
 
-    write_sample(args.out, seed=args.seed, progress=lambda items: bar(items, "pictures", "item"))
+    write_sample(
+        args.out, seed=args.seed, progress=lambda items: bar(items, name="images", unit="item")
+    )
     print(
         json.dumps({"folder": str(args.out), "seed": args.seed})
         if args.json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-STEPS = 40  # of an epoch: with many fewer, models of small shops stop before they have learnt
+from msm4sr_lite.config import STEPS_PER_EPOCH, fitting_batch
 
 
 def _knob(default: int, meaning: str) -> Any:
@@ -16,7 +16,9 @@ def _knob(default: int, meaning: str) -> Any:
 class Budget:
     """How long everything that learns may learn."""
 
-    batch_size: int = _knob(0, f"training targets in one step; 0: {STEPS} steps an epoch or more")
+    batch_size: int = _knob(
+        0, f"training targets in one step; 0: {STEPS_PER_EPOCH} steps an epoch or more"
+    )
     pretrain_epochs: int = _knob(80, "passes of pre-training, at most")
     finetune_epochs: int = _knob(60, "passes of every other training, at most")
     patience: int = _knob(15, "epochs without a better validation Recall@20")
@@ -35,15 +37,6 @@ class Budget:
             "finetune.epochs": self.finetune_epochs,
             "finetune.patience": self.patience,
         }
-
-
-def fitting_batch(targets: int) -> int:
-    """Return the largest power of two that leaves an epoch ``STEPS`` steps, from 64 to 512.
-
-    >>> [fitting_batch(targets) for targets in (900, 5_800, 12_000, 1_000_000)]
-    [64, 128, 256, 512]
-    """
-    return max(64, min(512, 2 ** (max(1, targets // STEPS).bit_length() - 1)))
 
 
 QUICK = Budget(pretrain_epochs=10, finetune_epochs=10)

@@ -105,8 +105,7 @@ class Model:
             torch.manual_seed(seed)
             full = replace(config.model, n_items=ids)
             model = transfer(model, ids) if self.pretrains else self.build(full)
-            for _ in training.finetune(model, *dataset, config.finetune, **options):
-                pass
+            training.finetune(model, *dataset, config.finetune, **options)
         return ModelScorer(model, data.table, data.device)
 
 
@@ -165,8 +164,7 @@ def pretrained(data: Data, config: Config, seed: int, states: Path) -> M2SE:
         torch.manual_seed(seed)
         model = M2SE(config.model)
         options: dict[str, Any] = {"seed": seed, "device": data.device}
-        for _ in training.pretrain(model, data.table, data.sequences, config.pretrain, **options):
-            pass
+        training.pretrain(model, data.table, data.sequences, config.pretrain, **options)
         save_checkpoint(model.cpu(), folder, data.sequences.items, {"seed": seed})
         return model
 

@@ -127,8 +127,7 @@ def pretrained_on(
     table, sequences = domains[0] if len(domains) == 1 else join(domains)
     torch.manual_seed(seed)
     net = M2SE(replace(model, feature_dim=table.width, n_items=0))
-    for _ in training.pretrain(net, table, sequences, config, seed=seed, device=device):
-        pass
+    training.pretrain(net, table, sequences, config, seed=seed, device=device)
     return net
 
 
@@ -192,8 +191,7 @@ def fine_tuned(
         start = M2SE(replace(model or ModelConfig(), feature_dim=table.width, n_items=0))
     net = transfer(start, sequences.n_items if config.use_ids else 0)
     some = some_users(sequences, share, seed)
-    for _ in training.finetune(net, table, some, config, seed=seed, device=device):
-        pass
+    training.finetune(net, table, some, config, seed=seed, device=device)
     return net
 
 

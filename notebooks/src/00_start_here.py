@@ -228,7 +228,6 @@ import numpy as np
 from msm4sr_lite import (
     M2SE,
     build_sequences,
-    pretrain,
 )
 from msm4sr_lite.config import ModelConfig, PretrainConfig
 
@@ -236,7 +235,7 @@ table = load_feature_table(folder / "features")
 sequences = build_sequences(dataset.interactions, list(dataset.items))
 table = table.for_items(sequences.items)
 model = M2SE(ModelConfig(feature_dim=table.width))
-steps = pretrain(model, table, sequences, PretrainConfig(batch_size=512))
+steps = pretrain_steps(model, table, sequences, PretrainConfig(batch_size=512))
 records = list(islice(steps, 12))
 losses = [record.loss for record in records]
 guess = np.mean([2 * np.log(record.targets) for record in records])

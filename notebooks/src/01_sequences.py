@@ -498,7 +498,6 @@ source(SASRec)
 from dataclasses import replace
 
 from course import watch
-from msm4sr_lite import finetune
 from msm4sr_lite.config import PRESETS, ModelConfig
 
 past, next_items = sequences.held_out("valid")
@@ -508,7 +507,7 @@ table = load_feature_table(folder / "features").for_items(sequences.items)
 torch.manual_seed(0)
 sasrec = SASRec(ModelConfig(feature_dim=table.width, n_items=sequences.n_items))
 config = replace(PRESETS["paper"].finetune, lr=3e-3, epochs=20)
-steps = finetune(sasrec, table, sequences, config)
+steps = finetune_steps(sasrec, table, sequences, config)
 epochs = (record for record in steps if record.recall is not None)
 
 

@@ -300,7 +300,7 @@ from itertools import islice
 from course import watch
 from course.sphere import alignment, uniformity
 from msm4sr_lite.config import PretrainConfig
-from msm4sr_lite.training import pretrain
+from msm4sr_lite.training import pretrain_steps
 
 torch.manual_seed(0)
 model = M2SE(ModelConfig(feature_dim=table.width))
@@ -323,7 +323,7 @@ def look(step):
 
 def training():
     look(0)
-    for record in islice(pretrain(model, table, sequences, config), 200):
+    for record in islice(pretrain_steps(model, table, sequences, config), 200):
         if record.recall is not None:
             recalls.append(record.recall)
         else:
@@ -499,7 +499,9 @@ def targets_per_second(device):
     torch.manual_seed(0)
     fresh = M2SE(ModelConfig(feature_dim=table.width))
     config = PretrainConfig(batch_size=1024, epochs=1)
-    seen = list(islice(pretrain(fresh, table, sequences, config, device=device), 6))
+    seen = list(
+        islice(pretrain_steps(fresh, table, sequences, config, device=device), 6)
+    )
     steps = [r for r in seen if r.recall is None]  # the first one warms up
     return sum(r.targets for r in steps[1:]) / (steps[-1].seconds - steps[0].seconds)
 

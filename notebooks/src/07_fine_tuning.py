@@ -105,7 +105,7 @@ import matplotlib.pyplot as plt
 from course import PALETTE, show, watch
 from msm4sr_lite.config import FinetuneConfig
 from msm4sr_lite.encoder import transfer
-from msm4sr_lite.training import finetune, validation_recall
+from msm4sr_lite.training import finetune_steps, validation_recall
 
 before = validation_recall(pretrained, table, sequences)
 config = FinetuneConfig(lr=1e-3, epochs=8, batch_size=512)
@@ -114,7 +114,7 @@ config = FinetuneConfig(lr=1e-3, epochs=8, batch_size=512)
 def fine_tune(config, seed=0):
     torch.manual_seed(seed)
     model = transfer(pretrained, sequences.n_items if config.use_ids else 0)
-    return model, finetune(model, table, sequences, config, seed=seed)
+    return model, finetune_steps(model, table, sequences, config, seed=seed)
 
 
 def curves(records):

@@ -199,12 +199,12 @@ from course import progress
 from msm4sr_lite.config import FinetuneConfig
 from msm4sr_lite.encoder import transfer
 from msm4sr_lite.study.cold_start import replace_ids
-from msm4sr_lite.training import finetune
+from msm4sr_lite.training import finetune_steps
 
 config = FinetuneConfig(lr=1e-3, batch_size=256, epochs=3)
 torch.manual_seed(0)
 whole = transfer(pretrained, sequences.n_items)
-for _ in progress(finetune(whole, table, sequences, config), "whole catalogue"):
+for _ in progress(finetune_steps(whole, table, sequences, config), "whole catalogue"):
     pass
 
 # %%
@@ -229,7 +229,7 @@ for name, scorer in {
 # %%
 model = transfer(pretrained, sequences.n_items)
 fair = replace(config, candidates="seen")
-for _ in progress(finetune(model, table, sequences, fair), "what was bought"):
+for _ in progress(finetune_steps(model, table, sequences, fair), "what was bought"):
     pass
 mended = replace_ids(ModelScorer(model, table), cold, "zero")
 reports["only what was bought"] = report(mended, sequences, **starts)

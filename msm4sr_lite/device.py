@@ -1,0 +1,18 @@
+"""Where to compute."""
+
+from __future__ import annotations
+
+from msm4sr_lite.config import UserError
+
+
+def resolve_device(name: str = "auto") -> str:
+    """Return ``cpu`` or ``cuda``; ``auto`` takes the GPU where there is one."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise UserError(f"device must be auto, cpu or cuda; got {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device cuda: this machine has no GPU that torch can use; choose cpu")
+    return name
