@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from data_samples.make.ceiling import expected_ndcg
+from data_samples.make.upper_bound import expected_ndcg
 from data_samples.make.oracle import oracles
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.study.beyond_accuracy import candidate_scores
