@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from benchmarks.studies.results_page import collect, fill
-from data_samples.make.ceiling import expected_ndcg
+from data_samples.make.upper_bound import expected_ndcg
 from msm4sr_lite.baselines.scorers import ItemKNN, tfidf_vectors
 from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
 from msm4sr_lite.cli import build_parser, main
