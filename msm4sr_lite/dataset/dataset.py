@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -55,6 +55,30 @@ class Dataset:
     items: dict[str, Item]
     interactions: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    domain: str = ""
+
+    @classmethod
+    def from_folder(cls, path, *, domain="", unknown_items="error") -> Dataset:  # type: ignore
+        """Read a folder."""
+        from msm4sr_lite.dataset.folder import read_folder
+
+        found = read_folder(path, domain=domain, unknown_items=unknown_items)
+        return replace(found, domain=domain)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder."""
+        return self.path
+
+    @property
+    def image_root(self) -> Path:
+        """Where images are."""
+        return self.path
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.path.resolve().name
 
     @property
     def folder(self) -> Path:
