@@ -89,16 +89,13 @@ def evaluate_model(
 
 def _sequences_of(trained: TrainedModel, data: Dataset, config: DataConfig) -> Sequences:
     known = set(trained.items[1:])
-    if new := [item for item in data.items if item not in known and _interacted(data, item)]:
+    interacted = set(data.interactions["item_id"])
+    if new := [item for item in data.items if item in interacted and item not in known]:
         raise UserError(
             f"{len(new)} items of {data.name} with interactions are not in the model (the first is"
             f" {new[0]!r}); call add_items first, or fine-tune on this dataset"
         )
     return build_sequences(data.interactions, [i for i in data.items if i in known], config)
-
-
-def _interacted(data: Dataset, item: str) -> bool:
-    return bool((data.interactions["item_id"] == item).any())
 
 
 def candidate_numbers(candidates: Sequence[str], items: Sequence[str]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,15 @@ import numpy as np
 
 from msm4sr_lite import __version__
 from msm4sr_lite.config import Config, UserError, as_dict, config_from_dict
+from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.features.table_files import load_feature_table, read_keywords, write_feature_table
+from msm4sr_lite.features.table_files import (
+    load_feature_table,
+    read_dictionary_file,
+    read_keywords,
+    save_feature_table,
+)
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, write_checkpoint
@@ -40,6 +47,8 @@ class TrainedModel:
         How often each item occurs in the training part, ``(items + 1,)``; None if unknown.
     keywords
         Item id to the keywords of each of its images.
+    dictionary
+        The candidate keywords, for new items; empty if they are not known.
     record
         What else is known: preset, seed, split, domain, fingerprint of the training sequences.
     """
@@ -50,11 +59,17 @@ class TrainedModel:
     config: Config
     item_counts: np.ndarray | None = None
     keywords: dict[str, list[list[str]]] = field(default_factory=dict)
+    dictionary: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
 
     def scorer(self, device: str) -> ModelScorer:
-        """Return the model as a scorer of its items."""
-        return ModelScorer(self.net, self.table, device)
+        """Return the model as a scorer of its items; items added after training have no id."""
+        trained = self.net.config.n_items or len(self.items) - 1
+        first, later = self.items[: trained + 1], ["", *self.items[trained + 1 :]]
+        scorer = ModelScorer(self.net, self.table.for_items(first), device)
+        if len(later) > 1:
+            scorer.append(self.table.for_items(later))
+        return scorer
 
     def recommender(self, device: str) -> Recommender:
         """Return the model at work."""
@@ -81,7 +96,7 @@ class TrainedModel:
         }
         with whole_folder(folder) as draft:
             write_checkpoint(self.net, draft, self.items, record)
-            write_feature_table(draft / "features", self.table, self.keywords)
+            save_feature_table(draft / "features", self.table, self.keywords, self.dictionary)
 
     @classmethod
     def load(cls, folder: Path, features: Path | None = None) -> TrainedModel:
@@ -113,8 +128,36 @@ class TrainedModel:
             config_from_dict(record["config"]),
             None if counts is None else np.array([0, *counts]),
             read_keywords(found) if (found / "keywords.jsonl").is_file() else {},
+            read_dictionary_file(found),
             {key: value for key, value in record.items() if key not in ("config", "item_counts")},
         )
+
+    def encode_items(
+        self,
+        items: Sequence[Item],
+        image_root: Path,
+        *,
+        text_encoder: str | None = None,
+        clip: str | None = None,
+        device: str = "cpu",
+    ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
+        """Return features and keywords of new items, made as those of the table were."""
+        from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+        from msm4sr_lite.features.new_items import encode_new_items
+        from msm4sr_lite.features.text_encoder import TextEncoder
+
+        manifest = self.table.manifest
+        made_by, seen_by = manifest.get("text_encoder", {}), manifest.get("keywords", {})
+        encoder = TextEncoder(text_encoder or made_by["name"], made_by["pooling"], device)
+        tokenizer = None
+        if any(item.images for item in items):
+            if not self.dictionary:
+                raise UserError("the features name no dictionary, so new images get no keywords")
+            options = {name: seen_by[name] for name in ("threshold", "diversity") if name in seen_by}
+            tokenizer = KeywordTokenizer(
+                clip or seen_by["clip"], self.dictionary, seen_by["prompt"], device, **options
+            )
+        return encode_new_items(items, image_root, encoder, tokenizer, manifest)
 
     def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> TrainedModel:
         """Return the model with new items at the end; they are scored from their content alone."""
