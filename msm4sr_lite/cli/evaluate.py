@@ -70,7 +70,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     cases = (*sequences.held_out("test"), users)
     candidates = listed_candidates(args, sequences.items)
     # A filter on items removes purchases that the exact forecast needs.
-    known = {} if data.min_item_interactions else oracles(goods.dataset.path, sequences)
+    known = {} if data.min_item_interactions else oracles(goods.dataset.image_root, sequences)
 
     results = []
     for mask in {"no": [False], "yes": [True], "both": [False, True]}[args.filter_seen]:

@@ -48,7 +48,7 @@ def keywords(args: argparse.Namespace) -> Path:
     config = from_flags(args, FeatureConfig())
     folder: Path = args.out / "keywords"
     clip = args.clip or DEFAULT_CLIP
-    dictionary = read_dictionary(args.dictionary, dataset.items.values(), dataset.path)
+    dictionary = read_dictionary(args.dictionary, dataset.items.values(), dataset.folder)
     pictures = ItemImages(dataset.items.values(), config.max_images)
     if len(pictures) and config.n_keywords > len(dictionary):
         raise UserError(
@@ -56,7 +56,7 @@ def keywords(args: argparse.Namespace) -> Path:
             f" lower --words or give a longer --dictionary"
         )
     made_from = {
-        "pictures": _stamps(dataset.path, pictures),
+        "pictures": _stamps(dataset.image_root, pictures),
         "clip": [clip, folder_stamp(clip)],
         "dictionary": dictionary,
         "prompt": config.prompt,

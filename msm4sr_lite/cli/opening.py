@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def open_dataset(args: argparse.Namespace) -> Dataset:
     """Read the shop folder once per command and tell what was left out."""
-    if not hasattr(args, "opened_shop"):
+    if not hasattr(args, "opened_dataset"):
         from msm4sr_lite.dataset.folder import read_folder
 
         args.opened_dataset = read_folder(
@@ -35,7 +35,7 @@ def open_dataset(args: argparse.Namespace) -> Dataset:
 
 def elsewhere(args: argparse.Namespace, **changes: Any) -> argparse.Namespace:
     """Return the arguments of a command for another shop or department, which is read anew."""
-    same = {name: value for name, value in vars(args).items() if name != "opened_shop"}
+    same = {name: value for name, value in vars(args).items() if name != "opened_dataset"}
     return argparse.Namespace(**{**same, **changes})
 
 

@@ -97,7 +97,7 @@ def add_described(
     items from now on; the shop that it was made with stays as it is.
     """
     dataset = recommender.dataset
-    table, keywords = describe(items, dataset.path, encoder, tokenizer, manifest)
+    table, keywords = describe(items, dataset.image_root, encoder, tokenizer, manifest)
     recommender.add_items(table)
     recommender.keywords = {**recommender.keywords, **keywords}
     recommender.dataset = replace(

@@ -104,7 +104,7 @@ class RawClip:
             item, pictures = data.dataset.items[name], []
             for image in item.images:
                 try:
-                    pictures.append(open_image(data.dataset.path, image))
+                    pictures.append(open_image(data.dataset.image_root, image))
                 except ImageError:
                     continue
             if pictures:

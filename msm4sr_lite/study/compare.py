@@ -186,7 +186,7 @@ class Comparison:
     def upper_bound_runs(self) -> dict[str, list[dict[str, Any]]]:
         """Return what the best possible recommenders reach, as runs; nothing if that is unknown."""
         known = (
-            oracles(self.data.dataset.path, self.data.sequences) if self.upper_bound.best else {}
+            oracles(self.data.dataset.image_root, self.data.sequences) if self.upper_bound.best else {}
         )
         return {
             f"ceiling: {kind}": [

@@ -41,7 +41,7 @@ class UpperBound:
     @classmethod
     def of(cls, data: Data) -> UpperBound:
         """Work out the ceilings of a shop, if they are known."""
-        known = oracles(data.dataset.path, data.sequences)
+        known = oracles(data.dataset.image_root, data.sequences)
         histories, _ = data.sequences.held_out("test")
         if not known:
             return cls(histories, np.empty((0, 0)), {})
