@@ -1,9 +1,8 @@
-"""New items straight from their texts and pictures, for a recommender that is at work already."""
+"""Features of new items from their texts and images, for ``Recommender.add_items``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from msm4sr_lite.dataset.dataset import Item
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
     from msm4sr_lite.features.text_encoder import TextEncoder
-    from msm4sr_lite.recommend.recommender import Recommender
 
 
 def describe(
@@ -82,27 +80,6 @@ def describe(
 def _slots(groups: Sequence[Sequence[str]], encoder: TextEncoder) -> Slots:
     vectors = encoder.encode([sentence for group in groups for sentence in group])
     return make_slots(vectors, np.array([0, *map(len, groups)], dtype=np.int64))
-
-
-def add_described(
-    recommender: Recommender,
-    items: Sequence[Item],
-    encoder: TextEncoder,
-    tokenizer: KeywordTokenizer | None,
-    manifest: dict[str, Any],
-) -> None:
-    """Let a recommender offer items that it has never seen, read with ``describe``.
-
-    Their pictures lie in the folder of the recommender's shop. The recommender's shop lists the
-    items from now on; the shop that it was made with stays as it is.
-    """
-    dataset = recommender.dataset
-    table, keywords = describe(items, dataset.path, encoder, tokenizer, manifest)
-    recommender.add_items(table)
-    recommender.keywords = {**recommender.keywords, **keywords}
-    recommender.dataset = replace(
-        dataset, items={**dataset.items, **{item.item_id: item for item in items}}
-    )
 
 
 def _require_same(part: str, this: dict[str, Any], table: dict[str, Any]) -> None:
