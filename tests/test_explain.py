@@ -233,7 +233,7 @@ def test_a_word_is_worth_what_the_score_lacks_when_the_others_are_read_alone(exp
 
 
 def test_where_every_word_has_a_slot_words_need_no_reading_again(explainer):
-    explainer.table.manifest["image_slots_hold"] = "keywords"
+    explainer.table.manifest["image_slots"] = "keywords"
     explainer.recommender.keywords = {**KEYWORDS, "i1": [["red"], ["mug"]]}
     (pieces,) = explainer.explain(BASKET, ["i9"])
     assert not [p for p in pieces if p.kind == "picture"]

@@ -99,16 +99,16 @@ def build_parser() -> argparse.ArgumentParser:
         )
         p[name].add_argument(
             "--dictionary",
-            default="visual+shop",
-            help="visual, shop, column:NAME (labels in the item file) or a file, one word per line;"
-            " several: join by + (default: visual+shop)",
+            default="visual+texts",
+            help="candidate keywords: visual (built-in list), texts (words of the items' texts),"
+            " column:NAME (labels in the item file) or a file with one word per line; several:"
+            " join by + (default: visual+texts)",
         )
         p[name].add_argument(
             "--workers",
             type=int,
-            default=min(8, os.cpu_count() or 1),
             metavar="N",
-            help="threads that open pictures while CLIP works (default: one a core, at most 8)",
+            help="threads that open images while CLIP computes (default: one per core, at most 8)",
         )
     for name in ("features", "run"):
         p[name].add_argument(

@@ -80,6 +80,16 @@ class Dataset:
         """Name of the folder."""
         return self.path.resolve().name
 
+    @property
+    def folder(self) -> Path:
+        """The dataset folder."""
+        return self.path
+
+    @property
+    def image_root(self) -> Path:
+        """The folder that images are named relative to."""
+        return self.path
+
     def history(self, user_id: str) -> list[str]:
         """Return the items that a customer bought, oldest first; unknown customers are an error."""
         bought = self.interactions.loc[self.interactions["user_id"] == user_id, "item_id"].tolist()
