@@ -399,7 +399,7 @@ def offers(sample):
     """For every tenth customer: their purchases and the model's best offer."""
     users = sorted(set(sample.recommender.dataset.interactions["user_id"]))[:: 1200 // USERS]
     assert len(users) == USERS
-    baskets = [sample.recommender.dataset.history(user) for user in users]
+    baskets = [sample.recommender.dataset.user_history(user) for user in users]
     return [(basket, sample.recommender.for_basket(basket, 1)[0].item_id) for basket in baskets]
 
 
