@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,12 @@ def _cuts(
     if config.n_test > 1:
         return counts[:, None] - [config.n_test + 1, config.n_test]
     return None
+
+
+def hold_out_nothing(sequences: Sequences) -> Sequences:
+    """Return the sequences with every interaction in the training part."""
+    length = np.diff(sequences.offsets)
+    return replace(sequences, cuts=np.stack([length, length], axis=1))
 
 
 def _nobody_left(users: int, config: DataConfig) -> str:
