@@ -274,7 +274,8 @@ class MSM4SR(Serving):
         say("fit: first run, with held-out interactions, to choose the numbers of epochs")
         first.fit(data, features=features.table, run_dir=place, callback=callback)
         best = {name: run["best"]["epoch"] for name, run in first.training_.items() if run}
-        epochs = {f"{name}.epochs": best.get(f"{name}d", 0) for name in ("pretrain", "finetune")}
+        stages = {"pretrain.epochs": "pretrained", "finetune.epochs": "finetuned"}
+        epochs = {setting: best.get(name, 0) for setting, name in stages.items()}
         say(f"fit: second run, on every interaction: {epochs}")
         return with_settings(self.config, epochs)
 
