@@ -233,7 +233,7 @@ def test_a_word_is_worth_what_the_score_lacks_when_the_others_are_read_alone(exp
 
 
 def test_where_every_word_has_a_slot_words_need_no_reading_again(explainer):
-    explainer.table.manifest["image_slots_hold"] = "keywords"
+    explainer.table.manifest["image_slots"] = "keywords"
     explainer.recommender.keywords = {**KEYWORDS, "i1": [["red"], ["mug"]]}
     (pieces,) = explainer.explain(BASKET, ["i9"])
     assert not [p for p in pieces if p.kind == "picture"]
@@ -399,7 +399,7 @@ def offers(sample):
     """For every tenth customer: their purchases and the model's best offer."""
     users = sorted(set(sample.recommender.dataset.interactions["user_id"]))[:: 1200 // USERS]
     assert len(users) == USERS
-    baskets = [sample.recommender.dataset.history(user) for user in users]
+    baskets = [sample.recommender.dataset.user_history(user) for user in users]
     return [(basket, sample.recommender.for_basket(basket, 1)[0].item_id) for basket in baskets]
 
 

@@ -58,7 +58,7 @@ def test_the_order_of_the_basket_matters(recommender):
 
 
 def test_a_customers_history_passes_over_items_the_model_does_not_know(recommender):
-    history = recommender.dataset.history("u0")
+    history = recommender.dataset.user_history("u0")
     del recommender.number[history[0]]
     with pytest.raises(UserError, match=f"item '{history[0]}' is not in the model's catalogue"):
         recommender.for_basket(history)
@@ -149,7 +149,7 @@ def test_a_customer_gets_the_new_item_that_fits_and_not_the_other(sample_dataset
     model = sample_dataset / "states" / "home_pretrained"
     recommender = Recommender.load(dataset, model, sample_dataset / "features")
     table = load_feature_table(sample_dataset / "features")
-    basket = dataset.history("uh0040")
+    basket = dataset.user_history("uh0040")
     twin, stranger = recommender.for_basket(basket, k=400 - len(basket))[:: 399 - len(basket)]
     # Two new ids with the features of the item that fits best and of the one that fits least.
     rows = torch.tensor([0, *(table.items.index(r.item_id) for r in (twin, stranger))])
@@ -210,7 +210,7 @@ class TestNewItemsFromTextsAndPictures:
         assert recommender.items[-2:] == ["mine", "plain"]
         assert "mine" not in dataset.items
         words = recommender.keywords["mine"]
-        pictures = [open_image(dataset.path, name) for name in old.images]
+        pictures = [open_image(dataset.image_root, name) for name in old.images]
         assert words == [[k.word for k in best] for best in tokenizer.keywords(pictures, 2)]
         text = encoder.encode(["Red mug", "Holds tea."])
         image = encoder.encode([" ".join(group) for group in words])

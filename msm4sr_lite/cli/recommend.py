@@ -47,7 +47,7 @@ def main(args: argparse.Namespace) -> int:
     recommender = Recommender.load(dataset, folder, features, device_of(args))
     new = set() if args.no_new_items else add_new_items(recommender, table, features)
     if args.user:
-        bought = dataset.history(args.user)
+        bought = dataset.user_history(args.user)
         found = recommender.for_user(args.user, args.k)
     else:
         bought = [item.strip() for item in args.basket.split(",") if item.strip()]

@@ -102,7 +102,7 @@ class Recommender:
 
     def for_user(self, user_id: str, k: int = 10) -> list[Recommendation]:
         """Recommend for a customer of the shop, from all their purchases."""
-        return self.for_basket(self.dataset.history(user_id), k, strict=False)
+        return self.for_basket(self.dataset.user_history(user_id), k, strict=False)
 
     def for_basket(
         self, basket: Sequence[str], k: int = 10, *, strict: bool = True, hide_basket: bool = True

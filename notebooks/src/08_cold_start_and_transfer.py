@@ -102,7 +102,7 @@ new = [catalogue[i] for i in cold]
 recommender = Recommender(
     dataset, ModelScorer(pretrained, table.for_items(old)), old, words
 )
-user = dataset.history("uh0040")[:-1]  # what was known before the test
+user = dataset.user_history("uh0040")[:-1]  # what was known before the test
 before = [r.item_id for r in recommender.for_basket(user, k=100)]
 
 recommender.add_items(table.for_items(["", *new]))
