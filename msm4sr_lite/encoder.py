@@ -68,7 +68,7 @@ class AttentionPooling(nn.Module):
 
 
 class MeanPooling(nn.Module):
-    """The mean of an item's real slots; input and output as in ``AttentionPooling``. Source: ours."""
+    """The mean of an item's real slots; in and output as in ``AttentionPooling``. Source: ours."""
 
     def forward(
         self, slots: Float[Tensor, "items slots feature"], valid: Bool[Tensor, "items slots"]
@@ -210,7 +210,7 @@ class M2SE(
     def embed_modality(self, modality: str, slots: Slots, items: Int[Tensor, " items"]) -> Tensor:
         """Return z of items ``(items, d)`` from the slots of one modality alone."""
         pooled, _ = self.pool[modality](*slots.gather(items))
-        return self.adapt[modality](self.feature_dropout(pooled))  # type: ignore[no-any-return]
+        return self.adapt[modality](self.feature_dropout(pooled))
 
     def item_embeddings(self, table: FeatureTable, items: Int[Tensor, " items"]) -> Modalities:
         """Return z_t and z_v of items from their slots, each ``(items, d)``.

@@ -63,7 +63,7 @@ def next_item_loss(
 ) -> Loss:
     """NIP: a sequence is closer to its own next item than to the next items of other sequences.
 
-    loss = mean_i [ log( sum_{j = i or not masked} exp(cos(h_i, z_j) / tau) ) - cos(h_i, z_i) / tau ]
+    loss = mean_i [log(sum_{j = i or not masked} exp(cos(h_i, z_j) / tau)) - cos(h_i, z_i) / tau]
 
     Source: released code. For one state it is the cross-entropy with the diagonal as the labels.
 

@@ -7,6 +7,8 @@ its state at position k represents the first k items, and each position predicts
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 
@@ -81,7 +83,7 @@ def contrastive_losses(
         Weights, temperature, false negatives.
     """
     logit = losses.EXCLUDED if config.same_target == "exclude" else 0.0
-    options = {"temperature": config.temperature, "masked_logit": logit}
+    options: dict[str, Any] = {"temperature": config.temperature, "masked_logit": logit}
     masked = losses.false_negatives(target, users, same_user=config.nip_same_user == "exclude")
     if model.project:
         both = torch.stack(list(h.values()))
@@ -90,10 +92,10 @@ def contrastive_losses(
     parts = {f"nip_{modality}": loss for modality, loss in nip.items()}
     total = config.nip_weight * torch.stack(list(nip.values())).sum()
     if len(model.modalities) == 2:
-        options["form"] = config.cmcl_form
         masked = losses.false_negatives(target, users, same_user=config.cmcl_same_user == "exclude")
         pairs = h.values() if model.project else [h.values()]
-        cmcl = [losses.cross_modal_loss(*pair, masked, **options) for pair in pairs]
+        options["form"] = config.cmcl_form
+        cmcl = [losses.cross_modal_loss(t, v, masked, **options) for t, v in pairs]
         parts["cmcl"] = torch.stack(cmcl).sum()
         total = total + config.cmcl_weight * parts["cmcl"]
     return total, parts

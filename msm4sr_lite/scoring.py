@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import M2SE, Modalities, concat_normalized, gather_rows
+from msm4sr_lite.fast import has_fast_form
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.sequences import pad
 from msm4sr_lite.similarity import cosine_scores
@@ -62,6 +64,12 @@ class ModelScorer:
         self.items = {modality: torch.cat([z, new[modality]]) for modality, z in self.items.items()}
         self.units = torch.cat([self.units, concat_normalized(new)])
 
+    def select(self, order: np.ndarray) -> ModelScorer:
+        """Return a scorer whose item number i is item number ``order[i]`` of this one."""
+        other, rows = copy.copy(self), torch.as_tensor(order, device=self.device)
+        other.items, other.units = gather_rows(self.items, rows), self.units[rows]
+        return other
+
     @torch.inference_mode()
     def score_by_modality(self, histories: Sequence[np.ndarray]) -> Modalities:
         """Return cos(h, z) of every history with all items for each modality."""
@@ -76,3 +84,8 @@ class ModelScorer:
         Of a history the newest ``max_len`` items count.
         """
         return torch.stack(list(self.score_by_modality(histories).values())).sum(dim=0)
+
+    @has_fast_form
+    def score_on_device(self, histories: Sequence[np.ndarray]) -> Tensor:
+        """Return what ``score`` does, and leave it on the device to be ranked there."""
+        return self.score(histories).to(self.device)

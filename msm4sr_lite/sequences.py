@@ -65,7 +65,7 @@ class Sequences:
         return self.interactions[self.offsets[user] : self.offsets[user + 1]]
 
     def bounds(self) -> np.ndarray:
-        """Return where each user's validation part, test part and sequence end begin: ``(3, users)``."""
+        """Return where each user's validation part, test part and end begin: ``(3, users)``."""
         length = np.diff(self.offsets)
         cuts = length[:, None] - [2, 1] if self.cuts is None else self.cuts
         return np.vstack([cuts.T, length])
@@ -83,15 +83,14 @@ class Sequences:
 
         A user's very first interaction is no case, since its history is empty.
         """
-        valid, test, end = self.bounds().tolist()
-        users, positions = [], []
-        for user, (first, last) in enumerate(
-            zip(valid, test) if part == "valid" else zip(test, end)
-        ):
-            for position in range(max(first, 1), last):
-                users.append(user)
-                positions.append(position)
-        return np.array(users, dtype=np.int64), np.array(positions, dtype=np.int64)
+        firsts, ends = self.bounds()[:2] if part == "valid" else self.bounds()[1:]
+        cases = [
+            (user, position)
+            for user, (first, end) in enumerate(zip(firsts, ends, strict=True))
+            for position in range(max(first, 1), end)
+        ]
+        users, positions = np.array(cases, dtype=np.int64).reshape(-1, 2).T
+        return users, positions
 
     def held_out(self, part: Part) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the history and the target item of each test case of ``part``.
@@ -99,9 +98,12 @@ class Sequences:
         Source: released code (leave one out). With the default split, ``valid`` has each user's
         last interaction but one as the target, and ``test`` the last one.
         """
-        cases = [(self.user_sequence(u), position) for u, position in zip(*self.cases(part))]
-        targets = [sequence[position] for sequence, position in cases]
-        return [sequence[:position] for sequence, position in cases], np.array(targets, np.int64)
+        histories, targets = [], []
+        for user, position in zip(*self.cases(part), strict=True):
+            sequence = self.user_sequence(user)
+            histories.append(sequence[:position])
+            targets.append(sequence[position])
+        return histories, np.array(targets, dtype=np.int64)
 
 
 def pad(sequences: Sequence[np.ndarray], max_len: int) -> Tensor:

@@ -24,6 +24,8 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences, training_batches
 from msm4sr_lite.training_run import Record, Run, State
 
+__all__ = ["Record", "Run", "State", "finetune", "finetune_steps", "pretrain", "pretrain_steps"]
+
 Callback = Callable[[Record], object]
 
 
@@ -209,7 +211,7 @@ class _Objective(nn.Module):
 def validation_recall(
     model: M2SE, table: FeatureTable, sequences: Sequences, device: str = "cpu", users: int = 0
 ) -> float:
-    """Return Recall@20 on the validation part, all items ranked, of ``users`` random users or all."""
+    """Return Recall@20 on the validation part, all items ranked, of ``users`` or all users."""
     was_training = model.training
     histories, targets = sequences.held_out("valid")
     if 0 < users < len(targets):

@@ -114,7 +114,7 @@ def test_an_added_item_is_as_if_it_had_been_there_from_the_start(no_ids, dataset
         assert r.score == pytest.approx(expected[name].score, abs=1e-5)
         assert r.sentences == [f"Thing {name[1:]}"]
     history = np.array([fewer.number[item] for item in basket])
-    torch.testing.assert_close(fewer.scorer.fast_scores([history]), fewer.scorer.score([history]))
+    torch.testing.assert_close(fewer.scorer.score_on_device([history]), fewer.scorer.score([history]))
 
 
 def test_items_can_be_added_again_and_again(no_ids, dataset):

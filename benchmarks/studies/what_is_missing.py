@@ -23,6 +23,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from msm4sr_lite.study.budget import Budget
 from torch import Tensor
 
 from msm4sr_lite.baselines.scorers import BASELINES, Probabilities, Sum
@@ -36,7 +37,6 @@ from msm4sr_lite.cli.study import (
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.store.cached_runs import Runs
-from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.compare import CHOICE, read_recipes
 from msm4sr_lite.study.data import Data
 from msm4sr_lite.study.models import (

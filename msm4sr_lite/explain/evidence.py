@@ -22,6 +22,7 @@ from torch import Tensor
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import Modalities, gather_rows
+from msm4sr_lite.fast.encoder import run_transformer
 from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.features.table_files import load_feature_table
@@ -352,7 +353,11 @@ class Explainer:
         for modality, vectors in pool.items():
             rows = torch.tensor(touched[modality])
             parts = [
-                self.model.transformer(F.embedding(some.to(own.device), vectors), at.to(own.device))
+                run_transformer(
+                    self.model.transformer,
+                    F.embedding(some.to(own.device), vectors),
+                    at.to(own.device),
+                )
                 for some, at in zip(
                     batch[rows].split(TOGETHER), ends[rows].split(TOGETHER), strict=True
                 )
@@ -389,7 +394,7 @@ class _SwappingScorer(ModelScorer):
         self._swaps = torch.tensor([swaps], device=scorer.device)
 
     @torch.inference_mode()
-    def parts(self, histories: Sequence[np.ndarray]) -> Modalities:
+    def score_by_modality(self, histories: Sequence[np.ndarray]) -> Modalities:
         """Return each view's term of the score for all items."""
         items = pad(histories, self.model.config.max_len).to(self.device)
         read = gather_rows(self.items, items)

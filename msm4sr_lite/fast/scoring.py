@@ -18,8 +18,8 @@ HISTORIES_TOGETHER = 64
 
 
 @torch.inference_mode()
-def scores_on_device(scorer: ModelScorer, histories: Sequence[np.ndarray]) -> Tensor:
-    """Compute ``ModelScorer.score`` with one matrix product, and leave it on the device.
+def score_on_device(scorer: ModelScorer, histories: Sequence[np.ndarray]) -> Tensor:
+    """Compute ``ModelScorer.score`` with one matrix product on the device.
 
     Histories of about one length are encoded together, and the last layer only at their ends.
     Measured with 10,000 items: 14 times as many users per second as with embeddings computed anew

@@ -16,8 +16,15 @@ import numpy as np
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.config import DataConfig, FinetuneConfig, ModelConfig, PretrainConfig, UserError
-from msm4sr_lite.config import TrainConfig, as_dict
+from msm4sr_lite.config import (
+    DataConfig,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    TrainConfig,
+    UserError,
+    as_dict,
+)
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE, transfer

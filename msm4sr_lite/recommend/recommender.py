@@ -126,7 +126,7 @@ class Recommender:
         history = np.array([self.number[item] for item in basket if item in self.number])
         if not len(history):
             raise UserError("no item of the basket is in the model's catalogue; nothing to go by")
-        parts = {modality: part[0] for modality, part in self.scorer.parts([history]).items()}
+        parts = {modality: part[0] for modality, part in self.scorer.score_by_modality([history]).items()}
         total = torch.stack(list(parts.values())).sum(dim=0)
         total[0] = -torch.inf
         if hide_basket:
