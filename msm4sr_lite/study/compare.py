@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Part
+from msm4sr_lite.store.access_log import log_access
 from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
@@ -206,10 +206,7 @@ class Comparison:
             "seeds": list(seeds),
             "version": __version__,
         }
-        known = access_log(self.out)
-        if all({k: v for k, v in one.items() if k != "when"} != access for one in known):
-            when = datetime.now(UTC).isoformat(timespec="seconds")
-            write_json(self.out / "access_log.json", [*known, {"when": when, **access}])
+        log_access(self.out, access)
 
     def table(self, found: dict[str, list[Run]], against: str = "msm4sr") -> dict[str, Any]:
         """Return each model's metrics and its difference to ``against`` with interval and p.
@@ -253,12 +250,6 @@ class Comparison:
                 for name, p in zip(others, corrected, strict=True):
                     change[name][protocol][metric]["p_holm"] = p
         return {"against": against, "models": models, "change": change}
-
-
-def access_log(out: Path) -> list[dict[str, Any]]:
-    """Return when, and for what, the test set was used in a study folder."""
-    path = out / "access_log.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
 
 
 def read_configs(path: Path) -> dict[str, Any]:

@@ -14,22 +14,26 @@ from msm4sr_lite.config import (
     UserError,
     fitting_batch,
 )
-
-
-def _setting(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning})
+from msm4sr_lite.settings import Settings, setting
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingBudget:
+class TrainingBudget(Settings):
     """Training budget, the same for all models."""
 
-    batch_size: int = _setting(
-        0, f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch"
+    batch_size: int = setting(
+        0,
+        f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch",
+        "ours",
+        ">= 0",
     )
-    pretrain_epochs: int = _setting(80, "maximum number of epochs of pre-training")
-    finetune_epochs: int = _setting(60, "maximum number of epochs of every other training")
-    patience: int = _setting(15, "epochs without a better validation Recall@20 before the stop")
+    pretrain_epochs: int = setting(80, "maximum number of epochs of pre-training", "ours", ">= 0")
+    finetune_epochs: int = setting(
+        60, "maximum number of epochs of every other training", "ours", ">= 0"
+    )
+    patience: int = setting(
+        15, "epochs without a better validation Recall@20 before the stop", "ours", ">= 0"
+    )
 
     def for_targets(self, targets: int) -> TrainingBudget:
         """Return the budget with a batch size chosen for this number of training targets."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from msm4sr_lite.config import Config, DataConfig, UserError
+from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.feature_table import FeatureTable
@@ -92,16 +91,3 @@ def described_items(dataset: Dataset, table: FeatureTable) -> list[str]:
 def interaction_counts(sequences: Sequences) -> np.ndarray:
     """Return the number of training interactions of each item, ``(items + 1,)``."""
     return np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items))
-
-
-def with_settings(config: Config, settings: dict[str, Any]) -> Config:
-    """Return a configuration with the settings replaced that are named ``section.name``.
-
-    >>> with_settings(Config(), {"finetune.lr": 0.001}).finetune.lr
-    0.001
-    """
-    for name, value in settings.items():
-        section, setting = name.split(".")
-        new = replace(getattr(config, section), **{setting: value})
-        config = replace(config, **{section: new})
-    return config

@@ -14,11 +14,12 @@ from msm4sr_lite.config import DataConfig, UserError, as_dict
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.progress import say
+from msm4sr_lite.store.access_log import read_access_log
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.study.ablations import ablations, is_main
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.cold_table import cold_table, with_cold_items
-from msm4sr_lite.study.compare import Comparison, access_log, read_configs
+from msm4sr_lite.study.compare import Comparison, read_configs
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.data import StudyData, described_items, prepare
 from msm4sr_lite.study.forest import draw
@@ -145,7 +146,7 @@ class _Study:
             **self._about(reduced),
             "items_removed": removed,
             **cold_table(reduced, found),
-            "access_log": access_log(self.out),
+            "access_log": read_access_log(self.out),
         }
 
     def ablations(self) -> dict[str, Any]:
@@ -253,7 +254,7 @@ def _can_run(name: str, spec: ModelSpec, data: StudyData) -> bool:
 
 
 def _table(study: Comparison, found: dict[str, Any]) -> dict[str, Any]:
-    best, log = study.upper_bound.best, access_log(study.out)
+    best, log = study.upper_bound.best, read_access_log(study.out)
     return {**study.table(found), "upper_bound": best, "access_log": log}
 
 

@@ -15,13 +15,13 @@ from filelock import FileLock
 
 from msm4sr_lite import training
 from msm4sr_lite.baselines.scorers import BASELINES, ItemKNN, Probabilities, Sum
-from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError, as_dict
+from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.study.data import StudyData, with_settings
+from msm4sr_lite.study.data import StudyData
 
 Settings = dict[str, Any]
 

@@ -21,7 +21,6 @@ from msm4sr_lite.config import (
     ModelConfig,
     PretrainConfig,
 )
-from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import (
     M2SE,
@@ -857,7 +856,7 @@ def test_40_scores_are_two_cosines():
     torch.testing.assert_close(loss, expected)
 
 
-def test_41_padding_is_never_recommended_and_no_class(tmp_path):
+def test_41_padding_is_never_recommended_and_no_class():
     """Column 0 never ranks nor is recommended; its id vector learns nothing.
 
     In the preset ``authors`` it is one more class of the loss.
@@ -871,11 +870,9 @@ def test_41_padding_is_never_recommended_and_no_class(tmp_path):
 
     assert target_ranks(PadFirst(), [np.array([1])], np.array([2])).tolist() == [1]
     scorer = ModelScorer(net, TABLE)
-    scorer.parts = lambda histories: {"text": torch.linspace(2, 1, 20)[None]}  # padding is best
-    dataset = Dataset(tmp_path, {}, pd.DataFrame(columns=["user_id", "item_id", "timestamp"]))
-    recommender = Recommender(dataset, scorer, SEQUENCES.items, {})
-    found = recommender.for_basket(["i1"], k=99)
-    assert [r.item_id for r in found] == SEQUENCES.items[2:]
+    scorer.fast_scores = lambda histories: torch.linspace(2, 1, 20)[None]  # padding is best
+    found = Recommender(scorer, SEQUENCES.items).recommend({"": ["i1"]}, k=99)
+    assert found["item_id"].tolist() == SEQUENCES.items[2:]
 
     seen = []
     for config in (FinetuneConfig(), AUTHORS.finetune):
