@@ -58,7 +58,6 @@ class SummedFeatures(M2SE):
         total = torch.zeros(len(items), self.config.dim, device=items.device)
         for modality in self.adapt:
             slots = getattr(table, modality)
-            pooled = self._pooled(modality, slots, items)
-            vectors = self.adapt[modality](self.feature_dropout(pooled))
-            total = total + vectors * (slots.counts[items] > 0).unsqueeze(1)
+            z = self.embed_modality(modality, slots, items)
+            total = total + z * (slots.counts[items] > 0).unsqueeze(1)
         return {"sum": total}

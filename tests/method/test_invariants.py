@@ -79,13 +79,13 @@ def batch(prefix_augmentation=False):
     return next(training_batches(SEQUENCES, 13, 10**6, torch.Generator(), prefix_augmentation))
 
 
-def dice(seed=0):
+def rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
 def unit(rows, dim=7, seed=0):
     """Random unit vectors."""
-    return F.normalize(torch.randn(rows, dim, generator=dice(seed)), dim=-1)
+    return F.normalize(torch.randn(rows, dim, generator=rng(seed)), dim=-1)
 
 
 def nip(sequence, target, masked=None, **options):
@@ -186,7 +186,7 @@ def test_05_the_slot_attention_learns(stage):
         before = {n: p.clone() for n, p in net.pool.named_parameters()}
         if stage == "pretrain":
             config = replace(base.pretrain, prefix_augmentation=False, drop_keeps="first")
-            loss, _ = pretraining_loss(net, TABLE, batch(), config, dice())
+            loss, _ = pretraining_loss(net, TABLE, batch(), config, rng())
         else:
             loss, _ = finetuning_loss(net, TABLE, batch(), base.finetune, torch.Generator())
         loss.backward()
@@ -385,7 +385,7 @@ def share(value, items):
 def test_14_dropping_keeps_the_order_and_moves_left(value, keep):
     """Share 0 changes nothing. What is left is a subsequence, never empty, with zeros behind."""
     items = ragged()
-    survives = draw_kept(items, share(value, items), dice(2), keep=keep)
+    survives = draw_kept(items, share(value, items), rng(2), keep=keep)
     assert not survives[items == 0].any()
     shortened, state = drop_items(items, survives)
     if value == 0:
@@ -404,7 +404,7 @@ def test_14_dropping_keeps_the_order_and_moves_left(value, keep):
 def test_15_the_protected_item_stays(keep):
     """The first (or last) item is never dropped, so a single item stays as it is."""
     items = ragged()
-    survives = draw_kept(items, share(1.0, items), dice(), keep=keep)
+    survives = draw_kept(items, share(1.0, items), rng(), keep=keep)
     shortened, state = drop_items(items, survives)
     last = (items > 0).sum(dim=1) - 1
     protected = items[:, 0] if keep == "first" else items[torch.arange(5), last]
@@ -417,13 +417,13 @@ def test_15_the_protected_item_stays(keep):
 def test_16_the_rate_of_dropping():
     """With one item of n protected the rate is q (n - 1) / n; q ~ U(0, 0.2) has the mean 0.1."""
     items = torch.ones(4000, 25, dtype=torch.long)
-    survives = draw_kept(items, share(0.2, items), dice(5))
+    survives = draw_kept(items, share(0.2, items), rng(5))
     assert survives[:, 0].all()
     rate = 1 - survives.float().mean()
     assert abs(rate - 0.2 * 24 / 25) < 0.006  # 100,000 draws: 5 standard errors
-    drawn = draw_probability(0.2, 4000, dice(6), per="sequence")
+    drawn = draw_probability(0.2, 4000, rng(6), per="sequence")
     assert 0 <= drawn.min() <= drawn.max() <= 0.2
-    rate = 1 - draw_kept(items, drawn, dice(7)).float().mean()
+    rate = 1 - draw_kept(items, drawn, rng(7)).float().mean()
     assert abs(rate - 0.1 * 24 / 25) < 0.008  # 4,000 shares: 5 standard errors
 
 
@@ -440,12 +440,12 @@ def modalities():
 def test_17_mixup_keeps_the_sum(modalities):
     """M_t + M_v = Z_t + Z_v; p = 0 is the identity, p = 1 swaps all but the padding."""
     items, text, image = modalities
-    swaps = draw_swaps(items, share(0.5, items), dice(2))
+    swaps = draw_swaps(items, share(0.5, items), rng(2))
     assert 0 < swaps.sum() < (items > 0).sum()
     mixed_text, mixed_image = complementary_mixup(text, image, swaps)
     torch.testing.assert_close(mixed_text + mixed_image, text + image)
-    assert not draw_swaps(items, share(0.0, items), dice()).any()
-    everything = draw_swaps(items, share(1.0, items), dice())
+    assert not draw_swaps(items, share(0.0, items), rng()).any()
+    everything = draw_swaps(items, share(1.0, items), rng())
     assert torch.equal(everything, items > 0)
     mixed_text, mixed_image = complementary_mixup(text, image, everything)
     assert torch.equal(mixed_text[items == 0], text[items == 0])
@@ -456,7 +456,7 @@ def test_17_mixup_keeps_the_sum(modalities):
 def test_18_mixup_never_blends(modalities):
     """Each mixed position is one of the two vectors as it is; the same mask twice undoes itself."""
     items, text, image = modalities
-    swaps = draw_swaps(items, share(0.5, items), dice(2))
+    swaps = draw_swaps(items, share(0.5, items), rng(2))
     mixed_text, mixed_image = complementary_mixup(text, image, swaps)
     assert torch.equal(mixed_text[swaps], image[swaps])
     assert torch.equal(mixed_image[swaps], text[swaps])
@@ -470,7 +470,7 @@ def test_18_mixup_never_blends(modalities):
 def test_19_mixup_treats_both_modalities_alike(modalities):
     """Equal inputs stay; exchanged inputs give exchanged outputs; mixup_max = 0 switches it off."""
     items, text, image = modalities
-    swaps = draw_swaps(items, share(0.5, items), dice(3))
+    swaps = draw_swaps(items, share(0.5, items), rng(3))
     one = complementary_mixup(text, image, swaps)
     two = complementary_mixup(image, text, swaps)
     assert torch.equal(one[0], two[1])
@@ -482,8 +482,8 @@ def test_19_mixup_treats_both_modalities_alike(modalities):
     off = PretrainConfig(drop_max=0.0, mixup_max=0.0)
     seen = []
     net.transformer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    pretraining_loss(net, TABLE, batch(), off, dice())
-    pretraining_loss(net, TABLE, batch(), replace(off, mixup_max=1.0, mixup_draw="fixed"), dice())
+    pretraining_loss(net, TABLE, batch(), off, rng())
+    pretraining_loss(net, TABLE, batch(), replace(off, mixup_max=1.0, mixup_draw="fixed"), rng())
     plain = gather_rows(net.item_embeddings(TABLE, torch.arange(20)), batch().items)
     torch.testing.assert_close(seen[0], torch.cat([plain["text"], plain["image"]]))
     real = (batch().items > 0).repeat(2, 1)
@@ -496,7 +496,7 @@ def test_20_the_rate_of_swapping():
     items = torch.ones(40, 25, dtype=torch.long)
     rates = []
     for seed in range(400):
-        generator = dice(seed)
+        generator = rng(seed)
         p = draw_probability(0.5, 40, generator)
         assert p.unique().numel() == 1
         swaps = draw_swaps(items, p, generator)
@@ -595,7 +595,7 @@ def test_26_nip_is_a_cross_entropy():
     expected = F.cross_entropy(h @ g.T / TAU, torch.arange(13))
     torch.testing.assert_close(nip(h, g), expected)
     for seed in range(20):
-        repeated = same_target(torch.randint(3, (7,), generator=dice(seed)).tolist())
+        repeated = same_target(torch.randint(3, (7,), generator=rng(seed)).tolist())
         assert nip(unit(7, seed=seed), unit(7, seed=99), repeated) >= 0
 
 
@@ -819,11 +819,11 @@ def test_39_the_loss_at_the_start(rows):
     for slots in (table.text, table.image):
         slots.vectors.div_(48**0.5)  # unit length, about
     net = M2SE(ModelConfig(feature_dim=48)).train()
-    items = torch.randint(1, rows + 51, (rows, 6), generator=dice(1))
+    items = torch.randint(1, rows + 51, (rows, 6), generator=rng(1))
     targets = torch.zeros_like(items)
-    targets[:, 5] = torch.randperm(rows + 50, generator=dice(2))[:rows] + 1
+    targets[:, 5] = torch.randperm(rows + 50, generator=rng(2))[:rows] + 1
     data = Batch(items, targets, torch.arange(rows))
-    loss, parts = pretraining_loss(net, table, data, PretrainConfig(), dice())
+    loss, parts = pretraining_loss(net, table, data, PretrainConfig(), rng())
     expected = 2 * math.log(rows) + 0.01 * math.log(2 * rows - 1)
     assert expected - 0.2 < loss.item() < expected + 1
     assert set(parts) == {"nip_text", "nip_image", "cmcl"}
@@ -961,7 +961,7 @@ def test_45_leave_one_out_and_prefixes():
         events.sort_values("timestamp", kind="stable"), [f"i{i}" for i in range(130)]
     )
     test_of = dict(zip(sequences.users, sequences.held_out("test")[1].tolist(), strict=True))
-    data = next(training_batches(sequences, 50, 10**6, dice(), prefix_augmentation=True))
+    data = next(training_batches(sequences, 50, 10**6, rng(), prefix_augmentation=True))
     samples = dict.fromkeys(sequences.users, 0)
     for user, items, targets in zip(data.users, data.items, data.targets, strict=True):
         name = sequences.users[int(user)]
@@ -1058,6 +1058,6 @@ def test_48_same_seed_same_losses():
     assert losses(3) == losses(3)
     assert losses(3) != losses(4)
     items = torch.ones(300, 50, dtype=torch.long)
-    one, two, other = (draw_swaps(items, share(0.25, items), dice(s)) for s in (4, 4, 5))
+    one, two, other = (draw_swaps(items, share(0.25, items), rng(s)) for s in (4, 4, 5))
     assert torch.equal(one, two)
     assert not torch.equal(one, other)

@@ -33,7 +33,7 @@ SMALL = ModelConfig(feature_dim=11, dim=14, ffn_dim=17, max_len=9, experts=3, po
 NO_DROPOUT = dict.fromkeys(("hidden_dropout", "attention_dropout", "adaptor_dropout"), 0.0)
 
 
-def dice(seed=0):
+def rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
@@ -43,7 +43,7 @@ def model(**options):
 
 
 def batch(**options):
-    return next(training_batches(SEQUENCES, 9, 10**6, dice(), **options))
+    return next(training_batches(SEQUENCES, 9, 10**6, rng(), **options))
 
 
 def outcome(stage, data=None, config=None, net=None):
@@ -51,10 +51,10 @@ def outcome(stage, data=None, config=None, net=None):
     data = data or batch()
     if stage == "pretrain":
         net = net or model()
-        loss, _ = pretraining_loss(net, TABLE, data, config or PretrainConfig(), dice())
+        loss, _ = pretraining_loss(net, TABLE, data, config or PretrainConfig(), rng())
     else:
         net = net or model(n_items=19)
-        loss, _ = finetuning_loss(net, TABLE, data, config or FinetuneConfig(), dice())
+        loss, _ = finetuning_loss(net, TABLE, data, config or FinetuneConfig(), rng())
     loss.backward()
     return loss.detach(), {name: p.grad for name, p in net.named_parameters()}
 
@@ -203,16 +203,16 @@ def test_scores_of_fine_tuning_are_not_rounded_by_autocast(negatives, monkeypatc
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             config = FinetuneConfig(n_negatives=negatives)
             net = model(n_items=19)
-            values.append(finetuning_loss(net, TABLE, batch(), config, dice())[0])
+            values.append(finetuning_loss(net, TABLE, batch(), config, rng())[0])
     assert torch.equal(*values)
 
 
 def test_negatives_touch_only_the_drawn_items():
     net = model(n_items=19)
-    data = next(training_batches(toy_sequences([5], 4), 9, 99, dice()))
+    data = next(training_batches(toy_sequences([5], 4), 9, 99, rng()))
     popularity = torch.zeros(20)
     popularity[7] = 1.0
-    loss, _ = finetuning_loss(net, TABLE, data, FinetuneConfig(n_negatives=3), dice(), popularity)
+    loss, _ = finetuning_loss(net, TABLE, data, FinetuneConfig(n_negatives=3), rng(), popularity)
     loss.backward()
     moved = net.ids.weight.grad.abs().sum(dim=1).nonzero().flatten().tolist()
     known = set(data.items.flatten().tolist()) | set(data.targets.flatten().tolist())
@@ -222,12 +222,12 @@ def test_negatives_touch_only_the_drawn_items():
 @pytest.mark.parametrize("negatives", [0, 4])
 def test_items_that_are_never_bought_take_no_part(negatives):
     """With candidates=bought the loss is that of a shop that does not list them."""
-    data = next(training_batches(toy_sequences([9, 8], 12), 9, 99, dice()))
+    data = next(training_batches(toy_sequences([9, 8], 12), 9, 99, rng()))
     bought = torch.bincount(torch.cat([data.items, data.targets]).flatten(), minlength=20)
     bought[0] = 0
     config = FinetuneConfig(candidates="seen", n_negatives=negatives)
     net = model(n_items=19)
-    loss, _ = finetuning_loss(net, TABLE, data, config, dice(), bought / bought.sum())
+    loss, _ = finetuning_loss(net, TABLE, data, config, rng(), bought / bought.sum())
     loss.backward()
     never = bought == 0
     assert never[1:].any()
@@ -243,9 +243,9 @@ def test_items_that_are_never_bought_take_no_part(negatives):
             net.ids.weight[: 1 + len(fewer)] = net.ids.weight[
                 bought.index_fill(0, torch.tensor(0), 1) > 0
             ]
-        listed, _ = finetuning_loss(net, small, moved, FinetuneConfig(), dice())
+        listed, _ = finetuning_loss(net, small, moved, FinetuneConfig(), rng())
         assert loss.item() == pytest.approx(listed.item(), abs=1e-5)
-        whole, _ = finetuning_loss(model(n_items=19), TABLE, data, FinetuneConfig(), dice())
+        whole, _ = finetuning_loss(model(n_items=19), TABLE, data, FinetuneConfig(), rng())
         assert whole.item() > loss.item() + 0.01  # more to choose from
 
 
@@ -264,27 +264,27 @@ def test_negatives_and_the_class_of_padding_exclude_each_other():
 def test_anchors_of_a_sequence():
     """No more than so many targets of a row; each with its chance; batches of the usual size."""
     for seed in range(20):
-        data = next(training_batches(SEQUENCES, 9, 10**6, dice(seed), anchors=2))
-        whole = next(training_batches(SEQUENCES, 9, 10**6, dice(seed)))
+        data = next(training_batches(SEQUENCES, 9, 10**6, rng(seed), targets_per_sequence=2))
+        whole = next(training_batches(SEQUENCES, 9, 10**6, rng(seed)))
         assert torch.equal(data.items, whole.items)
         assert torch.equal(data.targets, whole.targets * (data.targets > 0))
         counts = (whole.targets > 0).sum(dim=1).clamp(max=2)
         assert torch.equal((data.targets > 0).sum(dim=1), counts)
 
     one = toy_sequences([12], 19)  # nine targets
-    drawn = [next(training_batches(one, 9, 9, dice(seed), anchors=2)) for seed in range(200)]
+    drawn = [next(training_batches(one, 9, 9, rng(seed), targets_per_sequence=2)) for seed in range(200)]
     seen = torch.stack([data.targets[0] > 0 for data in drawn]).sum(dim=0)
     assert seen.sum() == 400
     assert ((seen > 20) & (seen < 75)).all()  # 44 on average, spread 6
     sizes = [
-        int((b.targets > 0).sum()) for b in training_batches(SEQUENCES, 9, 6, dice(), anchors=2)
+        int((b.targets > 0).sum()) for b in training_batches(SEQUENCES, 9, 6, rng(), targets_per_sequence=2)
     ]
     assert all(6 <= size <= 7 for size in sizes[:-1])
 
 
 def test_training_targets_are_foretold():
     for anchors in (0, 3):
-        batches = training_batches(SEQUENCES, 50, 7, dice(), anchors=anchors)
+        batches = training_batches(SEQUENCES, 50, 7, rng(), targets_per_sequence=count)
         counted = sum(int((b.targets > 0).sum()) for b in batches)
         assert SEQUENCES.training_targets(anchors) == counted
 
