@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from msm4sr_lite.cli import convert
 from msm4sr_lite.cli.flags import add_flags
 from msm4sr_lite.config import (
     DataConfig,
@@ -189,7 +190,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, metavar="DIR", help="where to write"
     )
     p["sample"].add_argument("--seed", type=int, default=7, help="default: 7, the committed sample")
-    _add_convert(p["convert"])
+    convert.add_arguments(p["convert"])
     _add_study(p["study"])
     return parser
 
@@ -222,44 +223,6 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clip", help="CLIP-like model, for the ablation with its raw vectors")
     add_flags(parser, DataConfig)
     add_flags(parser, Budget)
-
-
-def _add_convert(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="the folder or the main file")
-    parser.add_argument(
-        "--from",
-        dest="format",
-        choices=("amazon-2018", "amazon-2023", "movielens", "recbole", "hm"),
-        default="",
-        help="the format (default: told by the names of the files)",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="SHOP", help="the shop folder to write"
-    )
-    parser.add_argument(
-        "--items",
-        type=Path,
-        metavar="FILE",
-        help="the file of items (default: beside the main file)",
-    )
-    parser.add_argument(
-        "--images",
-        type=Path,
-        metavar="FOLDER",
-        help="pictures, named by item id, in it or in folders below (default: none; H&M: images/)",
-    )
-    parser.add_argument(
-        "--copy-images", action="store_true", help="copy pictures, do not link them"
-    )
-    parser.add_argument(
-        "--min-rating", type=float, help="leave out ratings below (default: keep all)"
-    )
-    parser.add_argument(
-        "--level", choices=("article", "product"), help="H&M: what an item is (default: article)"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="replace the folder at --out, whatever it holds"
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

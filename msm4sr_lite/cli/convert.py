@@ -1,65 +1,86 @@
-"""``msm4sr convert``: other people's data into a shop folder."""
+"""``msm4sr convert``: public datasets into dataset folders."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.config import UserError
-from msm4sr_lite.progress import bar
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE", help="unpacked folder, or file of interactions"
+    )
+    parser.add_argument(
+        "--from",
+        dest="format",
+        choices=("amazon-2018", "amazon-2023", "movielens", "recbole", "hm"),
+        default="",
+        help="format of the source (default: recognised by its file names)",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DATA", help="dataset folder to write"
+    )
+    parser.add_argument(
+        "--items", type=Path, metavar="FILE", help="file of items (default: beside the source)"
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with images named by item id, at any depth (default: none; H&M: images/)",
+    )
+    parser.add_argument(
+        "--copy-images", action="store_true", help="copies of the images instead of hard links"
+    )
+    parser.add_argument(
+        "--min-rating", type=float, help="lowest rating that is kept (default: keep all)"
+    )
+    parser.add_argument(
+        "--level", choices=("article", "product"), help="H&M: what an item is (default: article)"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace the folder at --out whatever it holds"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write the shop folder and say what is in it."""
-    from msm4sr_lite.dataset.convert import hm
-    from msm4sr_lite.dataset.convert.formats import find
-    from msm4sr_lite.dataset.convert.write import convert
+    """Convert, and print the summary."""
+    from msm4sr_lite.dataset.convert import convert_dataset
 
-    form, source = find(args.source, args.format)
-    if args.level:
-        if form is not hm:
-            raise UserError(f"--level is for H&M; these are {form.NAME}")
-        source = replace(source, level=args.level)
-    if args.items:
-        if not args.items.is_file():
-            raise UserError(f"{args.items}: no such file; --items names the file of items")
-        source = replace(source, items=args.items)
-    if args.images:
-        source = replace(source, images=args.images)
-    try:
-        summary = convert(
-            form,
-            source,
-            args.out,
-            min_rating=args.min_rating,
-            copy_images=args.copy_images,
-            force=args.force,
-            progress=lambda rows, name: bar(rows, name=name, unit="row"),
-        )
-    except OSError as error:  # a full disk, no permission
-        raise UserError(f"{args.out}: cannot be written: {error}; choose another --out") from None
-    print(
-        json.dumps({"dataset": str(args.out), **summary}) if args.json else tell(args.out, summary)
+    summary = convert_dataset(
+        args.source,
+        args.out,
+        format=args.format or "",
+        items=args.items,
+        images=args.images,
+        copy_images=args.copy_images,
+        min_rating=args.min_rating,
+        level=args.level,
+        force=args.force,
     )
+    if args.json:
+        print(json.dumps({"dataset": str(args.out), **summary}))
+    else:
+        print(f"{args.out}: {format_summary(summary)}")
     return 0
 
 
-def tell(out: Path, counts: dict[str, Any]) -> str:
-    """Return the summary as one paragraph; what was left out is named only where it happened."""
+def format_summary(counts: dict[str, Any]) -> str:
+    """Return the summary as one line that names only the problems that occurred."""
     line = (
-        f"{out}: {counts['format']}, {counts['users']} users, {counts['items']} items,"
+        f"{counts['format']}, {counts['users']} users, {counts['items']} items,"
         f" {counts['interactions']} interactions; {counts['items_with_text']} items with text,"
-        f" {counts['items_with_picture']} with a picture"
+        f" {counts['items_with_image']} with images"
     )
     notes = {
-        "items_with_neither": "{} items with neither will be left out when the shop is read",
-        "items_not_listed": "{} items were bought but not listed",
+        "items_with_neither": "{} items with neither, which will be dropped when it is read",
+        "items_not_listed": "{} items occur in interactions only",
         "repeated_item_rows": "{} repeated rows of items left out",
-        "below_min_rating": "{} interactions below --min-rating left out",
+        "below_min_rating": "{} interactions below the lowest rating left out",
         "skipped_lines": "{} lines skipped, the first: {first_skipped}",
     }
-    told = [text.format(counts[name], **counts) for name, text in notes.items() if counts[name]]
-    return "; ".join([line, *told])
+    found = [text.format(counts[name], **counts) for name, text in notes.items() if counts[name]]
+    return "; ".join([line, *found])

@@ -185,9 +185,8 @@ class Comparison:
 
     def upper_bound_runs(self) -> dict[str, list[dict[str, Any]]]:
         """Return what the best possible recommenders reach, as runs; nothing if that is unknown."""
-        known = (
-            oracles(self.data.dataset.image_root, self.data.sequences) if self.upper_bound.best else {}
-        )
+        data = self.data
+        known = oracles(data.dataset.image_root, data.sequences) if self.upper_bound.best else {}
         return {
             f"ceiling: {kind}": [
                 self.runs.get(
