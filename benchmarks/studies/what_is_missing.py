@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msm4sr_lite.baselines.scorers import BASELINES, Probabilities, Sum
+from msm4sr_lite.baselines import Probabilities, ScoreEnsemble, fit_baseline
 from msm4sr_lite.cli import build_parser
 from msm4sr_lite.cli.study import (
     budget_of,
@@ -77,7 +77,11 @@ def all_ranks(
     if missing := [name for name in names if name not in recipes]:
         raise UserError(f"no recipe for {', '.join(missing)}; run `msm4sr study tune` first")
     chosen = {name: recipes[name]["settings"] for name in names}
-    fitted = {name: BASELINES[name](goods, **chosen[name]) for name in names if name in ALONE}
+    fitted = {
+        name: fit_baseline(name, goods.baseline_data, **chosen[name])
+        for name in names
+        if name in ALONE
+    }
     found = {name: [ranks_of(goods, scorer)] for name, scorer in fitted.items()}
     added = {name: chosen[name] for name in ADDED if name in names}
     for name in (name for name in names if name in TRAINED):
@@ -104,7 +108,9 @@ def trained(
     alone = model(goods, settings, seed, states)
     likely = Probabilities(alone, model.config(goods, settings).finetune.temperature)
     sums = {
-        f"{name} + {other}": Sum(fitted[other], likely, 1.0) for other in ADDED if other in fitted
+        f"{name} + {other}": ScoreEnsemble(fitted[other], likely, 1.0)
+        for other in ADDED
+        if other in fitted
     }
     fair = {f"{name} / purchases^{power}": LessPopular(goods, likely, power) for power in POWERS}
     rows = {name: alone, **sums, **fair}

@@ -43,7 +43,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         ``results``.
     """
     from data_samples.make.oracle import oracles
-    from msm4sr_lite.baselines.scorers import BASELINES
+    from msm4sr_lite.baselines import fit_baseline
     from msm4sr_lite.evaluation import evaluate
     from msm4sr_lite.scoring import ModelScorer
     from msm4sr_lite.store.checkpoints import load_checkpoint
@@ -65,7 +65,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     table, device = features.for_items(sequences.items), device_of(args)
     scorers: dict[str, Any] = {"msm4sr": ModelScorer(model, table, device)}
     goods = Data(open_dataset(args), sequences, table, device)
-    scorers |= {name: BASELINES[name](goods) for name in names}
+    scorers |= {name: fit_baseline(name, goods.baseline_data) for name in names}
     users, _ = sequences.cases("test")
     cases = (*sequences.held_out("test"), users)
     candidates = listed_candidates(args, sequences.items)
@@ -101,7 +101,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def baseline_names(args: argparse.Namespace) -> list[str]:
     """Return the baselines asked for, all of them known."""
-    from msm4sr_lite.baselines.scorers import BASELINES
+    from msm4sr_lite.baselines import BASELINES
 
     names = [name.strip() for name in args.baselines.split(",") if name.strip()]
     for name in names:

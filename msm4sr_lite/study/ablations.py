@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import TruncatedSVD
 
-from msm4sr_lite.baselines.scorers import tfidf_vectors
+from msm4sr_lite.baselines import tfidf_vectors
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots

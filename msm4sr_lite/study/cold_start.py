@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from msm4sr_lite.baselines import count_interactions
 from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import concat_normalized
 from msm4sr_lite.evaluation import (
@@ -27,7 +28,6 @@ from msm4sr_lite.evaluation import (
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.beyond_accuracy import top_lists
-from msm4sr_lite.study.data import purchases
 
 POPULARITY = (0, 1, 3, 6, 11)  # purchases in training at which a bucket begins
 LENGTHS = (1, 5, 7, 9, 12)  # purchases of a customer before the test item, likewise
@@ -110,7 +110,9 @@ def report(
         },
         "by_popularity": {
             name: _figures(ranks[chosen])
-            for name, chosen in buckets(purchases(sequences)[targets], popularity_starts).items()
+            for name, chosen in buckets(
+                count_interactions(sequences)[targets], popularity_starts
+            ).items()
         },
         "by_history": {
             name: _figures(ranks[chosen])

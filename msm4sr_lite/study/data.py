@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from msm4sr_lite.baselines import BaselineData, count_interactions
 from msm4sr_lite.config import Config
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
@@ -50,7 +51,12 @@ class Data:
     @cached_property
     def bought(self) -> np.ndarray:
         """How often each item occurs in the training sequences, ``(items + 1,)``."""
-        return purchases(self.sequences)
+        return count_interactions(self.sequences)
+
+    @cached_property
+    def baseline_data(self) -> BaselineData:
+        """What baselines are fitted on."""
+        return BaselineData(self.sequences, self.table, self.texts())
 
     def texts(self) -> list[str]:
         """Return every item's text as one string, that of the padding being empty."""
@@ -62,11 +68,6 @@ def described_items(dataset: Dataset, table: FeatureTable) -> list[str]:
     """Return the ids of a shop's items that have a slot, in the order of the shop."""
     described = set(table.described())
     return [item for item in dataset.items if item in described]
-
-
-def purchases(sequences: Sequences) -> np.ndarray:
-    """Return each item's number of purchases in training, ``(items + 1,)``."""
-    return np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items))
 
 
 def changed(config: Config, settings: dict[str, Any]) -> Config:

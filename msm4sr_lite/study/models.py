@@ -16,13 +16,14 @@ import torch
 from filelock import FileLock
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines.scorers import (
-    BASELINES,
+from msm4sr_lite.baselines import (
     ItemKNN,
     Probabilities,
-    Sum,
+    SASRec,
+    ScoreEnsemble,
+    SummedFeatures,
+    fit_baseline,
 )
-from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
 from msm4sr_lite.config import (
     PRESETS,
     Config,
@@ -142,7 +143,7 @@ class WithCounts:
             self.trained[made_from] = self.model(data, as_settings(settings), seed, states)
         found = Probabilities(self.trained[made_from], config.finetune.temperature)
         counts = ItemKNN(data.sequences, settings.get("decay", 0.8))
-        return Sum(counts, found, settings.get("weight", 1.0))
+        return ScoreEnsemble(counts, found, settings.get("weight", 1.0))
 
 
 def as_settings(settings: Settings) -> Settings:
@@ -187,7 +188,7 @@ class Fitted:
 
     def __call__(self, data: Data, settings: Settings, seed: int, states: Path) -> Scorer:
         """Fit and return the scorer."""
-        return BASELINES[self.name](data, **settings)
+        return fit_baseline(self.name, data.baseline_data, **settings)
 
 
 SUM = grid(decay=[0.5, 0.9], weight=[0.5, 1.0])
