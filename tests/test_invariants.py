@@ -36,7 +36,7 @@ from msm4sr_lite.evaluation import (
     metrics,
     target_ranks,
 )
-from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer, top_words
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer, top_keywords
 from msm4sr_lite.losses import (
     cross_modal_loss,
     false_negatives,
@@ -246,13 +246,13 @@ def keywords(pictures, words, n, scale=1.0):
     tokenizer.prompt, tokenizer.device, tokenizer.options = "{}", "cpu", {}
     tokenizer.threshold, tokenizer.diversity = -1.0, 0.0
     tokenizer.model = Scaled(pictures, words, scale)
-    tokenizer.images = lambda images, return_tensors: Prompts(pixel_values=torch.zeros(1))
+    tokenizer.image_processor = lambda images, return_tensors: Prompts(pixel_values=torch.zeros(1))
     tokenizer.tokenizer = lambda prompts, **_: Prompts(rows=[int(p) for p in prompts])
-    tokenizer.words = tokenizer._word_vectors()
+    tokenizer.word_embeddings = tokenizer._word_embeddings()
     return tokenizer.keywords(pictures, n)
 
 
-def test_07_the_top_words_of_a_picture():
+def test_07_the_top_keywords_of_a_picture():
     """Scores fall, no word comes twice, a word below the last changes nothing.
 
     As many words as the dictionary has give all of it; scaling CLIP's vectors changes nothing.
@@ -267,10 +267,10 @@ def test_07_the_top_words_of_a_picture():
         unit_words = F.normalize(words, dim=-1)
         assert scores[-1] > -1
         lower = torch.cat([unit_words, -row[None]])  # the least alike that a word can be
-        again = top_words(row[None], lower, [*names, "x"], 5)[0]
+        again = top_keywords(row[None], lower, [*names, "x"], 5)[0]
         assert [k.word for k in again] == [k.word for k in found]
     assert {k.word for k in keywords(pictures, words, 9)[0]} == set(names)
-    assert len(top_words(pictures, words, names, 99)[0]) == 9
+    assert len(top_keywords(pictures, words, names, 99)[0]) == 9
     scaled = keywords(pictures, words, 5, scale=30.0)
     assert [[k.word for k in row] for row in scaled] == [[k.word for k in row] for row in best]
     for one, two in zip(scaled[0], best[0], strict=True):

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from msm4sr_lite.study.budget import Budget
 
 from benchmarks.studies.results_page import collect, fill
-from data_samples.make.ceiling import expected_ndcg
+from data_samples.make.upper_bound import expected_ndcg
 from msm4sr_lite.baselines import ItemKNN, tfidf_vectors
 from msm4sr_lite.cli import build_parser, main
 from msm4sr_lite.cli.study import about
@@ -38,7 +39,6 @@ from msm4sr_lite.study.ablations import (
     is_main,
 )
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
-from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.cold_table import cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison, access_log, read_recipes
@@ -387,7 +387,7 @@ def test_shares_of_the_ceiling(sample_dataset, tmp_path):
         "oracle": 0.240,
         "content": 0.216,
     }  # as the sample's README says
-    known = oracles(dataset.path, sequences)
+    known = oracles(dataset.folder, sequences)
     histories, _ = sequences.held_out("test")
     plain = known["content"].score(histories[:7])[:, 1:].numpy()
     truth = known["oracle"].score(histories[:7])[:, 1:].numpy()
@@ -489,7 +489,7 @@ def test_raw_clip_vectors(sample_dataset, mini_clip):
     assert found.image.counts.tolist() == [0, *counts]
     assert 0 in counts
     place = next(i for i, count in enumerate(counts) if count)
-    picture = open_image(dataset.path, dataset.items[chosen[place]].images[0])
+    picture = open_image(dataset.image_root, dataset.items[chosen[place]].images[0])
     vector = KeywordTokenizer(str(mini_clip), ["picture"]).image_embeddings([picture])[0]
     own = found.image.vectors[0].float()
     assert own[: len(vector)].tolist() == pytest.approx(vector.tolist(), abs=2e-3)

@@ -88,7 +88,7 @@ def write_deletions(shop: Path) -> None:
     without its word k (counted from 1).
     """
     keywords = read_keywords(shop / "features")
-    items = read_folder(shop, domain=DOMAIN).history(CUSTOMER)
+    items = read_folder(shop, domain=DOMAIN).user_history(CUSTOMER)
     words = [keywords[item][0] for item in items]
     encoder = TextEncoder()
     vectors = np.stack([encoder.encode(delete_each_keyword(group)) for group in words])

@@ -54,7 +54,7 @@ def main(args: argparse.Namespace) -> int:
         new = add_new_items(recommender, table, dataset.items, features)
     explainer = Explainer(recommender, table, dataset.items, read_keywords(features))
     if args.user:
-        history = dataset.history(args.user)
+        history = dataset.user_history(args.user)
     else:
         history = [item.strip() for item in args.basket.split(",") if item.strip()]
         recommender.numbers_of(history)

@@ -131,7 +131,7 @@ class Desk:
         titles = [f"{n}. {self.title(item)}" for n, item in enumerate(items, 1)]
         gallery = pictures_html(
             [
-                self.dataset.path / item.images[0] if item and item.images else None
+                self.dataset.image_root / item.images[0] if item and item.images else None
                 for item in found
             ],
             titles,
@@ -153,7 +153,7 @@ class Desk:
         keywords, modalities = self.explainer.keywords, self.explainer.model.modalities
         cards: dict[View, list[Card]] = {
             view: [
-                card(self.dataset.items[i], shown, self.dataset.path, keywords.get(i, []))
+                card(self.dataset.items[i], shown, self.dataset.image_root, keywords.get(i, []))
                 for i, swap in basket.entries
                 for shown in ((other if swap else view),)
             ]

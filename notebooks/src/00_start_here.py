@@ -59,7 +59,7 @@ print(f"{len(dataset.events)} purchases")
 from course import pictures
 
 CUSTOMER = "uh0040"
-history = dataset.history(CUSTOMER)
+history = dataset.user_history(CUSTOMER)
 basket, truth = history[:-1], history[-1]
 bought = [dataset.items[i] for i in basket]
 pictures(

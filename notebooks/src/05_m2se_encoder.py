@@ -117,7 +117,7 @@ from course import PALETTE, choice, panel
 from msm4sr_lite.features.table_files import read_keywords
 
 keywords = read_keywords(folder / "features")
-history = dataset.history("uh0040")
+history = dataset.user_history("uh0040")
 
 
 def inspect(item, view):

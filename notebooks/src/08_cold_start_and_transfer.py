@@ -101,7 +101,7 @@ words = read_keywords(folder / "features")
 old = ["", *(name for i, name in enumerate(catalogue[1:], 1) if i not in set(cold))]
 new = [catalogue[i] for i in cold]
 recommender = Recommender(ModelScorer(pretrained, table.for_items(old)), old)
-user = dataset.history("uh0040")[:-1]  # what was known before the test
+user = dataset.user_history("uh0040")[:-1]  # what was known before the test
 before = list(recommender.recommend({"uh0040": user}, k=100)["item_id"])
 
 recommender.add_items(table.for_items(["", *new]))

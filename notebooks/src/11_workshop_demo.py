@@ -62,10 +62,10 @@ without = {
 }
 
 # %%
-first = Basket.of(dataset.history("uh0040"))
+first = Basket.of(dataset.user_history("uh0040"))
 ready = {"customer uh0040": first, "uh0040 without the newest": first.removed(6)}
 ready |= {
-    f"customer {user}": Basket.of(dataset.history(user))
+    f"customer {user}": Basket.of(dataset.user_history(user))
     for user in ("uh0007", "uh0123")
 }
 editor(explainer, dataset, ready, deletions=without)
@@ -77,7 +77,7 @@ editor(explainer, dataset, ready, deletions=without)
 
 # %% tags=["nbval-check-output"]
 users = sorted(set(dataset.interactions["user_id"]))[::10]
-baskets = [Basket.of(dataset.history(user)) for user in users]
+baskets = [Basket.of(dataset.user_history(user)) for user in users]
 
 
 def offers(basket):

@@ -57,7 +57,9 @@ def test_the_filters_of_the_exercise_are_those_of_the_library():
             continue
         assert len(left) == len(kept.interactions)
         for user, name in enumerate(kept.users):
-            assert [i for u, i in left if u == name] == [kept.items[i] for i in kept.of(user)]
+            assert [i for u, i in left if u == name] == [
+                kept.items[i] for i in kept.user_sequence(user)
+            ]
 
 
 def test_the_split_of_the_exercise_is_that_of_the_library():

@@ -34,10 +34,11 @@ from data_samples.make.shoppers import (
 from msm4sr_lite.config import UserError
 
 Kind = Literal["oracle", "content"]
+KINDS: tuple[Kind, ...] = ("oracle", "content")
 
 
 @dataclass(frozen=True)
-class ShopperModel:
+class HiddenStateModel:
     """The parameters of the hidden-state machine that the forward algorithm needs.
 
     Attributes
@@ -60,12 +61,17 @@ class ShopperModel:
     weights: np.ndarray
     is_new: np.ndarray
 
+    @property
+    def state_weights(self) -> np.ndarray:
+        """Return the weights by state, shape ``(needs * tastes, items)``."""
+        return self.weights.reshape(-1, self.weights.shape[-1])
 
-def shopper_model(items: list[SampleItem], kind: Kind) -> ShopperModel:
+
+def hidden_state_model(items: list[SampleItem], kind: Kind) -> HiddenStateModel:
     """Build the model of one department as the given oracle knows it."""
     if kind not in ("oracle", "content"):
         raise UserError(f'kind must be "oracle" or "content"; got {kind!r}')
-    return ShopperModel(
+    return HiddenStateModel(
         first=FIRST_NEED / FIRST_NEED.sum(),
         transition=TRANSITION / TRANSITION.sum(axis=1, keepdims=True),
         tastes=np.full(N_TASTES, 1 / N_TASTES),
@@ -115,26 +121,49 @@ def content_weights(
 
 
 def next_item_probabilities(
-    model: ShopperModel, histories: Sequence[np.ndarray], after_launch: bool
+    model: HiddenStateModel, histories: Sequence[np.ndarray], after_launch: bool
 ) -> np.ndarray:
-    """Run the forward algorithm over all histories at once.
+    """Return the probability of every item being the next one.
 
     Parameters
     ----------
     model
-        Of one department.
+        Of one domain.
     histories
         Item numbers from 0, oldest first, without repetition; lengths may differ, 0 is allowed.
-        They are taken as bought before the launch; a new item in a history means that the
-        launch came just before it.
+        The interactions lie before the launch; a new item in a history means that the launch
+        came just before it.
     after_launch
-        Whether the predicted purchase happens after the launch.
+        Whether the predicted interaction happens after the launch.
 
     Returns
     -------
     probability
-        Of each item to be the next purchase, shape ``(histories, items)``. Rows sum to 1; bought
-        things, and new ones before the launch, have 0.
+        Shape ``(histories, items)``. Rows sum to 1; items of the history, and new items before
+        the launch, have 0.
+    """
+    states, on_sale = next_states(model, histories, after_launch)
+    return (states @ model.state_weights) * on_sale
+
+
+def next_states(
+    model: HiddenStateModel, histories: Sequence[np.ndarray], after_launch: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run the forward algorithm over all histories at once.
+
+    Parameters
+    ----------
+    model, histories, after_launch
+        As for ``next_item_probabilities``.
+
+    Returns
+    -------
+    states
+        P(state of the next interaction | history), divided by the weight of all items on sale in
+        that state; shape ``(histories, states)``. Multiplied by ``model.state_weights`` it gives
+        the probability of each item on sale.
+    on_sale
+        The items that can be next, shape ``(histories, items)``.
     """
     rows, (n_needs, n_tastes, n_items) = len(histories), model.weights.shape
     lengths = np.array([len(history) for history in histories], dtype=int)
@@ -145,11 +174,15 @@ def next_item_probabilities(
     left = np.broadcast_to(total, belief.shape).copy()  # weight of what is on sale, by state
     extra = np.einsum("nti,i->nt", model.weights, model.is_new.astype(float))
 
+    def launch(where: np.ndarray) -> None:
+        launched[where] = True
+        left[where] += extra
+        on_sale[np.ix_(where, np.flatnonzero(model.is_new))] = True
+
     for step in range(lengths.max(initial=0)):
         live = np.flatnonzero(lengths > step)
         item = np.array([histories[row][step] for row in live.tolist()])
-        access = live[model.is_new[item] & ~launched[live]]
-        _launch(model, access, launched, on_sale, left, extra)
+        launch(live[model.is_new[item] & ~launched[live]])
         seen = np.moveaxis(model.weights[:, :, item], -1, 0)  # (live, needs, tastes)
         belief[live] *= seen / left[live]
         belief[live] /= belief[live].sum(axis=(1, 2), keepdims=True)
@@ -158,23 +191,8 @@ def next_item_probabilities(
         on_sale[live, item] = False
 
     if after_launch:
-        _launch(model, np.flatnonzero(~launched), launched, on_sale, left, extra)
-    states = (belief / left).reshape(rows, -1)
-    return (states @ model.weights.reshape(-1, n_items)) * on_sale
-
-
-def _launch(
-    model: ShopperModel,
-    rows: np.ndarray,
-    launched: np.ndarray,
-    on_sale: np.ndarray,
-    left: np.ndarray,
-    extra: np.ndarray,
-) -> None:
-    """Put the new collection on sale in some rows, in place."""
-    launched[rows] = True
-    left[rows] += extra
-    on_sale[np.ix_(rows, np.flatnonzero(model.is_new))] = True
+        launch(np.flatnonzero(~launched))
+    return (belief / left).reshape(rows, -1), on_sale
 
 
 def oracle_scores(
@@ -226,7 +244,7 @@ def oracle_scores(
         rows = [i for i, departments in enumerate(known) if departments <= {department}]
         if not rows:
             continue
-        model = shopper_model(world.department(department), kind)
+        model = hidden_state_model(world.department(department), kind)
         inside = [np.array(numbers[i], dtype=int) - columns[0] for i in rows]
         share = np.array([1.0 if known[i] else 1 / len(DEPARTMENTS) for i in rows])
         found = next_item_probabilities(model, inside, at_test_time)

@@ -202,7 +202,7 @@ MOVIES = {
 def test_movielens(tmp_path, converted, release, encoding):
     files = {name: content.encode(encoding) for name, content in MOVIES[release].items()}
     summary, dataset = converted(write(tmp_path / "source", **files))
-    assert dataset.history("196") == ["2", "1"]
+    assert dataset.user_history("196") == ["2", "1"]
     assert dataset.items["1"].title == "Été (1995)"
     assert dataset.items["1"].categories == ("Animation", "Children's", "Comedy")
     assert dataset.items["2"].categories == ()
@@ -234,7 +234,7 @@ def test_recbole(tmp_path, converted):
         toys__user="user_id:token\nu1\n",
     )
     _, dataset = converted(source)
-    assert dataset.history("u1") == ["a", "b"]
+    assert dataset.user_history("u1") == ["a", "b"]
     assert dataset.items["a"].title == 'A "quoted" bear'
     assert dataset.items["a"].categories == ("Toys & Games", "Bears")
     assert dataset.items["b"].categories == ("Toys",)
@@ -267,7 +267,7 @@ def hm(tmp_path, zero="0"):
 @pytest.mark.parametrize("zero", ["0", ""])
 def test_hm_articles(tmp_path, converted, zero):
     summary, dataset = converted(hm(tmp_path, zero))
-    assert dataset.history("c1") == ["0108775015", "0108775015", "0110065001", "0108775044"]
+    assert dataset.user_history("c1") == ["0108775015", "0108775015", "0110065001", "0108775044"]
     assert dataset.interactions["timestamp"].tolist()[::3] == [1537401600, 1537488000]
     top = dataset.items["0108775044"]
     assert top.images == ("images/010/0108775044.JPG",)
@@ -293,7 +293,7 @@ def test_a_day_starts_at_the_same_moment_everywhere(monkeypatch):
 
 def test_hm_products(tmp_path, converted):
     summary, dataset = converted(hm(tmp_path), "--level", "product", "--copy-images")
-    assert dataset.history("c1") == ["0108775", "0108775", "0110065", "0108775"]
+    assert dataset.user_history("c1") == ["0108775", "0108775", "0110065", "0108775"]
     top = dataset.items["0108775"]
     assert top.images == ("images/010/0108775015.jpg", "images/010/0108775044.JPG")
     assert top.categories == ("Ladies", "Upper", "Vest top")
