@@ -1,37 +1,20 @@
 """Ranks, metrics, intervals, baselines."""
 
 import math
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from scipy import sparse
 
-from msm4sr_lite.baselines.scorers import (
-    BASELINES,
-    ContentKNN,
-    ItemKNN,
-    Popularity,
-    SequentialRules,
-    Sum,
-    mean_vectors,
-    tfidf_vectors,
-)
 from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import (
-    evaluate,
     metrics,
     summarise,
     target_ranks,
 )
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.data import Data
-from tests.toys import toy_sequences, toy_table
+from tests.toys import toy_table
 
 
 class Fixed:
@@ -172,95 +155,3 @@ def test_a_customers_cases_are_drawn_together():
     # Customers with more cases weigh more, in the value and in every draw.
     uneven = summarise({"x": np.array([1.0, 1.0, 1.0, 0.0])}, np.array([7, 7, 7, 3]))["x"]
     assert (uneven["value"], uneven["low"], uneven["high"]) == (0.75, 0.0, 1.0)
-
-
-def test_popularity_and_item_counts_by_hand():
-    sequences = toy_sequences([6, 6, 7], n_items=9)
-    train = np.concatenate(sequences.train())
-    scores = Popularity(sequences).score([np.array([1])])[0]
-    assert scores.tolist() == np.bincount(train, minlength=10).tolist()
-
-    knn = ItemKNN(sequences, decay=0.5)
-    together = np.zeros((10, 10))
-    for row in sequences.train():
-        for a in row:
-            for b in row:
-                together[a, b] += a != b
-    expected = 0.5 * together[3] + together[4]
-    assert knn.score([np.array([3, 4])])[0].tolist() == expected.tolist()
-
-    buyers = np.bincount(train, minlength=10).clip(min=1)
-    cosines = together / np.sqrt(np.outer(buyers, buyers))
-    found = ItemKNN(sequences, decay=0.5, cosine=True).score([np.array([3, 4])])[0]
-    assert found.tolist() == pytest.approx((0.5 * cosines[3] + cosines[4]).tolist())
-
-
-def test_a_purchase_made_twice_counts_once():
-    events = np.array([1, 1, 2, 3, 3])  # the last two are held out
-    sequences = Sequences(["u"], ["", "a", "b", "c"], events, np.array([0, 5]))
-    assert sequences.train()[0].tolist() == [1, 1, 2]
-    assert ItemKNN(sequences).score([np.array([1])])[0].tolist() == [0, 0, 1, 0]
-
-
-def test_sequential_rules_by_hand():
-    sequences = toy_sequences([6, 6, 7], n_items=9)
-    for decay in (0, 0.5):
-        expected = np.zeros((10, 10))
-        for row in sequences.train():
-            for i, first in enumerate(row):
-                for j in range(i + 1, len(row)):
-                    expected[first, row[j]] += decay ** (j - i - 1)
-        found = SequentialRules(sequences, decay).score([np.array([2, k]) for k in range(1, 10)])
-        assert found.tolist() == expected[1:].tolist()
-
-
-def test_content_neighbours_by_hand():
-    vectors = np.array([[0, 0], [1, 0], [0, 1], [0.6, 0.8]])
-    expected = [0, 0.5 + 0.6, 0.8, 0.5 * 0.6 + 1]
-    for kind in (np.asarray, sparse.csr_array):
-        found = ContentKNN(kind(vectors), decay=0.5).score([np.array([1, 3])])
-        assert found[0].tolist() == pytest.approx(expected)
-
-
-def test_tfidf_tells_texts_apart_and_bears_a_shop_without_words():
-    vectors = tfidf_vectors(["", "red oak clock", "red oak table", "tent"])
-    near = (vectors @ vectors.T).toarray()
-    assert near[1, 1] == pytest.approx(1)
-    assert near[1, 2] > near[1, 3] == 0
-    assert not near[0].any()
-    assert not tfidf_vectors(["", "", ""]).toarray().any()
-
-
-def test_mean_vectors_are_unit_means_of_real_slots():
-    table = toy_table([2, 0, 3], [0, 0, 0])
-    found = mean_vectors(table.text)
-    first = table.text.vectors[:2].float().mean(dim=0)
-    assert found[1] == pytest.approx((first / first.norm()).numpy(), abs=1e-6)
-    assert not found[[0, 2]].any()
-
-
-def test_a_sum_scales_both_to_one():
-    one, two = Fixed([[0.0, 2.0, 4.0]]), Fixed([[0.0, 30.0, 0.0]])
-    assert Sum(one, two, 0.5).score([np.array([1])]).tolist() == [[0.0, 0.5 + 0.5, 1.0]]
-
-
-@pytest.mark.parametrize("name", [*BASELINES, "msm4sr"])
-def test_one_contract_for_all(name):
-    sequences = toy_sequences([5, 7, 6, 9], n_items=13)
-    if name == "msm4sr":
-        table = toy_table([2] * 13, [1] * 13)
-        scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11, max_len=6)), table)
-    else:
-        items = {f"i{n}": Item(f"i{n}", title=f"thing {n % 5} of kind {n % 3}") for n in range(14)}
-        dataset = Dataset(Path(), items, pd.DataFrame())
-        scorer = BASELINES[name](Data(dataset, sequences, toy_table([2] * 13, [1] * 13)))
-    histories, targets = sequences.held_out("test")
-    scores = scorer.score(histories)
-    assert scores.shape == (4, 14)
-    assert torch.isfinite(scores).all()
-    assert torch.equal(scores, scorer.score(histories))
-    assert torch.equal(scores[1:2], scorer.score(histories[1:2])) or torch.allclose(
-        scores[1:2], scorer.score(histories[1:2]), atol=1e-6
-    )
-    result = evaluate(scorer, histories, targets)
-    assert 0 <= result["ndcg@10"]["low"] <= result["ndcg@10"]["value"] <= 1

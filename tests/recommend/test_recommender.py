@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import save_table, toy_table
 
-from msm4sr_lite.baselines.scorers import ItemKNN
+from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import M2SE
