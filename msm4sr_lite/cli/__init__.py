@@ -21,7 +21,6 @@ from msm4sr_lite.config import (
 from msm4sr_lite.study.budget import Budget
 
 COMMANDS = {
-    "sample": "write the sample shop, byte for byte the one in data_samples/corner_shop",
     "convert": "turn a public data set (Amazon, MovieLens, RecBole, H&M) into a shop folder",
     "keywords": "turn every picture into its N best dictionary words (CLIP)",
     "features": "turn sentences and keywords into vectors (BERT)",
@@ -78,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
     for name, parser_ in p.items():
         parser_.add_argument("--json", action="store_true", help="print one JSON object")
-        if name not in ("sample", "convert", "plot", "doctor"):
+        if name not in ("convert", "plot", "doctor"):
             parser_.add_argument(
                 "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto"
             )
@@ -185,10 +184,6 @@ def build_parser() -> argparse.ArgumentParser:
     p["plot"].add_argument(
         "--out", type=Path, metavar="FILE", help="the picture (default: RUN/curves.png)"
     )
-    p["sample"].add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where to write"
-    )
-    p["sample"].add_argument("--seed", type=int, default=7, help="default: 7, the committed sample")
     _add_convert(p["convert"])
     _add_study(p["study"])
     return parser
