@@ -36,19 +36,19 @@ def looks(count: int, seed: int) -> list[Look]:
     ]
 
 
-def share_near(picture: Image.Image, colour: str, distance: float = 45) -> float:
+def share_near(image: Image.Image, colour: str, distance: float = 45) -> float:
     """Share of the pixels that are the named colour, in a little more or less light."""
-    gaps = np.asarray(picture, dtype=float) - np.array(COLOURS[colour])
+    gaps = np.asarray(image, dtype=float) - np.array(COLOURS[colour])
     return float((np.linalg.norm(gaps, axis=-1) < distance).mean())
 
 
-def silhouette(picture: Image.Image) -> np.ndarray:
-    """Where the picture is not its pale background."""
-    pixels = np.asarray(picture, dtype=int)
+def silhouette(image: Image.Image) -> np.ndarray:
+    """Where the image is not its pale background."""
+    pixels = np.asarray(image, dtype=int)
     return np.abs(pixels - pixels[0, 0]).sum(axis=-1) > 90
 
 
-def test_the_words_of_the_shop() -> None:
+def test_the_words_of_the_sample() -> None:
     assert {name: len(words) for name, words in PRODUCTS.items()} == {"home": 12, "outdoor": 12}
     assert len(set(ALL)) == 24
     assert len(COLOURS) == 10
@@ -67,11 +67,11 @@ def test_colours_are_far_apart() -> None:
 @pytest.mark.parametrize("product", ALL)
 def test_every_product_in_every_shape_and_view(product: str) -> None:
     for shape, view in itertools.product(SHAPES, range(3)):
-        picture = draw(Look(product, "green", "pink", "dotted", shape), view, seed=3)
-        assert picture.mode == "RGB"
-        assert picture.size == (96, 96)
-        assert share_near(picture, "green") > 0.03
-        assert share_near(picture, "pink") > 0.01
+        image = draw(Look(product, "green", "pink", "dotted", shape), view, seed=3)
+        assert image.mode == "RGB"
+        assert image.size == (96, 96)
+        assert share_near(image, "green") > 0.03
+        assert share_near(image, "pink") > 0.01
 
 
 def test_same_arguments_same_pixels_in_another_process() -> None:
@@ -104,16 +104,16 @@ def test_order_of_drawing_does_not_matter() -> None:
     assert [draw(look, 0, seed=2).tobytes() for look in reversed(some)] == forward[::-1]
 
 
-def test_seed_and_view_vary_the_picture_and_plain_has_no_accent() -> None:
+def test_seed_and_view_vary_the_image_and_plain_has_no_accent() -> None:
     look = Look("mug", "blue", "yellow", "striped", "tall")
-    pictures = {draw(look, view, seed).tobytes() for view in range(3) for seed in range(4)}
-    assert len(pictures) == 12
+    images = {draw(look, view, seed).tobytes() for view in range(3) for seed in range(4)}
+    assert len(images) == 12
     plain = [draw(Look("mug", "blue", accent, "plain", "tall"), 0, 1) for accent in ("red", "grey")]
     assert plain[0].tobytes() == plain[1].tobytes()
 
 
 @pytest.mark.parametrize("product", ALL)
-def test_shapes_have_different_silhouettes_and_stay_in_the_picture(product: str) -> None:
+def test_shapes_have_different_silhouettes_and_stay_in_the_image(product: str) -> None:
     masks = [
         silhouette(draw(Look(product, "blue", "red", "plain", shape), 0, seed=0))
         for shape in SHAPES
@@ -131,37 +131,37 @@ def test_shapes_have_different_silhouettes_and_stay_in_the_picture(product: str)
 @pytest.mark.parametrize("colour", COLOURS)
 def test_the_main_colour_is_the_one_seen_most(colour: str) -> None:
     for product in ALL:
-        picture = draw(Look(product, colour, colour, "plain", "square"), 0, seed=6)
-        shares = {name: share_near(picture, name) for name in COLOURS}
+        image = draw(Look(product, colour, colour, "plain", "square"), 0, seed=6)
+        shares = {name: share_near(image, name) for name in COLOURS}
         assert max(shares, key=shares.__getitem__) == colour, product
 
 
 def test_patterns_differ() -> None:
     for view in (0, 2):
-        pictures = [
+        images = [
             np.asarray(draw(Look("cushion", "blue", "yellow", pattern, "square"), view, 1), float)
             for pattern in PATTERNS
         ]
-        for one, other in itertools.combinations(pictures, 2):
+        for one, other in itertools.combinations(images, 2):
             assert np.abs(one - other).mean() > 5
 
 
-def test_saved_pictures_are_small_and_look_the_same(tmp_path) -> None:
+def test_saved_images_are_small_and_look_the_same(tmp_path) -> None:
     sizes = []
     for k, look in enumerate(looks(60, seed=8)):
-        picture, path = draw(look, k % 3, seed=k), tmp_path / f"{k}.png"
-        save_png(picture, path)
+        image, path = draw(look, k % 3, seed=k), tmp_path / f"{k}.png"
+        save_png(image, path)
         sizes.append(path.stat().st_size)
         with Image.open(path) as saved:
-            gap = np.asarray(saved.convert("RGB"), float) - np.asarray(picture, float)
+            gap = np.asarray(saved.convert("RGB"), float) - np.asarray(image, float)
         assert np.abs(gap).mean() < 3
     assert np.mean(sizes) < 3500
 
 
 def test_saving_twice_gives_the_same_file(tmp_path) -> None:
-    picture = draw(looks(1, seed=3)[0], 0, seed=1)
+    image = draw(looks(1, seed=3)[0], 0, seed=1)
     for name in ("a.png", "b.png"):
-        save_png(picture, tmp_path / name)
+        save_png(image, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
