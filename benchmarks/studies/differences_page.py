@@ -156,8 +156,8 @@ def _long(results: Mapping[str, Any]) -> str:
         _table(["", "sliding window", "windows (this library)", "change"], rows)
         + f"\nCosine between the two states of the same target: mean {cosine['mean']:.3f}, smallest"
         f" {cosine['least']:.3f} ({states['targets']:,} targets). Training:"
-        f" {found['training_users']} simulated users with {found['length']} interactions, {found['epochs']} epochs,"
-        f" seeds: {found['seeds']}; tested on {found['test_users']:,} others.\n"
+        f" {found['training_users']} simulated users with {found['length']} interactions,"
+        f" {found['epochs']} epochs, seeds: {found['seeds']}; tested on {found['test_users']:,} others.\n"
     )
 
 
