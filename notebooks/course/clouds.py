@@ -26,8 +26,7 @@ def principal_axes(text: np.ndarray, image: np.ndarray) -> tuple[Pair, float]:
     Returns
     -------
     (text, image), share
-        The coordinates ``(items, 2)`` of both, and the share of all spread (variance) that this plane
-        holds: what it leaves out cannot be seen.
+        The coordinates ``(items, 2)`` of both, and the share of the variance that this plane keeps.
     """
     unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (text, image)]
     middle = np.concatenate(unit).mean(axis=0)

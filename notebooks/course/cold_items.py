@@ -118,7 +118,7 @@ class NewItemScorer:
             self.states = concat_normalized(scorer.model.encode(rows, ends)).squeeze(1)
 
     def _sorted(self, scores: torch.Tensor) -> np.ndarray:
-        """Return each user's scores in ascending order; items of the history count as the lowest."""
+        """Return each user's scores in ascending order, items of the history with the lowest."""
         scores = scores.clone().float()
         scores[:, 0] = -torch.inf
         rows = np.repeat(np.arange(len(self.histories)), [len(h) for h in self.histories])
@@ -139,7 +139,7 @@ class NewItemScorer:
         )
 
     def share_by_id(self) -> float:
-        """Return the share of users that an id-only recommender offers it: its score is always 0."""
+        """Return who an id-only recommender offers it to: a share; its score is always 0."""
         return float(((self.id_lists >= 0).sum(axis=1) < K).mean())
 
 

@@ -2,8 +2,8 @@
 
 A map keeps neighbours together as well as a plane allows. How well that went is measured here:
 *trustworthiness* (Venna & Kaski, 2001) falls when the map puts points side by side that are not
-neighbours, *continuity* when it separates neighbours. Needs ``umap-learn`` and ``scikit-learn``, which come
-with the extra ``course``.
+neighbours, *continuity* when it separates neighbours. Needs ``umap-learn`` and
+``scikit-learn`` (extra ``course``).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def fit_umap(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.nd
     vectors
         ``(count, width)``, more than ``n_neighbors``.
     n_neighbors
-        Size of a neighbourhood, in UMAP's way of counting: the vector itself is one of them. At least 2.
+        Size of a neighbourhood as UMAP counts it, the vector itself included. At least 2.
     seed
         Starts the random part of the search for good places.
 

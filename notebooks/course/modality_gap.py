@@ -113,7 +113,7 @@ def _probe(text: np.ndarray, image: np.ndarray, seed: int) -> float:
 def clip_embeddings(
     items: Sequence[Item], folder: Path, clip: KeywordTokenizer, batch_size: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return CLIP's embeddings of texts and images, ``(items, width)``, of the items that have both.
+    """Return CLIP's embeddings of texts and images, ``(items, width)``, of items that have both.
 
     An item's text embedding is the mean over its sentences, its image is its first. Items whose
     image cannot be read are left out.
@@ -130,8 +130,8 @@ def clip_embeddings(
                 continue
         if opened:
             images.append(clip.image_embeddings([image for _, image in opened]))
-            vectors = clip.text_vectors([s for sentences, _ in opened for s in sentences])
-            groups = vectors.split([len(sentences) for sentences, _ in opened])
+            embeddings = clip.text_embeddings([s for sentences, _ in opened for s in sentences])
+            groups = embeddings.split([len(sentences) for sentences, _ in opened])
             texts.append(torch.stack([group.mean(dim=0) for group in groups]))
     if not images:
         raise UserError(f"{folder}: no item has both a text and an image that can be read")
@@ -139,7 +139,7 @@ def clip_embeddings(
 
 
 def keyword_embeddings(table: FeatureTable) -> tuple[np.ndarray, np.ndarray]:
-    """Return BERT's embeddings of texts and keywords, ``(items, width)``, of the items with both."""
+    """Return BERT's embeddings of texts and keywords, ``(items, width)``, of items with both."""
     both = torch.nonzero((table.text.counts > 0) & (table.image.counts > 0)).flatten()
     return _means(table.text, both), _means(table.image, both)
 

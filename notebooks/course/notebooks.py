@@ -138,13 +138,10 @@ def build_notebook(master: Path) -> str:
     write_text(stored_path(master), text)
     # Not a reason to store nothing: this machine may be slow, or busy.
     excess = find_excess(content, costs)
-    return "\n  ".join(
-        [
-            f"{stored_path(master).name}: {size / 1000:.0f} kB in {time.perf_counter() - start:.0f} s;"
-            f" {costs.memory:.1f} GB; longest {costs.longest:.1f} s, {costs.slowest}",
-            *excess,
-        ]
-    )
+    seconds = time.perf_counter() - start
+    took = f"{costs.memory:.1f} GB; longest {costs.longest:.1f} s, {costs.slowest}"
+    name = stored_path(master).name
+    return "\n  ".join([f"{name}: {size / 1000:.0f} kB in {seconds:.0f} s; {took}", *excess])
 
 
 def find_stale(master: Path) -> list[str]:

@@ -1,8 +1,7 @@
 """Panels: a row of still figures first, then sliders that redraw one of them.
 
-The still figures are the durable output: they are there on GitHub, in print and under nbval.
-The live part uses core ipywidgets only and redraws into a single HTML widget; it is left out
-where nobody can move it (``MSM4SR_STATIC=1``).
+The still figures are the durable output: they are there on GitHub, in print and under nbval. The
+live part redraws into a single HTML widget; it is left out where ``MSM4SR_STATIC=1``.
 """
 
 from __future__ import annotations
@@ -20,13 +19,12 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
     from matplotlib.figure import Figure
 
-# What a panel's draw function returns: a figure with its alternative text, or ready HTML (all
-# foreign text in it escaped) with its plain text.
+# A figure with its alternative text, or HTML (all foreign text in it escaped) with its plain text.
 Drawing: TypeAlias = "tuple[Figure, str] | tuple[str, str]"
 
 # A slider that is being dragged redraws once it has rested this long.
 REST_SECONDS = 0.05
-# With more steps than this, a slider's companion is a number box and no longer a list, and a list is
+# With more steps than this, a slider's companion is a number box instead of a list, and a list is
 # no longer read out.
 _LONG_LIST = 12
 
@@ -65,7 +63,7 @@ def _listed(kind: Any, name: str, values: Sequence[Any], start: Any, label: str)
 
 
 def slider(name: str, values: Sequence[Any], start: Any = None, label: str = "") -> Control:
-    """Make a slider over ``values`` in their order, with a named list or number box beside it."""
+    """Make a slider over ``values``, with a named list or number box beside it."""
     return _listed("slider", name, values, start, label)
 
 
@@ -156,10 +154,10 @@ def show_live(title: str, summary: str, make: Callable[[], Live]) -> None:
         Makes the widgets; called only where somebody can move them.
     """
     summary = f"{title}: {summary}"
+    sentence = f"Interactive panel, live in a running notebook. {escape(summary)}."
     stand_in: dict[str, object] = {
         "text/plain": isolate(f"[interactive panel] {summary}"),
-        "text/html": f"<p><em>Interactive panel, live in a running notebook. {escape(summary)}."
-        "</em></p>",
+        "text/html": f"<p><em>{sentence}</em></p>",
     }
     if title in open_panels:
         open_panels.pop(title).close()
@@ -167,13 +165,13 @@ def show_live(title: str, summary: str, make: Callable[[], Live]) -> None:
         publish(stand_in)
         return
     live = open_panels[title] = make()
-    # Written out, since ipywidgets 7, which Colab still has, makes no bundle of its own.
+    # Written out: ipywidgets 7, which Colab still has, makes no bundle itself.
     seen = {"version_major": 2, "version_minor": 0, "model_id": live.box.model_id}
     publish({"application/vnd.jupyter.widget-view+json": seen, **stand_in})
 
 
 def drawing_html(drawing: Drawing) -> str:
-    """Return the HTML of what a draw function returns."""
+    """Return the HTML of a drawing."""
     content, text = drawing
     return content if isinstance(content, str) else figure_html(content, text)
 
@@ -229,7 +227,7 @@ class LivePanel:
             self.view.value = f"<p><strong>{escape(message)}</strong></p>"
 
     def close(self) -> None:
-        """Remove all widgets of the panel from the notebook and the kernel."""
+        """Remove all widgets of the panel."""
         if self._timer:
             self._timer.cancel()
         close_all(self.box)
@@ -282,10 +280,10 @@ def _number_companion(slide: Widget, control: Control, named: dict[str, Any]) ->
     """Return a number box that moves the slider to the nearest of its values, and follows it."""
     import ipywidgets
 
-    low, high = min(control.values), max(control.values)
     whole = all(isinstance(value, int) for value in control.values)
     kind = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
-    companion = kind(value=control.start, min=low, max=high, **named)
+    limits = {"min": min(control.values), "max": max(control.values)}
+    companion = kind(value=control.start, **limits, **named)
 
     def snap(change: Any) -> None:
         slide.value = min(control.values, key=lambda value: abs(value - change["new"]))

@@ -1,4 +1,4 @@
-"""Matrices of users and their next items: one scale in every figure, and a title that says the result.
+"""Matrices of users and their next items, drawn to one scale, with the result in the title.
 
 A row is a user, a column the next item of a user, so the right answers stand on the
 diagonal. The scale does not follow the values: figures of several settings or steps can be
