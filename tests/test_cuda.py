@@ -15,7 +15,7 @@ from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import target_ranks
-from msm4sr_lite.explain.evidence import Explainer
+from msm4sr_lite.explain.explainer import Explainer
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.recommend.recommender import Recommender
@@ -148,19 +148,21 @@ def test_the_vectors_of_pictures_are_those_of_the_cpu():
     torch.testing.assert_close(there, here, rtol=1e-3, atol=1e-3)
 
 
-def test_recommendations_and_their_reasons(tmp_path):
-    dataset = read_folder(toy_dataset(tmp_path / "dataset", users=8, items=12))
+def test_recommendations_and_their_reasons():
     items = [f"i{n}" for n in range(12)]
     table = toy_table([1] * 12, [1] * 12, items=items)
     net = model(n_items=12).eval()
     told = []
     for device in ("cpu", DEVICE):
         scorer = ModelScorer(net.to(device), table, device)
-        recommender = Recommender(dataset, scorer, ["", *items], {})
-        best = [one.item_id for one in recommender.for_basket(["i1", "i2", "i3"], k=5)]
-        (pieces,) = Explainer(recommender, table).explain(["i1", "i2", "i3"], ["i5"])
+        recommender = Recommender(scorer, ["", *items])
+        best = list(recommender.recommend({"": ["i1", "i2", "i3"]}, k=5)["item_id"])
+        pieces = Explainer(recommender, table).explain(["i1", "i2", "i3"], "i5")
         told.append(
-            (best, sorted((piece.kind, piece.place, piece.part, piece.effect) for piece in pieces))
+            (
+                best,
+                sorted((piece.kind, piece.position, piece.index, piece.effect) for piece in pieces),
+            )
         )
     (best, pieces), (same_best, same_pieces) = told
     assert same_best == best

@@ -21,7 +21,6 @@ from msm4sr_lite.config import (
     ModelConfig,
     PretrainConfig,
 )
-from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import (
     M2SE,
@@ -37,7 +36,7 @@ from msm4sr_lite.evaluation import (
     metrics,
     target_ranks,
 )
-from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer, top_words
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer, top_keywords
 from msm4sr_lite.losses import (
     cross_modal_loss,
     false_negatives,
@@ -247,13 +246,13 @@ def keywords(pictures, words, n, scale=1.0):
     tokenizer.prompt, tokenizer.device, tokenizer.options = "{}", "cpu", {}
     tokenizer.threshold, tokenizer.diversity = -1.0, 0.0
     tokenizer.model = Scaled(pictures, words, scale)
-    tokenizer.images = lambda images, return_tensors: Prompts(pixel_values=torch.zeros(1))
+    tokenizer.image_processor = lambda images, return_tensors: Prompts(pixel_values=torch.zeros(1))
     tokenizer.tokenizer = lambda prompts, **_: Prompts(rows=[int(p) for p in prompts])
-    tokenizer.words = tokenizer._word_vectors()
+    tokenizer.word_embeddings = tokenizer._word_embeddings()
     return tokenizer.keywords(pictures, n)
 
 
-def test_07_the_top_words_of_a_picture():
+def test_07_the_top_keywords_of_a_picture():
     """Scores fall, no word comes twice, a word below the last changes nothing.
 
     As many words as the dictionary has give all of it; scaling CLIP's vectors changes nothing.
@@ -268,10 +267,10 @@ def test_07_the_top_words_of_a_picture():
         unit_words = F.normalize(words, dim=-1)
         assert scores[-1] > -1
         lower = torch.cat([unit_words, -row[None]])  # the least alike that a word can be
-        again = top_words(row[None], lower, [*names, "x"], 5)[0]
+        again = top_keywords(row[None], lower, [*names, "x"], 5)[0]
         assert [k.word for k in again] == [k.word for k in found]
     assert {k.word for k in keywords(pictures, words, 9)[0]} == set(names)
-    assert len(top_words(pictures, words, names, 99)[0]) == 9
+    assert len(top_keywords(pictures, words, names, 99)[0]) == 9
     scaled = keywords(pictures, words, 5, scale=30.0)
     assert [[k.word for k in row] for row in scaled] == [[k.word for k in row] for row in best]
     for one, two in zip(scaled[0], best[0], strict=True):
@@ -857,7 +856,7 @@ def test_40_scores_are_two_cosines():
     torch.testing.assert_close(loss, expected)
 
 
-def test_41_padding_is_never_recommended_and_no_class(tmp_path):
+def test_41_padding_is_never_recommended_and_no_class():
     """Column 0 never ranks nor is recommended; its id vector learns nothing.
 
     In the preset ``authors`` it is one more class of the loss.
@@ -871,11 +870,9 @@ def test_41_padding_is_never_recommended_and_no_class(tmp_path):
 
     assert target_ranks(PadFirst(), [np.array([1])], np.array([2])).tolist() == [1]
     scorer = ModelScorer(net, TABLE)
-    scorer.parts = lambda histories: {"text": torch.linspace(2, 1, 20)[None]}  # padding is best
-    dataset = Dataset(tmp_path, {}, pd.DataFrame(columns=["user_id", "item_id", "timestamp"]))
-    recommender = Recommender(dataset, scorer, SEQUENCES.items, {})
-    found = recommender.for_basket(["i1"], k=99)
-    assert [r.item_id for r in found] == SEQUENCES.items[2:]
+    scorer.fast_scores = lambda histories: torch.linspace(2, 1, 20)[None]  # padding is best
+    found = Recommender(scorer, SEQUENCES.items).recommend({"": ["i1"]}, k=99)
+    assert found["item_id"].tolist() == SEQUENCES.items[2:]
 
     seen = []
     for config in (FinetuneConfig(), AUTHORS.finetune):

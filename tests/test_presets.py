@@ -279,7 +279,7 @@ def test_one_slot_a_word_from_the_command_line(dataset, tiny_bert, tmp_path, mon
         assert main([*command, "--image-slots", setting]) == 0
         table = load_feature_table(out / "features")
         assert table.image.counts.tolist() == slots
-        assert table.manifest["image_slots_hold"] == setting
+        assert table.manifest["image_slots"] == setting
         assert main([*command, "--check"]) == 0
     capsys.readouterr()
     assert main([*command, "--image-slots", "words"]) == 0

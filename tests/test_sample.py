@@ -10,12 +10,6 @@ import pytest
 from PIL import Image
 
 from data_samples.make.catalogue import DOMAINS
-from data_samples.make.ceiling import (
-    ShopperModel,
-    next_item_probabilities,
-    oracle_scores,
-    shopper_model,
-)
 from data_samples.make.drawing import (
     COLOURS,
     PATTERNS,
@@ -24,6 +18,12 @@ from data_samples.make.drawing import (
     save_png,
 )
 from data_samples.make.shoppers import LAUNCH, make_world
+from data_samples.make.upper_bound import (
+    HiddenStateModel,
+    hidden_state_model,
+    next_item_probabilities,
+    oracle_scores,
+)
 from data_samples.make.write import (
     TABLES,
     image_name,
@@ -130,7 +130,7 @@ def test_new_items_are_strictly_cold(world):
 
 
 def small_model(rng, needs=3, tastes=2, items=5):
-    return ShopperModel(
+    return HiddenStateModel(
         first=rng.dirichlet(np.ones(needs)),
         transition=rng.dirichlet(np.ones(needs), size=needs),
         tastes=rng.dirichlet(np.ones(tastes)),
@@ -196,7 +196,7 @@ def test_no_other_forecast_is_as_likely_as_the_oracles(world):
     }
     assert likely["content"] < likely["oracle"] < 0
     home = world.domain("home")
-    model = shopper_model(home, "oracle")
+    model = hidden_state_model(home, "oracle")
     number = {item.item_id: i for i, item in enumerate(home)}
     rows = [s for s in world.shoppers if s.domain == "home"]
     paths = [np.array([number[i] for i in s.items[:-1]]) for s in rows]
@@ -214,7 +214,7 @@ def test_no_other_forecast_is_as_likely_as_the_oracles(world):
         {"transition": model.transition.T},
         {"weights": shuffled},
     ):
-        assert log_likelihood(ShopperModel(**{**model.__dict__, **wrong})) < true
+        assert log_likelihood(HiddenStateModel(**{**model.__dict__, **wrong})) < true
 
 
 def test_ids_and_items_are_refused_with_a_line(world):

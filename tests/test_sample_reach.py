@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from data_samples.make.__main__ import main
-from data_samples.make.ceiling import expected_ndcg, oracle_scores
 from data_samples.make.reach import reaches
 from data_samples.make.shoppers import TRANSITION, make_world
+from data_samples.make.upper_bound import expected_ndcg, oracle_scores
 from msm4sr_lite.evaluation import metrics
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from benchmarks.studies.results_page import collect, fill
-from data_samples.make.ceiling import expected_ndcg
+from data_samples.make.upper_bound import expected_ndcg
 from msm4sr_lite.baselines.scorers import ItemKNN, tfidf_vectors
 from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
 from msm4sr_lite.cli import build_parser, main
@@ -420,7 +420,7 @@ def test_shares_of_the_ceiling(sample_dataset, tmp_path):
         "oracle": 0.240,
         "content": 0.216,
     }  # as the sample's README says
-    known = oracles(dataset.path, sequences)
+    known = oracles(dataset.folder, sequences)
     histories, _ = sequences.held_out("test")
     plain = known["content"].score(histories[:7])[:, 1:].numpy()
     truth = known["oracle"].score(histories[:7])[:, 1:].numpy()
@@ -522,7 +522,7 @@ def test_raw_clip_vectors(sample_dataset, mini_clip):
     assert found.image.counts.tolist() == [0, *counts]
     assert 0 in counts
     place = next(i for i, count in enumerate(counts) if count)
-    picture = open_image(dataset.path, dataset.items[chosen[place]].images[0])
+    picture = open_image(dataset.image_root, dataset.items[chosen[place]].images[0])
     vector = KeywordTokenizer(str(mini_clip), ["picture"]).image_embeddings([picture])[0]
     own = found.image.vectors[0].float()
     assert own[: len(vector)].tolist() == pytest.approx(vector.tolist(), abs=2e-3)

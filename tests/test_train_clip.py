@@ -114,8 +114,8 @@ def test_keywords_reads_the_folder(trained, tmp_path, capsys):
     command = ["keywords", str(dataset), "--out", str(tmp_path / "run"), "--clip", str(out)]
     assert main([*command, "--dictionary", str(out / "words.txt"), "--n-keywords", "2"]) == 0
     line = json.loads((tmp_path / "run/keywords/keywords.jsonl").read_text())
-    assert "disc" in line["words"]
-    assert len(line["words"]) == 2
+    assert "disc" in line["keywords"]
+    assert len(line["keywords"]) == 2
 
 
 def test_same_seed_same_weights_and_report(folder, tmp_path):
@@ -340,11 +340,11 @@ def test_training_sees_pictures_as_keywords_will(folder, trained):
     pixels, kept, problems = load_images(folder, names, (32, 32), lambda steps: steps)
     assert (kept, problems) == ([0, 1, 2], [])
     clip = KeywordTokenizer(str(trained[0]), ["red"])
-    seen = clip.images(
+    seen = clip.image_processor(
         images=[Image.open(folder / name).convert("RGB") for name in names], return_tensors="pt"
     )["pixel_values"]
     mean, std = (
-        torch.tensor(v)[:, None, None] for v in (clip.images.image_mean, clip.images.image_std)
+        torch.tensor(v)[:, None, None] for v in (clip.image_processor.image_mean, clip.image_processor.image_std)
     )
     torch.testing.assert_close((pixels / 255 - mean) / std, seen, atol=0.02, rtol=0)
 

@@ -215,7 +215,7 @@ def one_word_a_slot(folder: Path, table: FeatureTable) -> FeatureTable:
     encoder = TextEncoder(made["name"], made["pooling"])
     vectors = encoder.encode([word for group in words for word in group])
     image = make_slots(vectors, np.array([0, *map(len, words)], dtype=np.int64))
-    manifest = {**table.manifest, "image_slots_hold": "words"}
+    manifest = {**table.manifest, "image_slots": "keywords"}
     return FeatureTable(table.items, table.text, image, manifest)
 
 

@@ -22,7 +22,7 @@ from msm4sr_lite.cli import main as msm4sr
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import concat_normalized
-from msm4sr_lite.explain.keywords import without_each
+from msm4sr_lite.explain.keyword_deletion import delete_each_keyword
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.store.checkpoints import load_checkpoint
@@ -88,10 +88,10 @@ def write_deletions(shop: Path) -> None:
     without its word k (counted from 1).
     """
     keywords = read_keywords(shop / "features")
-    items = read_folder(shop, domain=DOMAIN).history(CUSTOMER)
+    items = read_folder(shop, domain=DOMAIN).user_history(CUSTOMER)
     words = [keywords[item][0] for item in items]
     encoder = TextEncoder()
-    vectors = np.stack([encoder.encode(without_each(group)) for group in words])
+    vectors = np.stack([encoder.encode(delete_each_keyword(group)) for group in words])
     with whole_folder(shop / "deletions") as draft:
         np.save(draft / "vectors.npy", vectors)
         content = [{"item_id": i, "words": group} for i, group in zip(items, words, strict=True)]

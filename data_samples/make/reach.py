@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_samples.make.catalogue import DEPARTMENTS, SampleItem
-from data_samples.make.ceiling import (
-    ShopperModel,
+from data_samples.make.shoppers import World
+from data_samples.make.upper_bound import (
+    HiddenStateModel,
     content_weights,
     expected_ndcg,
+    hidden_state_model,
     next_item_probabilities,
-    shopper_model,
 )
-from data_samples.make.shoppers import World
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def reaches(world: World) -> Iterator[Reach]:
         histories, bought = [p[:-1] for p in paths], np.array([p[-1] for p in paths])
         cold = np.array([items[i].is_new for i in bought])
         happened = np.eye(len(items))[bought]
-        truth = next_item_probabilities(shopper_model(items, "oracle"), histories, True)
+        truth = next_item_probabilities(hidden_state_model(items, "oracle"), histories, True)
         for knowledge, model in _knowledge(items):
             scores = next_item_probabilities(model, histories, True)
             measured = expected_ndcg(scores, happened)
@@ -62,8 +62,8 @@ def reaches(world: World) -> Iterator[Reach]:
             )
 
 
-def _knowledge(items: list[SampleItem]) -> Iterator[tuple[str, ShopperModel]]:
-    model = shopper_model(items, "oracle")
+def _knowledge(items: list[SampleItem]) -> Iterator[tuple[str, HiddenStateModel]]:
+    model = hidden_state_model(items, "oracle")
     popularity = np.array([item.popularity for item in items], dtype=float)
     weights = {
         "everything (oracle)": model.weights,
@@ -74,7 +74,10 @@ def _knowledge(items: list[SampleItem]) -> Iterator[tuple[str, ShopperModel]]:
         "nothing (chance)": np.ones_like(model.weights),
     }
     for name, known in weights.items():
-        yield name, ShopperModel(model.first, model.transition, model.tastes, known, model.is_new)
+        yield (
+            name,
+            HiddenStateModel(model.first, model.transition, model.tastes, known, model.is_new),
+        )
 
 
 def table(world: World) -> str:

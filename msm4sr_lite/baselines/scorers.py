@@ -13,14 +13,14 @@ from torch import Tensor
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import Slots
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.data import Data, purchases
+from msm4sr_lite.study.data import StudyData, interaction_counts
 
 
 class Popularity:
     """Recommend what was bought most often; the same list for everybody."""
 
     def __init__(self, sequences: Sequences) -> None:
-        self.counts = torch.from_numpy(purchases(sequences).astype(np.float64))
+        self.counts = torch.from_numpy(interaction_counts(sequences).astype(np.float64))
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return every item's number of purchases, once per history."""
@@ -171,7 +171,7 @@ def mean_vectors(slots: Slots) -> np.ndarray:
     return torch.nn.functional.normalize(torch.cat(means), dim=1).numpy()
 
 
-def item_knn_and_tfidf(data: Data, decay: float = 0.8, weight: float = 1.0) -> Sum:
+def item_knn_and_tfidf(data: StudyData, decay: float = 0.8, weight: float = 1.0) -> Sum:
     """Return item-to-item counts and TF-IDF neighbours, added."""
     content = ContentKNN(tfidf_vectors(data.texts()), decay)
     return Sum(ItemKNN(data.sequences, decay), content, weight)

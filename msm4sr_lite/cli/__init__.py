@@ -18,7 +18,7 @@ from msm4sr_lite.config import (
     PretrainConfig,
     UserError,
 )
-from msm4sr_lite.study.budget import Budget
+from msm4sr_lite.study.config import TrainingBudget
 
 COMMANDS = {
     "sample": "write the sample shop, byte for byte the one in data_samples/corner_shop",
@@ -29,7 +29,7 @@ COMMANDS = {
     "finetune": "fine-tune the pre-trained model on the shop, with item ids",
     "evaluate": "rank the whole catalogue on the test split, beside baselines",
     "recommend": "recommend for a customer or a basket, with what describes each item",
-    "study": "compare models on a shop: same data, budget, statistics",
+    "study": "compare models on a dataset: same split, training budget and statistics",
     "run": "keywords, features, pretrain, finetune, evaluate: all in order",
     "train-clip": "train a small CLIP-like model on a labelled picture folder",
     "plot": "draw the curves of a run's trainings (PNG)",
@@ -99,16 +99,16 @@ def build_parser() -> argparse.ArgumentParser:
         )
         p[name].add_argument(
             "--dictionary",
-            default="visual+shop",
-            help="visual, shop, column:NAME (labels in the item file) or a file, one word per line;"
-            " several: join by + (default: visual+shop)",
+            default="visual+texts",
+            help="candidate keywords: visual (built-in list), texts (words of the items' texts),"
+            " column:NAME (labels in the item file) or a file with one word per line; several:"
+            " join by + (default: visual+texts)",
         )
         p[name].add_argument(
             "--workers",
             type=int,
-            default=min(8, os.cpu_count() or 1),
             metavar="N",
-            help="threads that open pictures while CLIP works (default: one a core, at most 8)",
+            help="threads that open images while CLIP computes (default: one per core, at most 8)",
         )
     for name in ("features", "run"):
         p[name].add_argument(
@@ -196,32 +196,34 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where runs are kept (default: runs/study-SHOP)"
+        "--out", type=Path, metavar="DIR", help="study folder (default: runs/study-DATASET)"
     )
-    parser.add_argument("--quick", action="store_true", help="minutes: few epochs, one seed")
-    parser.add_argument("--models", default="", help="comma-separated (default: all that can)")
-    parser.add_argument("--seeds", type=int, default=3, help="how many test (default: 3)")
+    parser.add_argument("--quick", action="store_true", help="short study: few epochs, one seed")
     parser.add_argument(
-        "--jobs", type=int, default=1, help="trainings at once, a core each (default: 1)"
+        "--models", default="", help="models, comma-separated (default: all that can run)"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="number of test seeds (default: 3)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="trainings at the same time, one core each (default: 1)"
     )
     parser.add_argument(
-        "--recipes", type=Path, metavar="FILE", help="frozen settings (default: DIR/recipes.json)"
+        "--configs", type=Path, metavar="FILE", help="chosen settings (default: DIR/configs.json)"
     )
     parser.add_argument(
         "--source",
         default="",
-        help="transfer: what to pre-train on, departments of SHOP or folders of other shops,"
+        help="transfer: domains of the dataset, or folders of other datasets, to pre-train on,"
         " comma-separated",
     )
     parser.add_argument(
         "--target",
         default="",
-        help="transfer: department to use the model in (default: all of SHOP, if other shops are"
-        " the source)",
+        help="transfer: domain to use the model in (default: the whole dataset, if the sources are"
+        " other datasets)",
     )
-    parser.add_argument("--clip", help="CLIP-like model, for the ablation with its raw vectors")
+    parser.add_argument("--clip", help="CLIP-like model, for the ablation with its raw embeddings")
     add_flags(parser, DataConfig)
-    add_flags(parser, Budget)
+    add_flags(parser, TrainingBudget)
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""``msm4sr evaluate``: the model, the baselines and, where it is known, the ceiling."""
+"""``msm4sr evaluate``: the model, the baselines and the upper bound, if it is known."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         The object that ``--json`` prints; with ``--mask-history both`` a list of two under
         ``results``.
     """
-    from data_samples.make.oracle import oracles
+    from msm4sr_lite.baselines.oracle import load_oracles
     from msm4sr_lite.baselines.scorers import BASELINES
     from msm4sr_lite.evaluation import evaluate
     from msm4sr_lite.scoring import ModelScorer
     from msm4sr_lite.store.checkpoints import load_checkpoint
-    from msm4sr_lite.study.data import Data
+    from msm4sr_lite.study.data import StudyData
 
     names = baseline_names(args)
     folder = model_folder(args.model)
@@ -64,13 +64,12 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         )
     table, device = features.for_items(sequences.items), device_of(args)
     scorers: dict[str, Any] = {"msm4sr": ModelScorer(model, table, device)}
-    goods = Data(open_dataset(args), sequences, table, device)
-    scorers |= {name: BASELINES[name](goods) for name in names}
+    study_data = StudyData(open_dataset(args), sequences, table, device)
+    scorers |= {name: BASELINES[name](study_data) for name in names}
     users, _ = sequences.cases("test")
     cases = (*sequences.held_out("test"), users)
     candidates = listed_candidates(args, sequences.items)
-    # A filter on items removes purchases that the exact forecast needs.
-    known = {} if data.min_item_interactions else oracles(goods.dataset.path, sequences)
+    known = load_oracles(study_data.dataset.folder, sequences)
 
     results = []
     for mask in {"no": [False], "yes": [True], "both": [False, True]}[args.filter_seen]:
@@ -142,7 +141,7 @@ def split_name(data: DataConfig) -> str:
 
 
 def _shares(result: dict[str, Any]) -> None:
-    """Add NDCG@10 of every model as a share of the ceiling."""
+    """Add NDCG@10 of every model as a share of the upper bound."""
     if result["upper_bound"]:
         result["share_of_upper_bound"] = {
             name: {
@@ -167,7 +166,7 @@ def table(result: dict[str, Any]) -> str:
         (" " * 18 + "".join(f"{name:<24}" for name in SHOWN)).rstrip(),
     ]
     rows = list(result["models"].items())
-    rows += [(f"ceiling: {name}", values) for name, values in result["upper_bound"].items()]
+    rows += [(f"upper bound: {name}", values) for name, values in result["upper_bound"].items()]
     for name, values in rows:
         cells = (values[metric] for metric in SHOWN)
         numbers = (f"{c['value']:.4f} [{c['low']:.3f}, {c['high']:.3f}]" for c in cells)

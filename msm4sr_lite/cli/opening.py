@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def open_dataset(args: argparse.Namespace) -> Dataset:
     """Read the shop folder once per command and tell what was left out."""
-    if not hasattr(args, "opened_shop"):
-        from msm4sr_lite.dataset.folder import read_folder
+    if not hasattr(args, "opened_dataset"):
+        from msm4sr_lite.dataset.dataset import Dataset
 
-        args.opened_dataset = read_folder(
+        args.opened_dataset = Dataset.from_folder(
             args.dataset,
             domain=args.domain,
             unknown_items="drop" if args.drop_unknown else "error",
@@ -31,12 +31,6 @@ def open_dataset(args: argparse.Namespace) -> Dataset:
             print(f"note: {note}", file=sys.stderr)
     dataset: Dataset = args.opened_dataset
     return dataset
-
-
-def elsewhere(args: argparse.Namespace, **changes: Any) -> argparse.Namespace:
-    """Return the arguments of a command for another shop or department, which is read anew."""
-    same = {name: value for name, value in vars(args).items() if name != "opened_shop"}
-    return argparse.Namespace(**{**same, **changes})
 
 
 def features_folder(args: argparse.Namespace) -> Path:

@@ -213,7 +213,7 @@ class ColdItemMaker:
 
     def _picture(self, item: str) -> Path | None:
         images = self.dataset.items[item].images
-        return self.dataset.path / images[0] if images else None
+        return self.dataset.image_root / images[0] if images else None
 
     def _customers(self, users: np.ndarray, ranks: np.ndarray) -> tuple[str, str]:
         rows: dict[str, list[Card]] = {}
@@ -227,7 +227,7 @@ class ColdItemMaker:
     def _card(self, name: str) -> Card:
         item = self.dataset.items[name]
         words = self.keywords.get(name, [])
-        return card(item, "image" if item.images else "text", self.dataset.path, words, size=56)
+        return card(item, "image" if item.images else "text", self.dataset.image_root, words, size=56)
 
     def _neighbours(self, offer: Offer) -> tuple[str, str]:
         names = [self.shelf.sequences.items[i] for i in offer.near]

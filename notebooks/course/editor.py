@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from ipywidgets import Button, Dropdown, HBox
 
     from msm4sr_lite.dataset.dataset import Dataset
-    from msm4sr_lite.explain.evidence import Evidence, Explainer, Rereadings
+    from msm4sr_lite.explain.evidence import Evidence
+    from msm4sr_lite.explain.explainer import Explainer
+    from msm4sr_lite.explain.inputs import KeywordDeletions
 
 View: TypeAlias = Literal["text", "image"]
 _EXCHANGED: tuple[tuple[View, View], ...] = (("text", "image"), ("image", "text"))
@@ -87,20 +89,24 @@ class Desk:
     Parameters
     ----------
     explainer
-        A model at work on a shop.
-    without
-        Keywords read again without each word, where there are some; see ``Explainer.explain``.
+        Recommends and explains.
+    dataset
+        The items' titles and images.
+    deletions
+        Embeddings of keywords without each of them, where there are some; see
+        ``Explainer.explain``.
     """
 
-    def __init__(self, explainer: Explainer, without: Rereadings | None = None) -> None:
-        self.explainer, self.without = explainer, without
-        self.dataset: Dataset = explainer.recommender.dataset
+    def __init__(
+        self, explainer: Explainer, dataset: Dataset, deletions: KeywordDeletions | None = None
+    ) -> None:
+        self.explainer, self.dataset, self.deletions = explainer, dataset, deletions
 
     def title(self, item_id: str) -> str:
         """Return an item's title, or its id."""
-        from msm4sr_lite.explain.evidence import title_of
+        from msm4sr_lite.explain.evidence import item_title
 
-        return title_of(self.dataset, item_id)
+        return item_title(self.dataset.items, item_id)
 
     def draw(self, basket: Basket, chosen: int = 0) -> tuple[str, str, list[str]]:
         """Return HTML, plain text, and the offered item ids, best first.
@@ -112,9 +118,11 @@ class Desk:
             return f"<p>{text}</p>", text, []
         above, words = self._strip(basket)
         swapped = basket.swapped
-        offers = self.explainer.for_basket(basket.items, OFFERS, swapped=swapped)
+        offers = self.explainer.recommend(basket.items, OFFERS, swapped=swapped)
         items = [offer.item_id for offer in offers]
-        why = self.explainer.explain(basket.items, items, swapped=swapped, without=self.without)
+        why = self.explainer.explain_many(
+            basket.items, items, swapped=swapped, keyword_deletions=self.deletions
+        )
         captions = [
             [" + ".join([f"{view} {value:.2f}" for view, value in offer.by_modality.items()])]
             for offer in offers
@@ -123,7 +131,7 @@ class Desk:
         titles = [f"{n}. {self.title(item)}" for n, item in enumerate(items, 1)]
         gallery = pictures_html(
             [
-                self.dataset.path / item.images[0] if item and item.images else None
+                self.dataset.image_root / item.images[0] if item and item.images else None
                 for item in found
             ],
             titles,
@@ -142,10 +150,10 @@ class Desk:
         return "".join(parts), "\n".join([words, *told, lines]), items
 
     def _strip(self, basket: Basket) -> tuple[str, str]:
-        keywords, modalities = self.explainer.recommender.keywords, self.explainer.model.modalities
+        keywords, modalities = self.explainer.keywords, self.explainer.model.modalities
         cards: dict[View, list[Card]] = {
             view: [
-                card(self.dataset.items[i], shown, self.dataset.path, keywords.get(i, []))
+                card(self.dataset.items[i], shown, self.dataset.image_root, keywords.get(i, []))
                 for i, swap in basket.entries
                 for shown in ((other if swap else view),)
             ]
@@ -177,10 +185,10 @@ def reasons_table(pieces: Sequence[Evidence], dataset: Dataset, caption: str) ->
     caption
         Stands above the table.
     """
-    from msm4sr_lite.explain.evidence import in_words, strongest
+    from msm4sr_lite.explain.evidence import describe_evidence, strongest_evidence
 
-    shown = strongest(pieces, 3, {"purchase"})
-    shown += strongest(pieces, 2, {"sentence", "picture", "word"})
+    shown = strongest_evidence(pieces, 3, {"interaction"})
+    shown += strongest_evidence(pieces, 2, {"sentence", "image", "keyword"})
     shown += sorted((p for p in pieces if p.effect < -0.005), key=lambda p: p.effect)[:1]
     if not shown:
         text = "Nothing that can be left out speaks for it: with one purchase, try another."
@@ -188,7 +196,7 @@ def reasons_table(pieces: Sequence[Evidence], dataset: Dataset, caption: str) ->
     largest = max(abs(piece.effect) for piece in shown)
     rows, lines = [], [caption]
     for piece in shown:
-        said = in_words(piece, dataset).rpartition(" (")[0]
+        said = describe_evidence(piece, dataset.items).rpartition(" (")[0]
         weight = "" if piece.attention is None else f"{piece.attention:.2f}"
         colour = PALETTE[0] if piece.effect > 0 else PALETTE[5]
         width = 6 * abs(piece.effect) / largest
@@ -228,7 +236,7 @@ class BasketEditor:
         self.basket = next(iter(self._baskets.values()))
         self._busy = False
         self._kinds: dict[str, list[str]] = {}
-        for item in desk.explainer.recommender.number:
+        for item in desk.explainer.recommender.item_number:
             self._kinds.setdefault(_kind(desk.dataset, item), []).append(item)
 
         self.start = _dropdown("start with", list(self._baskets), self._restart)
@@ -363,25 +371,28 @@ def _row(*widgets: Any) -> HBox:
 
 def editor(
     explainer: Explainer,
+    dataset: Dataset,
     baskets: Mapping[str, Basket],
     *,
     title: str = "sequence editor",
-    without: Rereadings | None = None,
+    deletions: KeywordDeletions | None = None,
 ) -> None:
     """Show the sequence editor: still pictures of the ready baskets, then a live part.
 
     Parameters
     ----------
     explainer
-        A model at work on a shop.
+        Recommends and explains.
+    dataset
+        The items' titles and images.
     baskets
         Ready baskets by name. The first two are drawn as still pictures.
     title
         Names the panel. Running the cell again closes the earlier editor of the same title.
-    without
-        Keywords read again without each word; see ``Explainer.explain``.
+    deletions
+        Embeddings of keywords without each of them; see ``Explainer.explain``.
     """
-    desk = Desk(explainer, without)
+    desk = Desk(explainer, dataset, deletions)
     drawn = [(name, desk.draw(basket)[:2]) for name, basket in list(baskets.items())[:2]]
     show_stills(title, drawn, least="60em", most="60em")
     summary = (

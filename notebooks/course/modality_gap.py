@@ -131,7 +131,7 @@ def clip_clouds(
                 continue
         if opened:
             images.append(clip.image_embeddings([picture for _, picture in opened]))
-            vectors = clip.text_vectors([s for sentences, _ in opened for s in sentences])
+            vectors = clip.text_embeddings([s for sentences, _ in opened for s in sentences])
             groups = vectors.split([len(sentences) for sentences, _ in opened])
             texts.append(torch.stack([group.mean(dim=0) for group in groups]))
     if not images:

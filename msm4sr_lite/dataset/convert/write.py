@@ -19,7 +19,7 @@ from msm4sr_lite.dataset.convert.records import (
     Skipped,
     Source,
 )
-from msm4sr_lite.dataset.dataset import TEXT_FIELDS
+from msm4sr_lite.dataset.items import TEXT_FIELDS
 from msm4sr_lite.store.files import whole_folder, write_json
 
 T = TypeVar("T")
