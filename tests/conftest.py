@@ -43,9 +43,10 @@ THOROUGH_TESTS = {
     "test_the_curve_goes_on_where_it_was",
     "test_the_log_tells_parts_and_the_plot_draws_them",
     "test_the_wheel_is_the_package_and_nothing_else",
-    "test_without_the_top_purchases_the_score_falls_more_than_without_others",
-    "test_without_the_top_sentences_and_pictures_the_score_falls_more_than_without_others",
-    "test_without_the_top_words_of_the_committed_readings_the_score_falls_more",
+    "test_without_the_top_interactions_the_score_falls_more",
+    "test_without_the_top_keywords_of_the_stored_deletions_the_score_falls_more",
+    "test_without_the_top_keywords_the_score_falls_more",
+    "test_without_the_top_sentences_and_images_the_score_falls_more",
 }
 
 

@@ -71,7 +71,7 @@ def never_words(text: str, name: str) -> list[str]:
     "paths",
     [
         pytest.param(PACKAGE, id="package", marks=waits),
-        pytest.param([ROOT / "README.md", ROOT / "CONTRIBUTING.md"], id="readme", marks=waits),
+        pytest.param([ROOT / "README.md", ROOT / "CONTRIBUTING.md"], id="readme"),
         pytest.param(DOCS, id="docs", marks=waits),
     ],
 )

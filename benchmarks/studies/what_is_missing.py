@@ -130,9 +130,7 @@ def ranks_of_model(
             rows[f"{name} + {other}"] = Sum(fitted[other], likely, 1.0)
     for power in POWERS:
         rows[f"{name} / interactions^{power}"] = LessPopular(data, likely, power)
-    return {
-        "ranks": {row: validation_ranks(data, scorer).tolist() for row, scorer in rows.items()}
-    }
+    return {"ranks": {row: validation_ranks(data, scorer).tolist() for row, scorer in rows.items()}}
 
 
 class LessPopular:
