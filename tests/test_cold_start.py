@@ -9,7 +9,7 @@ import torch
 
 from msm4sr_lite.baselines import Popularity, count_interactions
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.scoring import ModelScorer
@@ -184,7 +184,7 @@ def test_the_trap_on_the_sample(sample_dataset):
     from msm4sr_lite.features.table_files import load_feature_table
     from msm4sr_lite.store.checkpoints import load_checkpoint
 
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     model, items = load_checkpoint(sample_dataset / "states" / "home_finetuned")
     table = load_feature_table(sample_dataset / "features").for_items(items)
     sequences = build_sequences(dataset.interactions, items[1:])

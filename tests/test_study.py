@@ -377,9 +377,9 @@ def test_frozen_recipes_that_are_none(tmp_path):
 
 def test_shares_of_the_ceiling(sample_dataset, tmp_path):
     from data_samples.make.oracle import oracles
-    from msm4sr_lite.dataset.folder import read_folder
+    from msm4sr_lite.dataset.dataset import Dataset
 
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     sequences = build_sequences(dataset.interactions, list(dataset.items))
     table = load_feature_table(sample_dataset / "features").for_items(sequences.items)
     upper_bound = UpperBound.of(Data(dataset, sequences, table))
@@ -474,11 +474,11 @@ def test_fewer_words(tmp_path, data):
 
 
 def test_raw_clip_vectors(sample_dataset, mini_clip):
-    from msm4sr_lite.dataset.folder import read_folder
+    from msm4sr_lite.dataset.dataset import Dataset
     from msm4sr_lite.features.images import open_image
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     chosen = list(dataset.items)[:12]
     items = ["", *chosen]
     table = load_feature_table(sample_dataset / "features").for_items(items)

@@ -82,8 +82,7 @@ def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
         If there is no such baseline or setting, a setting is out of range, or the baseline needs
         features or texts that ``data`` lacks.
     """
-    if name not in BASELINES:
-        raise UserError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
+    require_baselines([name])
     baseline = BASELINES[name]
     for need in baseline.needs:
         if getattr(data, need) is None:
@@ -93,6 +92,14 @@ def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
         there = f"there are {', '.join(known)}" if known else "it has none"
         raise UserError(f"baseline {name!r} has no setting {unknown[0]!r}; {there}")
     return baseline.fit(data, **settings)
+
+
+def require_baselines(names: Sequence[str]) -> list[str]:
+    """Return the names; a ``UserError`` names one that is not in the registry."""
+    for name in names:
+        if name not in BASELINES:
+            raise UserError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
+    return list(names)
 
 
 def _popularity(data: BaselineData) -> Scorer:

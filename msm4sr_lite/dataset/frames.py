@@ -11,7 +11,7 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.assemble import assemble
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.interactions import COLUMNS, check_interactions, merged_ids
+from msm4sr_lite.dataset.interactions import COLUMNS, OPTIONAL, check_interactions, merged_ids
 from msm4sr_lite.dataset.items import Item, collect_items, parse_item
 
 EXAMPLES = 3  # merged ids named in a note
@@ -27,7 +27,8 @@ def read_frames(
     unknown_items: Literal["error", "drop"] = "error",
 ) -> Dataset:
     """Check two data frames and make a dataset of them; see ``Dataset.from_frames``."""
-    table = _pandas(interactions, "interactions", COLUMNS)[list(COLUMNS)]
+    table = _pandas(interactions, "interactions", COLUMNS)
+    table = table[[name for name in (*COLUMNS, *OPTIONAL) if name in table]]
     item_table = _pandas(items, "items", ("item_id",))
     if table.empty or item_table.empty:
         raise UserError(f"{'interactions' if table.empty else 'items'}: the data frame has no rows")

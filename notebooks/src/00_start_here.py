@@ -42,11 +42,11 @@ machine_report()
 # could do. Here we stay in the department *home*.
 
 # %%
-from msm4sr_lite import read_folder
+from msm4sr_lite import Dataset
 from msm4sr_lite.features.table_files import load_feature_table
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 print(
     f"{len(dataset.items)} products, {dataset.events['user_id'].nunique()} customers,"
 )

@@ -39,10 +39,10 @@ with (folder / "interactions.csv").open(encoding="utf-8") as lines:
 # %%
 import pandas as pd
 from course import card, show_html, strips
-from msm4sr_lite import read_folder
+from msm4sr_lite import Dataset
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 events = dataset.interactions
 print(
     f"{len(events)} purchases, {events['user_id'].nunique()} customers,"

@@ -32,13 +32,13 @@ session = setup("02")
 
 # %%
 from course import pictures
-from msm4sr_lite import KeywordTokenizer, read_folder
+from msm4sr_lite import Dataset, KeywordTokenizer
 from msm4sr_lite.features.dictionary import read_dictionary
 from msm4sr_lite.features.images import open_image
 
 folder = session.samples / "corner_shop"
 clip = str(session.samples / "mini_clip")
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 labels = read_dictionary(f"{clip}/words.txt", [])
 tokenizer = KeywordTokenizer(clip, labels)
 print(len(labels), "words:", ", ".join(labels[::6]), "...")

@@ -84,10 +84,10 @@ source(TextEncoder.encode)
 # %% tags=["nbval-ignore-output"]
 import torch.nn.functional as F
 from course import find_encoder
-from msm4sr_lite import read_folder
+from msm4sr_lite import Dataset
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 table = load_feature_table(folder / "features").for_items(["", *dataset.items])
 
 vectors = {}  # sentence -> unit vector

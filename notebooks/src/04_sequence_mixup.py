@@ -29,11 +29,11 @@ session = setup("04")
 
 # %%
 from course import card, show_html, strips
-from msm4sr_lite import read_folder
+from msm4sr_lite import Dataset
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 keywords = read_keywords(folder / "features")
 bought = [dataset.items[i] for i in dataset.user_history("uh0040")]
 

@@ -38,11 +38,11 @@ show(*encoder_diagram())
 
 # %%
 import torch
-from msm4sr_lite import load_checkpoint, read_folder
+from msm4sr_lite import Dataset, load_checkpoint
 from msm4sr_lite.features.table_files import load_feature_table
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 model, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(catalogue)
 number = {item: i for i, item in enumerate(catalogue)}

@@ -35,7 +35,6 @@ import torch.nn.functional as F
 from msm4sr_lite import (
     build_sequences,
     load_checkpoint,
-    read_folder,
 )
 from msm4sr_lite.encoder import gather_rows
 from msm4sr_lite.features.table_files import load_feature_table
@@ -43,7 +42,7 @@ from msm4sr_lite.sequences import pad
 from msm4sr_lite.similarity import cosine_scores
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 trained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(catalogue)
 sequences = build_sequences(dataset.interactions, catalogue[1:])

@@ -27,7 +27,7 @@ session = setup("07")
 
 # %%
 import torch
-from msm4sr_lite import load_checkpoint, read_folder
+from msm4sr_lite import Dataset, load_checkpoint
 from msm4sr_lite.baselines import ItemKNN, Popularity
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import metrics, target_ranks
@@ -35,7 +35,7 @@ from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.scoring import ModelScorer
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(catalogue)
 sequences = build_sequences(dataset.interactions, catalogue[1:])

@@ -31,13 +31,12 @@ import numpy as np
 from msm4sr_lite import (
     build_sequences,
     load_checkpoint,
-    read_folder,
 )
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.study.cold_start import cold_items
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 features = load_feature_table(folder / "features")
 table = features.for_items(catalogue)
@@ -411,7 +410,7 @@ from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.study.transfer import zero_shot
 
-outdoor = read_folder(folder, domain="outdoor")
+outdoor = Dataset.from_folder(folder, domain="outdoor")
 there = build_sequences(outdoor.interactions, list(outdoor.items))
 domain = features.for_items(there.items), there
 torch.manual_seed(0)

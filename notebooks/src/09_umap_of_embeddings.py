@@ -35,7 +35,6 @@ from data_samples.make.write import load_world
 from msm4sr_lite import (
     M2SE,
     load_checkpoint,
-    read_folder,
 )
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import concat_normalized
@@ -44,7 +43,7 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.similarity import normalize
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 finetuned, _ = load_checkpoint(folder / "states" / "home_finetuned")
 table = load_feature_table(folder / "features").for_items(catalogue)

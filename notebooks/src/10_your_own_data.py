@@ -49,9 +49,9 @@ items = [{"item_id": key, "title": title} for key, title in names.items()]
 text = "\n".join(map(json.dumps, items))
 (mine / "items.jsonl").write_text(text, encoding="utf-8")
 
-from msm4sr_lite import read_folder
+from msm4sr_lite import Dataset
 
-dataset = read_folder(mine)
+dataset = Dataset.from_folder(mine)
 print(f"{len(dataset.items)} items, {len(dataset.events)} purchases")
 print("ann bought", dataset.user_history("ann"))
 
@@ -89,7 +89,7 @@ def trouble(what):
     tidy = path.read_text(encoding="utf-8")
     path.write_text("\n".join(changed), encoding="utf-8")
     try:
-        return "\n".join(read_folder(mine).notes) or "accepted without a note"
+        return "\n".join(Dataset.from_folder(mine).notes) or "accepted without a note"
     except UserError as error:
         return str(error).replace(str(work), "...")
     finally:
@@ -111,7 +111,7 @@ for what in TROUBLE:
 # %%
 import gzip
 
-sample = read_folder(session.samples / "corner_shop", domain="home")
+sample = Dataset.from_folder(session.samples / "corner_shop", domain="home")
 users = list(dict.fromkeys(sample.interactions["user_id"]))[:24]
 events = sample.interactions[sample.interactions["user_id"].isin(users)]
 export = work / "download"
@@ -171,7 +171,7 @@ converted = work / "dataset"
 command("convert", export / "Home_5.json.gz", "--out", converted, "--images", pictures)
 counts = json.loads((converted / "converted.json").read_text(encoding="utf-8"))
 print("written:", sorted(path.name for path in converted.iterdir()))
-dataset = read_folder(converted)
+dataset = Dataset.from_folder(converted)
 seen = sum(bool(item.images) for item in dataset.items.values())
 print(f"{len(dataset.items)} items, {seen} with a picture")
 

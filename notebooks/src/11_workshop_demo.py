@@ -44,11 +44,11 @@ import json
 import numpy as np
 import torch
 from course import Basket, editor
-from msm4sr_lite import read_folder
+from msm4sr_lite import Dataset
 from msm4sr_lite.explain.explainer import Explainer
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 explainer = Explainer.load(
     dataset, folder / "states" / "home_finetuned", folder / "features"
 )

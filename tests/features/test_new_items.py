@@ -6,8 +6,7 @@ import torch
 from toys import toy_table
 
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable, make_slots
 from msm4sr_lite.features.images import open_image
@@ -25,7 +24,7 @@ def encoder(tiny_bert):
 
 @pytest.fixture
 def images(sample_dataset):
-    return read_folder(sample_dataset, domain="home").items["h0001"].images
+    return Dataset.from_folder(sample_dataset, domain="home").items["h0001"].images
 
 
 def test_as_the_stages_compute_them(encoder, tokenizer, images, sample_dataset):

@@ -272,12 +272,15 @@ def test_anchors_of_a_sequence():
         assert torch.equal((data.targets > 0).sum(dim=1), counts)
 
     one = toy_sequences([12], 19)  # nine targets
-    drawn = [next(training_batches(one, 9, 9, rng(seed), targets_per_sequence=2)) for seed in range(200)]
+    drawn = [
+        next(training_batches(one, 9, 9, rng(seed), targets_per_sequence=2)) for seed in range(200)
+    ]
     seen = torch.stack([data.targets[0] > 0 for data in drawn]).sum(dim=0)
     assert seen.sum() == 400
     assert ((seen > 20) & (seen < 75)).all()  # 44 on average, spread 6
     sizes = [
-        int((b.targets > 0).sum()) for b in training_batches(SEQUENCES, 9, 6, rng(), targets_per_sequence=2)
+        int((b.targets > 0).sum())
+        for b in training_batches(SEQUENCES, 9, 6, rng(), targets_per_sequence=2)
     ]
     assert all(6 <= size <= 7 for size in sizes[:-1])
 

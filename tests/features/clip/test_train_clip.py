@@ -344,7 +344,8 @@ def test_training_sees_pictures_as_keywords_will(folder, trained):
         images=[Image.open(folder / name).convert("RGB") for name in names], return_tensors="pt"
     )["pixel_values"]
     mean, std = (
-        torch.tensor(v)[:, None, None] for v in (clip.image_processor.image_mean, clip.image_processor.image_std)
+        torch.tensor(v)[:, None, None]
+        for v in (clip.image_processor.image_mean, clip.image_processor.image_std)
     )
     torch.testing.assert_close((pixels / 255 - mean) / std, seen, atol=0.02, rtol=0)
 
