@@ -1,37 +1,13 @@
-"""Ranks, metrics, intervals, baselines."""
+"""Ranks, metrics, intervals; every test of a rank holds for the plain and the fast form."""
 
 import math
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from scipy import sparse
 
-from msm4sr_lite.baselines.scorers import (
-    BASELINES,
-    ContentKNN,
-    ItemKNN,
-    Popularity,
-    SequentialRules,
-    Sum,
-    mean_vectors,
-    tfidf_vectors,
-)
-from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.dataset.dataset import Dataset, Item
-from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import (
-    evaluate,
-    metrics,
-    summarise,
-    target_ranks,
-)
-from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.data import Data
-from tests.toys import toy_sequences, toy_table
+from msm4sr_lite import fast
+from msm4sr_lite.evaluation import metrics, rank_of, summarise, target_ranks
 
 
 class Fixed:
@@ -46,8 +22,19 @@ class Fixed:
 
 
 def ranks(rows, targets, histories=None, **options):
+    """The ranks of the fast form, which must be those of the plain form."""
     histories = histories or [np.array([1])] * len(rows)
-    return target_ranks(Fixed(rows), histories, np.array(targets), **options).tolist()
+    found = target_ranks(Fixed(rows), histories, np.array(targets), **options).tolist()
+    with fast.switched_off():
+        plain = target_ranks(Fixed(rows), histories, np.array(targets), **options).tolist()
+    assert found == plain
+    return found
+
+
+def test_rank_of_by_hand():
+    scores = torch.tensor([[9.0, 0.1, 0.5, 0.3], [9.0, 0.1, 0.5, 0.5]])
+    allowed = torch.tensor([[False, True, True, True], [False, False, True, True]])
+    assert rank_of(scores, torch.tensor([1, 3]), allowed).tolist() == [3, 2]
 
 
 def test_ranks_by_hand():
@@ -60,12 +47,12 @@ def test_ties_count_against_the_target():
     assert ranks([[0.0] * 5], [4]) == [4]
 
 
-def test_a_score_that_is_no_number_ranks_last():
+def test_nan_ranks_last():
     assert ranks([[0.0, math.nan, 1.0, 2.0]], [1]) == [3]
     assert ranks([[0.0, math.nan, 1.0, 2.0]], [2]) == [2]
 
 
-def test_history_is_masked_only_when_asked_and_never_the_target():
+def test_the_history_is_filtered_only_if_asked_and_never_the_target():
     rows, history = [[0.0, 5.0, 4.0, 3.0]], [np.array([1, 3])]
     assert ranks(rows, [2], history) == [2]
     assert ranks(rows, [2], history, filter_seen=True) == [1]
@@ -80,40 +67,13 @@ def test_only_candidates_compete_with_the_target():
     assert ranks(rows, [3], [np.array([4])], candidates=np.array([4]), filter_seen=True) == [1]
 
 
-def test_other_scores_that_are_no_number_rank_before_such_a_target():
+def test_ties_with_nan_and_infinities():
     assert ranks([[0.0, math.nan, math.nan, -math.inf, 2.0]], [1]) == [4]
     assert ranks([[0.0, -math.inf, math.inf, 1.0]], [1]) == [3]
 
 
-def test_a_repeated_purchase_is_masked_once():
+def test_a_repeated_item_is_filtered_once():
     assert ranks([[0.0, 5.0, 4.0, 3.0]], [3], [np.array([1, 1])], filter_seen=True) == [2]
-
-
-def test_memory_is_bounded_by_the_catalogue(monkeypatch):
-    """The bigger the catalogue, the fewer customers at once, but never less than a few."""
-    sizes = []
-
-    class Sizes:
-        def score(self, histories):
-            sizes.append(len(histories))
-            return torch.zeros(len(histories), 1001)
-
-    target_ranks(Sizes(), [np.array([1])] * 3000, np.ones(3000, dtype=np.int64))
-    assert sizes[0] == 32
-    assert max(sizes) == 512
-    sizes.clear()
-    monkeypatch.setattr("msm4sr_lite.evaluation.CELLS", 50 * 1001)
-    target_ranks(Sizes(), [np.array([1])] * 150, np.ones(150, dtype=np.int64))
-    assert sizes == [32, 50, 50, 18]
-
-
-def test_quick_scores_are_the_scores():
-    table = toy_table([2] * 13, [1] * 13)
-    scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11, max_len=6, n_items=13)), table)
-    rng = np.random.default_rng(0)
-    histories = [rng.integers(1, 14, rng.integers(1, 10)) for _ in range(150)]
-    torch.testing.assert_close(scorer.fast_scores(histories), scorer.score(histories))
-    assert torch.equal(scorer.fast_scores(histories[:1]), scorer.fast_scores(histories[:1]))
 
 
 def test_batches_do_not_change_ranks():
@@ -160,8 +120,8 @@ def test_interval_is_reproducible_and_covers():
     assert one["x"]["high"] - one["x"]["low"] == pytest.approx(2 * half, rel=0.15)
 
 
-def test_a_customers_cases_are_drawn_together():
-    """Ten equal cases of one customer tell no more than one."""
+def test_the_cases_of_a_user_are_drawn_together():
+    """Ten equal cases of one user have the information of one."""
     rng = np.random.default_rng(2)
     each = rng.random(200)
     alone = summarise({"x": each})["x"]
@@ -169,98 +129,6 @@ def test_a_customers_cases_are_drawn_together():
     assert together == alone
     as_if = summarise({"x": each.repeat(10)})["x"]
     assert as_if["high"] - as_if["low"] < 0.5 * (alone["high"] - alone["low"])
-    # Customers with more cases weigh more, in the value and in every draw.
+    # Users with more cases weigh more, in the value and in every draw.
     uneven = summarise({"x": np.array([1.0, 1.0, 1.0, 0.0])}, np.array([7, 7, 7, 3]))["x"]
     assert (uneven["value"], uneven["low"], uneven["high"]) == (0.75, 0.0, 1.0)
-
-
-def test_popularity_and_item_counts_by_hand():
-    sequences = toy_sequences([6, 6, 7], n_items=9)
-    train = np.concatenate(sequences.train())
-    scores = Popularity(sequences).score([np.array([1])])[0]
-    assert scores.tolist() == np.bincount(train, minlength=10).tolist()
-
-    knn = ItemKNN(sequences, decay=0.5)
-    together = np.zeros((10, 10))
-    for row in sequences.train():
-        for a in row:
-            for b in row:
-                together[a, b] += a != b
-    expected = 0.5 * together[3] + together[4]
-    assert knn.score([np.array([3, 4])])[0].tolist() == expected.tolist()
-
-    buyers = np.bincount(train, minlength=10).clip(min=1)
-    cosines = together / np.sqrt(np.outer(buyers, buyers))
-    found = ItemKNN(sequences, decay=0.5, cosine=True).score([np.array([3, 4])])[0]
-    assert found.tolist() == pytest.approx((0.5 * cosines[3] + cosines[4]).tolist())
-
-
-def test_a_purchase_made_twice_counts_once():
-    events = np.array([1, 1, 2, 3, 3])  # the last two are held out
-    sequences = Sequences(["u"], ["", "a", "b", "c"], events, np.array([0, 5]))
-    assert sequences.train()[0].tolist() == [1, 1, 2]
-    assert ItemKNN(sequences).score([np.array([1])])[0].tolist() == [0, 0, 1, 0]
-
-
-def test_sequential_rules_by_hand():
-    sequences = toy_sequences([6, 6, 7], n_items=9)
-    for decay in (0, 0.5):
-        expected = np.zeros((10, 10))
-        for row in sequences.train():
-            for i, first in enumerate(row):
-                for j in range(i + 1, len(row)):
-                    expected[first, row[j]] += decay ** (j - i - 1)
-        found = SequentialRules(sequences, decay).score([np.array([2, k]) for k in range(1, 10)])
-        assert found.tolist() == expected[1:].tolist()
-
-
-def test_content_neighbours_by_hand():
-    vectors = np.array([[0, 0], [1, 0], [0, 1], [0.6, 0.8]])
-    expected = [0, 0.5 + 0.6, 0.8, 0.5 * 0.6 + 1]
-    for kind in (np.asarray, sparse.csr_array):
-        found = ContentKNN(kind(vectors), decay=0.5).score([np.array([1, 3])])
-        assert found[0].tolist() == pytest.approx(expected)
-
-
-def test_tfidf_tells_texts_apart_and_bears_a_shop_without_words():
-    vectors = tfidf_vectors(["", "red oak clock", "red oak table", "tent"])
-    near = (vectors @ vectors.T).toarray()
-    assert near[1, 1] == pytest.approx(1)
-    assert near[1, 2] > near[1, 3] == 0
-    assert not near[0].any()
-    assert not tfidf_vectors(["", "", ""]).toarray().any()
-
-
-def test_mean_vectors_are_unit_means_of_real_slots():
-    table = toy_table([2, 0, 3], [0, 0, 0])
-    found = mean_vectors(table.text)
-    first = table.text.vectors[:2].float().mean(dim=0)
-    assert found[1] == pytest.approx((first / first.norm()).numpy(), abs=1e-6)
-    assert not found[[0, 2]].any()
-
-
-def test_a_sum_scales_both_to_one():
-    one, two = Fixed([[0.0, 2.0, 4.0]]), Fixed([[0.0, 30.0, 0.0]])
-    assert Sum(one, two, 0.5).score([np.array([1])]).tolist() == [[0.0, 0.5 + 0.5, 1.0]]
-
-
-@pytest.mark.parametrize("name", [*BASELINES, "msm4sr"])
-def test_one_contract_for_all(name):
-    sequences = toy_sequences([5, 7, 6, 9], n_items=13)
-    if name == "msm4sr":
-        table = toy_table([2] * 13, [1] * 13)
-        scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11, max_len=6)), table)
-    else:
-        items = {f"i{n}": Item(f"i{n}", title=f"thing {n % 5} of kind {n % 3}") for n in range(14)}
-        dataset = Dataset(Path(), items, pd.DataFrame())
-        scorer = BASELINES[name](Data(dataset, sequences, toy_table([2] * 13, [1] * 13)))
-    histories, targets = sequences.held_out("test")
-    scores = scorer.score(histories)
-    assert scores.shape == (4, 14)
-    assert torch.isfinite(scores).all()
-    assert torch.equal(scores, scorer.score(histories))
-    assert torch.equal(scores[1:2], scorer.score(histories[1:2])) or torch.allclose(
-        scores[1:2], scorer.score(histories[1:2]), atol=1e-6
-    )
-    result = evaluate(scorer, histories, targets)
-    assert 0 <= result["ndcg@10"]["low"] <= result["ndcg@10"]["value"] <= 1
