@@ -70,14 +70,17 @@ def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _converted(frame: Any, what: str) -> pd.DataFrame:
-    if hasattr(frame, "to_pandas"):
-        try:
+    kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
+    try:
+        if hasattr(frame, "to_pandas"):
             return frame.to_pandas()
-        except ImportError:  # polars needs pyarrow for this
-            pass
-    if hasattr(frame, "__dataframe__"):
-        return pd.api.interchange.from_dataframe(frame)
-    raise UserError(f"{what} is of type {type(frame).__name__}; give a pandas or polars data frame")
+        if hasattr(frame, "__dataframe__"):
+            return pd.api.interchange.from_dataframe(frame)
+    except ImportError:  # polars and the interchange protocol need pyarrow
+        raise UserError(
+            f"{what}: reading a {kind} needs pyarrow: pip install 'msm4sr_lite[parquet]'"
+        ) from None
+    raise UserError(f"{what} is a {kind}; give a pandas or polars data frame")
 
 
 def _items(table: pd.DataFrame) -> Iterator[tuple[int, Item]]:
