@@ -28,7 +28,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 # Whole stages, drawings, launches: what a change of a line in the core seldom breaks.
 THOROUGH = ("planted", "mini_clip", "drawing", "sample", "sample_shop_run", "sample_reach")
 THOROUGH += ("notebook_builder", "handout", "course_tools", "run_py", "cli")
-THOROUGH += ("extraction_resumes", "train_clip", "maps", "map_explorer")
+THOROUGH += ("stages", "train_clip", "maps", "map_explorer")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

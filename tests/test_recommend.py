@@ -8,16 +8,11 @@ import torch
 
 from msm4sr_lite.cli import main
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.explain.evidence import Explainer
-from msm4sr_lite.feature_table import FeatureTable, make_slots
-from msm4sr_lite.features.images import open_image
-from msm4sr_lite.features.new_items import add_described
-from msm4sr_lite.features.provenance import describe_text_encoder, describe_tokenizer
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table
-from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import save_checkpoint
@@ -180,76 +175,6 @@ def test_what_cannot_be_added_is_told_and_nothing_is_added(no_ids, names, slots,
         recommender.add_items(toy_table(slots, [0] * len(slots), width, items=names))
     assert before == (recommender.number, recommender.items, len(recommender.scorer.units))
     assert len(recommender.scorer.items["text"]) == before[2]
-
-
-class TestNewItemsFromTextsAndPictures:
-    """``extract.new_items`` reads a new item as the stages of a run have read the others."""
-
-    @pytest.fixture
-    def recommender(self, sample_dataset, tiny_bert):
-        dataset = read_folder(sample_dataset, domain="home")
-        encoder = TextEncoder(tiny_bert)
-        items = ["", *list(dataset.items)[:20]]
-        rng = np.random.default_rng(0)
-        table = toy_table(rng.integers(1, 3, 20), [1] * 20, encoder.width, items=items[1:])
-        scorer = ModelScorer(M2SE(ModelConfig(feature_dim=encoder.width)), table)
-        return Recommender(dataset, scorer, items, {}), encoder
-
-    def test_as_the_stages_read_it(self, recommender, tokenizer):
-        recommender, encoder = recommender
-        old = recommender.dataset.items["h0001"]
-        item = Item("mine", "Red mug", description="Holds tea. Light.", images=old.images)
-        bare = Item("plain", text="A word.")
-        manifest = {
-            "text_encoder": describe_text_encoder(encoder),
-            "keywords": {"words": 2, **describe_tokenizer(tokenizer)},
-            "max_sentences": 2,
-        }
-        dataset = recommender.dataset
-        add_described(recommender, [item, bare], encoder, tokenizer, manifest)
-        assert recommender.items[-2:] == ["mine", "plain"]
-        assert "mine" not in dataset.items
-        words = recommender.keywords["mine"]
-        pictures = [open_image(dataset.path, name) for name in old.images]
-        assert words == [[k.word for k in best] for best in tokenizer.keywords(pictures, 2)]
-        text = encoder.encode(["Red mug", "Holds tea."])
-        image = encoder.encode([" ".join(group) for group in words])
-        rows = (text, image), (encoder.encode(["A word."]), np.empty((0, encoder.width)))
-        slots = [
-            make_slots(np.concatenate(part), np.array([0, *map(len, part)]))
-            for part in zip(*rows, strict=True)
-        ]
-        expected = FeatureTable(["", "mine", "plain"], *slots, {})
-        net = recommender.scorer.model
-        with torch.inference_mode():
-            z = net.item_embeddings(expected, torch.arange(1, 3))
-        for view, vectors in z.items():
-            torch.testing.assert_close(recommender.scorer.items[view][-2:], vectors)
-        found = {r.item_id: r for r in recommender.for_basket(["h0001"], k=30)}
-        assert found["mine"].sentences == ["Red mug", "Holds tea.", "Light."]
-        assert found["mine"].keywords == words
-
-    @pytest.mark.parametrize(
-        ("manifest", "read", "message"),
-        [
-            ({"text_encoder": {"weights": "other"}}, True, "text encoder differs .* in weights"),
-            ({"keywords": {"prompt": "{}!"}}, True, "keyword tokenizer differs .* in prompt"),
-            ({}, False, "item 'mine' has a picture; give a keyword tokenizer"),
-        ],
-    )
-    def test_another_reader_is_refused(self, recommender, tokenizer, manifest, read, message):
-        recommender, encoder = recommender
-        item = Item("mine", images=recommender.dataset.items["h0001"].images)
-        with pytest.raises(UserError, match=message):
-            add_described(recommender, [item], encoder, tokenizer if read else None, manifest)
-        assert "mine" not in recommender.number
-
-    def test_a_picture_that_is_not_there(self, recommender, tokenizer):
-        recommender, encoder = recommender
-        with pytest.raises(UserError, match=r"nothing\.png"):
-            add_described(
-                recommender, [Item("mine", images=("nothing.png",))], encoder, tokenizer, {}
-            )
 
 
 # ------------------------------------------------------------------------- the command, with why

@@ -81,7 +81,7 @@ class Recommender:
         table
             Features of the new items and of no others, made as those of the catalogue were;
             ``FeatureTable.for_items(["", *ids])`` takes some out of a larger table, and
-            ``extract.new_items.add_described`` makes it from texts and pictures, then calls this.
+            ``features.new_items.encode_new_items`` makes it from texts and images.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Pictures as people have them, and what is said of those that cannot be used."""
+"""Images of all kinds, and the messages about those that cannot be used."""
 
 import os
 import runpy
@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msm4sr_lite.features.embedding_cache import EmbeddingCache
-from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features import images as module
 from msm4sr_lite.features.images import ImageError, open_image
-from msm4sr_lite.features.text_encoder import images as module
 
 
 def save(folder, name, picture, **options):
@@ -141,14 +139,14 @@ def bad_pictures(folder):
     return dataset, {
         "none.png": "no such file",
         "empty.png": "an empty file",
-        "text.png": "not a picture, or damaged",
-        "draw.eps": "not a picture",
+        "text.png": "not an image, or damaged",
+        "draw.eps": "not an image",
         **{f"cut.{ending}": "cannot be decoded" for ending in ("png", "jpg", "gif")},
-        "cut.webp": "cannot be decoded|not a picture",
-        "images": "a folder, not a picture",
+        "cut.webp": "cannot be decoded|not an image",
+        "images": "a folder, not an image",
         "pipe.png": "not a regular file|an empty file",
-        "../secret.png": "outside the shop folder",
-        "link.png": "outside the shop folder",
+        "../secret.png": "outside the dataset folder",
+        "link.png": "outside the dataset folder",
         "loop.png": "loop.png: ",
         "nul\0.png": "cannot be decoded",
         "long" * 999: "cannot be decoded|no such file",
@@ -176,7 +174,7 @@ def test_a_picture_that_may_not_be_read(tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(Image, "open", refuse)
-    with pytest.raises(ImageError, match=r"x.png: may not be read; change the file"):
+    with pytest.raises(ImageError, match=r"x.png: permission denied; change the file"):
         open_image(tmp_path, "x.png")
 
 
@@ -209,19 +207,6 @@ def test_pillows_own_warnings_do_not_escape(tmp_path):
         with Image.open(tmp_path / "huge.png"):
             assert len(escaped) == 1
         fresh = runpy.run_path(module.__file__)  # as on the first import
-        with pytest.raises(fresh["PictureError"], match="10000 x 10000 pixels are too many"):
-            fresh["open_picture"](tmp_path, "huge.png")
+        with pytest.raises(fresh["ImageError"], match="10000 x 10000 pixels are too many"):
+            fresh["open_image"](tmp_path, "huge.png")
     assert len(escaped) == 1
-
-
-def test_one_bad_picture_stops_nothing(tokenizer, tmp_path):
-    save(tmp_path, "good.png", Image.new("RGB", (9, 9), "red"))
-    names = [("a", "bad.png"), ("b", "good.png"), ("c", "https://example.org/x.png")]
-    cache = EmbeddingCache(":memory:", "float32")
-    *skipped, found = extract_keywords(tmp_path, names, tokenizer, 2, cache, batch_size=1)
-    assert found["item_id"] == "b"
-    assert len(found["words"]) == 2
-    assert [(r["item_id"], r["reason"]) for r in skipped] == [
-        ("a", "bad.png: no such file"),
-        ("c", "https://example.org/x.png: a URL, not a file; download the picture into images/"),
-    ]

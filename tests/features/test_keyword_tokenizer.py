@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from tiny_models import dual_encoder, text_model
 
 from msm4sr_lite.config import FeatureConfig, UserError
-from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer, top_words
-from tests.tiny_models import dual_encoder, text_model
+from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer, top_keywords
 
 FAMILIES = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
 WORDS = ["red", "blue", "mug", "tent", "a wide blue tent", "x"]
@@ -36,7 +36,7 @@ def test_scores_are_the_models_own_whatever_the_family(family, tiny):
     tokenizer = KeywordTokenizer(tiny[family], WORDS)
     (picture,) = noise(1)
     found = {k.word: k.score for k in tokenizer.keywords([picture], len(WORDS))[0]}
-    inputs = tokenizer.images(images=[picture], return_tensors="pt")
+    inputs = tokenizer.image_processor(images=[picture], return_tensors="pt")
     full = {"padding": "max_length", "max_length": 48, "return_attention_mask": False}
     for word in WORDS:
         options = full if family.startswith("siglip") else {}
@@ -58,7 +58,7 @@ def test_words_do_not_depend_on_the_batch(family, tiny):
 
 
 def _tie(tokenizer, picture, *words):
-    rows = tokenizer.words[[tokenizer.dictionary.index(word) for word in words]]
+    rows = tokenizer.word_embeddings[[tokenizer.dictionary.index(word) for word in words]]
     one, two = (rows @ tokenizer.image_embeddings([picture])[0]).tolist()
     return abs(one - two) < 1e-5
 
@@ -67,8 +67,8 @@ def _tie(tokenizer, picture, *words):
 def test_a_words_vector_does_not_depend_on_its_neighbours(family, tiny):
     """What SigLIP reads is padded, what CLIP reads is not, and neither may notice the others."""
     tokenizer = KeywordTokenizer(tiny[family], WORDS)
-    alone = torch.cat([tokenizer.text_vectors([word]) for word in WORDS])
-    torch.testing.assert_close(tokenizer.text_vectors(WORDS), alone, atol=1e-5, rtol=0)
+    alone = torch.cat([tokenizer.text_embeddings([word]) for word in WORDS])
+    torch.testing.assert_close(tokenizer.text_embeddings(WORDS), alone, atol=1e-5, rtol=0)
     assert ("return_attention_mask" in tokenizer.options) == family.startswith("siglip")
 
 
@@ -81,7 +81,7 @@ def test_older_transformers_return_a_tensor(tokenizer, monkeypatch):
         bare = lambda wrapped=wrapped, **inputs: wrapped(**inputs).pooler_output  # noqa: E731
         monkeypatch.setattr(tokenizer.model, name, bare)
     assert torch.equal(tokenizer.image_embeddings(pictures), expected)
-    assert torch.equal(tokenizer._word_vectors(), tokenizer.words)
+    assert torch.equal(tokenizer._word_embeddings(), tokenizer.word_embeddings)
 
 
 def test_half_precision_weights_are_read_too(tiny, tmp_path):
@@ -94,18 +94,18 @@ def test_half_precision_weights_are_read_too(tiny, tmp_path):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "dtype": "float16"}))
     whole, cut = (KeywordTokenizer(str(f), WORDS) for f in (tiny["clip"], folder))
-    torch.testing.assert_close(cut.words, whole.words, atol=5e-3, rtol=0)
+    torch.testing.assert_close(cut.word_embeddings, whole.word_embeddings, atol=5e-3, rtol=0)
     assert len(cut.keywords(noise(2), 3)) == 2
 
 
 def test_long_prompts_are_cut_to_what_the_model_reads(tiny):
     for family in FAMILIES:
         tokenizer = KeywordTokenizer(tiny[family], ["mug", "mug " * 99])
-        assert tokenizer.words.isfinite().all()
+        assert tokenizer.word_embeddings.isfinite().all()
 
 
 def test_other_models_and_broken_folders_are_one_line(tmp_path, tiny):
-    with pytest.raises(UserError, match="a model of type 'bert', which does not compare pictures"):
+    with pytest.raises(UserError, match="a model of type 'bert', which does not compare images"):
         KeywordTokenizer(text_model("bert", tmp_path / "bert"), ["red"])
     with pytest.raises(UserError, match="'nobody/nothing@abc' is neither in the hub cache nor"):
         KeywordTokenizer("nobody/nothing@abc", ["red"])
@@ -125,7 +125,9 @@ def test_other_models_and_broken_folders_are_one_line(tmp_path, tiny):
 
 def test_equal_scores_keep_dictionary_order():
     words = torch.ones(4, 1)
-    assert [k.word for k in top_words(torch.ones(1, 1), words, list("dbca"), 4)[0]] == list("dbca")
+    assert [k.word for k in top_keywords(torch.ones(1, 1), words, list("dbca"), 4)[0]] == list(
+        "dbca"
+    )
 
 
 def test_a_short_dictionary_is_returned_whole(tokenizer):
@@ -145,7 +147,7 @@ def at(*degrees):
 def test_the_threshold_leaves_fewer_words_but_one():
     words, names = at(0, 30, 60, 89), list("abcd")
     for threshold, expected in [(-1.0, "abcd"), (0.8, "ab"), (0.4, "abc"), (1.0, "a")]:
-        found = top_words(at(1.0), words, names, 4, threshold=threshold)[0]
+        found = top_keywords(at(1.0), words, names, 4, threshold=threshold)[0]
         assert "".join(k.word for k in found) == expected
 
 
@@ -155,13 +157,13 @@ def test_diversity_takes_one_of_each_kind():
     picture = at(0.0)
 
     def found(n, **options):
-        return [k.word for k in top_words(picture, words, names, n, **options)[0]]
+        return [k.word for k in top_keywords(picture, words, names, n, **options)[0]]
 
     assert found(2) == ["crimson", "scarlet"]
     assert found(2, diversity=0.5) == ["crimson", "round"]
     assert found(2, diversity=0.001) == found(2)
     assert sorted(found(9, diversity=0.5)) == sorted(names)
-    scores = [k.score for k in top_words(picture, words, names, 4, diversity=0.5)[0]]
+    scores = [k.score for k in top_keywords(picture, words, names, 4, diversity=0.5)[0]]
     assert scores == sorted(scores, reverse=True)
     assert found(2, diversity=0.5, threshold=0.97) == ["crimson"]
 
@@ -171,14 +173,14 @@ def test_diversity_does_not_depend_on_the_scale_of_the_scores():
     lifted = F.normalize(torch.cat([words, torch.full((30, 1), 3.0)], dim=1), dim=-1)  # all alike
     pictures = F.normalize(torch.randn(5, 8), dim=-1)
     names = [str(i) for i in range(30)]
-    plain = top_words(pictures, words, names, 5, diversity=0.4)
-    again = top_words(F.pad(pictures, (0, 1)), lifted, names, 5, diversity=0.4)
+    plain = top_keywords(pictures, words, names, 5, diversity=0.4)
+    again = top_keywords(F.pad(pictures, (0, 1)), lifted, names, 5, diversity=0.4)
     assert [[k.word for k in row] for row in plain] == [[k.word for k in row] for row in again]
 
 
 def test_several_templates_are_averaged(mini_clip):
     one, two, both = (
-        KeywordTokenizer(mini_clip, ["red", "mug"], prompt).words
+        KeywordTokenizer(mini_clip, ["red", "mug"], prompt).word_embeddings
         for prompt in ("a {}", "{} of {}", "a {}|{} of {}")
     )
     torch.testing.assert_close(both, F.normalize(one + two, dim=-1))
