@@ -15,14 +15,14 @@ from msm4sr_lite.features.text_encoder import TextEncoder
 
 
 def keyword_file(folder, keywords):
-    """Write ``item_id -> words of each picture`` as a ``keywords.jsonl``."""
+    """Write ``item_id -> keywords of each image`` as a ``keywords.jsonl``."""
     lines = [{"item_id": i, "keywords": words} for i, all_ in keywords.items() for words in all_]
     path = folder / "keywords.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
 
 
-def test_make_features_fills_slots_and_manifest(tiny_bert, tmp_path):
+def test_slots_and_manifest_are_filled(tiny_bert, tmp_path):
     items = [Item("a", "mug", description="a. b."), Item("b", images=("b.png",)), Item("c", "x")]
     keywords = keyword_file(tmp_path, {"gone": [["x"]], "b": [["cup", "red"], ["red", "mug"]]})
     encoder = TextEncoder(tiny_bert)
@@ -44,7 +44,7 @@ def test_make_features_fills_slots_and_manifest(tiny_bert, tmp_path):
     assert manifest["keywords"] == {"clip": "tiny"}
     assert manifest["versions"]["torch"] == torch.__version__
     assert (tmp_path / "f/keywords.jsonl").read_bytes() == keywords.read_bytes()
-    # A study finds its runs by the content: the same sentences, read otherwise, are another.
+    # The content hash covers the encoder: another pooling is other content.
     for encoder in (TextEncoder(tiny_bert), TextEncoder(tiny_bert, "cls")):
         make_features(tmp_path / "g", sentences, encoder, EmbeddingCache(":memory:"))
         again = load_feature_table(tmp_path / "g").manifest
@@ -58,14 +58,14 @@ def test_keywords_in_another_order_than_the_dataset_are_refused(tmp_path):
         list(DatasetSentences([Item("a", "mug"), Item("b", "cup")], keywords))
 
 
-def test_keywords_that_cannot_be_read_are_one_line(tmp_path):
+def test_keywords_that_cannot_be_read_are_refused(tmp_path):
     for text in ("{", "[]", '{"item_id": "a"}'):
         (tmp_path / "keywords.jsonl").write_text(text, encoding="utf-8")
         with pytest.raises(UserError, match="make it with `msm4sr keywords`"):
             list(DatasetSentences([Item("a", "mug")], tmp_path / "keywords.jsonl"))
 
 
-def test_the_content_hash_sees_exactly_what_fills_the_slots(tmp_path):
+def test_the_content_hash_depends_on_what_fills_the_slots_only(tmp_path):
     def content(item, keywords, limit=2):
         return DatasetSentences([item], keyword_file(tmp_path, keywords), limit).survey.content
 
@@ -81,7 +81,7 @@ def test_the_content_hash_sees_exactly_what_fills_the_slots(tmp_path):
     )
 
 
-def test_each_keyword_can_have_a_slot_of_its_own(tiny_bert, tmp_path):
+def test_each_keyword_can_have_a_slot(tiny_bert, tmp_path):
     items = [Item("a", "mug"), Item("b", images=("1.png", "2.png")), Item("c", images=("3.png",))]
     keywords = keyword_file(tmp_path, {"b": [["cup", "red"], ["red", "mug"]], "c": [["lid"]]})
     encoder, read = TextEncoder(tiny_bert), []
@@ -92,7 +92,7 @@ def test_each_keyword_can_have_a_slot_of_its_own(tiny_bert, tmp_path):
         sentences = DatasetSentences(items, keywords, image_slots=setting)
         make_features(tmp_path / setting, sentences, encoder, EmbeddingCache(":memory:"))
         tables[setting] = load_feature_table(tmp_path / setting)
-    assert sorted(read[:4]) == ["cup", "lid", "mug", "red"]  # of title and pictures, once each
+    assert sorted(read[:4]) == ["cup", "lid", "mug", "red"]  # of title and images, once each
     table, other = tables["keywords"], tables["images"]
     assert table.image.counts.tolist() == [0, 0, 4, 1]
     assert table.text.counts.tolist() == [0, 1, 0, 0]

@@ -30,7 +30,7 @@ def test_encoding_does_not_depend_on_the_batch(tiny_bert, pooling):
     ("family", "longest"),
     [("bert", 40), ("roberta", 38), ("mpnet", 38), ("distilbert", 40), ("albert", 40)],
 )
-def test_berts_of_any_family(family, longest, tmp_path):
+def test_encoders_of_any_family_keep_to_their_longest_input(family, longest, tmp_path):
     """Positions are never exceeded, and neither the batch nor its padding shows."""
     encoder = TextEncoder(text_model(family, tmp_path / family))
     assert encoder.max_length == longest
@@ -38,10 +38,10 @@ def test_berts_of_any_family(family, longest, tmp_path):
     one, many = encoder.encode(texts, batch_size=1), encoder.encode(texts, batch_size=64)
     np.testing.assert_allclose(one.astype(float), many, atol=1e-3)
     assert np.isfinite(one).all()
-    assert len({vector.tobytes() for vector in many}) == len(texts)
+    assert len({row.tobytes() for row in many}) == len(texts)
 
 
-def test_the_tokenizers_limit_holds_too(tmp_path):
+def test_the_limit_of_the_tokenizer_holds(tmp_path):
     folder = tmp_path / "bert"
     text_model("bert", folder)
     save_tokenizer(folder, model_max_length=7)
@@ -52,7 +52,7 @@ def test_the_tokenizers_limit_holds_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("config", "expected"),
     [
         ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, "cls"),
         ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, "mean"),
@@ -61,11 +61,11 @@ def test_the_tokenizers_limit_holds_too(tmp_path):
         (None, "mean"),
     ],
 )
-def test_pooling_is_what_the_model_was_trained_with(said, expected, tiny_bert, tmp_path):
+def test_pooling_is_what_the_model_was_trained_with(config, expected, tiny_bert, tmp_path):
     folder = shutil.copytree(tiny_bert, tmp_path / "bert")
-    if said is not None:
+    if config is not None:
         (folder / "1_Pooling").mkdir()
-        (folder / "1_Pooling" / "config.json").write_text(json.dumps(said))
+        (folder / "1_Pooling" / "config.json").write_text(json.dumps(config))
     encoder = TextEncoder(str(folder))
     assert encoder.pooling == expected
     other = TextEncoder(str(folder), expected)
@@ -74,7 +74,7 @@ def test_pooling_is_what_the_model_was_trained_with(said, expected, tiny_bert, t
 
 
 @pytest.mark.parametrize(
-    "said",
+    "config",
     [
         '{"pooling_mode_max_tokens": true}',
         '{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}',
@@ -82,16 +82,16 @@ def test_pooling_is_what_the_model_was_trained_with(said, expected, tiny_bert, t
         "[]",
     ],
 )
-def test_pooling_that_we_do_not_have_must_be_chosen(said, tiny_bert, tmp_path):
+def test_an_unknown_pooling_must_be_chosen_by_the_user(config, tiny_bert, tmp_path):
     folder = shutil.copytree(tiny_bert, tmp_path / "bert")
     (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text(said)
+    (folder / "1_Pooling" / "config.json").write_text(config)
     with pytest.raises(UserError, match="names neither mean nor cls; choose with --pooling"):
         TextEncoder(str(folder))
     assert TextEncoder(str(folder), "mean").pooling == "mean"
 
 
-def test_a_model_that_is_no_text_encoder_is_named(tmp_path):
+def test_a_model_that_is_no_text_encoder_is_refused(tmp_path):
     with pytest.raises(UserError, match="a model of type 't5', not a BERT-like text encoder"):
         TextEncoder(text_model("t5", tmp_path / "t5"))
     with pytest.raises(UserError, match="a model of type 'clip', not a BERT-like text encoder"):

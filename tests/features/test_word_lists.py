@@ -40,7 +40,7 @@ def words_of(*texts, **options):
         ("A MUG OF CLAY.", "mug clay", ""),
     ],
 )
-def test_neighbours_tell_nouns_and_adjectives(text, kept, dropped):
+def test_neighbours_show_nouns_and_adjectives(text, kept, dropped):
     words = words_of(text)
     assert set(kept.split()) <= words
     assert not set(dropped.split()) & words

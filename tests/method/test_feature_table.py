@@ -7,7 +7,7 @@ from toys import toy_table
 from msm4sr_lite.config import UserError
 
 
-def test_gather_takes_each_items_own_slots():
+def test_gather_returns_the_slots_of_each_item():
     table = toy_table(text=[2, 0, 3], image=[1, 1, 0])
     slots, valid = table.text.gather(torch.tensor([3, 1, 2, 0]))
     assert slots.shape == (4, 3, 11)
@@ -17,7 +17,7 @@ def test_gather_takes_each_items_own_slots():
     assert (slots[~valid] == 0).all()
 
 
-def test_renumbering():
+def test_items_can_be_put_into_another_order():
     table = toy_table(text=[2, 0, 3], image=[1, 1, 0], items=["a", "b", "c"])
     other = table.for_items(["", "c", "a"])
     assert torch.equal(
