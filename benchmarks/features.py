@@ -4,7 +4,7 @@
 
     python -m benchmarks.features                 # ViT-B/32 and MiniLM sizes, random weights
     python -m benchmarks.features --text base     # a text encoder as large as BERT base
-    python -m benchmarks.features --tiny          # the bundled small CLIP: opening and model measured separately
+    python -m benchmarks.features --tiny          # the bundled small CLIP; also opening alone
     python -m benchmarks.features --json          # the same as one JSON object
 
 The stage does everything: it opens, resizes and encodes images, stores embeddings and chooses
@@ -121,12 +121,9 @@ def image_rates(place: Path, args: argparse.Namespace) -> dict:
     tokenizer = KeywordTokenizer(clip, word_list("visual_words"))
 
     def opened() -> list[torch.Tensor]:
-        return [
-            tokenizer.image_processor(images=[open_image(place, name)], return_tensors="pt")[
-                "pixel_values"
-            ]
-            for _, name in names
-        ]
+        images = ([open_image(place, name)] for _, name in names)
+        process = tokenizer.image_processor
+        return [process(images=one, return_tensors="pt")["pixel_values"] for one in images]
 
     pixels = torch.cat(opened())
 
