@@ -171,14 +171,27 @@ def build_parser() -> argparse.ArgumentParser:
         " also the keywords of the pictures (words: the text encoder reads them again)",
     )
     clip = p["train-clip"]
-    clip.add_argument("folder", type=Path, metavar="LABELLED_FOLDER", help="labels.csv, pictures")
-    clip.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
     clip.add_argument(
-        "--columns", default="", help="label columns, comma-separated (default: few short values)"
+        "folder", type=Path, metavar="LABELLED_FOLDER", help="folder of labels.csv and images"
     )
-    clip.add_argument("--epochs", type=int, default=60, help="at most (default: 60)")
+    clip.add_argument("--out", type=Path, required=True, metavar="DIR", help="new model folder")
     clip.add_argument(
-        "--test-pictures", type=int, default=0, help="kept apart to measure (default: 0)"
+        "--columns",
+        default="",
+        help="label columns, comma-separated (default: those with few different, short values)",
+    )
+    clip.add_argument("--epochs", type=int, default=60, help="largest number (default: 60)")
+    clip.add_argument(
+        "--width",
+        type=float,
+        default=0.5,
+        help="factor of the image encoder's channels: 0.25 takes half the time (default: 0.5)",
+    )
+    clip.add_argument(
+        "--n-test",
+        type=int,
+        default=0,
+        help="number of images held out for testing (default: 0)",
     )
     p["plot"].add_argument("run_folder", type=Path, metavar="RUN", help="the run folder")
     p["plot"].add_argument(

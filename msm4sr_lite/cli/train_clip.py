@@ -1,38 +1,26 @@
-"""``msm4sr train-clip``: a small CLIP-like model from a labelled picture folder."""
+"""``msm4sr train-clip``: train a small CLIP on a folder of labelled images."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Iterable
-from typing import Any
-
-from tqdm import tqdm
 
 from msm4sr_lite.cli.opening import device_of
-from msm4sr_lite.config import UserError
-from msm4sr_lite.progress import say
 
 
 def main(args: argparse.Namespace) -> int:
-    """Train the model and write its folder."""
-    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
-        raise UserError(f"{args.out}: there is something already; choose a new folder")
-    from msm4sr_lite.features.clip.make import train_clip
+    """Train the model, write its folder and print its figures."""
+    from msm4sr_lite.features.clip.train_clip import train_clip
     from msm4sr_lite.features.clip.training import ClipTrainingConfig
 
-    columns = [name.strip() for name in args.columns.split(",") if name.strip()]
-    recipe = ClipTrainingConfig(epochs=args.epochs, seed=args.seed)
     report = train_clip(
         args.folder,
         args.out,
-        columns,
-        recipe,
-        test_pictures=args.test_pictures,
+        ClipTrainingConfig(epochs=args.epochs, width=args.width),
+        columns=[name.strip() for name in args.columns.split(",") if name.strip()],
+        n_test=args.n_test,
+        seed=args.seed,
         device=device_of(args),
-        say=say,
-        progress=_bar,
     )
     if args.json:
         print(json.dumps(report, ensure_ascii=False))
@@ -42,16 +30,7 @@ def main(args: argparse.Namespace) -> int:
         if found := report.get(part):
             print(
                 f"{part}: precision@{k} {found[f'precision@{k}']:.3f}, recall@10"
-                f" {found['recall@10']:.3f} on {found['pictures']} pictures"
+                f" {found['recall@10']:.3f} on {found['images']} images"
             )
     print(f"written: {args.out}; use it with --clip {args.out} --dictionary {args.out}/words.txt")
     return 0
-
-
-def _bar(steps: Iterable[Any], name: str, total: int) -> Iterable[Any]:
-    """Wrap a loop in a progress bar, which shows on terminals only; epochs show their figures."""
-    with tqdm(steps, desc=name, total=total, file=sys.stderr, disable=None) as bar:
-        for step in bar:
-            if hasattr(step, "score"):
-                bar.set_postfix(loss=f"{step.loss:.2f}", score=f"{step.score:.3f}")
-            yield step
