@@ -65,9 +65,8 @@ class SummedFeatures(M2SE):
         total = torch.zeros(len(items), self.config.dim, device=items.device)
         for modality in self.adapt:
             slots = getattr(table, modality)
-            pooled = self._pooled(modality, slots, items)
-            embeddings = self.adapt[modality](self.feature_dropout(pooled))
-            total = total + embeddings * (slots.counts[items] > 0).unsqueeze(1)
+            z = self.embed_modality(modality, slots, items)
+            total = total + z * (slots.counts[items] > 0).unsqueeze(1)
         return {"sum": total}
 
 
