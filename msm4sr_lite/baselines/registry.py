@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,12 +94,12 @@ def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
     return baseline.fit(data, **settings)
 
 
-def require_baselines(names: Sequence[str]) -> list[str]:
-    """Return the names; a ``UserError`` names one that is not in the registry."""
-    for name in names:
-        if name not in BASELINES:
-            raise UserError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
-    return list(names)
+def require_baselines(names: Iterable[str]) -> list[str]:
+    """Return names as a list, each once; a name that is not in ``BASELINES`` is an error."""
+    wanted = list(dict.fromkeys(names))
+    if unknown := [name for name in wanted if name not in BASELINES]:
+        raise UserError(f"no baseline {unknown[0]!r}; there are {', '.join(BASELINES)}")
+    return wanted
 
 
 def _popularity(data: BaselineData) -> Scorer:
