@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data_samples.make.catalogue import make_catalogue
-from data_samples.make.shoppers import (
+from data_samples.make.simulation import (
     FIRST_NEED,
     TRANSITION,
     need_fit,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from msm4sr_lite.baselines.scorers import Popularity
+from msm4sr_lite.baselines import Popularity, count_interactions
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.dataset.split import build_sequences
@@ -22,7 +22,6 @@ from msm4sr_lite.study.cold_start import (
     report,
     without_items,
 )
-from msm4sr_lite.study.data import interaction_counts
 from tests.tiny_study import sequences_of
 from tests.toys import toy_sequences, toy_table
 
@@ -39,7 +38,7 @@ class Ordered:
 
 def test_cold_items_are_in_no_history():
     assert cold_items(TOY).tolist() == [5, 7, 8, 9]  # 6 and 4 are validation items
-    assert interaction_counts(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
+    assert count_interactions(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
 
 
 def test_buckets_hold_every_value_once():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from msm4sr_lite.baselines.scorers import ItemKNN
+from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import UserError
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.models import ModelSpec

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines.scorers import ItemKNN
+from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import PRESETS, Config, with_settings
 from msm4sr_lite.study.models import MODELS
 from msm4sr_lite.study.trainers import EnsembleTrainer, pretrained
