@@ -1,4 +1,4 @@
-"""Full-ranking evaluation beside recomputing all item embeddings for every batch.
+"""Full-ranking evaluation beside its plain form and beside embeddings recomputed for every batch.
 
 ::
 
@@ -21,6 +21,7 @@ import torch
 
 from benchmarks import prefix_augmentation, synthetic
 from benchmarks.measure import Row, peak_memory, report, side_by_side
+from benchmarks.training import in_plain_form
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import target_ranks
@@ -39,29 +40,30 @@ def measure(args: argparse.Namespace) -> list[Row]:
     scorer = ModelScorer(model, table)
     once = time.process_time() - start
 
-    class Plain:
+    class ScoreOnly:
         """The same scorer through ``score``: modality after modality, all scores handed out."""
 
         score = staticmethod(scorer.score)
 
     some = min(args.users, 512)  # one batch, as the embeddings are recomputed for each
     works: dict[str, Any] = {}
-    users = {"recomputed": some, "kept, score": args.users, "kept, fast": args.users}
+    users = {"recomputed": some}
     if not args.skip_recomputing:
         works["recomputed"] = lambda: prefix_augmentation.ranks(
             model, table, histories[:some], targets[:some]
         )
-    works["kept, score"] = lambda: target_ranks(Plain(), histories, targets)
+    works["kept, plain form"] = in_plain_form(lambda: target_ranks(scorer, histories, targets))
+    works["kept, score"] = lambda: target_ranks(ScoreOnly(), histories, targets)
     works["kept, fast"] = lambda: target_ranks(scorer, histories, targets)
     seconds = side_by_side(works, args.repeats)
     rows: list[Row] = [
         {
             "way": name,
             "items": args.items,
-            "users": users[name],
+            "users": users.get(name, args.users),
             "seconds": seconds[name],
-            "users/s": users[name] / seconds[name],
-            "ratio": users[name] / seconds[name],
+            "users/s": users.get(name, args.users) / seconds[name],
+            "ratio": users.get(name, args.users) / seconds[name],
             "embedding seconds": once if name != "recomputed" else 0.0,
         }
         for name in works

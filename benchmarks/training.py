@@ -1,4 +1,4 @@
-"""A training step beside prefix augmentation (one row per target) and beside its bare products.
+"""A training step beside its plain form, prefix augmentation, and its bare matrix products.
 
 ::
 
@@ -25,8 +25,10 @@ from torch import Tensor
 
 from benchmarks import prefix_augmentation, synthetic
 from benchmarks.measure import Row, peak_memory, report, side_by_side
+from msm4sr_lite import fast
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
-from msm4sr_lite.encoder import M2SE, TOGETHER
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.fast.encoder import POOL_ITEMS
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import Batch, Sequences, training_batches
@@ -75,6 +77,16 @@ def library(stage: str, table: FeatureTable, **options: Any) -> Any:
     return lambda model, batch, generator: loss_of(model, table, batch, config, generator)[0]
 
 
+def in_plain_form(work: Callable[[], object]) -> Callable[[], object]:
+    """Return a work that does the same without the fast forms."""
+
+    def run() -> None:
+        with fast.switched_off():
+            work()
+
+    return run
+
+
 def bare_products(stage: str, model: M2SE, table: FeatureTable, batch: Batch) -> Callable[[], None]:
     """Return a function that does the matrix products of a step and nothing else.
 
@@ -98,7 +110,7 @@ def bare_products(stage: str, model: M2SE, table: FeatureTable, batch: Batch) ->
     # Items: energies of slots, slots by weights, experts by gates. The slots are not trained.
     for modality in (table.text, table.image):
         slots = int(modality.counts.max())
-        for some in torch.arange(items).split(TOGETHER):
+        for some in torch.arange(items).split(POOL_ITEMS):
             n = len(some)
             work.append(product(1, n * slots, c.feature_dim, 1, left=False))
             work.append(product(n, 1, slots, c.feature_dim, right=False))
@@ -157,6 +169,8 @@ def measure(args: argparse.Namespace) -> list[Row]:
         if careful or not args.skip_released:
             loss = lambda m, b, _, c=careful: reference(m, table, b, config, c)  # noqa: E731
             works[name] = steps(loss, args.targets[0], prefixes=True)
+    plain = steps(library(args.stage, table), args.targets[0])
+    works[f"plain form, {args.targets[0]}"] = in_plain_form(plain)
     for targets in args.targets:
         works[f"msm4sr_lite, {targets}"] = steps(library(args.stage, table), targets)
     if args.compile:
@@ -172,6 +186,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
     bare_targets = last.targets[-1]
     seconds = side_by_side(works, args.repeats)
     rows: list[Row] = []
+    works[f"plain form, {args.targets[0]}"] = plain
     for name, work in works.items():
         steps_done = isinstance(work, Steps)
         done = sum(work.targets) / len(work.targets) if steps_done else bare_targets

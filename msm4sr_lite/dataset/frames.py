@@ -101,3 +101,13 @@ def _merge_note(column: pd.Series, what: str) -> str:
         f" became text, like {', '.join(map(repr, merged[:EXAMPLES]))} (number and text, or spaces"
         f" around it): merged"
     )
+
+
+def read_item_frame(items: Any) -> list[Item]:
+    """Return the items of a data frame with a column ``item_id``; see ``Dataset.from_frames``."""
+    found: dict[str, Item] = {}
+    for row, item in _items(_pandas(items, "items", ("item_id",))):
+        if item.item_id in found:
+            raise UserError(f"items row {row}: item_id {item.item_id!r} occurs twice; keep one row")
+        found[item.item_id] = item
+    return list(found.values())

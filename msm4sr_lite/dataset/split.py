@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,8 @@ def build_sequences(
     Parameters
     ----------
     interactions
-        Columns ``user_id``, ``item_id``, ``timestamp``, sorted by time.
+        Columns ``user_id``, ``item_id`` and ``timestamp`` (needed by ``split="time"`` only),
+        sorted by time.
     item_ids
         Ids of all items. Items are numbered 1, 2, ... in this order.
     config
@@ -66,7 +68,7 @@ def build_sequences(
         items=["", *numbered],
         interactions=table["item_id"].map(number).to_numpy(dtype=np.int64)[order],
         offsets=np.concatenate([[0], np.cumsum(counts)]),
-        cuts=_cuts(table["timestamp"].to_numpy(), codes, counts, config),
+        cuts=_cuts(table, codes, counts, config),
     )
 
 
@@ -86,19 +88,26 @@ def _filter(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
 
 
 def _cuts(
-    times: np.ndarray, codes: np.ndarray, counts: np.ndarray, config: DataConfig
+    table: pd.DataFrame, codes: np.ndarray, counts: np.ndarray, config: DataConfig
 ) -> np.ndarray | None:
     """Return where each user's validation and test parts start, shape ``(users, 2)``.
 
     None stands for the plain case: the last interaction is tested, the one before validated.
     """
     if config.split == "time":
+        times = table["timestamp"].to_numpy()
         dates = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
         before = [np.bincount(codes[times < date], minlength=len(counts)) for date in dates]
         return np.stack(before, axis=1).astype(np.int64)
     if config.n_test > 1:
         return counts[:, None] - [config.n_test + 1, config.n_test]
     return None
+
+
+def hold_out_nothing(sequences: Sequences) -> Sequences:
+    """Return the sequences with every interaction in the training part."""
+    length = np.diff(sequences.offsets)
+    return replace(sequences, cuts=np.stack([length, length], axis=1))
 
 
 def _nobody_left(users: int, config: DataConfig) -> str:

@@ -23,6 +23,7 @@ from msm4sr_lite.encoder import Modalities
 from msm4sr_lite.explain.evidence import Evidence, item_title
 from msm4sr_lite.explain.inputs import Change, Changes, ItemInputs, KeywordDeletions
 from msm4sr_lite.explain.swapping import SwappingScorer
+from msm4sr_lite.fast.encoder import run_transformer
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.mixup import complementary_mixup
@@ -246,8 +247,10 @@ class Explainer:
             rows = torch.tensor(affected[modality])
             encoded = torch.cat(
                 [
-                    self.model.transformer(
-                        F.embedding(some.to(items.device), embeddings), at.to(items.device)
+                    run_transformer(
+                        self.model.transformer,
+                        F.embedding(some.to(items.device), embeddings),
+                        at.to(items.device),
                     )
                     for some, at in zip(
                         batch[rows].split(SEQUENCES), ends[rows].split(SEQUENCES), strict=True

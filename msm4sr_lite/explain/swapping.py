@@ -31,7 +31,7 @@ class SwappingScorer(ModelScorer):
         self._swaps = torch.tensor([swaps], device=scorer.device)
 
     @torch.inference_mode()
-    def parts(self, histories: Sequence[np.ndarray]) -> Modalities:
+    def score_by_modality(self, histories: Sequence[np.ndarray]) -> Modalities:
         """Return each modality's term of the score for all items."""
         items = pad(histories, self.model.config.max_len).to(self.device)
         read = gather_rows(self.items, items)
@@ -43,6 +43,6 @@ class SwappingScorer(ModelScorer):
             for modality, hidden in states.items()
         }
 
-    def fast_scores(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score_on_device(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the scores of all items."""
         return self.score(histories)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,15 @@ import numpy as np
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.config import DataConfig, FinetuneConfig, ModelConfig, PretrainConfig, UserError
-from msm4sr_lite.config import TrainConfig, as_dict
+from msm4sr_lite.config import (
+    DataConfig,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    TrainConfig,
+    UserError,
+    as_dict,
+)
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE, transfer
@@ -117,7 +125,8 @@ class Stage:
             "pretrain": as_dict(config),
             "seed": self.seed,
         }
-        return self._run("pretrained", training.pretrain, lambda: M2SE(model), data, config, made_from)
+        build = partial(M2SE, model)
+        return self._run("pretrained", training.pretrain, build, data, config, made_from)
 
     def finetune(self, data: TrainingData, pretrained: M2SE, config: FinetuneConfig) -> M2SE:
         """Return ``pretrained`` fine-tuned, with item ids; writes ``run_dir/finetuned``."""
@@ -128,7 +137,7 @@ class Stage:
             "seed": self.seed,
         }
         ids = data.sequences.n_items if config.use_ids else 0
-        build = lambda: transfer(pretrained, ids)  # noqa: E731
+        build = partial(transfer, pretrained, ids)
         return self._run("finetuned", training.finetune, build, data, config, made_from)
 
     def _run(

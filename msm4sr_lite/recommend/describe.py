@@ -113,5 +113,5 @@ def score_by_modality(recommender: Recommender, history: Sequence[str]) -> dict[
         raise UserError("no item of the history is known to the model; check the item ids")
     if not isinstance(recommender.scorer, ModelScorer):
         raise UserError("scores by modality need a model; this scorer has no modalities")
-    terms = recommender.scorer.parts([numbers])
+    terms = recommender.scorer.score_by_modality([numbers])
     return {modality: scores[0] for modality, scores in terms.items()}

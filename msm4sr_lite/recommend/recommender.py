@@ -153,7 +153,7 @@ class Recommender:
         if unknown and on_unknown_user == "popular":
             found = dict.fromkeys(unknown, self._popular_items(k, allowed, unknown[0]))
         asked = [user for user, numbers in known.items() if len(numbers)]
-        score = getattr(self.scorer, "fast_scores", self.scorer.score)
+        score = getattr(self.scorer, "score_on_device", self.scorer.score)
         best = top_items(score, [known[user] for user in asked], k, allowed, filter_seen)
         found |= dict(zip(asked, best, strict=True))
         return recommendation_frame(

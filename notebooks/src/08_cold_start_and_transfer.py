@@ -138,7 +138,7 @@ pictures(
 # places goes to new things, which are 26% of the shop? (This is the last column of the table.)
 
 # %%
-from msm4sr_lite.baselines.scorers import ItemKNN, Popularity
+from msm4sr_lite.baselines import ItemKNN, Popularity
 from msm4sr_lite.study.cold_start import report
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import save_table, toy_table
 
-from msm4sr_lite.baselines.scorers import ItemKNN
+from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import M2SE
@@ -311,7 +311,7 @@ def test_an_added_item_is_as_if_it_had_been_there_from_the_start(recommender, ta
         expected, abs=1e-5
     )
     numbers = [fewer.known_items(history)]
-    torch.testing.assert_close(fewer.scorer.fast_scores(numbers), fewer.scorer.score(numbers))
+    torch.testing.assert_close(fewer.scorer.score_on_device(numbers), fewer.scorer.score(numbers))
     assert fewer.popularity.tolist() == [1] * (13 - len(held)) + [0] * len(held)
 
 
