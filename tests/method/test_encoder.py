@@ -74,7 +74,9 @@ def test_the_mean_is_the_mean_of_real_slots(slots):
 @pytest.mark.parametrize("modality", ["text", "image"])
 def test_a_model_with_one_modality_has_nothing_of_the_other(modality):
     net = M2SE(replace(CONFIG, modalities=modality)).eval()
-    assert {name.split(".")[1] for name, _ in net.named_parameters() if "pool" in name} == {modality}
+    assert {name.split(".")[1] for name, _ in net.named_parameters() if "pool" in name} == {
+        modality
+    }
     table = toy_table(text=[1, 2], image=[2, 1], width=D)
     z = net.item_embeddings(table, torch.arange(3))
     assert list(z) == [modality]
