@@ -42,7 +42,7 @@ HOMES = {
         "make_slots": "feature_table:make_slots",
         "pretrain": "training:pretrain_steps",
         "finetune": "training:finetune_steps",
-        "read_dataset": "dataset.folder:read_folder",
+        "read_dataset": "dataset.dataset:Dataset.from_folder",
         "scorer": "scoring:ModelScorer",
         "table": "feature_table:FeatureTable",
         "interactions": "interactions",

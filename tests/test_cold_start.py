@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from msm4sr_lite.baselines.scorers import Popularity
+from msm4sr_lite.baselines import Popularity, count_interactions
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.scoring import ModelScorer
@@ -22,7 +22,6 @@ from msm4sr_lite.study.cold_start import (
     report,
     without_items,
 )
-from msm4sr_lite.study.data import purchases
 from tests.toys import toy_sequences, toy_table
 
 
@@ -49,7 +48,7 @@ class Ordered:
 
 def test_cold_is_what_no_history_holds():
     assert cold_items(TOY).tolist() == [5, 7, 8, 9]  # 6 and 4 are validation items
-    assert purchases(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
+    assert count_interactions(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
 
 
 def test_buckets_hold_every_value_once():
@@ -185,7 +184,7 @@ def test_the_trap_on_the_sample(sample_dataset):
     from msm4sr_lite.features.table_files import load_feature_table
     from msm4sr_lite.store.checkpoints import load_checkpoint
 
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     model, items = load_checkpoint(sample_dataset / "states" / "home_finetuned")
     table = load_feature_table(sample_dataset / "features").for_items(items)
     sequences = build_sequences(dataset.interactions, items[1:])

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from msm4sr_lite.cli.flags import from_flags
 
 from msm4sr_lite import cli, training
 from msm4sr_lite.cli import study as study_command
-from msm4sr_lite.cli.flags import from_flags
 from msm4sr_lite.config import (
     DataConfig,
     FinetuneConfig,

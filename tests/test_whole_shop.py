@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from msm4sr_lite.study.budget import Budget
 
 from msm4sr_lite import training
 from msm4sr_lite.cli import build_parser, study
@@ -14,7 +15,6 @@ from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.data import Data

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msm4sr_lite.baselines.scorers import BASELINES, Probabilities, Sum
+from msm4sr_lite.baselines import Probabilities, ScoreEnsemble, fit_baseline
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
@@ -98,7 +98,11 @@ def all_ranks(
             f"no chosen settings for {', '.join(missing)}; run `msm4sr study tune` first"
         )
     chosen = {name: configs[name]["settings"] for name in names}
-    fitted = {name: BASELINES[name](data, **chosen[name]) for name in names if name in ALONE}
+    fitted = {
+        name: fit_baseline(name, data.baseline_data, **chosen[name])
+        for name in names
+        if name in ALONE
+    }
     found = {name: [validation_ranks(data, scorer)] for name, scorer in fitted.items()}
     added = {name: chosen[name] for name in ADDED if name in names}
     for name in (name for name in names if name in TRAINED):
@@ -127,12 +131,10 @@ def ranks_of_model(
     rows: dict[str, Scorer] = {name: alone}
     for other in ADDED:
         if other in fitted:
-            rows[f"{name} + {other}"] = Sum(fitted[other], likely, 1.0)
+            rows[f"{name} + {other}"] = ScoreEnsemble(fitted[other], likely, 1.0)
     for power in POWERS:
         rows[f"{name} / interactions^{power}"] = LessPopular(data, likely, power)
-    return {
-        "ranks": {row: validation_ranks(data, scorer).tolist() for row, scorer in rows.items()}
-    }
+    return {"ranks": {row: validation_ranks(data, scorer).tolist() for row, scorer in rows.items()}}
 
 
 class LessPopular:

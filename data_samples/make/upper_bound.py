@@ -1,17 +1,17 @@
-"""The best possible recommender of the sample shop, computed exactly.
+"""The best possible recommender of the sample, computed exactly: the oracle upper bound.
 
-A shopper is a hidden-state machine with few states, so the forward algorithm gives the exact
-probability of the next purchase after any history. With state z = (need, taste), history
-i_1 ... i_k and A_t the things that were on sale and not yet bought at step t::
+A simulated user is a hidden-state machine with few states, so the forward algorithm gives the
+exact probability of the next item after any history. With state z = (need, taste), history
+i_1 ... i_k and A_t the items on sale and not yet in the history at step t::
 
     a_1(z) = P(z) e_1(i_1 | z)
     a_t(z) = e_t(i_t | z) * sum over z' of a_{t-1}(z') P(z | z')
     e_t(i | z) = weight(i, z) / sum of weight(j, z) over j in A_t
     P(next = i | history) ~ sum over z', z of a_k(z') P(z | z') e_{k+1}(i | z)
 
-Two oracles use it. ``"oracle"`` knows everything in the generator. ``"content"`` sees only what
-pictures and texts show: every popularity is replaced by 1, and what an item does not show by the
-average over the department (see ``content_weights``).
+There are two oracles. ``"oracle"`` knows everything in the generator. ``"content"`` knows how
+users behave, but of items only what texts and images show: every popularity is replaced by 1, and
+what an item does not show by the average over the domain (see ``content_weights``).
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from typing import Literal
 
 import numpy as np
 
-from data_samples.make.catalogue import DEPARTMENTS, SampleItem
-from data_samples.make.shoppers import (
+from data_samples.make.catalogue import DOMAINS, SampleItem
+from data_samples.make.simulation import (
     FIRST_NEED,
     N_TASTES,
     TRANSITION,
     World,
     need_fit,
+    state_weights,
     taste_fit,
 )
 from msm4sr_lite.config import UserError
@@ -44,7 +45,7 @@ class HiddenStateModel:
     Attributes
     ----------
     first
-        P(need) at the first purchase, shape ``(needs,)``.
+        P(need) at the first interaction, shape ``(needs,)``.
     transition
         P(next need | need), shape ``(needs, needs)``.
     tastes
@@ -68,39 +69,35 @@ class HiddenStateModel:
 
 
 def hidden_state_model(items: list[SampleItem], kind: Kind) -> HiddenStateModel:
-    """Build the model of one department as the given oracle knows it."""
-    if kind not in ("oracle", "content"):
+    """Build the model of one domain as the given oracle knows it."""
+    if kind not in KINDS:
         raise UserError(f'kind must be "oracle" or "content"; got {kind!r}')
+    weights = state_weights(items).astype(float) if kind == "oracle" else content_weights(items)
     return HiddenStateModel(
         first=FIRST_NEED / FIRST_NEED.sum(),
         transition=TRANSITION / TRANSITION.sum(axis=1, keepdims=True),
         tastes=np.full(N_TASTES, 1 / N_TASTES),
-        weights=_true_weights(items) if kind == "oracle" else content_weights(items),
+        weights=weights,
         is_new=np.array([item.is_new for item in items]),
     )
 
 
-def _true_weights(items: list[SampleItem]) -> np.ndarray:
-    popularity = np.array([item.popularity for item in items], dtype=float)
-    return popularity * need_fit(items)[:, None] * taste_fit(items)[None]
-
-
 def content_weights(
-    items: list[SampleItem], *, texts: bool = True, pictures: bool = True
+    items: list[SampleItem], *, texts: bool = True, images: bool = True
 ) -> np.ndarray:
-    """Weight of each item in each state by what the shop shows of it.
+    """Weight of each item in each state, as far as texts and images show it.
 
     Popularity is not shown: it becomes 1 for all. An item without text keeps its product (which
-    the picture shows); its fit to a need is the average over the department's items of the same
-    product. An item without picture has, for each taste, the average fit over the department:
-    looks do not depend on the product.
+    the image shows); its fit to a need is the average over the domain's items of the same
+    product. An item without image has, for each taste, the average fit over the domain: looks
+    do not depend on the product.
 
     Parameters
     ----------
     items
-        Of one department.
-    texts, pictures
-        False hides all of them, to see what the other modality alone is worth.
+        Of one domain.
+    texts, images
+        False hides all of them, to measure what the other modality alone is worth.
 
     Returns
     -------
@@ -115,7 +112,7 @@ def content_weights(
     for i, item in enumerate(items):
         if not (item.has_text and texts):
             need[:, i] = by_product[product[i]]
-        if not (item.views and pictures):
+        if not (item.n_images and images):
             taste[:, i] = anywhere
     return need[:, None] * taste[None]
 
@@ -199,7 +196,7 @@ def oracle_scores(
     world: World,
     histories: Sequence[Sequence[str]],
     kind: Kind = "oracle",
-    at_test_time: bool = True,
+    after_launch: bool = True,
 ) -> np.ndarray:
     """Score every item for every history as the best possible recommender would.
 
@@ -208,46 +205,45 @@ def oracle_scores(
     world
         From ``make_world`` or ``load_world``.
     histories
-        Item ids, oldest first. All items of a history must be of one department; an item that
-        occurs again counts once, where it occurred first. An empty history may go on in either
-        department.
+        Item ids, oldest first. All items of a history must be of one domain; an item that
+        occurs again counts once, where it occurred first. An empty history can be continued in
+        either domain.
     kind
-        ``"oracle"`` knows everything; ``"content"`` sees what pictures and texts show.
-    at_test_time
-        Predict a purchase after the launch of the new items; otherwise one before it.
+        ``"oracle"`` knows everything; ``"content"`` only what texts and images show.
+    after_launch
+        Whether the predicted interaction happens after the launch of the new items, as those of
+        the test part do.
 
     Returns
     -------
     probability
-        Of each item to be bought next, shape ``(histories, items)``, columns in the order of
-        ``world.items``. 0 for things already bought and for the other department.
+        Of each item being the next, shape ``(histories, items)``, columns in the order of
+        ``world.items``. 0 for items of the history and of the other domain.
 
     Raises
     ------
     UserError
-        For an unknown item, or a history that mixes departments.
+        For an unknown item, or a history that mixes domains.
     """
     column = {item.item_id: i for i, item in enumerate(world.items)}
     unknown = [name for history in histories for name in history if name not in column]
     if unknown:
-        raise UserError(f"the sample shop has no item {unknown[0]!r}; ids are like 'h0001'")
+        raise UserError(f"the sample has no item {unknown[0]!r}; ids are like 'h0001'")
     numbers = [[column[name] for name in dict.fromkeys(history)] for history in histories]
     scores = np.zeros((len(histories), len(world.items)))
-    known: list[set[str]] = [{world.items[i].department for i in row} for row in numbers]
-    mixed = next((i for i, departments in enumerate(known) if len(departments) > 1), None)
+    known: list[set[str]] = [{world.items[i].domain for i in row} for row in numbers]
+    mixed = next((i for i, domains in enumerate(known) if len(domains) > 1), None)
     if mixed is not None:
-        raise UserError(
-            f"history {mixed} holds items of both departments; shoppers of the sample stay in one"
-        )
-    for department in DEPARTMENTS:
-        columns = [i for i, item in enumerate(world.items) if item.department == department]
-        rows = [i for i, departments in enumerate(known) if departments <= {department}]
+        raise UserError(f"history {mixed} holds items of both domains; give each domain its own")
+    for domain in DOMAINS:
+        columns = [i for i, item in enumerate(world.items) if item.domain == domain]
+        rows = [i for i, domains in enumerate(known) if domains <= {domain}]
         if not rows:
             continue
-        model = hidden_state_model(world.department(department), kind)
+        model = hidden_state_model(world.domain_items(domain), kind)
         inside = [np.array(numbers[i], dtype=int) - columns[0] for i in rows]
-        share = np.array([1.0 if known[i] else 1 / len(DEPARTMENTS) for i in rows])
-        found = next_item_probabilities(model, inside, at_test_time)
+        share = np.array([1.0 if known[i] else 1 / len(DOMAINS) for i in rows])
+        found = next_item_probabilities(model, inside, after_launch)
         scores[np.ix_(rows, columns)] = share[:, None] * found
     return scores
 
@@ -255,8 +251,8 @@ def oracle_scores(
 def expected_ndcg(scores: np.ndarray, truth: np.ndarray, k: int = 10) -> np.ndarray:
     """Return the NDCG@k that a ranking by ``scores`` can expect, one value per row.
 
-    The expectation is over the next purchase, whose true distribution is known here; it has far
-    less noise than the one purchase that happened. Equal scores share their places.
+    The expectation is over the next item, whose true distribution is known here. It is far less
+    noisy than the NDCG of the one item that followed. Tied items share their ranks.
 
     Parameters
     ----------

@@ -1,141 +1,156 @@
-"""``msm4sr recommend``: recommendations for one user or one history, with reasons."""
+"""``msm4sr recommend``: recommendations for users or for a history, with reasons."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from msm4sr_lite.cli.opening import (
-    device_of,
-    features_folder,
-    model_folder,
-    open_dataset,
-    require_encoder,
-    trained_on,
-)
-from msm4sr_lite.config import UserError
+from msm4sr_lite.cli import common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from msm4sr_lite.dataset.dataset import Dataset
     from msm4sr_lite.explain.evidence import Evidence
-    from msm4sr_lite.explain.explainer import Explainer
-    from msm4sr_lite.feature_table import FeatureTable
-    from msm4sr_lite.recommend.recommender import Recommender
-
-# Control characters, which could move the cursor or recolour the terminal.
-_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
+    from msm4sr_lite.pipeline import MSM4SR
 
 
-def main(args: argparse.Namespace) -> int:
-    """Print recommendations."""
-    if args.k < 1:
-        raise UserError(f"-k must be at least 1; got {args.k}")
-    folder = model_folder(args.model)
-    record = trained_on(folder)[1]
-    args.domain = args.domain or record["domain"]
-    dataset = open_dataset(args)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    common.add_dataset(parser)
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="DIR", help="run folder or model folder"
+    )
+    common.add_features(parser)
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--user", help="user_id of the dataset")
+    who.add_argument("--items", help="a history: item ids, oldest first, comma-separated")
+    who.add_argument(
+        "--all-users", type=Path, metavar="FILE", help="for all users, to .csv, .jsonl or .parquet"
+    )
+    parser.add_argument("-k", type=int, default=10, help="number of items per user (default: 10)")
+    parser.add_argument(
+        "--candidates", type=Path, metavar="FILE", help="offer only these, one item_id per line"
+    )
+    parser.add_argument(
+        "--exclude", type=Path, metavar="FILE", help="never offer these, one item_id per line"
+    )
+    parser.add_argument("--keep-seen", action="store_true", help="offer items of the history too")
+    parser.add_argument(
+        "--no-new-items", action="store_true", help="never offer items added after training"
+    )
+    parser.add_argument(
+        "--why",
+        nargs="?",
+        const="inputs",
+        choices=("inputs", "keywords"),
+        help="print what moved each score: interactions, sentences, images; with `keywords` also"
+        " single keywords, which the text encoder reads again",
+    )
+    common.add_device(parser)
+    common.add_json(parser)
 
-    from msm4sr_lite.explain.explainer import Explainer
-    from msm4sr_lite.features.table_files import load_feature_table, read_keywords
-    from msm4sr_lite.recommend.recommender import Recommender
 
-    features = features_folder(args)
-    table = load_feature_table(features)
-    require_encoder(table, record, folder)
-    recommender = Recommender.load(folder, features, device_of(args))
-    new = set()
-    if not args.no_new_items:
-        new = add_new_items(recommender, table, dataset.items, features)
-    explainer = Explainer(recommender, table, dataset.items, read_keywords(features))
-    if args.user:
-        history = dataset.history(args.user)
-    else:
-        history = [item.strip() for item in args.basket.split(",") if item.strip()]
-        recommender.numbers_of(history)
-    found = explainer.recommend(history, args.k)
-    items = [r.item_id for r in found]
-    why = _evidence(explainer, history, items, args.why) if args.why else None
+def run(args: argparse.Namespace) -> None:
+    """Print recommendations, or write those of all users."""
+    from msm4sr_lite.pipeline import MSM4SR
+    from msm4sr_lite.recommend.output import check_output_path, write_recommendations
+
+    if args.all_users:
+        check_output_path(args.all_users)
+    model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)
+    data = common.read_dataset(args, model.domain)
+    new = [] if args.no_new_items else add_new_items(model, data, args)
+    options: dict[str, Any] = {
+        "k": args.k,
+        "filter_seen": not args.keep_seen,
+        "candidates": common.read_ids(args.candidates),
+        "exclude": common.read_ids(args.exclude),
+        "data": data,
+    }
+    if args.all_users:
+        found = model.recommend(**options)
+        write_recommendations(found, args.all_users)
+        users = int(found["user_id"].nunique())
+        if args.json:
+            summary = {"file": str(args.all_users), "users": users, "rows": len(found)}
+            common.print_json(summary)
+        else:
+            print(f"{args.all_users}: {len(found)} rows for {users} users")
+        return
+    history = model.history_of(args.user, data) if args.user else common.item_list(args.items)
+    described = model.describe(history, **options)
+    why = None
+    if args.why and described:
+        ids = [one.item_id for one in described]
+        why = model.evidence(history, ids, data=data, keywords=args.why == "keywords")
+    records = [asdict(one) | {"new": one.item_id in new} for one in described]
+    for record, evidence in zip(records, why or (), strict=False):
+        record["why"] = [asdict(piece) for piece in evidence]
     if args.json:
-        records = [asdict(r) | {"new": r.item_id in new} for r in found]
-        for record, pieces in zip(records, why or (), strict=False):
-            record["why"] = [asdict(piece) for piece in pieces]
-        print(json.dumps({"history": history, "recommendations": records}))
-        return 0
-    print("history, newest last:")
-    for item_id in history[-5:]:
-        item = dataset.items.get(item_id)
-        _say(f"  {item_id}  {item.title if item else ''}")
-    described = table.for_items(["", *items])
-    for rank, r in enumerate(found, start=1):
-        terms = " + ".join(f"{modality} {value:.3f}" for modality, value in r.by_modality.items())
-        mark = "  (new)" if r.item_id in new else ""
-        for modality, other in (("text", "image"), ("image", "text")):
-            if len(r.by_modality) == 2 and not getattr(described, modality).counts[rank]:
-                mark += f"  (no {modality}: the {other} is used for both)"
-        _say(f"{rank:>2}. {r.item_id}  score {r.score:.3f} = {terms}{mark}", above=1)
-        for sentence in r.sentences[:3]:
-            _say(f"      text:     {sentence}")
-        for words in r.keywords[:1]:
-            _say(f"      keywords: {', '.join(words)}")
-        if why:
-            for line in _reasons(why[rank - 1], dataset):
-                _say(f"      {line}")
-    return 0
+        common.print_json({"history": history, "recommendations": records})
+    else:
+        show(data, history, records, why)
 
 
-def add_new_items(
-    recommender: Recommender, table: FeatureTable, items: Iterable[str], features: Path
-) -> set[str]:
-    """Let the model recommend the dataset's items that are new since its training.
+def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:
+    """Let the model recommend the items that the dataset has got since the training.
 
-    Returns the ids of these items. A note on standard error says how many there are, and how many
-    have no features yet.
+    Their features are taken from the feature folder; items without features are named.
     """
-    missing = [item for item in items if item not in recommender.item_number]
-    described = set(table.described())
+    from msm4sr_lite.pipeline.features import Features
+
+    missing = [item for item in data.items if item not in model.recommender.item_number]
+    if not missing:
+        return []
+    folder = args.features or (args.model / "features")
+    found = Features.load(folder) if (folder / "manifest.json").is_file() else None
+    table = found.table if found else None
+    described = set(table.described()) if table else set()
     new = [item for item in missing if item in described]
-    if new:
-        recommender.add_items(table.for_items(["", *new]))
+    if table and new:
+        model.add_features(table.for_items(["", *new]), found.keywords if found else {})
         print(
-            f"note: {len(new)} items of the dataset are new to the model (the first is {new[0]!r});"
-            f" they are recommended from their texts and images (--no-new-items: not at all)",
+            f"note: {len(new)} items are new to the model (the first is {new[0]!r}); their texts"
+            f" and images are scored (--no-new-items leaves them out)",
             file=sys.stderr,
         )
-    if unread := set(missing) - set(table.items):
+    unread = [item for item in missing if not table or item not in table.items]
+    if unread:
         print(
-            f"note: {len(unread)} items of the dataset have no features in {features} and are not"
-            f" recommended (the first is {min(unread)!r}); run `msm4sr features` again",
+            f"note: {len(unread)} items have no features and are not offered (the first is"
+            f" {unread[0]!r}); run `msm4sr features` again",
             file=sys.stderr,
         )
-    return set(new)
+    return new
 
 
-def _evidence(
-    explainer: Explainer, history: list[str], items: list[str], why: str
-) -> list[list[Evidence]]:
-    from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions, load_table_encoder
-
-    deletions = None
-    if why == "words":
-        encoder = load_table_encoder(explainer.table.manifest, explainer.scorer.device)
-        deletions = embed_keyword_deletions(encoder, explainer.keywords, [*history, *items])
-    return explainer.explain_many(history, items, keyword_deletions=deletions)
-
-
-def _reasons(pieces: list[Evidence], dataset: Dataset) -> list[str]:
+def show(
+    data: Dataset,
+    history: list[str],
+    records: list[dict[str, Any]],
+    why: list[list[Evidence]] | None,
+) -> None:
+    """Print the history, then each recommendation with what describes it."""
     from msm4sr_lite.explain.evidence import NO_EVIDENCE, describe_evidence, strongest_evidence
 
-    best = strongest_evidence(pieces, 2, {"interaction"})
-    best += strongest_evidence(pieces, 1, {"sentence", "image", "keyword"})
-    lines = [f"because of {describe_evidence(piece, dataset.items)}" for piece in best]
-    return lines or [NO_EVIDENCE]
-
-
-def _say(line: str, above: int = 0) -> None:
-    print("\n" * above + line.translate(_CONTROL))
+    print("history, newest last:")
+    for item_id in history[-5:]:
+        item = data.items.get(item_id)
+        common.print_line(f"  {item_id}  {item.title if item else ''}")
+    for rank, record in enumerate(records, start=1):
+        terms = " + ".join(f"{name} {value:.3f}" for name, value in record["by_modality"].items())
+        mark = "  (new)" if record["new"] else ""
+        print()
+        line = f"{rank:>2}. {record['item_id']}  score {record['score']:.3f} = {terms}{mark}"
+        common.print_line(line)
+        for sentence in record["sentences"][:3]:
+            common.print_line(f"      text:     {sentence}")
+        for keywords in record["keywords"][:1]:
+            common.print_line(f"      keywords: {', '.join(keywords)}")
+        if why:
+            best = strongest_evidence(why[rank - 1], 2, {"interaction"})
+            best += strongest_evidence(why[rank - 1], 1, {"sentence", "image", "keyword"})
+            for line in [describe_evidence(piece, data.items) for piece in best] or [NO_EVIDENCE]:
+                common.print_line(f"      because {line}")

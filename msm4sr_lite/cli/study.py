@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from msm4sr_lite.cli.flags import from_flags
-from msm4sr_lite.cli.opening import features_folder, open_dataset, open_features
-from msm4sr_lite.device import resolve_device
-from msm4sr_lite.progress import say
-from msm4sr_lite.study.config import QUICK, StudyConfig
+from msm4sr_lite.cli import common
+
+if TYPE_CHECKING:
+    from msm4sr_lite.study.config import StudyConfig
+
+PARTS = ("tune", "main", "cold", "ablations", "transfer", "all")
 
 
-def main(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    parser.add_argument(
+        "part", choices=PARTS, help="all: main, cold and the ablations of what the paper adds"
+    )
+    common.add_dataset(parser)
+    common.add_features(parser)
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="study folder (default: runs/study-DATASET)"
+    )
+    parser.add_argument("--quick", action="store_true", help="minutes: few epochs, one seed")
+    parser.add_argument("--models", default="", help="comma-separated (default: all that can run)")
+    parser.add_argument("--seeds", type=int, default=3, help="number of test seeds (default: 3)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="trainings at once, one core each (default: 1)"
+    )
+    parser.add_argument(
+        "--configs", type=Path, metavar="FILE", help="chosen settings (default: DIR/configs.json)"
+    )
+    parser.add_argument(
+        "--source", default="", help="transfer: domains or dataset folders to pre-train on"
+    )
+    parser.add_argument("--target", default="", help="transfer: domain to use the model in")
+    parser.add_argument("--clip", help="CLIP-like model, for the ablation with its embeddings")
+    common.add_settings(
+        parser,
+        "data",
+        "budget",
+        presets=False,
+        config="msm4sr_lite.study.config.StudyConfig",
+    )
+    common.add_device(parser)
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
     """Run the parts that were asked for; print their tables or one JSON object."""
-    from msm4sr_lite.features.table_files import read_keywords
+    from msm4sr_lite.pipeline.features import find_or_compute_features
+    from msm4sr_lite.progress import say
     from msm4sr_lite.study.pages import as_text
     from msm4sr_lite.study.run import run_study
 
@@ -25,47 +60,39 @@ def main(args: argparse.Namespace) -> int:
         if not args.json:
             print(as_text(part, result), end="\n\n")
 
-    config, out = study_config(args), study_folder(args)
-    dataset, table, features = open_dataset(args), open_features(args), features_folder(args)
-    known = (features / "keywords.jsonl").is_file()
-    keywords = read_keywords(features) if known else {}
-    result = run_study(args.part, dataset, table, out, config, keywords=keywords, callback=show)
+    config, data, out = study_config(args), common.read_dataset(args), study_folder(args)
+    found = find_or_compute_features(data, args.features, out, device=config.device)
+    keywords = found.keywords
+    result = run_study(args.part, data, found.table, out, config, keywords=keywords, callback=show)
     if args.json:
-        print(json.dumps(result))
+        common.print_json(result)
     say(f"study: results in {out}")
-    return 0
 
 
 def study_config(args: argparse.Namespace) -> StudyConfig:
     """Return the settings that the flags ask for."""
-    default = QUICK if args.quick else StudyConfig()
+    from dataclasses import replace
+
+    from msm4sr_lite.device import resolve_device
+    from msm4sr_lite.settings import with_settings
+    from msm4sr_lite.study.config import QUICK, StudyConfig
+
+    config = with_settings(QUICK if args.quick else StudyConfig(), common.given_settings(args))
     return replace(
-        default,
-        data=from_flags(args, default.data),
-        budget=from_flags(args, default.budget),
-        transfer=from_flags(args, default.transfer, seeds=default.transfer.seeds),
+        config,
         n_seeds=min(args.seeds, 1) if args.quick else args.seeds,
         jobs=args.jobs,
-        models=listed(args.models),
+        models=tuple(common.item_list(args.models)),
         configs=args.configs,
-        sources=listed(args.source),
+        sources=tuple(common.item_list(args.source)),
         target=args.target,
         clip=args.clip or "",
-        unknown_items="drop" if args.drop_unknown else "error",
+        unknown_items="drop" if args.drop_unknown_items else "error",
         device=resolve_device(args.device),
     )
 
 
 def study_folder(args: argparse.Namespace) -> Path:
     """Return the study folder: as asked, else runs/study-DATASET."""
-    name = "-".join(filter(None, ("study", args.dataset.resolve().name, args.domain)))
+    name = "-".join(filter(None, ("study", args.data.resolve().name, args.domain)))
     return args.out or Path("runs") / (name + ("-quick" if args.quick else ""))
-
-
-def listed(names: str) -> tuple[str, ...]:
-    """Return the names of a comma-separated list.
-
-    >>> listed("home, outdoor,")
-    ('home', 'outdoor')
-    """
-    return tuple(name.strip() for name in names.split(",") if name.strip())

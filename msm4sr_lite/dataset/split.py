@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import DataConfig, UserError
+from msm4sr_lite.dataset.interactions import PARTS
 from msm4sr_lite.sequences import Sequences
 
 
@@ -20,12 +22,14 @@ def build_sequences(
     2. Users with fewer than ``min_user_interactions`` and items with fewer than
        ``min_item_interactions`` interactions are dropped, repeatedly, until none is left.
     3. The split is either per user (``leave_one_out``: each user's most recent interactions are
-       held out) or by date (``time``: all interactions after a date are held out).
+       held out), by date (``time``: all interactions after a date are held out), or as the column
+       ``part`` says.
 
     Parameters
     ----------
     interactions
-        Columns ``user_id``, ``item_id``, ``timestamp``, sorted by time.
+        Columns ``user_id``, ``item_id`` and ``timestamp`` (needed by ``split="time"`` only),
+        sorted by time.
     item_ids
         Ids of all items. Items are numbered 1, 2, ... in this order.
     config
@@ -66,7 +70,7 @@ def build_sequences(
         items=["", *numbered],
         interactions=table["item_id"].map(number).to_numpy(dtype=np.int64)[order],
         offsets=np.concatenate([[0], np.cumsum(counts)]),
-        cuts=_cuts(table["timestamp"].to_numpy(), codes, counts, config),
+        cuts=_cuts(table, codes, counts, config),
     )
 
 
@@ -86,19 +90,48 @@ def _filter(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
 
 
 def _cuts(
-    times: np.ndarray, codes: np.ndarray, counts: np.ndarray, config: DataConfig
+    table: pd.DataFrame, codes: np.ndarray, counts: np.ndarray, config: DataConfig
 ) -> np.ndarray | None:
     """Return where each user's validation and test parts start, shape ``(users, 2)``.
 
     None stands for the plain case: the last interaction is tested, the one before validated.
     """
+    if config.split == "part":
+        if "part" not in table:
+            raise UserError("split='part': the interactions have no column part (train/valid/test)")
+        users = table["user_id"].to_numpy()
+        return _cuts_of_parts(table["part"].to_numpy(), users, codes, len(counts))
     if config.split == "time":
+        times = table["timestamp"].to_numpy()
         dates = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
         before = [np.bincount(codes[times < date], minlength=len(counts)) for date in dates]
         return np.stack(before, axis=1).astype(np.int64)
     if config.n_test > 1:
         return counts[:, None] - [config.n_test + 1, config.n_test]
     return None
+
+
+def _cuts_of_parts(
+    parts: np.ndarray, users: np.ndarray, codes: np.ndarray, n_users: int
+) -> np.ndarray:
+    """Return the cuts of a split given by the user: train, then valid, then test, per user."""
+    ranks = np.array([PARTS.index(part) for part in parts])
+    order = np.argsort(codes, kind="stable")
+    same_user = np.diff(codes[order]) == 0
+    if (wrong := same_user & (np.diff(ranks[order]) < 0)).any():
+        row = order[int(np.flatnonzero(wrong)[0]) + 1]
+        raise UserError(
+            f"user {users[row]!r} has a {parts[row]} interaction after a later part; every user's"
+            f" parts must follow each other in time: train, valid, test"
+        )
+    before = [np.bincount(codes[ranks < rank], minlength=n_users) for rank in (1, 2)]
+    return np.stack(before, axis=1).astype(np.int64)
+
+
+def hold_out_nothing(sequences: Sequences) -> Sequences:
+    """Return the sequences with every interaction in the training part."""
+    length = np.diff(sequences.offsets)
+    return replace(sequences, cuts=np.stack([length, length], axis=1))
 
 
 def _nobody_left(users: int, config: DataConfig) -> str:

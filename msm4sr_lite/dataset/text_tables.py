@@ -13,6 +13,14 @@ from msm4sr_lite.dataset.lines import read_lines
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 
+# What the csv module says, and what it means.
+CSV_ERRORS = {
+    "unexpected end": "a quote is not closed",
+    "expected after": 'text after a closing quote; write a quote inside a cell as ""',
+    "new-line": "a carriage return outside quotes; remove it",
+    "field larger": "a cell of more than 131072 characters; is a quote not closed?",
+}
+
 OnBad = Callable[[int, int, Exception], None]
 
 
@@ -57,7 +65,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "not a JSON object: nested too deeply"
     if isinstance(error, csv.Error):
-        return f"not a row of a table ({error}); check the quotes"
+        known = (text for mark, text in CSV_ERRORS.items() if mark in str(error))
+        return next(known, f"not a row of a table: {error}")
     return str(error)
 
 
@@ -68,7 +77,7 @@ def json_object(line: str) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"not a JSON object: {error}") from None
     if not isinstance(record, dict):
-        raise ValueError('not a JSON object; write {"item_id": ...}')
+        raise ValueError("not a JSON object")
     return record
 
 

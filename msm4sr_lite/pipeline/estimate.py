@@ -34,7 +34,7 @@ def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
             parts.append(f"{name} {seconds:.0f} s per epoch, at most {settings.epochs} epochs")
     if total >= LONG:
         memory = peak_memory_gib(stage.device)
-        say(f"estimate: {'; '.join(parts)}; at most {total / 60:.0f} min, {memory:.1f} GiB of memory")
+        say(f"estimate: {'; '.join(parts)}; at most {total / 60:.0f} min, {memory:.1f} GiB")
 
 
 def seconds_per_epoch(

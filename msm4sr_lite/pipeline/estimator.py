@@ -187,7 +187,7 @@ class MSM4SR(Serving):
         run_dir: str | Path | None = None,
         callback: Callback | None = None,
     ) -> MSM4SR:
-        """Pre-train without item ids, for any dataset with such features; arguments as in ``fit``."""
+        """Pre-train, without item ids; arguments as in ``fit``."""
         found = self._find_features(data, features, run_dir)
         training, config, stage = self._prepare(data, found, split, run_dir, callback)
         net = stage.pretrain(training, config.model, config.pretrain)
@@ -273,8 +273,9 @@ class MSM4SR(Serving):
         place = self.run_dir / "selection" if self.run_dir else None
         say("fit: first run, with held-out interactions, to choose the numbers of epochs")
         first.fit(data, features=features.table, run_dir=place, callback=callback)
-        best = {name: summary["best"]["epoch"] for name, summary in first.training_.items() if summary}
-        epochs = {"pretrain.epochs": best.get("pretrained", 0), "finetune.epochs": best["finetuned"]}
+        best = {name: run["best"]["epoch"] for name, run in first.training_.items() if run}
+        stages = {"pretrain.epochs": "pretrained", "finetune.epochs": "finetuned"}
+        epochs = {setting: best.get(name, 0) for setting, name in stages.items()}
         say(f"fit: second run, on every interaction: {epochs}")
         return with_settings(self.config, epochs)
 
@@ -298,6 +299,7 @@ class MSM4SR(Serving):
             replace(config, model=net.config),
             training.item_counts,
             features.keywords,
+            features.dictionary,
             record,
         )
         self._serve(trained, data, training.sequences)
@@ -384,7 +386,9 @@ class MSM4SR(Serving):
             if f"{section}.{name}" not in FROM_DATA
         }
         record = trained.record
-        model = cls(record.get("preset", "paper"), seed=record.get("seed", 0), device=device, **settings)
-        model.run_dir = Path(folder) if (Path(folder) / "config.json").is_file() is False else None
+        preset, seed = record.get("preset", "paper"), record.get("seed", 0)
+        model = cls(preset, seed=seed, device=device, **settings)
+        is_run_folder = not (Path(folder) / "config.json").is_file()
+        model.run_dir = Path(folder) if is_run_folder else None
         model._serve(trained, None, None)
         return model

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from msm4sr_lite import __version__
 from msm4sr_lite.baselines import BaselineData, fit_baseline
@@ -18,6 +20,7 @@ from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.pipeline.report import Report, evaluate_scorers
 from msm4sr_lite.pipeline.stages import weights_fingerprint
 from msm4sr_lite.pipeline.trained_model import TrainedModel
+from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.access_log import log_access
 
@@ -51,8 +54,8 @@ def evaluate_model(
         sequences = _sequences_of(trained, data, config)
     known = {item: number for number, item in enumerate(trained.items)}
     order = np.array([known[item] for item in sequences.items])
-    scorer = trained.scorer(device).select(order)
-    texts = [data.items[item] if item in data.items else None for item in sequences.items]
+    scorer = _reordered(trained.scorer(device), order)
+    texts = [data.items.get(item) for item in sequences.items]
     inputs = BaselineData(
         sequences,
         trained.table.for_items(sequences.items),
@@ -96,6 +99,14 @@ def _sequences_of(trained: TrainedModel, data: Dataset, config: DataConfig) -> S
             f" {new[0]!r}); call add_items first, or fine-tune on this dataset"
         )
     return build_sequences(data.interactions, [i for i in data.items if i in known], config)
+
+
+def _reordered(scorer: ModelScorer, order: np.ndarray) -> ModelScorer:
+    """Return the scorer with its items in another order, or some of them."""
+    found, rows = copy(scorer), torch.from_numpy(order)
+    found.items = {name: embeddings[rows] for name, embeddings in scorer.items.items()}
+    found.units = scorer.units[rows]
+    return found
 
 
 def candidate_numbers(candidates: Sequence[str], items: Sequence[str]) -> np.ndarray:

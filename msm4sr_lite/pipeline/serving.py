@@ -11,7 +11,9 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.frames import read_item_frame
 from msm4sr_lite.device import resolve_device
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.trained_model import TrainedModel
+from msm4sr_lite.recommend.describe import Recommendation, describe_recommendations
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.sequences import Sequences
 
@@ -33,6 +35,7 @@ class Serving:
         self._data: Dataset | None = None
         self._sequences: Sequences | None = None
         self._recommender: Recommender | None = None
+        self._added: set[str] = set()  # items made known after training
         self.run_dir: Path | None = None
         self.training_: dict[str, dict[str, Any]] = {}
 
@@ -40,7 +43,7 @@ class Serving:
         self, trained: TrainedModel, data: Dataset | None, sequences: Sequences | None
     ) -> None:
         self._model, self._data, self._sequences = trained, data, sequences
-        self._recommender = None
+        self._recommender, self._added = None, set()
 
     def _fitted(self) -> TrainedModel:
         if self._model is None:
@@ -108,10 +111,7 @@ class Serving:
             on_unknown_user = "error"
         else:
             histories = self._histories(users, self._data_or(data))
-        if data is not None:
-            known = set(data.items)
-            offered = [item for item in self.recommender.item_ids[1:] if item in known]
-            candidates = offered if candidates is None else _intersect(candidates, offered, data)
+        candidates = self._offered(candidates, data)
         found = self.recommender.recommend(
             histories,
             k,
@@ -122,9 +122,17 @@ class Serving:
         )
         return found.drop(columns="user_id") if items is not None else found
 
-    def _histories(
-        self, users: Iterable[str] | str | None, data: Dataset
-    ) -> dict[str, list[str]]:
+    def _offered(
+        self, candidates: Iterable[str] | None, data: Dataset | None
+    ) -> Iterable[str] | None:
+        """Return the candidates that are still in the data; None for all items of the model."""
+        if data is None:
+            return candidates
+        known = data.items.keys() | (self._added if data is self._data else set())
+        offered = [item for item in self.recommender.item_ids[1:] if item in known]
+        return offered if candidates is None else _intersect(candidates, offered, data)
+
+    def _histories(self, users: Iterable[str] | str | None, data: Dataset) -> dict[str, list[str]]:
         """Return the complete history of each user, oldest item first; empty if unknown."""
         frame = data.interactions
         if self._fitted().config.data.deduplicate:  # as in training
@@ -140,14 +148,11 @@ class Serving:
     def similar_items(
         self, item_id: str, k: int = 10, *, exclude: Iterable[str] | None = None
     ) -> pd.DataFrame:
-        """Return the items whose embeddings are most similar to an item's: ``rank, item_id, score``.
+        """Return the items with the most similar embeddings: ``rank``, ``item_id``, ``score``.
 
         The score is the mean cosine over the modalities, between -1 and 1.
         """
-        candidates = None
-        if self._data is not None:
-            known = set(self._data.items)
-            candidates = [item for item in self.recommender.item_ids[1:] if item in known]
+        candidates = self._offered(None, self._data)
         return self.recommender.similar_items(item_id, k, candidates=candidates, exclude=exclude)
 
     def explain(
@@ -226,7 +231,10 @@ class Serving:
     # ------------------------------------------------------------------ new items, saving
 
     def add_items(
-        self, items: Dataset | pd.DataFrame | Iterable[Item], *, image_root: str | Path | None = None
+        self,
+        items: Dataset | pd.DataFrame | Iterable[Item],
+        *,
+        image_root: str | Path | None = None,
     ) -> list[str]:
         """Make new items known, so that they can be recommended from their content alone.
 
@@ -252,9 +260,44 @@ class Serving:
         table, keywords = trained.encode_items(
             new, root, text_encoder=self.text_encoder, clip=self.clip, device=device
         )
-        self.recommender.add_items(table)
-        self._model = trained.with_items(table, keywords)
+        self.add_features(table, keywords)
         return [item.item_id for item in new]
+
+    def add_features(
+        self, table: FeatureTable, keywords: dict[str, list[list[str]]] | None = None
+    ) -> None:
+        """Make items known whose features are ready: entry i of ``table`` is the i-th new item."""
+        self.recommender.add_items(table)
+        self._added.update(table.items[1:])
+        self._model = self._fitted().with_items(table, keywords or {})
+
+    def describe(
+        self, history: Sequence[str], k: int = 10, *, data: Dataset | None = None, **options: Any
+    ) -> list[Recommendation]:
+        """Recommend after one history, with scores by modality, sentences and keywords.
+
+        ``options`` are ``filter_seen``, ``candidates`` and ``exclude`` of ``recommend``.
+        """
+        data = data if data is not None else self._data
+        options["candidates"] = self._offered(options.get("candidates"), data)
+        return describe_recommendations(
+            self.recommender,
+            history,
+            k,
+            items=data.items if data is not None else None,
+            keywords=self._fitted().keywords,
+            **options,
+        )
+
+    def history_of(self, user: str, data: Dataset | None = None) -> list[str]:
+        """Return the complete history of a user, oldest item first.
+
+        Raises
+        ------
+        UserError
+            If the data have no interaction of this user.
+        """
+        return self._history(user, None, data)
 
     @property
     def domain(self) -> str:
@@ -273,9 +316,8 @@ def _new_items(
     if isinstance(items, Dataset):
         new = [item for key, item in items.items.items() if key not in known]
         return new, Path(image_root) if image_root else items.image_root
-    if hasattr(items, "columns"):
-        items = read_item_frame(items)
-    return list(items), Path(image_root or ".")
+    found = read_item_frame(items) if hasattr(items, "columns") else list(items)
+    return found, Path(image_root or ".")
 
 
 def _item_list(items: Sequence[str]) -> list[str]:
@@ -288,6 +330,6 @@ def _intersect(candidates: Iterable[str], offered: list[str], data: Dataset) -> 
     """Return the candidates that can be offered; an item unknown to the data is an error."""
     wanted = list(dict.fromkeys(map(str, candidates)))
     if unknown := [item for item in wanted if item not in data.items]:
-        raise UserError(f"candidate {unknown[0]!r} is not an item of {data.name}; check the item_id")
+        raise UserError(f"candidates: {unknown[0]!r} is not an item of {data.name}; check its id")
     allowed = set(offered)
     return [item for item in wanted if item in allowed]

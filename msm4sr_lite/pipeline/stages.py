@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,8 @@ class Stage:
             "pretrain": as_dict(config),
             "seed": self.seed,
         }
-        return self._run("pretrained", training.pretrain, lambda: M2SE(model), data, config, made_from)
+        build = partial(M2SE, model)
+        return self._run("pretrained", training.pretrain, build, data, config, made_from)
 
     def finetune(self, data: TrainingData, pretrained: M2SE, config: FinetuneConfig) -> M2SE:
         """Return ``pretrained`` fine-tuned, with item ids; writes ``run_dir/finetuned``."""
@@ -135,7 +137,7 @@ class Stage:
             "seed": self.seed,
         }
         ids = data.sequences.n_items if config.use_ids else 0
-        build = lambda: transfer(pretrained, ids)  # noqa: E731
+        build = partial(transfer, pretrained, ids)
         return self._run("finetuned", training.finetune, build, data, config, made_from)
 
     def _run(

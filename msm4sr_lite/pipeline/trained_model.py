@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from msm4sr_lite import __version__
-from msm4sr_lite.config import Config, UserError, as_dict, config_from_dict
+from msm4sr_lite.config import Config, UserError, as_dict
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.features.table_files import (
     load_feature_table,
     read_dictionary_file,
@@ -22,6 +23,7 @@ from msm4sr_lite.features.table_files import (
 )
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.settings import section_kinds
 from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, write_checkpoint
 from msm4sr_lite.store.files import whole_folder
 from msm4sr_lite.store.records import read_record
@@ -83,9 +85,9 @@ class TrainedModel:
         UserError
             If there is something else at ``folder``, which would be lost.
         """
-        if folder.exists() and not (folder / "record.json").is_file():
-            if not folder.is_dir() or any(folder.iterdir()):
-                raise UserError(f"{folder}: exists and is not a model folder; choose another one")
+        empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+        if not empty and not (folder / "record.json").is_file():
+            raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
         record = {
             "format": FORMAT,
@@ -125,7 +127,7 @@ class TrainedModel:
             net,
             items,
             table.for_items(items),
-            config_from_dict(record["config"]),
+            _config(record["config"], place),
             None if counts is None else np.array([0, *counts]),
             read_keywords(found) if (found / "keywords.jsonl").is_file() else {},
             read_dictionary_file(found),
@@ -153,7 +155,8 @@ class TrainedModel:
         if any(item.images for item in items):
             if not self.dictionary:
                 raise UserError("the features name no dictionary, so new images get no keywords")
-            options = {name: seen_by[name] for name in ("threshold", "diversity") if name in seen_by}
+            choice = ("threshold", "diversity")
+            options = {name: seen_by[name] for name in choice if name in seen_by}
             tokenizer = KeywordTokenizer(
                 clip or seen_by["clip"], self.dictionary, seen_by["prompt"], device, **options
             )
@@ -166,10 +169,35 @@ class TrainedModel:
         return replace(
             self,
             items=items,
-            table=self.table.append(table),
+            table=_concatenated(self.table, table),
             item_counts=None if counts is None else np.pad(counts, (0, len(items) - len(counts))),
             keywords=self.keywords | keywords,
         )
+
+
+def _config(values: dict[str, Any], place: Path) -> Config:
+    """Return the settings in a record."""
+    try:
+        kinds = section_kinds(Config)
+        sections: dict[str, Any] = {name: kinds[name](**values[name]) for name in kinds}
+        return Config(**sections)
+    except (TypeError, KeyError, UserError) as error:
+        raise UserError(f"{place}/record.json: its settings cannot be read ({error})") from None
+
+
+def _concatenated(first: FeatureTable, second: FeatureTable) -> FeatureTable:
+    """Return one table with the items of both, the padding once."""
+
+    def join(a: Slots, b: Slots) -> Slots:
+        return Slots(
+            torch.cat([a.vectors, b.vectors]),
+            torch.cat([a.starts, b.starts[1:] + len(a.vectors)]),
+            torch.cat([a.counts, b.counts[1:]]),
+        )
+
+    items = [*first.items, *second.items[1:]]
+    text, image = join(first.text, second.text), join(first.image, second.image)
+    return FeatureTable(items, text, image, first.manifest)
 
 
 def find_features(place: Path, record: dict[str, Any]) -> Path:
@@ -193,5 +221,3 @@ def require_text_encoder(table: FeatureTable, record: dict[str, Any], place: Pat
             f"{place}: trained on features of a text encoder with other {key} ({known[key]}) than"
             f" these ({found[key]}); give the features it was trained with, or train again"
         )
-
-

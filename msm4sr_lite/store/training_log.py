@@ -125,7 +125,8 @@ class TrainingLog:
         if not epochs:
             return {}
         best = [line for line in epochs if line["best"]][-1]
-        reached = "" if best["recall@20"] is None else f", validation Recall@20 {best['recall@20']:.4f}"
+        recall = best["recall@20"]
+        reached = "" if recall is None else f", validation Recall@20 {recall:.4f}"
         seconds = epochs[-1]["seconds"]
         say(f"{self.name}: best epoch {best['epoch']} of {len(epochs)}{reached}, {seconds:.0f} s")
         return {"best": best, "epochs": len(epochs), "seconds": seconds}

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from msm4sr_lite.baselines import count_interactions
 from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import concat_normalized
 from msm4sr_lite.evaluation import (
@@ -27,7 +28,6 @@ from msm4sr_lite.evaluation import (
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.beyond_accuracy import top_lists
-from msm4sr_lite.study.data import interaction_counts
 
 POPULARITY = (0, 1, 3, 6, 11)  # training interactions of the target at which a bucket begins
 LENGTHS = (1, 5, 7, 9, 12)  # lengths of the history at which a bucket begins
@@ -109,7 +109,7 @@ def report(
         "by_popularity": {
             name: _summary(ranks[chosen])
             for name, chosen in buckets(
-                interaction_counts(sequences)[targets], popularity_starts
+                count_interactions(sequences)[targets], popularity_starts
             ).items()
         },
         "by_history": {

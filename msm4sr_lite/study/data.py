@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from msm4sr_lite.baselines import BaselineData, count_interactions
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
@@ -51,7 +52,12 @@ class StudyData:
     @cached_property
     def interaction_counts(self) -> np.ndarray:
         """How often each item occurs in the training sequences, ``(items + 1,)``."""
-        return interaction_counts(self.sequences)
+        return count_interactions(self.sequences)
+
+    @cached_property
+    def baseline_data(self) -> BaselineData:
+        """What baselines are fitted on."""
+        return BaselineData(self.sequences, self.table, self.texts())
 
     def texts(self) -> list[str]:
         """Return the text of each item as one string, an empty one for padding."""
@@ -86,8 +92,3 @@ def described_items(dataset: Dataset, table: FeatureTable) -> list[str]:
     """Return the ids of the items that have features, in the order of the dataset."""
     described = set(table.described())
     return [item for item in dataset.items if item in described]
-
-
-def interaction_counts(sequences: Sequences) -> np.ndarray:
-    """Return the number of training interactions of each item, ``(items + 1,)``."""
-    return np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from msm4sr_lite.baselines.scorers import tfidf_vectors
+from msm4sr_lite.baselines import tfidf_vectors
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.images import ImageError, open_image

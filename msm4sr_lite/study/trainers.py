@@ -14,7 +14,7 @@ import torch
 from filelock import FileLock
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines.scorers import BASELINES, ItemKNN, Probabilities, Sum
+from msm4sr_lite.baselines import ItemKNN, Probabilities, ScoreEnsemble, fit_baseline
 from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import Scorer
@@ -34,7 +34,7 @@ class BaselineFitter:
 
     def __call__(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
         """Fit and return the scorer."""
-        return BASELINES[self.name](data, **settings)
+        return fit_baseline(self.name, data.baseline_data, **settings)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class EnsembleTrainer:
             self.trained[made_from] = self.model(data, model_settings(settings), seed, states)
         found = Probabilities(self.trained[made_from], config.finetune.temperature)
         item_knn = ItemKNN(data.sequences, settings.get("decay", 0.8))
-        return Sum(item_knn, found, settings.get("weight", 1.0))
+        return ScoreEnsemble(item_knn, found, settings.get("weight", 1.0))
 
 
 def model_settings(settings: Settings) -> Settings:

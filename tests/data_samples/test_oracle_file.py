@@ -5,10 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from data_samples.make.oracle_file import FILE, main, oracle_arrays
+from data_samples.make.oracle_file import FILE, oracle_arrays
 from data_samples.make.upper_bound import KINDS, oracle_scores
-from data_samples.make.write import load_world, write_sample
-from msm4sr_lite.config import UserError
+from data_samples.make.write import load_world
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def test_the_product_of_the_two_matrices_is_the_oracles_probability(world, commi
     states, weights = (committed[f"{kind}_{name}"].astype(float) for name in ("states", "weights"))
     probability = states @ weights
     column = {item: i for i, item in enumerate(committed["item_ids"].tolist())}
-    histories = [user.items[:-1] for user in world.shoppers]
+    histories = [user.items[:-1] for user in world.users]
     for row, history in zip(probability, histories, strict=True):
         row[[column[item] for item in history]] = 0
     exact = oracle_scores(world, histories, kind)
@@ -48,19 +47,10 @@ def test_the_product_of_the_two_matrices_is_the_oracles_probability(world, commi
 
 def test_histories_are_identified_by_length_and_hash(world, committed):
     for row in (0, 1500):
-        user = world.shoppers[row]
+        user = world.users[row]
         text = "\n".join(user.items[:-1]).encode()
         assert committed["user_ids"][row] == user.user_id
         assert committed["history_length"][row] == len(user.items) - 1
         first = hashlib.sha256(text).digest()[:8]
         assert int(committed["history_hash"][row]) == int.from_bytes(first, "big")
-    assert len(set(committed["history_hash"].tolist())) == len(world.shoppers)
-
-
-def test_the_command_writes_into_a_sample_only(tmp_path, committed):
-    with pytest.raises(UserError, match="no sample.json"):
-        main([str(tmp_path)])
-    write_sample(tmp_path / "sample", pictures=False)
-    main([str(tmp_path / "sample")])
-    with np.load(tmp_path / "sample" / FILE) as file:
-        assert sorted(file) == sorted(committed)
+    assert len(set(committed["history_hash"].tolist())) == len(world.users)

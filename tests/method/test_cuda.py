@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from msm4sr_lite.study.budget import Budget
 
 from msm4sr_lite import fast
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.explain.explainer import Explainer
@@ -23,8 +25,10 @@ from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.study.compare import Comparison
+from msm4sr_lite.study.data import Data
 from msm4sr_lite.training import finetune_steps, pretrain_steps
-from tests.toys import toy_sequences, toy_table
+from tests.toys import toy_dataset, toy_sequences, toy_table
 
 DEVICE = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -117,6 +121,19 @@ def test_a_training_that_was_stopped_goes_on(tmp_path):
     assert rest[-1].step == whole[-1].step
     assert rest[0].step in (stopped[-1].step, stopped[-1].step + 1)
     assert rest[-1].loss == pytest.approx(whole[-1].loss, rel=1e-2)
+
+
+def test_a_study_in_several_processes_shares_the_gpu(tmp_path):
+    dataset = Dataset.from_folder(toy_dataset(tmp_path / "dataset", users=12, items=12))
+    sequences = toy_sequences([6] * 12, n_items=12)
+    table = toy_table([1] * 12, [1] * 12, width=384)
+    budget = Budget(pretrain_epochs=1, finetune_epochs=1)
+    study = Comparison(Data(dataset, sequences, table, DEVICE), tmp_path / "study", budget, jobs=2)
+    recipes = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
+    found = study.test(list(recipes), recipes, [1])
+    assert {name: len(runs[0]["masked"]) for name, runs in found.items()} == dict.fromkeys(
+        recipes, 12
+    )
 
 
 def test_the_embeddings_of_images_are_those_of_the_cpu():

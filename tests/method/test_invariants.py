@@ -194,7 +194,7 @@ def test_05_the_attention_pooling_learns(stage):
         before = {n: p.clone() for n, p in net.pool.named_parameters()}
         if stage == "pretrain":
             config = replace(base.pretrain, prefix_augmentation=False, drop_keeps="first")
-            loss, _ = pretraining_loss(net, TABLE, data, config, rng())
+            loss, _ = pretraining_loss(net, TABLE, batch(), config, rng())
         else:
             loss, _ = finetuning_loss(net, TABLE, batch(), base.finetune, torch.Generator())
         loss.backward()

@@ -111,12 +111,12 @@ EXERCISES = (
                 "only the text counts here; both cosines are added",
             ),
             (
-                lambda *given: loss(*given[:-1], 2 * given[-1]),
+                lambda *given: loss(*(*given[:5], 2 * given[5])),
                 "this is the mean of the two cosines; their sum was asked",
             ),
             (_no_unit_vectors, "these are dot products; a cosine divides by both lengths"),
             (
-                lambda *given: loss(*given[:-1], 1.0),
+                lambda *given: loss(*(*given[:5], 1.0)),
                 "the temperature is missing: divide the scores by it",
             ),
             (
@@ -124,7 +124,7 @@ EXERCISES = (
                 "minus the log of a probability is never negative: look at the sign",
             ),
             (
-                lambda *given: torch.stack([loss(*given[:4], i, given[5]) for i in range(6)]),
+                lambda *given: torch.stack([loss(*(*given[:4], i, given[5])) for i in range(6)]),
                 "one number was expected, not one for each item",
             ),
         ),

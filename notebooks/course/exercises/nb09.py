@@ -17,6 +17,10 @@ _WHY_NOT = {
 }
 
 
+def _leaves_out(wrong):
+    return lambda letters: wrong not in letters
+
+
 def edge_weights(distances: np.ndarray, sigma: float) -> np.ndarray:
     """Return the weights of the edges from one item to its neighbours.
 
@@ -78,10 +82,7 @@ EXERCISES = (
         name="09.claims",
         solution="AF",
         starter='claims = ...  # letters in the order of the alphabet, such as "BC"',
-        properties=tuple(
-            (lambda letters, wrong=wrong: wrong not in letters, reason)
-            for wrong, reason in _WHY_NOT.items()
-        ),
+        properties=tuple((_leaves_out(wrong), reason) for wrong, reason in _WHY_NOT.items()),
         otherwise="two letters from A to F were expected",
         why="Neighbourhoods, with a number beside them, are what a map can show; distances,"
         " sizes and absences are not.",

@@ -1,0 +1,179 @@
+"""Train a small CLIP: labelled images in, a folder that `msm4sr keywords` reads out."""
+
+import json
+import random
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from toy_images import COLOURS, SHAPES, labelled_folder, paint
+
+from msm4sr_lite.cli import main
+from msm4sr_lite.config import UserError
+from msm4sr_lite.features.clip.captions import PROMPT
+from msm4sr_lite.features.clip.images import load_images
+from msm4sr_lite.features.clip.labels import read_labels
+from msm4sr_lite.features.clip.train_clip import train_clip
+from msm4sr_lite.features.clip.training import ClipTrainingConfig
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+
+TINY = partial(ClipTrainingConfig, batch_size=8, image_size=32, width=0.25, lr=2e-3)
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("clip") / "model"
+    return out, train_clip(folder, out, config=TINY(epochs=6), n_test=40, seed=1)
+
+
+def test_labels_of_unseen_images_are_found(trained):
+    _, report = trained
+    test = report["test"]
+    assert test["images"] == 40
+    assert test["precision@2"] > test["by_frequency"]["precision@2"] + 0.2
+    assert test["first_of_column"]["colour"] > 0.5  # chance: 0.25
+    assert test["first_of_column"]["shape"] > 0.9  # chance: 0.5
+
+
+def test_shuffled_labels_cannot_be_learnt(tmp_path):
+    folder = labelled_folder(tmp_path / "data", shuffled=True)
+    test = train_clip(folder, tmp_path / "out", config=TINY(epochs=3), n_test=40, seed=1)["test"]
+    assert test["precision@2"] < test["by_frequency"]["precision@2"] + 0.15
+    assert test["first_of_column"]["colour"] < 0.5
+
+
+def test_the_folder_is_an_ordinary_one(trained):
+    out, report = trained
+    assert {path.name for path in out.iterdir()} == {
+        "README.md",
+        "config.json",
+        "evaluation.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "words.txt",
+    }
+    assert (out / "words.txt").read_text().split() == [*sorted(COLOURS), *sorted(SHAPES)]
+    assert json.loads((out / "evaluation.json").read_text()) == report
+    card = (out / "README.md").read_text()
+    assert f"{report['test']['precision@2']:.3f}" in card
+    assert "{" not in card.replace(PROMPT, "")
+
+
+def test_keywords_reads_the_folder(trained, tmp_path, capsys):
+    out, _ = trained
+    dataset = tmp_path / "dataset"
+    (dataset / "images").mkdir(parents=True)
+    paint("blue", "disc", random.Random(5)).save(dataset / "images/1.png")
+    (dataset / "items.jsonl").write_text('{"item_id": "1", "image": "images/1.png"}\n')
+    (dataset / "interactions.csv").write_text("user_id,item_id,timestamp\nu,1,1\n")
+    command = ["keywords", str(dataset), "--out", str(tmp_path / "run"), "--clip", str(out)]
+    assert main([*command, "--dictionary", str(out / "words.txt"), "--n-keywords", "2"]) == 0
+    line = json.loads((tmp_path / "run/keywords/keywords.jsonl").read_text())
+    assert "disc" in line["keywords"]
+    assert len(line["keywords"]) == 2
+
+
+def test_same_seed_same_weights_and_report(folder, tmp_path):
+    config = TINY(epochs=1, batch_size=64)
+    reports = [train_clip(folder, tmp_path / name, config=config) for name in ("a", "b")]
+    for report in reports:
+        del report["name"], report["minutes"]
+    assert reports[0] == reports[1]
+    a, b = (tmp_path / name / "model.safetensors" for name in ("a", "b"))
+    assert a.read_bytes() == b.read_bytes()
+
+
+def test_it_stops_early_and_keeps_the_best_epoch(folder, tmp_path, monkeypatch):
+    from msm4sr_lite.features.clip import training
+
+    scores = iter([0.2, 0.5, 0.4, 0.3, 0.6])
+    monkeypatch.setattr(training, "average_precision", lambda *_: next(scores))
+    seen = []
+    config = TINY(epochs=5, patience=2, batch_size=64)
+    report = train_clip(folder, tmp_path / "out", config=config, callback=seen.append)
+    assert (report["epochs"], report["best_epoch"]) == (4, 2)
+    assert [epoch.best for epoch in seen] == [True, True, False, False]
+
+
+def test_the_command(folder, tmp_path, capsys, monkeypatch):
+    from msm4sr_lite.features.clip import training
+
+    def small(epochs, width):
+        return TINY(epochs=epochs, width=width / 2, batch_size=64)
+
+    monkeypatch.setattr(training, "ClipTrainingConfig", small)
+    out = str(tmp_path / "model")
+    assert main(["train-clip", str(folder), "--out", out, "--epochs", "1", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["columns"] == ["colour", "shape"]
+    assert "label columns colour, shape: 6 words" in told.err
+    assert main(["train-clip", str(folder), "--out", out]) == 2
+    assert "already exists" in capsys.readouterr().err
+
+
+def test_nothing_is_written_when_training_fails(folder, tmp_path, monkeypatch):
+    from msm4sr_lite.features.clip import train_clip as module
+
+    monkeypatch.setattr(module, "write_card", lambda *_: 1 / 0)
+    config = TINY(epochs=1, batch_size=64)
+    with pytest.raises(ZeroDivisionError):
+        train_clip(folder, tmp_path / "out", config=config)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_images_and_a_full_folder_are_refused(tmp_path, folder):
+    with pytest.raises(UserError, match="30 training images, but at least 50 are needed"):
+        train_clip(folder, tmp_path / "out", TINY(), n_test=150)
+    with pytest.raises(UserError, match="epochs must be an integer >= 1; got 0"):
+        ClipTrainingConfig(epochs=0)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    with pytest.raises(UserError, match="full: already exists; choose a new folder"):
+        train_clip(folder, tmp_path / "full", TINY())
+
+
+def test_unreadable_images_are_counted_and_left_out(tmp_path, capsys):
+    bad = tmp_path / "bad"
+    labelled_folder(bad)
+    (bad / "images/p3.png").write_bytes(b"no image")
+    (bad / "images/p4.png").unlink()
+    config = TINY(epochs=1, batch_size=64)
+    report = train_clip(bad, tmp_path / "out", config=config)
+    told = capsys.readouterr().err
+    assert report["unusable_images"] == 2
+    assert report["training_images"] + report["validation"]["images"] == 198
+    assert "1 images cannot be read, the first: images/p3.png" in told
+    assert "1 images of labels.csv are not in the folder" in told
+
+
+def test_training_sees_images_as_keywords_will(folder, trained):
+    names = read_labels(folder).images[:3]
+    pixels, kept, problems = load_images(folder, names, (32, 32))
+    assert (kept, problems) == ([0, 1, 2], [])
+    clip = KeywordTokenizer(str(trained[0]), ["red"])
+    seen = clip.image_processor(
+        images=[Image.open(folder / name).convert("RGB") for name in names], return_tensors="pt"
+    )["pixel_values"]
+    mean, std = (
+        torch.tensor(v)[:, None, None]
+        for v in (clip.image_processor.image_mean, clip.image_processor.image_std)
+    )
+    torch.testing.assert_close((pixels / 255 - mean) / std, seen, atol=0.02, rtol=0)
+
+
+@pytest.mark.slow
+def test_real_photographs(shared_data: Path, tmp_path):
+    columns = ["product_type_name", "graphical_appearance_name", "perceived_colour_master_name"]
+    report = train_clip(
+        shared_data / "hm_captions",
+        tmp_path / "out",
+        ClipTrainingConfig(epochs=3),
+        columns=columns,
+        n_test=400,
+    )
+    test = report["test"]
+    assert test["precision@3"] > test["by_frequency"]["precision@3"] + 0.05
