@@ -1,1 +1,1 @@
-"""The sample shop: drawn, simulated, with a known ceiling; and the small CLIP that reads it."""
+"""How the sample dataset was made: items, simulated users, drawings, texts and the oracle."""

@@ -1,7 +1,7 @@
-"""The shelves of the sample shop: 400 things in each department, with looks and texts.
+"""The items of the sample: 400 in each domain, with looks and texts.
 
-What a thing looks like (colour, pattern, silhouette) is only in its pictures; what it is for, who
-makes it and of what is only in its text; which product it is, is in both.
+How an item looks (colour, pattern, silhouette) is only in its images; what it is for, its brand
+and its material are only in its text; its kind of product is in both.
 """
 
 from __future__ import annotations
@@ -9,14 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from data_samples.make.dice import Dice
-from data_samples.make.drawing import (
-    COLOURS,
-    PATTERNS,
-    PRODUCTS,
-    SHAPES,
-    Look,
-)
+from data_samples.make.drawing import COLOURS, PATTERNS, PRODUCTS, SHAPES, Look
 from data_samples.make.phrases import (
     BENEFITS,
     BRANDS,
@@ -28,88 +21,93 @@ from data_samples.make.phrases import (
     PURPOSES,
     SCENES,
 )
+from data_samples.make.random_stream import RandomStream
 
-DEPARTMENTS = ("home", "outdoor")
-ITEMS = 400  # in each department
-NEW = 96  # of them, launched on the last days: nobody can have bought them before
-WITHOUT_PICTURE = 20
+DOMAINS = ("home", "outdoor")
+ITEMS = 400  # in each domain
+NEW = 96  # of them, launched near the end: no user can have interacted with them before
+WITHOUT_IMAGE = 20
 WITHOUT_TEXT = 20
-SHELF_WARMERS = 14  # older things that hardly anybody buys
-SEVERAL_PICTURES = 134  # about a third have two or three views
+RARE = 14  # older items with hardly any interaction
+SEVERAL_IMAGES = 134  # about a third has two or three
 
 
 @dataclass(frozen=True)
 class SampleItem:
-    """One thing on the shelf, with what the shop shows of it and what only the generator knows.
+    """One item, with what the dataset shows of it and what only the generator knows.
 
     Attributes
     ----------
-    item_id, department
+    item_id, domain
         Such as "h0001" in "home".
     look
-        Product, colour, accent, pattern, shape: in the pictures only.
+        Product, colour, accent, pattern, shape: in the images only.
     purpose, brand, material
         In the text only. The purpose is one of ``PURPOSES``.
     title, description
-        The text that was written for it, also where the shop does not show it.
-    views
-        Number of pictures in the shop: 0 to 3.
+        The text that was written for it, also where the dataset leaves it out.
+    n_images
+        Number of images in the dataset, 0 to 3.
     has_text
-        Whether the shop shows the text.
+        Whether the dataset holds the text.
     is_new
-        Whether it is launched only after all purchases but the last of every shopper.
+        Whether it is launched after all interactions but the last of every user.
     popularity
-        Whole number: how much more often it is bought than its content explains. Never shown.
+        Whole number: factor of its interactions that its content does not explain. In neither
+        text nor images.
     """
 
     item_id: str
-    department: str
+    domain: str
     look: Look
     purpose: str
     brand: str
     material: str
     title: str
     description: str
-    views: int
+    n_images: int
     has_text: bool
     is_new: bool
     popularity: int
 
 
-def make_catalogue(seed: int, department: str) -> list[SampleItem]:
-    """Fill the shelves of one department; the same seed gives the same things."""
-    dice = Dice(seed, f"{department}/catalogue")
-    purposes = _deck(dice, PURPOSES)
-    products = _deck(dice, PRODUCTS[department])
-    colours, patterns, shapes = (_deck(dice, names) for names in (COLOURS, PATTERNS, SHAPES))
-    popularity = _popularity(dice)
-    order = dice.shuffled(range(ITEMS))
-    new, bare = set(order[:NEW]), dice.shuffled(range(ITEMS))
-    unseen = set(bare[:WITHOUT_PICTURE])
-    unread = set(bare[WITHOUT_PICTURE : WITHOUT_PICTURE + WITHOUT_TEXT])
-    many = set(bare[-SEVERAL_PICTURES:])
-    for slow in order[NEW : NEW + SHELF_WARMERS]:
-        popularity[slow] = 1
+def make_catalogue(seed: int, domain: str) -> list[SampleItem]:
+    """Make the items of one domain; the same seed gives the same items."""
+    rng = RandomStream(seed, f"{domain}/catalogue")
+    purposes = _deal(rng, PURPOSES)
+    products = _deal(rng, PRODUCTS[domain])
+    colours, patterns, shapes = (_deal(rng, names) for names in (COLOURS, PATTERNS, SHAPES))
+    # Zipf-Mandelbrot in whole numbers: few items are very popular.
+    popularity = rng.shuffled([12000 // (rank + 200) for rank in range(ITEMS)])
+    order = rng.shuffled(range(ITEMS))
+    new, incomplete = set(order[:NEW]), rng.shuffled(range(ITEMS))
+    no_image = set(incomplete[:WITHOUT_IMAGE])
+    no_text = set(incomplete[WITHOUT_IMAGE : WITHOUT_IMAGE + WITHOUT_TEXT])
+    several = set(incomplete[-SEVERAL_IMAGES:])
+    for rare in order[NEW : NEW + RARE]:
+        popularity[rare] = 1
 
     items = []
     for i in range(ITEMS):
-        accent = dice.one_of([name for name in COLOURS if name != colours[i]])
+        accent = rng.one_of([name for name in COLOURS if name != colours[i]])
         look = Look(products[i], colours[i], accent, patterns[i], shapes[i])
-        brand = _brand(dice, department, purposes[i])
-        material = _material(dice, products[i], purposes[i])
-        title, description = _text(dice, department, products[i], purposes[i], brand, material)
+        # Half of the items of a purpose come from the brand that leans towards it.
+        leaning = [7 if purpose == purposes[i] else 1 for purpose in PURPOSES]
+        brand = BRANDS[domain][rng.weighted(leaning)]
+        material = MATERIALS[products[i]][rng.weighted(MATERIAL_WEIGHTS[purposes[i]])]
+        title, description = _text(rng, domain, products[i], purposes[i], brand, material)
         items.append(
             SampleItem(
-                item_id=f"{department[0]}{i + 1:04d}",
-                department=department,
+                item_id=f"{domain[0]}{i + 1:04d}",
+                domain=domain,
                 look=look,
                 purpose=purposes[i],
                 brand=brand,
                 material=material,
                 title=title,
                 description=description,
-                views=0 if i in unseen else 2 + dice.below(2) if i in many else 1,
-                has_text=i not in unread,
+                n_images=0 if i in no_image else 2 + rng.below(2) if i in several else 1,
+                has_text=i not in no_text,
                 is_new=i in new,
                 popularity=popularity[i],
             )
@@ -117,37 +115,21 @@ def make_catalogue(seed: int, department: str) -> list[SampleItem]:
     return items
 
 
-def _deck(dice: Dice, names: Iterable[str]) -> list[str]:
-    """Deal every name equally often (as far as 400 can be divided), in random order."""
-    cards = list(names)
-    return dice.shuffled([cards[i % len(cards)] for i in range(ITEMS)])
-
-
-def _popularity(dice: Dice) -> list[int]:
-    """Few things sell a lot and many sell little: whole numbers after Zipf and Mandelbrot."""
-    return dice.shuffled([12000 // (rank + 200) for rank in range(ITEMS)])
-
-
-def _brand(dice: Dice, department: str, purpose: str) -> str:
-    """Half of the things for a purpose come from the brand that leans towards it."""
-    own = PURPOSES.index(purpose)
-    weights = [7 if i == own else 1 for i in range(len(PURPOSES))]
-    return BRANDS[department][dice.weighted(weights)]
-
-
-def _material(dice: Dice, product: str, purpose: str) -> str:
-    return MATERIALS[product][dice.weighted(MATERIAL_WEIGHTS[purpose])]
+def _deal(rng: RandomStream, names: Iterable[str]) -> list[str]:
+    """Give each item a name: every name equally often, in random order."""
+    names = list(names)
+    return rng.shuffled([names[i % len(names)] for i in range(ITEMS)])
 
 
 def _text(
-    dice: Dice, department: str, product: str, purpose: str, brand: str, material: str
+    rng: RandomStream, domain: str, product: str, purpose: str, brand: str, material: str
 ) -> tuple[str, str]:
     """Write a title and a description of two or three sentences, at least one on the purpose."""
-    label = dice.one_of(LABELS[purpose])
+    label = _capital(rng.one_of(LABELS[purpose]))
     titles = (
-        f"{_capital(label)} {product}",
-        f"{_capital(label)} {product} in {material}",
-        f"{_capital(label)} {material} {product}",
+        f"{label} {product}",
+        f"{label} {product} in {material}",
+        f"{label} {material} {product}",
         f"{_capital(material)} {product}",
     )
     thing = f"{'an' if product[0] in 'aeiou' else 'a'} {product}"
@@ -155,17 +137,17 @@ def _text(
         "product": product,
         "thing": thing,
         "Thing": _capital(thing),
-        "scene": dice.one_of(SCENES[department][purpose]),
+        "scene": rng.one_of(SCENES[domain][purpose]),
         "brand": brand,
         "Brand": brand,
         "material": material,
         "Material": _capital(material),
     }
-    use = dice.one_of(FRAMES).format(**words)
-    benefit = dice.one_of(BENEFITS[department][purpose])
-    making = dice.one_of(MAKINGS).format(**words)
+    use = rng.one_of(FRAMES).format(**words)
+    benefit = rng.one_of(BENEFITS[domain][purpose])
+    making = rng.one_of(MAKINGS).format(**words)
     forms = ((use, benefit), (use, making), (use, benefit, making), (making, use, benefit))
-    return dice.one_of(titles), " ".join(dice.one_of(forms))
+    return rng.one_of(titles), " ".join(rng.one_of(forms))
 
 
 def _capital(words: str) -> str:

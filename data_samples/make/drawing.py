@@ -1,9 +1,8 @@
-"""Draw the products of the sample shop: 24 things, each in many looks and three views.
+"""Draw the products of the sample: 24 products, each in many looks and three views.
 
-The pictures are drawn, not photographed, so that anybody may use them, and so that what is in
-them is known exactly: the thing, its colour, the second colour of its pattern, the pattern and
-the silhouette. Pillow only; no fonts, no global random state: the same arguments give the same
-pixels.
+The images are drawn, not photographed. So anybody may use them, and their content is known
+exactly: the product, its colour, the second colour of its pattern, the pattern and the silhouette.
+Pillow only; no fonts, no global random state: the same arguments give the same pixels.
 """
 
 from __future__ import annotations
@@ -16,15 +15,7 @@ from typing import BinaryIO
 from PIL import Image, ImageDraw
 
 from data_samples.make.patterns import MARGIN, PATTERNS, pattern_mask
-from data_samples.make.pen import (
-    LARGE,
-    OVERSAMPLING,
-    RGB,
-    SIZE,
-    Pen,
-    Placement,
-    mix,
-)
+from data_samples.make.pen import LARGE, OVERSAMPLING, RGB, SIZE, Pen, Placement, mix
 from data_samples.make.silhouettes import SILHOUETTES
 
 __all__ = ["COLOURS", "PATTERNS", "PRODUCTS", "SHAPES", "SIZE", "Look", "draw", "save_png"]
@@ -89,7 +80,7 @@ class Look:
 
 
 def draw(look: Look, view: int, seed: int) -> Image.Image:
-    """Draw one picture of a product.
+    """Draw one image of a product.
 
     Parameters
     ----------
@@ -103,7 +94,7 @@ def draw(look: Look, view: int, seed: int) -> Image.Image:
 
     Returns
     -------
-    picture
+    image
         Mode "RGB", ``SIZE`` x ``SIZE`` pixels, the same for the same arguments.
 
     Raises
@@ -116,15 +107,15 @@ def draw(look: Look, view: int, seed: int) -> Image.Image:
     silhouette, focus = SILHOUETTES[look.product]
     light = rng.uniform(-0.07, 0.07)
     colour, accent = (_lit(COLOURS[name], light) for name in (look.colour, look.accent))
-    picture = _background(view, rng, light)
+    image = _background(view, rng, light)
     place = _placement(view, focus, rng)
     texture = _texture(look.pattern, colour, accent, place, rng)
-    silhouette(Pen(picture, texture, colour, place), look.shape)
-    return picture.reduce(OVERSAMPLING)
+    silhouette(Pen(image, texture, colour, place), look.shape)
+    return image.reduce(OVERSAMPLING)
 
 
 def save_png(image: Image.Image, path: Path | str | BinaryIO) -> None:
-    """Save a drawn picture as a small PNG with a palette of at most 64 colours.
+    """Save a drawn image as a small PNG with a palette of at most 64 colours.
 
     Loses what nobody sees: neighbouring tones of smoothed edges. Deterministic, no dithering.
     """
@@ -157,11 +148,11 @@ def _background(view: int, rng: random.Random, light: float) -> Image.Image:
     if view == 0:
         return Image.new("RGB", (LARGE, LARGE), tint)
     wall, floor = mix(tint, (150, 160, 190), 0.16), mix(tint, (205, 180, 140), 0.22)
-    picture = Image.new("RGB", (LARGE, LARGE), wall)
+    image = Image.new("RGB", (LARGE, LARGE), wall)
     left, right = (round(LARGE * rng.uniform(0.66, 0.8)) for _ in range(2))
     corners = [(0, left), (LARGE, right), (LARGE, LARGE), (0, LARGE)]
-    ImageDraw.Draw(picture).polygon(corners, fill=floor)
-    return picture
+    ImageDraw.Draw(image).polygon(corners, fill=floor)
+    return image
 
 
 def _placement(view: int, focus: tuple[float, float], rng: random.Random) -> Placement:

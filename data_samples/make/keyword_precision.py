@@ -1,8 +1,13 @@
-"""How good are a CLIP's keywords? Ask it about drawings of which all true words are known."""
+"""Measure the keywords of a CLIP on drawings of held-out looks, whose true words are known.
+
+python -m data_samples.make.keyword_precision data_samples/mini_clip
+"""
 
 from __future__ import annotations
 
+import argparse
 import io
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,31 +15,25 @@ from typing import Any
 
 from PIL import Image
 
-from data_samples.make.captions import (
-    DISTRACTORS,
-    LABELS,
-    WORDS,
-    random_look,
-    true_words,
-)
 from data_samples.make.drawing import Look, draw, save_png
+from data_samples.make.labels import DISTRACTORS, LABELS, WORDS, random_look, true_words
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
 TOP = 5
-TEST_SEEDS = 1_000_000  # seeds from here on are never used in training
+TEST_SEEDS = 1_000_000  # drawings for training use smaller seeds
 KIND = {word: kind for kind, words in LABELS.items() for word in words}
 
 
-def held_out_pictures(count: int, view: int, seed: int) -> list[tuple[Look, Image.Image]]:
-    """Draw looks that training never saw, and pass each picture through its PNG file."""
+def held_out_images(count: int, view: int, seed: int) -> list[tuple[Look, Image.Image]]:
+    """Draw held-out looks, and read each image back from its PNG file."""
     rng = random.Random(f"test {seed} {view}")
-    pictures = []
+    images = []
     for _ in range(count):
-        look = random_look(rng, test=True)
-        drawn = io.BytesIO()
-        save_png(draw(look, view, TEST_SEEDS + rng.randrange(TEST_SEEDS)), drawn)
-        pictures.append((look, Image.open(drawn).convert("RGB")))
-    return pictures
+        look = random_look(rng, held_out=True)
+        file = io.BytesIO()
+        save_png(draw(look, view, TEST_SEEDS + rng.randrange(TEST_SEEDS)), file)
+        images.append((look, Image.open(file).convert("RGB")))
+    return images
 
 
 def keyword_precision(folder: Path | str, count: int = 600, seed: int = 0) -> dict[str, Any]:
@@ -43,26 +42,26 @@ def keyword_precision(folder: Path | str, count: int = 600, seed: int = 0) -> di
     Parameters
     ----------
     folder
-        CLIP folder or hub id, loaded offline by the library's own keyword tokenizer.
+        CLIP folder or hub id, loaded by the library's keyword tokenizer.
     count
-        Pictures per view.
+        Images per view.
     seed
-        Chooses the test pictures.
+        Seed of the test images.
 
     Returns
     -------
     report
-        For "view_0" and "all_views": ``top5_precision`` (share of the five words that hold; a
-        plain picture has four true words, so 1.0 cannot be reached: ``best_possible`` says how
-        much can), ``recall`` (share of the true words of each kind that are among the five),
-        ``precision`` (share of the words of each kind among the five that hold) and
-        ``distractors`` (share of the five words that are distractors).
+        For "view_0" and "all_views": ``top5_precision`` (share of the five words that are true; a
+        plain image has four true words, so 1.0 cannot be reached: ``best_possible`` is the upper
+        bound), ``recall`` (share of the true words of each kind that are among the five),
+        ``precision`` (share of true ones among the words of each kind in the five) and
+        ``distractors`` (share of distractors among the five).
     """
     clip = KeywordTokenizer(str(folder), [*WORDS, *DISTRACTORS])
     views: list[list[tuple[Look, list[str]]]] = []
     for view in range(3):
-        looks, pictures = zip(*held_out_pictures(count, view, seed), strict=True)
-        top = clip.keywords(pictures, TOP)
+        looks, images = zip(*held_out_images(count, view, seed), strict=True)
+        top = clip.keywords(images, TOP)
         views.append([(a, [k.word for k in b]) for a, b in zip(looks, top, strict=True)])
     return {
         "dictionary": {"labels": len(WORDS), "distractors": len(DISTRACTORS)},
@@ -97,15 +96,21 @@ def score(answers: Sequence[tuple[Look, Sequence[str]]]) -> dict[str, Any]:
             if word in KIND:
                 given[KIND[word]] += 1
                 right[KIND[word]] += word in truth
-    spoken = TOP * len(answers)
+    total = TOP * len(answers)
     return {
-        "top5_precision": _share(sum(right.values()), spoken),
-        "best_possible": _share(possible, spoken),
+        "top5_precision": _share(sum(right.values()), total),
+        "best_possible": _share(possible, total),
         "recall": {kind: _share(found[kind], asked[kind]) for kind in kinds},
         "precision": {kind: _share(right[kind], given[kind]) for kind in LABELS},
-        "distractors": _share(spoken - sum(given.values()), spoken),
+        "distractors": _share(total - sum(given.values()), total),
     }
 
 
-def _share(part: int, whole: int) -> float:
-    return round(part / whole, 4) if whole else 0.0
+def _share(count: int, total: int) -> float:
+    return round(count / total, 4) if total else 0.0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m data_samples.make.keyword_precision")
+    parser.add_argument("clip", help="CLIP folder")
+    print(json.dumps(keyword_precision(parser.parse_args().clip), indent=2))

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_samples.make.ceiling import Kind, oracle_scores
-from data_samples.make.shoppers import World
+from data_samples.make.simulation import World
+from data_samples.make.upper_bound import Kind, oracle_scores
 from data_samples.make.write import load_world
 from msm4sr_lite.sequences import Sequences
 

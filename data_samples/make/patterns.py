@@ -1,7 +1,7 @@
-"""The six patterns: where the accent colour goes.
+"""The six patterns: which pixels get the accent colour.
 
-A pattern is a mask (255 = accent), drawn once per angle and zoom, kept, and then only cut to
-size: drawing a flower meadow anew for each picture would take longer than all the rest.
+A pattern is a mask (255 = accent). It is drawn once per angle and zoom, cached, and cropped for
+each image: drawing it anew every time would take longer than all the rest.
 """
 
 from __future__ import annotations
@@ -11,16 +11,10 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
-from data_samples.make.pen import (
-    LARGE,
-    Outline,
-    box,
-    oval,
-    points,
-)
+from data_samples.make.pen import LARGE, Outline, box, oval, points
 
 PATTERNS = ("plain", "striped", "dotted", "checked", "zigzag", "floral")
-MARGIN = 96  # pixels of the large picture by which a pattern may be shifted
+MARGIN = 96  # pixels of the large image by which a pattern may be shifted
 
 FLOWER: list[tuple[Outline, int]] = [
     *(
@@ -31,7 +25,7 @@ FLOWER: list[tuple[Outline, int]] = [
     (points("6.3,1.6 8.5,-1.2 10.7,1.6 8.5,3"), 255),
 ]
 # One repeat of each pattern: its edge, whether every other row is shifted by half of it, and
-# outlines with their fill (255 = accent, 0 = main colour), in hundredths of the picture.
+# outlines with their fill (255 = accent, 0 = main colour), in hundredths of the image.
 REPEATS: dict[str, tuple[float, bool, list[tuple[Outline, int]]]] = {
     "striped": (11, False, [(box(0, 0, 11, 5.3), 255)]),
     "dotted": (11, True, [(oval(0, 0, 3.1, 3.1), 255)]),
@@ -65,7 +59,7 @@ def pattern_mask(pattern: str, angle: int, zoom: float) -> Image.Image:
     turn, unit = math.radians(angle), zoom * LARGE / 100
     cos, sin = math.cos(turn) * unit, math.sin(turn) * unit
     edge, staggered, outlines = REPEATS[pattern]
-    # The grid must cover the picture at every angle: half its diagonal to each side.
+    # The grid must cover the image at every angle: half its diagonal to each side.
     reach = math.ceil(0.75 * size / (unit * edge))
     for row in range(-reach, reach + 1):
         shift = edge / 2 if staggered and row % 2 else 0.0

@@ -1,9 +1,8 @@
-"""The pen: outlines in a 100 x 100 space, painted on a picture four times too large.
+"""The pen: outlines in a 100 x 100 space, painted on an image four times too large.
 
-A product is drawn as a handful of outlines. The pen knows where they land (position, angle,
-zoom), paints them with the look's colour and pattern, and adds the outline and the light that
-make flat shapes look like things. Everything is polygons on whole pixels of the large picture,
-so that the same arguments give the same pixels.
+A product is drawn as a few outlines. The pen places them (position, angle, zoom), paints them
+with the look's colour and pattern, and adds a contour, shade and light. All shapes are polygons on
+whole pixels of the large image, so that the same arguments give the same pixels.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from itertools import pairwise
 
 from PIL import Image, ImageDraw
 
-SIZE = 96  # edge of a finished picture, in pixels
+SIZE = 96  # edge of a finished image, in pixels
 OVERSAMPLING = 4  # drawn this much larger, then box-averaged: smooth edges without filters
 LARGE = SIZE * OVERSAMPLING
 
 RGB = tuple[int, int, int]
 Point = tuple[float, float]
 Outline = Sequence[Point]
-Window = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the large picture
+Window = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the large image
 
 SHADE, LIGHT = 46, 62  # opacity (0-255) of the dark and the bright rim of a shape
 NEUTRALS: dict[str, RGB] = {
@@ -108,7 +107,7 @@ def profile(rows: Sequence[Point], soft: bool = False, cx: float = 50) -> list[P
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the 100 x 100 space of the product lands in the picture."""
+    """Where the 100 x 100 space of the product lands in the image."""
 
     zoom: float = 1.0
     angle: float = 0.0  # degrees, clockwise
@@ -118,7 +117,7 @@ class Placement:
     target: Point = (50.0, 50.0)
 
     def __call__(self, points: Outline) -> list[tuple[int, int]]:
-        """Whole pixels of the large picture for points of the product."""
+        """Whole pixels of the large image for points of the product."""
         scale = self.zoom * LARGE / 100
         turn = math.radians(self.angle)
         cos, sin, side = math.cos(turn) * scale, math.sin(turn) * scale, -1 if self.mirror else 1
@@ -132,14 +131,14 @@ class Placement:
 
 
 class Pen:
-    """Paints the outlines of one product into one large picture.
+    """Paints the outlines of one product into one large image.
 
     Parameters
     ----------
-    picture
-        Large RGB picture, ``LARGE`` x ``LARGE``, background already painted.
+    image
+        Large RGB image, ``LARGE`` x ``LARGE``, background already painted.
     texture
-        Picture of the same size: the look's colour and pattern, taken where a body is.
+        Image of the same size: the look's colour and pattern, taken where a body is.
     colour
         Main colour of the look; trimmings and outlines are tones of it.
     place
@@ -147,10 +146,10 @@ class Pen:
     """
 
     def __init__(
-        self, picture: Image.Image, texture: Image.Image, colour: RGB, place: Placement
+        self, image: Image.Image, texture: Image.Image, colour: RGB, place: Placement
     ) -> None:
-        self.picture, self.texture, self.place = picture, texture, place
-        self.draw = ImageDraw.Draw(picture)
+        self.image, self.texture, self.place = image, texture, place
+        self.draw = ImageDraw.Draw(image)
         night = (24, 20, 34)
         self.tones = NEUTRALS | {
             "main": colour,
@@ -192,7 +191,7 @@ class Pen:
             if inside:
                 mask = Image.new("L", (window[2] - window[0], window[3] - window[1]))
                 ImageDraw.Draw(mask).polygon(inside, fill=opacity)
-                self.picture.paste((40, 34, 60), window, mask)
+                self.image.paste((40, 34, 60), window, mask)
 
     @property
     def _unit(self) -> float:
@@ -211,7 +210,7 @@ class Pen:
             self.draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
 
     def _cut(self, pixels: list[tuple[int, int]]) -> tuple[Window, list[tuple[int, int]]]:
-        """Part of the picture that holds the pixels, and the pixels as seen from its corner.
+        """Part of the image that holds the pixels, and the pixels relative to its corner.
 
         There are none if a close view leaves them all outside.
         """
@@ -232,14 +231,14 @@ class Pen:
         draw = ImageDraw.Draw(mask)
         draw.polygon(inside, fill=255)
         source = fill.crop(window) if isinstance(fill, Image.Image) else fill
-        self.picture.paste(source, window, mask)
+        self.image.paste(source, window, mask)
         # The part of the shape that its shifted copy leaves free is the rim on that side.
         step = round(min(4.0 * self._unit, 0.2 * min(width, height)))
         for sign, opacity, colour in ((-1, SHADE, (18, 10, 40)), (1, LIGHT, (255, 255, 255))):
             draw.polygon(inside, fill=opacity)
             shift = step if sign < 0 else round(0.55 * step)
             draw.polygon([(x + sign * shift, y + sign * shift * 0.6) for x, y in inside], fill=0)
-            self.picture.paste(colour, window, mask)
+            self.image.paste(colour, window, mask)
         if line:
             self._line([*pixels, pixels[0]], round(1.3 * self._unit**0.5 * 2), self.tones["line"])
 

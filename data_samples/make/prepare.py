@@ -1,4 +1,4 @@
-"""Make what comes ready with the sample shop: features, trained models, maps, left-out words.
+"""Make the files that come ready with the sample: features, trained models, a map, deletions.
 
     python -m data_samples.make.prepare data_samples
 
@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from course.maps import lay_out
+from course.maps import fit_umap
 
-from data_samples.make.captions import DISTRACTORS, WORDS
+from data_samples.make.labels import DISTRACTORS, WORDS
 from msm4sr_lite.cli import main as msm4sr
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import concat_normalized
-from msm4sr_lite.explain.keywords import without_each
+from msm4sr_lite.explain.keyword_deletion import delete_each_keyword
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.store.checkpoints import load_checkpoint
@@ -31,7 +31,7 @@ from msm4sr_lite.store.files import whole_folder, write_json, write_text
 DOMAIN = "home"
 KEYWORDS = 5  # a drawing has four or five true words
 NEIGHBOURS = 15
-CUSTOMER = "uh0040"  # whose purchases notebooks 00, 04 and 05 look at
+USER = "uh0040"  # whose history notebooks 00, 04 and 05 look at
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,19 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m data_samples.make.prepare")
     parser.add_argument("samples", type=Path, help="the folder data_samples")
     samples: Path = parser.parse_args(arguments).samples
-    shop, clip, work = samples / "corner_shop", samples / "mini_clip", Path("build/prepare")
+    sample, clip, work = samples / "corner_shop", samples / "mini_clip", Path("build/prepare")
     write_text(clip / "words.txt", "\n".join([*WORDS, *DISTRACTORS]) + "\n")
 
-    run("keywords", shop, "--out", work, "--clip", clip, "--dictionary", clip / "words.txt",
-        "--n-keywords", KEYWORDS)  # fmt: skip
-    run("features", shop, "--out", work)
-    replace(work / "features", shop / "features")
+    run("keywords", sample, "--out", work, "--clip", clip, "--dictionary", clip / "words.txt",
+        "--set", f"features.n_keywords={KEYWORDS}")  # fmt: skip
+    run("features", sample, "--out", work)
+    replace(work / "features", sample / "features")
     for stage, state in (("pretrain", "pretrained"), ("finetune", "finetuned")):
-        run(stage, shop, "--domain", DOMAIN, "--out", work / DOMAIN,
-            "--features", shop / "features")  # fmt: skip
-        replace(work / DOMAIN / state, shop / "states" / f"{DOMAIN}_{state}")
-    write_map(shop)
-    write_deletions(shop)
+        run(stage, sample, "--domain", DOMAIN, "--out", work / DOMAIN,
+            "--features", sample / "features")  # fmt: skip
+        replace(work / DOMAIN / state, sample / "states" / f"{DOMAIN}_{state}")
+    write_map(sample)
+    write_deletions(sample)
 
 
 def run(*command: object) -> None:
@@ -61,39 +61,39 @@ def run(*command: object) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Copy a folder to where another one may stand."""
+    """Copy a folder over another one."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
 
 
-def write_map(shop: Path) -> None:
-    """Lay the items out on a plane: UMAP of the pre-trained model's item vectors, both views."""
-    model, items = load_checkpoint(shop / "states" / f"{DOMAIN}_pretrained")
-    table = load_feature_table(shop / "features").for_items(items)
+def write_map(sample: Path) -> None:
+    """Write the UMAP coordinates of the pre-trained model's item embeddings, both modalities."""
+    model, items = load_checkpoint(sample / "states" / f"{DOMAIN}_pretrained")
+    table = load_feature_table(sample / "features").for_items(items)
     with torch.inference_mode():
-        views = model.item_embeddings(table, torch.arange(1, len(items)))
-    places = lay_out(concat_normalized(views).numpy(), NEIGHBOURS)
+        embeddings = model.item_embeddings(table, torch.arange(1, len(items)))
+    points = lay_out(concat_normalized(embeddings).numpy(), NEIGHBOURS)
     content = {
         "items": items[1:],
-        "x": [round(float(x), 3) for x in places[:, 0]],
-        "y": [round(float(y), 3) for y in places[:, 1]],
+        "x": [round(float(x), 3) for x in points[:, 0]],
+        "y": [round(float(y), 3) for y in points[:, 1]],
     }
-    write_text(shop / "maps" / f"{DOMAIN}.json", json.dumps(content) + "\n")
+    write_text(sample / "maps" / f"{DOMAIN}.json", json.dumps(content) + "\n")
 
 
-def write_deletions(shop: Path) -> None:
-    """Read the keywords of one customer's items again, each word left out in turn.
+def write_deletions(sample: Path) -> None:
+    """Encode the keywords of one user's items again, without each keyword in turn.
 
-    ``vectors[i, 0]`` is the vector of all words of item i's first picture, ``vectors[i, k]`` that
-    without its word k (counted from 1).
+    ``vectors[i, 0]`` is the embedding of all keywords of item i's first image, ``vectors[i, k]``
+    that without its keyword k (counted from 1).
     """
-    keywords = read_keywords(shop / "features")
-    items = read_folder(shop, domain=DOMAIN).history(CUSTOMER)
+    keywords = read_keywords(sample / "features")
+    items = read_folder(sample, domain=DOMAIN).user_history(USER)
     words = [keywords[item][0] for item in items]
     encoder = TextEncoder()
-    vectors = np.stack([encoder.encode(without_each(group)) for group in words])
-    with whole_folder(shop / "deletions") as draft:
-        np.save(draft / "vectors.npy", vectors)
+    embeddings = np.stack([encoder.encode(delete_each_keyword(group)) for group in words])
+    with whole_folder(sample / "deletions") as draft:
+        np.save(draft / "vectors.npy", embeddings)
         content = [{"item_id": i, "words": group} for i, group in zip(items, words, strict=True)]
         write_json(draft / "words.json", content)
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
-from msm4sr_lite.config import UserError
+from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.features.table import DatasetSentences, make_features
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.features.text_encoder import TextEncoder
@@ -140,3 +141,22 @@ def _report_slots(slots: Slots) -> dict[str, Any]:
         "n_distinct": len(distinct),
         "mean_cosine": cosine,
     }
+
+
+def table_fits(dataset: Dataset, table: FeatureTable) -> bool:
+    """Return whether a table has every item of a dataset, with the slots that it should have.
+
+    The sentences of each text are counted, and no item may have more image slots than images.
+    """
+    number = {item: row for row, item in enumerate(table.items)}
+    if not number.keys() >= dataset.items.keys():
+        return False
+    limit = table.manifest.get("max_sentences", FeatureConfig.max_sentences)
+    per_image = table.manifest.get("image_slots", "images") == "images"
+    for name, item in dataset.items.items():
+        row = number[name]
+        if int(table.text.counts[row]) != len(item_sentences(item, limit)):
+            return False
+        if per_image and int(table.image.counts[row]) > len(item.images):
+            return False
+    return True

@@ -24,14 +24,14 @@ from msm4sr_lite.features.dictionary import read_dictionary
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, open_cache
 from msm4sr_lite.features.image_keywords import choose_keywords, encode_images
 from msm4sr_lite.features.images import ItemImages
-from msm4sr_lite.features.inspection import check_features, report_features
+from msm4sr_lite.features.inspection import check_features, report_features, table_fits
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.provenance import describe_text_encoder, describe_tokenizer
 from msm4sr_lite.features.table import DatasetSentences, make_features
-from msm4sr_lite.features.table_files import load_feature_table, write_records
+from msm4sr_lite.features.table_files import DICTIONARY, load_feature_table, write_records
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar, say
-from msm4sr_lite.store.files import whole_folder
+from msm4sr_lite.store.files import whole_folder, write_text
 from msm4sr_lite.store.fingerprint import fingerprint, folder_stamp, stamp, versions
 from msm4sr_lite.store.records import finished, read_record, sign, writing
 
@@ -41,6 +41,7 @@ __all__ = [
     "compute_keywords",
     "encode_features",
     "report_features",
+    "table_fits",
 ]
 
 DEFAULT = FeatureConfig()
@@ -128,6 +129,7 @@ def compute_keywords(
     ):
         n, root = config.n_keywords, dataset.image_root
         counts = _write_keywords(draft, root, images, tokenizer, n, cache, workers)
+        write_text(draft / DICTIONARY, "".join(f"{word}\n" for word in words))
         sign(draft, made_from, {"n_keywords": n, **encoder, **counts, "versions": libraries})
     _report_skipped(folder, counts["skipped"], len(images))
     return folder

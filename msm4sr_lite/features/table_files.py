@@ -10,6 +10,8 @@ A feature folder holds
     the number of slots of each item, int32 ``(items + 1,)``, first 0 for the padding;
 ``keywords.jsonl``
     the keywords of each image that the image slots were made from;
+``dictionary.txt``
+    the candidate keywords, where they are known, one per line;
 ``manifest.json``
     how the table was made.
 """
@@ -28,9 +30,10 @@ import numpy as np
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.pretrained import first_line
-from msm4sr_lite.store.files import whole_folder, write_json
+from msm4sr_lite.store.files import whole_folder, write_json, write_text
 
 FORMAT = 2
+DICTIONARY = "dictionary.txt"
 Modalities = Mapping[str, tuple[np.ndarray, Iterable[np.ndarray]]]
 
 
@@ -97,6 +100,8 @@ def write_table(
     with whole_folder(folder) as draft:
         if keywords:
             shutil.copyfile(keywords, draft / "keywords.jsonl")
+            if (words := keywords.with_name(DICTIONARY)).is_file():
+                shutil.copyfile(words, draft / DICTIONARY)
         else:
             (draft / "keywords.jsonl").touch()
         for name, (counts, blocks) in modalities.items():
@@ -146,3 +151,38 @@ def write_records(path: Path, records: Iterable[dict[str, Any]]) -> int:
             count += 1
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
     return count
+
+
+def save_feature_table(
+    folder: Path,
+    table: FeatureTable,
+    keywords: dict[str, list[list[str]]],
+    dictionary: Sequence[str] = (),
+) -> None:
+    """Write a feature table that is in memory, with its keywords and their dictionary."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records = (
+        {"item_id": item, "keywords": words}
+        for item in table.items[1:]
+        for words in keywords.get(item, [])
+    )
+    parts = {
+        name: (slots.counts.numpy()[1:].astype(np.int32), _item_blocks(slots))
+        for name, slots in (("text", table.text), ("image", table.image))
+    }
+    write_table(folder, table.items[1:], parts, table.manifest)
+    write_records(folder / "keywords.jsonl", records)
+    if dictionary:
+        write_text(folder / DICTIONARY, "".join(f"{word}\n" for word in dictionary))
+
+
+def _item_blocks(slots: Slots) -> Iterator[np.ndarray]:
+    """Yield the embeddings of one item after the other."""
+    for start, count in zip(slots.starts[1:].tolist(), slots.counts[1:].tolist(), strict=True):
+        yield slots.vectors[start : start + count].numpy()
+
+
+def read_dictionary_file(folder: Path) -> list[str]:
+    """Return the candidate keywords that a feature folder was made with; empty if unknown."""
+    path = folder / DICTIONARY
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

@@ -28,7 +28,7 @@ session = setup("07")
 # %%
 import torch
 from msm4sr_lite import load_checkpoint, read_folder
-from msm4sr_lite.baselines.scorers import ItemKNN, Popularity
+from msm4sr_lite.baselines import ItemKNN, Popularity
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.features.table_files import load_feature_table

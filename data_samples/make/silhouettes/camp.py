@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from data_samples.make.pen import (
-    Pen,
-    Silhouette,
-    box,
-    curve,
-    oval,
-    points,
-    profile,
-)
+from data_samples.make.pen import Pen, Silhouette, box, curve, oval, points, profile
 
 
 def tent(pen: Pen, shape: str) -> None:

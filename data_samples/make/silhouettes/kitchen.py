@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from data_samples.make.pen import (
-    Pen,
-    Silhouette,
-    box,
-    curve,
-    oval,
-    points,
-    profile,
-)
+from data_samples.make.pen import Pen, Silhouette, box, curve, oval, points, profile
 
 
 def mug(pen: Pen, shape: str) -> None:
@@ -48,7 +40,7 @@ def bowl(pen: Pen, shape: str) -> None:
 
 
 def teapot(pen: Pen, shape: str) -> None:
-    """Paint spout to the left, handle to the right, a lid with a knob."""
+    """Paint spout to the left, handle to the right, a lid with a handle."""
     pen.ground(34)
     if shape == "round":
         pen.stroke(oval(74, 58, 16, 15, -100, 100), 6)

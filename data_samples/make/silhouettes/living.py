@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import math
 
-from data_samples.make.pen import (
-    Pen,
-    Silhouette,
-    box,
-    curve,
-    oval,
-    points,
-    profile,
-)
+from data_samples.make.pen import Pen, Silhouette, box, curve, oval, points, profile
 
 
 def lamp(pen: Pen, shape: str) -> None:
@@ -159,7 +151,7 @@ def _dial(pen: Pen, cx: float, cy: float, r: float) -> None:
 
 
 def _hands(pen: Pen, cx: float, cy: float, r: float) -> None:
-    """Four hour marks, and the hands at ten past ten, as in every clock shop."""
+    """Four hour marks, and the hands at ten past ten."""
     for dx, dy in ((0, -1), (1, 0), (0, 1), (-1, 0)):
         near, far = 0.72 * r, 0.85 * r
         pen.line([(cx + dx * near, cy + dy * near), (cx + dx * far, cy + dy * far)], 1.8, "ink")

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from data_samples.make.pen import (
-    Pen,
-    Silhouette,
-    box,
-    curve,
-    oval,
-    points,
-    profile,
-)
+from data_samples.make.pen import Pen, Silhouette, box, curve, oval, points, profile
 
 
 def boot(pen: Pen, shape: str) -> None:

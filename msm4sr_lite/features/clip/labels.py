@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.tables import read_table
-from msm4sr_lite.features.dictionary import word_list
+from msm4sr_lite.dataset.tables import read_columns
+from msm4sr_lite.features.word_lists import word_list
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 NO_LABEL = {"", "-", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown"}
@@ -87,7 +87,7 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> LabelledFolder:
         raise UserError(
             f"{path}: no such file; it must name a picture in each line and its labels beside it"
         )
-    table = read_table(path)
+    table = read_columns(path).frame
     if table.empty:
         raise UserError(f"{path}: no picture in it; write one line for each picture")
     image = "image" if "image" in table.columns else str(table.columns[0])

@@ -1,0 +1,203 @@
+"""What every configuration has in common: checked fields with a meaning, a source and a range."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+
+C = TypeVar("C")
+BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
+BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
+COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
+
+
+class UserError(ValueError):
+    """A mistake that the user can correct: one line with what is wrong and how to fix it."""
+
+
+def setting(default: Any, meaning: str, source: str, limits: str = "") -> Any:
+    """Return a dataclass field with its meaning, source and range, such as ``>= 0 and < 1``."""
+    return field(default=default, metadata={"meaning": meaning, "source": source, "limits": limits})
+
+
+@dataclass(frozen=True)
+class SettingField:
+    """What is known about one setting.
+
+    Attributes
+    ----------
+    name
+        With its section, such as ``pretrain.lr``.
+    type
+        ``bool``, ``int``, ``float`` or ``str``.
+    default, meaning, source
+        As given where the setting is defined.
+    choices
+        The allowed values; empty if the type and the range decide.
+    limits
+        The range, such as ``>= 0 and < 1``; empty if every value is allowed.
+    """
+
+    name: str
+    type: type
+    default: Any
+    meaning: str
+    source: str
+    choices: tuple[str, ...] = ()
+    limits: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """Describe the allowed values in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.type is bool:
+            return "true or false"
+        noun = {int: "an integer", float: "a number", str: "text"}[self.type]
+        return f"{noun} {self.limits}".rstrip()
+
+    def refuse(self, value: Any) -> NoReturn:
+        """Raise a ``UserError`` that names the setting, the value and the allowed values."""
+        raise UserError(f"{self.name} must be {self.allowed}; got {value!r}")
+
+    def check(self, value: Any) -> Any:
+        """Return a valid value in the field's type; raise ``UserError`` for any other."""
+        accepted: type = {bool: bool, int: numbers.Integral, float: numbers.Real, str: str}[
+            self.type
+        ]
+        if not isinstance(value, accepted) or isinstance(value, bool) != (self.type is bool):
+            self.refuse(value)
+        if self.choices and value not in self.choices:
+            self.refuse(value)
+        if isinstance(value, numbers.Real) and self.type is not bool:
+            limits = [limit.split() for limit in self.limits.split(" and ") if limit]
+            inside = all(COMPARE[sign](value, float(limit)) for sign, limit in limits)
+            if not (math.isfinite(value) and inside):
+                self.refuse(value)
+        return self.type(value)
+
+    def parse(self, text: str) -> Any:
+        """Return the value that ``text`` stands for on a command line."""
+        try:
+            value = BOOLEANS[text.strip().lower()] if self.type is bool else self.type(text)
+        except (KeyError, ValueError):
+            self.refuse(text)
+        return self.check(value)
+
+
+class Settings:
+    """Base of all configurations: type, choice and range of every field are checked."""
+
+    def __post_init__(self) -> None:
+        for known in describe(type(self)):
+            object.__setattr__(self, known.name, known.check(getattr(self, known.name)))
+
+
+def describe(kind: type, section: str = "") -> list[SettingField]:
+    """Return what is known about each field of a configuration, in the order of the fields."""
+    hints, found = get_type_hints(kind), []
+    for one in dataclasses.fields(kind):
+        literal = get_origin(hints[one.name]) is Literal
+        known = SettingField(
+            name=f"{section}.{one.name}" if section else one.name,
+            type=str if literal else hints[one.name],
+            default=one.default,
+            meaning=one.metadata["meaning"],
+            source=one.metadata["source"],
+            choices=get_args(hints[one.name]) if literal else (),
+            limits=one.metadata["limits"],
+        )
+        found.append(known)
+    return found
+
+
+def section_kinds(config: type) -> dict[str, type[Settings]]:
+    """Return the sections of a configuration, by name."""
+    hints = get_type_hints(config)
+    return {name: kind for name, kind in hints.items() if _is_section(kind)}
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Settings)
+
+
+def fields_by_name(config: type) -> dict[str, SettingField]:
+    """Return all settings of a configuration with sections, by names like ``pretrain.lr``."""
+    sections = section_kinds(config)
+    described = [one for name, kind in sections.items() for one in describe(kind, name)]
+    return {one.name: one for one in described}
+
+
+def find_field(config: type, name: str) -> SettingField:
+    """Return the setting ``pretrain.lr`` (or ``pretrain__lr``); an unknown name is an error.
+
+    Raises
+    ------
+    UserError
+        If there is no such section or setting; the message suggests the nearest name.
+    """
+    known = fields_by_name(config)
+    name = name.replace("__", ".")
+    if name in known:
+        return known[name]
+    section, dot, _ = name.partition(".")
+    sections = list(section_kinds(config))
+    if section not in sections:
+        close = get_close_matches(name, known, n=1, cutoff=0.75)
+        close = close or [one for one in known if not dot and one.endswith(f".{name}")]
+        close = close or [f"{s}.…" for s in get_close_matches(section, sections, n=1)]
+        hint = f"did you mean {close[0]!r}?" if close else f"sections are {', '.join(sections)}"
+    else:
+        inside = [one for one in known if one.startswith(f"{section}.")]
+        close = get_close_matches(name, inside, n=1, cutoff=0.0)
+        hint = f"did you mean {close[0]!r}?"
+    raise UserError(f"unknown setting {name!r}; {hint}")
+
+
+def with_settings(config: C, settings: Mapping[str, Any]) -> C:
+    """Return ``config`` with settings replaced that are named ``section.setting``.
+
+    Parameters
+    ----------
+    config
+        A configuration with sections, such as ``Config``.
+    settings
+        New values by name: ``{"pretrain.lr": 1e-3}`` or ``{"pretrain__lr": 1e-3}``. Settings of
+        one section are replaced together, so their order does not matter.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, or a value has the wrong type or is out of range.
+
+    Examples
+    --------
+    >>> from msm4sr_lite.config import Config
+    >>> with_settings(Config(), {"finetune.lr": 0.001}).finetune.lr
+    0.001
+    >>> with_settings(Config(), {"pretrain.epoch": 3})  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    UserError: unknown setting 'pretrain.epoch'; did you mean 'pretrain.epochs'?
+    """
+    by_section: dict[str, dict[str, Any]] = {}
+    for name, value in settings.items():
+        section, _, field_name = find_field(type(config), name).name.partition(".")
+        by_section.setdefault(section, {})[field_name] = value
+    changed: dict[str, Any] = {}
+    for section, values in by_section.items():
+        try:
+            changed[section] = dataclasses.replace(getattr(config, section), **values)
+        except UserError as error:
+            raise UserError(f"{section}.{error}") from None
+    return dataclasses.replace(config, **changed)  # type: ignore[type-var]
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """Return a configuration as plain nested dictionaries, ready for JSON."""
+    return dataclasses.asdict(config)

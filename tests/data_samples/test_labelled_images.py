@@ -1,0 +1,45 @@
+"""The labelled folder that a small CLIP is trained on."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from data_samples.make.drawing import Look
+from data_samples.make.labelled_images import COLUMNS, main, write_labelled_images
+from data_samples.make.labels import WORDS, is_held_out, true_words
+from msm4sr_lite.features.clip.labels import read_labels
+
+
+def looks(folder: Path) -> list[Look]:
+    cells = [line.split(",") for line in (folder / "labels.csv").read_text("utf-8").splitlines()]
+    assert cells[0] == ["image", *COLUMNS]
+    return [Look(*row[1:]) for row in cells[1:]]
+
+
+def test_the_labels_are_the_true_words_of_the_images(tmp_path):
+    main(["--out", str(tmp_path / "drawings"), "--count", "60"])
+    found = read_labels(tmp_path / "drawings", COLUMNS)
+    assert len(found.images) == 60
+    assert set(found.words) <= set(WORDS)
+    rows = [
+        {word for cell in row for word in cell} for row in zip(*found.labels.values(), strict=True)
+    ]
+    assert rows == [set(true_words(look)) for look in looks(tmp_path / "drawings")]
+    with Image.open(tmp_path / "drawings" / found.images[0]) as image:
+        assert image.size == (96, 96)
+
+
+def test_no_held_out_look_is_drawn_and_the_same_seed_draws_the_same(tmp_path):
+    for name in ("a", "b"):
+        write_labelled_images(tmp_path / name, 40, seed=3)
+    assert not any(is_held_out(look) for look in looks(tmp_path / "a"))
+    files = [path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*")]
+    assert len(files) == 41
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_an_accent_that_cannot_be_seen_is_no_label(tmp_path):
+    write_labelled_images(tmp_path / "a", 40, seed=3)
+    for look in looks(tmp_path / "a"):
+        assert (look.accent == "") == (look.pattern == "plain")
