@@ -158,6 +158,7 @@ def test_training_sees_images_as_keywords_will(folder, trained):
     seen = clip.image_processor(
         images=[Image.open(folder / name).convert("RGB") for name in names], return_tensors="pt"
     )["pixel_values"]
+    processor = clip.image_processor
     mean, std = (
         torch.tensor(v)[:, None, None]
         for v in (clip.image_processor.image_mean, clip.image_processor.image_std)
