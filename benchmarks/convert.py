@@ -1,11 +1,11 @@
-"""Memory and speed of `msm4sr convert` on files of growing size: memory must not grow with them.
+"""Memory and speed of `msm4sr convert` on files of growing size.
 
     python -m benchmarks.convert [--sizes 10 50 200] [--json]
 
-Writes Amazon reviews of 2023 of the given sizes (MB before packing) into a temporary folder, one
-item row for every 20 reviews and one customer for every 5, packed with gzip, and converts each in
-a fresh process. The peak of a process's memory is what the system counted (Linux and macOS). The
-row `empty` is a conversion of one review: Python and the libraries alone.
+Memory must not grow with the files. The script writes Amazon reviews of 2023 of the given sizes (MB
+of text, packed with gzip) into a temporary folder, with 20 reviews per item and 5 per user, and
+converts each in a fresh process. Peak memory is what the system counted (Linux and macOS). The row
+`empty` is a conversion of one review: Python and the libraries alone.
 """
 
 import argparse
@@ -23,28 +23,29 @@ TEXT = "blue mug holds tea well and the handle is light but my cat likes it more
 WORDS = TEXT.split()
 
 
-def sentence(dice, words):
-    return " ".join(dice.choices(WORDS, k=words))
+def sentence(generator, n_words):
+    return " ".join(generator.choices(WORDS, k=n_words))
 
 
 def generate(folder, size):
-    """Write a pair of files; return reviews, customers, items and the MB of both on disk."""
-    dice = random.Random(size)
+    """Write a pair of files; return the number of reviews and the MB of both on disk."""
+    generator = random.Random(size)
     folder.mkdir()
     reviews = max(size // 480, 1)
     users, items = reviews // 5 + 1, reviews // 20 + 1
     with gzip.open(folder / "meta_Mugs.jsonl.gz", "wt", compresslevel=1) as stream:
         for n in range(items):
-            row = {"parent_asin": f"B{n:09d}", "title": sentence(dice, 8), "store": "Norr"}
-            row |= {"categories": ["Home", "Mugs"], "description": [sentence(dice, 60)]}
+            row = {"parent_asin": f"B{n:09d}", "title": sentence(generator, 8), "store": "Norr"}
+            row |= {"categories": ["Home", "Mugs"], "description": [sentence(generator, 60)]}
             stream.write(json.dumps(row) + "\n")
     with gzip.open(folder / "Mugs.jsonl.gz", "wt", compresslevel=1) as stream:
         for _ in range(reviews):
-            row = {"rating": float(dice.randint(1, 5)), "title": sentence(dice, 4)}
-            row |= {"text": sentence(dice, 55), "parent_asin": f"B{dice.randrange(items):09d}"}
+            row = {"rating": float(generator.randint(1, 5)), "title": sentence(generator, 4)}
+            row |= {"text": sentence(generator, 55)}
             row |= {
-                "user_id": f"A{dice.randrange(users):027d}",
-                "timestamp": dice.randrange(10**12),
+                "parent_asin": f"B{generator.randrange(items):09d}",
+                "user_id": f"A{generator.randrange(users):027d}",
+                "timestamp": generator.randrange(10**12),
             }
             stream.write(json.dumps(row) + "\n")
     packed = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
@@ -81,7 +82,7 @@ def main():
         for size in [0, *args.sizes]:
             source = Path(scratch) / f"source_{size}"
             made = generate(source, size * 1_000_000)
-            found = measure(source, Path(scratch) / f"shop_{size}")
+            found = measure(source, Path(scratch) / f"dataset_{size}")
             rows.append({"reviews_mb": size or "empty", **made, **found})
             if not args.json:
                 print(*(f"{key} {value}" for key, value in rows[-1].items()), sep="  ", flush=True)

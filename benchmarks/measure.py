@@ -13,38 +13,60 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from course.machine import peak_memory as peak_gigabytes
 
 Row = dict[str, Any]
 
 
-def processor_seconds(work: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> float:
-    """Return the median of this process's user and system seconds, whatever else is running."""
-    for _ in range(warm_up):
-        work()
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        seconds.append(time.process_time() - start)
-    return statistics.median(seconds)
+def timed(work: Callable[[], object]) -> float:
+    """Do a piece of work; return this process's user and system seconds, whatever else runs."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def rounds(works: dict[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Measure several pieces of work in turn, round after round, so that all meet the same noise.
+
+    A work returns its seconds. The first round warms up and is not counted; every other round
+    goes backwards.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(repeats + 1):
+        for name in list(works)[:: 1 if turn % 2 else -1]:
+            found = works[name]()
+            if turn:
+                seconds[name].append(found)
+    return seconds
 
 
 def side_by_side(works: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
-    """Measure several pieces of work in turn, round after round: all meet the same noise."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(repeats + 1):
-        for name, work in works.items():
-            start = time.process_time()
-            work()
-            if turn:  # the first round warms up
-                seconds[name].append(time.process_time() - start)
-    return {name: statistics.median(found) for name, found in seconds.items()}
+    """Return the median processor seconds of several pieces of work, measured in ``rounds``."""
+    found = rounds({name: lambda work=work: timed(work) for name, work in works.items()}, repeats)
+    return {name: statistics.median(seconds) for name, seconds in found.items()}
+
+
+def paired_ratio(
+    reference: Sequence[float], seconds: Sequence[float]
+) -> tuple[float, float, float]:
+    """Return how many times as fast as a reference: median, lowest and highest over the rounds.
+
+    >>> paired_ratio([2.0, 3.0, 4.0], [2.0, 2.0, 2.0])
+    (1.5, 1.0, 2.0)
+    """
+    ratios = [before / now for before, now in zip(reference, seconds, strict=True)]
+    return statistics.median(ratios), min(ratios), max(ratios)
 
 
 def peak_memory() -> float:
     """Return the most memory that this process has held so far, in MB."""
-    return 1024 * peak_gigabytes()
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset / 2**20)
+    unit = 2**20 if platform.system() == "Darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def machine() -> Row:

@@ -25,7 +25,8 @@ from torch import Tensor
 from benchmarks import made_up, prefix_rows
 from benchmarks.measure import Row, peak_memory, report, side_by_side
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
-from msm4sr_lite.encoder import M2SE, TOGETHER
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.fast.encoder import POOL_ITEMS
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import Batch, Sequences, training_batches
@@ -94,7 +95,7 @@ def bare_products(stage: str, model: M2SE, table: FeatureTable, batch: Batch) ->
     # Items: energies of slots, slots by weights, experts by gates. Slots themselves learn nothing.
     for view in (table.text, table.image):
         slots = int(view.counts.max())
-        for some in torch.arange(items).split(TOGETHER):
+        for some in torch.arange(items).split(POOL_ITEMS):
             n = len(some)
             work.append(product(1, n * slots, c.feature_dim, 1, left=False))
             work.append(product(n, 1, slots, c.feature_dim, right=False))

@@ -27,8 +27,9 @@ __version__ = "0.1.0"
 _HOME = {
     "Config": "config",
     "UserError": "config",
-    "read_shop": "dataset.folder",
-    "Shop": "dataset.dataset",
+    "Dataset": "dataset.dataset",
+    "Item": "dataset.items",
+    "read_folder": "dataset.folder",
     "build_sequences": "dataset.split",
     "KeywordTokenizer": "features.keyword_tokenizer",
     "TextEncoder": "features.text_encoder",

@@ -1,7 +1,7 @@
 """Settings of the method.
 
-Every setting is a field of a frozen dataclass and carries its meaning, its range and the source
-of its default value:
+Every setting is a field of a frozen dataclass with its meaning, its range and the source of its
+default:
 
 ========  ==================================================================================
 source    meaning
@@ -12,7 +12,7 @@ code      the value in the code that the authors released
 ours      our choice, where the paper and the released code are silent or defective
 ========  ==================================================================================
 
-Command line and Python API read these fields, so each setting is defined exactly once.
+Command line and Python API read these fields.
 """
 
 from __future__ import annotations
@@ -178,27 +178,20 @@ class PretrainConfig(TrainConfig):
 
     lr: float = setting(1e-3, "Adam's learning rate", "code", "> 0")
     weight_decay: float = setting(0.0, "Adam's weight decay", "code", ">= 0")
-    # NIP: next-item prediction; CMCL: cross-modality contrastive learning.
-    nip_weight: float = setting(1.0, "weight of NIP", "code", ">= 0")
+    nip_weight: float = setting(1.0, "weight of next-item prediction, NIP", "code", ">= 0")
     cmcl_weight: float = setting(0.01, "lambda, weight of CMCL", "code", ">= 0")
     mixup_max: float = setting(
         0.5, "p is drawn from U(0, mixup_max); 0: no mixup", "notes", ">= 0 and <= 1"
     )
     mixup_draw: Literal["uniform", "fixed"] = setting(
-        "uniform", "draw p, or use mixup_max itself", "notes"
+        "uniform", "draw p, or use mixup_max", "notes"
     )
-    mixup_per: Literal["batch", "sequence"] = setting(
-        "batch", "draw one p for each of these", "code"
-    )
+    mixup_per: Literal["batch", "sequence"] = setting("batch", "one p for each", "code")
     drop_max: float = setting(
-        0.2, "the drop probability is drawn from U(0, drop_max)", "code", ">= 0 and <= 1"
+        0.2, "drop probability q is drawn from U(0, drop_max)", "code", ">= 0 and <= 1"
     )
-    drop_per: Literal["batch", "sequence"] = setting(
-        "batch", "draw one probability for each of these", "code"
-    )
-    drop_keeps: Literal["first", "last"] = setting(
-        "first", "the item of a sequence that is never dropped", "ours"
-    )
+    drop_per: Literal["batch", "sequence"] = setting("batch", "one q for each", "code")
+    drop_keeps: Literal["first", "last"] = setting("first", "item that is never dropped", "ours")
     same_target: Literal["exclude", "zero_logit"] = setting(
         "exclude", "false negatives (rows with the same target): exclude, or logit 0", "ours"
     )
@@ -288,6 +281,12 @@ def parse_setting(name: str, text: str) -> Any:
     (0.001, False)
     """
     return find_field(Config, name).parse(text)
+
+
+def config_from_dict(values: dict[str, dict[str, Any]]) -> Config:
+    """Return the configuration that ``as_dict`` turned into ``values``."""
+    flat = {f"{part}.{name}": v for part, one in values.items() for name, v in one.items()}
+    return with_settings(Config(), flat)
 
 
 def fitting_batch(targets: int) -> int:

@@ -1,4 +1,4 @@
-"""Full-ranking evaluation: every item of the catalogue competes, ties count against the model."""
+"""Full-ranking evaluation: the target competes with every item, and ties count against it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-import torch.distributed as dist
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from msm4sr_lite.fast.distributed import processes, shares
+from msm4sr_lite.fast import has_fast_form
 
 CUTOFFS = (5, 10, 20, 50)
-CELLS = 2**21  # scores held at once: small enough to stay near the processor
-FEWEST = 32  # customers scored at once, however big the catalogue
 
 
 @runtime_checkable
@@ -29,6 +27,26 @@ class Scorer(Protocol):
         ...
 
 
+def rank_of(
+    scores: Float[Tensor, "rows items"],
+    target: Int[Tensor, " rows"],
+    allowed: Bool[Tensor, "rows items"],
+) -> Int[Tensor, " rows"]:
+    """Return the 1-based rank of each row's target among the allowed items.
+
+    Items with the same score rank before the target. NaN is the lowest score. Source: ours.
+
+    >>> scores = torch.tensor([[0.0, 0.5, 0.9, 0.5]])
+    >>> rank_of(scores, torch.tensor([3]), torch.tensor([[False, True, True, True]]))
+    tensor([3])
+    """
+    scores = scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+    column = target[:, None]
+    at_least_as_good = (scores >= scores.gather(1, column)) & allowed
+    return 1 + at_least_as_good.scatter(1, column, False).sum(dim=1)
+
+
+@has_fast_form
 def target_ranks(
     scorer: Scorer,
     histories: Sequence[np.ndarray],
@@ -40,57 +58,42 @@ def target_ranks(
 ) -> np.ndarray:
     """Return the 1-based rank of each target among all items.
 
-    Items with the same score as the target rank before it; a score that is not a number is the
-    worst. The ranks are counted, batch after batch, so that memory stays bounded. Under torchrun
-    all processes call this; each ranks its share of the customers and gets the ranks of all.
-
     Parameters
     ----------
     scorer
         The model or a baseline.
     histories, targets
-        What each customer bought, and the item to be found.
-    mask_history
+        Item numbers of each history, and the item number of each target, ``(cases,)``.
+    filter_seen
         Whether the items of a history (other than the target) are no candidates.
     candidates
         Item numbers that compete with the target; None for all items.
     batch_size
-        Most customers at once; fewer if the catalogue is big.
+        Largest number of histories scored at once.
+
+    Returns
+    -------
+    ranks
+        Integers from 1, ``(cases,)``.
     """
-    mine = shares(len(histories))[processes()[0]]
-    ranks = torch.zeros(len(histories), dtype=torch.int64)
-    score = getattr(scorer, "fast_scores", scorer.score)
-    start, size = mine.start, min(batch_size, FEWEST)
-    while start < mine.stop:
-        batch = histories[start : min(start + size, mine.stop)]
-        scores = score(batch)
-        target = torch.from_numpy(targets[start : start + len(batch), None]).to(scores.device)
-        own = scores.gather(1, target)
-        better = scores >= own.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
-        better |= own.isnan()  # everything is at least as good, other such scores too
-        if candidates is not None:
-            allowed = better.new_zeros(better.shape[1])
-            allowed[torch.from_numpy(candidates).to(scores.device)] = True
-            better &= allowed
-        if filter_seen:
-            rows = np.repeat(np.arange(len(batch)), [len(history) for history in batch])
-            better[rows, np.concatenate(batch)] = False
-        better[:, 0] = False  # padding
-        better.scatter_(1, target, False)
-        ranks[start : start + len(batch)] = 1 + better.sum(dim=1).cpu()
-        start += len(batch)
-        size = min(batch_size, max(FEWEST, CELLS // scores.shape[1]))
-    if processes()[1] > 1:
-        ranks = ranks.cuda() if dist.get_backend() == "nccl" else ranks
-        dist.all_reduce(ranks)
-    return ranks.cpu().numpy()
+    ranks = np.zeros(len(histories), dtype=np.int64)
+    for first in range(0, len(histories), batch_size):
+        rows = slice(first, first + batch_size)
+        scores = scorer.score(histories[rows])
+        allowed = torch.zeros_like(scores, dtype=torch.bool)
+        allowed[:, torch.arange(1, scores.shape[1]) if candidates is None else candidates] = True
+        for row, history in zip(allowed, histories[rows], strict=True):
+            row[history] &= not filter_seen
+        target = torch.as_tensor(targets[rows], device=scores.device)
+        ranks[rows] = rank_of(scores, target, allowed).cpu().numpy()
+    return ranks
 
 
 def metrics(ranks: np.ndarray, cutoffs: Sequence[int] = CUTOFFS) -> dict[str, np.ndarray]:
-    """Return Recall, NDCG and MRR for every customer.
+    """Return Recall, NDCG and MRR of every test case.
 
-    With one target per customer Recall@K is 1 if rank <= K, NDCG@K = 1 / log2(rank + 1) and
-    MRR@K = 1 / rank there, 0 elsewhere.
+    With one target per case Recall@K is 1 if rank <= K, NDCG@K = 1 / log2(rank + 1) and
+    MRR@K = 1 / rank; all are 0 for rank > K. Source: released code.
 
     >>> {name: values.round(3).tolist() for name, values in metrics(np.array([1, 3]), [2]).items()}
     {'recall@2': [1.0, 0.0], 'ndcg@2': [1.0, 0.0], 'mrr@2': [1.0, 0.0]}
@@ -111,35 +114,36 @@ def summarise(
     seed: int = 0,
     resamples: int = 1000,
 ) -> dict[str, dict[str, float]]:
-    """Return the mean of every metric with its 95 % bootstrap interval over customers.
+    """Return the mean of every metric with its 95 % bootstrap interval over users.
 
     Parameters
     ----------
     values
-        For each metric the value of every case, ``(cases,)``.
-    customers
-        Whose case it is, ``(cases,)``: a customer is drawn with all their cases, which are no
-        independent ones. None: every case is another customer's.
+        For each metric the value of every test case, ``(cases,)``.
+    users
+        User index of each case, ``(cases,)``. A user is drawn with all of their cases, since these
+        are not independent. None: every case belongs to another user.
     seed, resamples
-        Of the bootstrap.
+        Seed and number of bootstrap resamples.
+
+    Returns
+    -------
+    summary
+        ``{metric: {"value", "low", "high"}}``, rounded to 6 decimals.
     """
-    rng = np.random.default_rng(seed)
-    names = list(values)
-    table = np.stack([values[name] for name in names], axis=1)
-    cases = np.ones(len(table))
-    if users is not None:
-        owner = np.unique(users, return_inverse=True)[1]
-        table = np.stack([np.bincount(owner, column) for column in table.T], axis=1)
-        cases = np.bincount(owner).astype(np.float64)
-    size = len(table)
-    # One resample at a time: a million customers fit.
+    table = np.stack(list(values.values()), axis=1)  # (cases, metrics)
+    users = np.arange(len(table)) if users is None else np.unique(users, return_inverse=True)[1]
+    sums = np.stack([np.bincount(users, column) for column in table.T], axis=1)
+    cases = np.bincount(users)
+    rng, size = np.random.default_rng(seed), len(cases)
+    # One resample at a time, so that a million users fit into memory.
     drawn = (rng.multinomial(size, np.full(size, 1 / size)) for _ in range(resamples))
-    means = np.stack([row @ table / (row @ cases) for row in drawn])
-    middle = [values[name].mean() for name in names]
+    means = np.stack([row @ sums / (row @ cases) for row in drawn])
+    middle = [column.mean() for column in values.values()]
     rows = np.stack([middle, *np.quantile(means, [0.025, 0.975], axis=0)], axis=1).round(6)
-    keys = ("value", "low", "high")
     return {
-        n: dict(zip(keys, row, strict=True)) for n, row in zip(names, rows.tolist(), strict=True)
+        name: {"value": value, "low": low, "high": high}
+        for name, (value, low, high) in zip(values, rows.tolist(), strict=True)
     }
 
 

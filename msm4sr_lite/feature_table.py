@@ -15,14 +15,14 @@ from msm4sr_lite.config import UserError
 
 @dataclass(frozen=True)
 class Slots:
-    """The vectors of one modality, item after item.
+    """The embeddings of one modality: each item has any number of slots.
 
     Attributes
     ----------
     vectors
-        float16, ``(slots, D)``.
+        Embeddings of sentences or images, float16, ``(slots, D)``.
     starts, counts
-        Item i owns ``vectors[starts[i] : starts[i] + counts[i]]``; entry 0 is padding with no
+        Item i has ``vectors[starts[i] : starts[i] + counts[i]]``; entry 0 is padding without a
         slot. Shape ``(items + 1,)``.
     """
 
@@ -31,8 +31,11 @@ class Slots:
     counts: Tensor
 
     def gather(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """Return slots ``(items, slots, D)`` in float32 and which are real ``(items, slots)``."""
-        width = max(1, int(self.counts.max()))  # the same for every batch
+        """Return slots ``(items, slots, D)`` in float32 and which are real ``(items, slots)``.
+
+        The number of slots is that of the item with the most slots in the whole table.
+        """
+        width = max(1, int(self.counts.max()))
         steps = torch.arange(width, device=items.device)
         valid = steps < self.counts[items][:, None]
         rows = (self.starts[items][:, None] + steps)[valid]
@@ -44,8 +47,14 @@ class Slots:
         return padded.view(*valid.shape, -1), valid
 
     def select(self, rows: Tensor) -> Slots:
-        """Return the same vectors for another numbering of the items."""
+        """Return the same embeddings for another numbering of the items."""
         return Slots(self.vectors, self.starts[rows], self.counts[rows])
+
+    def append(self, other: Slots) -> Slots:
+        """Return these slots with the items of ``other`` (without its padding) at the end."""
+        starts = torch.cat([self.starts, other.starts[1:] + len(self.vectors)])
+        vectors = torch.cat([self.vectors, other.vectors])
+        return Slots(vectors, starts, torch.cat([self.counts, other.counts[1:]]))
 
     def to(self, device: str) -> Slots:
         """Return the slots on another device."""
@@ -54,9 +63,16 @@ class Slots:
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Text slots and image slots of every item, with the record of how they were made.
+    """Text slots and image slots of every item, with the record of how they were computed.
 
-    ``items[0]`` stands for padding; item number i is ``items[i]``.
+    Attributes
+    ----------
+    items
+        Item ids; ``items[0]`` stands for padding, item number i is ``items[i]``.
+    text, image
+        Slots of each modality, entry i for item number i.
+    manifest
+        What the features were computed with.
     """
 
     items: list[str]
@@ -66,27 +82,45 @@ class FeatureTable:
 
     @property
     def width(self) -> int:
-        """D, the width of the vectors."""
+        """D, the width of the embeddings."""
         return int(self.text.vectors.shape[1])
 
     def for_items(self, items: Sequence[str]) -> FeatureTable:
-        """Renumber: entry i of the result belongs to ``items[i]`` (``items[0]`` is padding)."""
-        place = {item: row for row, item in enumerate(self.items)}
-        lost = [item for item in items if item not in place]
-        if lost:
+        """Return the table for another list of items: entry i of the result is ``items[i]``.
+
+        Raises
+        ------
+        UserError
+            If an item has no entry in the table.
+        """
+        row_of = {item: row for row, item in enumerate(self.items)}
+        missing = [item for item in items if item not in row_of]
+        if missing:
             raise UserError(
-                f"{len(lost)} items have no features (the first is {lost[0]!r});"
-                f" run `msm4sr features` again on this shop"
+                f"{len(missing)} items have no features (the first is {missing[0]!r});"
+                f" run `msm4sr features` again on this dataset"
             )
-        rows = torch.tensor([place[item] for item in items])
-        return FeatureTable(
-            list(items), self.text.select(rows), self.image.select(rows), self.manifest
-        )
+        rows = torch.tensor([row_of[item] for item in items])
+        text, image = self.text.select(rows), self.image.select(rows)
+        return FeatureTable(list(items), text, image, self.manifest)
+
+    def append(self, other: FeatureTable) -> FeatureTable:
+        """Return the table with the items of ``other`` at the end.
+
+        Raises
+        ------
+        UserError
+            If the embeddings of both tables differ in width.
+        """
+        if other.width != self.width:
+            raise UserError(f"features of width {other.width} do not fit those of {self.width}")
+        text, image = self.text.append(other.text), self.image.append(other.image)
+        return FeatureTable([*self.items, *other.items[1:]], text, image, self.manifest)
 
     def described(self) -> list[str]:
         """Return the ids of the items that have at least one slot."""
-        slots = (self.text.counts + self.image.counts).tolist()
-        return [item for item, count in zip(self.items, slots, strict=True) if count]
+        n_slots = (self.text.counts + self.image.counts).tolist()
+        return [item for item, count in zip(self.items, n_slots, strict=True) if count]
 
     def to(self, device: str) -> FeatureTable:
         """Return the table on another device."""
@@ -94,6 +128,6 @@ class FeatureTable:
 
 
 def make_slots(vectors: np.ndarray, counts: np.ndarray) -> Slots:
-    """Return slots from vectors ``(slots, D)`` in item order and each item's number of them."""
+    """Return slots from embeddings ``(slots, D)`` in item order and each item's number of slots."""
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     return Slots(torch.from_numpy(vectors), torch.from_numpy(starts), torch.from_numpy(counts))

@@ -2,91 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Generator, Tensor
+
+from msm4sr_lite.config import PretrainConfig
+
+Items = Int[Tensor, "batch time"]
+Marks = Bool[Tensor, "batch time"]
+Embeddings = Float[Tensor, "batch time dim"]
 
 
 def draw_probability(
-    limit: float,
-    rows: int,
-    generator: torch.Generator,
-    *,
-    per: Literal["batch", "sequence"] = "batch",
-    fixed: bool = False,
+    limit: float, rows: int, generator: Generator, *, per: str = "batch", fixed: bool = False
 ) -> Float[Tensor, "rows 1"]:
-    """Draw a share from U(0, limit), one for the whole batch or one per sequence.
+    """Draw a probability from U(0, limit); source: released code (and notes, for mixup).
 
-    With ``fixed`` the share is ``limit`` itself.
+    Parameters
+    ----------
+    limit
+        Largest probability.
+    rows
+        Number of sequences.
+    generator
+        Random numbers.
+    per
+        ``batch``: one probability for all sequences; ``sequence``: one for each (ours).
+    fixed
+        Whether the probability is ``limit`` itself.
     """
     count = rows if per == "sequence" else 1
-    share = torch.ones(count, 1) if fixed else torch.rand(count, 1, generator=generator)
-    return (share * limit).expand(rows, 1)
+    drawn = torch.ones(count, 1) if fixed else torch.rand(count, 1, generator=generator)
+    return (drawn * limit).expand(rows, 1)
 
 
 def draw_kept(
-    items: Int[Tensor, "batch time"],
-    share: Float[Tensor, "batch 1"],
-    generator: torch.Generator,
-    *,
-    keep: Literal["first", "last"] = "first",
-) -> Bool[Tensor, "batch time"]:
-    """Draw which items stay: each real item is dropped with probability ``share``.
+    items: Items, q: Float[Tensor, "batch 1"], generator: Generator, *, keep: str = "first"
+) -> Marks:
+    """Draw which items stay: each real item is dropped with probability ``q``.
 
-    The first (or last) item of a sequence always stays; padding never does.
+    The first (or last) item of a sequence always stays; padding never does. Source: released code,
+    which protects the last item; protecting the first is ours.
     """
-    lottery = torch.rand(items.shape, generator=generator)
-    survives = (lottery >= share).to(items.device)
-    kept = 0 if keep == "first" else (items != 0).sum(dim=1) - 1
-    survives[torch.arange(len(items)), kept] = True
-    return survives & (items != 0)
+    kept = (torch.rand(items.shape, generator=generator) >= q).to(items.device)
+    protected = 0 if keep == "first" else (items != 0).sum(dim=1) - 1
+    kept[torch.arange(len(items)), protected] = True
+    return kept & (items != 0)
 
 
-def drop_items(
-    items: Int[Tensor, "batch time"], survives: Bool[Tensor, "batch time"]
-) -> tuple[Int[Tensor, "batch time"], Int[Tensor, "batch time"]]:
+def drop_items(items: Items, kept: Marks) -> tuple[Items, Items]:
     """Remove the dropped items and close the gaps.
 
     Returns
     -------
     shortened
-        The survivors in their order, moved to the left, zeros behind.
-    state
-        ``state[b, k]`` is the place in ``shortened`` of the last survivor at or before position k:
-        the hidden state that still predicts what followed position k.
+        The kept items in their order, moved to the left, zeros behind.
+    last_kept
+        ``last_kept[b, k]`` is the position in ``shortened`` of the last kept item at or before
+        position k. Its hidden state predicts what followed position k.
 
     Examples
     --------
     >>> items = torch.tensor([[5, 6, 7, 8]])
-    >>> shortened, state = drop_items(items, torch.tensor([[True, False, True, True]]))
-    >>> shortened.tolist(), state.tolist()
+    >>> shortened, last_kept = drop_items(items, torch.tensor([[True, False, True, True]]))
+    >>> shortened.tolist(), last_kept.tolist()
     ([[5, 7, 8, 0]], [[0, 0, 1, 2]])
     """
-    state = survives.long().cumsum(dim=1) - 1
-    order = torch.argsort(survives.logical_not().long(), dim=1, stable=True)  # survivors first
-    shortened = (items * survives).gather(1, order)
-    return shortened, state.clamp_min(0)
+    last_kept = kept.long().cumsum(dim=1) - 1
+    order = torch.argsort(kept.logical_not().long(), dim=1, stable=True)  # kept items first
+    return (items * kept).gather(1, order), last_kept.clamp_min(0)
 
 
-def draw_swaps(
-    items: Int[Tensor, "batch time"], p: Float[Tensor, "batch 1"], generator: torch.Generator
-) -> Bool[Tensor, "batch time"]:
+def draw_swaps(items: Items, p: Float[Tensor, "batch 1"], generator: Generator) -> Marks:
     """Draw where the two modalities change places: each real item with probability ``p``."""
-    lottery = torch.rand(items.shape, generator=generator)
-    return (lottery < p).to(items.device) & (items != 0)
+    return (torch.rand(items.shape, generator=generator) < p).to(items.device) & (items != 0)
 
 
 def complementary_mixup(
-    text: Float[Tensor, "batch time dim"],
-    image: Float[Tensor, "batch time dim"],
-    swaps: Bool[Tensor, "batch time"],
-) -> tuple[Float[Tensor, "batch time dim"], Float[Tensor, "batch time dim"]]:
-    """Exchange text and image vectors where ``swaps`` is true.
+    text: Embeddings, image: Embeddings, swaps: Marks
+) -> tuple[Embeddings, Embeddings]:
+    """Exchange text and image embeddings where ``swaps`` is true.
 
     With b the swap bit of a position: M_t = (1 - b) Z_t + b Z_v and M_v = (1 - b) Z_v + b Z_t.
-    The two mixed sequences complement each other: M_t + M_v = Z_t + Z_v, nothing is lost.
+    The two mixed sequences complement each other: M_t + M_v = Z_t + Z_v. Source: notes and
+    released code.
 
     Examples
     --------
@@ -96,5 +95,25 @@ def complementary_mixup(
     >>> mixed_text.flatten().tolist(), mixed_image.flatten().tolist()
     ([1.0, 0.0, 1.0], [0.0, 1.0, 0.0])
     """
-    bit = swaps.unsqueeze(-1)
-    return torch.where(bit, image, text), torch.where(bit, text, image)
+    b = swaps.unsqueeze(-1)
+    return torch.where(b, image, text), torch.where(b, text, image)
+
+
+def augment(
+    items: Items, config: PretrainConfig, generator: Generator
+) -> tuple[Items, Items, Marks]:
+    """Draw both augmentations of some sequences.
+
+    Returns
+    -------
+    shortened, last_kept
+        The sequences after dropping, and where each position finds its state (``drop_items``).
+    swaps
+        Where text and image change places in the shortened sequences (``complementary_mixup``).
+    """
+    rows, fixed = len(items), config.mixup_draw == "fixed"
+    q = draw_probability(config.drop_max, rows, generator, per=config.drop_per)
+    kept = draw_kept(items, q, generator, keep=config.drop_keeps)
+    shortened, last_kept = drop_items(items, kept)
+    p = draw_probability(config.mixup_max, rows, generator, per=config.mixup_per, fixed=fixed)
+    return shortened, last_kept, draw_swaps(shortened, p, generator)

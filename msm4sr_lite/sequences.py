@@ -1,7 +1,7 @@
-"""Purchases as sequences: filters, splits, batches.
+"""Interactions as sequences: the split into training and held-out parts, and training batches.
 
 Items are numbered 1..n; 0 is padding. Sequences are left-aligned and padded on the right, so the
-encoder's hidden state at position k is the representation of the first k items.
+encoder's hidden state at position k represents the first k items.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.fast.distributed import processes
+from msm4sr_lite.fast import has_fast_form
 
 PAD = 0
 Part = Literal["valid", "test"]
@@ -25,21 +25,21 @@ Part = Literal["valid", "test"]
 
 @dataclass(frozen=True)
 class Sequences:
-    """Every customer's purchases in order of time.
+    """All users' interactions in the order of time.
 
     Attributes
     ----------
     users
-        Customer ids.
+        User ids.
     items
         Item ids; ``items[0]`` stands for padding, item number i is ``items[i]``.
-    events
-        All item numbers, customer after customer, shape ``(events,)``.
+    interactions
+        Item numbers, user after user, shape ``(interactions,)``.
     offsets
-        Customer u owns ``events[offsets[u]:offsets[u + 1]]``; shape ``(users + 1,)``.
+        User u has ``interactions[offsets[u]:offsets[u + 1]]``; shape ``(users + 1,)``.
     cuts
-        How many purchases of each customer come before the first that validates, and before the
-        first that tests, ``(users, 2)``; None: the last tests and the last but one validates.
+        For each user the position of the first validation and of the first test interaction,
+        ``(users, 2)``. None: the last interaction is for testing, the one before for validation.
     """
 
     users: list[str]
@@ -50,70 +50,73 @@ class Sequences:
 
     @property
     def n_items(self) -> int:
-        """Number of items, padding not counted."""
+        """Number of items without padding."""
         return len(self.items) - 1
 
     def fingerprint(self) -> str:
-        """Return a short hash of all purchases, to tell whether a model was made from these."""
+        """Return a short hash of all interactions and of their split."""
         digest = hashlib.sha256(json.dumps([self.users, self.items]).encode())
         digest.update(self.interactions.tobytes() + self.offsets.tobytes())
         digest.update(b"" if self.cuts is None else self.cuts.tobytes())
         return digest.hexdigest()[:16]
 
     def user_sequence(self, user: int) -> np.ndarray:
-        """Return all purchases of customer number ``user``, oldest first."""
+        """Return the item numbers of the user with this index, oldest first."""
         return self.interactions[self.offsets[user] : self.offsets[user + 1]]
 
     def bounds(self) -> np.ndarray:
-        """Return where each customer's held-out parts begin, and the last ends: ``(3, users)``."""
+        """Return where each user's validation part, test part and end begin: ``(3, users)``."""
         length = np.diff(self.offsets)
         cuts = length[:, None] - [2, 1] if self.cuts is None else self.cuts
         return np.vstack([cuts.T, length])
 
     def train(self) -> list[np.ndarray]:
-        """Return each customer's purchases before the first that validates or tests."""
+        """Return each user's interactions before the first one that is held out."""
         return [self.user_sequence(user)[:end] for user, end in enumerate(self.bounds()[0])]
 
-    def training_targets(self, anchors: int = 0) -> int:
-        """Return how many targets an epoch has, about: windows of long histories are not cut."""
-        return int((self.bounds()[0] - 1).clip(min=0, max=anchors or None).sum())
+    def training_targets(self, per_sequence: int = 0) -> int:
+        """Return the number of targets per epoch; approximate if ``per_sequence`` limits them."""
+        return int((self.bounds()[0] - 1).clip(min=0, max=per_sequence or None).sum())
 
     def cases(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
-        """Return who is asked what: customer number and place of the purchase to be foretold.
+        """Return the test cases: user index and position of each target, both ``(cases,)``.
 
-        Both are of shape ``(cases,)``, customer after customer. A customer's very first purchase
-        is no case, since nothing comes before it.
+        A user's very first interaction is no case, since its history is empty.
         """
-        first, end = self.bounds()[:2] if part == "valid" else self.bounds()[1:]
-        first = first.clip(min=1)
-        count = (end - first).clip(min=0)
-        users = np.arange(len(self.users)).repeat(count)
-        return users, np.arange(len(users)) - (count.cumsum() - count - first)[users]
+        firsts, ends = self.bounds()[:2] if part == "valid" else self.bounds()[1:]
+        cases = [
+            (user, position)
+            for user, (first, end) in enumerate(zip(firsts, ends, strict=True))
+            for position in range(max(first, 1), end)
+        ]
+        users, positions = np.array(cases, dtype=np.int64).reshape(-1, 2).T
+        return users, positions
 
     def held_out(self, part: Part) -> tuple[list[np.ndarray], np.ndarray]:
-        """Return the history before each case of ``part`` and the item that it should predict.
+        """Return the history and the target item of each test case of ``part``.
 
-        With the default split, ``valid``: everything but the last two purchases predicts the last
-        but one; ``test``: everything but the last purchase predicts the last one.
+        Source: released code (leave one out). With the default split, ``valid`` has each user's
+        last interaction but one as the target, and ``test`` the last one.
         """
-        users, places = self.cases(part)
-        ends = self.offsets[users] + places
-        histories = [self.interactions[end - n : end] for end, n in zip(ends, places, strict=True)]
-        return histories, self.interactions[ends].astype(np.int64)
+        histories, targets = [], []
+        for user, position in zip(*self.cases(part), strict=True):
+            sequence = self.user_sequence(user)
+            histories.append(sequence[:position])
+            targets.append(sequence[position])
+        return histories, np.array(targets, dtype=np.int64)
 
 
 def pad(sequences: Sequence[np.ndarray], max_len: int) -> Tensor:
-    """Stack the newest ``max_len`` items of each sequence, padded on the right.
+    """Stack the newest ``max_len`` items of each sequence, padded on the right: ``(rows, time)``.
 
     >>> pad([np.array([4, 5]), np.array([6, 7, 8, 9])], max_len=3)
     tensor([[4, 5, 0],
             [7, 8, 9]])
     """
-    cut = [s[-max_len:] for s in sequences]
-    width = max(1, max((len(s) for s in cut), default=1))
-    out = np.full((len(cut), width), PAD, dtype=np.int64)
-    for row, sequence in enumerate(cut):
-        out[row, : len(sequence)] = sequence
+    cut = [sequence[-max_len:] for sequence in sequences]
+    out = np.full((len(cut), max([1, *map(len, cut)])), PAD, dtype=np.int64)
+    for row, sequence in zip(out, cut, strict=True):
+        row[: len(sequence)] = sequence
     return torch.from_numpy(out)
 
 
@@ -126,9 +129,9 @@ class Batch:
     items
         Item numbers, ``(batch, time)``, padded on the right with 0.
     targets
-        ``targets[b, k]`` follows ``items[b, k]``; 0 where nothing follows. Same shape.
+        ``targets[b, k]`` follows ``items[b, k]``; 0 where there is no target. Same shape.
     users
-        Customer number of each row, ``(batch,)``.
+        User index of each row, ``(batch,)``.
     """
 
     items: Tensor
@@ -144,7 +147,7 @@ def windows(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
     """Cut a long sequence so that every item but the first is a target exactly once.
 
     A window holds up to ``max_len`` inputs and, shifted by one, as many targets. Windows are cut
-    from the newest end, so the newest targets see the longest histories.
+    from the newest end, so the newest targets have the longest histories. Source: ours.
 
     >>> [w.tolist() for w in windows(np.arange(1, 8), max_len=4)]
     [[1, 2, 3], [3, 4, 5, 6, 7]]
@@ -154,12 +157,35 @@ def windows(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
 
 
 def prefixes(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
-    """Return one window for each target: up to ``max_len`` items before it, and itself.
+    """Return one window per target: up to ``max_len`` items before it, and the target itself.
+
+    Source: released code (prefix augmentation).
 
     >>> [w.tolist() for w in prefixes(np.array([1, 2, 3, 4]), max_len=2)]
     [[1, 2], [1, 2, 3], [2, 3, 4]]
     """
     return [sequence[max(0, end - max_len - 1) : end] for end in range(2, len(sequence) + 1)]
+
+
+@has_fast_form
+def make_batch(
+    rows: list[tuple[int, np.ndarray]],
+    max_len: int,
+    generator: torch.Generator,
+    prefix_augmentation: bool = False,
+    targets_per_sequence: int = 0,
+) -> Batch:
+    """Return the batch of some windows ``(user index, items)``; options as ``training_batches``."""
+    items = pad([window[:-1] for _, window in rows], max_len)
+    targets = pad([window[1:] for _, window in rows], max_len)
+    if prefix_augmentation:  # the last item of a prefix is its only target
+        last = (items != PAD).sum(dim=1, keepdim=True) - 1
+        targets = targets * (torch.arange(items.shape[1]) == last)
+    elif 0 < targets_per_sequence < items.shape[1]:
+        priority = (1 + torch.rand(targets.shape, generator=generator)) * (targets != PAD)
+        kept = priority.topk(targets_per_sequence).indices
+        targets = targets * torch.zeros_like(targets).scatter_(1, kept, 1)
+    return Batch(items, targets, torch.tensor([user for user, _ in rows]))
 
 
 def training_batches(
@@ -168,47 +194,44 @@ def training_batches(
     batch_size: int,
     generator: torch.Generator,
     prefix_augmentation: bool = False,
-    anchors: int = 0,
+    targets_per_sequence: int = 0,
 ) -> Iterator[Batch]:
-    """Yield one epoch of batches in random order.
+    """Yield the batches of one epoch in random order.
 
-    ``batch_size`` counts targets: a batch takes sequences until their targets reach it. With
-    ``prefix_augmentation=True`` every target has a row of its own that ends before it. With ``anchors`` no
-    more than so many targets of one sequence are kept, drawn anew each epoch: a batch of the same
-    size then comes from more customers.
+    Parameters
+    ----------
+    sequences
+        Their training parts are used.
+    max_len
+        Longest input, in items.
+    batch_size
+        Number of targets: a batch is full as soon as its sequences have so many.
+    generator
+        Random numbers for the order and for the targets that are kept.
+    prefix_augmentation
+        Whether every target has a row of its own, which ends before it.
+    targets_per_sequence
+        Number of random targets kept of each sequence, drawn anew in every epoch; 0 keeps all.
+
+    Raises
+    ------
+    UserError
+        If no user has two interactions in the training part.
     """
     cut = prefixes if prefix_augmentation else windows
-    pieces = [
-        (user, window)
-        for user, sequence in enumerate(sequences.train())
-        for window in cut(sequence, max_len)
-    ]
-    if not pieces:
-        raise UserError(
-            "no training target: every customer has at most one purchase before those held out"
-        )
-
-    def batch_of(group: list[tuple[int, np.ndarray]]) -> Batch:
-        # Neighbours of about one length need little padding; processes get rows of all lengths.
-        group, (_, world) = sorted(group, key=lambda piece: len(piece[1])), processes()
-        group = [piece for rank in range(world) for piece in group[rank::world]]
-        items = pad([window[:-1] for _, window in group], max_len)
-        targets = pad([window[1:] for _, window in group], max_len)
-        if prefix_augmentation:
-            last = (items > 0).sum(dim=1, keepdim=True) - 1
-            targets = targets * (torch.arange(items.shape[1]) == last)
-        elif 0 < anchors < items.shape[1]:
-            lottery = (1 + torch.rand(targets.shape, generator=generator)) * (targets > 0)
-            kept = torch.zeros_like(targets).scatter_(1, lottery.topk(anchors).indices, 1)
-            targets = targets * kept
-        return Batch(items, targets, torch.tensor([user for user, _ in group]))
-
-    group: list[tuple[int, np.ndarray]] = []
-    targets, last = 0, len(pieces) - 1
-    for place, index in enumerate(torch.randperm(len(pieces), generator=generator).tolist()):
-        group.append(pieces[index])
-        own = 1 if prefix_augmentation else len(pieces[index][1]) - 1
-        targets += min(own, anchors or own)
-        if targets >= batch_size or place == last:
-            yield batch_of(group)
-            group, targets = [], 0
+    train = enumerate(sequences.train())
+    pool = [(user, window) for user, sequence in train for window in cut(sequence, max_len)]
+    if not pool:
+        raise UserError("no training target: no user has two interactions before those held out")
+    options = max_len, generator, prefix_augmentation, targets_per_sequence
+    rows: list[tuple[int, np.ndarray]] = []
+    targets = 0
+    for index in torch.randperm(len(pool), generator=generator).tolist():
+        rows.append(pool[index])
+        n_targets = 1 if prefix_augmentation else len(pool[index][1]) - 1
+        targets += min(n_targets, targets_per_sequence or n_targets)
+        if targets >= batch_size:
+            yield make_batch(rows, *options)
+            rows, targets = [], 0
+    if rows:
+        yield make_batch(rows, *options)

@@ -117,9 +117,19 @@ def describe(kind: type, section: str = "") -> list[SettingField]:
     return found
 
 
+def section_kinds(config: type) -> dict[str, type[Settings]]:
+    """Return the sections of a configuration, by name."""
+    hints = get_type_hints(config)
+    return {name: kind for name, kind in hints.items() if _is_section(kind)}
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Settings)
+
+
 def fields_by_name(config: type) -> dict[str, SettingField]:
     """Return all settings of a configuration with sections, by names like ``pretrain.lr``."""
-    sections = get_type_hints(config)
+    sections = section_kinds(config)
     described = [one for name, kind in sections.items() for one in describe(kind, name)]
     return {one.name: one for one in described}
 
@@ -137,7 +147,7 @@ def find_field(config: type, name: str) -> SettingField:
     if name in known:
         return known[name]
     section, dot, _ = name.partition(".")
-    sections = list(get_type_hints(config))
+    sections = list(section_kinds(config))
     if section not in sections:
         close = get_close_matches(name, known, n=1, cutoff=0.75)
         close = close or [one for one in known if not dot and one.endswith(f".{name}")]

@@ -1,4 +1,4 @@
-"""Cosine similarity, the one measure by which the model compares embeddings."""
+"""Cosine similarity, with which the model compares all embeddings."""
 
 import torch
 import torch.nn.functional as F
@@ -6,14 +6,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def normalize(vectors: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
-    """Return vectors of length 1 in the same directions, in float32."""
-    return F.normalize(vectors.float(), dim=-1)
+def normalize(embeddings: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
+    """Scale embeddings to L2 norm 1, in float32 (a zero embedding stays zero)."""
+    return F.normalize(embeddings.float(), dim=-1)
 
 
 def cosine_scores(
-    states: Float[Tensor, "rows dim"], items: Float[Tensor, "items dim"]
-) -> Float[Tensor, "rows items"]:
-    """Return the cosine of every state with every item, in float32 under autocast too."""
-    with torch.autocast(states.device.type, enabled=False):
-        return normalize(states) @ normalize(items).T
+    queries: Float[Tensor, "*states rows dim"], items: Float[Tensor, "items dim"]
+) -> Float[Tensor, "*states rows items"]:
+    """Return the cosine of every query with every item, in float32 even under autocast."""
+    with torch.autocast(queries.device.type, enabled=False):
+        return normalize(queries) @ normalize(items).T

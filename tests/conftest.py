@@ -25,16 +25,36 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if no_test else None
 
 
-# Whole stages, drawings, launches: what a change of a line in the core seldom breaks.
-THOROUGH = ("planted", "mini_clip", "drawing", "sample", "sample_shop_run", "sample_reach")
-THOROUGH += ("notebook_builder", "handout", "course_tools", "run_py", "cli")
-THOROUGH += ("extraction_resumes", "train_clip", "maps", "map_explorer")
+# What `python run.py check` leaves to `python run.py test`: whole stages, drawings, launches, which
+# a change of a line seldom breaks. Files by their name after ``test_``, in whatever folder they
+# lie, and single tests by the name of their function. New files use ``pytest.mark.thorough``.
+THOROUGH_FILES = ("planted", "mini_clip", "drawing", "sample", "sample_shop_run", "sample_reach")
+THOROUGH_FILES += ("notebook_builder", "handout", "course_tools", "run_py", "cli")
+THOROUGH_FILES += ("extraction_resumes", "train_clip", "maps", "map_explorer")
+THOROUGH_TESTS = {
+    "test_a_command_returns_what_it_prints_and_tells_the_rest",
+    "test_a_department_has_the_rest_of_the_shop_to_pre_train_on",
+    "test_a_whole_shop_has_no_rest_and_minutes_are_too_few_for_one",
+    "test_everything_that_is_installed_for_us_is_pinned",
+    "test_pretraining_on_two_shops_meets_customers_of_both",
+    "test_runs_made_at_once_are_those_made_one_after_another",
+    "test_seeds_run_at_once_are_those_run_one_after_another",
+    "test_sources_are_departments_and_folders_of_other_shops",
+    "test_the_curve_goes_on_where_it_was",
+    "test_the_log_tells_parts_and_the_plot_draws_them",
+    "test_the_wheel_is_the_package_and_nothing_else",
+    "test_without_the_top_interactions_the_score_falls_more",
+    "test_without_the_top_keywords_of_the_stored_deletions_the_score_falls_more",
+    "test_without_the_top_keywords_the_score_falls_more",
+    "test_without_the_top_sentences_and_images_the_score_falls_more",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the files that `python run.py check` leaves to `python run.py test`."""
+    """Mark the tests that `python run.py check` leaves to `python run.py test`."""
     for item in items:
-        if item.path.stem.removeprefix("test_") in THOROUGH:
+        name = getattr(item, "originalname", item.name)  # without parameters
+        if item.path.stem.removeprefix("test_") in THOROUGH_FILES or name in THOROUGH_TESTS:
             item.add_marker(pytest.mark.thorough)
 
 

@@ -117,20 +117,20 @@ def test_recommend_for_user_and_basket(run, tmp_path, capsys):
     dataset, out = str(tmp_path / "dataset"), str(tmp_path / "out")
     assert main(["recommend", dataset, "--model", out, "--user", "u3", "-k", "3", "--json"]) == 0
     answer = last_json(capsys)
-    assert len(answer["bought"]) == 6
+    assert len(answer["history"]) == 6
     assert len(answer["recommendations"]) == 3
     first = answer["recommendations"][0]
-    assert first["item_id"] not in answer["bought"]
+    assert first["item_id"] not in answer["history"]
     assert first["sentences"] == [f"Thing {first['item_id'][1:]}"]
-    assert first["score"] == pytest.approx(sum(first["by_view"].values()), abs=1e-5)
+    assert first["score"] == pytest.approx(sum(first["by_modality"].values()), abs=1e-5)
     assert main(["recommend", dataset, "--model", out, "--basket", "i1,i2"]) == 0
     shown = capsys.readouterr().out
     assert "Thing" in shown
-    assert shown.count("  (no image: its text stands for it)\n") == 10
+    assert shown.count("  (no image: the text is used for both)\n") == 10
     for arguments, message in (
         (["--user", "nobody"], "no purchases of user 'nobody'"),
-        (["--basket", "ghost"], "item 'ghost' is not in the model's catalogue"),
-        (["--basket", " , "], "no item of the basket"),
+        (["--basket", "ghost"], "item 'ghost' is not in the model; check the item_id"),
+        (["--basket", " , "], "no item of the history is known"),
         (["--user", "u3", "-k", "0"], "-k must be at least 1; got 0"),
     ):
         assert main(["recommend", dataset, "--model", out, *arguments]) == 2
@@ -148,14 +148,14 @@ def test_what_is_new_in_the_shop_is_recommended_once_it_has_features(
     capsys.readouterr()
     assert main([*command, "--json"]) == 0
     told = capsys.readouterr()
-    assert "note: 1 items of the shop have no features" in told.err
+    assert "note: 1 items of the dataset have no features" in told.err
     assert len(json.loads(told.out)["recommendations"]) == 10
     main(["keywords", dataset, "--out", out])
     main(["features", dataset, "--out", out, "--text-encoder", tiny_bert])
     capsys.readouterr()
     assert main([*command, "--json"]) == 0
     told = capsys.readouterr()
-    assert "note: 1 items of the shop are new to the model (the first is 'n1')" in told.err
+    assert "note: 1 items of the dataset are new to the model (the first is 'n1')" in told.err
     assert "no features" not in told.err
     found = json.loads(told.out)["recommendations"]
     assert [r["item_id"] for r in found if r["new"]] == ["n1"]

@@ -10,7 +10,7 @@ from course.diagrams import new_item_diagram
 from course.display import escape
 from course.figures import figure_html
 
-from msm4sr_lite.baselines.scorers import ItemKNN
+from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.encoder import M2SE

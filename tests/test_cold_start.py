@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from msm4sr_lite.baselines.scorers import Popularity
+from msm4sr_lite.baselines import Popularity, count_interactions
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.dataset.split import build_sequences
@@ -22,7 +22,6 @@ from msm4sr_lite.study.cold_start import (
     report,
     without_items,
 )
-from msm4sr_lite.study.data import purchases
 from tests.toys import toy_sequences, toy_table
 
 
@@ -49,7 +48,7 @@ class Ordered:
 
 def test_cold_is_what_no_history_holds():
     assert cold_items(TOY).tolist() == [5, 7, 8, 9]  # 6 and 4 are validation items
-    assert purchases(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
+    assert count_interactions(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
 
 
 def test_buckets_hold_every_value_once():
@@ -166,7 +165,7 @@ def test_replaced_ids(model):
             torch.testing.assert_close(z[[1, 2, 3, 4, 6]], untouched[view][[1, 2, 3, 4, 6]])
             assert torch.equal(scorer.items[view], untouched[view])
         histories = [np.array([1, 2])]
-        torch.testing.assert_close(other.fast_scores(histories), other.score(histories))
+        torch.testing.assert_close(other.score_on_device(histories), other.score(histories))
     scorer.append(toy_table([2], [1], seed=9, items=["new"]))
     appended = scorer.items["text"][10].clone()
     other = replace_ids(scorer, np.array([5, 10]), "mean")

@@ -18,19 +18,20 @@ from course.editor import (
 )
 
 from msm4sr_lite.dataset.folder import read_folder
-from msm4sr_lite.explain.evidence import Evidence, Explainer
+from msm4sr_lite.explain.evidence import Evidence
+from msm4sr_lite.explain.explainer import Explainer
 
 
 @pytest.fixture(scope="module")
 def desk(sample_dataset: Path) -> Desk:
     dataset = read_folder(sample_dataset, domain="home")
     states = sample_dataset / "states" / "home_finetuned"
-    return Desk(Explainer.load(dataset, states, sample_dataset / "features"))
+    return Desk(Explainer.load(dataset, states, sample_dataset / "features"), dataset)
 
 
 @pytest.fixture
 def live(desk: Desk) -> BasketEditor:
-    baskets = {name: Basket.of(desk.dataset.history(name)) for name in ("uh0040", "uh0041")}
+    baskets = {name: Basket.of(desk.dataset.user_history(name)) for name in ("uh0040", "uh0041")}
     return BasketEditor(desk, baskets)
 
 
@@ -57,29 +58,29 @@ def test_a_basket_is_changed_step_by_step() -> None:
 
 
 def test_the_view_is_the_models_offers_with_their_scores_and_reasons(desk: Desk) -> None:
-    basket = Basket.of(desk.dataset.history("uh0040"))
+    basket = Basket.of(desk.dataset.user_history("uh0040"))
     html, text, items = desk.draw(basket, 1)
-    offers = desk.explainer.recommender.for_basket(basket.items, 10)
+    offers = desk.explainer.recommend(basket.items, 10)
     assert items == [offer.item_id for offer in offers]
     for place, offer in enumerate(offers, 1):
         title = desk.dataset.items[offer.item_id].title
         assert f"{place}. {title}: score {offer.score:.2f} = text" in text
         assert html.count(f"<strong>{place}. {title.replace(chr(39), '&#x27;')}</strong>") >= 1
     assert f"Why 2. {desk.dataset.items[items[1]].title}?" in text
-    (pieces,) = desk.explainer.explain(basket.items, [items[1]])
-    best = next(p for p in pieces if p.kind == "purchase")
-    assert f"{best.effect:+.2f} they bought '{best.text}'" in text
+    pieces = desk.explainer.explain(basket.items, items[1])
+    best = next(p for p in pieces if p.kind == "interaction")
+    assert f"{best.effect:+.2f} interaction {best.position}: '{best.text}'" in text
     assert html.count("<img ") == html.count('<img alt="') == 16 - html.count(">no picture<")
 
 
 def test_exchanging_shows_the_other_card_and_scores_as_the_model_does(desk: Desk) -> None:
-    basket = Basket.of(desk.dataset.history("uh0040")).exchanged(6)
+    basket = Basket.of(desk.dataset.user_history("uh0040")).exchanged(6)
     _, text, _ = desk.draw(basket)
     rows = dict(re.findall(r"^(text view|image view): (.*)$", text, re.MULTILINE))
     assert rows["text view"].endswith("| picture: checked, square, bowl, pink, blue")
     assert rows["image view"].endswith("| All-weather enamel bowl")
     assert "text and picture exchanged at 6." in text
-    best = desk.explainer.for_basket(basket.items, 1, swapped={6})[0]
+    best = desk.explainer.recommend(basket.items, 1, swapped={6})[0]
     assert f"score {best.score:.2f}" in text
     assert text != desk.draw(basket.exchanged(6))[1]
 
@@ -117,7 +118,7 @@ def test_every_control_changes_basket_and_view(live: BasketEditor) -> None:
     live.offer.value = 4
     assert "Why 5. " in live.view.value
     live.start.value = "uh0041"
-    assert live.basket.items == live.desk.dataset.history("uh0041")
+    assert live.basket.items == live.desk.dataset.user_history("uh0041")
     assert "Why 1. " in live.view.value
     assert changed()
     live.close()
@@ -177,14 +178,14 @@ def test_an_error_is_shown_and_passes(live: BasketEditor, monkeypatch: pytest.Mo
 
 
 def test_text_of_the_shop_is_harmless(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    item = desk.dataset.history("uh0040")[-1]
+    item = desk.dataset.user_history("uh0040")[-1]
     bad = dataclasses.replace(desk.dataset.items[item], title="<script>x</script>\u202e\x1b")
     monkeypatch.setitem(desk.dataset.items, item, bad)
-    html = desk.draw(Basket.of(desk.dataset.history("uh0040")))[0]
+    html = desk.draw(Basket.of(desk.dataset.user_history("uh0040")))[0]
     assert "<script>" not in html
     assert "&lt;script&gt;x&lt;/script&gt;" in html
     assert "\u202e" not in html
-    live = BasketEditor(desk, {"uh0040": Basket.of(desk.dataset.history("uh0040"))})
+    live = BasketEditor(desk, {"uh0040": Basket.of(desk.dataset.user_history("uh0040"))})
     assert all("\u202e" not in label and "\x1b" not in label for label, _ in live.place.options)
     live.close()
     pieces = [Evidence("sentence", item, 1, 1, "<b>bold</b>", 0.2, {"text": 0.2}, 0.5)]
@@ -200,11 +201,11 @@ def test_stills_first_then_a_sentence_or_the_live_part(
     desk: Desk, shown: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     baskets = {
-        name: Basket.of(desk.dataset.history(name)) for name in ("uh0040", "uh0041", "uh0042")
+        name: Basket.of(desk.dataset.user_history(name)) for name in ("uh0040", "uh0041", "uh0042")
     }
     for static in "10":
         monkeypatch.setenv("MSM4SR_STATIC", static)
-        editor(desk.explainer, baskets, title="Bench")
+        editor(desk.explainer, desk.dataset, baskets, title="Bench")
     stills, sentence, again, widget = shown
     assert stills == again
     assert stills["text/html"].count("Why 1. ") == 2
@@ -221,6 +222,7 @@ def test_running_the_cell_again_leaves_no_widgets_behind(
     monkeypatch.setenv("MSM4SR_STATIC", "0")
     counts = []
     for _ in range(3):
-        editor(desk.explainer, {"uh0040": Basket.of(desk.dataset.history("uh0040"))}, title="Again")
+        baskets = {"uh0040": Basket.of(desk.dataset.user_history("uh0040"))}
+        editor(desk.explainer, desk.dataset, baskets, title="Again")
         counts.append(len(_instances))
     assert counts[0] == counts[1] == counts[2]

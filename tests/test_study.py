@@ -12,26 +12,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from msm4sr_lite.study.budget import Budget
 
 from benchmarks.studies.results_page import collect, fill
-from data_samples.make.upper_bound import expected_ndcg
-from msm4sr_lite.baselines.scorers import ItemKNN, tfidf_vectors
-from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
+from msm4sr_lite.baselines import ItemKNN, tfidf_vectors
 from msm4sr_lite.cli import build_parser, main
 from msm4sr_lite.cli.study import about
 from msm4sr_lite.config import (
     PRESETS,
     Config,
-    ModelConfig,
     UserError,
 )
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.split import build_sequences
-from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table
-from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.study.ablations import (
     FewerWords,
@@ -42,7 +38,6 @@ from msm4sr_lite.study.ablations import (
     is_main,
 )
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
-from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.cold_table import cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison, access_log, read_recipes
@@ -60,7 +55,7 @@ from msm4sr_lite.study.models import (
 )
 from msm4sr_lite.study.pages import as_text
 from msm4sr_lite.study.paired import holm, paired, with_seeds
-from msm4sr_lite.study.upper_bound import UpperBound
+from msm4sr_lite.study.upper_bound import UpperBound, expected_ndcg
 from tests.tiny_models import text_model
 from tests.toys import toy_dataset, toy_sequences, toy_table
 
@@ -189,35 +184,6 @@ def test_coverage_and_popularity_bias():
 
 
 # --------------------------------------------------------------------- contenders
-
-
-def test_baselines_see_only_what_they_say(data):
-    config = ModelConfig(feature_dim=11, dim=8, ffn_dim=8, heads=2, n_items=19, experts=2)
-    histories = [np.array([1, 2, 3]), np.array([4])]
-    other = toy_table([2, 1, 3] * 6 + [0], [1, 0, 2] * 6 + [1], seed=9)
-    for build, sees in ((SASRec, False), (SummedFeatures, True)):
-        torch.manual_seed(0)
-        model = build(config)
-        one, two = (ModelScorer(model, t).score(histories) for t in (data.table, other))
-        assert torch.equal(one, two) != sees, build
-        assert one.shape == (2, 20)
-    assert not any(
-        "adapt" in name or "pool" in name for name, _ in SASRec(config).named_parameters()
-    )
-
-
-def test_summed_features_are_the_sum_of_both_views(data):
-    torch.manual_seed(0)
-    config = ModelConfig(feature_dim=11, dim=8, ffn_dim=8)
-    summed = SummedFeatures(config).eval()
-    both = M2SE(config).eval()
-    both.load_state_dict(summed.state_dict())
-    items = torch.tensor([1, 2, 19])
-    found = summed.item_embeddings(data.table, items)["sum"]
-    modalities = both.item_embeddings(data.table, items)
-    torch.testing.assert_close(found[0], modalities["text"][0] + modalities["image"][0])
-    torch.testing.assert_close(found[1], modalities["text"][1])  # no picture: nothing is added
-    torch.testing.assert_close(found[2], modalities["image"][2])
 
 
 def test_every_contender_has_at_most_four_points_and_only_known_settings(data):
@@ -409,7 +375,7 @@ def test_frozen_recipes_that_are_none(tmp_path):
 
 
 def test_shares_of_the_ceiling(sample_dataset, tmp_path):
-    from data_samples.make.oracle import oracles
+    from msm4sr_lite.baselines.oracle import load_oracles
     from msm4sr_lite.dataset.folder import read_folder
 
     dataset = read_folder(sample_dataset, domain="home")
@@ -420,7 +386,7 @@ def test_shares_of_the_ceiling(sample_dataset, tmp_path):
         "oracle": 0.240,
         "content": 0.216,
     }  # as the sample's README says
-    known = oracles(dataset.path, sequences)
+    known = load_oracles(dataset.folder, sequences)
     histories, _ = sequences.held_out("test")
     plain = known["content"].score(histories[:7])[:, 1:].numpy()
     truth = known["oracle"].score(histories[:7])[:, 1:].numpy()
@@ -522,7 +488,7 @@ def test_raw_clip_vectors(sample_dataset, mini_clip):
     assert found.image.counts.tolist() == [0, *counts]
     assert 0 in counts
     place = next(i for i, count in enumerate(counts) if count)
-    picture = open_image(dataset.path, dataset.items[chosen[place]].images[0])
+    picture = open_image(dataset.image_root, dataset.items[chosen[place]].images[0])
     vector = KeywordTokenizer(str(mini_clip), ["picture"]).image_embeddings([picture])[0]
     own = found.image.vectors[0].float()
     assert own[: len(vector)].tolist() == pytest.approx(vector.tolist(), abs=2e-3)

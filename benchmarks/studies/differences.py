@@ -1,12 +1,12 @@
-"""What each difference to the released code costs, measured on the sample shop.
+"""What each difference to the released code costs, measured on the sample dataset.
 
-    python -m benchmarks.studies.differences data_samples/corner_shop --department home --out DIR
+    python -m benchmarks.studies.differences data_samples/corner_shop --domain home --out DIR
 
-Every variant differs from the preset ``paper`` in what its entry below says and in nothing else. It
-is pre-trained with several seeds and asked for the test items without item ids; fine-tuning
-variants all start from the same pre-trained model. Each run is kept in ``DIR/runs`` as soon as it
-is done, so a study that was stopped goes on where it was. ``--page docs/differences.md`` then
-writes the figures into the page and, beside it, ``differences.json``.
+This study made ``docs/differences.md``. Every variant differs from the preset ``paper`` in what its
+entry below says and in nothing else. It is pre-trained with several seeds and tested without item
+ids. Variants of fine-tuning all start from the same pre-trained model. Each run is kept in
+``DIR/runs``, so a stopped study continues. ``--page docs/differences.md`` writes the results into
+the page and, beside it, ``differences.json``.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ import torch
 from benchmarks.studies import long_histories, loss_numerics
 from benchmarks.studies.differences_page import fill
 from msm4sr_lite import training
-from msm4sr_lite.config import PRESETS, Config, as_dict
-from msm4sr_lite.dataset.folder import read_folder
-from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.config import PRESETS, Config, DataConfig, as_dict, with_settings
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.feature_table import FeatureTable, make_slots
@@ -39,13 +38,13 @@ from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.files import write_json, write_text
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.study.data import changed, described_items
+from msm4sr_lite.study.data import prepare
 from msm4sr_lite.study.paired import means, paired
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How often and how long each variant is trained; ``more_seeds``: of those seen closely."""
+    """Number of seeds and epochs; ``more_seeds`` is for the variants studied closely."""
 
     seeds: int = 3
     more_seeds: int = 6
@@ -61,13 +60,13 @@ class Variant:
     Attributes
     ----------
     settings
-        ``part.setting -> value``.
+        ``section.setting -> value``.
     against
         The variant it is compared with.
     finetuned
-        Whether it is fine-tuned, from the pre-trained model of ``paper`` with the same seed.
+        Whether it is fine-tuned, starting from the model of ``paper`` with the same seed.
     seed_shift
-        Added to every seed.
+        Added to each seed.
     closely
         Whether it is trained with more seeds.
     """
@@ -87,13 +86,13 @@ class Variant:
             "finetune.batch_size": protocol.batch_size,
             **self.settings,
         }
-        return changed(PRESETS["paper"], changes)
+        return with_settings(PRESETS["paper"], changes)
 
 
-def differing(part: str) -> dict[str, Any]:
-    """Return the settings of one part in which ``authors`` differs from ``paper``: its values."""
-    paper, authors = (as_dict(PRESETS[name])[part] for name in ("paper", "authors"))
-    return {f"{part}.{name}": authors[name] for name in paper if authors[name] != paper[name]}
+def differing(section: str) -> dict[str, Any]:
+    """Return the values of ``authors`` in one section where they differ from ``paper``."""
+    paper, authors = (as_dict(PRESETS[name])[section] for name in ("paper", "authors"))
+    return {f"{section}.{name}": authors[name] for name in paper if authors[name] != paper[name]}
 
 
 VARIANTS = {
@@ -107,32 +106,34 @@ VARIANTS = {
     "pretrain.nip_same_user": Variant({"pretrain.nip_same_user": "exclude"}, closely=True),
     "pretrain.mixup_per": Variant({"pretrain.mixup_per": "sequence"}),
     "pretrain.drop_per": Variant({"pretrain.drop_per": "sequence"}),
-    "features.image_slots": Variant({"features.image_slots": "words"}),
-    "pretrain.rows": Variant({"pretrain.prefix_augmentation": True}),
+    "features.image_slots": Variant({"features.image_slots": "keywords"}),
+    "pretrain.prefix_augmentation": Variant({"pretrain.prefix_augmentation": True}),
     "pretrain.drop_keeps": Variant(
         {"pretrain.prefix_augmentation": True, "pretrain.drop_keeps": "last"},
-        against="pretrain.rows",
+        against="pretrain.prefix_augmentation",
     ),
     "authors": Variant({**differing("model"), **differing("pretrain")}, closely=True),
     "finetuned": Variant(finetuned=True),
     "finetune.pad_class": Variant({"finetune.pad_class": True}, "finetuned", finetuned=True),
-    "finetune.rows": Variant({"finetune.prefix_augmentation": True}, "finetuned", finetuned=True),
+    "finetune.prefix_augmentation": Variant(
+        {"finetune.prefix_augmentation": True}, "finetuned", finetuned=True
+    ),
 }
 
 
 class Study:
-    """The runs of one shop, kept in a folder.
+    """The runs on one dataset, kept in a folder.
 
     Parameters
     ----------
     sequences
-        The shop's sequences.
+        Filtered and split interactions.
     tables
-        Its features: ``image_slots`` -> table, entry i for item number i of ``sequences``.
+        ``image_slots`` -> features; entry i belongs to item number i of ``sequences``.
     protocol
         The same for all variants.
     out
-        Where finished runs are kept.
+        Folder of finished runs.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class Study:
         self.runs = Runs(out / "runs")
 
     def ranks(self, name: str, seed: int) -> np.ndarray:
-        """Return the rank of every customer's test item; train first if that is not done yet."""
+        """Return the rank of each test target; train first unless that is done."""
         config, number = VARIANTS[name].config(self.protocol), seed + VARIANTS[name].seed_shift
         table = self.tables[config.features.image_slots]
 
@@ -160,11 +161,11 @@ class Study:
         return [as_dict(config), self.sequences.fingerprint(), content, number]
 
     def _state(self, seed: int) -> Path:
-        """Return where the model of ``paper`` is kept; another protocol's has another place."""
+        """Return the folder of the model of ``paper``, which depends on the protocol."""
         return self.out / "states" / f"paper-{seed}.{fingerprint(self._made_from('paper', seed))}"
 
     def pretrained(self, seed: int) -> M2SE:
-        """Return the model that ``paper`` was pre-trained to."""
+        """Return the pre-trained model of ``paper``."""
         self.ranks("paper", seed)
         return load_checkpoint(self._state(seed))[0]
 
@@ -175,23 +176,17 @@ class Study:
             start = self.pretrained(seed)
             torch.manual_seed(number)
             model = transfer(start, self.sequences.n_items)
-            records = training.finetune_steps(
-                model, table, self.sequences, config.finetune, seed=number
-            )
+            training.finetune(model, table, self.sequences, config.finetune, seed=number)
         else:
             torch.manual_seed(number)
             model = M2SE(replace(config.model, feature_dim=table.width))
-            records = training.pretrain_steps(
-                model, table, self.sequences, config.pretrain, seed=number
-            )
-        for _ in records:
-            pass
+            training.pretrain(model, table, self.sequences, config.pretrain, seed=number)
         if name == "paper":
             save_checkpoint(model, self._state(seed), table.items, {"seed": number})
         return model
 
     def results(self) -> dict[str, Any]:
-        """Run what is missing, one seed after the other, and compare."""
+        """Make the missing runs, one seed after the other, and compare."""
         few, many = self.protocol.seeds, self.protocol.more_seeds
         ranks: dict[str, list[np.ndarray]] = {name: [] for name in VARIANTS}
         for seed in range(max(few, many)):
@@ -208,37 +203,37 @@ class Study:
         }
 
 
-def one_word_a_slot(folder: Path, table: FeatureTable) -> FeatureTable:
-    """Return the table with a slot for each keyword, as ``image_slots = words`` makes it."""
+def keyword_slots(folder: Path, table: FeatureTable) -> FeatureTable:
+    """Return the table with a slot for each keyword, as ``image_slots = "keywords"`` makes it."""
     keywords, made = read_keywords(folder), table.manifest["text_encoder"]
-    words = [image_sentences(keywords.get(item, []), "keywords") for item in table.items[1:]]
+    groups = [image_sentences(keywords.get(item, []), "keywords") for item in table.items[1:]]
     encoder = TextEncoder(made["name"], made["pooling"])
-    vectors = encoder.encode([word for group in words for word in group])
-    image = make_slots(vectors, np.array([0, *map(len, words)], dtype=np.int64))
-    manifest = {**table.manifest, "image_slots_hold": "words"}
+    embeddings = encoder.encode([keyword for group in groups for keyword in group])
+    image = make_slots(embeddings, np.array([0, *map(len, groups)], dtype=np.int64))
+    manifest = {**table.manifest, "image_slots": "keywords"}
     return FeatureTable(table.items, table.text, image, manifest)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure everything, print where the figures are."""
+    """Run the study and print the name of the file with its results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.differences")
-    parser.add_argument("dataset", type=Path, help="the sample shop, with its features")
+    parser.add_argument("dataset", type=Path, help="data_samples/corner_shop, with its features")
     parser.add_argument("--domain", default="home")
-    parser.add_argument("--out", type=Path, required=True, help="where finished runs are kept")
-    parser.add_argument("--quick", action="store_true", help="one seed, one epoch: does it run?")
-    parser.add_argument("--page", type=Path, help="docs/differences.md, to write the figures into")
+    parser.add_argument("--out", type=Path, required=True, help="folder of finished runs")
+    parser.add_argument("--quick", action="store_true", help="one seed, one epoch")
+    parser.add_argument("--page", type=Path, help="docs/differences.md, to write the results into")
     args = parser.parse_args(arguments)
     if not (args.dataset / "sample.json").is_file():
         parser.error(
-            f"{args.dataset}: not the sample shop (no sample.json); the part on long histories needs"
-            f" shoppers whose rule is known: give data_samples/corner_shop"
+            f"{args.dataset}: not the sample dataset (no sample.json); the part on long histories"
+            f" simulates its users: give data_samples/corner_shop"
         )
     torch.set_num_threads(1)
-    dataset = read_folder(args.dataset, domain=args.domain)
-    table = load_feature_table(args.dataset / "features")
-    sequences = build_sequences(dataset.interactions, described_items(dataset, table))
-    table = table.for_items(sequences.items)
-    tables = {"pictures": table, "words": one_word_a_slot(args.dataset / "features", table)}
+    dataset = Dataset.from_folder(args.dataset, domain=args.domain)
+    features = args.dataset / "features"
+    data = prepare(dataset, load_feature_table(features), DataConfig())
+    sequences, table = data.sequences, data.table
+    tables = {"images": table, "keywords": keyword_slots(features, table)}
     protocol = (
         Protocol(seeds=1, more_seeds=1, epochs=1, finetune_epochs=1) if args.quick else Protocol()
     )

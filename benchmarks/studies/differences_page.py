@@ -1,8 +1,8 @@
-"""Write the figures of ``study.differences`` into docs/differences.md.
+"""Write the results of ``benchmarks.studies.differences`` into ``docs/differences.md``.
 
-A figure stands between ``<!-- measured: NAME -->`` and ``<!-- end -->``; the words around it are
-written by hand. In the table of settings only the last two cells of each row are figures: those of
-the variant that the row's third cell names first.
+A table stands between ``<!-- measured: NAME -->`` and ``<!-- end -->``; the text around it is
+written by hand. In the table of settings only the last two cells of each row are results: those of
+the variant that the third cell names first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTAL
 
 
 def fill(text: str, results: Mapping[str, Any]) -> str:
-    """Return the page with every measured block written anew from ``results``."""
+    """Return the page with each measured block written from ``results``."""
 
     def block(found: re.Match[str]) -> str:
         begin, name, old, end = found.groups()
@@ -28,19 +28,19 @@ def fill(text: str, results: Mapping[str, Any]) -> str:
 
 
 def change(figures: Mapping[str, Any]) -> str:
-    """Return a difference with its interval and what may be said of it: with one seed nothing.
+    """Return a difference with its interval and a verdict; with one seed there is none.
 
     >>> change({"value": -0.01, "low": -0.02, "high": -0.005, "seeds": [-0.01, -0.01]})
     '−0.0100 [−0.0200, −0.0050] **worse**'
     >>> change({"value": -0.01, "low": -0.02, "high": 0.001, "seeds": [-0.01, -0.01]})
-    '−0.0100 [−0.0200, +0.0010] unclear'
+    '−0.0100 [−0.0200, +0.0010] not significant'
     >>> change({"value": -0.01, "low": -0.02, "high": -0.005, "seeds": [-0.01]})
     '−0.0100 [−0.0200, −0.0050] one seed'
     """
     value, low, high = (
         f"{figures[name]:+.4f}".replace("-", "−") for name in ("value", "low", "high")
     )
-    verdict = "unclear" if figures["high"] > figures["low"] else "the same"
+    verdict = "not significant" if figures["high"] > figures["low"] else "the same"
     if figures["low"] > 0:
         verdict = "**better**"
     if figures["high"] < 0:
@@ -51,7 +51,7 @@ def change(figures: Mapping[str, Any]) -> str:
 
 
 def option(row: str) -> str:
-    """Return the variant to which a row of the table of options belongs."""
+    """Return the variant that a row of the table of settings is about."""
     return row.split("|")[3].split("`")[1]
 
 
@@ -85,9 +85,9 @@ def _protocol(results: Mapping[str, Any]) -> str:
         if len(of["change"]["ndcg@10"]["seeds"]) > how["seeds"]
     )
     return (
-        f"Shop: {dataset['name']}, department {dataset['domain']}, {dataset['users']:,} customers,"
-        f" {dataset['items']} items. Pre-training: {how['epochs']} epochs, {how['batch_size']} targets"
-        f" a step; fine-tuning: {how['finetune_epochs']} epochs. Seeds: {how['seeds']};"
+        f"Dataset: {dataset['name']}, domain {dataset['domain']}, {dataset['users']:,} users,"
+        f" {dataset['items']} items. Pre-training: {how['epochs']} epochs, {how['batch_size']}"
+        f" targets a step; fine-tuning: {how['finetune_epochs']} epochs. Seeds: {how['seeds']};"
         f" {how['more_seeds']} for {closely}. The preset `paper`"
         f" reaches {' pre-trained and '.join(values)} fine-tuned.\n"
     )
@@ -95,22 +95,26 @@ def _protocol(results: Mapping[str, Any]) -> str:
 
 def _pooling(results: Mapping[str, Any]) -> str:
     rows = []
-    for view, p in results["numerics"]["pooling"].items():
+    for modality, p in results["numerics"]["pooling"].items():
         shares = ", ".join(f"{k}: {share:.2f}" for k, share in p["weight_of_real"].items())
         alike = f"{p['alike']['masked']:.2f} / {p['alike']['unmasked']:.2f}"
-        rows.append([view, f"{p['cosine_to_mean']:.3f}", shares, alike, f"{p['ten_more']:.0%}"])
+        rows.append([modality, f"{p['cosine_to_mean']:.3f}", shares, alike, f"{p['ten_more']:.0%}"])
     head = [
         "",
-        "cosine of untrained attention and plain mean, least",
+        "smallest cosine of untrained attention pooling and the mean",
         "no mask: weight on an item's k real slots",
-        "cosine of two items, mean, mask / no mask",
-        "no mask: change of a vector by ten more empty slots",
+        "mean cosine of two items, mask / no mask",
+        "no mask: change of an embedding by ten more empty slots",
     ]
     return _table(head, rows)
 
 
 def _same_target(results: Mapping[str, Any]) -> str:
-    kinds = {"random": "random vectors", "untrained": "untrained model", "trained": "trained model"}
+    kinds = {
+        "random": "random embeddings",
+        "untrained": "untrained model",
+        "trained": "trained model",
+    }
     rows = []
     for row in results["numerics"]["same_target"]:
         cells = [f"{row[name]['exclude']:.3f} + {row[name]['added']:.5f}" for name in kinds]
@@ -120,10 +124,16 @@ def _same_target(results: Mapping[str, Any]) -> str:
 
 def _subtraction(results: Mapping[str, Any]) -> str:
     rows = [
-        [row["rows"], row["trials"], f"{row['broken']:.1%}", row["error"], row["own_error"]]
+        [row["rows"], row["trials"], f"{row['broken']:.1%}", row["error"], row["library_error"]]
         for row in results["numerics"]["cmcl"]
     ]
-    head = ["rows", "trials", "not finite", "mean error of the others", "mean error here"]
+    head = [
+        "rows",
+        "trials",
+        "not finite",
+        "mean error of the others",
+        "mean error of this library",
+    ]
     return _table(head, rows)
 
 
@@ -140,14 +150,14 @@ def _long(results: Mapping[str, Any]) -> str:
     ]
     for name, label in (("ndcg@10", "NDCG@10"), ("recall@20", "Recall@20")):
         values = [f"{trained[way][name]:.4f}" for way in ("prefix", "all_positions")]
-        rows.append([f"trained so: {label}", *values, change(found["change"][name])])
+        rows.append([f"trained this way: {label}", *values, change(found["change"][name])])
     cosine = states["cosine"]
     return (
-        _table(["", "sliding window", "windows (here)", "change"], rows)
-        + f"\nCosine between the two states of the same target: mean {cosine['mean']:.3f}, least"
-        f" {cosine['least']:.3f} ({states['targets']:,} targets). Training: {found['shoppers']}"
-        f" shoppers with {found['purchases']} purchases, {found['epochs']} epochs,"
-        f" seeds: {found['seeds']}; tested on {found['asked']:,} others.\n"
+        _table(["", "sliding window", "windows (this library)", "change"], rows)
+        + f"\nCosine between the two states of the same target: mean {cosine['mean']:.3f}, smallest"
+        f" {cosine['least']:.3f} ({states['targets']:,} targets). Training:"
+        f" {found['training_users']} simulated users with {found['length']} interactions,"
+        f" {found['epochs']} epochs, seeds: {found['seeds']}; tested on {found['test_users']:,} others.\n"
     )
 
 

@@ -1,8 +1,9 @@
-"""Histories longer than the encoder: windows against a sliding window, on made-up shoppers.
+"""Histories longer than the encoder: windows against a sliding window, on simulated users.
 
-With ``rows = all_positions`` a history of more than L items is cut into windows: an item near the
-beginning of a window is predicted from few items, though more were bought before. With
-``rows = prefix``, as in the released code, every item is predicted from the L items before it.
+This study made the last table of ``docs/differences.md`` (``benchmarks.studies.differences`` runs
+it). With the loss over all positions, a history of more than L items is cut into windows: an item
+near the beginning of a window is predicted from few items. With prefix augmentation, as in the
+released code, every item is predicted from the L items before it.
 """
 
 from __future__ import annotations
@@ -40,115 +41,115 @@ from msm4sr_lite.sequences import (
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.study.paired import means, paired
 
-ROWS: tuple[Literal["all_positions", "prefix"], ...] = ("all_positions", "prefix")
-LENGTH = 122  # purchases of each made-up shopper, two of them held out
+WAYS: tuple[Literal["all_positions", "prefix"], ...] = ("all_positions", "prefix")
+LENGTH = 122  # interactions of each simulated user, two of them held out
 
 
 def measure(
     table: FeatureTable, domain: str, out: Path, quick: bool = False, seeds: int = 1
 ) -> dict[str, Any]:
-    """Train both ways and compare; also read one model's states both ways.
+    """Train both ways and compare; also compute one model's states both ways.
 
     Parameters
     ----------
     table
-        Features of the sample shop, entry i for item number i.
-    department
-        Whose shoppers to imitate.
+        Features of the sample dataset; entry i belongs to item number i.
+    domain
+        Whose users to simulate.
     out
-        Where finished runs are kept.
+        Folder of finished runs.
     quick
-        One epoch, one seed, few shoppers.
+        One epoch, one seed, few users.
 
     Returns
     -------
-    figures
-        ``metrics`` for new shoppers after training either way, and ``change``, windows minus
-        sliding window; ``states``: what ``read_both_ways`` finds in a model trained on windows.
+    results
+        ``metrics`` for new users after training either way, and ``change``, windows minus sliding
+        window; ``states``: what ``compare_states`` finds in a model trained on windows.
     """
-    shoppers, asked, epochs, seeds = (4, 20, 1, 1) if quick else (60, 1000, 10, seeds)
-    test = long_sequences(table.items, domain, asked, seed=-1)
-    ranks: dict[str, list[np.ndarray]] = {rows: [] for rows in ROWS}
+    training_users, test_users, epochs, seeds = (4, 20, 1, 1) if quick else (60, 1000, 10, seeds)
+    test = long_sequences(table.items, domain, test_users, seed=-1)
+    ranks: dict[str, list[np.ndarray]] = {way: [] for way in WAYS}
     states = None
     for seed in range(seeds):
         path = out / f"{'quick-' * quick}{seed}.json"
         if not path.is_file():
-            learn = long_sequences(table.items, domain, shoppers, seed)
+            learn = long_sequences(table.items, domain, training_users, seed)
             done: dict[str, Any] = {}
-            for rows in ROWS:
+            for way in WAYS:
                 torch.manual_seed(seed)
                 model = M2SE(ModelConfig(feature_dim=table.width))
                 config = PretrainConfig(
-                    prefix_augmentation=rows == "prefix", epochs=epochs, batch_size=256
+                    prefix_augmentation=way == "prefix", epochs=epochs, batch_size=256
                 )
                 training.pretrain(model, table, learn, config, seed=seed)
                 scorer = ModelScorer(model, table)
-                done[rows] = target_ranks(scorer, *test.held_out("test")).tolist()
-                if rows == "all_positions":
-                    done["states"] = read_both_ways(model, table, test, users=asked // 10)
-                say(f"differences: long histories, {rows}, seed {seed}: done")
+                done[way] = target_ranks(scorer, *test.held_out("test")).tolist()
+                if way == "all_positions":
+                    done["states"] = compare_states(model, table, test, users=test_users // 10)
+                say(f"differences: long histories, {way}, seed {seed}: done")
             write_json(path, done)
         found = json.loads(path.read_text(encoding="utf-8"))
-        for rows in ROWS:
-            ranks[rows].append(np.array(found[rows]))
+        for way in WAYS:
+            ranks[way].append(np.array(found[way]))
         states = states or found["states"]
     return {
-        "shoppers": shoppers,
-        "asked": asked,
-        "purchases": LENGTH,
+        "training_users": training_users,
+        "test_users": test_users,
+        "length": LENGTH,
         "epochs": epochs,
         "seeds": seeds,
-        "metrics": {rows: means(ranks[rows]) for rows in ROWS},
+        "metrics": {way: means(ranks[way]) for way in WAYS},
         "change": paired(ranks["all_positions"], ranks["prefix"]),
         "states": states,
     }
 
 
-def long_sequences(items: list[str], domain: str, shoppers: int, seed: int) -> Sequences:
-    """Simulate shoppers of the sample shop who buy ``LENGTH`` things each.
+def long_sequences(items: list[str], domain: str, n_users: int, seed: int) -> Sequences:
+    """Simulate users of the sample dataset with ``LENGTH`` interactions each.
 
-    They follow the sample's rule (a need that moves on, a taste that stays), but may buy again
-    what they bought more than 50 purchases ago.
+    They follow the sample's rule (a need that changes, a taste that stays), but may choose an item
+    again after more than 50 other interactions.
     """
-    shelf = make_catalogue(7, domain)
+    catalogue = make_catalogue(7, domain)
     number = {item: i for i, item in enumerate(items)}
-    numbers = np.array([number[item.item_id] for item in shelf])
-    popularity = np.array([item.popularity for item in shelf])
-    weights = popularity * need_fit(shelf)[:, None] * taste_fit(shelf)[None]
+    numbers = np.array([number[item.item_id] for item in catalogue])
+    popularity = np.array([item.popularity for item in catalogue])
+    weights = popularity * need_fit(catalogue)[:, None] * taste_fit(catalogue)[None]
     rng = np.random.default_rng(seed + 1)
-    who = np.arange(shoppers)
-    taste = rng.integers(weights.shape[1], size=shoppers)
-    need = rng.choice(len(FIRST_NEED), size=shoppers, p=FIRST_NEED / FIRST_NEED.sum())
-    bought = np.empty((shoppers, LENGTH), dtype=np.int64)
-    since = np.full((shoppers, len(shelf)), 51)  # purchases since it was bought last
+    users = np.arange(n_users)
+    taste = rng.integers(weights.shape[1], size=n_users)
+    need = rng.choice(len(FIRST_NEED), size=n_users, p=FIRST_NEED / FIRST_NEED.sum())
+    chosen = np.empty((n_users, LENGTH), dtype=np.int64)
+    since = np.full((n_users, len(catalogue)), 51)  # interactions since the item was chosen last
     for step in range(LENGTH):
         chance = (weights[need, taste] * (since > 50)).cumsum(axis=1)
-        draw = rng.random((shoppers, 1)) * chance[:, -1:]
-        bought[:, step] = (chance <= draw).sum(axis=1)
+        draw = rng.random((n_users, 1)) * chance[:, -1:]
+        chosen[:, step] = (chance <= draw).sum(axis=1)
         since += 1
-        since[who, bought[:, step]] = 1
+        since[users, chosen[:, step]] = 1
         steps = (TRANSITION[need] / TRANSITION[need].sum(axis=1, keepdims=True)).cumsum(axis=1)
-        need = np.minimum((steps <= rng.random((shoppers, 1))).sum(axis=1), steps.shape[1] - 1)
+        need = np.minimum((steps <= rng.random((n_users, 1))).sum(axis=1), steps.shape[1] - 1)
     return Sequences(
-        users=[str(user) for user in who],
+        users=[str(user) for user in users],
         items=items,
-        interactions=numbers[bought].ravel(),
-        offsets=np.arange(shoppers + 1) * LENGTH,
+        interactions=numbers[chosen].ravel(),
+        offsets=np.arange(n_users + 1) * LENGTH,
     )
 
 
 @torch.no_grad()
-def read_both_ways(
+def compare_states(
     model: M2SE, table: FeatureTable, sequences: Sequences, users: int
 ) -> dict[str, Any]:
-    """Compare the states that predict the same purchases, in windows and sliding, of one model.
+    """Compare the states of one model that predict the same targets, in windows and sliding.
 
     Returns
     -------
-    figures
-        Items seen on average (``context``), mean and smallest cosine between both states (of the
-        text view), loss over the catalogue in nats, NDCG@10, and the change of NDCG@10 from
-        sliding to windows with its interval over customers.
+    results
+        Mean number of items before the target (``context``), mean and smallest cosine between both
+        states (text modality), loss over all items in nats, NDCG@10, and the change of NDCG@10 from
+        sliding to windows with its interval over users.
     """
     model = model.eval()
     scorer, limit = ModelScorer(model, table), model.config.max_len
@@ -166,7 +167,7 @@ def read_both_ways(
             target = torch.from_numpy(
                 np.concatenate([p[-int(n) :] for p, n in _targets(pieces, real)])
             )
-            hidden = {view: h[real] for view, h in states.items()}
+            hidden = {modality: h[real] for modality, h in states.items()}
             scores = match_scores(hidden, scorer.items)[:, 1:]
             rank = (scores >= scores.gather(1, target[:, None] - 1)).sum(dim=1)
             found[name].append(
@@ -181,18 +182,18 @@ def read_both_ways(
     pairs = list(zip(found["windows"], found["sliding"], strict=True))
     cosine = torch.cat([(one["state"] * two["state"]).sum(dim=1) for one, two in pairs])
     gain = np.array([float((one["ndcg"] - two["ndcg"]).mean()) for one, two in pairs])
-    figures: dict[str, Any] = {
+    results: dict[str, Any] = {
         "targets": len(cosine),
         "cosine": {"mean": round(float(cosine.mean()), 4), "least": round(float(cosine.min()), 4)},
         "change of ndcg@10": summarise({"ndcg@10": gain})["ndcg@10"],
     }
     for name, parts in found.items():
-        figures[name] = {
+        results[name] = {
             "context": round(float(torch.cat([p["context"] for p in parts]).float().mean()), 1),
             "loss": round(float(torch.cat([p["loss"] for p in parts]).mean()), 4),
             "ndcg@10": round(float(torch.cat([p["ndcg"] for p in parts]).mean()), 4),
         }
-    return figures
+    return results
 
 
 def _targets(pieces: list[np.ndarray], real: Tensor) -> Any:

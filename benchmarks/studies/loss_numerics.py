@@ -1,4 +1,8 @@
-"""Differences to the released code that show without training a variant."""
+"""Differences to the released code that show without training a variant.
+
+This study made the tables on pooling, on rows with the same target and on sums of exponentials in
+``docs/differences.md``; ``benchmarks.studies.differences`` runs it.
+"""
 
 from __future__ import annotations
 
@@ -28,34 +32,34 @@ TEMPERATURE, DIM = 0.07, 64
 
 
 def measure(model: M2SE, table: FeatureTable, sequences: Sequences) -> dict[str, Any]:
-    """Return all figures; ``model`` is a pre-trained one, for the size of the losses."""
+    """Return all results; ``model`` is pre-trained, for losses of a realistic size."""
     torch.manual_seed(0)
     untrained = M2SE(model.config)
     return {
-        "pooling": {view: pooling(table, view) for view in ("text", "image")},
+        "pooling": {modality: pooling(table, modality) for modality in ("text", "image")},
         "same_target": same_target(model, untrained, table, sequences),
         "cmcl": [subtracting(rows) for rows in (2, 4, 8, 32, 256, 1024)],
     }
 
 
 @torch.no_grad()
-def pooling(table: FeatureTable, view: str, seed: int = 0) -> dict[str, Any]:
-    """Return what a frozen attention and unmasked padding do to one modality of the sample.
+def pooling(table: FeatureTable, modality: str, seed: int = 0) -> dict[str, Any]:
+    """Measure the effects of untrained attention pooling and of unmasked padding.
 
     Returns
     -------
-    figures
-        ``cosine_to_mean``: of an untrained slot attention's vector with the plain mean of an
-        item's slots, the smallest over all items. ``slots``: S, the most slots of an item.
-        ``weight_of_real``: without a mask, the share of the weight that falls on real slots, by
-        their number k. ``alike``: mean cosine between the adapted vectors of two items, without
-        and with a mask. ``ten_more``: change of the pooled vectors, relative to their length, when
-        ten empty slots are added.
+    results
+        ``cosine_to_mean``: smallest cosine over all items between the embedding of untrained
+        attention pooling and the mean of the slots. ``slots``: S, the largest number of slots.
+        ``weight_of_real``: without a mask, the share of the weight on real slots, by their number
+        k. ``alike``: mean cosine between the adapted embeddings of two items, with and without a
+        mask. ``ten_more``: change of the pooled embeddings, relative to their length, when ten
+        empty slots are added.
     """
     torch.manual_seed(seed)
     model = M2SE(ModelConfig(feature_dim=table.width)).eval()
-    attention = model.pool[view]
-    slots, valid = getattr(table, view).gather(torch.arange(1, len(table.items)))
+    attention = model.pool[modality]
+    slots, valid = getattr(table, modality).gather(torch.arange(1, len(table.items)))
     some = valid.any(dim=1)
     slots, valid = slots[some], valid[some]
     counts = valid.sum(dim=1)
@@ -68,7 +72,7 @@ def pooling(table: FeatureTable, view: str, seed: int = 0) -> dict[str, Any]:
     unmasked, weights = found["unmasked"]
     alike = {}
     for name, (pooled, _) in found.items():
-        z = F.normalize(model.adapt[view](pooled), dim=1)
+        z = F.normalize(model.adapt[modality](pooled), dim=1)
         alike[name] = round(float((z.sum(0).square().sum() - len(z)) / (len(z) * (len(z) - 1))), 4)
     change = (longer - unmasked).norm(dim=1) / unmasked.norm(dim=1)
     real = (weights * valid).sum(dim=1)
@@ -92,10 +96,10 @@ def same_target(
     sizes: Sequence[int] = (32, 256, 1024),
     batches: int = 20,
 ) -> list[dict[str, Any]]:
-    """Return NIP of the text with same-target pairs left out, and what logit 0 adds to it.
+    """Return NIP of the text with same-target pairs masked, and what a logit of 0 adds to it.
 
-    On batches of the shop with two models, and with random unit vectors in place of all states
-    and items, where logit 0 counts like any other pair.
+    With two models on batches of the dataset, and with random unit embeddings in place of all
+    states and items, for which a logit of 0 is a typical one.
     """
     found = []
     for size in sizes:
@@ -107,15 +111,16 @@ def same_target(
             for name, model in (("untrained", untrained.eval()), ("trained", trained.eval())):
                 pair = []
                 for form in ("exclude", "zero_logit"):
-                    dice = torch.Generator().manual_seed(1)
+                    generator = torch.Generator().manual_seed(1)
                     config = PretrainConfig(same_target=form)
-                    parts = pretraining_loss(model, table, batch, config, dice)[1]
+                    parts = pretraining_loss(model, table, batch, config, generator)[1]
                     pair.append(float(parts["nip_text"]))
                 losses[name].append(pair)
             target = batch.targets[batch.targets > 0]
-            dice = torch.Generator().manual_seed(2)
+            generator = torch.Generator().manual_seed(2)
             states, items = (
-                torch.randn(count, DIM, generator=dice) for count in (len(target), len(table.items))
+                torch.randn(count, DIM, generator=generator)
+                for count in (len(target), len(table.items))
             )
             masked = false_negatives(target, target, same_user=False)
             pair = []
@@ -127,28 +132,28 @@ def same_target(
             losses["random"].append(pair)
         row: dict[str, Any] = {"targets": size}
         for name, pairs in losses.items():
-            left_out, zero = np.mean(pairs, axis=0)
+            excluded, zero = np.mean(pairs, axis=0)
             row[name] = {
-                "exclude": round(float(left_out), 4),
-                "added": round(float(zero - left_out), 5),
+                "exclude": round(float(excluded), 4),
+                "added": round(float(zero - excluded), 5),
             }
         found.append(row)
     return found
 
 
 def subtracting(rows: int, trials: int = 500) -> dict[str, Any]:
-    """Compare CMCL as sums with the self term subtracted, float32, with the exact value.
+    """Compare CMCL as sums with the self term subtracted, in float32, with the exact value.
 
-    ``rows`` random unit vectors of either view, no two rows with the same target. ``broken`` is the
-    share of trials in which the subtracted form is not finite, ``error`` its mean error in the
-    others; ``own_error`` is that of ``losses.cross_modal_loss``.
+    Uses ``rows`` random unit embeddings of each modality, no two rows with the same target.
+    ``broken`` is the share of trials in which the subtracted form is not finite, ``error`` its mean
+    error in the others; ``library_error`` is that of ``losses.cross_modal_loss``.
     """
     trials = max(20, min(trials, 40_000 // rows))
-    dice = torch.Generator().manual_seed(rows)
+    generator = torch.Generator().manual_seed(rows)
     masked = torch.eye(rows, dtype=torch.bool)
-    broken, errors, own = 0, [], []
+    broken, errors, library_errors = 0, [], []
     for _ in range(trials):
-        modalities = torch.randn(2, rows, DIM, generator=dice)
+        modalities = torch.randn(2, rows, DIM, generator=generator)
         exact, rough = (
             float(cross_modal_sums(*F.normalize(each, dim=-1)))
             for each in (modalities.double(), modalities)
@@ -156,7 +161,7 @@ def subtracting(rows: int, trials: int = 500) -> dict[str, Any]:
         ours = cross_modal_loss(
             modalities[0], modalities[1], masked, temperature=TEMPERATURE, form="rowwise"
         )
-        own.append(abs(float(ours) - exact))
+        library_errors.append(abs(float(ours) - exact))
         if math.isfinite(rough):
             errors.append(abs(rough - exact))
         else:
@@ -166,19 +171,19 @@ def subtracting(rows: int, trials: int = 500) -> dict[str, Any]:
         "trials": trials,
         "broken": round(broken / trials, 3),
         "error": float(f"{np.mean(errors):.1e}"),
-        "own_error": float(f"{np.mean(own):.1e}"),
+        "library_error": float(f"{np.mean(library_errors):.1e}"),
     }
 
 
 def cross_modal_sums(text: Tensor, image: Tensor) -> Tensor:
-    """Return row-wise CMCL the way that loses digits: add up everything, then subtract e^(1/tau).
+    """Return row-wise CMCL in the form that loses digits: a sum minus its term e^(1/tau).
 
-    Both inputs are unit vectors ``(rows, d)``. In float64 it is exact enough to serve as truth.
+    Both inputs are unit embeddings ``(rows, d)``. In float64 the form is exact enough as reference.
     """
     across = (text @ image.T / TEMPERATURE).exp()
     loss = torch.zeros((), dtype=text.dtype)
-    for view in (text, image):
-        within = (view @ view.T / TEMPERATURE).exp()
+    for modality in (text, image):
+        within = (modality @ modality.T / TEMPERATURE).exp()
         everything = across.sum(dim=1) + within.sum(dim=1) - math.exp(1 / TEMPERATURE)
         loss = loss - (across.diagonal() / everything).log().mean() / 2
     return loss

@@ -1,11 +1,11 @@
-"""Write the tables of docs/results.md anew from the JSON files of studies.
+"""Write the tables of ``docs/results.md`` from the JSON files of studies.
 
     python -m benchmarks.studies.results_page docs/results.md [STUDY ...]
 
-A table stands between ``<!-- measured: NAME/PART -->`` and ``<!-- end -->``; the words around are
-written by hand. ``docs/results/NAME/PART.json`` holds what a study has found; that of ablations is
-drawn too, beside it. With the folders of studies given, their results are copied there first, each
-under the folder's own name.
+A table stands between ``<!-- measured: NAME/PART -->`` and ``<!-- end -->``; the text around it is
+written by hand. ``docs/results/NAME/PART.json`` holds the result of a study. For ablations a forest
+plot is drawn beside it. If study folders are given, their results are first copied there, each
+under the name of its folder.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ _BLOCK = re.compile(r"(<!-- measured: (\S+)/(\w+) -->\n)(.*?)(<!-- end -->)", re
 
 
 def fill(text: str, results: Path) -> str:
-    """Return the page with every table written anew from the files in ``results``."""
+    """Return the page with each table written from the files in ``results``."""
 
     def block(found: re.Match[str]) -> str:
         begin, name, part, _, end = found.groups()
@@ -34,19 +35,19 @@ def fill(text: str, results: Path) -> str:
             result = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error})") from None
-        shown = as_markdown(part, result)
+        section = as_markdown(part, result)
         if part == "ablations":
             words = draw(result, path.with_suffix(".png"))
-            shown = f"![{words}]({results.name}/{name}/{part}.png)\n\n{shown}"
-        return f"{begin}\n{shown}\n{end}"
+            section = f"![{words}]({results.name}/{name}/{part}.png)\n\n{section}"
+        return f"{begin}\n{section}\n{end}"
 
     return _BLOCK.sub(block, text)
 
 
 def collect(study: Path, results: Path) -> list[Path]:
-    """Copy what a study has found, and its recipes, to ``results``; return the files."""
+    """Copy the results and the chosen settings of a study to ``results``; return the files."""
     found = []
-    for name in (*PARTS, "recipes"):
+    for name in (*PARTS, "configs"):
         if (study / f"{name}.json").is_file():
             text = (study / f"{name}.json").read_text(encoding="utf-8")
             found.append(results / study.resolve().name.removeprefix("study-") / f"{name}.json")
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Copy results and write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.results_page")
     parser.add_argument("page", type=Path, help="docs/results.md")
-    parser.add_argument("studies", type=Path, nargs="*", help="folders of studies, to copy from")
+    parser.add_argument("studies", type=Path, nargs="*", help="study folders to copy from")
     args = parser.parse_args(arguments)
     for study in args.studies:
         for path in collect(study, args.page.with_suffix("")):
@@ -69,4 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -1,20 +1,22 @@
-"""What a trained model lacks: look at it by popularity, and add words and counts to it.
+"""What a trained model has not learned: results by popularity, and with baselines added.
 
 ::
 
-    msm4sr study tune SHOP --out DIR
-    python -m benchmarks.studies.what_is_missing SHOP --out DIR [settings as above]
+    msm4sr study tune DATA --out DIR
+    python -m benchmarks.studies.what_is_missing DATA --out DIR [the same settings]
 
-Prints NDCG@10 on the *validation* purchases, history masked: of all, and of those whose item was
-bought seldom, sometimes and often in training. Each model stands alone, with TF-IDF neighbours
-added to what it thinks probable, and with the hand-made sum of these and item-to-item counts added.
-What helps a model when it is added, the model has not learnt. In its last rows what it thinks
-probable is divided by a power of how often the item was bought, lest it only names best-sellers.
-The test is not opened.
+This study made the tables of this name in ``docs/results.md``. It prints NDCG@10 on the
+*validation* interactions, items of the history filtered: for all test cases, and for targets with
+few, some and many training interactions. Each model stands alone, in an ensemble with TF-IDF
+neighbours, and in an ensemble with ItemKNN and these. A baseline that improves the ensemble knows
+something that the model has not learned. In the last rows the model's probabilities are divided by
+a power of the item's number of training interactions, so that popular items are recommended less.
+The test set is not used.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -25,137 +27,162 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msm4sr_lite.baselines.scorers import BASELINES, Probabilities, Sum
-from msm4sr_lite.cli import build_parser
-from msm4sr_lite.cli.study import (
-    budget_of,
-    folder,
-    open_data,
-    seeds,
-)
-from msm4sr_lite.config import UserError
+from msm4sr_lite.baselines import Probabilities, ScoreEnsemble, fit_baseline
+from msm4sr_lite.config import DataConfig, UserError
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.device import resolve_device
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
+from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.store.cached_runs import Runs
-from msm4sr_lite.study.budget import Budget
-from msm4sr_lite.study.compare import CHOICE, read_recipes
-from msm4sr_lite.study.data import Data
-from msm4sr_lite.study.models import (
-    MODELS,
-    Model,
-    Settings,
-    able,
-)
+from msm4sr_lite.study.compare import CHOICE, read_configs
+from msm4sr_lite.study.config import TrainingBudget
+from msm4sr_lite.study.data import StudyData, prepare
+from msm4sr_lite.study.models import MODELS, missing_needs
 from msm4sr_lite.study.paired import paired
+from msm4sr_lite.study.trainers import ModelTrainer, Settings
 
-ADDED = ("tfidf_knn", "item_knn+tfidf")  # the last one is what all are compared with
+ADDED = ("tfidf_knn", "item_knn+tfidf")  # all are compared with the last one
 ALONE = ("popularity", "item_knn", *ADDED)
 TRAINED = ("text", "text+image", "msm4sr", "msm4sr_tuned")
-POWERS = (0.25, 0.5)  # 1 would ask for what this customer likes more than others do
-THIRDS = ("seldom", "sometimes", "often")
+POWERS = (0.25, 0.5)  # 1 would rank by how much this user prefers an item to what others do
+THIRDS = ("few", "some", "many")
+FLAGS: dict[type[DataConfig] | type[TrainingBudget], tuple[str, ...]] = {
+    DataConfig: ("min_user_interactions", "min_item_interactions", "n_test"),
+    TrainingBudget: ("batch_size", "pretrain_epochs", "finetune_epochs", "patience"),
+}
 
 Ranks = dict[str, list[np.ndarray]]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, rank, print the table."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    # As for ablations: nothing here pre-trains on the whole shop, so that is not made ready.
-    args = build_parser().parse_args(["study", "ablations", *words])
-    goods, out = open_data(args), folder(args)
-    recipes = read_recipes(args.recipes or out / "recipes.json")
-    ranks = all_ranks(goods, recipes, budget_of(args, goods), seeds(args), Runs(out / "runs"))
-    users, _ = goods.sequences.cases("valid")
-    _, targets = goods.sequences.held_out("valid")
-    print(table(ranks, users, goods.bought[targets]))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.what_is_missing")
+    parser.add_argument("dataset", type=Path, help="dataset folder")
+    parser.add_argument("--domain", default="")
+    parser.add_argument("--features", type=Path, help="default: DATA/features")
+    parser.add_argument("--out", type=Path, required=True, help="study folder")
+    parser.add_argument("--configs", type=Path, help="chosen settings (default: OUT/configs.json)")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--device", default="auto")
+    for config, names in FLAGS.items():
+        for name in names:
+            default = getattr(config(), name)
+            parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
+    args = parser.parse_args(arguments)
+    settings, budget = (
+        config(**{name: getattr(args, name) for name in names}) for config, names in FLAGS.items()
+    )
+    dataset = Dataset.from_folder(args.dataset, domain=args.domain)
+    table = load_feature_table(args.features or args.dataset / "features")
+    data = prepare(dataset, table, cast(DataConfig, settings), resolve_device(args.device))
+    budget = cast(TrainingBudget, budget).for_targets(data.sequences.training_targets())
+    configs = read_configs(args.configs or args.out / "configs.json")
+    seeds = list(range(1, 1 + args.seeds))
+    ranks = all_ranks(data, configs, budget, seeds, Runs(args.out / "runs"))
+    users, _ = data.sequences.cases("valid")
+    _, targets = data.sequences.held_out("valid")
+    print(comparison_table(ranks, users, data.interaction_counts[targets]))
 
 
 def all_ranks(
-    goods: Data, recipes: dict[str, Settings], budget: Budget, tried: Sequence[int], runs: Runs
+    data: StudyData,
+    configs: dict[str, Settings],
+    budget: TrainingBudget,
+    seeds: Sequence[int],
+    runs: Runs,
 ) -> Ranks:
-    """Return the ranks of the validation items: of every row of the table, for every seed."""
-    names = list(able(goods, [*ALONE, *TRAINED]))
-    if missing := [name for name in names if name not in recipes]:
-        raise UserError(f"no recipe for {', '.join(missing)}; run `msm4sr study tune` first")
-    chosen = {name: recipes[name]["settings"] for name in names}
-    fitted = {name: BASELINES[name](goods, **chosen[name]) for name in names if name in ALONE}
-    found = {name: [ranks_of(goods, scorer)] for name, scorer in fitted.items()}
+    """Return the ranks of the validation targets: for each row of the table and each seed."""
+    names = [name for name in (*ALONE, *TRAINED) if not missing_needs(MODELS[name], data)]
+    if missing := [name for name in names if name not in configs]:
+        raise UserError(
+            f"no chosen settings for {', '.join(missing)}; run `msm4sr study tune` first"
+        )
+    chosen = {name: configs[name]["settings"] for name in names}
+    fitted = {
+        name: fit_baseline(name, data.baseline_data, **chosen[name])
+        for name in names
+        if name in ALONE
+    }
+    found = {name: [validation_ranks(data, scorer)] for name, scorer in fitted.items()}
     added = {name: chosen[name] for name in ADDED if name in names}
     for name in (name for name in names if name in TRAINED):
         settings = {**budget.settings(), **chosen[name]}
-        for seed in tried:
-            made_from = [repr(MODELS[name].make), settings, seed, added, POWERS, *goods.facts]
-            make = partial(trained, goods, name, settings, seed, fitted, runs.folder / "states")
+        for seed in seeds:
+            made_from = [repr(MODELS[name].fit), settings, seed, added, POWERS, *data.fingerprints]
+            make = partial(ranks_of_model, data, name, settings, seed, fitted, runs.folder)
             result = runs.get(f"missing-{name}-{seed}", made_from, make)
             for row, ranks in result["ranks"].items():
                 found.setdefault(row, []).append(np.array(ranks))
     return found
 
 
-def trained(
-    goods: Data,
+def ranks_of_model(
+    data: StudyData,
     name: str,
     settings: Settings,
     seed: int,
     fitted: dict[str, Scorer],
-    states: Path,
+    folder: Path,
 ) -> dict[str, dict[str, list[int]]]:
-    """Train one model; return its ranks alone and with what can be added."""
-    model = cast(Model, MODELS[name].make)
-    alone = model(goods, settings, seed, states)
-    likely = Probabilities(alone, model.config(goods, settings).finetune.temperature)
-    sums = {
-        f"{name} + {other}": Sum(fitted[other], likely, 1.0) for other in ADDED if other in fitted
-    }
-    fair = {f"{name} / purchases^{power}": LessPopular(goods, likely, power) for power in POWERS}
-    rows = {name: alone, **sums, **fair}
-    return {"ranks": {row: ranks_of(goods, scorer).tolist() for row, scorer in rows.items()}}
+    """Train one model; return its ranks alone, in ensembles, and divided by popularity."""
+    trainer = cast(ModelTrainer, MODELS[name].fit)
+    alone = trainer(data, settings, seed, folder / "states")
+    likely = Probabilities(alone, trainer.config(data, settings).finetune.temperature)
+    rows: dict[str, Scorer] = {name: alone}
+    for other in ADDED:
+        if other in fitted:
+            rows[f"{name} + {other}"] = ScoreEnsemble(fitted[other], likely, 1.0)
+    for power in POWERS:
+        rows[f"{name} / interactions^{power}"] = LessPopular(data, likely, power)
+    return {"ranks": {row: validation_ranks(data, scorer).tolist() for row, scorer in rows.items()}}
 
 
 class LessPopular:
-    """Probabilities, divided by a power of one more than an item's purchases in training."""
+    """Probabilities divided by a power of one more than the item's training interactions."""
 
-    def __init__(self, goods: Data, likely: Probabilities, power: float) -> None:
-        self.likely, self.divisor = likely, torch.from_numpy((1.0 + goods.bought) ** power)
+    def __init__(self, data: StudyData, likely: Probabilities, power: float) -> None:
+        self.likely = likely
+        self.divisor = torch.from_numpy((1.0 + data.interaction_counts) ** power)
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Return a score for every item."""
+        """Return a score for each item."""
         return self.likely.score(histories) / self.divisor
 
 
-def ranks_of(goods: Data, scorer: Scorer) -> np.ndarray:
-    """Return the rank of every validation item, history masked."""
-    return target_ranks(scorer, *goods.sequences.held_out("valid"), filter_seen=True)
+def validation_ranks(data: StudyData, scorer: Scorer) -> np.ndarray:
+    """Return the rank of each validation target, items of the history filtered."""
+    return target_ranks(scorer, *data.sequences.held_out("valid"), filter_seen=True)
 
 
-def table(ranks: Ranks, users: np.ndarray, bought: np.ndarray) -> str:
+def comparison_table(ranks: Ranks, users: np.ndarray, counts: np.ndarray) -> str:
     """Return the table as Markdown.
 
     Parameters
     ----------
     ranks
-        Of every row, for every seed.
-    customers
-        Whose purchase each case is.
-    bought
-        How often each case's item was bought in training; the cases are cut into three by it.
+        For each row the ranks of each seed.
+    users
+        The user of each validation case.
+    counts
+        Training interactions of each target; the cases are cut into thirds by them.
     """
-    first, second = np.floor(np.quantile(bought, [1 / 3, 2 / 3])).astype(int)
-    parts = [bought <= first, (bought > first) & (bought <= second), bought > second]
+    first, second = np.floor(np.quantile(counts, [1 / 3, 2 / 3])).astype(int)
+    parts = [counts <= first, (counts > first) & (counts <= second), counts > second]
     heads = [f"{third}, {part.sum()} cases" for third, part in zip(THIRDS, parts, strict=True)]
     lines = [
-        f"Seldom: up to {first} purchases in training, sometimes: up to {second}, often: more.",
+        f"Few: up to {first} training interactions, some: up to {second}, many: more.",
         "",
-        f"| | all | {' | '.join(heads)} | all, less {ADDED[-1]} |",
+        f"| | all | {' | '.join(heads)} | all, difference to {ADDED[-1]} |",
         "|---|---|---|---|---|---|",
     ]
-    for name, own in ranks.items():
-        values = np.mean([metrics(one)[CHOICE] for one in own], axis=0)
-        shown = [f"{values[part].mean():.4f}" for part in [slice(None), *parts]]
+    for name, runs in ranks.items():
+        values = np.mean([metrics(one)[CHOICE] for one in runs], axis=0)
+        cells = [f"{values[part].mean():.4f}" for part in [slice(None), *parts]]
         gain = ""
         if ADDED[-1] in ranks and name != ADDED[-1]:
-            change = paired(own, ranks[ADDED[-1]], users)[CHOICE]
+            change = paired(runs, ranks[ADDED[-1]], users)[CHOICE]
             gain = f"{change['value']:+.4f} [{change['low']:+.4f}, {change['high']:+.4f}]"
-        lines.append(f"| {name} | {' | '.join(shown)} | {gain} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {gain} |")
     return "\n".join(lines)
 
 

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from course.maps import lay_out
+from course.maps import fit_umap
 
 from data_samples.make.labels import DISTRACTORS, WORDS
 from msm4sr_lite.cli import main as msm4sr
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.encoder import concat_normalized
-from msm4sr_lite.explain.keywords import without_each
+from msm4sr_lite.explain.keyword_deletion import delete_each_keyword
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.store.checkpoints import load_checkpoint
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_text(clip / "words.txt", "\n".join([*WORDS, *DISTRACTORS]) + "\n")
 
     run("keywords", sample, "--out", work, "--clip", clip, "--dictionary", clip / "words.txt",
-        "--n-keywords", KEYWORDS)  # fmt: skip
+        "--set", f"features.n_keywords={KEYWORDS}")  # fmt: skip
     run("features", sample, "--out", work)
     replace(work / "features", sample / "features")
     for stage, state in (("pretrain", "pretrained"), ("finetune", "finetuned")):
@@ -72,7 +72,7 @@ def write_map(sample: Path) -> None:
     table = load_feature_table(sample / "features").for_items(items)
     with torch.inference_mode():
         embeddings = model.item_embeddings(table, torch.arange(1, len(items)))
-    points = lay_out(concat_normalized(embeddings).numpy(), NEIGHBOURS)
+    points = fit_umap(concat_normalized(embeddings).numpy(), NEIGHBOURS)
     content = {
         "items": items[1:],
         "x": [round(float(x), 3) for x in points[:, 0]],
@@ -88,10 +88,10 @@ def write_deletions(sample: Path) -> None:
     that without its keyword k (counted from 1).
     """
     keywords = read_keywords(sample / "features")
-    items = read_folder(sample, domain=DOMAIN).history(USER)
+    items = read_folder(sample, domain=DOMAIN).user_history(USER)
     words = [keywords[item][0] for item in items]
     encoder = TextEncoder()
-    embeddings = np.stack([encoder.encode(without_each(group)) for group in words])
+    embeddings = np.stack([encoder.encode(delete_each_keyword(group)) for group in words])
     with whole_folder(sample / "deletions") as draft:
         np.save(draft / "vectors.npy", embeddings)
         content = [{"item_id": i, "words": group} for i, group in zip(items, words, strict=True)]

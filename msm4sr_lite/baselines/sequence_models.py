@@ -1,39 +1,46 @@
-"""Learnt baselines: M²SE with parts taken out, trained and scored in exactly the same way.
+"""Trained baselines: M²SE without some of its parts, trained and scored in exactly the same way.
 
-A model's score is the cosine of the Transformer's state with an item's vector; what an item's
-vector is made of is all that differs. Each is trained from scratch by ``training.finetune``.
+A model's score is the cosine of the Transformer's state with an item's embedding. The baselines
+differ only in what an item's embedding is made of. Each is trained from scratch by
+``training.finetune``.
 
-======================  ==========================================================================
-baseline                an item's vector
-======================  ==========================================================================
-``SASRec``              its id's vector alone
-``M2SE(views="text")``  from its sentences (and its id's vector, if there are ids)
-``SummedFeatures``      text's and pictures' vector added: one sequence, no mixup, no contrast
-======================  ==========================================================================
+============================  ====================================================================
+baseline                      an item's embedding
+============================  ====================================================================
+``SASRec``                    its id embedding alone
+``M2SE(modalities="text")``   from its sentences (plus its id embedding, if the model has ids)
+``SummedFeatures``            text and image embedding added: one sequence, no mixup, no contrast
+============================  ====================================================================
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from msm4sr_lite.config import ModelConfig
+from msm4sr_lite import training
+from msm4sr_lite.config import PRESETS, Config, ModelConfig
 from msm4sr_lite.encoder import M2SE, Modalities
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import Sequences
 
 
 class SASRec(M2SE):
     """The causal Transformer over item ids (Kang and McAuley, 2018).
 
-    Differences to the original: the loss is the cross-entropy over all items at all positions, not
-    one drawn negative, and scores are cosines divided by tau. Both make it stronger.
+    Differences to the original: the loss is the cross-entropy over all items at all positions
+    instead of one sampled negative, and scores are cosines divided by the temperature. Both make
+    it stronger.
 
     Parameters
     ----------
     config
-        ``n_items`` must be that of the shop; ``views`` and the adapters' settings do not matter.
+        ``n_items`` must be the number of items; ``modalities`` and the adaptors' settings have no
+        effect.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -42,23 +49,60 @@ class SASRec(M2SE):
         self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
 
     def item_embeddings(self, table: FeatureTable, items: Tensor) -> Modalities:
-        """Return zeros ``(items, d)``, to which ``with_ids`` adds the ids' vectors."""
+        """Return zeros ``(items, d)``, to which ``with_ids`` adds the id embeddings."""
         return {"id": torch.zeros(len(items), self.config.dim, device=items.device)}
 
 
 class SummedFeatures(M2SE):
-    """Text and pictures added to one vector per item, one sequence of these."""
+    """Text and image embedding added to one embedding per item, and one sequence of these."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(replace(config, modalities="both"))
         self.modalities = ("sum",)
 
     def item_embeddings(self, table: FeatureTable, items: Tensor) -> Modalities:
-        """Return the sum of both views' vectors ``(items, d)``; a missing view adds nothing."""
+        """Return the sum of both embeddings ``(items, d)``; a missing modality adds nothing."""
         total = torch.zeros(len(items), self.config.dim, device=items.device)
         for modality in self.adapt:
             slots = getattr(table, modality)
-            pooled = self._pooled(modality, slots, items)
-            vectors = self.adapt[modality](self.feature_dropout(pooled))
-            total = total + vectors * (slots.counts[items] > 0).unsqueeze(1)
+            z = self.embed_modality(modality, slots, items)
+            total = total + z * (slots.counts[items] > 0).unsqueeze(1)
         return {"sum": total}
+
+
+def fit_sequence_model(
+    build: Callable[[ModelConfig], M2SE],
+    sequences: Sequences,
+    table: FeatureTable,
+    *,
+    config: Config = PRESETS["paper"],
+    seed: int = 0,
+    device: str = "cpu",
+) -> ModelScorer:
+    """Train a model from scratch on the training part of ``sequences``.
+
+    Parameters
+    ----------
+    build
+        Makes the model of a configuration, such as ``SASRec``.
+    sequences
+        The users' sequences; held-out interactions are never trained on.
+    table
+        Features, entry i for item number i.
+    config
+        Its parts ``model`` and ``finetune`` are used.
+    seed
+        Fixes the initial weights, the order of batches and dropout.
+    device
+        ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    scorer
+        The weights of the best epoch by Recall@20 on the validation part.
+    """
+    torch.manual_seed(seed)
+    n_items = sequences.n_items if config.finetune.use_ids else 0
+    model = build(replace(config.model, feature_dim=table.width, n_items=n_items))
+    training.finetune(model, table, sequences, config.finetune, seed=seed, device=device)
+    return ModelScorer(model, table, device)

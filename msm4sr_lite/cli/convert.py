@@ -1,65 +1,83 @@
-"""``msm4sr convert``: other people's data into a shop folder."""
+"""``msm4sr convert``: public datasets into dataset folders."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.config import UserError
-from msm4sr_lite.progress import bar
+from msm4sr_lite.cli import common
+
+FORMATS = ("amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
 
 
-def main(args: argparse.Namespace) -> int:
-    """Write the shop folder and say what is in it."""
-    from msm4sr_lite.dataset.convert import hm
-    from msm4sr_lite.dataset.convert.formats import find
-    from msm4sr_lite.dataset.convert.write import convert
-
-    form, source = find(args.source, args.format)
-    if args.level:
-        if form is not hm:
-            raise UserError(f"--level is for H&M; these are {form.NAME}")
-        source = replace(source, level=args.level)
-    if args.items:
-        if not args.items.is_file():
-            raise UserError(f"{args.items}: no such file; --items names the file of items")
-        source = replace(source, items=args.items)
-    if args.images:
-        source = replace(source, images=args.images)
-    try:
-        summary = convert(
-            form,
-            source,
-            args.out,
-            min_rating=args.min_rating,
-            copy_images=args.copy_images,
-            force=args.force,
-            progress=lambda rows, name: bar(rows, name=name, unit="row"),
-        )
-    except OSError as error:  # a full disk, no permission
-        raise UserError(f"{args.out}: cannot be written: {error}; choose another --out") from None
-    print(
-        json.dumps({"dataset": str(args.out), **summary}) if args.json else tell(args.out, summary)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="folder or main file")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DATA", help="dataset folder to write"
     )
-    return 0
+    parser.add_argument(
+        "--from",
+        dest="format",
+        choices=FORMATS,
+        default="",
+        help="format (default: recognised by the file names)",
+    )
+    parser.add_argument(
+        "--items", type=Path, metavar="FILE", help="item file (default: beside the main file)"
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="images named by item id, here or in folders below (default: none; H&M: images/)",
+    )
+    parser.add_argument("--copy-images", action="store_true", help="copy images, do not link them")
+    parser.add_argument("--min-rating", type=float, help="drop lower ratings (default: keep all)")
+    parser.add_argument(
+        "--level", choices=("article", "product"), help="H&M: what an item is (default: article)"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace the folder at --out, whatever it holds"
+    )
+    common.add_json(parser)
 
 
-def tell(out: Path, counts: dict[str, Any]) -> str:
-    """Return the summary as one paragraph; what was left out is named only where it happened."""
+def run(args: argparse.Namespace) -> None:
+    """Write the dataset folder and print what is in it."""
+    from msm4sr_lite.dataset.convert import convert_dataset
+
+    summary = convert_dataset(
+        args.source,
+        args.out,
+        format=args.format,
+        items=args.items,
+        images=args.images,
+        copy_images=args.copy_images,
+        min_rating=args.min_rating,
+        level=args.level,
+        force=args.force,
+    )
+    if args.json:
+        common.print_json({"dataset": str(args.out), **summary})
+    else:
+        print(describe(args.out, summary))
+
+
+def describe(out: Path, counts: dict[str, Any]) -> str:
+    """Return the summary as one paragraph; what was dropped is named only where it happened."""
     line = (
         f"{out}: {counts['format']}, {counts['users']} users, {counts['items']} items,"
         f" {counts['interactions']} interactions; {counts['items_with_text']} items with text,"
-        f" {counts['items_with_picture']} with a picture"
+        f" {counts['items_with_image']} with an image"
     )
     notes = {
-        "items_with_neither": "{} items with neither will be left out when the shop is read",
-        "items_not_listed": "{} items were bought but not listed",
-        "repeated_item_rows": "{} repeated rows of items left out",
-        "below_min_rating": "{} interactions below --min-rating left out",
+        "items_with_neither": "{} items with neither will be dropped when the dataset is read",
+        "items_not_listed": "{} items have interactions but are not listed",
+        "repeated_item_rows": "{} repeated rows of items dropped",
+        "below_min_rating": "{} interactions below --min-rating dropped",
         "skipped_lines": "{} lines skipped, the first: {first_skipped}",
     }
-    told = [text.format(counts[name], **counts) for name, text in notes.items() if counts[name]]
-    return "; ".join([line, *told])
+    found = [text.format(counts[name], **counts) for name, text in notes.items() if counts[name]]
+    return "; ".join([line, *found])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -12,14 +11,21 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from msm4sr_lite.cli import common
+
 COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "umap-learn", "nbval")
 
 
-def main(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Print the findings; exit code 1 if something needed is missing."""
     found = findings()
     if args.json:
-        print(json.dumps(found))
+        common.print_json(found)
     else:
         for name, value in found.items():
             if name != "problems":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
+from msm4sr_lite.cli import common
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.training_log import read_log
 
@@ -19,7 +19,16 @@ NAMES = {
 }
 
 
-def main(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="the image (default: RUN/curves.png)"
+    )
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
     """Draw the logs that are in the run folder."""
     logs = {stage: read_log(args.run_folder / f"{stage}_log.jsonl") for stage in STAGES}
     logs = {stage: lines for stage, lines in logs.items() if lines}
@@ -30,8 +39,10 @@ def main(args: argparse.Namespace) -> int:
         )
     out = args.out or args.run_folder / "curves.png"
     draw(logs, out)
-    print(json.dumps({"picture": str(out), "stages": list(logs)}) if args.json else out)
-    return 0
+    if args.json:
+        common.print_json({"image": str(out), "stages": list(logs)})
+    else:
+        print(out)
 
 
 def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:

@@ -1,133 +1,156 @@
-"""``msm4sr recommend``: what a customer may want next, with what describes it, and why."""
+"""``msm4sr recommend``: recommendations for users or for a history, with reasons."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from msm4sr_lite.cli.opening import (
-    device_of,
-    features_folder,
-    model_folder,
-    open_dataset,
-    require_encoder,
-    trained_on,
-)
-from msm4sr_lite.config import UserError
+from msm4sr_lite.cli import common
 
 if TYPE_CHECKING:
     from msm4sr_lite.dataset.dataset import Dataset
     from msm4sr_lite.explain.evidence import Evidence
-    from msm4sr_lite.feature_table import FeatureTable
-    from msm4sr_lite.recommend.recommender import Recommender
-
-# Control characters, which could move the cursor or recolour the terminal.
-_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
+    from msm4sr_lite.pipeline import MSM4SR
 
 
-def main(args: argparse.Namespace) -> int:
-    """Print recommendations."""
-    if args.k < 1:
-        raise UserError(f"-k must be at least 1; got {args.k}")
-    folder = model_folder(args.model)
-    record = trained_on(folder)[1]
-    args.domain = args.domain or record["domain"]
-    dataset = open_dataset(args)
-
-    from msm4sr_lite.features.table_files import load_feature_table
-    from msm4sr_lite.recommend.recommender import Recommender
-
-    features = features_folder(args)
-    table = load_feature_table(features)
-    require_encoder(table, record, folder)
-    recommender = Recommender.load(dataset, folder, features, device_of(args))
-    new = set() if args.no_new_items else add_new_items(recommender, table, features)
-    if args.user:
-        bought = dataset.history(args.user)
-        found = recommender.for_user(args.user, args.k)
-    else:
-        bought = [item.strip() for item in args.basket.split(",") if item.strip()]
-        found = recommender.for_basket(bought, args.k)
-    items = [r.item_id for r in found]
-    why = _evidence(recommender, table, bought, items, args.why) if args.why else None
-    if args.json:
-        records = [asdict(r) | {"new": r.item_id in new} for r in found]
-        for record, pieces in zip(records, why or (), strict=False):
-            record["why"] = [asdict(piece) for piece in pieces]
-        print(json.dumps({"bought": bought, "recommendations": records}))
-        return 0
-    print("bought, newest last:")
-    for item_id in bought[-5:]:
-        item = dataset.items.get(item_id)
-        _say(f"  {item_id}  {item.title if item else ''}")
-    described = table.for_items(["", *items])
-    for place, r in enumerate(found, start=1):
-        terms = " + ".join(f"{modality} {value:.3f}" for modality, value in r.by_modality.items())
-        mark = "  (new)" if r.item_id in new else ""
-        for modality, other in (("text", "image"), ("image", "text")):
-            if len(r.by_modality) == 2 and not getattr(described, modality).counts[place]:
-                mark += f"  (no {modality}: its {other} stands for it)"
-        _say(f"{place:>2}. {r.item_id}  score {r.score:.3f} = {terms}{mark}", above=1)
-        for sentence in r.sentences[:3]:
-            _say(f"      text:     {sentence}")
-        for words in r.keywords[:1]:
-            _say(f"      keywords: {', '.join(words)}")
-        if why:
-            for line in _reasons(why[place - 1], dataset):
-                _say(f"      because {line}")
-    return 0
-
-
-def add_new_items(recommender: Recommender, table: FeatureTable, features: Path) -> set[str]:
-    """Let the model recommend what the shop has got since the training, if it has features.
-
-    Returns the ids of these items. Standard error tells how many there are, and how many have no
-    features yet.
-    """
-    missing = [item for item in recommender.dataset.items if item not in recommender.number]
-    described = set(table.described())
-    new = [item for item in missing if item in described]
-    if new:
-        recommender.add_items(table.for_items(["", *new]))
-        print(
-            f"note: {len(new)} items of the shop are new to the model (the first is {new[0]!r});"
-            f" they are recommended by their texts and pictures (--no-new-items: not at all)",
-            file=sys.stderr,
-        )
-    if unread := set(missing) - set(table.items):
-        print(
-            f"note: {len(unread)} items of the shop have no features in {features} and are not"
-            f" recommended (the first is {min(unread)!r}); run `msm4sr features` again",
-            file=sys.stderr,
-        )
-    return set(new)
-
-
-def _evidence(
-    recommender: Recommender, table: FeatureTable, bought: list[str], items: list[str], why: str
-) -> list[list[Evidence]]:
-    from msm4sr_lite.explain.evidence import Explainer
-    from msm4sr_lite.explain.rereading import read_without_words, table_encoder
-
-    without = None
-    if why == "words":
-        encoder = table_encoder(table.manifest, recommender.scorer.device)
-        without = read_without_words(encoder, recommender.keywords, [*bought, *items])
-    return Explainer(recommender, table).explain(bought, items, without=without)
-
-
-def _reasons(pieces: list[Evidence], dataset: Dataset) -> list[str]:
-    from msm4sr_lite.explain.evidence import in_words, strongest
-
-    best = strongest(pieces, 2, {"purchase"}) + strongest(
-        pieces, 1, {"sentence", "picture", "word"}
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    common.add_dataset(parser)
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="DIR", help="run folder or model folder"
     )
-    return [in_words(piece, dataset) for piece in best] or ["of nothing that could be left out"]
+    common.add_features(parser)
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--user", help="user_id of the dataset")
+    who.add_argument("--items", help="a history: item ids, oldest first, comma-separated")
+    who.add_argument(
+        "--all-users", type=Path, metavar="FILE", help="for all users, to .csv, .jsonl or .parquet"
+    )
+    parser.add_argument("-k", type=int, default=10, help="number of items per user (default: 10)")
+    parser.add_argument(
+        "--candidates", type=Path, metavar="FILE", help="offer only these, one item_id per line"
+    )
+    parser.add_argument(
+        "--exclude", type=Path, metavar="FILE", help="never offer these, one item_id per line"
+    )
+    parser.add_argument("--keep-seen", action="store_true", help="offer items of the history too")
+    parser.add_argument(
+        "--no-new-items", action="store_true", help="never offer items added after training"
+    )
+    parser.add_argument(
+        "--why",
+        nargs="?",
+        const="inputs",
+        choices=("inputs", "keywords"),
+        help="print what moved each score: interactions, sentences, images; with `keywords` also"
+        " single keywords, which the text encoder reads again",
+    )
+    common.add_device(parser)
+    common.add_json(parser)
 
 
-def _say(line: str, above: int = 0) -> None:
-    print("\n" * above + line.translate(_CONTROL))
+def run(args: argparse.Namespace) -> None:
+    """Print recommendations, or write those of all users."""
+    from msm4sr_lite.pipeline import MSM4SR
+    from msm4sr_lite.recommend.output import check_output_path, write_recommendations
+
+    if args.all_users:
+        check_output_path(args.all_users)
+    model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)
+    data = common.read_dataset(args, model.domain)
+    new = [] if args.no_new_items else add_new_items(model, data, args)
+    options: dict[str, Any] = {
+        "k": args.k,
+        "filter_seen": not args.keep_seen,
+        "candidates": common.read_ids(args.candidates),
+        "exclude": common.read_ids(args.exclude),
+        "data": data,
+    }
+    if args.all_users:
+        found = model.recommend(**options)
+        write_recommendations(found, args.all_users)
+        users = int(found["user_id"].nunique())
+        if args.json:
+            summary = {"file": str(args.all_users), "users": users, "rows": len(found)}
+            common.print_json(summary)
+        else:
+            print(f"{args.all_users}: {len(found)} rows for {users} users")
+        return
+    history = model.history_of(args.user, data) if args.user else common.item_list(args.items)
+    described = model.describe(history, **options)
+    why = None
+    if args.why and described:
+        ids = [one.item_id for one in described]
+        why = model.evidence(history, ids, data=data, keywords=args.why == "keywords")
+    records = [asdict(one) | {"new": one.item_id in new} for one in described]
+    for record, evidence in zip(records, why or (), strict=False):
+        record["why"] = [asdict(piece) for piece in evidence]
+    if args.json:
+        common.print_json({"history": history, "recommendations": records})
+    else:
+        show(data, history, records, why)
+
+
+def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:
+    """Let the model recommend the items that the dataset has got since the training.
+
+    Their features are taken from the feature folder; items without features are named.
+    """
+    from msm4sr_lite.pipeline.features import Features
+
+    missing = [item for item in data.items if item not in model.recommender.item_number]
+    if not missing:
+        return []
+    folder = args.features or (args.model / "features")
+    found = Features.load(folder) if (folder / "manifest.json").is_file() else None
+    table = found.table if found else None
+    described = set(table.described()) if table else set()
+    new = [item for item in missing if item in described]
+    if table and new:
+        model.add_features(table.for_items(["", *new]), found.keywords if found else {})
+        print(
+            f"note: {len(new)} items are new to the model (the first is {new[0]!r}); their texts"
+            f" and images are scored (--no-new-items leaves them out)",
+            file=sys.stderr,
+        )
+    unread = [item for item in missing if not table or item not in table.items]
+    if unread:
+        print(
+            f"note: {len(unread)} items have no features and are not offered (the first is"
+            f" {unread[0]!r}); run `msm4sr features` again",
+            file=sys.stderr,
+        )
+    return new
+
+
+def show(
+    data: Dataset,
+    history: list[str],
+    records: list[dict[str, Any]],
+    why: list[list[Evidence]] | None,
+) -> None:
+    """Print the history, then each recommendation with what describes it."""
+    from msm4sr_lite.explain.evidence import NO_EVIDENCE, describe_evidence, strongest_evidence
+
+    print("history, newest last:")
+    for item_id in history[-5:]:
+        item = data.items.get(item_id)
+        common.print_line(f"  {item_id}  {item.title if item else ''}")
+    for rank, record in enumerate(records, start=1):
+        terms = " + ".join(f"{name} {value:.3f}" for name, value in record["by_modality"].items())
+        mark = "  (new)" if record["new"] else ""
+        print()
+        line = f"{rank:>2}. {record['item_id']}  score {record['score']:.3f} = {terms}{mark}"
+        common.print_line(line)
+        for sentence in record["sentences"][:3]:
+            common.print_line(f"      text:     {sentence}")
+        for keywords in record["keywords"][:1]:
+            common.print_line(f"      keywords: {', '.join(keywords)}")
+        if why:
+            best = strongest_evidence(why[rank - 1], 2, {"interaction"})
+            best += strongest_evidence(why[rank - 1], 1, {"sentence", "image", "keyword"})
+            for line in [describe_evidence(piece, data.items) for piece in best] or [NO_EVIDENCE]:
+                common.print_line(f"      because {line}")

@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import argparse
-import json
+from pathlib import Path
 
-from msm4sr_lite.cli.opening import device_of
+from msm4sr_lite.cli import common
 
 
-def main(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    parser.add_argument(
+        "folder", type=Path, metavar="LABELLED", help="folder of labels.csv and images"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new model folder")
+    parser.add_argument(
+        "--columns",
+        default="",
+        help="label columns, comma-separated (default: those with few different, short values)",
+    )
+    parser.add_argument(
+        "--n-test", type=int, default=0, help="number of images held out for testing (default: 0)"
+    )
+    common.add_settings(
+        parser, "clip", presets=False, config="msm4sr_lite.features.clip.training.ClipConfig"
+    )
+    common.add_seed(parser)
+    common.add_device(parser)
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
     """Train the model, write its folder and print its figures."""
+    from msm4sr_lite.device import resolve_device
     from msm4sr_lite.features.clip.train_clip import train_clip
-    from msm4sr_lite.features.clip.training import ClipTrainingConfig
+    from msm4sr_lite.features.clip.training import ClipConfig
+    from msm4sr_lite.settings import with_settings
 
     report = train_clip(
         args.folder,
         args.out,
-        ClipTrainingConfig(epochs=args.epochs, width=args.width),
-        columns=[name.strip() for name in args.columns.split(",") if name.strip()],
+        with_settings(ClipConfig(), common.given_settings(args)).clip,
+        columns=common.item_list(args.columns),
         n_test=args.n_test,
         seed=args.seed,
-        device=device_of(args),
+        device=resolve_device(args.device),
     )
     if args.json:
-        print(json.dumps(report, ensure_ascii=False))
-        return 0
+        common.print_json(report)
+        return
     k = len(report["columns"])
     for part in ("validation", "test"):
         if found := report.get(part):
@@ -33,4 +57,3 @@ def main(args: argparse.Namespace) -> int:
                 f" {found['recall@10']:.3f} on {found['images']} images"
             )
     print(f"written: {args.out}; use it with --clip {args.out} --dictionary {args.out}/words.txt")
-    return 0

@@ -1,64 +1,185 @@
-"""What a shop is in memory: its products, and who bought what when.
-
-`reading.shop_folder.read_shop` makes one of a folder, and checks everything on the way in.
-"""
+"""A dataset in memory: its items, and which user interacted with which item when."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.items import Item
 
-TEXT_FIELDS = ("title", "brand", "categories", "description", "text")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One product. ``images`` are names relative to the shop folder, checked to stay inside it."""
-
-    item_id: str
-    title: str = ""
-    brand: str = ""
-    categories: tuple[str, ...] = ()
-    description: str = ""
-    text: str = ""
-    images: tuple[str, ...] = ()
-    domain: str = ""
-
-    @property
-    def has_text(self) -> bool:
-        """Whether any text field is filled."""
-        return any(getattr(self, name) for name in TEXT_FIELDS)
+__all__ = ["Dataset", "Item"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """A shop folder in memory.
+    """Users, items and interactions. Make one with ``from_folder`` or ``from_frames``.
 
     Attributes
     ----------
-    path
-        The folder.
     items
-        ``item_id -> Item`` in file order.
-    events
-        Columns ``user_id``, ``item_id`` (text) and ``timestamp`` (float), sorted by time; equal
-        times keep their order in the file.
+        ``item_id -> Item``, in the order of the item table.
+    interactions
+        Columns ``user_id``, ``item_id`` (text) and ``timestamp`` (float, seconds where the data
+        have dates), sorted by time. Equal times keep their order in the table.
+    folder
+        The dataset folder; None for a dataset made from data frames.
+    image_root
+        The folder that image names are relative to.
+    name
+        A name for messages and tables.
+    domain
+        The only domain that was kept; empty: all of them.
     notes
-        What was left out on the way in, one sentence each, for the user to read.
+        What was dropped while reading and what looks suspicious, one sentence each.
     """
 
-    path: Path
     items: dict[str, Item]
     interactions: pd.DataFrame
+    folder: Path | None = None
+    image_root: Path = Path()
+    name: str = "dataset"
+    domain: str = ""
     notes: list[str] = field(default_factory=list)
 
-    def history(self, user_id: str) -> list[str]:
-        """Return the items that a customer bought, oldest first; unknown customers are an error."""
-        bought = self.interactions.loc[self.interactions["user_id"] == user_id, "item_id"].tolist()
-        if not bought:
-            raise UserError(f"{self.path}: no purchases of user {user_id!r}; check the user_id")
-        return bought
+    @classmethod
+    def from_folder(
+        cls,
+        path: str | Path,
+        *,
+        domain: str = "",
+        unknown_items: Literal["error", "drop"] = "error",
+    ) -> Dataset:
+        """Read and check a dataset folder.
+
+        Parameters
+        ----------
+        path
+            A folder with ``interactions.csv``, ``items.jsonl`` and images; see
+            ``msm4sr_lite.dataset.folder`` for other file types and the columns.
+        domain
+            Keep only the items of this domain, and their interactions.
+        unknown_items
+            What to do with interactions whose item is not in the item table: ``"error"`` refuses
+            them, ``"drop"`` drops them and adds a note.
+
+        Raises
+        ------
+        UserError
+            If anything cannot be read as meant; names the file and the line.
+        """
+        from msm4sr_lite.dataset.folder import read_folder
+
+        return read_folder(path, domain=domain, unknown_items=unknown_items)
+
+    @classmethod
+    def from_frames(
+        cls,
+        interactions: Any,
+        items: Any,
+        *,
+        image_root: str | Path = ".",
+        name: str = "frames",
+        domain: str = "",
+        unknown_items: Literal["error", "drop"] = "error",
+    ) -> Dataset:
+        """Make a dataset from two data frames.
+
+        Parameters
+        ----------
+        interactions
+            Columns ``user_id``, ``item_id`` and ``timestamp`` (numbers or dates), in any order.
+            A pandas or polars data frame, or any other with a method ``to_pandas`` or the data
+            frame interchange protocol.
+        items
+            Column ``item_id`` and any of ``title``, ``brand``, ``categories``, ``description``,
+            ``text``, ``image``, ``images``, ``domain``. Cells may hold lists.
+        image_root
+            The folder that image names are relative to.
+        name
+            A name for messages and tables.
+        domain, unknown_items
+            As in ``from_folder``.
+
+        Raises
+        ------
+        UserError
+            If a frame cannot be read as meant; names the frame and the row, counted from 0.
+
+        Notes
+        -----
+        Ids of any type are kept as text: ``7`` and ``7.0`` become ``"7"``. Where that merges
+        different ids of one column, such as ``7`` and ``"7"``, ``notes`` says so.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> interactions = pd.DataFrame(
+        ...     {"user_id": ["ann", "bob", "ann"], "item_id": [7, 7, 8], "timestamp": [3, 2, 1]}
+        ... )
+        >>> items = pd.DataFrame({"item_id": [7, 8], "title": ["Blue mug", "Red bowl"]})
+        >>> data = Dataset.from_frames(interactions, items)
+        >>> data
+        Dataset('frames': 2 users, 2 items, 3 interactions, timestamps 1 to 3)
+        >>> data.user_history("ann")
+        ['8', '7']
+        """
+        from msm4sr_lite.dataset.frames import read_frames
+
+        return read_frames(
+            interactions,
+            items,
+            image_root=image_root,
+            name=name,
+            domain=domain,
+            unknown_items=unknown_items,
+        )
+
+    @cached_property
+    def users(self) -> list[str]:
+        """Ids of all users, in the order of their first interactions."""
+        return [str(user) for user in self.interactions["user_id"].unique()]
+
+    def user_history(self, user_id: str) -> list[str]:
+        """Return the item ids of a user's interactions, oldest first.
+
+        Raises
+        ------
+        UserError
+            If the user has no interaction.
+        """
+        if user_id not in self._rows:
+            raise UserError(
+                f"{self.name}: no interactions of user {user_id!r}; check the user_id (see .users)"
+            )
+        history: list[str] = self.interactions["item_id"].iloc[self._rows[user_id]].tolist()
+        return history
+
+    @cached_property
+    def _rows(self) -> dict[Any, Any]:
+        """Row numbers of each user's interactions, in ascending order."""
+        return self.interactions.groupby("user_id", sort=False).indices
+
+    def __repr__(self) -> str:
+        name = repr(self.name) + (f", domain {self.domain!r}" if self.domain else "")
+        times = self.interactions["timestamp"]
+        return (
+            f"Dataset({name}: {len(self.users)} users, {len(self.items)} items,"
+            f" {len(times)} interactions, {format_period(times.min(), times.max())})"
+        )
+
+
+def format_period(first: float, last: float) -> str:
+    """Return the period between two timestamps, as dates if they look like seconds since 1970.
+
+    >>> format_period(1.6e9, 1.7e9), format_period(1, 3)
+    ('2020-09-13 to 2023-11-14', 'timestamps 1 to 3')
+    """
+    if not 1e8 <= first <= last < 1e10:  # from 1973 to 2286
+        return f"timestamps {first:.15g} to {last:.15g}"
+    start, end = (pd.Timestamp(time, unit="s").strftime("%Y-%m-%d") for time in (first, last))
+    return f"{start} to {end}"

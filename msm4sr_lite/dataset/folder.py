@@ -1,15 +1,13 @@
-"""Read a shop folder: purchases, item texts, pictures.
+"""Read a dataset folder: interactions, items and images.
 
 ::
 
-    my_shop/
-      interactions.csv   user_id,item_id,timestamp     (also .csv.gz and .parquet)
-      items.jsonl        item_id,title,brand,categories,description,image
-                         (also .csv and .parquet; `images`, a list, may stand for `image`)
-      images/            pictures, named relative to the shop folder
+    my_dataset/
+      interactions.csv   user_id,item_id,timestamp
+      items.jsonl        item_id,title,brand,categories,description,text,image,images,domain
+      images/            image files, named relative to the dataset folder
 
-A mistake that would spoil the result stops with one line that names the file, the line and the
-mend.
+Both tables may be csv, tsv or JSON lines files, plain or packed with gzip, or parquet files.
 """
 
 from __future__ import annotations
@@ -18,15 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.assemble import assemble
+from msm4sr_lite.dataset.cells import text, texts
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.interactions import read_interactions
-from msm4sr_lite.dataset.items import read_cells, read_items
-from msm4sr_lite.dataset.tables import where
-
-ITEM_FILES = (".jsonl", ".csv", ".parquet")
+from msm4sr_lite.dataset.interactions import COLUMNS, check_interactions
+from msm4sr_lite.dataset.items import Item, collect_items, parse_item
+from msm4sr_lite.dataset.tables import ENDINGS, read_columns, read_rows
+from msm4sr_lite.dataset.text_tables import kind_of, place_name, stop_at
 
 
 def read_folder(
@@ -35,80 +32,78 @@ def read_folder(
     domain: str = "",
     unknown_items: Literal["error", "drop"] = "error",
 ) -> Dataset:
-    """Read and check a shop folder.
+    """Read and check a dataset folder; see ``Dataset.from_folder``."""
+    folder = Path(path)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give one with interactions.csv and items.jsonl")
+    notes: list[str] = []
+    interactions_path = _find(folder, "interactions", ".csv", notes)
+    items_path = _find(folder, "items", ".jsonl", notes)
+    items = read_items(items_path)
+    table = read_columns(interactions_path, COLUMNS)
+    if table.frame.empty:
+        raise UserError(f"{interactions_path}: no interactions in the file; write one per row")
+    return assemble(
+        items,
+        check_interactions(table.frame, table.where),
+        where=table.where,
+        item_table=str(items_path),
+        name=folder.resolve().name,
+        folder=folder,
+        image_root=folder,
+        domain=domain,
+        unknown_items=unknown_items,
+        notes=notes,
+    )
 
-    Parameters
-    ----------
-    path
-        The folder.
-    department
-        Keep only items whose ``department`` field has this value, and their purchases.
-    unknown_items
-        What to do with purchases of items that the item file does not list.
+
+def read_items(path: Path) -> dict[str, Item]:
+    """Return ``item_id -> Item`` in the order of an item table.
 
     Raises
     ------
     UserError
-        With file, line and mend, for anything that cannot be read as meant.
+        With file and line, if a row cannot be read as meant or two items have the same id.
     """
-    folder = Path(path)
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give one with interactions.csv and items.jsonl")
-    events_path = _find(folder, "interactions", (".csv", ".csv.gz", ".parquet"))
-    items_path = _find(folder, "items", ITEM_FILES)
-    items = read_items(items_path)
-    interactions = read_interactions(events_path)
-    notes = []
-
-    known = interactions["item_id"].isin(items.keys()).to_numpy()
-    if not known.all():
-        row = int(np.flatnonzero(~known)[0])
-        count = int((~known).sum())
-        if unknown_items == "error":
-            raise UserError(
-                f"{where(events_path, row)}: item {interactions['item_id'].iloc[row]!r} is not in"
-                f" {items_path.name} ({count} such purchases); add the item, or leave these"
-                f" purchases out with --drop-unknown"
-            )
-        notes.append(f"{count} purchases of items that {items_path.name} does not list: left out")
-        interactions = interactions[known]
-
-    if domain:
-        named = sorted({item.domain for item in items.values() if item.domain})
-        if domain not in named:
-            raise UserError(
-                f"{items_path}: no department {domain!r};"
-                f" there is {', '.join(named) or 'no `domain` field'}"
-            )
-        items = {key: item for key, item in items.items() if item.domain == domain}
-        interactions = interactions[interactions["item_id"].isin(items.keys())]
-
-    empty = [key for key, item in items.items() if not item.has_text and not item.images]
-    if empty:
-        notes.append(
-            f"{len(empty)} items have neither text nor picture (the first is {empty[0]!r}):"
-            f" left out, with their purchases; give them a title or an image"
-        )
-        for key in empty:
-            del items[key]
-        interactions = interactions[interactions["item_id"].isin(items.keys())]
-    if not items or interactions.empty:
-        raise UserError(
-            f"{folder}: no purchase is left to learn from" + "".join(f"; {n}" for n in notes)
-        )
-
-    interactions = interactions.sort_values("timestamp", kind="stable", ignore_index=True)
-    return Dataset(folder, items, interactions, notes)
+    items = collect_items(_items(path), lambda place: place_name(path, place))
+    if not items:
+        raise UserError(f"{path}: no items in the file; write one per row")
+    return items
 
 
 def read_column(folder: Path, column: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield every item's id and the texts in one column of the item file, whatever its name."""
-    return read_cells(_find(folder, "items", ITEM_FILES), column)
+    """Yield each item's id and the texts in its cell of one column of the item table."""
+    path = _find(folder, "items", ".jsonl", [])
+    columns: dict[str, None] = {}
+    for _, cells in read_rows(path):
+        columns |= dict.fromkeys(cells)
+        yield text(cells.get("item_id")), texts(cells.get(column))
+    if column not in columns:
+        raise UserError(f"{path}: no column {column!r}; there is {', '.join(list(columns)[:20])}")
 
 
-def _find(folder: Path, stem: str, endings: tuple[str, ...]) -> Path:
-    for ending in endings:
-        if (folder / f"{stem}{ending}").is_file():
-            return folder / f"{stem}{ending}"
-    others = ", ".join(endings[1:])
-    raise UserError(f"{folder}: {stem}{endings[0]} not found (also looked for {others})")
+def _items(path: Path) -> Iterator[tuple[int, Item]]:
+    stop = stop_at(path)
+    required = () if kind_of(path) == "jsonl" else ("item_id",)
+    for place, cells in read_rows(path, required):
+        try:
+            item = parse_item(cells)
+        except ValueError as error:
+            stop(place, 1, error)
+        else:
+            yield place, item
+
+
+def _find(folder: Path, stem: str, usual: str, notes: list[str]) -> Path:
+    """Return the table of this name, whatever its kind; the usual kind goes before others."""
+    endings = sorted(ENDINGS, key=lambda ending: ending != usual)
+    places = [folder / f"{stem}{ending}" for ending in endings]
+    found = [path for path in places if path.exists()]
+    if not found:
+        raise UserError(
+            f"{folder}: {stem}{usual} not found (also looked for {', '.join(endings[1:])})"
+        )
+    if len(found) > 1:
+        others = ", ".join(path.name for path in found[1:])
+        notes.append(f"{found[0].name} was read; {others} was not")
+    return found[0]

@@ -1,8 +1,9 @@
-"""Filter interactions, group them by user, and hold some out."""
+"""Filter interactions, hold some out for evaluation, and group them by user."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,30 +13,67 @@ from msm4sr_lite.sequences import Sequences
 
 
 def build_sequences(
-    interactions: pd.DataFrame, items: Sequence[str], config: DataConfig | None = None
+    interactions: pd.DataFrame, item_ids: Sequence[str], config: DataConfig | None = None
 ) -> Sequences:
-    """Filter purchases and group them by customer.
+    """Filter interactions, split them into parts, and group them by user.
 
-    Repeated purchases are removed first; then customers with fewer than ``user_min`` and items
-    with fewer than ``item_min`` purchases leave in turn until nothing changes. What remains is
-    split: each customer's newest purchases are held out, or everybody's newest, by date.
+    1. With ``deduplicate``, only the last of a user's interactions with an item is kept.
+    2. Users with fewer than ``min_user_interactions`` and items with fewer than
+       ``min_item_interactions`` interactions are dropped, repeatedly, until none is left.
+    3. The split is either per user (``leave_one_out``: each user's most recent interactions are
+       held out) or by date (``time``: all interactions after a date are held out).
 
     Parameters
     ----------
-    events
-        Columns ``user_id``, ``item_id``, ``timestamp``, sorted by time.
-    items
-        Ids of all items, in the order in which they are numbered.
+    interactions
+        Columns ``user_id``, ``item_id`` and ``timestamp`` (needed by ``split="time"`` only),
+        sorted by time.
+    item_ids
+        Ids of all items. Items are numbered 1, 2, ... in this order.
     config
-        The filters.
+        The filters and the split.
 
     Raises
     ------
     UserError
-        If no customer is left.
+        If no user is left.
+
+    Examples
+    --------
+    >>> interactions = pd.DataFrame(
+    ...     {"user_id": ["ann"] * 4 + ["bob"], "item_id": ["b", "a", "c", "a", "a"],
+    ...      "timestamp": [1, 2, 3, 4, 5]}
+    ... )
+    >>> sequences = build_sequences(
+    ...     interactions, ["a", "b", "c"], DataConfig(min_user_interactions=3)
+    ... )
+    >>> sequences.users  # bob has one interaction only
+    ['ann']
+    >>> [sequences.items[number] for number in sequences.user_sequence(0)]
+    ['b', 'c', 'a']
     """
     config = config or DataConfig()
-    table = interactions[interactions["item_id"].isin(set(items))]
+    table = _filter(interactions[interactions["item_id"].isin(set(item_ids))], config)
+    if table.empty:
+        raise UserError(_nobody_left(interactions["user_id"].nunique(), config))
+
+    kept = set(table["item_id"]) if config.min_item_interactions else set(item_ids)
+    numbered = [item for item in item_ids if item in kept]
+    number = {item: i for i, item in enumerate(numbered, start=1)}
+    codes, users = pd.factorize(table["user_id"])
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes, minlength=len(users))
+    return Sequences(
+        users=[str(user) for user in users],
+        items=["", *numbered],
+        interactions=table["item_id"].map(number).to_numpy(dtype=np.int64)[order],
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        cuts=_cuts(table, codes, counts, config),
+    )
+
+
+def _filter(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
+    """Drop repeated interactions, then rare users and items until none is left."""
     if config.deduplicate:
         table = table.drop_duplicates(["user_id", "item_id"], keep="last")
     while True:
@@ -45,38 +83,39 @@ def build_sequences(
             per_item >= config.min_item_interactions
         )
         if keep.all():
-            break
+            return table
         table = table[keep]
-    if table.empty:
-        raise UserError(
-            f"no customer has {config.min_user_interactions} or more different items"
-            + (
-                f" bought {config.min_item_interactions} or more times"
-                if config.min_item_interactions
-                else ""
-            )
-            + f" ({interactions['user_id'].nunique()} customers in the file); lower --user-min"
-            + (" or --item-min" if config.min_item_interactions else "")
-        )
 
-    kept = set(table["item_id"]) if config.min_item_interactions else set(items)
-    numbered = [item for item in items if item in kept]
-    number = {item: i for i, item in enumerate(numbered, start=1)}
-    codes, users = pd.factorize(table["user_id"])
-    order = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes, minlength=len(users))
-    cuts: np.ndarray | None = None
+
+def _cuts(
+    table: pd.DataFrame, codes: np.ndarray, counts: np.ndarray, config: DataConfig
+) -> np.ndarray | None:
+    """Return where each user's validation and test parts start, shape ``(users, 2)``.
+
+    None stands for the plain case: the last interaction is tested, the one before validated.
+    """
     if config.split == "time":
         times = table["timestamp"].to_numpy()
         dates = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
-        before = [np.bincount(codes[times < date], minlength=len(users)) for date in dates]
-        cuts = np.stack(before, axis=1).astype(np.int64)
-    elif config.n_test > 1:
-        cuts = counts[:, None] - [config.n_test + 1, config.n_test]
-    return Sequences(
-        users=[str(user) for user in users],
-        items=["", *numbered],
-        interactions=table["item_id"].map(number).to_numpy(dtype=np.int64)[order],
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
-        cuts=cuts,
+        before = [np.bincount(codes[times < date], minlength=len(counts)) for date in dates]
+        return np.stack(before, axis=1).astype(np.int64)
+    if config.n_test > 1:
+        return counts[:, None] - [config.n_test + 1, config.n_test]
+    return None
+
+
+def hold_out_nothing(sequences: Sequences) -> Sequences:
+    """Return the sequences with every interaction in the training part."""
+    length = np.diff(sequences.offsets)
+    return replace(sequences, cuts=np.stack([length, length], axis=1))
+
+
+def _nobody_left(users: int, config: DataConfig) -> str:
+    what = "different items" if config.deduplicate else "interactions"
+    least = config.min_item_interactions
+    return (
+        f"no user has {config.min_user_interactions} or more {what}"
+        + (f", counting items with {least} or more interactions" if least else "")
+        + f" ({users} users in the dataset); lower min_user_interactions"
+        + (" or min_item_interactions" if least else "")
     )

@@ -1,18 +1,74 @@
-"""Which process of a distributed training this is, and which rows it owns."""
+"""Several processes train one model: which rows are whose, and how results come together.
+
+A batch is divided among the processes; they exchange what the losses compare (``GatherRows``), and
+PyTorch's ``DistributedDataParallel`` averages the gradients.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 import torch.distributed as dist
+from torch import Tensor, nn
 
 
-def processes() -> tuple[int, int]:
+def process_rank() -> tuple[int, int]:
     """Return the number of this process and how many train together: (0, 1) without torchrun."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
 
 
-def shares(count: int) -> list[slice]:
-    """Return which of ``count`` rows each process owns: one block after the other."""
-    _, world = processes()
+def row_ranges(count: int) -> list[slice]:
+    """Return which of ``count`` rows each process has: one consecutive range per process."""
+    _, world = process_rank()
     return [slice(count * r // world, count * (r + 1) // world) for r in range(world)]
+
+
+def synchronize_gradients(objective: nn.Module) -> nn.Module:
+    """Return a module that averages gradients over all processes in its backward pass."""
+    if process_rank()[1] == 1:
+        return objective
+    return nn.parallel.DistributedDataParallel(objective)
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """Return the mean over all processes, the same in each."""
+    _, world = process_rank()
+    values = values / world
+    if world > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def sum_over_processes(values: Tensor) -> Tensor:
+    """Return the sum over all processes, the same in each, on the CPU."""
+    if process_rank()[1] > 1:
+        values = values.cuda() if dist.get_backend() == "nccl" else values
+        dist.all_reduce(values)
+    return values.cpu()
+
+
+class GatherRows(torch.autograd.Function):
+    """The rows of all processes, one process after the other.
+
+    Every process then computes the same joint loss, and the gradient of its local rows is complete.
+    Since gradients of weights are averaged over processes, it is multiplied by their number.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, local: Tensor, sizes: list[int]) -> Tensor:
+        """Return all rows; ``sizes`` are the numbers of rows of all processes."""
+        before = sum(sizes[: process_rank()[0]])
+        ctx.local, ctx.world = slice(before, before + len(local)), len(sizes)
+        padded = local.new_zeros(max(sizes), *local.shape[1:])
+        padded[: len(local)] = local
+        parts = [torch.empty_like(padded) for _ in sizes]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of the local rows."""
+        return gradient[ctx.local] * ctx.world, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import threading
@@ -13,29 +12,27 @@ from typing import Any
 
 from msm4sr_lite.config import UserError
 
-TOGETHER = ("pretrain", "finetune", "evaluate")
-
 
 def is_first() -> bool:
-    """Return whether this process speaks and writes; alone it always does."""
+    """Return whether this process prints and writes; alone it always does."""
     return os.environ.get("RANK", "0") == "0"
 
 
+def world_size() -> int:
+    """Return how many processes torchrun has started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
-def joined(args: argparse.Namespace) -> Iterator[None]:
-    """Join the processes that torchrun started, if it did; part when the command is over."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
+def joined(device: str = "auto") -> Iterator[None]:
+    """Join the processes that torchrun started, if it did; leave them when the work is done."""
+    if world_size() == 1:
         yield
         return
-    if args.command not in TOGETHER:
-        raise UserError(
-            f"`{args.command}` runs in one process; under torchrun there are {', '.join(TOGETHER)}"
-        )
     import torch
     import torch.distributed as dist
 
-    on_gpu = args.device != "cpu" and torch.cuda.is_available()
+    on_gpu = device != "cpu" and torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if on_gpu else "gloo")
@@ -47,14 +44,14 @@ def joined(args: argparse.Namespace) -> Iterator[None]:
     except RuntimeError as error:
         raise UserError(
             f"another process of this run has ended ({str(error).splitlines()[0]}); start the same"
-            f" command again, it goes on from the last state"
+            f" command again, it resumes from the last state"
         ) from error
     finally:
         dist.destroy_process_group()
 
 
 class Stop:
-    """Notes Ctrl-C and the request to terminate, so that work can stop between two steps.
+    """Note Ctrl-C and the request to terminate, so that work can stop between two steps.
 
     A second Ctrl-C stops at once.
     """

@@ -1,1 +1,1 @@
-"""The stages before training: dictionaries, keywords of all pictures, the feature table."""
+"""From texts and images to features: keywords, sentence embeddings, the feature table."""

@@ -1,4 +1,4 @@
-"""The dictionary: which words a picture can be turned into."""
+"""The dictionary: the candidate keywords of images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.dataset.folder import read_column
-from msm4sr_lite.features.word_lists import dataset_words, word_list
+from msm4sr_lite.features.word_lists import text_words, word_list
 
-LONGEST_LABEL = 5  # words; what is longer is a text
+LONGEST_LABEL = 5  # words; anything longer is a text
 
 
 def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = None) -> list[str]:
@@ -20,33 +20,43 @@ def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = No
     Parameters
     ----------
     source
-        ``visual`` (the library's list), ``shop`` (nouns and adjectives of the shop's own texts),
-        ``column:NAME`` (the labels in a column of the shop's item file, such as ``column:colour``),
-        a text file with one word or phrase per line, or several of these joined by ``+``. The
-        first mention of a word counts.
+        ``visual`` (the library's list), ``texts`` (nouns and adjectives of the items' texts),
+        ``column:NAME`` (the labels in a column of the item file, such as ``column:colour``), a
+        text file with one word or phrase per line, or several of these joined by ``+``. A word
+        found twice stays at its first place.
     items
-        The shop's items.
+        The items of the dataset.
     folder
-        The shop folder; only ``column:`` needs it.
+        The dataset folder; only ``column:`` needs it.
+
+    Returns
+    -------
+    dictionary
+        Words and phrases without repetition.
+
+    Examples
+    --------
+    >>> read_dictionary("visual", [])[:3]
+    ['black', 'white', 'grey']
     """
     items = list(items)
-    parts = [source] if Path(source).is_file() else source.split("+")
-    found = [word.strip() for part in parts for word in _words(part, source, items, folder)]
+    names = [source] if Path(source).is_file() else source.split("+")
+    found = [word.strip() for name in names for word in _words(name, source, items, folder)]
     return list(dict.fromkeys(word for word in found if word and word[0] != "#"))
 
 
-def _words(part: str, source: str, items: list[Item], folder: Path | None) -> list[str]:
-    if part == "visual":
+def _words(name: str, source: str, items: list[Item], folder: Path | None) -> list[str]:
+    if name == "visual":
         return word_list("visual_words")
-    if part == "dataset":
-        return dataset_words(items)
-    if part.startswith("column:"):
-        return column_labels(part.removeprefix("column:"), items, folder)
+    if name == "texts":
+        return text_words(items)
+    if name.startswith("column:"):
+        return column_labels(name.removeprefix("column:"), items, folder)
     try:
-        return Path(part).read_text(encoding="utf-8-sig").splitlines()
+        return Path(name).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError):
         raise UserError(
-            f"dictionary {source!r}: {part!r} is neither visual, shop, column:NAME nor a UTF-8"
+            f"dictionary {source!r}: {name!r} is neither visual, texts, column:NAME nor a UTF-8"
             f" text file with one word per line"
         ) from None
 
@@ -56,10 +66,10 @@ def column_labels(
 ) -> list[str]:
     """Return the labels in a column of the item file, the most frequent first, in lower case.
 
-    A list in a cell holds several labels. Those of more than five words are texts and left out.
+    A list in a cell holds several labels. Labels of more than five words are dropped.
     """
     if folder is None:
-        raise UserError(f"dictionary column:{column}: needs the shop folder")
+        raise UserError(f"dictionary column:{column}: needs a dataset folder with an item file")
     wanted = {item.item_id for item in items}
     counts: Counter[str] = Counter()
     for item_id, labels in read_column(folder, column):
@@ -73,7 +83,7 @@ def column_labels(
     ]
     if not short:
         raise UserError(
-            f"dictionary column:{column}: no labels there (words, at most {LONGEST_LABEL} of them"
-            f" each); name a column that has some"
+            f"dictionary column:{column}: no labels of at most {LONGEST_LABEL} words in it; name"
+            f" another column"
         )
     return short[:limit]

@@ -1,4 +1,4 @@
-"""Pictures into keywords: for every picture the N dictionary words that CLIP finds most alike."""
+"""Keywords of an image: the N dictionary words whose CLIP embeddings are most similar to it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.config import DEFAULT_CLIP, FeatureConfig, UserError
 from msm4sr_lite.features.pretrained import load_pretrained, longest_input
+from msm4sr_lite.similarity import normalize
 
 
 @dataclass(frozen=True)
 class Keyword:
-    """One word and how well it fits: the cosine of picture and word in CLIP's space."""
+    """A dictionary word with its score: the cosine of image and word in CLIP's space."""
 
     word: str
     score: float
@@ -31,17 +31,27 @@ class KeywordTokenizer:
     name
         Local folder or hub id of a CLIP-like dual encoder.
     dictionary
-        The words to choose from.
+        The candidate words.
     prompt
-        Sentence in which the text side sees each word, ``{}`` standing for the word. Several are
-        separated by ``|``; a word's vector is then the mean of its unit vectors in each of them.
+        Sentence in which CLIP's text encoder sees each word; ``{}`` stands for the word. Several
+        prompts are separated by ``|``: a word's embedding is then the mean of its normalized
+        embeddings.
     device
-        Where it runs.
+        ``cpu`` or ``cuda``.
     threshold
-        Words with a lower cosine are left out, but for a picture's best.
+        Drop keywords whose cosine is below this value; the best one is always kept.
     diversity
-        From 0, the N best words, to below 1: how much a word loses for being like one that is
-        already chosen.
+        From 0, the N best words, to below 1: penalty on words similar to those already chosen.
+
+    Attributes
+    ----------
+    word_embeddings
+        CLIP's normalized embedding of each dictionary word, ``(words, width)``.
+
+    Raises
+    ------
+    UserError
+        If the dictionary is empty or the model is not a CLIP-like one.
     """
 
     def __init__(
@@ -55,7 +65,7 @@ class KeywordTokenizer:
     ) -> None:
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-        FeatureConfig(prompt=prompt, threshold=threshold, diversity=diversity)  # refuses nonsense
+        FeatureConfig(prompt=prompt, threshold=threshold, diversity=diversity)  # checks the values
         self.name, self.prompt, self.device = name, prompt, device
         self.threshold, self.diversity = threshold, diversity
         self.dictionary = list(dictionary)
@@ -65,102 +75,131 @@ class KeywordTokenizer:
         if not all(hasattr(self.model, f"get_{side}_features") for side in ("text", "image")):
             raise UserError(
                 f"{name}: a model of type {self.model.config.model_type!r}, which does not compare"
-                f" pictures with text; give a CLIP-like one such as {DEFAULT_CLIP}"
+                f" images with text; give a CLIP-like one such as {DEFAULT_CLIP}"
             )
-        self.images = load_pretrained(AutoImageProcessor, name, backend="pil")
+        self.image_processor = load_pretrained(AutoImageProcessor, name, backend="pil")
         self.tokenizer = load_pretrained(AutoTokenizer, name)
-        longest = longest_input(getattr(self.model, "text_model", self.model), self.tokenizer)
-        self.options: dict[str, Any] = {"padding": True, "truncation": True, "max_length": longest}
-        word = self.dictionary[0]
-        alone, padded = self.text_vectors([word])[0], self.text_vectors([word, f"{word} " * 9])[0]
-        if not torch.allclose(alone, padded, atol=1e-3):
-            # Padding is part of what the text side has read in training, as in SigLIP, which has
-            # never seen a mask: all texts get the full length.
-            self.options |= {"padding": "max_length", "return_attention_mask": False}
-        self.words = self._word_vectors()
+        self.options = self._tokenizer_options()
+        self.word_embeddings = self._word_embeddings()
 
-    def _word_vectors(self) -> Tensor:
-        """Return a unit vector per word, ``(words, width)``: the mean over the templates."""
-        templates = self.prompt.split("|")
-        prompts = [[t.strip().replace("{}", w) for w in self.dictionary] for t in templates]
-        return F.normalize(torch.stack([*map(self.text_vectors, prompts)]).mean(dim=0), dim=-1)
+    def _tokenizer_options(self) -> dict[str, Any]:
+        """Return how texts are padded: to the longest of the batch, or all to the full length.
+
+        For SigLIP-like models, padding is part of what they have read in training, and they know
+        no mask. They show by giving a word another embedding when it is padded.
+        """
+        longest = longest_input(getattr(self.model, "text_model", self.model), self.tokenizer)
+        self.options = {"padding": True, "truncation": True, "max_length": longest}
+        word = self.dictionary[0]
+        alone, padded = (self.text_embeddings(t)[0] for t in ([word], [word, f"{word} " * 9]))
+        if torch.allclose(alone, padded, atol=1e-3):
+            return self.options
+        return self.options | {"padding": "max_length", "return_attention_mask": False}
+
+    def _word_embeddings(self) -> Tensor:
+        """Return a normalized embedding per word, ``(words, width)``: the mean over the prompts."""
+        prompts = [
+            [template.strip().replace("{}", word) for word in self.dictionary]
+            for template in self.prompt.split("|")
+        ]
+        return normalize(torch.stack([*map(self.text_embeddings, prompts)]).mean(dim=0))
 
     @torch.inference_mode()
-    def text_vectors(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
-        """Return CLIP's unit vectors of texts, ``(texts, width)``."""
-        vectors = []
+    def text_embeddings(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
+        """Return CLIP's normalized embeddings of texts, ``(texts, width)``."""
+        embeddings = []
         for start in range(0, len(texts), batch_size):
             batch = list(texts[start : start + batch_size])
             tokens = self.tokenizer(batch, return_tensors="pt", **self.options)
-            vectors.append(_pooled(self.model.get_text_features(**tokens.to(self.device))))
-        return F.normalize(torch.cat(vectors).float(), dim=-1)
+            embeddings.append(_pooled(self.model.get_text_features(**tokens.to(self.device))))
+        return normalize(torch.cat(embeddings))
 
-    def image_embeddings(self, pictures: Sequence[Image.Image]) -> Tensor:
-        """Return CLIP's unit vectors of pictures, ``(pictures, width)``."""
-        return self.encode(self.images(images=list(pictures), return_tensors="pt"))
+    def image_embeddings(self, images: Sequence[Image.Image]) -> Tensor:
+        """Return CLIP's normalized embeddings of images, ``(images, width)``."""
+        return self.encode(self.image_processor(images=list(images), return_tensors="pt"))
 
     @torch.inference_mode()
     def encode(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return the unit vectors of what ``self.images`` has made of pictures."""
-        there = {name: tensor.to(self.device) for name, tensor in inputs.items()}
-        return F.normalize(_pooled(self.model.get_image_features(**there)).float(), dim=-1)
+        """Return the normalized embeddings of images that ``self.image_processor`` has prepared."""
+        inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
+        return normalize(_pooled(self.model.get_image_features(**inputs)))
 
-    def keywords(self, pictures: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
-        """Return the ``n`` best words of each picture, best first; all of a shorter dictionary."""
-        return self.choose(self.image_embeddings(pictures), n)
+    def keywords(self, images: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
+        """Return the ``n`` best keywords of each image, best first; all of a shorter dictionary."""
+        return self.choose(self.image_embeddings(images), n)
 
-    def choose(self, vectors: Tensor, n: int) -> list[list[Keyword]]:
-        """Return the ``n`` best words for each of CLIP's picture vectors ``(pictures, width)``."""
-        choice = (self.threshold, self.diversity)
-        return top_words(vectors.to(self.device), self.words, self.dictionary, n, *choice)
+    def choose(self, embeddings: Tensor, n: int) -> list[list[Keyword]]:
+        """Return the ``n`` best keywords for each image embedding, ``(images, width)``."""
+        return top_keywords(
+            embeddings.to(self.device),
+            self.word_embeddings,
+            self.dictionary,
+            n,
+            self.threshold,
+            self.diversity,
+        )
 
 
 def _pooled(features: Any) -> Tensor:
-    """Return the vectors: transformers 5 wraps them in an output object, older ones do not."""
+    """Return the embeddings: transformers 5 wraps them in an output object, version 4 does not."""
     return features if isinstance(features, Tensor) else features.pooler_output
 
 
-def top_words(
-    pictures: Tensor,
+def top_keywords(
+    images: Tensor,
     words: Tensor,
     dictionary: Sequence[str],
     n: int,
     threshold: float = -1.0,
     diversity: float = 0.0,
 ) -> list[list[Keyword]]:
-    """Rank the dictionary for each picture by cosine; equal scores keep dictionary order.
+    """Rank the dictionary for each image by cosine; equal scores keep dictionary order.
 
+    Parameters
+    ----------
+    images
+        Normalized embeddings of images, ``(images, width)``.
+    words
+        Normalized embeddings of the dictionary's words, ``(words, width)``.
+    dictionary
+        The words.
+    n
+        Number of keywords for one image.
+    threshold, diversity
+        See `KeywordTokenizer`.
+
+    Examples
+    --------
     >>> vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
-    >>> [k.word for k in top_words(vectors[:1], vectors, ["cup", "sky", "lake"], n=2)[0]]
+    >>> [k.word for k in top_keywords(vectors[:1], vectors, ["cup", "sky", "lake"], n=2)[0]]
     ['cup', 'lake']
     """
-    found = []
-    for scores in pictures @ words.T:
+    keywords = []
+    for scores in images @ words.T:
         best = scores.argsort(descending=True, stable=True)
         best = _diverse(scores, words, best[: 4 * n], n, diversity) if diversity else best[:n]
         ranked = [Keyword(dictionary[i], float(scores[i])) for i in best.tolist()]
         if threshold > -1:
             ranked = ranked[:1] + [word for word in ranked[1:] if word.score >= threshold]
-        found.append(ranked)
-    return found
+        keywords.append(ranked)
+    return keywords
 
 
 def _diverse(scores: Tensor, words: Tensor, pool: Tensor, n: int, diversity: float) -> Tensor:
-    """Choose ``n`` words of ``pool`` one by one: fitting, and unlike those chosen before.
+    """Choose ``n`` words of ``pool`` by maximal marginal relevance (Carbonell and Goldstein, 1998).
 
-    This is maximal marginal relevance (Carbonell and Goldstein, 1998). Fit and likeness are both
-    stretched to 0..1 within the pool, since in CLIP's space words are far more like each other
-    than any is like a picture.
+    Relevance to the image and similarity among words are both rescaled to 0..1 within the pool,
+    since in CLIP's space words are far more similar to each other than to any image.
     """
-    fit, like = _stretch(scores[pool]), _stretch(words[pool] @ words[pool].T)
+    relevance, similarity = _rescale(scores[pool]), _rescale(words[pool] @ words[pool].T)
     chosen = [0]
     while len(chosen) < min(n, len(pool)):
-        value = (1 - diversity) * fit - diversity * like[:, chosen].amax(dim=1)
+        value = (1 - diversity) * relevance - diversity * similarity[:, chosen].amax(dim=1)
         value[chosen] = -torch.inf
         chosen.append(int(value.argmax()))
     return pool[sorted(chosen)]  # the pool is in order of score
 
 
-def _stretch(values: Tensor) -> Tensor:
+def _rescale(values: Tensor) -> Tensor:
     low, high = values.aminmax()
     return (values - low) / (high - low).clamp(min=1e-9)

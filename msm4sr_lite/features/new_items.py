@@ -1,9 +1,8 @@
-"""New items straight from their texts and pictures, for a recommender that is at work already."""
+"""Encode new items from their texts and images as an existing feature table was made."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,95 +20,85 @@ if TYPE_CHECKING:
     from msm4sr_lite.dataset.dataset import Item
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
     from msm4sr_lite.features.text_encoder import TextEncoder
-    from msm4sr_lite.recommend.recommender import Recommender
+
+_DECISIVE = ("weights", "pooling", "prompt", "threshold", "diversity", "dictionary")
 
 
-def describe(
+def encode_new_items(
     items: Sequence[Item],
-    folder: Path,
+    image_root: Path,
     encoder: TextEncoder,
     tokenizer: KeywordTokenizer | None,
     manifest: dict[str, Any],
 ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
-    """Read items as those of a feature table were read.
+    """Encode items that came after a feature table was made.
 
     Parameters
     ----------
     items
-        What is new.
-    folder
-        Where their pictures lie.
+        The new items.
+    image_root
+        The folder that their images are named relative to.
     encoder
-        The text encoder of the table.
+        The text encoder of the existing table.
     tokenizer
-        Its keyword tokenizer; None if no item has a picture.
+        Its keyword tokenizer; None if no item has an image.
     manifest
-        The table's ``manifest``: how many words and sentences an item gets, and which encoders have
-        read them.
+        The existing table's manifest: numbers of keywords and sentences, and the encoders.
 
     Returns
     -------
-    table, keywords
-        Slots of the new items, entry i for ``items[i - 1]``; and ``item_id ->`` the words of each
-        picture.
+    table
+        Slots of the new items; entry i belongs to ``items[i - 1]``, entry 0 is padding.
+    keywords
+        ``item_id ->`` the keywords of each image, best first.
 
     Raises
     ------
     UserError
-        If the encoders are not those of the table, a picture cannot be read, or there is a picture
+        If the encoders are not those of the table, an image cannot be opened, or there is an image
         and no tokenizer.
     """
     _require_same("text encoder", describe_text_encoder(encoder), manifest.get("text_encoder", {}))
-    most = FeatureConfig.max_images
-    pictures = [(item.item_id, name) for item in items for name in item.images[:most]]
-    keywords: dict[str, list[list[str]]] = {}
-    if pictures:
-        if tokenizer is None:
-            raise UserError(f"item {pictures[0][0]!r} has a picture; give a keyword tokenizer")
-        made = manifest.get("keywords", {})
-        _require_same("keyword tokenizer", describe_tokenizer(tokenizer), made)
-        opened = [open_image(folder, name) for _, name in pictures]
-        count = made.get("words", FeatureConfig.n_keywords)
-        for (item_id, _), words in zip(pictures, tokenizer.keywords(opened, count), strict=True):
-            keywords.setdefault(item_id, []).append([keyword.word for keyword in words])
-    filling, limit = manifest.get("image_slots_hold", "images"), manifest.get("max_sentences", 10)
+    keywords = _keywords(items, image_root, tokenizer, manifest.get("keywords", {}))
+    limit = manifest.get("max_sentences", FeatureConfig.max_sentences)
+    filling = manifest.get("image_slots", FeatureConfig.image_slots)
     texts = [item_sentences(item, limit) for item in items]
     images = [image_sentences(keywords.get(item.item_id, []), filling) for item in items]
     names = ["", *(item.item_id for item in items)]
     return FeatureTable(names, _slots(texts, encoder), _slots(images, encoder), manifest), keywords
 
 
-def _slots(groups: Sequence[Sequence[str]], encoder: TextEncoder) -> Slots:
-    vectors = encoder.encode([sentence for group in groups for sentence in group])
-    return make_slots(vectors, np.array([0, *map(len, groups)], dtype=np.int64))
-
-
-def add_described(
-    recommender: Recommender,
+def _keywords(
     items: Sequence[Item],
-    encoder: TextEncoder,
+    image_root: Path,
     tokenizer: KeywordTokenizer | None,
-    manifest: dict[str, Any],
-) -> None:
-    """Let a recommender offer items that it has never seen, read with ``describe``.
+    made_by: dict[str, Any],
+) -> dict[str, list[list[str]]]:
+    limit = FeatureConfig.max_images
+    images = [(item.item_id, name) for item in items for name in item.images[:limit]]
+    if not images:
+        return {}
+    if tokenizer is None:
+        raise UserError(f"item {images[0][0]!r} has an image; give a keyword tokenizer")
+    _require_same("keyword tokenizer", describe_tokenizer(tokenizer), made_by)
+    opened = [open_image(image_root, name) for _, name in images]
+    n = made_by.get("n_keywords", FeatureConfig.n_keywords)
+    keywords: dict[str, list[list[str]]] = {}
+    for (item_id, _), best in zip(images, tokenizer.keywords(opened, n), strict=True):
+        keywords.setdefault(item_id, []).append([keyword.word for keyword in best])
+    return keywords
 
-    Their pictures lie in the folder of the recommender's shop. The recommender's shop lists the
-    items from now on; the shop that it was made with stays as it is.
-    """
-    dataset = recommender.dataset
-    table, keywords = describe(items, dataset.path, encoder, tokenizer, manifest)
-    recommender.add_items(table)
-    recommender.keywords = {**recommender.keywords, **keywords}
-    recommender.dataset = replace(
-        dataset, items={**dataset.items, **{item.item_id: item for item in items}}
-    )
+
+def _slots(groups: Sequence[Sequence[str]], encoder: TextEncoder) -> Slots:
+    embeddings = encoder.encode([sentence for group in groups for sentence in group])
+    return make_slots(embeddings, np.array([0, *map(len, groups)], dtype=np.int64))
 
 
-def _require_same(part: str, this: dict[str, Any], table: dict[str, Any]) -> None:
-    """Compare what decides the vectors, where the table's manifest tells it."""
-    decisive = ("weights", "pooling", "prompt", "threshold", "diversity", "dictionary")
-    if key := first_difference(decisive, this, table):
+def _require_same(what: str, this: dict[str, Any], table: dict[str, Any]) -> None:
+    """Compare what determines the embeddings, as far as the table's manifest names it."""
+    if key := first_difference(_DECISIVE, this, table):
         raise UserError(
-            f"the {part} differs from the features' one in {key} ({this[key]}, there"
-            f" {table[key]}); new items must be read as the others were"
+            f"the {what} differs from that of the features in {key} ({this[key]}, there"
+            f" {table[key]}); new items must be encoded as the others were"
         )

@@ -1,4 +1,4 @@
-"""Work ahead of a consumer: pictures are opened while the model reads those before."""
+"""Work ahead of a consumer: images are opened while the model computes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def map_ahead(
 ) -> Iterator[B]:
     """Yield ``function(value)`` in order, computed by ``workers`` threads up to ``ahead`` early.
 
-    Threads suffice: Pillow and torch let go of Python's lock while they work.
+    Threads are enough: Pillow and torch release Python's global lock while they work.
 
     >>> list(map_ahead(str.upper, "abc", workers=2, ahead=2))
     ['A', 'B', 'C']

@@ -1,4 +1,4 @@
-"""What features are made from: encoders, versions, files, each as a name or a short hash."""
+"""What features are made with: the encoders, each as a name and short hashes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def describe_text_encoder(encoder: TextEncoder) -> dict[str, Any]:
-    """Return name, pooling, and the hashes of weights, configuration and tokenizer."""
+    """Return name, pooling, and hashes of the weights, configuration and tokenizer."""
     return {
         "name": _public(encoder.name),
         "pooling": encoder.pooling,
@@ -28,27 +28,28 @@ def describe_text_encoder(encoder: TextEncoder) -> dict[str, Any]:
 
 
 def describe_tokenizer(tokenizer: KeywordTokenizer) -> dict[str, Any]:
-    """Return what makes the keywords.
+    """Return what determines the keywords.
 
-    The CLIP model's name and the hashes of its weights, configuration, tokenizer and picture
-    processor; the prompt and how words are chosen; the dictionary's size and hash.
+    These are the CLIP model's name and hashes of its weights, configuration, tokenizer and image
+    processor; the prompt and the settings of the choice; size and hash of the dictionary.
     """
+    processor = tokenizer.image_processor
     return {
         "clip": _public(tokenizer.name),
         "weights": weight_hash(tokenizer.model),
         "config": _config_hash(tokenizer.model),
         "tokenizer": _tokenizer_hash(tokenizer.tokenizer),
-        "processor": fingerprint([type(tokenizer.images).__name__, tokenizer.images.to_dict()]),
+        "processor": fingerprint([type(processor).__name__, processor.to_dict()]),
         "prompt": tokenizer.prompt,
         "threshold": tokenizer.threshold,
         "diversity": tokenizer.diversity,
-        "dictionary_words": len(tokenizer.dictionary),
+        "dictionary_size": len(tokenizer.dictionary),
         "dictionary": hashlib.sha256("\n".join(tokenizer.dictionary).encode()).hexdigest()[:16],
     }
 
 
 def weight_hash(model: nn.Module) -> str:
-    """Return a short hash of all weights, to tell whether two encoders are the same."""
+    """Return a short hash of all weights; equal for two encoders with the same weights."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
@@ -57,19 +58,19 @@ def weight_hash(model: nn.Module) -> str:
 
 
 def _config_hash(model: Any) -> str:
-    """Return a hash of a model's configuration, without where and by what it was saved."""
+    """Return a hash of a model's configuration, whatever folder and version saved it."""
     unneeded = {"_name_or_path", "transformers_version"}
     return fingerprint({k: v for k, v in model.config.to_dict().items() if k not in unneeded})
 
 
 def _tokenizer_hash(tokenizer: Any) -> str:
-    """Return a hash of how a tokenizer cuts text, without the padding of its last call."""
+    """Return a hash of how a tokenizer splits text, whatever padding its last call used."""
     if not getattr(tokenizer, "is_fast", False):
         return fingerprint(tokenizer.get_vocab())
-    facts = json.loads(tokenizer.backend_tokenizer.to_str())
-    return fingerprint({k: v for k, v in facts.items() if k not in ("padding", "truncation")})
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    return fingerprint({k: v for k, v in state.items() if k not in ("padding", "truncation")})
 
 
 def _public(name: str) -> str:
-    """Return a hub id as it is, but of a local folder only its last part."""
+    """Return a hub id as it is, and of a local folder the last part of its path only."""
     return Path(name).name if Path(name).is_dir() else name

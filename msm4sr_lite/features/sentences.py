@@ -1,4 +1,4 @@
-"""An item's text as sentences, however the shop wrote it: HTML, lists, no full stop at all."""
+"""Split an item's text into sentences: HTML, lists, missing full stops included."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 
 from msm4sr_lite.dataset.dataset import Item
 
-LONGEST = 400  # characters, about 100 tokens: what every BERT reads whole
+LONGEST = 400  # characters, about 100 tokens: any BERT reads that much
 
-# What a browser does not show, the tags that it shows as nothing, and those that end a line.
+# What a browser does not show, tags without effect on lines, and tags that end a line.
 _UNSEEN = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|[\u200b\u2060\ufeff\xad]")
 _ATTRIBUTES = r"(?:\s[^<>=]*=[^<>]*)?\s*/?>"  # none in "a <b and c> d", so that is no tag
 _INLINE = re.compile(
@@ -17,7 +17,7 @@ _INLINE = re.compile(
 )
 _BLOCK = re.compile(rf"(?i)</?[a-z][a-z0-9]*{_ATTRIBUTES}|<![a-z][^<>]*>")
 
-_WRAPPED = re.compile(r"(?<=[^\n.!?:;]{50})\n(?=[a-z])")  # a long line that goes on in the next
+_WRAPPED = re.compile(r"(?<=[^\n.!?:;]{50})\n(?=[a-z])")  # a long line that continues in the next
 _BULLET = re.compile(
     r"\n\s*(?:[*+–—-]\s)?|[•‣▪●◦■◆►✓✔★]|\s\*\s|(?<!\d)\s[–—-]\s|\s[–—-]\s(?!\d)"  # not "10 - 20 cm"
 )
@@ -26,7 +26,7 @@ _END = re.compile(
     r"(?<=[.!?…])\s|(?<=[.!?…][\"'”’)\]])\s|(?<=[\u3002\uff01\uff1f])"  # 3: Chinese
     r"|(?<=[a-z]{3}[.!?])(?<!www\.)(?=[A-Z][a-z])"  # the space is missing: "wash.Made in"
 )
-# The full stop of these ends no sentence; that of a unit does where a capital letter follows.
+# The full stop of these ends no sentence; that of a unit does if a capital letter follows.
 _TITLE = re.compile(
     r"(?:^|[\s(])(?:(?:\w\.){2,}|[A-Z]\.|(?i:approx|ca|dr|fig|incl|mrs?|ms|no|prof|st|vs)\.)$"
 )
@@ -39,9 +39,18 @@ _UNIT = re.compile(
 def item_sentences(item: Item, limit: int = 10) -> list[str]:
     """Return an item's text as sentences: title and brand, categories, then the description.
 
-    HTML is read as a browser shows it; bullets, numbers of a list and line breaks end a sentence
-    too. What goes on for more than 400 characters is cut, best after a semicolon or a comma.
+    HTML is read as a browser shows it. Bullets, list numbers and line breaks end a sentence, too.
+    A sentence of more than 400 characters is cut, if possible after a semicolon or a comma.
 
+    Parameters
+    ----------
+    item
+        The item.
+    limit
+        Maximum number of sentences.
+
+    Examples
+    --------
     >>> item_sentences(Item("1", "Mug", "Norr", description="Holds 5 oz. of tea. Easy &amp; light"))
     ['Mug, Norr', 'Holds 5 oz. of tea.', 'Easy & light']
     """
@@ -59,19 +68,19 @@ def item_sentences(item: Item, limit: int = 10) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    text = html.unescape(html.unescape(text))  # some shops escape twice
+    text = html.unescape(html.unescape(text))  # some sources escape twice
     text = _BLOCK.sub("\n", _INLINE.sub("", _UNSEEN.sub("", text)))
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def _sentences(line: str) -> list[str]:
-    """Split one line at the ends of its sentences, and what is too long at commas or spaces."""
+    """Split one line at the ends of its sentences, and long sentences at commas or spaces."""
     found: list[str] = []
     for piece in (" ".join(part.split()) for part in _END.split(line)):
-        goes_on = found and (
+        continues = found and (
             _TITLE.search(found[-1]) or (_UNIT.search(found[-1]) and not piece[:1].isupper())
         )
-        if goes_on:
+        if continues:
             found[-1] += f" {piece}"
         elif piece:
             found.append(piece)

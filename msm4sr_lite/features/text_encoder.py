@@ -1,8 +1,7 @@
-"""From sentences to vectors: the BERT that reads them, and the feature table.
+"""Turn sentences into embeddings with a BERT-like encoder.
 
-Every item gets *slots*: one vector per sentence of its text, and one vector per picture. A
-picture enters as the sentence of its keywords (see ``keywords``), read by the same BERT as the
-text, so both modalities live in one space.
+The same encoder reads the sentences of an item's text and the keywords of its images, so both
+modalities lie in one space.
 """
 
 from __future__ import annotations
@@ -18,17 +17,22 @@ from msm4sr_lite.features.pretrained import load_pretrained, longest_input, trai
 
 
 class TextEncoder:
-    """A BERT that turns sentences into vectors.
+    """A BERT-like encoder that turns sentences into embeddings.
 
     Parameters
     ----------
     name
         Local folder or hub id of any BERT-like encoder with safetensors weights.
     pooling
-        ``mean`` of the token vectors; ``cls``, the first token's; or ``auto``, what the model was
-        trained with if its folder says so, as those of sentence-transformers do, else ``mean``.
+        ``mean`` of the token embeddings; ``cls``, the embedding of the first token; or ``auto``:
+        what the model's folder names, as those of sentence-transformers do, else ``mean``.
     device
-        Where it runs.
+        ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    UserError
+        If the model is not found, cannot be loaded, or is not an encoder.
     """
 
     def __init__(
@@ -59,19 +63,30 @@ class TextEncoder:
         batch_size: int = 64,
         progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     ) -> np.ndarray:
-        """Return float16 vectors, shape ``(sentences, width)``; equal sentences are read once."""
-        unique = sorted(set(sentences), key=lambda s: (len(s), s))  # alike lengths: little padding
-        rows = np.empty((len(unique), self.width), dtype=np.float16)
+        """Return float16 embeddings ``(sentences, width)``; equal sentences are encoded once.
+
+        Parameters
+        ----------
+        sentences
+            The texts; what is longer than the model reads is cut off.
+        batch_size
+            Number of sentences in one forward pass.
+        progress
+            Wraps the loop over batches, such as a progress bar.
+        """
+        # Sentences of similar length share a batch: little padding.
+        unique = sorted(set(sentences), key=lambda s: (len(s), s))
+        embeddings = np.empty((len(unique), self.width), dtype=np.float16)
         cut = {"truncation": True, "max_length": self.max_length}
         for start in progress(range(0, len(unique), batch_size)):
             batch = unique[start : start + batch_size]
             tokens = self.tokenizer(batch, padding=True, return_tensors="pt", **cut).to(self.device)
             states = self.model(**tokens).last_hidden_state
             if self.pooling == "cls":
-                vectors = states[:, 0]
+                pooled = states[:, 0]
             else:
-                real = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
-                vectors = (states * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
-            rows[start : start + len(batch)] = vectors.float().cpu().numpy()
-        place = {sentence: row for row, sentence in enumerate(unique)}
-        return rows[[place[sentence] for sentence in sentences]] if sentences else rows
+                valid = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
+                pooled = (states * valid).sum(dim=1) / valid.sum(dim=1).clamp(min=1)
+            embeddings[start : start + len(batch)] = pooled.float().cpu().numpy()
+        row = {sentence: number for number, sentence in enumerate(unique)}
+        return embeddings[[row[sentence] for sentence in sentences]] if sentences else embeddings

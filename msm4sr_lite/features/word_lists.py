@@ -1,8 +1,8 @@
-"""Nouns and adjectives from a shop's own English texts, by rules: no model, no download.
+"""Nouns and adjectives from English texts, by rules: no model, no download.
 
-A word is judged by all its occurrences. One with a noun's or an adjective's neighbours votes for
-it ("a *striped* cup", "with *pockets*,"), one with a verb's neighbours votes against it ("you
-*wear* it", "*shape* the waist"). Words that are written with a capital inside sentences are names.
+All occurrences of a word are counted. One with the neighbours of a noun or an adjective counts for
+it ("a *striped* cup", "with *pockets*,"), one with the neighbours of a verb counts against it ("you
+*wear* it", "*shape* the waist"). Words that start with a capital inside sentences are names.
 """
 
 from __future__ import annotations
@@ -45,27 +45,40 @@ _NO_ADVERB = _set(
 
 
 def word_list(name: str) -> list[str]:
-    """Return a list of the library: ``visual_words`` (what pictures show) or ``stop_words``."""
+    """Return a list of the library: ``visual_words`` (what images show) or ``stop_words``.
+
+    >>> len(word_list("stop_words"))
+    982
+    """
     text = resources.files("msm4sr_lite.features").joinpath(f"{name}.txt").read_text("utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
-def dataset_words(
+def text_words(
     items: Sequence[Item], min_items: int = 2, max_share: float = 0.5, limit: int = 2000
 ) -> list[str]:
-    """Return the nouns and adjectives of a shop's texts, the most frequent first, ties by alphabet.
+    """Return the nouns and adjectives of the items' texts, the most frequent first.
+
+    Equally frequent words are in alphabetical order.
 
     Parameters
     ----------
     items
-        The shop's items. Titles and labels count towards how frequent a word is; how it is used
-        is judged by running text alone, except in items that have no other.
+        The items. Titles and categories count for a word's frequency. Its part of speech is found
+        from running text only, except in items that have none.
     min_items
-        Words in fewer items are left out: they may be slips.
+        Drop words in fewer items: they may be spelling mistakes.
     max_share
-        Words in a larger share of the items are left out: they tell no item from another.
+        Drop words in a larger share of the items: they do not distinguish items.
     limit
-        The length of the list.
+        Maximum length of the list.
+
+    Examples
+    --------
+    >>> from msm4sr_lite.dataset.dataset import Item
+    >>> items = [Item(str(n), description="A striped cup with a lid.") for n in range(2)]
+    >>> text_words(items, max_share=1.0)
+    ['cup', 'lid', 'striped']
     """
     stop = set(word_list("stop_words"))
     counts: Counter[str] = Counter()
@@ -73,10 +86,10 @@ def dataset_words(
     for item in items:
         heads = item_sentences(replace(item, description="", text=""), 10**6)
         running = item_sentences(replace(item, title="", brand="", categories=()), 10**6)
-        head_tokens, tokens = ([*map(_tokens, part)] for part in (heads, running))
+        head_tokens, tokens = ([*map(_tokens, sentences)] for sentences in (heads, running))
         counts.update({t.lower() for sentence in head_tokens + tokens for t in sentence})
         for sentence in tokens or head_tokens:
-            _judge(sentence, uses)
+            _count_uses(sentence, uses)
     labels = {w for item in items for c in item.categories for w in _tokens(c.lower())}
     most = max(max_share * len(items), min_items)
 
@@ -97,19 +110,19 @@ def dataset_words(
 
 @dataclass
 class _Uses:
-    """How often a word occurs: at all, with a capital, and with which neighbours."""
+    """How often a word occurs: in all, with a capital, and with which neighbours."""
 
     all: int = 0
     capital: int = 0
-    led: int = 0  # behind a determiner, a preposition or a number
-    followed: int = 0  # before a comma, "and", "of" and their like
+    led: int = 0  # after a determiner, a preposition or a number
+    followed: int = 0  # before a comma, "and", "of" and the like
     verb: int = 0
 
 
 def _is_nominal(word: str, uses: defaultdict[str, _Uses]) -> bool:
     use = uses[word]
     nominal = use.led + use.followed
-    # "straps" is the plural of "strap", seen behind "the"; "entertains" of nothing.
+    # "straps" is the plural of "strap", which occurs after "the"; "entertains" is no plural.
     verbal = word.endswith("s") and not word.endswith(("ss", "us")) and not uses[word[:-1]].led
     return (
         2 * use.capital < use.all  # else a name
@@ -126,8 +139,8 @@ def _tokens(sentence: str) -> list[str]:
     return _TOKEN.findall(re.sub(r"'s\b", "", plain))
 
 
-def _judge(tokens: list[str], uses: defaultdict[str, _Uses]) -> None:
-    """Add the words of one sentence to what is known of them."""
+def _count_uses(tokens: list[str], uses: defaultdict[str, _Uses]) -> None:
+    """Count the uses of every word of one sentence."""
     for place, token in enumerate(tokens):
         if not token[0].isalpha():
             continue
@@ -136,9 +149,9 @@ def _judge(tokens: list[str], uses: defaultdict[str, _Uses]) -> None:
         right = tokens[place + 1].lower() if place + 1 < len(tokens) else "."
         led = left in _DETERMINERS or left in _PREPOSITIONS or left.isdigit()
         followed = right in _FOLLOWS or not right[0].isalnum()
-        if word.endswith("ing"):  # "for storing" is a verb, "the lining" is none
+        if word.endswith("ing"):  # "for storing" is a verb, "the lining" is not
             led, followed = left in _DETERMINERS, False
-        elif word.endswith("ed"):  # "made of" is a verb, "padded cups" is none
+        elif word.endswith("ed"):  # "made of" is a verb, "padded cups" is not
             followed = right[0].isalpha() and right not in _FOLLOWS
         use = uses[word]
         use.all += 1

@@ -1,145 +1,297 @@
-"""Recommendations with the sentences and keywords that describe each item."""
+"""A trained model that recommends: for many users at once, with filters, and for new items."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
+import pandas as pd
 import torch
+from torch import Tensor
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.recommend.output import recommendation_frame
+from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import load_checkpoint
 
-
-@dataclass(frozen=True)
-class Recommendation:
-    """One recommended item and what the model knows of it.
-
-    ``score`` is cos(h_t, z_t) + cos(h_v, z_v), between -2 and 2; ``by_view`` holds its terms
-    under ``text`` and ``image``, and ``sentences`` and ``keywords`` are what these have read.
-    """
-
-    item_id: str
-    score: float
-    by_modality: dict[str, float]
-    sentences: list[str]
-    keywords: list[list[str]]
+OnUnknownUser: TypeAlias = Literal["popular", "error", "skip"]
+ON_UNKNOWN_USER: tuple[OnUnknownUser, ...] = ("popular", "error", "skip")
 
 
 class Recommender:
-    """A trained model at work on a shop.
+    """Recommends items after histories of items; it needs neither user ids nor a dataset.
 
     Parameters
     ----------
-    shop
-        The shop folder, for the items' texts and the customers' histories.
     scorer
-        The model with the catalogue's vectors.
-    items
-        The catalogue in the model's order, ``items[0]`` being padding.
-    keywords
-        ``item_id ->`` the words of each picture.
+        A model with the embeddings of its items, or any other ``Scorer``, such as a baseline.
+        ``similar_items`` and ``add_items`` need a ``ModelScorer``.
+    item_ids
+        The items in the scorer's order; ``item_ids[0]`` stands for padding.
+    popularity
+        Number of training interactions of each item, ``(items + 1,)``, for users without a known
+        history; None if it is not known.
+    available
+        Ids of the items that may be recommended, such as those still in the dataset; None for all.
+        It can be set anew at any time. Ids that the model does not know are ignored.
+
+    Attributes
+    ----------
+    item_number
+        ``item_id -> item number``, padding not included.
+
+    Examples
+    --------
+    >>> import torch
+    >>> class Fixed:
+    ...     def score(self, histories):
+    ...         return torch.tensor([[0.0, 0.1, 0.9, 0.5]] * len(histories))
+    >>> recommender = Recommender(Fixed(), ["", "mug", "tent", "clock"])
+    >>> recommender.recommend({"ann": ["tent"], "bob": ["mug"]}, k=1)
+      user_id  rank item_id  score
+    0     ann     1   clock    0.5
+    1     bob     1    tent    0.9
     """
 
     def __init__(
         self,
-        dataset: Dataset,
-        scorer: ModelScorer,
-        items: list[str],
-        keywords: dict[str, list[list[str]]],
+        scorer: Scorer,
+        item_ids: Sequence[str],
+        popularity: np.ndarray | None = None,
+        *,
+        available: Iterable[str] | None = None,
     ) -> None:
-        self.dataset, self.scorer, self.items, self.keywords = dataset, scorer, items, keywords
-        self.number = {item: i for i, item in enumerate(items) if i}
+        if popularity is not None and len(popularity) != len(item_ids):
+            raise UserError(
+                f"popularity must have one count per item, padding included: {len(item_ids)};"
+                f" got {len(popularity)}"
+            )
+        if isinstance(scorer, ModelScorer) and len(scorer.units) != len(item_ids):
+            raise UserError(
+                f"the scorer has {len(scorer.units)} items, padding included, but item_ids has"
+                f" {len(item_ids)}; give both in the same order"
+            )
+        self.scorer, self.item_ids, self.popularity = scorer, list(item_ids), popularity
+        self.item_number = {item: i for i, item in enumerate(self.item_ids) if i}
+        self.available: Iterable[str] | None = None if available is None else set(available)
 
     @classmethod
-    def load(
-        cls, dataset: Dataset, model: str | Path, features: str | Path, device: str = "cpu"
-    ) -> Recommender:
-        """Load a model folder and the feature folder it works with."""
+    def load(cls, model: str | Path, features: str | Path, device: str = "cpu") -> Recommender:
+        """Load a model folder and the feature folder that it was trained with."""
         net, items = load_checkpoint(model)
         table = load_feature_table(features).for_items(items)
         try:
-            scorer = ModelScorer(net, table, device)
+            return cls(ModelScorer(net, table, device), items)
         except UserError as error:
             raise UserError(f"{features}: {error} (model: {model})") from None
-        return cls(dataset, scorer, items, read_keywords(Path(features)))
 
-    def add_items(self, table: FeatureTable) -> None:
-        """Recommend more items from now on, by their texts and pictures alone: nothing is trained.
-
-        They can stand in a basket too, as all items of the catalogue.
+    def recommend(
+        self,
+        histories: Mapping[str, Sequence[str]],
+        k: int = 10,
+        *,
+        filter_seen: bool = True,
+        candidates: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        on_unknown_user: OnUnknownUser = "popular",
+    ) -> pd.DataFrame:
+        """Recommend the k best items to every user.
 
         Parameters
         ----------
-        table
-            Features of the new items and of no others, made as those of the catalogue were;
-            ``FeatureTable.for_items(["", *ids])`` takes some out of a larger table, and
-            ``extract.new_items.add_described`` makes it from texts and pictures, then calls this.
+        histories
+            ``user_id ->`` item ids, oldest first. Items that the model does not know are passed
+            over. ``{"": [...]}`` asks for one history without a user.
+        k
+            Number of items per user; fewer where fewer are left.
+        filter_seen
+            Whether to leave out the items of the user's history.
+        candidates
+            Ids of the only items that may be recommended; None for all.
+        exclude
+            Ids of items that must not be recommended.
+        on_unknown_user
+            For a user whose history holds no item that the model knows: ``"popular"`` recommends
+            the items with the most training interactions, whose score is that number; ``"error"``
+            refuses; ``"skip"`` returns no row.
+
+        Returns
+        -------
+        recommendations
+            One row per user and item, in the order of ``histories``: ``user_id``, ``rank`` from 1,
+            ``item_id``, ``score``. A model's score is the sum of its cosines of all modalities.
+            Equal scores are ordered as ``item_ids``.
 
         Raises
         ------
         UserError
-            If an item is there already or has neither text nor picture, or if the vectors have
-            another width than the model. Then none is added.
+            If k is below 1, an id in ``candidates`` or ``exclude`` is unknown, a user is unknown
+            and ``on_unknown_user="error"``, or popular items are needed and counts are missing.
         """
-        number, items, readable = dict(self.number), list(self.items), set(table.described())
-        for item in table.items[1:]:
-            if item in number:
-                raise UserError(f"item {item!r} is in the catalogue already; give it a new item_id")
-            if item not in readable:
-                raise UserError(f"item {item!r} has neither text nor picture; give it one of them")
-            number[item] = len(items)
-            items.append(item)
-        self.scorer.append(table)
-        self.number, self.items = number, items
+        k = _positive(k)
+        if on_unknown_user not in ON_UNKNOWN_USER:
+            raise UserError(
+                f"on_unknown_user must be one of {', '.join(ON_UNKNOWN_USER)};"
+                f" got {on_unknown_user!r}"
+            )
+        allowed = self._allowed(candidates, exclude)
+        known = {user: self.known_items(history) for user, history in histories.items()}
+        unknown = [user for user, numbers in known.items() if not len(numbers)]
+        found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        if unknown and on_unknown_user == "error":
+            raise UserError(
+                f"user {unknown[0]!r} has no interaction with an item of the model;"
+                f" on_unknown_user='popular' or 'skip' accepts such users"
+            )
+        if unknown and on_unknown_user == "popular":
+            found = dict.fromkeys(unknown, self._popular_items(k, allowed, unknown[0]))
+        asked = [user for user, numbers in known.items() if len(numbers)]
+        score = getattr(self.scorer, "score_on_device", self.scorer.score)
+        best = top_items(score, [known[user] for user in asked], k, allowed, filter_seen)
+        found |= dict(zip(asked, best, strict=True))
+        return recommendation_frame(
+            [(user, *found[user]) for user in histories if user in found], self.item_ids
+        )
 
-    def for_user(self, user_id: str, k: int = 10) -> list[Recommendation]:
-        """Recommend for a customer of the shop, from all their purchases."""
-        return self.for_basket(self.dataset.history(user_id), k, strict=False)
-
-    def for_basket(
-        self, basket: Sequence[str], k: int = 10, *, strict: bool = True, hide_basket: bool = True
-    ) -> list[Recommendation]:
-        """Recommend what could follow ``basket``, oldest item first.
+    def similar_items(
+        self,
+        item_id: str,
+        k: int = 10,
+        *,
+        candidates: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+    ) -> pd.DataFrame:
+        """Return the k items whose embeddings are most similar to that of ``item_id``.
 
         Parameters
         ----------
-        basket
-            Item ids.
-        k
-            How many.
-        strict
-            Whether an item that the model does not know is an error; else it is passed over.
-        hide_basket
-            Never recommend what is already in the basket.
+        item_id
+            An item of the model; it is not returned itself.
+        k, candidates, exclude
+            As in ``recommend``.
+
+        Returns
+        -------
+        similar
+            ``rank``, ``item_id`` and ``score``: the cosine of the items' embeddings, averaged over
+            the modalities, between -1 and 1.
+
+        Raises
+        ------
+        UserError
+            If an id is unknown, k is below 1 or the scorer has no item embeddings.
         """
-        unknown = [item for item in basket if item not in self.number]
-        if unknown and strict:
-            raise UserError(f"item {unknown[0]!r} is not in the model's catalogue; check its id")
-        history = np.array([self.number[item] for item in basket if item in self.number])
-        if not len(history):
-            raise UserError("no item of the basket is in the model's catalogue; nothing to go by")
-        parts = {modality: part[0] for modality, part in self.scorer.parts([history]).items()}
-        total = torch.stack(list(parts.values())).sum(dim=0)
-        total[0] = -torch.inf
-        if hide_basket:
-            total[torch.from_numpy(history)] = -torch.inf
-        best = total.topk(min(k, int(torch.isfinite(total).sum()))).indices.tolist()
-        known = self.dataset.items
-        return [
-            Recommendation(
-                name := self.items[i],
-                float(total[i]),
-                {modality: float(part[i]) for modality, part in parts.items()},
-                item_sentences(known[name]) if name in known else [],
-                self.keywords.get(name, []),
+        scorer, k = self._model_scorer("similar items"), _positive(k)
+
+        def cosines(histories: Sequence[np.ndarray]) -> Tensor:
+            rows = torch.tensor([history[-1] for history in histories], device=scorer.units.device)
+            return scorer.units[rows] @ scorer.units.T / len(scorer.items)
+
+        allowed = self._allowed(candidates, exclude)
+        (best,) = top_items(cosines, [self.numbers_of([item_id])], k, allowed)
+        return recommendation_frame([("", *best)], self.item_ids).drop(columns="user_id")
+
+    def add_items(self, table: FeatureTable) -> None:
+        """Recommend more items from now on, from their texts and images alone, without training.
+
+        The new items can be part of histories, too.
+
+        Parameters
+        ----------
+        table
+            Features of the new items only, computed like those of the model's other items.
+            ``FeatureTable.for_items(["", *ids])`` selects items of a larger table.
+
+        Raises
+        ------
+        UserError
+            If the model has an item already, an item has neither text nor image, or the features
+            have another width than the model's. Then no item is added.
+        """
+        scorer = self._model_scorer("new items")
+        numbers, described = dict(self.item_number), set(table.described())
+        for item in table.items[1:]:
+            if item in numbers:
+                raise UserError(f"item {item!r} is in the model already; give it a new item_id")
+            if item not in described:
+                raise UserError(f"item {item!r} has neither text nor image; give it one of them")
+            numbers[item] = len(numbers) + 1
+        scorer.append(table)
+        self.item_number, self.item_ids = numbers, ["", *numbers]
+        if self.popularity is not None:
+            self.popularity = np.append(self.popularity, np.zeros(len(table.items) - 1))
+        if self.available is not None:
+            self.available = {*self.available, *table.items[1:]}
+
+    def numbers_of(self, item_ids: Iterable[str], where: str = "") -> np.ndarray:
+        """Return the numbers of items; an item that the model does not know is an error.
+
+        ``where`` names the argument that the items come from, for the message.
+        """
+        if isinstance(item_ids, str):
+            raise UserError(f"{where or 'items'} must be a list of item ids; got one string")
+        ids = [str(item) for item in item_ids]
+        for item in ids:
+            if item not in self.item_number:
+                place = f"{where}: " if where else ""
+                raise UserError(f"{place}item {item!r} is not in the model; check the item_id")
+        return np.array([self.item_number[item] for item in ids], dtype=np.int64)
+
+    def known_items(self, history: Iterable[str]) -> np.ndarray:
+        """Return the numbers of a history's items, without those that the model does not know."""
+        if isinstance(history, str):
+            raise UserError(f"a history must be a list of item ids; got one string, {history!r}")
+        numbers = (self.item_number.get(str(item), 0) for item in history)
+        return np.array([number for number in numbers if number], dtype=np.int64)
+
+    def _allowed(
+        self, candidates: Iterable[str] | None, exclude: Iterable[str] | None
+    ) -> np.ndarray:
+        """Return which items may be recommended, ``(items + 1,)``; padding never."""
+        allowed = np.ones(len(self.item_ids), dtype=bool)
+        if self.available is not None:
+            available = set(self.available)
+            allowed = np.array([item in available for item in self.item_ids])
+        if candidates is not None:
+            chosen = np.zeros_like(allowed)
+            chosen[self.numbers_of(candidates, "candidates")] = True
+            allowed &= chosen
+        if exclude is not None:
+            allowed[self.numbers_of(exclude, "exclude")] = False
+        allowed[0] = False
+        return allowed
+
+    def _popular_items(
+        self, k: int, allowed: np.ndarray, user: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers and counts of the k most popular items, for unknown users."""
+        if self.popularity is None:
+            raise UserError(
+                f"user {user!r} has no interaction with an item of the model, and the model has no"
+                f" item counts to find popular items; set on_unknown_user to 'skip' or 'error'"
             )
-            for i in best
-        ]
+        order = np.argsort(-self.popularity, kind="stable")
+        best = order[allowed[order]][:k]
+        return best, self.popularity[best]
+
+    def _model_scorer(self, wanted: str) -> ModelScorer:
+        if not isinstance(self.scorer, ModelScorer):
+            raise UserError(f"{wanted} need a model with item embeddings; this scorer has none")
+        return self.scorer
+
+
+def _positive(k: int) -> int:
+    try:
+        value = operator.index(k)
+    except TypeError:
+        value = 0
+    if value < 1:
+        raise UserError(f"k must be a whole number of at least 1; got {k!r}")
+    return value

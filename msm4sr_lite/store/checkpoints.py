@@ -1,4 +1,4 @@
-"""Model folders; ``training.load_checkpoint`` reads them."""
+"""Model folders: configuration, weights, item ids and the record of the training."""
 
 from __future__ import annotations
 
@@ -13,24 +13,49 @@ from msm4sr_lite.store.files import whole_folder, write_json
 
 
 def save_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[str, Any]) -> None:
-    """Write a model folder, whole or not at all: config, weights, item order, record."""
+    """Write a model folder, whole or not at all; arguments as in ``write_checkpoint``."""
     with whole_folder(folder) as draft:
-        model.save_pretrained(draft)
-        (draft / "README.md").unlink(missing_ok=True)  # the hub mixin's empty model card
-        (draft / "items.json").write_text(json.dumps(items[1:]), encoding="utf-8", newline="\n")
-        write_json(draft / "record.json", record)
+        write_checkpoint(model, draft, items, record)
+
+
+def write_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[str, Any]) -> None:
+    """Write a model's files into a folder that exists.
+
+    Parameters
+    ----------
+    model
+        Its configuration and weights become ``config.json`` and ``model.safetensors``.
+    folder
+        Where to write.
+    items
+        Item ids in the order of the model; ``items[0]``, padding, is not written.
+    record
+        How the model was made, for ``record.json``.
+    """
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # the hub mixin's empty model card
+    (folder / "items.json").write_text(json.dumps(items[1:]), encoding="utf-8", newline="\n")
+    write_json(folder / "record.json", record)
 
 
 def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
-    """Return the model of a folder and the items it was trained on, ``items[0]`` being padding."""
+    """Return the model of a folder and its item ids; ``items[0]`` is padding."""
     folder = Path(folder)
     try:
         items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
         with redirect_stdout(None):  # the hub mixin prints a line that would spoil --json
             model = M2SE.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         raise UserError(
             f"{folder}: not a model folder ({str(error).splitlines()[0]});"
             f" make one with `msm4sr pretrain` or `msm4sr finetune`"
         ) from None
     return model.eval(), items
+
+
+def find_model_folder(path: Path) -> Path:
+    """Return a model folder itself, or the best one in a run folder."""
+    for place in (path, path / "finetuned", path / "pretrained"):
+        if (place / "config.json").is_file():
+            return place
+    raise UserError(f"{path}: no trained model in this folder; make one with `msm4sr run`")

@@ -1,108 +1,139 @@
-"""What a training tells while it runs: a progress bar, and one JSON line per epoch in a log."""
+"""The callback that shows a training: a progress bar, and one JSON line per epoch in a log file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, fitting_batch
-from msm4sr_lite.fast.processes import is_first
+from msm4sr_lite.fast.processes import Stop, is_first
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import write_text
-from msm4sr_lite.store.training_state import StateFile, stoppable
+from msm4sr_lite.store.training_state import StateFile
 
 if TYPE_CHECKING:
-    from msm4sr_lite.sequences import Sequences
     from msm4sr_lite.training import Record
 
 
-def follow(
-    records: Iterable[Record],
-    folder: Path,
-    config: TrainConfig,
-    sequences: Sequences,
-    state: StateFile,
-) -> dict[str, Any]:
-    """Consume training records: a bar on a terminal, one JSON line per epoch in a log file.
+class TrainingLog:
+    """Follow a training as its ``callback``.
 
-    The log stands beside the model's folder. A training that goes on after a stop goes on in it,
-    from the epoch at which its state had been kept. Ctrl-C ends the training between two steps,
-    with its state kept.
+    Ctrl-C is noted and takes effect between two steps, so the weights are always those of a
+    finished step; with a ``state`` they are kept. A resumed training continues its log.
 
     Parameters
     ----------
-    records
-        From ``pretrain`` or ``finetune``.
-    folder
-        Where the model will be.
+    name
+        What the progress bar is called.
     config
-        Of this training.
-    sequences
-        What is trained on: their targets foretell when all epochs will be over.
+        Settings of this training.
+    targets
+        Training targets per epoch, about.
+    path
+        The log file; None for no file.
     state
-        Where the training's state is kept.
-
-    Returns
-    -------
-    summary
-        The best epoch, the number of epochs, and the seconds.
+        Where the training's state is kept; None if it is not.
     """
-    log = folder.with_name(f"{folder.name}_log.jsonl")
-    before = read_log(log)
-    epochs: list[dict[str, Any]] = []
-    told: dict[str, str] = {}
-    sums: dict[str, float] = {}  # of the parts of the loss, since the epoch or this command began
-    targets, seen = sequences.training_targets(config.targets_per_sequence), 0
-    steps, fitting = -(-targets // config.batch_size), fitting_batch(targets)
-    if steps < STEPS_PER_EPOCH and fitting < config.batch_size:
-        say(
-            f"{folder.name}: few steps an epoch, {steps}; a shop of this size may learn more with a"
-            f" batch size of {fitting}"
+
+    def __init__(
+        self,
+        name: str,
+        config: TrainConfig,
+        targets: int,
+        path: Path | None = None,
+        state: StateFile | None = None,
+    ) -> None:
+        self.name, self.config, self.targets = name, config, targets
+        self.path, self.state, self.stop = path, state, Stop()
+        self.earlier = read_log(path) if path else []
+        self.epochs: list[dict[str, Any]] = []
+        self._shown: dict[str, str] = {}
+        self._sums: dict[str, float] = {}  # of the parts of the loss, in this epoch
+        self._seen = 0
+
+    def __enter__(self) -> TrainingLog:
+        steps, fitting = -(-self.targets // self.config.batch_size), fitting_batch(self.targets)
+        if steps < STEPS_PER_EPOCH and fitting < self.config.batch_size:
+            say(
+                f"{self.name}: only {steps} steps per epoch; a dataset of this size may be learnt"
+                f" better with batch_size={fitting}"
+            )
+        total = self.config.epochs * self.targets
+        self._bar = bar(total=total, name=self.name, unit=" targets", unit_scale=True)
+        self.stop.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop.__exit__()
+        self._bar.close()
+        if isinstance(error, RuntimeError) and self.state:  # another process has ended
+            self.state.write()
+
+    def __call__(self, record: Record) -> None:
+        """Show one step or epoch; raise ``KeyboardInterrupt`` if Ctrl-C was pressed before it."""
+        if not self._shown:  # the first record of this call: earlier epochs stand in the log
+            self.epochs = [line for line in self.earlier if line["epoch"] < record.epoch]
+            self._bar.update(sum(line["targets"] for line in self.epochs))
+        self._shown["epoch"] = f"{record.epoch}/{self.config.epochs}"
+        self._shown["loss"] = f"{record.loss:.3f}"
+        if record.recall is None:
+            self._bar.update(record.targets)
+            self._seen += record.targets
+            for name, part in record.parts.items():
+                self._sums[name] = self._sums.get(name, 0.0) + part * record.targets
+        else:
+            self._end_epoch(record)
+        self._bar.set_postfix(self._shown, refresh=False)
+        if self.stop.asked:
+            if self.state:
+                self.state.write()
+            raise KeyboardInterrupt
+
+    def _end_epoch(self, record: Record) -> None:
+        recall = None if record.recall != record.recall else record.recall  # NaN: no validation
+        self._shown["recall"] = "–" if recall is None else f"{recall:.3f}"
+        parts = {name: round(part / self._seen, 6) for name, part in self._sums.items()}
+        self.epochs.append(
+            {
+                "epoch": record.epoch,
+                "step": record.step,
+                "loss": round(record.loss, 6),
+                "parts": parts,
+                "recall@20": None if recall is None else round(recall, 6),
+                "best": record.best,
+                "targets": record.targets,
+                "seconds": round(record.seconds, 2),
+            }
         )
-    with bar(
-        total=config.epochs * targets, name=folder.name, unit=" targets", unit_scale=True
-    ) as progress:
-        for record in stoppable(records, state):
-            if not epochs and not told:
-                epochs = [line for line in before if line["epoch"] < record.epoch]
-                progress.update(sum(line["targets"] for line in epochs))
-            told["epoch"], told["loss"] = f"{record.epoch}/{config.epochs}", f"{record.loss:.3f}"
-            if record.recall is None:
-                progress.update(record.targets)
-                seen += record.targets
-                for name, part in record.parts.items():
-                    sums[name] = sums.get(name, 0.0) + part * record.targets
-            else:
-                told["recall"] = f"{record.recall:.3f}"
-                epochs.append(
-                    {
-                        "epoch": record.epoch,
-                        "step": record.step,
-                        "loss": round(record.loss, 6),
-                        "parts": {name: round(part / seen, 6) for name, part in sums.items()},
-                        "recall@20": round(record.recall, 6),
-                        "best": record.best,
-                        "targets": record.targets,
-                        "seconds": round(record.seconds, 2),
-                    }
-                )
-                if is_first():
-                    write_text(log, "".join(json.dumps(line) + "\n" for line in epochs))
-                sums, seen = {}, 0
-            progress.set_postfix(told, refresh=False)
-    epochs = epochs or before  # stopped after its last epoch, before the model was written
-    best = [line for line in epochs if line["best"]][-1]
-    say(
-        f"{folder.name}: best epoch {best['epoch']} of {len(epochs)}, validation Recall@20"
-        f" {best['recall@20']:.4f}, {epochs[-1]['seconds']:.0f} s"
-    )
-    return {"best": best, "epochs": len(epochs), "seconds": epochs[-1]["seconds"]}
+        if self.path and is_first():
+            write_text(self.path, "".join(json.dumps(line) + "\n" for line in self.epochs))
+        self._sums, self._seen = {}, 0
+
+    def summary(self) -> dict[str, Any]:
+        """Return the best epoch, the number of epochs and the seconds, and print them.
+
+        Empty if there was no epoch.
+        """
+        epochs = self.epochs or self.earlier  # stopped after its last epoch, before it was saved
+        if not epochs:
+            return {}
+        best = [line for line in epochs if line["best"]][-1]
+        recall = best["recall@20"]
+        reached = "" if recall is None else f", validation Recall@20 {recall:.4f}"
+        seconds = epochs[-1]["seconds"]
+        say(f"{self.name}: best epoch {best['epoch']} of {len(epochs)}{reached}, {seconds:.0f} s")
+        return {"best": best, "epochs": len(epochs), "seconds": seconds}
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Return the epochs that a log tells of; none if there is no log."""
+    """Return the epochs in a log file; none if there is no file."""
     if not path.is_file():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -1,19 +1,18 @@
-"""The state of a training as one safetensors file, so that what was stopped goes on."""
+"""The state of a training as one safetensors file, so that a stopped training can be resumed."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.fast.processes import Stop, is_first
+from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.store.files import write_bytes
 
 if TYPE_CHECKING:
-    from msm4sr_lite.training import Record, Run
+    from msm4sr_lite.training import Run
 
 COUNTERS = ("epoch", "done", "step", "waited", "recall", "seconds", "total", "seen")
 
@@ -26,7 +25,7 @@ class StateFile:
     path
         The file. It is replaced as a whole; of several processes only the first writes it.
     every
-        Seconds from one time to the next.
+        Seconds between two writes.
     """
 
     def __init__(self, path: Path, every: float = 120.0) -> None:
@@ -34,7 +33,7 @@ class StateFile:
         self.run: Run | None = None
 
     def keep(self, run: Run) -> None:
-        """Write the file if the last time is long ago."""
+        """Write the file if the last write is longer ago than ``every``."""
         self.run = run
         if time.perf_counter() - self.kept >= self.every:
             self.write()
@@ -57,12 +56,12 @@ class StateFile:
             kept = "; the state before it is kept" if self.path.is_file() else ""
             raise UserError(
                 f"{self.path}: cannot be written ({error.strerror}){kept}; make room, or choose"
-                f" another --out, and start the same command again"
+                f" another run folder, and start the same command again"
             ) from None
         self.kept = time.perf_counter()
 
     def restore(self, run: Run) -> None:
-        """Bring a training to where the file has it; without a file it begins."""
+        """Bring a training to the state in the file; without a file it starts anew."""
         self.run = run
         if not self.path.is_file():
             return
@@ -89,20 +88,3 @@ class StateFile:
                 f"{self.path}: not the state of this training ({str(error).splitlines()[0]});"
                 f" delete it to begin again"
             ) from None
-
-
-def stoppable(records: Iterable[Record], state: StateFile) -> Iterator[Record]:
-    """Pass records on until Ctrl-C; then, or if another process has ended, write the state.
-
-    Weights change as a whole at the end of a step, so what is written is that of the last step.
-    """
-    with Stop() as stop:
-        try:
-            for record in records:
-                yield record
-                if stop.asked:
-                    state.write()
-                    raise KeyboardInterrupt
-        except RuntimeError:
-            state.write()
-            raise

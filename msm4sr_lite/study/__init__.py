@@ -1,1 +1,4 @@
-"""Baselines to compare with; later the studies that need them."""
+"""Studies: models compared on one dataset with the same split, training budget and statistics.
+
+``run_study`` in ``study.run`` runs one part or all of them; ``study.config`` holds the settings.
+"""

@@ -1,4 +1,4 @@
-"""What recommendation lists are like, whether or not they hit: coverage and popularity bias."""
+"""Properties of recommendation lists beyond accuracy: coverage and popularity bias."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from msm4sr_lite.evaluation import Scorer
 
-TOGETHER = 256  # histories scored at once
+BATCH = 256  # histories scored at once
 
 
 def candidate_scores(
@@ -19,11 +19,11 @@ def candidate_scores(
     histories: Sequence[np.ndarray],
     *,
     filter_seen: bool = True,
-    batch_size: int = TOGETHER,
+    batch_size: int = BATCH,
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield some rows of ``histories`` and their scores at a time, ``(rows, items + 1)``.
+    """Yield the scores of some rows of ``histories`` at a time, ``(rows, items + 1)``.
 
-    Padding, and with ``mask_history`` what a history holds, has minus infinity.
+    Padding has minus infinity, and with ``filter_seen`` so have the items of the history.
     """
     for start in range(0, len(histories), batch_size):
         batch = histories[start : start + batch_size]
@@ -40,8 +40,8 @@ def top_lists(
 ) -> np.ndarray:
     """Return the best ``k`` item numbers for each history, ``(histories, k)``.
 
-    Equal scores stand in the order of the catalogue. With fewer than ``k`` candidates the rest
-    is 0. Options as in ``candidate_scores``.
+    Equal scores keep the order of the items. With fewer than ``k`` candidates the rest is 0.
+    Options as in ``candidate_scores``.
     """
     found = np.zeros((len(histories), k), dtype=np.int64)
     for rows, scores in candidate_scores(scorer, histories, **options):
@@ -52,7 +52,7 @@ def top_lists(
 
 
 def coverage(lists: np.ndarray, n_items: int) -> float:
-    """Return the share of the catalogue that is in at least one list.
+    """Return the share of all items that are in at least one list.
 
     >>> coverage(np.array([[1, 2], [2, 3]]), n_items=6)
     0.5
@@ -60,14 +60,14 @@ def coverage(lists: np.ndarray, n_items: int) -> float:
     return len(set(lists.flatten().tolist()) - {0}) / n_items
 
 
-def popularity_bias(lists: np.ndarray, targets: np.ndarray, bought: np.ndarray) -> float:
-    """Return how much more popular the recommended items are than those that people chose.
+def popularity_bias(lists: np.ndarray, targets: np.ndarray, counts: np.ndarray) -> float:
+    """Return how much more popular the recommended items are than the targets.
 
-    Mean number of training purchases of the items in the lists, divided by that of the test items:
-    1 is as people choose, above 1 leans to what sells anyway.
+    The mean number of training interactions of the items in the lists, divided by that of the
+    targets. Above 1 the lists favour popular items.
 
     >>> popularity_bias(np.array([[1, 2]]), np.array([2]), np.array([0, 6, 2]))
     2.0
     """
-    recommended, chosen = bought[lists[lists > 0]].mean(), bought[targets].mean()
+    recommended, chosen = counts[lists[lists > 0]].mean(), counts[targets].mean()
     return float(recommended / chosen) if chosen else float("inf")

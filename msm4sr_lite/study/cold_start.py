@@ -1,10 +1,10 @@
-"""Items that nobody has bought yet: how well they are found, and what training does to them.
+"""Items without interactions: how well they are ranked, and what training does to them.
 
-A catalogue of a shop holds things without a single purchase. In fine-tuning they are nobody's next
-item, yet the softmax over the catalogue counts them among the wrong answers of every purchase: it
-pushes their id vectors away and teaches the adapters that what looks like them is not bought. With
-``FinetuneConfig(candidates="seen")`` they take no part; their id vectors then stay what chance
-made them, and ``replace_ids`` takes these away, as if the items had come after the training.
+Such items are never a target in fine-tuning, yet the softmax over all items uses them as negatives
+of every target. It pushes their id embeddings away, and it teaches the adaptors that items with
+such content are not chosen. With ``FinetuneConfig(candidates="seen")`` they are no negatives. Their
+id embeddings then keep their random initial values, and ``replace_ids`` removes these, as if the
+items had been added after the training.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from msm4sr_lite.baselines import count_interactions
 from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import concat_normalized
 from msm4sr_lite.evaluation import (
@@ -27,17 +28,16 @@ from msm4sr_lite.evaluation import (
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.beyond_accuracy import top_lists
-from msm4sr_lite.study.data import purchases
 
-POPULARITY = (0, 1, 3, 6, 11)  # purchases in training at which a bucket begins
-LENGTHS = (1, 5, 7, 9, 12)  # purchases of a customer before the test item, likewise
+POPULARITY = (0, 1, 3, 6, 11)  # training interactions of the target at which a bucket begins
+LENGTHS = (1, 5, 7, 9, 12)  # lengths of the history at which a bucket begins
 CUTOFFS = (5, 10, 20)
 
 
 def cold_items(sequences: Sequences) -> np.ndarray:
-    """Return the numbers of the strictly cold items: those that no history at test time holds.
+    """Return the numbers of the strictly cold items: those in no history at test time.
 
-    They are in no training sequence, no validation item and no input; at most a test item.
+    They are in no training sequence and no validation target. They may be test targets.
     """
     histories, _ = sequences.held_out("test")
     seen = np.bincount(np.concatenate(histories), minlength=len(sequences.items))
@@ -45,7 +45,7 @@ def cold_items(sequences: Sequences) -> np.ndarray:
 
 
 def buckets(values: np.ndarray, starts: Sequence[int]) -> dict[str, np.ndarray]:
-    """Sort values into ranges that begin at ``starts``: name of the range -> places in ``values``.
+    """Sort values into ranges that begin at ``starts``: name of the range -> indices of values.
 
     >>> {name: rows.tolist() for name, rows in buckets(np.array([0, 4, 9, 1]), (0, 1, 3)).items()}
     {'0': [0], '1-2': [3], '3+': [1, 2]}
@@ -67,29 +67,27 @@ def report(
     popularity_starts: Sequence[int] = POPULARITY,
     length_starts: Sequence[int] = LENGTHS,
 ) -> dict[str, Any]:
-    """Measure a scorer on the test items, cold and warm, by popularity and by length of history.
+    """Evaluate a scorer on cold and warm targets, by popularity and by length of the history.
 
     Parameters
     ----------
     scorer
         Of the items of ``sequences``.
     sequences
-        Of the shop.
-    mask_history
-        Whether what a customer has bought is no candidate.
+        Filtered and split interactions.
+    filter_seen
+        Whether items of the history are no candidates.
     popularity_starts, length_starts
-        Where the ranges begin, in purchases of the test item in training and in purchases of the
-        customer before it.
+        Where the ranges begin: training interactions of the target, and length of the history.
 
     Returns
     -------
-    figures
-        ``all``; ``cold``, its entries ``among_all`` (every item of the catalogue competes) and
-        ``among_cold`` (only other cold items do, named by ``candidates``, their number);
-        ``by_popularity`` and ``by_history``, range -> figures among all items. Each has
-        ``customers`` and, where there are any, ``metrics``: name -> value, low, high.
-        ``cold_in_top10`` is the cold items' share of all places among the first ten, to be compared
-        with ``cold_in_catalogue``, their share of the items.
+    results
+        ``all``; ``cold``, with ``among_all`` (all items are candidates) and ``among_cold`` (only
+        cold items are; ``candidates`` is their number); ``by_popularity`` and ``by_history``, range
+        -> results among all items. Each has ``users`` and, if there are any, ``metrics``: name ->
+        value, low, high. ``cold_in_top10`` is the cold items' share of the first ten places, to be
+        compared with ``cold_in_catalogue``, their share of all items.
     """
     histories, targets = sequences.held_out("test")
     cold = cold_items(sequences)
@@ -100,28 +98,30 @@ def report(
         asked = [histories[row] for row in rows]
         among_cold = target_ranks(scorer, asked, targets[rows], candidates=cold)
     lengths = np.array([len(history) for history in histories])
-    shown = exposure(scorer, histories, cold, filter_seen=filter_seen)
+    top10 = exposure(scorer, histories, cold, filter_seen=filter_seen)
     return {
-        "all": _figures(ranks),
+        "all": _summary(ranks),
         "cold": {
             "items": len(cold),
-            "among_all": _figures(ranks[rows]),
-            "among_cold": {"candidates": len(cold), **_figures(among_cold)},
+            "among_all": _summary(ranks[rows]),
+            "among_cold": {"candidates": len(cold), **_summary(among_cold)},
         },
         "by_popularity": {
-            name: _figures(ranks[chosen])
-            for name, chosen in buckets(purchases(sequences)[targets], popularity_starts).items()
+            name: _summary(ranks[chosen])
+            for name, chosen in buckets(
+                count_interactions(sequences)[targets], popularity_starts
+            ).items()
         },
         "by_history": {
-            name: _figures(ranks[chosen])
+            name: _summary(ranks[chosen])
             for name, chosen in buckets(lengths, length_starts).items()
         },
-        "cold_in_top10": round(float(shown.mean()), 6),
+        "cold_in_top10": round(float(top10.mean()), 6),
         "cold_in_catalogue": round(len(cold) / sequences.n_items, 6),
     }
 
 
-def _figures(ranks: np.ndarray) -> dict[str, Any]:
+def _summary(ranks: np.ndarray) -> dict[str, Any]:
     if not len(ranks):
         return {"users": 0}
     return {"users": len(ranks), "metrics": summarise(metrics(ranks, CUTOFFS))}
@@ -136,56 +136,59 @@ def exposure(
     filter_seen: bool = True,
     batch_size: int = 256,
 ) -> np.ndarray:
-    """Return, for each history, the share of ``items`` among the first ``k`` recommended.
+    """Return the share of ``items`` among the first ``k`` recommended, ``(histories,)``.
 
     Parameters
     ----------
     scorer
         The model or a baseline.
     histories
-        What each customer has bought.
+        Item numbers of each history, oldest first.
     items
         Item numbers.
     k
-        Places looked at.
-    mask_history
-        Whether what a customer has bought is never shown.
+        Length of the lists.
+    filter_seen
+        Whether items of the history are never recommended.
     batch_size
-        Customers at once.
+        Histories scored at once.
     """
     options = {"filter_seen": filter_seen, "batch_size": batch_size}
     return np.isin(top_lists(scorer, histories, k, **options), items).mean(axis=1)
 
 
 def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mean"]) -> ModelScorer:
-    """Return a copy of a scorer in which some items have lost their learnt id vectors.
+    """Return a copy of a scorer in which the id embeddings of some items are replaced.
 
     Parameters
     ----------
     scorer
-        Of a model with ids.
+        Of a model with item ids.
     items
-        Item numbers; appended items, which have no id to lose, can be among them.
+        Item numbers. Items that were appended to the scorer have no id embedding, and may be among
+        them.
     by
-        What stands there instead: ``zero``, nothing, or ``mean``, the mean id of all other items.
+        ``"zero"``, or ``"mean"``: the mean id embedding of all other items.
 
     Raises
     ------
     UserError
-        If the model has no ids.
+        If the model has no item ids.
     """
     if scorer.model.ids is None:
-        raise UserError("the model has no id vectors to replace; give a fine-tuned one")
+        raise UserError(
+            "the model has no id embeddings to replace; give a model fine-tuned with use_ids"
+        )
     other = copy.copy(scorer)
     with torch.inference_mode():
         weight, size = scorer.model.ids.weight, len(scorer.units)
         rows = torch.from_numpy(items).to(weight.device)
         change = weight.new_zeros(size, weight.shape[1])
-        learnt = rows[rows < len(weight)]
-        change[learnt] = -weight[learnt]
+        known = rows[rows < len(weight)]
+        change[known] = -weight[known]
         if by == "mean":
             keep = torch.ones(len(weight), dtype=torch.bool, device=weight.device)
-            keep[learnt], keep[0] = False, False
+            keep[known], keep[0] = False, False
             change[rows] += weight[keep].mean(dim=0)
         other.items = {modality: z + change for modality, z in scorer.items.items()}
         other.units = concat_normalized(other.items)
@@ -195,41 +198,40 @@ def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mea
 def without_items(
     sequences: Sequences, fraction: float, seed: int = 0
 ) -> tuple[Sequences, np.ndarray]:
-    """Make items strictly cold in a shop that has none: nobody has bought them before the test.
+    """Make random items strictly cold: remove all their interactions but those that test.
 
     Parameters
     ----------
     sequences
-        Of the shop.
+        Filtered interactions, each user's last one held out for testing.
     fraction
         Share of the items to draw, above 0 and below 1.
     seed
-        Which are drawn.
+        Decides which items are drawn.
 
     Returns
     -------
     sequences, drawn
-        The drawn items are gone from every purchase but the test items, which stay as they are. The
-        items keep their numbers. A customer with fewer than three purchases left (one to train on,
-        one for validation, the test item) is left out.
+        The items keep their numbers. Users with fewer than three interactions left (one to train
+        on, one to validate, one to test) are dropped. ``drawn`` holds the item numbers.
 
     Raises
     ------
     UserError
-        If the fraction is none, or nobody is left.
+        If ``fraction`` is out of range, or no user is left.
     """
     if not 0 < fraction < 1:
-        raise UserError(f"a share of the items between 0 and 1 was expected; got {fraction}")
+        raise UserError(f"fraction must be above 0 and below 1; got {fraction}")
     rng = np.random.default_rng(seed)
     count = max(1, round(fraction * sequences.n_items))
     drawn = np.sort(1 + rng.choice(sequences.n_items, count, replace=False))
     keep = ~np.isin(sequences.interactions, drawn)
-    keep[sequences.offsets[1:] - 1] = True  # the test items
+    keep[sequences.offsets[1:] - 1] = True  # the test targets
     lengths = np.add.reduceat(keep, sequences.offsets[:-1])
     stay = lengths >= 3
     if not stay.any():
         raise UserError(
-            f"without {count} items no customer has three purchases left; draw a smaller fraction"
+            f"without {count} items no user has three interactions left; use a smaller fraction"
         )
     keep &= np.repeat(stay, np.diff(sequences.offsets))
     return (

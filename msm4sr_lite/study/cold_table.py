@@ -1,4 +1,4 @@
-"""Contenders on items never bought or seldom, and for customers with few purchases."""
+"""Models compared on cold and rare items, and for users with few interactions."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from msm4sr_lite.study.cold_start import (
     cold_items,
     without_items,
 )
-from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.data import StudyData
 from msm4sr_lite.study.paired import with_seeds
 
 SHOWN = (10, 20)  # cut-offs
 Runs = dict[str, list[dict[str, Any]]]
 
 
-def cold_table(data: Data, found: Runs) -> dict[str, Any]:
-    """Return every contender's figures on parts of the test cases.
+def cold_table(data: StudyData, found: Runs) -> dict[str, Any]:
+    """Return each model's metrics on subsets of the test cases; items of the history are filtered.
 
     Parameters
     ----------
     data
-        The shop.
+        What the models were given.
     found
-        From ``Comparison.test``: for each contender the runs of its seeds.
+        From ``Comparison.test``: for each model the runs of its seeds.
 
     Returns
     -------
     table
-        ``models``, contender -> ``cold_among_cold`` (a strictly cold item is to be found among all
-        cold ones), ``cold_among_all``, ``by_popularity`` and ``by_history`` (range -> figures, all
-        items competing, history masked); ``counts``, how many cases each part has; ``chance``, the
-        NDCG@10 of a random order of the cold items.
+        ``models``, name -> ``cold_among_cold`` (a cold target is ranked among the cold items),
+        ``cold_among_all``, ``by_popularity`` and ``by_history`` (range -> metrics among all items);
+        ``counts``, the number of test cases of each subset; ``random_ndcg@10``, the NDCG@10 of a
+        random order of the cold items.
     """
     histories, targets = data.sequences.held_out("test")
     users, _ = data.sequences.cases("test")
     cold = cold_items(data.sequences)
     rows = np.flatnonzero(np.isin(targets, cold))
-    parts = {
-        "by_popularity": buckets(data.bought[targets], POPULARITY),
+    subsets = {
+        "by_popularity": buckets(data.interaction_counts[targets], POPULARITY),
         "by_history": buckets(np.array([len(history) for history in histories]), LENGTHS),
     }
 
@@ -56,44 +56,45 @@ def cold_table(data: Data, found: Runs) -> dict[str, Any]:
 
     models = {}
     for name, runs in found.items():
-        own: dict[str, Any] = {}
+        model: dict[str, Any] = {}
         if len(rows):
-            own["cold_among_cold"] = measured(runs, "among_cold", rows)
-            own["cold_among_all"] = measured(runs, "masked", rows)
-        for part, ranges in parts.items():
-            own[part] = {
-                label: measured(runs, "masked", chosen)
+            model["cold_among_cold"] = measured(runs, "among_cold", rows)
+            model["cold_among_all"] = measured(runs, "filter_seen", rows)
+        for subset, ranges in subsets.items():
+            model[subset] = {
+                label: measured(runs, "filter_seen", chosen)
                 for label, chosen in ranges.items()
                 if len(chosen)
             }
-        models[name] = own
-    sizes = {part: {k: len(v) for k, v in ranges.items()} for part, ranges in parts.items()}
+        models[name] = model
+    sizes = {name: {k: len(v) for k, v in ranges.items()} for name, ranges in subsets.items()}
+    gains = 1 / np.log2(np.arange(2, 12))
     return {
         "cold_items": len(cold),
         "counts": {"cold": len(rows), **sizes},
-        "chance": round(float((1 / np.log2(np.arange(2, 12)))[: len(cold)].sum() / len(cold)), 6)
-        if len(cold)
-        else 0.0,
+        "random_ndcg@10": round(float(gains[: len(cold)].sum() / max(1, len(cold))), 6),
         "models": models,
     }
 
 
-def with_cold_items(data: Data, fewest: int = 30, fraction: float = 0.2) -> tuple[Data, bool]:
-    """Return a shop that has strictly cold test items: itself, or without some items' purchases.
+def with_cold_items(
+    data: StudyData, fewest: int = 30, fraction: float = 0.2
+) -> tuple[StudyData, bool]:
+    """Return data with strictly cold test targets: the same, or without interactions of some items.
 
     Parameters
     ----------
     data
-        The shop.
+        Dataset, split and features.
     fewest
-        Test cases of cold items that are enough.
+        Number of test cases with a cold target that is enough.
     fraction
-        Share of the items that become cold where there are fewer.
+        Share of the items that become cold if there are fewer.
 
     Returns
     -------
-    data, made
-        ``made``: whether items were taken out of training.
+    data, removed
+        ``removed``: whether interactions were removed.
     """
     _, targets = data.sequences.held_out("test")
     if np.isin(targets, cold_items(data.sequences)).sum() >= fewest:

@@ -1,12 +1,13 @@
-"""Contenders compared: settings chosen on validation, frozen, then tested with other seeds.
+"""Compare models: choose settings on validation, freeze them, then test with other seeds.
 
 ::
 
-    tune     every contender's grid, seed 0, judged by NDCG@10 on the validation purchases
-    freeze   recipes.json: the chosen settings; from here on they do not change
-    test     seeds 1, 2, ... with these settings; each opening of the test split is written down
+    tune     every model's grid, seed 0, NDCG@10 on the validation interactions
+    freeze   configs.json: the chosen settings; from here on they do not change
+    test     seeds 1, 2, ... with these settings; access_log.json lists each use of the test set
 
-History is masked in the choice; results are given with it masked and kept.
+Items of the history are filtered from the ranking when settings are chosen. Test results are given
+with this filter and without.
 """
 
 from __future__ import annotations
@@ -14,264 +15,251 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_samples.make.oracle import oracles
 from msm4sr_lite import __version__
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Part
+from msm4sr_lite.store.access_log import log_access
 from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
-from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.cold_start import cold_items
-from msm4sr_lite.study.data import Data
-from msm4sr_lite.study.jobs import make_ahead
-from msm4sr_lite.study.models import MODELS, ModelSpec, Settings
-from msm4sr_lite.study.paired import (
-    METRICS,
-    holm,
-    paired,
-    with_seeds,
-)
+from msm4sr_lite.study.config import TrainingBudget
+from msm4sr_lite.study.data import StudyData
+from msm4sr_lite.study.jobs import run_ahead
+from msm4sr_lite.study.models import MODELS, ModelSpec
+from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
+from msm4sr_lite.study.trainers import Settings
 from msm4sr_lite.study.upper_bound import UpperBound
 
 TUNING_SEED = 0  # never one of those that test
 CHOICE = "ndcg@10"
+PROTOCOLS = {"filter_seen": True, "keep_seen": False}
+Run = dict[str, Any]
 
 
 class Comparison:
-    """One shop, one split, one budget; all runs are kept in a folder.
+    """One dataset, one split, one training budget; all runs are kept in a folder.
 
     Parameters
     ----------
     data
-        The shop.
+        What all models are given.
     out
-        The folder.
+        Study folder.
     budget
-        Of everything that learns.
-    contenders
-        Name -> contender, ``CONTENDERS`` or variants of one model.
+        Training budget of all models.
+    specs
+        Name -> model; ``MODELS``, or variants of one model.
     jobs
-        How many runs are made at once, each in a process of its own with one thread.
+        Runs at the same time, one process with one thread each.
     """
 
     def __init__(
         self,
-        data: Data,
+        data: StudyData,
         out: Path,
-        budget: Budget | None = None,
+        budget: TrainingBudget | None = None,
         specs: dict[str, ModelSpec] | None = None,
         jobs: int = 1,
     ) -> None:
         self.data, self.out = data, out
-        self.budget = (budget or Budget()).fitting(data.sequences.training_targets())
+        budget = budget or TrainingBudget()
+        self.budget = budget.for_targets(data.sequences.training_targets())
         self.specs = MODELS if specs is None else specs
         self.runs, self.jobs = Runs(out / "runs"), jobs
 
     @cached_property
     def upper_bound(self) -> UpperBound:
-        """The best possible; worked out when it is first asked for, since choosing needs none."""
+        """The oracle upper bound; computed when first used, since tuning needs none."""
         return UpperBound.of(self.data)
 
-    def run(self, name: str, settings: Settings, seed: int, part: Part) -> dict[str, Any]:
-        """Return what one contender reaches with one seed on ``valid`` or ``test``."""
+    def run(self, name: str, settings: Settings, seed: int, part: Part) -> Run:
+        """Return the results of one model with one seed on ``valid`` or ``test``."""
         spec = self.specs[name]
-        seed = seed if spec.learns else 0
-        if spec.learns:
+        seed = seed if spec.is_trained else 0
+        if spec.is_trained:
             settings = {**self.budget.settings(), **settings}
-        made_from = [part, repr(spec.make), settings, seed, *self.data.facts]
+        made_from = [part, repr(spec.fit), settings, seed, *self.data.fingerprints]
         if "whole" in spec.needs and self.data.whole:
-            made_from += self.data.whole.facts
+            made_from += self.data.whole.fingerprints
 
-        def make() -> dict[str, Any]:
-            scorer = spec.make(self.data, settings, seed, self.out / "states")
-            return self.judge(scorer, part)
+        def make() -> Run:
+            scorer = spec.fit(self.data, settings, seed, self.out / "states")
+            return self.evaluate_scorer(scorer, part)
 
         return self.runs.get(f"{name}-{seed}-{part}", made_from, make)
 
-    def judge(self, scorer: Scorer, part: Part) -> dict[str, Any]:
-        """Return the ranks of all cases of ``part`` and what the lists are like."""
+    def evaluate_scorer(self, scorer: Scorer, part: Part) -> Run:
+        """Return the ranks of all targets of ``part`` and properties of the top-10 lists."""
         histories, targets = self.data.sequences.held_out(part)
-        result: dict[str, Any] = {
-            name: target_ranks(scorer, histories, targets, filter_seen=mask).tolist()
-            for name, mask in (("masked", True), ("kept", False))
+        result: Run = {
+            name: target_ranks(scorer, histories, targets, filter_seen=filter_seen).tolist()
+            for name, filter_seen in PROTOCOLS.items()
         }
         if part == "test":
-            cold = cold_items(self.data.sequences)  # ranked among such items
+            cold = cold_items(self.data.sequences)  # their targets are ranked among them, too
             rows = np.flatnonzero(np.isin(targets, cold))
             asked = [histories[row] for row in rows]
             options: dict[str, Any] = {"filter_seen": True, "candidates": cold}
             result["among_cold"] = target_ranks(scorer, asked, targets[rows], **options).tolist()
-            lists = top_lists(scorer, histories)
+            lists, counts = top_lists(scorer, histories), self.data.interaction_counts
             result["coverage@10"] = coverage(lists, self.data.sequences.n_items)
-            result["popularity_bias@10"] = popularity_bias(lists, targets, self.data.bought)
+            result["popularity_bias@10"] = popularity_bias(lists, targets, counts)
             result["expected_ndcg@10"] = self.upper_bound.expected(scorer)
         return result
 
     # ------------------------------------------------------------------ tuning
 
     def tune(self, names: Sequence[str]) -> dict[str, Any]:
-        """Choose each contender's settings on validation and freeze them in ``recipes.json``.
+        """Choose each model's settings on validation and freeze them in ``configs.json``.
 
-        Recipes that are there already stay as they are. Where a grid has one point only, there is
-        nothing to choose and nothing is trained.
+        Settings that were chosen before stay as they are. A grid of one point needs no training.
         """
-        path = self.out / "recipes.json"
-        recipes = read_recipes(path) if path.is_file() else {}
-        open_still = [name for name in names if name not in recipes]
-        if tries := sum(len(self._tries(name)) for name in open_still):
+        path = self.out / "configs.json"
+        configs = read_configs(path) if path.is_file() else {}
+        missing = [name for name in names if name not in configs]
+        if tries := sum(len(self._points(name)) for name in missing):
             say(f"study: choosing settings, {tries} runs")
-        # All settings of a contender in one process: they begin from the same pre-training.
-        make_ahead(self.jobs, [partial(self._tried, name) for name in open_still])
-        for name in open_still:
-            tried = self._tried(name)
+        # All settings of a model in one process: they start from the same pre-training.
+        run_ahead(self.jobs, [partial(self._try, name) for name in missing])
+        for name in missing:
+            tried = self._try(name)
             only = {"settings": self.specs[name].grid[0]}
             best = max(tried, key=lambda one: one[CHOICE], default=only)
-            recipes[name] = {"settings": best["settings"], "tried": tried}
-            write_json(path, recipes)
-        return recipes
+            configs[name] = {"settings": best["settings"], "tried": tried}
+            write_json(path, configs)
+        return configs
 
-    def _tries(self, name: str) -> list[Settings]:
-        """Return the points of a grid; none if there is but one."""
+    def _points(self, name: str) -> list[Settings]:
+        """Return the points of a grid; none if there is nothing to choose."""
         grid = self.specs[name].grid
         return grid if len(grid) > 1 else []
 
-    def _tried(self, name: str) -> list[dict[str, Any]]:
-        """Return what every point reaches that is worth a try."""
+    def _try(self, name: str) -> list[dict[str, Any]]:
+        """Return the validation result of each point."""
         tried = []
-        for point in self._tries(name):
-            ranks = np.array(self.run(name, point, TUNING_SEED, "valid")["masked"])
-            reached = round(float(metrics(ranks, [10])[CHOICE].mean()), 6)
-            tried.append({"settings": point, CHOICE: reached})
+        for point in self._points(name):
+            ranks = np.array(self.run(name, point, TUNING_SEED, "valid")["filter_seen"])
+            value = round(float(metrics(ranks, [10])[CHOICE].mean()), 6)
+            tried.append({"settings": point, CHOICE: value})
         return tried
 
     # ------------------------------------------------------------------ testing
 
     def test(
-        self, names: Sequence[str], recipes: dict[str, Any], seeds: Sequence[int]
-    ) -> dict[str, list[dict[str, Any]]]:
-        """Open the test split, write down that it was opened, and return each contender's runs."""
-        missing = [name for name in names if name not in recipes]
-        if missing:
+        self, names: Sequence[str], configs: dict[str, Any], seeds: Sequence[int]
+    ) -> dict[str, list[Run]]:
+        """Log the access to the test set and return the runs of each model, one for each seed."""
+        if missing := [name for name in names if name not in configs]:
             raise UserError(
-                f"no recipe for {', '.join(missing)}; run `msm4sr study tune` on this shop first"
+                f"no chosen settings for {', '.join(missing)};"
+                f" run `msm4sr study tune` on this dataset first"
             )
         if TUNING_SEED in seeds:
             raise UserError(f"seed {TUNING_SEED} chose the settings; test with other seeds")
-        self._note(names, recipes, seeds)
+        self._log_access(names, configs, seeds)
         asked: list[tuple[str, Settings, int, Part]] = [
-            (name, recipes[name]["settings"], seed, "test")
+            (name, configs[name]["settings"], seed, "test")
             for place, seed in enumerate(seeds)
-            for name in names  # one seed of all first: half a study says something
-            if place == 0 or self.specs[name].learns
+            for name in names  # one seed of all models first: half a study is of use
+            if place == 0 or self.specs[name].is_trained
         ]
         say(f"study: testing, {len(asked)} runs")
-        _ = self.upper_bound  # worked out before the processes part
-        make_ahead(self.jobs, [partial(self.run, *one) for one in asked])
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        _ = self.upper_bound  # computed once, before it is copied to the processes
+        run_ahead(self.jobs, [partial(self.run, *one) for one in asked])
+        found: dict[str, list[Run]] = {name: [] for name in names}
         for one in asked:
             found[one[0]].append(self.run(*one))
         return found
 
-    def upper_bound_runs(self) -> dict[str, list[dict[str, Any]]]:
-        """Return what the best possible recommenders reach, as runs; nothing if that is unknown."""
-        known = (
-            oracles(self.data.dataset.path, self.data.sequences) if self.upper_bound.best else {}
-        )
+    def upper_bound_runs(self) -> dict[str, list[Run]]:
+        """Return the results of the oracles, as runs; none if the upper bound is not known."""
         return {
-            f"ceiling: {kind}": [
+            f"upper bound: {kind}": [
                 self.runs.get(
-                    f"ceiling-{kind}", [kind, *self.data.facts], partial(self.judge, oracle, "test")
+                    f"upper-bound-{kind}",
+                    [kind, *self.data.fingerprints],
+                    partial(self.evaluate_scorer, oracle, "test"),
                 )
             ]
-            for kind, oracle in known.items()
+            for kind, oracle in self.upper_bound.oracles.items()
         }
 
-    def _note(self, names: Sequence[str], recipes: dict[str, Any], seeds: Sequence[int]) -> None:
-        used = {name: recipes[name]["settings"] for name in names}
+    def _log_access(
+        self, names: Sequence[str], configs: dict[str, Any], seeds: Sequence[int]
+    ) -> None:
+        used = {name: configs[name]["settings"] for name in names}
         access = {
-            "recipes": fingerprint(used),
-            "data": self.data.facts,
+            "configs": fingerprint(used),
+            "data": self.data.fingerprints,
             "budget": asdict(self.budget),
             "models": list(names),
             "seeds": list(seeds),
             "version": __version__,
         }
-        path = self.out / "openings.json"
-        known = access_log(self.out)
-        if all({k: v for k, v in one.items() if k != "when"} != access for one in known):
-            when = datetime.now(UTC).isoformat(timespec="seconds")
-            write_json(path, [*known, {"when": when, **access}])
+        log_access(self.out, access)
 
-    def table(
-        self, found: dict[str, list[dict[str, Any]]], against: str = "msm4sr"
-    ) -> dict[str, Any]:
-        """Return every contender's figures and how sure its difference to ``against`` is.
+    def table(self, found: dict[str, list[Run]], against: str = "msm4sr") -> dict[str, Any]:
+        """Return each model's metrics and its difference to ``against`` with interval and p.
 
-        Where ``against`` takes no part, all are compared with the best.
+        If ``against`` takes no part, all are compared with the best model.
         """
         users, _ = self.data.sequences.cases("test")
         ranks = {
-            modality: {
-                name: [np.array(run[modality]) for run in runs]
+            protocol: {
+                name: [np.array(run[protocol]) for run in runs]
                 for name, runs in found.items()
                 if runs
             }
-            for modality in ("masked", "kept")
+            for protocol in PROTOCOLS
         }
         if against not in found:
             reached = {
-                name: np.mean([metrics(r)[CHOICE] for r in ranks["masked"][name]]) for name in found
+                name: np.mean([metrics(r)[CHOICE] for r in ranks["filter_seen"][name]])
+                for name in found
             }
             against = max(found, key=lambda name: reached[name])
-        result: dict[str, Any] = {"against": against, "models": {}}
+        models = {}
         for name, runs in found.items():
-            own: dict[str, Any] = {
-                modality: with_seeds([metrics(r) for r in ranks[modality][name]], users)
-                for modality in ranks
+            model: dict[str, Any] = {
+                protocol: with_seeds([metrics(r) for r in ranks[protocol][name]], users)
+                for protocol in ranks
             }
             for key in ("coverage@10", "popularity_bias@10"):
-                own[key] = round(float(np.mean([run[key] for run in runs])), 4)
-            own |= self.upper_bound.shares(runs)
-            own["seconds"] = round(float(np.mean([run["seconds"] for run in runs])), 1)
-            result["models"][name] = own
+                model[key] = round(float(np.mean([run[key] for run in runs])), 4)
+            model |= self.upper_bound.shares(runs)
+            model["seconds"] = round(float(np.mean([run["seconds"] for run in runs])), 1)
+            models[name] = model
         others = [name for name in found if name != against]
         change = {
-            name: {modality: paired(of[name], of[against], users) for modality, of in ranks.items()}
+            name: {protocol: paired(of[name], of[against], users) for protocol, of in ranks.items()}
             for name in others
         }
-        for modality in ranks:
+        for protocol in ranks:
             for metric in METRICS:
-                corrected = holm([change[name][modality][metric]["p"] for name in others])
+                corrected = holm([change[name][protocol][metric]["p"] for name in others])
                 for name, p in zip(others, corrected, strict=True):
-                    change[name][modality][metric]["p_holm"] = p
-        return {**result, "change": change}
+                    change[name][protocol][metric]["p_holm"] = p
+        return {"against": against, "models": models, "change": change}
 
 
-def access_log(out: Path) -> list[dict[str, Any]]:
-    """Return when, and for what, the test split was opened in a study folder."""
-    path = out / "openings.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-
-
-def read_recipes(path: Path) -> dict[str, Any]:
-    """Read frozen recipes."""
+def read_configs(path: Path) -> dict[str, Any]:
+    """Read chosen settings: ``name -> {"settings": ...}``."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if not all("settings" in recipe for recipe in found.values()):
-            raise ValueError("a recipe without settings")
+        if not all("settings" in config for config in found.values()):
+            raise ValueError("a model without settings")
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path}: no recipes in it ({error}); make them with `msm4sr study tune`"
+            f"{path}: no chosen settings in it ({error}); make them with `msm4sr study tune`"
         ) from None
     return dict(found)

@@ -1,38 +1,40 @@
-"""What every contender of a study is given: the same shop, split, features."""
+"""What all models of a study are given: the same dataset, split and features."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from msm4sr_lite.config import Config
+from msm4sr_lite.baselines import BaselineData, count_interactions
+from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Sequences
 
 
 @dataclass(frozen=True)
-class Data:
-    """A shop made ready.
+class StudyData:
+    """A dataset, filtered and split, with its features.
 
     Attributes
     ----------
-    shop
-        For the items' texts.
+    dataset
+        For the texts and images of the items.
     sequences
-        Who bought what, and which purchases are held out.
+        Filtered interactions and which of them are held out.
     table
-        Features, entry i for item number i.
+        Features; entry i belongs to item number i of ``sequences``.
     device
         Where to compute.
     keywords
-        ``item_id ->`` the words of each picture, where they are known.
+        ``item_id ->`` the keywords of each image, if they are known.
     whole
-        All that can be pre-trained on (``whole_shop``), where that is more than ``sequences``.
+        All that can be pre-trained on (``whole_sequences``), if that is more than ``sequences``.
     """
 
     dataset: Dataset
@@ -40,43 +42,53 @@ class Data:
     table: FeatureTable
     device: str = "cpu"
     keywords: dict[str, list[list[str]]] = field(default_factory=dict)
-    whole: Data | None = None
+    whole: StudyData | None = None
 
     @cached_property
-    def facts(self) -> list[str]:
-        """What a result depends on besides settings and seed: hashes of purchases and features."""
+    def fingerprints(self) -> list[str]:
+        """Fingerprints of interactions and features, on which all results depend."""
         return [self.sequences.fingerprint(), str(self.table.manifest.get("content", ""))]
 
     @cached_property
-    def bought(self) -> np.ndarray:
+    def interaction_counts(self) -> np.ndarray:
         """How often each item occurs in the training sequences, ``(items + 1,)``."""
-        return purchases(self.sequences)
+        return count_interactions(self.sequences)
+
+    @cached_property
+    def baseline_data(self) -> BaselineData:
+        """What baselines are fitted on."""
+        return BaselineData(self.sequences, self.table, self.texts())
 
     def texts(self) -> list[str]:
-        """Return every item's text as one string, that of the padding being empty."""
+        """Return the text of each item as one string, an empty one for padding."""
         found = [self.dataset.items.get(item) for item in self.sequences.items]
         return [" ".join(item_sentences(item)) if item else "" for item in found]
 
 
+def prepare(
+    dataset: Dataset, table: FeatureTable, config: DataConfig, device: str = "cpu"
+) -> StudyData:
+    """Filter and split a dataset and order its features accordingly.
+
+    Raises
+    ------
+    UserError
+        If items have no entry in the table, or the filters leave no user.
+    """
+    unread = sorted(set(dataset.items) - set(table.items))
+    if unread:
+        raise UserError(
+            f"{len(unread)} items of the dataset have no features (the first is {unread[0]!r});"
+            f" run `msm4sr features` on this dataset"
+        )
+    items = described_items(dataset, table)
+    if missing := len(dataset.items) - len(items):
+        say(f"note: {missing} items without usable text or image are dropped")
+    sequences = build_sequences(dataset.interactions, items, config)
+    return StudyData(dataset, sequences, table.for_items(sequences.items), device)
+
+
 def described_items(dataset: Dataset, table: FeatureTable) -> list[str]:
-    """Return the ids of a shop's items that have a slot, in the order of the shop."""
+    """Return the ids of the items that have features, in the order of the dataset."""
     described = set(table.described())
     return [item for item in dataset.items if item in described]
-
-
-def purchases(sequences: Sequences) -> np.ndarray:
-    """Return each item's number of purchases in training, ``(items + 1,)``."""
-    return np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items))
-
-
-def changed(config: Config, settings: dict[str, Any]) -> Config:
-    """Return ``config`` with settings replaced that are named ``part.setting``.
-
-    >>> changed(Config(), {"finetune.lr": 0.001}).finetune.lr
-    0.001
-    """
-    for name, value in settings.items():
-        part, setting = name.split(".")
-        new = replace(getattr(config, part), **{setting: value})
-        config = replace(config, **{part: new})
-    return config

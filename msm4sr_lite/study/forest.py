@@ -1,48 +1,57 @@
-"""Differences of a study as a figure: one row each, a dot, and the interval around it."""
+"""Forest plot of a study: one row per model, with its difference and the interval around it."""
 
 from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.store.files import write_bytes
 
-CLEAR = 0.05  # p-values below tell a difference from nothing
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIGNIFICANT = 0.05  # p-values below are significant
 LINE, DOT = "0.35", "#0072B2"
 
 
 def forest(result: dict[str, Any]) -> tuple[Figure, str]:
-    """Draw every difference in NDCG@10 to the contender that all are compared with.
+    """Draw each difference in NDCG@10 to the model that all are compared with.
 
-    Full dots can be told from nothing (p < 0.05, Holm's correction); hollow ones cannot.
+    Full dots are statistically significant (p < 0.05, Holm's correction), hollow ones are not.
 
     Parameters
     ----------
     result
-        What ``msm4sr study main`` or ``ablations`` found, bought items left out of the ranking.
+        Result of the part ``main`` or ``ablations``; items of the history are filtered.
 
     Returns
     -------
     figure, words
-        The words say the same to those who do not see it.
+        The words describe the figure for readers who do not see it.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
     """
-    rows = {name: own["masked"]["ndcg@10"] for name, own in result["change"].items()}
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = {name: change["filter_seen"]["ndcg@10"] for name, change in result["change"].items()}
     names = sorted(rows, key=lambda name: float(rows[name]["value"]))
     figure = Figure(figsize=(8, 1.4 + 0.3 * len(names)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.axvline(0, color=LINE, linewidth=1, linestyle="--")
     for place, name in enumerate(names):
-        own = rows[name]
-        axes.plot([own["low"], own["high"]], [place, place], color=LINE, linewidth=1.5)
-        fill = DOT if own["p_holm"] < CLEAR else "white"
-        axes.plot(own["value"], place, "o", markerfacecolor=fill, markeredgecolor=DOT)
-    worse = [n for n in names if rows[n]["p_holm"] < CLEAR and rows[n]["value"] < 0]
-    better = [n for n in names if rows[n]["p_holm"] < CLEAR and rows[n]["value"] > 0]
+        row = rows[name]
+        axes.plot([row["low"], row["high"]], [place, place], color=LINE, linewidth=1.5)
+        fill = DOT if row["p_holm"] < SIGNIFICANT else "white"
+        axes.plot(row["value"], place, "o", markerfacecolor=fill, markeredgecolor=DOT)
+    clear = [name for name in names if rows[name]["p_holm"] < SIGNIFICANT]
+    worse = [name for name in clear if rows[name]["value"] < 0]
+    better = [name for name in clear if rows[name]["value"] > 0]
     against = result["against"]
     axes.set(
         yticks=range(len(names)),
@@ -50,20 +59,21 @@ def forest(result: dict[str, Any]) -> tuple[Figure, str]:
         xlabel=f"difference in NDCG@10 to {against}: worse to the left, better to the right",
     )
     axes.set_title(
-        f"{len(worse)} of {len(names)} are clearly worse, {len(better)} clearly better (full dots)",
+        f"{len(names)} variants: {len(worse)} significantly worse, {len(better)} significantly"
+        " better (full dots)",
         loc="left",
     )
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    words = f"Differences in NDCG@10 to {against} with 95 % intervals. Clearly worse: "
-    words += f"{', '.join(worse) or 'none'}. Clearly better: {', '.join(better) or 'none'}."
+    words = f"Differences in NDCG@10 to {against} with 95 % intervals. Significantly worse: "
+    words += f"{', '.join(worse) or 'none'}. Significantly better: {', '.join(better) or 'none'}."
     return figure, words
 
 
 def draw(result: dict[str, Any], path: Path) -> str:
-    """Write the figure to a PNG file; return what it shows in words."""
+    """Write the figure to a PNG file and return its description."""
     figure, words = forest(result)
-    picture = BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    write_bytes(path, picture.getvalue())
+    image = BytesIO()
+    figure.savefig(image, format="png", dpi=110)
+    write_bytes(path, image.getvalue())
     return words

@@ -7,15 +7,14 @@ from functools import reduce
 from operator import getitem
 from typing import Any
 
-SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")
 PARTS = {
-    "main": "all contenders",
+    "main": "all models",
     "cold": "cold start",
-    "ablations": "M²SE, one thing changed at a time",
-    "transfer": "pre-trained in one department, used in another",
+    "ablations": "M²SE, one change at a time",
+    "transfer": "pre-trained on other data",
 }
-FEWEST = 20  # test purchases in a range that is shown
-HEAD = "| | NDCG@10 | Recall@20 | difference in NDCG@10 | p (Holm) | detectable |"
+FEWEST = 20  # test cases in a range that is shown
+COLUMNS = ("ndcg@10", "recall@20")
 
 
 def as_text(part: str, result: dict[str, Any]) -> str:
@@ -26,12 +25,12 @@ def as_text(part: str, result: dict[str, Any]) -> str:
         return transfer_as_markdown(result)
     lines = [heading(part, result), ""]
     width = max(map(len, result["models"])) + 2
-    lines.append(" " * width + "".join(f"{name:<27}" for name in ("NDCG@10", "Recall@20", "gain")))
-    for name, own in ordered(result):
-        cells = [with_interval(own["masked"][metric]) for metric in ("ndcg@10", "recall@20")]
-        lines.append(
-            f"{name:<{width}}" + "".join(f"{c:<27}" for c in cells) + verdict(result, name)
-        )
+    head = ("NDCG@10", "Recall@20", f"difference to {result['against']}")
+    lines.append(" " * width + "".join(f"{name:<27}" for name in head).rstrip())
+    for name, model in ordered(result):
+        cells = [with_interval(model["filter_seen"][metric]) for metric in COLUMNS]
+        row = f"{name:<{width}}" + "".join(f"{cell:<27}" for cell in cells)
+        lines.append((row + with_p(result, name)).rstrip())
     return "\n".join([*lines, "", *notes(result)])
 
 
@@ -41,56 +40,63 @@ def as_markdown(part: str, result: dict[str, Any]) -> str:
         return cold_as_markdown(result)
     if part == "transfer":
         return transfer_as_markdown(result)
-    lines = [heading(part, result), "", "bought items left out of the ranking:", ""]
-    lines += [HEAD, "|---|---|---|---|---|---|"]
-    for name, own in ordered(result):
-        cells = [with_interval(own["masked"][metric]) for metric in ("ndcg@10", "recall@20")]
-        lines.append(f"| {name} | " + " | ".join([*cells, *difference(result, name)]) + " |")
-    lines += ["", "bought items kept in the ranking, and what the lists are like:", ""]
-    lines += ["| | NDCG@10 | Recall@20 | coverage@10 | popularity bias@10 | seconds |"]
-    lines += ["|---|---|---|---|---|---|"]
-    for name, own in ordered(result):
-        cells = [with_interval(own["kept"][metric]) for metric in ("ndcg@10", "recall@20")]
-        cells += [f"{own['coverage@10']:.0%}", f"{own['popularity_bias@10']:.2f}"]
-        lines.append(f"| {name} | " + " | ".join([*cells, f"{own['seconds']:.0f}"]) + " |")
+    lines = [heading(part, result), "", "Items of the history filtered from the ranking:", ""]
+    lines += table_head("NDCG@10", "Recall@20", "difference in NDCG@10", "p (Holm)", "detectable")
+    for name, model in ordered(result):
+        cells = [with_interval(model["filter_seen"][metric]) for metric in COLUMNS]
+        lines.append(table_row(name, *cells, *difference(result, name)))
+    lines += ["", "Items of the history kept in the ranking, and properties of the lists:", ""]
+    lines += table_head("NDCG@10", "Recall@20", "coverage@10", "popularity bias@10", "seconds")
+    for name, model in ordered(result):
+        cells = [with_interval(model["keep_seen"][metric]) for metric in COLUMNS]
+        cells += [f"{model['coverage@10']:.0%}", f"{model['popularity_bias@10']:.2f}"]
+        lines.append(table_row(name, *cells, f"{model['seconds']:.0f}"))
     if result["upper_bound"]:
-        lines += ["", "| | expected NDCG@10 | of what text and pictures allow | of everything |"]
-        lines += ["|---|---|---|---|"]
-        for name, own in ordered(result):
-            share = own["share_of_upper_bound"]
-            lines.append(
-                f"| {name} | {own['expected_ndcg@10']:.4f} | {share['content']:.0%} |"
-                f" {share['oracle']:.0%} |"
-            )
+        lines += [""]
+        lines += table_head(
+            "expected NDCG@10", "share of the content upper bound", "share of the upper bound"
+        )
+        for name, model in ordered(result):
+            share = model["share_of_upper_bound"]
+            shares = [f"{share[kind]:.0%}" for kind in ("content", "oracle")]
+            lines.append(table_row(name, f"{model['expected_ndcg@10']:.4f}", *shares))
     return "\n".join([*lines, "", *notes(result), ""])
 
 
+def table_head(*names: str) -> list[str]:
+    """Return the first two lines of a Markdown table whose first column has no name."""
+    return [f"| | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+
+
+def table_row(*cells: str) -> str:
+    """Return one line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
 def cold_columns(result: dict[str, Any]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    """Yield what a study of cold start looks at: its name, number of test purchases, and place."""
+    """Yield the columns of the cold-start table: name, number of test cases, keys."""
     counts = result["counts"]
     if counts["cold"]:
-        yield f"new among {result['cold_items']} new", counts["cold"], ("cold_among_cold",)
-        yield "new among all", counts["cold"], ("cold_among_all",)
-    for part, word in (("by_popularity", "sold"), ("by_history", "history")):
-        for name, count in counts[part].items():
+        yield f"cold among {result['cold_items']} cold", counts["cold"], ("cold_among_cold",)
+        yield "cold among all", counts["cold"], ("cold_among_all",)
+    for subset, label in (("by_popularity", "interactions"), ("by_history", "history")):
+        for name, count in counts[subset].items():
             if count >= FEWEST:
-                yield f"{word} {name}", count, (part, name)
+                yield f"{label} {name}", count, (subset, name)
 
 
 def cold_cells(result: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield every contender's NDCG@10 in these columns."""
-    for name, own in result["models"].items():
-        yield (
-            name,
-            [reduce(getitem, keys, own)["ndcg@10"] for _, _, keys in cold_columns(result)],
-        )
+    """Yield each model's NDCG@10 in these columns."""
+    columns = [keys for _, _, keys in cold_columns(result)]
+    for name, model in result["models"].items():
+        yield name, [reduce(getitem, keys, model)["ndcg@10"] for keys in columns]
 
 
 def cold_as_text(result: dict[str, Any]) -> str:
-    """Return a study of cold start as a table for a terminal."""
+    """Return a cold-start study as a table for a terminal."""
     columns = list(cold_columns(result))
     width = max(map(len, result["models"])) + 2
-    lines = [*cold_heading(result), "NDCG@10 in all columns, test purchases in brackets:"]
+    lines = [*cold_heading(result), "NDCG@10 in all columns, number of test cases in brackets:"]
     lines += [f"  {place} = {name} ({count})" for place, (name, count, _) in enumerate(columns, 1)]
     lines += ["", " " * width + "".join(f"{n:>7}" for n in range(1, len(columns) + 1))]
     for name, cells in cold_cells(result):
@@ -99,24 +105,30 @@ def cold_as_text(result: dict[str, Any]) -> str:
 
 
 def cold_as_markdown(result: dict[str, Any]) -> str:
-    """Return a study of cold start as a section of a page."""
+    """Return a cold-start study as a section of a page."""
     columns = list(cold_columns(result))
     lines = cold_heading(result)
-    lines.append("| NDCG@10 | " + " | ".join(name for name, _, _ in columns) + " |")
-    lines.append("|---" * (1 + len(columns)) + "|")
-    lines.append("| *purchases* | " + " | ".join(str(count) for _, count, _ in columns) + " |")
-    for name, cells in cold_cells(result):
-        lines.append(f"| {name} | " + " | ".join(map(with_interval, cells)) + " |")
+    lines += [table_row("NDCG@10", *(name for name, _, _ in columns))]
+    lines += ["|---" * (1 + len(columns)) + "|"]
+    lines += [table_row("*test cases*", *(str(count) for _, count, _ in columns))]
+    lines += [table_row(name, *map(with_interval, cells)) for name, cells in cold_cells(result)]
     return "\n".join([*lines, ""])
 
 
 def cold_heading(result: dict[str, Any]) -> list[str]:
-    """Say what was looked at."""
+    """Say what was evaluated."""
     lines = [heading("cold", result), ""]
-    if result["taken_out"]:
-        lines += ["Items drawn at random were taken out of all purchases but the tests.", ""]
+    lines += [
+        "Columns: targets without interactions at test time (cold), ranked among the cold items and"
+        " among all items; targets by their number of training interactions; users by the length of"
+        " their history.",
+        "",
+    ]
+    if result["items_removed"]:
+        lines += ["Interactions of randomly drawn items were removed, except those that test.", ""]
     if result["counts"]["cold"]:
-        lines += [f"A random order of the new items would reach {result['chance']:.4f}.", ""]
+        chance = result["random_ndcg@10"]
+        lines += [f"A random order of the cold items has NDCG@10 {chance:.4f}.", ""]
     return lines
 
 
@@ -125,39 +137,39 @@ def transfer_as_markdown(result: dict[str, Any]) -> str:
     shot = with_interval(result["zero_shot"]["ndcg@10"])
     lines = [
         f"{result['dataset']}, from {result['source']} to {result['target']}: {result['users']}"
-        f" customers, {result['items']} items, NDCG@10 of all customers' test purchases. As it"
-        f" comes from {result['source']}, without one purchase of {result['target']}: {shot}.",
+        f" users, {result['items']} items, NDCG@10 on the test interactions of all users."
+        f" Zero-shot, without training on {result['target']}: {shot}.",
         "",
-        "| learns from | pre-trained first | from scratch | times | difference | seeds |",
+        "| users trained on | pre-trained first | from scratch | ratio | difference | seeds |",
         "|---|---|---|---|---|---|",
     ]
-    for share, own in result["shares"].items():
-        cells = [with_interval(own[start]["ndcg@10"]) for start in ("pretrained", "scratch")]
-        gain = own["gain"]["ndcg@10"]
-        told = f"{gain['value']:+.4f} [{gain['low']:+.3f}, {gain['high']:+.3f}]".replace("-", "−")
-        cells += [f"{own['ratio']:.2f}", told, str(len(gain["seeds"]))]
-        lines.append(f"| {float(share):.0%}, {own['users']} | " + " | ".join(cells) + " |")
+    for share, starts in result["shares"].items():
+        cells = [with_interval(starts[start]["ndcg@10"]) for start in ("pretrained", "scratch")]
+        gain = starts["gain"]["ndcg@10"]
+        ratio = "" if starts["ratio"] is None else f"{starts['ratio']:.2f}"
+        cells += [ratio, signed_interval(gain), str(len(gain["seeds"]))]
+        lines.append(table_row(f"{float(share):.0%}, {starts['users']}", *cells))
     return "\n".join([*lines, ""])
 
 
 def heading(part: str, result: dict[str, Any]) -> str:
-    """Say what was compared on what."""
+    """Say what was compared on which data."""
     dataset = " / ".join(filter(None, (result["dataset"], result["domain"])))
     return (
-        f"{dataset}, {PARTS[part]}: {result['users']} customers, {result['cases']} test purchases"
-        f" ({result['split']}; {result['cold_cases']} of them of items never bought before),"
+        f"{dataset}, {PARTS[part]}: {result['users']} users, {result['cases']} test cases"
+        f" ({result['split']}; {result['cold_cases']} of them with a cold target),"
         f" {result['items']} items all ranked, seeds {', '.join(map(str, result['seeds']))}"
     )
 
 
-def ordered(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the contenders, best first."""
+def ordered(result: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the models, best first."""
     models = result["models"].items()
-    yield from sorted(models, key=lambda pair: -pair[1]["masked"]["ndcg@10"]["value"])
+    return sorted(models, key=lambda pair: -pair[1]["filter_seen"]["ndcg@10"]["value"])
 
 
 def with_interval(figure: dict[str, Any]) -> str:
-    """Return a figure with its interval.
+    """Return a value with its interval.
 
     >>> with_interval({"value": 0.05, "low": 0.04, "high": 0.06})
     '0.0500 [0.040, 0.060]'
@@ -165,24 +177,34 @@ def with_interval(figure: dict[str, Any]) -> str:
     return f"{figure['value']:.4f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
+def signed_interval(figure: dict[str, Any]) -> str:
+    """Return a difference with its interval.
+
+    >>> signed_interval({"value": -0.05, "low": -0.06, "high": 0.01})
+    '−0.0500 [−0.060, +0.010]'
+    """
+    text = f"{figure['value']:+.4f} [{figure['low']:+.3f}, {figure['high']:+.3f}]"
+    return text.replace("-", "−")
+
+
 def difference(result: dict[str, Any], name: str) -> list[str]:
-    """Return a contender's difference to the one that all are compared with, in three cells."""
+    """Return a model's difference, its p-value and the detectable difference, in three cells."""
     if name == result["against"]:
         return ["", "", ""]
-    own = result["change"][name]["masked"]["ndcg@10"]
-    sign = "≈ " if own["p_holm"] > 0.05 else ""
-    gain = f"{own['value']:+.4f} [{own['low']:+.3f}, {own['high']:+.3f}]".replace("-", "−")
-    return [sign + gain, p_value(own["p_holm"]), f"{own['detectable']:.4f}"]
+    change = result["change"][name]["filter_seen"]["ndcg@10"]
+    sign = "≈ " if change["p_holm"] > 0.05 else ""
+    gain = sign + signed_interval(change)
+    return [gain, p_value(change["p_holm"]), f"{change['detectable']:.4f}"]
 
 
-def verdict(result: dict[str, Any], name: str) -> str:
-    """Return the same as one line."""
+def with_p(result: dict[str, Any], name: str) -> str:
+    """Return a model's difference and its p-value as one text."""
     gain, p, _ = difference(result, name)
-    return f"{gain}, p = {p}" if gain else ""
+    return f"{gain}, p {p if p.startswith('<') else f'= {p}'}" if gain else ""
 
 
 def p_value(p: float) -> str:
-    """Return a p-value as one writes it.
+    """Return a p-value with three digits.
 
     >>> p_value(0.00001), p_value(0.0312)
     ('< 0.001', '0.031')
@@ -192,13 +214,13 @@ def p_value(p: float) -> str:
 
 def notes(result: dict[str, Any]) -> list[str]:
     """Say how to read the table."""
-    many = len(result["seeds"]) > 1
+    several = len(result["seeds"]) > 1
     lines = [
-        f"[low, high]: 95 % interval over customers{' and seeds' if many else ' (one seed)'}."
-        f" Differences are to {result['against']}, pair by pair of customers; ≈ marks those that"
-        " cannot be told from nothing (p > 0.05, Holm's correction for all of them). Detectable:"
-        " the smallest true difference that this study would find in four of five cases."
+        f"[low, high]: 95 % interval over users{' and seeds' if several else ' (one seed)'}."
+        f" Differences are to {result['against']}, paired by user; ≈ marks differences that are not"
+        " statistically significant (p > 0.05, Holm's correction). Detectable: the smallest true"
+        " difference that this study finds significant with a power of 80 %."
     ]
     if result["quick"]:
-        lines.append("Quick: few epochs, one seed, settings not tuned. Not a result to quote.")
+        lines.append("Quick: few epochs, one seed, default settings. Do not quote these results.")
     return lines

@@ -1,9 +1,8 @@
-"""Pre-train in one shop, use the model in another: as it is, and fine-tuned on a few customers.
+"""Pre-train on one domain, use the model in another: zero-shot, and fine-tuned on some users.
 
-One function, one run: each returns a model or the rank of every customer's test item, so that a
-study can keep the ranks and compare them pair by pair (``paired``). Whatever share of the target's
-customers is trained on, validation uses the same customers and no others, and the test items of
-*all* customers are ranked.
+Each function makes one run and returns a model, or the ranks of all test targets, so that a study
+can keep the ranks and compare them in pairs (``paired``). If a share of the target's users is
+trained on, validation uses these users only, and the test targets of *all* users are ranked.
 """
 
 from __future__ import annotations
@@ -32,31 +31,30 @@ Domain: TypeAlias = tuple[FeatureTable, Sequences]  # entry i of the table is it
 
 
 def join(domains: Sequence[Domain]) -> Domain:
-    """Put several shops together into one, to pre-train on all of them in common batches.
+    """Join several domains into one, to pre-train on all of them in common batches.
 
-    A batch then holds customers of all shops, and an item's negatives come from all of them; most
-    of those from other shops are easy ones. Items and customers are named ``0/...``, ``1/...`` by
-    the place of their shop, since ids of two shops may be equal.
+    A batch then holds users of all domains, and the in-batch negatives of an item come from all of
+    them; most of those from other domains are easy negatives. Items and users are named ``0/...``,
+    ``1/...`` by the position of their domain, since two domains may share ids.
 
     Raises
     ------
     UserError
-        If there is no shop, a table does not fit its sequences, or the tables were made by
+        If there is no domain, a table does not fit its sequences, or the tables were made by
         different text encoders.
     """
     if not domains:
-        raise UserError("no shop to pre-train on; give at least one")
+        raise UserError("no domain to pre-train on; give at least one")
     check_alike(domains)
     first = domains[0][0]
-    names = [f"{n}/{item}" for n, (_, own) in enumerate(domains) for item in own.items[1:]]
-    users = [f"{n}/{user}" for n, (_, own) in enumerate(domains) for user in own.users]
-    before = np.cumsum([0, *(own.n_items for _, own in domains)])
-    interactions = [
-        own.interactions + shift for (_, own), shift in zip(domains, before, strict=False)
-    ]
-    lengths = np.concatenate([np.diff(own.offsets) for _, own in domains])
+    parts = [sequences for _, sequences in domains]
+    names = [f"{n}/{item}" for n, part in enumerate(parts) for item in part.items[1:]]
+    users = [f"{n}/{user}" for n, part in enumerate(parts) for user in part.users]
+    before = np.cumsum([0, *(part.n_items for part in parts)])
+    interactions = [part.interactions + n for part, n in zip(parts, before, strict=False)]
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    cuts = np.concatenate([own.bounds()[:2].T for _, own in domains])
+    cuts = np.concatenate([part.bounds()[:2].T for part in parts])
     text = _join_slots([table.text for table, _ in domains])
     image = _join_slots([table.image for table, _ in domains])
     return (
@@ -66,15 +64,15 @@ def join(domains: Sequence[Domain]) -> Domain:
 
 
 def check_alike(domains: Sequence[Domain]) -> None:
-    """Raise a ``UserError`` unless one text encoder made all tables, each in its shop's order."""
+    """Raise a ``UserError`` unless one text encoder made all tables, each in the right order."""
     first = domains[0][0]
     for n, (table, sequences) in enumerate(domains):
         if table.items[1:] != sequences.items[1:]:
-            raise UserError(f"shop {n}: the table is in another order; use table.for_items(...)")
+            raise UserError(f"domain {n}: the table is in another order; use table.for_items(...)")
         if (here := _encoder(table)) != (there := _encoder(first)):
             raise UserError(
-                f"shop {n}: another text encoder ({here}) than shop 0 ({there}); make both features"
-                f" with one encoder"
+                f"domain {n}: another text encoder ({here}) than domain 0 ({there}); make both"
+                f" features with one encoder"
             )
 
 
@@ -84,7 +82,7 @@ def _encoder(table: FeatureTable) -> str:
 
 
 def _join_slots(parts: Sequence[Slots]) -> Slots:
-    """Put slots behind one another; only the first part's padding stays."""
+    """Concatenate slots; only the first part's padding stays."""
     before = np.cumsum([0, *(len(part.vectors) for part in parts)]).tolist()
     starts = [part.starts[1:] + shift for part, shift in zip(parts, before, strict=False)]
     return Slots(
@@ -95,13 +93,13 @@ def _join_slots(parts: Sequence[Slots]) -> Slots:
 
 
 def some_users(sequences: Sequences, share: float, seed: int = 0) -> Sequences:
-    """Return the purchases of a random share of the customers, at least of one.
+    """Return the interactions of a random share of the users, at least of one.
 
-    Items stay, and so does what is held out. With one seed, the customers of a smaller share are
-    among those of a larger one.
+    Items and held-out interactions stay as they are. With the same seed, the users of a smaller
+    share are among those of a larger one.
     """
     if not 0 < share <= 1:
-        raise UserError(f"a share of the customers above 0 and up to 1 was expected; got {share}")
+        raise UserError(f"share must be above 0 and at most 1; got {share}")
     count = max(1, round(share * len(sequences.users)))
     order = np.random.default_rng(seed).permutation(len(sequences.users))
     chosen = np.sort(order[:count])
@@ -123,7 +121,7 @@ def pretrained_on(
     seed: int = 0,
     device: str = "cpu",
 ) -> M2SE:
-    """Pre-train a new model on one shop or on several joined; the best epoch's weights are kept."""
+    """Pre-train a new model on one domain or several joined ones; the best epoch is kept."""
     table, sequences = domains[0] if len(domains) == 1 else join(domains)
     torch.manual_seed(seed)
     net = M2SE(replace(model, feature_dim=table.width, n_items=0))
@@ -132,14 +130,14 @@ def pretrained_on(
 
 
 def zero_shot(model: M2SE, target: Domain, *, device: str = "cpu", **options: Any) -> np.ndarray:
-    """Return the ranks of the test items in a shop that the model has not been trained on.
+    """Return the ranks of the test targets in a domain that the model was not trained on.
 
     Parameters
     ----------
     model
-        Without ids: those of another shop mean nothing here.
+        A model without item ids.
     target
-        The other shop.
+        The domain.
     device
         Where to compute.
     options
@@ -148,11 +146,11 @@ def zero_shot(model: M2SE, target: Domain, *, device: str = "cpu", **options: An
     Raises
     ------
     UserError
-        If the model has ids.
+        If the model has item ids.
     """
     table, sequences = target
     if model.ids is not None:
-        raise UserError("a model with item ids knows one shop only; give the pre-trained one")
+        raise UserError("a model with item ids fits one dataset only; give the pre-trained one")
     return target_ranks(ModelScorer(model, table, device), *sequences.held_out("test"), **options)
 
 
@@ -166,22 +164,22 @@ def fine_tuned(
     seed: int = 0,
     device: str = "cpu",
 ) -> M2SE:
-    """Fine-tune on a share of the target's customers, from a pre-trained model or from scratch.
+    """Fine-tune on a share of the target's users, from a pre-trained model or from scratch.
 
     Parameters
     ----------
     start
-        A model without ids, left as it is; None starts from random weights: *from scratch*.
+        A model without item ids, which is not changed; None: random weights (*from scratch*).
     target
-        The shop to fine-tune for.
+        The domain to fine-tune for.
     share
-        Of its customers, above 0 and up to 1; their validation items decide when to stop.
+        Share of its users, above 0 and at most 1. Their validation targets decide when to stop.
     config
-        The same for both starts, so that both have the same budget.
+        Settings; the same for both starts, so that both have the same training budget.
     model
         Sizes of a model from scratch; by default those of ``ModelConfig``.
     seed
-        Which customers, their order, dropout, and the first weights of what is new.
+        Decides which users are drawn, their order, dropout, and new initial weights.
     device
         Where to train.
     """
@@ -205,10 +203,10 @@ def fine_tuned_ranks(
     filter_seen: bool = False,
     **options: Any,
 ) -> np.ndarray:
-    """Fine-tune with each of some settings, keep the best by validation, rank all test items.
+    """Fine-tune with each of some settings, choose by validation, rank all test targets.
 
-    What suits a pre-trained model (a low learning rate) may starve one from scratch. So both try
-    the same settings, and the validation items of the same customers choose.
+    A low learning rate that suits a pre-trained model may be too low for one from scratch. So both
+    try the same settings, and the validation targets of the same users choose.
 
     Parameters
     ----------
@@ -216,7 +214,7 @@ def fine_tuned_ranks(
         As in ``fine_tuned``.
     configs
         Settings to try, at least one.
-    mask_history
+    filter_seen
         As in ``evaluation.target_ranks``.
     options
         Further arguments of ``fine_tuned``.
@@ -224,7 +222,7 @@ def fine_tuned_ranks(
     Returns
     -------
     ranks
-        Of every customer's test item among all items, ``(customers,)``.
+        Rank of each test target among all items, ``(cases,)``.
     """
     table, sequences = target
     some = some_users(sequences, share, seed)

@@ -1,8 +1,8 @@
-"""All that a shop can pre-train on, not only the purchases that are compared on.
+"""All interactions that can be pre-trained on, not only those that are compared on.
 
-A comparison keeps the customers and items with enough purchases, perhaps of one department.
-Pre-training learns from texts and pictures and needs no ids, so it can use the rest too: customers
-with few purchases, products hardly ever bought, other departments.
+A comparison keeps users and items with enough interactions, perhaps of one domain. Pre-training
+needs texts and images but no item ids, so it can use the rest as well: users with few interactions,
+rare items, other domains.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.cold_start import cold_items
 
 
-def whole_dataset(
+def whole_sequences(
     core: Sequences,
     interactions: pd.DataFrame,
     items: Sequence[str],
     config: DataConfig | None = None,
 ) -> Sequences:
-    """Return what everybody bought before anything that ``core`` holds out.
+    """Return all interactions before anything that ``core`` holds out.
 
-    Customers of ``core`` have all their purchases before the first that is held out, and after
-    them those that validate; test purchases are not in it at all. Everybody else has all purchases,
-    with ``split="time"`` those before the day from which purchases are held out. Items that are
-    strictly cold in ``core`` are left out, or they would be no longer.
+    A user of ``core`` has all interactions before the first held-out one, and after them those that
+    validate. Test interactions are never included. Every other user has all interactions, with
+    ``split="time"`` those before the date from which interactions are held out. Items that are
+    strictly cold in ``core`` are dropped, since they would no longer be cold.
 
     Parameters
     ----------
     core
         The sequences that are compared on.
-    events
-        All purchases, sorted by time: columns ``user_id``, ``item_id``, ``timestamp``.
+    interactions
+        All interactions, sorted by time: columns ``user_id``, ``item_id``, ``timestamp``.
     items
-        Ids of all items that can be described, in the order in which they are numbered.
+        Ids of all items with features, in the order in which they are numbered.
     config
-        With which ``core`` was built.
+        Filters and split of ``core``.
     """
     config = config or DataConfig()
     number = {item: n for n, item in enumerate(items, start=1)}
@@ -53,33 +53,33 @@ def whole_dataset(
         cold=known["item_id"].isin(cold),
         in_core=known["item_id"].isin(core.items[1:]),
     )
-    bought = {str(user): own for user, own in known.groupby("user_id", sort=False)}
+    by_user = {str(user): rows for user, rows in known.groupby("user_id", sort=False)}
 
-    # Where the first held-out purchase of each customer of the core is among all purchases.
-    ends, days = {}, []
+    # Where the first held-out interaction of each user of the core is among all interactions.
+    ends, dates = {}, []
     for user, trained in zip(core.users, core.train(), strict=True):
-        places = np.flatnonzero(bought[user]["in_core"])
+        places = np.flatnonzero(by_user[user]["in_core"])
         if len(trained) < len(places):
             ends[user] = int(places[len(trained)])
-            days.append(bought[user]["timestamp"].iloc[ends[user]])
+            dates.append(by_user[user]["timestamp"].iloc[ends[user]])
 
-    validating = defaultdict(list)
+    validation = defaultdict(list)
     for case, item in zip(core.cases("valid")[0], core.held_out("valid")[1], strict=True):
-        validating[core.users[case]].append(number[core.items[item]])
+        validation[core.users[case]].append(number[core.items[item]])
 
-    until = min(days, default=np.inf) if config.split == "time" else np.inf
-    users, rows, cuts = [], [], []
-    for user, own in bought.items():
-        own = own[: ends.get(user, len(own))]
-        own = own[own["timestamp"] < until]
-        learnt = own.loc[~own["cold"], "number"].tolist()
+    until = min(dates, default=np.inf) if config.split == "time" else np.inf
+    users, sequences, cuts = [], [], []
+    for user, rows in by_user.items():
+        rows = rows[: ends.get(user, len(rows))]
+        rows = rows[rows["timestamp"] < until]
+        seen = rows.loc[~rows["cold"], "number"].tolist()
         users.append(user)
-        rows.append([*learnt, *validating[user]])
-        cuts.append((len(learnt), len(rows[-1])))
+        sequences.append([*seen, *validation[user]])
+        cuts.append((len(seen), len(sequences[-1])))
     return Sequences(
         users,
         ["", *items],
-        np.array([item for row in rows for item in row], dtype=np.int64),
-        np.concatenate([[0], np.cumsum([len(row) for row in rows])]),
+        np.array([item for sequence in sequences for item in sequence], dtype=np.int64),
+        np.concatenate([[0], np.cumsum([len(sequence) for sequence in sequences])]),
         np.array(cuts, dtype=np.int64),
     )

@@ -1,89 +1,102 @@
 """What a notebook of the course needs besides the library; one import line brings all of it.
 
+The course is imported from where it lies: a kernel starts in the folder of its notebook,
+``notebooks/``, and ``run.py`` puts that folder on ``PYTHONPATH``. Importing it makes the repository
+importable, too: ``data_samples.make``, and the library where it is not installed.
+
 ======================  =======================================================================
 file                    idea
 ======================  =======================================================================
 ``session``             the first cell: seeds, threads, offline, style, where the sample lies
 ``machine``             the facts of this machine, and how fast it is
 ``style``               one palette, one set of markers, type that a projector shows
-``display``             HTML for the eye with a plain-text twin; foreign text made harmless
+``display``             HTML for the eye with a plain-text version; foreign text made harmless
 ``figures``             a figure with alternative text, small enough to store
-``gallery``             item pictures with their titles and words
-``strips``              a sequence as a strip of cards, text or picture at every position
-``microscope``          one set of ranks under every protocol: cut-off, candidates, history
+``gallery``             item images with their titles and keywords
+``strips``              a sequence as a strip of cards, text or image at every position
+``diagrams``            drawings of the method
 ``panels``              static small multiples, then sliders that redraw them
+``watch``               a progress bar; a figure that is redrawn while something runs
 ``commands``            commands of ``msm4sr`` in a cell
-``attention``           the attention maps of the encoder
-``similarity``          customers and their next items as a matrix, always to one scale
-``clouds``              texts and pictures along their principal axes
-``intervals``           figures with their intervals, and what to do where there is none
-``map_explorer``        maps of items, and a panel that shows their doubts
-``editor``              a basket to change by hand, with the offers and their reasons
-``encoder``             the sentence encoder, where there is one
-``progress``            a bar for what takes long
-``watch``               a picture that is redrawn while something runs
 ``sources``             the library's own lines, never a copy
 ``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
+``protocol``            what filters, leaks and sampled candidates do to the metrics
+``microscope``          one set of ranks under every protocol: cut-off, candidates, filter
+``intervals``           metrics with their intervals, and what to do where there is none
+``attention``           the attention maps of the encoder
+``similarity``          users and their next items as a matrix, always to one scale
+``sphere``              alignment and uniformity
+``modality_gap``        the gap between texts and images
+``clouds``              texts and images along their principal axes
+``maps``                UMAP, and how far it can be trusted
+``map_drawing``         maps in matplotlib
+``map_explorer``        a panel of maps that shows their errors
+``cold_items``          a new item, and who would be offered it
+``history``             a history to change by hand, with recommendations and explanation
+``editor``              the panel of it
 ``masters``             a master (``notebooks/src``) becomes a notebook or a student copy
 ``hosted``              links that open a notebook on Colab or Binder, once there is an address
 ``dependencies``        which library and data files stored outputs were made from
-``rules``               what a stored notebook must keep to
+``rules``, ``costs``    what a stored notebook must keep to, and a run of it
 ``notebooks``           the commands ``build``, ``check`` and ``student``
+``handout``             a notebook as one HTML page
+``run_all``             all notebooks unattended
 ======================  =======================================================================
 
 Importing this package imports neither numpy nor torch nor a plotting library, so that
 :func:`setup` can still decide how many threads they use.
 """
 
+import sys
+from pathlib import Path
+
+_ROOT = str(Path(__file__).resolve().parents[2])
+if _ROOT not in sys.path:
+    sys.path.append(_ROOT)  # at the end: an installed package comes first
+
 from course.checks import check, hint, solution
 from course.commands import command
 from course.display import escape, show_html
-from course.editor import Basket, editor
-from course.encoder import find_encoder
+from course.editor import edit_history
 from course.figures import show
-from course.gallery import pictures, pictures_html
+from course.gallery import images_html, show_images
+from course.history import History
 from course.machine import machine_report
-from course.map_explorer import MapView, draw_map, explore_map
-from course.panels import (
-    choice,
-    entry,
-    panel,
-    slider,
-    toggle,
-)
-from course.progress import progress
-from course.session import Session, setup
+from course.map_drawing import draw_map
+from course.map_explorer import MapView, explore_map
+from course.panels import choice, entry, panel, slider, toggle
+from course.session import Session, find_encoder, setup
 from course.sources import source
-from course.strips import blank, card, strips
+from course.strips import blank_card, item_card, strips
 from course.style import MARKERS, PALETTE
-from course.watch import watch
+from course.watch import progress, watch
 
 __all__ = [
     "MARKERS",
     "PALETTE",
-    "Basket",
+    "History",
     "MapView",
     "Session",
-    "blank",
-    "card",
+    "blank_card",
     "check",
     "choice",
     "command",
     "draw_map",
-    "editor",
+    "edit_history",
     "entry",
     "escape",
     "explore_map",
     "find_encoder",
     "hint",
+    "images_html",
+    "item_card",
     "machine_report",
     "panel",
-    "pictures",
-    "pictures_html",
     "progress",
     "setup",
     "show",
     "show_html",
+    "show_images",
     "slider",
     "solution",
     "source",

@@ -1,7 +1,7 @@
 """The attention maps of the sequence encoder.
 
-PyTorch's fused attention does not hand out its weights, so they are computed once more here, from
-the encoder's own queries and keys; a test shows that they lead to the encoder's own output.
+PyTorch's fused attention does not return its weights, so they are computed once more here, from
+the queries and keys of the encoder; a test shows that they lead to the encoder's output.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def attention_maps(transformer: CausalTransformer, x: Tensor) -> list[Tensor]:
-    """Return what every position looks at, one map per layer.
+def compute_attention(transformer: CausalTransformer, x: Tensor) -> list[Tensor]:
+    """Return the attention weights of every position, one map per layer.
 
     Parameters
     ----------
     transformer
         In evaluation mode.
     x
-        Item vectors of sequences without padding, ``(batch, time, d)``.
+        Item embeddings of sequences without padding, ``(batch, time, d)``.
 
     Returns
     -------
     maps
-        ``maps[layer][b, head, k, j]``: the share of position j in what position k takes in.
+        ``maps[layer][b, head, k, j]``: the weight of position j in the output of position k.
     """
     time = x.shape[1]
     hidden = torch.ones(time, time, dtype=torch.bool).triu(1)
@@ -40,8 +40,8 @@ def attention_maps(transformer: CausalTransformer, x: Tensor) -> list[Tensor]:
     maps = []
     for block in cast("Iterable[Block]", transformer.blocks):
         query, key, _ = (
-            part.unflatten(-1, (block.heads, -1)).transpose(1, 2)
-            for part in block.qkv(x).chunk(3, dim=-1)
+            heads.unflatten(-1, (block.heads, -1)).transpose(1, 2)
+            for heads in block.qkv(x).chunk(3, dim=-1)
         )
         energy = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         maps.append(energy.masked_fill(hidden, -torch.inf).softmax(dim=-1))
@@ -55,9 +55,9 @@ def draw_attention(maps: Sequence[Tensor], names: Sequence[str]) -> Figure:
     Parameters
     ----------
     maps
-        As :func:`attention_maps` returns them; the first sequence is drawn.
+        As :func:`compute_attention` returns them; the first sequence is drawn.
     names
-        What stands at each position, ``time`` of them.
+        The label of each position, ``time`` of them.
     """
     import matplotlib.pyplot as plt
     import numpy as np
@@ -92,6 +92,6 @@ def draw_attention(maps: Sequence[Tensor], names: Sequence[str]) -> Figure:
             axes.tick_params(axis="y", rotation=0)
     scale = panels[0, 0].collections[0]  # the same in all
     figure.colorbar(scale, ax=panels, label="attention weight", shrink=0.6)
-    figure.supylabel("position that looks")
-    figure.supxlabel("position that is looked at")
+    figure.supylabel("query position")
+    figure.supxlabel("key position")
     return figure

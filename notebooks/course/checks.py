@@ -1,15 +1,16 @@
-"""Exercises that check themselves: what is wrong is said, the answer is not given away.
+"""Exercises that check themselves: the learner reads what is wrong, but not the answer.
 
-A task nobody has tried yet never stops a notebook: its starter returns ``...``, which reads as
-"not attempted". An error in a student's code is reported with its line and not raised.
+A task that nobody has tried yet never stops a notebook: its starter returns ``...``, which counts
+as "not attempted". An error in a learner's code is reported with its line and not raised.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
 import inspect
-import pkgutil
+import math
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _SIGNS: dict[str, tuple[str, str]] = {
     "error": ("✗", "#A33B00"),
     "not attempted": ("○", "#555555"),
 }
+_KINDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text in quotes"}
 
 
 class Wrong(Exception):
@@ -36,40 +38,50 @@ class _NotAttempted(Exception):
     """The attempt is still the starter."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exercise:
     """One exercise; the modules in ``exercises/`` list theirs as ``EXERCISES``.
 
     Attributes
     ----------
     name
-        The notebook's number, a dot and a word: ``"00.most_bought"``.
+        The number of the notebook, a dot and a word: ``"00.cosine"``.
     solution
-        A function under the name that the student shall define, or a value.
-    grade
-        Called with the attempt; raises :class:`Wrong` (see :func:`expect`).
+        A function under the name that the learner defines, or a value (int, float, str).
     why
         Shown on success: why this matters.
     hints
         At least two, from vague to plain.
     mistakes
-        Plausible wrong answers, each with words that its message must contain.
+        Plausible wrong answers, each with what is said about it.
+    cases
+        Arguments on which an attempt must return what the solution returns.
+    properties
+        Tests that take the attempt and that every right answer passes, each with what is said
+        about an answer that fails.
+    otherwise
+        What is said about any other wrong answer.
+    tolerance
+        Largest difference, absolute or relative, between numbers that count as equal.
     starter
-        What the student finds. For a function it is made from the solution: signature and
+        What the learner finds. For a function it is made from the solution: signature and
         docstring stay, the body goes.
     """
 
     name: str
     solution: Any
-    grade: Callable[[Any], None]
     why: str
     hints: tuple[str, ...]
     mistakes: tuple[tuple[Any, str], ...]
+    cases: tuple[tuple[Any, ...], ...] = ()
+    properties: tuple[tuple[Callable[[Any], Any], str], ...] = ()
+    otherwise: str = "the result is not the right one"
+    tolerance: float = 1e-5
     starter: str = ""
 
     def starter_code(self) -> str:
-        """Return the code of the cell that the student fills in."""
-        return self.starter or _without_body(self.solution_code())
+        """Return the code of the cell that the learner fills in."""
+        return self.starter or _remove_body(self.solution_code())
 
     def solution_code(self) -> str:
         """Return the code that solves the exercise."""
@@ -78,7 +90,7 @@ class Exercise:
         return f"{self.answer_name()} = {self.solution!r}"
 
     def answer_name(self) -> str:
-        """Return the name under which the student's answer stands."""
+        """Return the name under which the learner's answer stands."""
         last = ast.parse(self.starter_code()).body[-1]
         if isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name):
             return last.targets[0].id
@@ -87,7 +99,7 @@ class Exercise:
         raise ValueError(f"{self.name}: a starter must end in a definition or an assignment")
 
 
-def _without_body(code: str) -> str:
+def _remove_body(code: str) -> str:
     function = ast.parse(code).body[0]
     if not isinstance(function, ast.FunctionDef) or ast.get_docstring(function) is None:
         raise ValueError("a starter can only be made from a function with a docstring")
@@ -95,42 +107,8 @@ def _without_body(code: str) -> str:
     return "\n".join([*code.splitlines()[:end], "    return ...  # your turn"])
 
 
-def expect(condition: object, message: str) -> None:
-    """Raise :class:`Wrong` with ``message`` unless ``condition`` holds."""
-    if not condition:
-        raise Wrong(message)
-
-
-def expect_close(got: Any, wanted: Any, message: str, tolerance: float = 1e-5) -> None:
-    """Raise :class:`Wrong` unless two arrays (or tensors, or numbers) agree in shape and value."""
-    import numpy as np
-
-    if got is ...:
-        raise _NotAttempted
-    if hasattr(got, "detach"):
-        got = got.detach()
-    try:
-        numbers, right = np.asarray(got, dtype=float), np.asarray(wanted, dtype=float)
-    except (TypeError, ValueError):
-        raise Wrong(f"numbers were expected; you gave {type(got).__name__}") from None
-    if numbers.shape != right.shape:
-        raise Wrong(f"the shape should be {right.shape}; yours is {numbers.shape}")
-    expect(np.isfinite(numbers).all(), "some of your numbers are not finite (nan or infinite)")
-    expect(np.allclose(numbers, right, atol=tolerance, rtol=tolerance), message)
-
-
-def exercises() -> dict[str, Exercise]:
-    """Return all exercises of the course by name."""
-    package = importlib.import_module("course.exercises")
-    found = {}
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        for exercise in importlib.import_module(module.name).EXERCISES:
-            found[exercise.name] = exercise
-    return found
-
-
 def find_exercise(name: str) -> Exercise:
-    """Return the exercise called ``name``; imports only its notebook's exercises.
+    """Return the exercise called ``name``; imports only the exercises of its notebook.
 
     Raises
     ------
@@ -145,17 +123,57 @@ def find_exercise(name: str) -> Exercise:
         if exercise.name == name:
             return exercise
     known = ", ".join(exercise.name for exercise in module) or "none for this notebook"
-    raise UserError(f"an exercise's name was expected ({known}); got {name!r}")
+    raise UserError(f"unknown exercise {name!r}; choose one of: {known}")
 
 
-def judge(exercise: Exercise, attempt: Any) -> tuple[Status, str]:
-    """Return what to say about an attempt; never raises what the attempt raises."""
+def agree(one: Any, other: Any, tolerance: float = 1e-5) -> bool:
+    """Whether two results are equal: numbers within a tolerance, everything else exactly.
+
+    Arrays, tensors, lists and tuples count as equal if their entries are.
+
+    Examples
+    --------
+    >>> agree((1.0, ["mug"]), [1.0 + 1e-9, ("mug",)])
+    True
+    >>> agree(1, True), agree([1, 2], [1])
+    (False, False)
+    """
+    one, other = _as_list(one), _as_list(other)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(
+            agree(a, b, tolerance) for a, b in zip(one, other, strict=True)
+        )
+    if isinstance(one, bool) != isinstance(other, bool):
+        return False
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        both_nan = one != one and other != other
+        return both_nan or math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _as_list(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # arrays and tensors; those without axes become numbers
+        return value.tolist()
+    return list(value) if isinstance(value, (tuple, list)) else value
+
+
+def grade_attempt(exercise: Exercise, attempt: Any) -> tuple[Status, str]:
+    """Return the status of an attempt and what to say; never raises what the attempt raises."""
     try:
         if attempt is ...:
             raise _NotAttempted
         if callable(exercise.solution):
-            expect(callable(attempt), "hand over the function itself, without calling it")
-        exercise.grade(_watched(attempt))
+            if not callable(attempt):
+                raise Wrong("hand over the function itself, without calling it")
+            attempt = _guarded(attempt)
+            given = _wrong_results(exercise, attempt)
+        else:
+            given = _wrong_value(exercise, attempt)
+        for holds, message in exercise.properties:
+            if not holds(attempt):
+                raise Wrong(message)
+        if given:
+            raise Wrong(given)
     except _NotAttempted:
         return "not attempted", "replace the ... above by your code, then run both cells."
     except Wrong as wrong:
@@ -165,24 +183,65 @@ def judge(exercise: Exercise, attempt: Any) -> tuple[Status, str]:
     return "correct", exercise.why
 
 
-def _watched(attempt: Any) -> Any:
-    """Wrap a function so that an untouched starter and a missing return are told apart."""
-    if not callable(attempt) or isinstance(attempt, type):
-        return attempt
+def _wrong_value(exercise: Exercise, attempt: Any) -> str:
+    """Return what is wrong with a value, "" if nothing; raise Wrong if it is a known mistake."""
+    kind = type(exercise.solution)
+    kinds = (int, float) if kind is float else kind
+    if isinstance(attempt, bool) or not isinstance(attempt, kinds):
+        raise Wrong(f"{_KINDS[kind]} was expected; you gave {attempt!r}")
+    if agree(attempt, exercise.solution, exercise.tolerance):
+        return ""
+    for wrong, message in exercise.mistakes:
+        if agree(attempt, wrong, exercise.tolerance):
+            raise Wrong(message)
+    return f"{attempt} is not right: {exercise.otherwise}"
+
+
+def _wrong_results(exercise: Exercise, attempt: Callable[..., Any]) -> str:
+    """Return what is wrong with a function, "" if nothing; raise Wrong if it is a known mistake."""
+
+    def results(function: Callable[..., Any]) -> list[Any]:
+        return [function(*copy.deepcopy(case)) for case in exercise.cases]
+
+    got, right = results(attempt), results(exercise.solution)
+    if agree(got, right, exercise.tolerance):
+        return ""
+    for mistake, message in exercise.mistakes:
+        if agree(got, results(mistake), exercise.tolerance):
+            raise Wrong(message)
+    for message in filter(None, map(_shape_difference, got, right)):
+        raise Wrong(message)
+    return exercise.otherwise
+
+
+def _shape_difference(got: Any, right: Any) -> str:
+    import numpy as np
+
+    try:
+        shape, expected = np.shape(_as_list(got)), np.shape(_as_list(right))
+    except ValueError:  # lists of unequal lengths have no shape
+        return ""
+    return f"the shape should be {expected}; yours is {shape}" if shape != expected else ""
+
+
+def _guarded(attempt: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function so that an untouched starter is not taken for a missing return."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         result = attempt(*args, **kwargs)
         if result is ...:
             raise _NotAttempted
-        expect(result is not None, "your function gave nothing back: is a return missing?")
+        if result is None:
+            raise Wrong("your function gave nothing back: is a return missing?")
         return result
 
+    call.__wrapped__ = attempt  # type: ignore[attr-defined]
     return call
 
 
 def _line(error: Exception, attempt: Any) -> str:
-    """Say in which line of the student's code an error arose, if it arose there."""
-    code = getattr(attempt, "__code__", None)
+    """Return in which line of the learner's code an error arose, if it arose there."""
+    code = getattr(inspect.unwrap(attempt), "__code__", None) if callable(attempt) else None
     place, trace = "", error.__traceback__
     while code and trace:
         if trace.tb_frame.f_code.co_filename == code.co_filename:
@@ -191,11 +250,11 @@ def _line(error: Exception, attempt: Any) -> str:
     return place
 
 
-def _say(status: str, colour: str, headline: str, message: str) -> None:
+def _show(sign: str, colour: str, headline: str, message: str) -> None:
     show_html(
         f'<p style="border-left:0.4em solid {colour};padding-left:0.7em">'
-        f"<strong>{escape(status)} {escape(headline)}</strong> {escape(message)}</p>",
-        f"{status} {headline} {message}",
+        f"<strong>{escape(sign)} {escape(headline)}</strong> {escape(message)}</p>",
+        f"{sign} {headline} {message}",
     )
 
 
@@ -205,16 +264,15 @@ def check(name: str, attempt: Any) -> None:
     Parameters
     ----------
     name
-        The exercise, such as ``"00.most_bought"``.
+        The exercise, such as ``"00.cosine"``.
     attempt
         What you wrote: the function itself, or the value.
     """
-    status, message = judge(find_exercise(name), attempt)
+    status, message = grade_attempt(find_exercise(name), attempt)
     if status in ("not yet", "error"):
         end = "" if message.endswith((".", "?")) else "."
         message += f'{end} Stuck? hint("{name}")'
-    sign, colour = _SIGNS[status]
-    _say(sign, colour, f"{name}, {status}:", message)
+    _show(*_SIGNS[status], f"{name}, {status}:", message)
 
 
 _hints_given: dict[str, int] = {}
@@ -228,7 +286,7 @@ def hint(name: str) -> None:
     message = hints[number - 1]
     if number == len(hints):
         message += f' This was the last hint; solution("{name}") shows one way.'
-    _say("→", "#0072B2", f"Hint {number} of {len(hints)}:", message)
+    _show("→", "#0072B2", f"Hint {number} of {len(hints)}:", message)
 
 
 def solution(name: str) -> None:

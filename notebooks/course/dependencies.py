@@ -1,9 +1,9 @@
 """Which library and data files stored outputs were made from, and whether these have changed.
 
-While a notebook is built, the kernel notes the modules of the library that it imported and the
-files under ``data_samples`` that it opened. Their digests are stored in the notebook. Comments,
-docstrings and empty lines do not count, nor do the tools in ``course/`` (they decide how an
-output looks, not what it says).
+While a notebook is built, the kernel notes the modules of the library and of the sample generator
+that it imported, and the files under ``data_samples`` that it opened. Their digests are stored in
+the notebook. Comments, docstrings and empty lines do not count, nor do the tools in ``course/``:
+they decide how an output looks, not what it says.
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from course.session import find_samples
+from course.session import ROOT
 from course.sources import docstring_lines
 
-# Code that a build runs in the kernel before and after a notebook's own cells.
-BEFORE = "from course.dependencies import watch as _watch\n_watch()"
+# Code that a build runs in the kernel before and after a notebook's cells.
+BEFORE = "from course.dependencies import watch_files as _watch\n_watch()"
 AFTER = """\
-from course.dependencies import noted as _noted
+from course.dependencies import list_used as _used
 from course.machine import peak_memory as _memory, speed_factor as _factor
-print(_noted())
+print(_used())
 print([_memory(), _factor()])"""
 
-_PACKAGE = Path(__file__).resolve().parents[1]
 _opened: set[str] = set()
 
 
-def watch() -> None:
+def watch_files() -> None:
     """Note from now on every file that Python opens (no way back in this process)."""
 
     def note(event: str, arguments: tuple[Any, ...]) -> None:
@@ -41,23 +40,30 @@ def watch() -> None:
     sys.addaudithook(note)
 
 
-def noted() -> str:
+def list_used() -> str:
     """Return what was used so far: JSON, from path in the repository to digest."""
-    samples = find_samples().resolve()
-    files = {path for name in _opened if (path := Path(name).resolve()).is_relative_to(samples)}
+    used = {path for name in _opened if (path := Path(name).resolve()).is_file()}
     # Weights are opened by compiled code that Python does not hear of; their folder's
     # configuration is opened in Python.
-    files |= {weights for path in files for weights in path.parent.glob("*.safetensors")}
-    used = {f"data_samples/{path.relative_to(samples).as_posix()}": path for path in files}
+    used |= {weights for path in used for weights in path.parent.glob("*.safetensors")}
+    used = {path for path in used if path.suffix not in (".py", ".pyc")}  # opened, or cached
     for name, module in list(sys.modules.items()):
-        place = getattr(module, "__file__", None)
-        if name.startswith("msm4sr_lite") and place and "course" not in name.split("."):
-            path = Path(place).resolve()
-            used[f"msm4sr_lite/{path.relative_to(_PACKAGE).as_posix()}"] = path
-    return json.dumps({name: digest(used[name]) for name in sorted(used) if used[name].is_file()})
+        if name.startswith(("msm4sr_lite", "data_samples")) and getattr(module, "__file__", None):
+            used.add(Path(str(module.__file__)).resolve())
+    names = {_name(path): path for path in used}
+    return json.dumps({name: make_digest(names[name]) for name in sorted(filter(None, names))})
 
 
-def digest(path: Path) -> str:
+def _name(path: Path) -> str:
+    """Return the path in the repository of a library or data file, "" for any other file."""
+    package = Path(sys.modules["msm4sr_lite"].__file__ or "").resolve().parents[1]
+    for folder, part in ((package, "msm4sr_lite"), (ROOT, "data_samples")):
+        if path.is_relative_to(folder / part):
+            return path.relative_to(folder).as_posix()
+    return ""
+
+
+def make_digest(path: Path) -> str:
     """Return twelve hexadecimal digits that change when the file's meaning changes."""
     data = path.read_bytes()
     if path.suffix == ".py":
@@ -73,14 +79,16 @@ def _code_only(text: str) -> str:
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
 
-def changed(made_from: dict[str, str], root: Path) -> list[str]:
+def find_changes(made_from: dict[str, str]) -> list[str]:
     """Return the files that are gone or differ from their digest in ``made_from``.
 
-    Data are looked for under ``root``, the library where this one is installed.
+    Parameters
+    ----------
+    made_from
+        Path in the repository to digest, as :func:`list_used` makes it.
     """
-    found = []
-    for name, old in made_from.items():
-        path = (_PACKAGE.parent if name.startswith("msm4sr_lite/") else root) / name
-        if not path.is_file() or digest(path) != old:
-            found.append(name)
-    return found
+    return [
+        name
+        for name, digest in made_from.items()
+        if not (ROOT / name).is_file() or make_digest(ROOT / name) != digest
+    ]

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 # Text, column (left edge), row, width, colour; one unit is about the height of a line.
 _TEXT, _IMAGE, _BOTH = PALETTE[0], PALETTE[1], "#555555"
 _BOXES = (
-    ("picture", 0.0, 0, 9, _IMAGE),
-    ("CLIP:\nbest N words", 13, 0, 13, _IMAGE),
+    ("image", 0.0, 0, 9, _IMAGE),
+    ("CLIP:\nbest N keywords", 13, 0, 13, _IMAGE),
     ("text", 0.0, 1, 9, _TEXT),
     ("split into\nsentences", 13, 1, 13, _TEXT),
-    ("BERT:\none vector each", 30, 0, 16, _IMAGE),
-    ("BERT:\none vector each", 30, 1, 16, _TEXT),
-    ("slot attention,\n8 experts: z_v", 50, 0, 16, _IMAGE),
-    ("slot attention,\n8 experts: z_t", 50, 1, 16, _TEXT),
+    ("BERT: one\nembedding each", 30, 0, 16, _IMAGE),
+    ("BERT: one\nembedding each", 30, 1, 16, _TEXT),
+    ("attention pooling,\n8 experts: z_v", 50, 0, 16, _IMAGE),
+    ("attention pooling,\n8 experts: z_t", 50, 1, 16, _TEXT),
     ("mixup: some\nplaces swap\nz_t and z_v", 70, 0.5, 13, _BOTH),
     ("Transformer\nalong the\nsequence", 87, 0.5, 13, _BOTH),
     ("h_v · z_v", 104, 0, 11, _IMAGE),
@@ -39,7 +39,7 @@ def method_diagram() -> tuple[Figure, str]:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(12, 3.2))
-    axes.set(xlim=(-1, 130), ylim=(-0.55, 1.55), title="From picture and text to a recommendation")
+    axes.set(xlim=(-1, 130), ylim=(-0.55, 1.55), title="From image and text to a recommendation")
     axes.axis("off")
     axes.grid(False)
     for text, left, row, width, colour in _BOXES:
@@ -47,10 +47,10 @@ def method_diagram() -> tuple[Figure, str]:
     for start, end in _ARROWS:
         _arrow(axes, start, end)
     return figure, (
-        "Flow of the method. Upper row: an item's text is split into sentences; BERT makes a vector"
-        " of each; slot attention and eight experts make one vector z_t of them. Lower row: CLIP"
-        " gives a picture's best N words, which BERT reads as a sentence; the same steps make z_v."
-        " Mixup swaps z_t and z_v at some places of a customer's sequence; one Transformer reads"
+        "Flow of the method. Upper row: an item's text is split into sentences; BERT embeds each;"
+        " attention pooling and eight experts make one embedding z_t of them. Lower row: CLIP gives"
+        " an image's best N keywords, which BERT reads as a sentence; the same steps make z_v."
+        " Mixup swaps z_t and z_v at some positions of a user's sequence; one Transformer reads"
         " both sequences; its states h_t and h_v are compared with z_t and z_v of every item, and"
         " the two cosines add up to the score."
     )
@@ -88,7 +88,7 @@ def _arrow(axes: Axes, start: int, end: int) -> None:
 # What stands in a box, and the shape that leaves it.
 _CHAIN = (
     ("BERT reads\nsentences", "slots\n(items, slots, D)"),
-    ("slot\nattention", "e\n(items, D)"),
+    ("attention\npooling", "e\n(items, D)"),
     ("8 experts,\none gate", "z\n(items, d)"),
     ("look up each\nsequence", "Z\n(batch, time, d)"),
     ("causal\nTransformer", "h\n(batch, time, d)"),
@@ -117,21 +117,21 @@ def encoder_diagram() -> tuple[Figure, str]:
 # Text, column (left edge), row, width, colour.
 _NEW_ITEM = (
     ("number of\nthe item", 0.0, 1, 14, _BOTH),
-    ("its row in a table\nlearnt from purchases", 24, 1, 24, _BOTH),
+    ("its row in a table\nof id embeddings", 24, 1, 24, _BOTH),
     ("there is no\nsuch row yet", 58, 1, 16, _BOTH),
-    ("its text and\nits picture", 0.0, 0, 14, _TEXT),
-    ("BERT and CLIP,\nslot attention, experts", 24, 0, 24, _TEXT),
-    ("its vectors\nz_t and z_v", 58, 0, 16, _TEXT),
-    ("its score for\nevery customer", 84, 0, 18, _TEXT),
+    ("its text and\nits image", 0.0, 0, 14, _TEXT),
+    ("BERT and CLIP,\npooling, experts", 24, 0, 24, _TEXT),
+    ("its embeddings\nz_t and z_v", 58, 0, 16, _TEXT),
+    ("its score for\nevery user", 84, 0, 18, _TEXT),
 )
 
 
 def new_item_diagram() -> tuple[Figure, str]:
-    """Draw how a thing that nobody has bought gets a vector, or none; returns figure and text."""
+    """Draw how an item without interactions gets an embedding, or none; returns figure and text."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(10, 2.6))
-    axes.set(xlim=(-1, 104), ylim=(-0.5, 1.5), title="Two ways to know a thing")
+    axes.set(xlim=(-1, 104), ylim=(-0.5, 1.5), title="Two ways to represent an item")
     axes.axis("off")
     for text, left, row, width, colour in _NEW_ITEM:
         _box(axes, text, left, row, width, colour)
@@ -141,7 +141,7 @@ def new_item_diagram() -> tuple[Figure, str]:
             axes.annotate("", xy=(goal, row), xytext=(left + width, row), arrowprops=arrow)
     return figure, (
         "Two chains. Upper: a recommender with ids only takes the item's number, looks up its row"
-        " in a table learnt from purchases, and finds that there is no such row yet. Lower: the"
-        " method takes the item's text and picture; BERT and CLIP, slot attention and experts make"
-        " its vectors z_t and z_v, which give its score for every customer."
+        " in a table of embeddings, and finds that there is no such row yet. Lower: the method"
+        " takes the item's text and image; BERT and CLIP, attention pooling and experts make its"
+        " embeddings z_t and z_v, which give its score for every user."
     )

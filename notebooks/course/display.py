@@ -1,6 +1,6 @@
-"""HTML for the eye with a plain-text twin, and foreign text made harmless.
+"""HTML for the eye with a plain-text version, and foreign text made harmless.
 
-The text twin is what a screen without HTML shows and what nbval compares.
+The plain text is what a screen without HTML shows and what nbval compares.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def publish(bundle: dict[str, object]) -> None:
     display(bundle, raw=True)
 
 
-def bundle(markup: str, text: str) -> dict[str, object]:
-    """Return the MIME bundle of ``markup`` with ``text`` as its plain twin.
+def make_bundle(markup: str, text: str) -> dict[str, object]:
+    """Return the MIME bundle of ``markup`` with ``text`` as its plain version.
 
     ``markup`` is trusted: what comes from data goes through :func:`escape` first.
     """
@@ -57,5 +57,5 @@ def bundle(markup: str, text: str) -> dict[str, object]:
 
 
 def show_html(markup: str, text: str) -> None:
-    """Show ``markup`` as it is, with ``text`` as its plain twin; see :func:`bundle`."""
-    publish(bundle(markup, text))
+    """Show ``markup`` as it is, with ``text`` as its plain version; see :func:`make_bundle`."""
+    publish(make_bundle(markup, text))

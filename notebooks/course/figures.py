@@ -1,7 +1,7 @@
 """Figures that a screen reader can read, in as few bytes as they need.
 
 JupyterLab and nbconvert drop the alternative text of PNG outputs, but keep it in HTML; so a
-figure is shown as an HTML ``<figure>`` that carries its picture inside.
+figure is shown as an HTML ``<figure>`` that carries its image inside.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BYTE_LIMIT = 60_000
-# Tried in this order until the picture is small enough: dots per inch, colours.
+# Tried in this order until the image is small enough: dots per inch, colours.
 _ATTEMPTS = ((100, 256), (100, 64), (80, 64), (64, 32))
 
 
@@ -28,10 +28,10 @@ def _png(figure: Figure) -> tuple[bytes, tuple[int, int]]:
     for dpi, colours in _ATTEMPTS:
         full, small = io.BytesIO(), io.BytesIO()
         figure.savefig(full, format="png", dpi=dpi, pil_kwargs={"compress_level": 1})
-        picture = Image.open(full).convert("RGB")
-        picture.quantize(colours, dither=Image.Dither.NONE).save(small, "PNG")
+        image = Image.open(full).convert("RGB")
+        image.quantize(colours, dither=Image.Dither.NONE).save(small, "PNG")
         if (size := len(small.getvalue())) <= BYTE_LIMIT:
-            return small.getvalue(), picture.size
+            return small.getvalue(), image.size
     raise ValueError(
         f"a figure must fit into {BYTE_LIMIT} bytes; this one takes {size} even at"
         f" {_ATTEMPTS[-1][0]} dots per inch; make it smaller or show fewer points"
@@ -39,7 +39,7 @@ def _png(figure: Figure) -> tuple[bytes, tuple[int, int]]:
 
 
 def data_uri(data: bytes, kind: str) -> str:
-    """Return picture bytes of ``kind`` ("png", "jpeg") as an address that holds them."""
+    """Return image bytes of ``kind`` ("png", "jpeg") as an address that holds them."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
@@ -49,7 +49,7 @@ def figure_html(figure: Figure, alt: str, caption: str = "") -> str:
     Raises
     ------
     ValueError
-        If ``alt`` is empty, or if the picture cannot be made to fit into 60 kB.
+        If ``alt`` is empty, or if the image cannot be made to fit into 60 kB.
     """
     import matplotlib.pyplot as plt
 
@@ -60,7 +60,7 @@ def figure_html(figure: Figure, alt: str, caption: str = "") -> str:
     finally:
         plt.close(figure)  # or Jupyter shows it once more, without its text
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    # With its size given, a picture that is redrawn does not make the page jump.
+    # With its size given, an image that is redrawn does not make the page jump.
     return (
         f'<figure style="margin:0.5em 0"><img alt="{escape(alt)}" src="{data_uri(png, "png")}"'
         f' width="{width}" height="{height}" style="max-width:100%;height:auto">{below}</figure>'

@@ -1,4 +1,4 @@
-"""Item pictures side by side, each with its title and its words."""
+"""Item images side by side, each with its title and its keywords."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from course.figures import data_uri
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Picture: TypeAlias = "Path | str | Image | None"
+ImageSource: TypeAlias = "Path | str | Image | None"
 
 
-def thumbnail(picture: Path | str | Image, size: int) -> str:
-    """Return a picture as a data URI of at most ``size`` by ``size`` pixels."""
+def make_thumbnail(source: Path | str | Image, size: int) -> str:
+    """Return an image as a data URI of at most ``size`` by ``size`` pixels."""
     from PIL import Image
 
-    image = Image.open(picture) if isinstance(picture, (str, Path)) else picture
+    image = Image.open(source) if isinstance(source, (str, Path)) else source
     rgba = image.convert("RGBA")
     rgba.thumbnail((size, size))
     flat = Image.new("RGB", rgba.size, "white")
@@ -34,13 +34,13 @@ def thumbnail(picture: Path | str | Image, size: int) -> str:
     return data_uri(jpeg.getvalue(), "jpeg")  # photos
 
 
-def _cell(picture: Picture, title: str, words: Sequence[str], size: int) -> str:
+def _cell(source: ImageSource, title: str, words: Sequence[str], size: int) -> str:
     label = title + (f": {', '.join(words)}" if words else "")
-    if picture is None:
+    if source is None:
         room = f"height:{size}px;line-height:{size}px;outline:1px dashed #767676"
-        image = f'<div style="{room}">no picture</div>'
+        image = f'<div style="{room}">no image</div>'
     else:
-        image = f'<img alt="{escape(label)}" src="{thumbnail(picture, size)}"><br>'
+        image = f'<img alt="{escape(label)}" src="{make_thumbnail(source, size)}"><br>'
     below = f"<br>{escape(', '.join(words))}" if words else ""
     return (
         f'<td style="text-align:center;vertical-align:top;width:{size + 24}px;'
@@ -49,8 +49,8 @@ def _cell(picture: Picture, title: str, words: Sequence[str], size: int) -> str:
     )
 
 
-def pictures_html(
-    images: Sequence[Picture],
+def images_html(
+    images: Sequence[ImageSource],
     titles: Sequence[str],
     words: Sequence[Sequence[str]] = (),
     *,
@@ -58,11 +58,11 @@ def pictures_html(
     size: int = 96,
     caption: str = "",
 ) -> str:
-    """Return what :func:`pictures` shows, for use inside a panel."""
+    """Return what :func:`show_images` shows, for use inside a panel."""
     if len(titles) != len(images) or (words and len(words) != len(images)):
         raise ValueError(
-            f"every picture needs a title, and words for all or for none; got {len(images)}"
-            f" pictures, {len(titles)} titles and words for {len(words)}"
+            f"every image needs a title, and words for all or for none; got {len(images)}"
+            f" images, {len(titles)} titles and words for {len(words)}"
         )
     cells = [
         _cell(image, title, below, size)
@@ -73,12 +73,12 @@ def pictures_html(
         for start in range(0, len(cells), columns)
     )
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    # A table keeps the pictures side by side where style sheets are stripped (GitHub).
+    # A table keeps the images side by side where style sheets are stripped (GitHub).
     return f'<figure style="margin:0"><table role="presentation">{rows}</table>{below}</figure>'
 
 
-def pictures(
-    images: Sequence[Picture],
+def show_images(
+    images: Sequence[ImageSource],
     titles: Sequence[str],
     words: Sequence[Sequence[str]] = (),
     *,
@@ -86,18 +86,18 @@ def pictures(
     size: int = 96,
     caption: str = "",
 ) -> None:
-    """Show item pictures in rows.
+    """Show item images in rows.
 
     Parameters
     ----------
     images
-        Files or PIL images; ``None`` where an item has no picture.
+        Files or PIL images; ``None`` where an item has no image.
     titles
-        One per picture.
+        One per image.
     words
-        For each picture the words that a keyword tokenizer found; none at all when empty.
+        For each image the keywords that were found; none at all when empty.
     columns
-        Pictures in a row.
+        Images in a row.
     size
         Longer side of a thumbnail in pixels.
     caption
@@ -108,9 +108,9 @@ def pictures(
     ValueError
         If the lengths differ.
     """
-    markup = pictures_html(images, titles, words, columns=columns, size=size, caption=caption)
+    markup = images_html(images, titles, words, columns=columns, size=size, caption=caption)
     lines = [
         f"- {title}" + (f": {', '.join(below)}" if below else "")
         for title, below in zip(titles, words or repeat(()), strict=False)
     ]
-    show_html(markup, "\n".join([f"[pictures] {caption}".rstrip(), *lines]))
+    show_html(markup, "\n".join([f"[images] {caption}".rstrip(), *lines]))

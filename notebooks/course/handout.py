@@ -96,7 +96,7 @@ class _Exporter(HTMLExporter):
         return MarkdownWithMath(renderer=renderer).render(source)
 
 
-def page(notebook: NotebookNode, title: str) -> str:
+def make_page(notebook: NotebookNode, title: str) -> str:
     """Return the page of an executed notebook.
 
     Parameters
@@ -112,12 +112,12 @@ def page(notebook: NotebookNode, title: str) -> str:
     return str(text)
 
 
-def sections(written: str) -> list[tuple[str, str]]:
+def find_sections(written: str) -> list[tuple[str, str]]:
     """Return a page's headings of level 2: each one's place in the page, and its words as HTML."""
     return [(place, words.strip()) for place, words in _HEADING.findall(written)]
 
 
-def with_contents(
+def add_contents(
     written: str, links: Sequence[tuple[str, str]], within: Sequence[tuple[str, str]]
 ) -> str:
     """Put links and a table of contents at the head of a page.
@@ -129,7 +129,7 @@ def with_contents(
     links
         Address and words of each link to another page.
     within
-        The page's :func:`sections`.
+        The page's :func:`find_sections`.
     """
     there = " · ".join(f'<a href="{html.escape(to)}">{html.escape(says)}</a>' for to, says in links)
     own = "\n".join(f'<li><a href="#{at}">{words}</a></li>' for at, words in within)

@@ -4,8 +4,8 @@ All of it follows from the address in ``[project.urls]`` of ``pyproject.toml``, 
 while there is none, neither the README nor a notebook speaks of these services.
 ``python -m course.hosted`` prints what belongs into the README.
 
-What tests can see without the services is tested: that Colab's cell fetches a repository,
-installs from it and finds the sample. How the services behave on the day is theirs.
+Both services work on the whole repository: Binder clones it itself, on Colab the first cell does.
+``launch.beside`` then installs what the notebooks import and the machine lacks.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+from course.session import ROOT
 from msm4sr_lite.config import UserError
 
 FIRST = "notebooks/00_start_here.ipynb"
 BRANCH = "main"
-
-_PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 # Colab shows a notebook of a repository, and brings nothing else of it.
 _COLAB_CELL = """\
@@ -29,27 +28,26 @@ import os
 import sys
 
 if "google.colab" in sys.modules and not os.path.isdir("../data_samples"):
-    if not os.path.isdir("course"):
-        !git clone --quiet --depth 1 ADDRESS course
-    !cd course && "{sys.executable}" -m launch.beside
-    os.chdir("course/notebooks")"""
+    if not os.path.isdir("msm4sr-course"):
+        !git clone --quiet --depth 1 ADDRESS msm4sr-course
+    !cd msm4sr-course && "{sys.executable}" -m launch.beside
+    os.chdir("msm4sr-course/notebooks")
+    sys.path.insert(0, os.getcwd())"""
 
 
-def repository(pyproject: Path = _PYPROJECT) -> str:
+def find_repository(pyproject: Path = ROOT / "pyproject.toml") -> str:
     """Return the repository's address, such as https://github.com/owner/name; "" if it has none.
 
     Raises
     ------
     UserError
-        If the address is not one that Colab and Binder can be told.
+        If the address is not one that Colab and Binder can open.
     """
-    if not pyproject.is_file():
-        return ""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    return _checked(project.get("urls", {}).get("Repository", ""))
+    return _check_address(project.get("urls", {}).get("Repository", ""))
 
 
-def _checked(address: str) -> str:
+def _check_address(address: str) -> str:
     bare = address.rstrip("/").removesuffix(".git")
     if bare and not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", bare):
         raise UserError(
@@ -59,45 +57,40 @@ def _checked(address: str) -> str:
     return bare
 
 
-def links(address: str, notebook: str = FIRST) -> dict[str, str]:
+def make_links(address: str, notebook: str = FIRST) -> dict[str, str]:
     """Return by service the link that opens a notebook there.
 
     Examples
     --------
-    >>> links("https://github.com/owner/name")["Colab"]
+    >>> make_links("https://github.com/owner/name")["Colab"]
     'https://colab.research.google.com/github/owner/name/blob/main/notebooks/00_start_here.ipynb'
     """
-    name = _checked(address).removeprefix("https://github.com/")
+    name = _check_address(address).removeprefix("https://github.com/")
     return {
         "Colab": f"https://colab.research.google.com/github/{name}/blob/{BRANCH}/{notebook}",
         "Binder": f"https://mybinder.org/v2/gh/{name}/{BRANCH}?urlpath=lab/tree/{notebook}",
     }
 
 
-def badges(address: str) -> str:
+def make_badges(address: str) -> str:
     """Return the README's line of badges, "" without an address."""
-    if not address:
-        return ""
-    to = links(address)
-    pictures = {
+    badges = {
         "Colab": "https://colab.research.google.com/assets/colab-badge.svg",
         "Binder": "https://mybinder.org/badge_logo.svg",
     }
-    return " ".join(f"[![Open in {name}]({pictures[name]})]({to[name]})" for name in to)
+    links = make_links(address) if address else {}
+    return " ".join(f"[![Open in {name}]({badges[name]})]({link})" for name, link in links.items())
 
 
-def line(address: str, notebook: str) -> str:
-    """Return the line for a notebook's head, "" without an address.
-
-    In words: a picture would be asked from the network each time somebody opens the notebook.
-    """
-    if not address:
-        return ""
-    to = links(address, notebook)
-    return "Open this notebook " + " or ".join(f"[in {name}]({to[name]})" for name in to) + "."
+def make_line(address: str, notebook: str) -> str:
+    """Return the line for a notebook's head, in words: no badge is fetched when it is opened."""
+    links = make_links(address, notebook)
+    return (
+        "Open this notebook " + " or ".join(f"[in {name}]({links[name]})" for name in links) + "."
+    )
 
 
-def colab_cell(address: str) -> str:
+def make_colab_cell(address: str) -> str:
     """Return the cell that a notebook needs on Colab; it does nothing anywhere else.
 
     Parameters
@@ -109,13 +102,13 @@ def colab_cell(address: str) -> str:
 
 
 def main() -> int:
-    """Print the line of badges, or how to come by one."""
+    """Print the line of badges, or why there is none."""
     try:
-        address = repository()
+        badges = make_badges(find_repository())
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    print(badges(address) or "pyproject.toml gives no address: [project.urls] Repository = ...")
+    print(badges or "pyproject.toml gives no address: [project.urls] Repository = ...")
     return 0
 
 

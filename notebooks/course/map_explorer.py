@@ -1,35 +1,30 @@
-"""A map of items with its doubts: move UMAP's settings, choose an item, see its true neighbours.
+"""A map of items with its errors: move UMAP's settings, choose an item, see its true neighbours.
 
-Static small multiples come first. The live map is inline SVG, so that every point tells its title
-and keywords under the pointer without a script; the pictures come when an item is chosen.
+Static small multiples come first. The live map is inline SVG, so that every point shows its title
+and keywords under the pointer without a script; the images come when an item is chosen.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course.display import escape
 from course.figures import show
-from course.gallery import pictures_html, thumbnail
+from course.gallery import images_html
+from course.map_drawing import EDGES, choose_sign, draw_maps
 from course.panels import choice, panel, slider
-from course.style import MARKERS, PALETTE, YELLOW
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from msm4sr_lite.dataset.dataset import Item
 
 Settings = tuple[int, int]  # n_neighbors and seed of a map
 
 _SIDE, _KEY = 400, 150  # pixels of the square map, and of the key on its right
-_DOUBT = "neighbours kept"
-OTHER, _GREY = "other", "#BBBBBB"
-_EDGE = {YELLOW: "#8F8500"}  # yellow alone is lost on white
+_KEPT = "neighbours kept"
 # The markers of the course as SVG paths around their centre, in the order of MARKERS; they are
 # filled and stroked, for a plus and a cross are nothing but strokes.
 _SHAPES = (
@@ -44,83 +39,25 @@ _SHAPES = (
 )
 
 
-def _sign(number: int) -> tuple[str, int]:
-    """Return the colour and the number of the marker of a group; the first 64 pairs differ."""
-    return PALETTE[number % 8], (number + number // 8) % 8
-
-
-def draw_map(
-    axes: Axes,
-    places: np.ndarray,
-    groups: Sequence[str],
-    *,
-    colours: Mapping[str, str] | None = None,
-    size: float = 16,
-    key: bool = False,
-) -> None:
-    """Draw a map into axes: a colour and a marker for each group, in alphabetical order.
-
-    Parameters
-    ----------
-    axes
-        Lose their ticks: a map's axes have no meaning and no unit.
-    places
-        ``(count, 2)``.
-    groups
-        The group of each point.
-    colours
-        The colour of each group, instead of the palette's. Groups that it leaves out are drawn
-        as one, "other", in grey.
-    size
-        Of a point, in square points.
-    key
-        Whether to write the groups' names beside the map.
-    """
-    import numpy as np
-
-    if colours:
-        groups = [name if name in colours else OTHER for name in groups]
-    own = np.asarray(groups)
-    names = sorted(set(groups), key=lambda name: (bool(colours) and name == OTHER, name))
-    for number, name in enumerate(names):
-        colour, marker = _sign(number)
-        x, y = places[own == name].T
-        axes.scatter(
-            x,
-            y,
-            s=size,
-            marker=MARKERS[marker],
-            color=colours.get(name, _GREY) if colours else colour,
-            edgecolors="#555555" if colours else _EDGE.get(colour, "none"),
-            linewidths=0.5,
-            label=name,
-            zorder=0.9 if colours and name == OTHER else 1,  # hides none that has a colour
-        )
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(True)
-    if key:
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.1)
-
-
 class MapView:
     """Draws one of several maps of the same items, with the true neighbours of a chosen item.
 
     Parameters
     ----------
     maps
-        Settings ``(n_neighbors, seed)`` and the places ``(items, 2)`` that they lead to.
+        Settings ``(n_neighbors, seed)`` and the places ``(items, 2)`` that result.
     vectors
-        What was laid out, ``(items, width)``.
+        The embeddings that were projected, ``(items, width)``.
     items
-        The products, in the order of the vectors.
-    folder
-        The shop folder, where their pictures lie.
+        The items, in the order of the vectors.
+    image_root
+        Where their images lie, ``Dataset.image_root``.
     keywords
-        By item id, the words of each picture.
+        By item id, the keywords of each image.
     marks
         What points can be marked by: a name, and the group of each item (at most 8 groups).
     k
-        How many true neighbours are looked at.
+        How many true neighbours are compared.
 
     Raises
     ------
@@ -133,12 +70,12 @@ class MapView:
         maps: Mapping[Settings, np.ndarray],
         vectors: np.ndarray,
         items: Sequence[Item],
-        folder: Path,
+        image_root: Path,
         keywords: Mapping[str, Sequence[Sequence[str]]],
         marks: Mapping[str, Sequence[str]],
         k: int = 10,
     ) -> None:
-        from course.maps import kept, nearest, trustworthiness
+        from course.maps import find_neighbours, share_kept, trustworthiness
 
         lengths = {len(vectors), len(items), *map(len, maps.values()), *map(len, marks.values())}
         if not maps or len(lengths) != 1:
@@ -149,31 +86,32 @@ class MapView:
         for name, groups in marks.items():
             if len(set(groups)) > len(_SHAPES):
                 raise ValueError(
-                    f"at most {len(_SHAPES)} groups can be told apart; {name} has more"
+                    f"a mark has at most {len(_SHAPES)} groups; {name} has {len(set(groups))}"
                 )
-        self.maps, self.items, self.folder, self.k = maps, items, folder, k
-        self.truth = nearest(vectors, k)
+        self.maps, self.items, self.image_root, self.k = maps, items, image_root, k
+        self.truth = find_neighbours(vectors, k)
         self.trust = {at: trustworthiness(vectors, places, k) for at, places in maps.items()}
-        self.kept = {at: kept(self.truth, nearest(places, k)) for at, places in maps.items()}
+        self.kept = {
+            at: share_kept(self.truth, find_neighbours(places, k)) for at, places in maps.items()
+        }
         self.marks = dict(marks)
         self.names = {
             f"{item.item_id} {item.title or '(no text)'}": n for n, item in enumerate(items)
         }
         self.words = [next(iter(keywords.get(item.item_id, [])), ()) for item in items]
         self._tips = [_tip(item, words) for item, words in zip(items, self.words, strict=True)]
-        self._thumbnail = functools.cache(thumbnail)
 
     def groups(self, mark: str, at: Settings) -> Sequence[str]:
         """Return the group of each item; by kept neighbours they differ from map to map."""
-        if mark != _DOUBT:
+        if mark != _KEPT:
             return self.marks[mark]
         counts = (self.kept[at] * self.k).round().astype(int)
         limits = [round(self.k * share) for share in (0.2, 0.5)]
         names = [f"0 to {limits[0]}", f"{limits[0] + 1} to {limits[1]}", f"more than {limits[1]}"]
         return [names[(count > limits[0]) + (count > limits[1])] for count in counts.tolist()]
 
-    def places_on_map(self, at: Settings, chosen: int) -> list[int]:
-        """Return at which place each true neighbour of an item comes on the map, nearest = 1."""
+    def rank_neighbours(self, at: Settings, chosen: int) -> list[int]:
+        """Return the rank on the map of each true neighbour of an item, nearest = 1."""
         import numpy as np
 
         places = self.maps[at]
@@ -185,30 +123,30 @@ class MapView:
         return [int(place) for place in rank[self.truth.indices[chosen]]]
 
     def __call__(self, n_neighbors: int, seed: int, mark: str, item: str) -> tuple[str, str]:
-        """Return the map and the neighbours as HTML, and the same in plain words."""
+        """Return the map and the neighbours as HTML and as text."""
         at, chosen = (n_neighbors, seed), self.names[item]
-        ranks = self.places_on_map(at, chosen)
+        ranks = self.rank_neighbours(at, chosen)
         near = sum(rank <= self.k for rank in ranks)
         text = (
             f"n_neighbors {n_neighbors}, seed {seed}: trustworthiness {self.trust[at]:.2f}; on"
             f" average {self.kept[at].mean() * self.k:.1f} of {self.k} true neighbours are kept. Of"
             f" those of {item}, {near} are among the nearest {self.k} on the map; the farthest"
-            f" comes at place {max(ranks)} of {len(self.items) - 1}."
+            f" has rank {max(ranks)} of {len(self.items) - 1}."
         )
         svg = self._svg(at, self.groups(mark, at), mark, chosen, text)
         cells = [chosen, *self.truth.indices[chosen].tolist()]
-        below = [("chosen",), *((f"place {rank} on map",) for rank in ranks)]
-        shown = pictures_html(
+        below = [("chosen",), *((f"rank {rank} on the map",) for rank in ranks)]
+        shown = images_html(
             [
-                self.folder / self.items[n].images[0] if self.items[n].images else None
+                self.image_root / self.items[n].images[0] if self.items[n].images else None
                 for n in cells
             ],
             [self.items[n].title or "(no text)" for n in cells],
             below,
             columns=3,
             size=60,
-            caption=f"The item and its {self.k} true neighbours, nearest first, each with its place"
-            " among the neighbours on the map",
+            caption=f"The item and its {self.k} true neighbours, nearest first, each with its rank"
+            " on the map",
         )
         return (
             f'<div style="display:flex;flex-wrap:wrap;gap:1em"><div>{svg}</div>'
@@ -229,15 +167,15 @@ class MapView:
         names = sorted(set(groups))
         parts = []
         for number, name in enumerate(names):
-            colour, shape = _sign(number)
+            colour, shape = choose_sign(number)
             marks = "".join(
                 f'<path d="M{x} {y}{_SHAPES[shape]}"><title>{tip}</title></path>'
-                for (x, y), tip, own in zip(points.tolist(), self._tips, groups, strict=True)
-                if own == name
+                for (x, y), tip, group in zip(points.tolist(), self._tips, groups, strict=True)
+                if group == name
             )
             y = 40 + 20 * number
             parts.append(
-                f'<g fill="{colour}" stroke="{_EDGE.get(colour, colour)}" stroke-width="2"'
+                f'<g fill="{colour}" stroke="{EDGES.get(colour, colour)}" stroke-width="2"'
                 f' opacity=".8">{marks}<path d="M{_SIDE + 14} {y}{_SHAPES[shape]}"/></g>'
                 f'<text x="{_SIDE + 26}" y="{y + 4}">{escape(name)}</text>'
             )
@@ -265,81 +203,6 @@ def _tip(item: Item, words: Sequence[str]) -> str:
     return escape(f"{title}: {', '.join(words)}" if words else title)
 
 
-def draw_way(axes: Axes, places: np.ndarray) -> None:
-    """Draw a way through a map, its places numbered from 1; a place come to again has all numbers.
-
-    Parameters
-    ----------
-    axes
-        With the map drawn, so that its size is known.
-    places
-        ``(count, 2)``, in order.
-    """
-    import numpy as np
-
-    axes.plot(*places.T, color="black", linestyle="-", linewidth=1.2)
-    near = 0.05 * np.ptp(axes.dataLim.get_points(), axis=0)  # circles so near would hide each other
-    stops: list[tuple[np.ndarray, list[int]]] = []
-    for number, place in enumerate(places, 1):
-        own = [n for spot, n in stops if (np.abs(spot - place) < near).all()]
-        if own:
-            own[0].append(number)
-        else:
-            stops.append((place, [number]))
-    for spot, numbers in stops:
-        axes.annotate(
-            ", ".join(map(str, numbers)),
-            tuple(spot),
-            fontsize=10,
-            ha="center",
-            va="center",
-            bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "black"},
-        )
-
-
-def small_multiples(view: MapView, mark: str) -> tuple[Figure, str]:
-    """Draw all maps of a view side by side: a row for each seed, a column for each n_neighbors.
-
-    Returns
-    -------
-    figure, alt
-        The alternative text holds the trustworthiness of each map.
-    """
-    import matplotlib.pyplot as plt
-
-    counts, seeds = (sorted({at[axis] for at in view.maps}) for axis in (0, 1))
-    figure, panels = plt.subplots(
-        len(seeds),
-        len(counts),
-        figsize=(2.6 * len(counts) + 1.4, 2.5 * len(seeds) + 0.3),
-        squeeze=False,
-    )
-    for row, seed in enumerate(seeds):
-        for column, n_neighbors in enumerate(counts):
-            axes = panels[row, column]
-            axes.set(xticks=[], yticks=[])
-            if (n_neighbors, seed) not in view.maps:
-                continue
-            draw_map(
-                axes, view.maps[n_neighbors, seed], view.groups(mark, (n_neighbors, seed)), size=7
-            )
-            trust = view.trust[n_neighbors, seed]
-            axes.set_title(f"{n_neighbors} neighbours: {trust:.2f}", fontsize=12)
-        panels[row, 0].set_ylabel(f"seed {seed}")
-    handles, names = panels[0, 0].get_legend_handles_labels()
-    figure.legend(
-        handles, names, loc="outside right center", title=mark, markerscale=2, handletextpad=0.1
-    )
-    told = ", ".join(
-        f"{view.trust[at]:.2f} with n_neighbors {at[0]} and seed {at[1]}"
-        for at in sorted(view.maps)
-    )
-    return figure, (
-        f"{len(view.maps)} maps of the same {len(view.items)} items, marked by {mark}."
-        f" Trustworthiness: {told}."
-    )
-
-
 def explore_map(view: MapView, start: Mapping[str, Any], title: str = "map explorer") -> None:
     """Show the small multiples, one map with its titles under the pointer, and the live panel.
 
@@ -355,12 +218,12 @@ def explore_map(view: MapView, start: Mapping[str, Any], title: str = "map explo
     counts, seeds = (sorted({at[axis] for at in view.maps}) for axis in (0, 1))
     labels = {name.split()[0]: name for name in view.names}
     mark = start.get("mark", next(iter(view.marks)))
-    show(*small_multiples(view, mark), "The title of each map is its trustworthiness.")
+    show(*draw_maps(view, mark), "The title of each map is its trustworthiness.")
     panel(
         view,
         slider("n_neighbors", counts, start=start.get("n_neighbors"), label="n_neighbors"),
         slider("seed", seeds, start=start.get("seed"), label="seed"),
-        choice("mark", [*view.marks, _DOUBT], start=mark, label="marked by"),
+        choice("mark", [*view.marks, _KEPT], start=mark, label="marked by"),
         choice("item", list(view.names), start=labels.get(start.get("item", "")), label="item"),
         title=title,
         static=[{}],

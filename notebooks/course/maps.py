@@ -1,9 +1,9 @@
-"""Maps of vectors on a plane (UMAP), and how far such a map can be believed.
+"""Maps of embeddings on a plane (UMAP), and how far such a map can be trusted.
 
 A map keeps neighbours together as well as a plane allows. How well that went is measured here:
-*trustworthiness* (Venna & Kaski, 2001) falls when the map puts strangers side by side,
-*continuity* when it tears neighbours apart. Needs ``umap-learn`` and ``scikit-learn``, which come
-with the extra ``course``.
+*trustworthiness* (Venna & Kaski, 2001) falls when the map puts points side by side that are not
+neighbours, *continuity* when it separates neighbours. Needs ``umap-learn`` and
+``scikit-learn`` (extra ``course``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Neighbours(NamedTuple):
     distances: np.ndarray
 
 
-def nearest(vectors: np.ndarray, k: int) -> Neighbours:
+def find_neighbours(vectors: np.ndarray, k: int) -> Neighbours:
     """Find the ``k`` nearest others of every vector, exactly.
 
     Parameters
@@ -58,10 +58,10 @@ def nearest(vectors: np.ndarray, k: int) -> Neighbours:
     return Neighbours(indices, distances)
 
 
-def lay_out(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.ndarray:
-    """Lay vectors out on a plane with UMAP.
+def fit_umap(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.ndarray:
+    """Project vectors on a plane with UMAP.
 
-    The same seed gives the same map on the same machine; another processor rounds otherwise, and
+    The same seed gives the same map on the same machine; another processor rounds differently, and
     its map looks different. Compare the quality of maps, never their coordinates.
 
     Parameters
@@ -69,7 +69,7 @@ def lay_out(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.nda
     vectors
         ``(count, width)``, more than ``n_neighbors``.
     n_neighbors
-        How many each is held to, in UMAP's way of counting: itself is one of them. At least 2.
+        Size of a neighbourhood as UMAP counts it, the vector itself included. At least 2.
     seed
         Starts the random part of the search for good places.
 
@@ -83,7 +83,7 @@ def lay_out(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.nda
     UserError
         If there are not enough vectors.
     """
-    near = nearest(vectors, n_neighbors - 1)
+    near = find_neighbours(vectors, n_neighbors - 1)
     itself = np.arange(len(vectors))[:, None]
     graph = (
         np.concatenate([itself, near.indices], axis=1),
@@ -105,9 +105,9 @@ def lay_out(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.nda
 
 
 def trustworthiness(vectors: np.ndarray, places: np.ndarray, k: int = 10) -> float:
-    """Return how far neighbours on the map are neighbours in truth, from 0 to 1.
+    """Return how far neighbours on the map are true neighbours, from 0 to 1.
 
-    Every one of the ``k`` nearest on the map that is not among the ``k`` nearest in truth costs as
+    Every one of the ``k`` nearest on the map that is not among the ``k`` truly nearest costs as
     much as its true rank lies beyond ``k``. A map drawn at random gets about 0.5.
 
     Parameters
@@ -129,14 +129,14 @@ def trustworthiness(vectors: np.ndarray, places: np.ndarray, k: int = 10) -> flo
 
 
 def continuity(vectors: np.ndarray, places: np.ndarray, k: int = 10) -> float:
-    """Return how far neighbours in truth are neighbours on the map, from 0 to 1.
+    """Return how far true neighbours are neighbours on the map, from 0 to 1.
 
     It is the trustworthiness with the two sides exchanged; arguments as there.
     """
     return trustworthiness(places, vectors, k)
 
 
-def kept(truth: Neighbours, on_map: Neighbours) -> np.ndarray:
+def share_kept(truth: Neighbours, on_map: Neighbours) -> np.ndarray:
     """Return for each vector the share of its true neighbours that the map keeps, ``(count,)``.
 
     Both sides have ``k`` neighbours. A map drawn at random keeps ``k / (count - 1)`` of them.
@@ -150,13 +150,13 @@ def kept(truth: Neighbours, on_map: Neighbours) -> np.ndarray:
     return np.asarray(pairs.any(axis=2).mean(axis=1))
 
 
-def agreement(near: Neighbours, labels: Sequence[object] | np.ndarray) -> np.ndarray:
+def share_label(near: Neighbours, labels: Sequence[object] | np.ndarray) -> np.ndarray:
     """Return for each vector the share of its neighbours that carry its label, ``(count,)``.
 
     Parameters
     ----------
     near
-        Found by :func:`nearest`, among vectors or among places.
+        Found by :func:`find_neighbours`, among vectors or among places.
     labels
         One for each vector.
     """
@@ -167,10 +167,10 @@ def agreement(near: Neighbours, labels: Sequence[object] | np.ndarray) -> np.nda
     return np.asarray((codes[near.indices] == codes[:, None]).mean(axis=1))
 
 
-def pieces(near: Neighbours) -> int:
-    """Return into how many pieces the graph of neighbours falls: nothing ties one to another.
+def count_components(near: Neighbours) -> int:
+    """Return the number of connected components of the graph of neighbours.
 
-    Where UMAP puts a piece on the plane says nothing.
+    The distance between two components on a UMAP means nothing.
     """
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
@@ -181,8 +181,8 @@ def pieces(near: Neighbours) -> int:
     return int(connected_components(graph, directed=False)[0])
 
 
-def hub_counts(near: Neighbours) -> np.ndarray:
-    """Return how often each vector is a neighbour of others, ``(count,)``; the mean is k.
+def count_occurrences(near: Neighbours) -> np.ndarray:
+    """Return how often each vector is a neighbour of others (k-occurrences), ``(count,)``; mean k.
 
     In many dimensions a few vectors, the *hubs*, are near to very many others, and some to none.
     """

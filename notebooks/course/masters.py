@@ -68,10 +68,10 @@ def read_master(path: Path, address: str | None = None) -> NotebookNode:
         if unknown := set(tags) - set(_TAGS):
             raise UserError(f"{where}: a tag of {sorted(_TAGS)} was expected; got {unknown}")
         cells.extend(_expand(cell, tags, where))
-    address = hosted.repository() if address is None else address
+    address = hosted.find_repository() if address is None else address
     if address and cells:
-        cells[0].source += f"\n\n{hosted.line(address, f'notebooks/{path.stem}.ipynb')}"
-        cells.insert(1, new_code_cell(hosted.colab_cell(address)))
+        cells[0].source += f"\n\n{hosted.make_line(address, f'notebooks/{path.stem}.ipynb')}"
+        cells.insert(1, new_code_cell(hosted.make_colab_cell(address)))
     for cell in cells:
         tags = [stored for tag in cell.metadata.get("tags", []) for stored in _TAGS[tag]]
         cell.metadata = NotebookNode({"tags": tags} if tags else {})
@@ -129,7 +129,7 @@ def _number(cells: list[NotebookNode]) -> None:
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
 
 
-def student_copy(notebook: NotebookNode) -> NotebookNode:
+def make_student_copy(notebook: NotebookNode) -> NotebookNode:
     """Return a notebook without outputs and solutions; the starters stay."""
     copy = nbformat.from_dict(notebook)
     copy.cells = [cell for cell in copy.cells if "solution" not in cell.metadata.get("tags", [])]

@@ -1,11 +1,10 @@
-"""The modality gap: how far apart texts and pictures lie, with CLIP and with keywords.
+"""The modality gap: how far apart texts and images lie, with CLIP and with keywords.
 
-A dual encoder puts a picture near its own text, compared with other texts, and yet keeps all
-pictures in one region and all texts in another (Liang et al., 2022, arXiv 2203.02053). Words that
-stand for pictures are read by the encoder that reads the texts; whether that closes the gap is
-what this module measures::
+A dual encoder puts an image nearer to its text than to other texts, and yet keeps all images in one
+region and all texts in another (Liang et al., 2022, arXiv 2203.02053). Keywords of images are read
+by the encoder that reads the texts. This module measures whether that closes the gap::
 
-    python -m course.modality_gap SHOP --clip DIR [--features DIR] [--items 1000]
+    cd notebooks; python -m course.modality_gap DATA --clip DIR [--features DIR] [--items 1000]
 """
 
 from __future__ import annotations
@@ -32,22 +31,22 @@ from msm4sr_lite.features.table_files import load_feature_table
 
 @dataclass(frozen=True)
 class ModalityGap:
-    """How two clouds of unit vectors lie to each other.
+    """How two sets of unit vectors lie to each other.
 
     Attributes
     ----------
     items
-        Pairs of a text and a picture of the same item.
+        Pairs of a text and an image of the same item.
     distance
-        Between the centroids of the clouds, from 0 to 2: the gap in the narrow sense.
+        Between the centroids, from 0 to 2: the gap in the narrow sense.
     probe
         Share of vectors that a linear probe, fitted on the other half of the items, puts into the
-        right cloud. 0.5 is guessing.
+        right set. 0.5 is guessing.
     neighbours
-        Share of vectors whose nearest neighbour belongs to the same cloud. 0.5 is well mixed, less
-        means that a vector's nearest is mostly its own partner.
+        Share of vectors whose nearest neighbour belongs to the same set. 0.5 is well mixed; less
+        means that a vector's nearest neighbour is mostly the other modality of the same item.
     matched, unmatched
-        Mean cosine of a text and a picture of the same item, and of different items.
+        Mean cosine of a text and an image of the same item, and of different items.
     """
 
     items: int
@@ -58,20 +57,20 @@ class ModalityGap:
     unmatched: float
 
 
-def modality_gap(text: np.ndarray, image: np.ndarray, seed: int = 0) -> ModalityGap:
-    """Measure the gap between two clouds.
+def measure_gap(text: np.ndarray, image: np.ndarray, seed: int = 0) -> ModalityGap:
+    """Measure the gap between two sets of embeddings.
 
     Parameters
     ----------
     text, image
-        Vectors of the same items in the same order, ``(items, width)`` each. Memory grows with
+        Embeddings of the same items in the same order, ``(items, width)`` each. Memory grows with
         the square of the items: a few thousand are enough.
     seed
         Of the halves of the probe.
     """
     if text.shape != image.shape or text.ndim != 2 or len(text) < 4:
         raise UserError(
-            f"the modality gap needs one text and one picture vector of at least 4 items, of equal"
+            f"the modality gap needs one text and one image embedding of at least 4 items, of equal"
             f" width; got shapes {text.shape} and {image.shape}"
         )
     text, image = _unit(text), _unit(image)
@@ -111,13 +110,13 @@ def _probe(text: np.ndarray, image: np.ndarray, seed: int) -> float:
     return float(np.concatenate(right).mean())
 
 
-def clip_clouds(
+def clip_embeddings(
     items: Sequence[Item], folder: Path, clip: KeywordTokenizer, batch_size: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return CLIP's vectors of texts and pictures ``(items, width)`` of the items that have both.
+    """Return CLIP's embeddings of texts and images, ``(items, width)``, of items that have both.
 
-    An item's text vector is the mean over its sentences, its picture is its first. Items whose
-    picture cannot be read are left out.
+    An item's text embedding is the mean over its sentences, its image is its first. Items whose
+    image cannot be read are left out.
     """
     texts, images = [], []
     for start in range(0, len(items), batch_size):
@@ -130,17 +129,17 @@ def clip_clouds(
             except ImageError:
                 continue
         if opened:
-            images.append(clip.image_embeddings([picture for _, picture in opened]))
-            vectors = clip.text_vectors([s for sentences, _ in opened for s in sentences])
-            groups = vectors.split([len(sentences) for sentences, _ in opened])
+            images.append(clip.image_embeddings([image for _, image in opened]))
+            embeddings = clip.text_embeddings([s for sentences, _ in opened for s in sentences])
+            groups = embeddings.split([len(sentences) for sentences, _ in opened])
             texts.append(torch.stack([group.mean(dim=0) for group in groups]))
     if not images:
-        raise UserError(f"{folder}: no item has both a text and a picture that can be read")
+        raise UserError(f"{folder}: no item has both a text and an image that can be read")
     return torch.cat(texts).cpu().numpy(), torch.cat(images).cpu().numpy()
 
 
-def keyword_clouds(table: FeatureTable) -> tuple[np.ndarray, np.ndarray]:
-    """Return BERT's vectors of texts and keywords ``(items, width)`` of the items with both."""
+def keyword_embeddings(table: FeatureTable) -> tuple[np.ndarray, np.ndarray]:
+    """Return BERT's embeddings of texts and keywords, ``(items, width)``, of items with both."""
     both = torch.nonzero((table.text.counts > 0) & (table.image.counts > 0)).flatten()
     return _means(table.text, both), _means(table.image, both)
 
@@ -150,47 +149,44 @@ def _means(slots: Slots, items: torch.Tensor) -> np.ndarray:
     return (values.sum(dim=1) / valid.sum(dim=1, keepdim=True)).numpy()
 
 
-def measure(
+def compare_gaps(
     dataset: Path, clip: str, features: Path, items: int = 1000, seed: int = 0
 ) -> dict[str, ModalityGap]:
-    """Return the gap of raw CLIP vectors and that of keywords, on the same items drawn at random.
+    """Return the gap of raw CLIP embeddings and that of keywords, for the same random items.
 
     Parameters
     ----------
-    shop, features
-        A shop folder, and a feature table made from it.
+    dataset, features
+        A dataset folder, and a feature table made from it.
     clip
         CLIP-like model, local folder or hub id.
     items
-        How many of those with text and picture, at most.
+        How many of those with text and image, at most.
     """
     table = load_feature_table(features)
     known = read_folder(dataset, unknown_items="drop").items
     described = (table.text.counts > 0) & (table.image.counts > 0)
-    pool = [
-        item for item, has in zip(table.items, described.tolist(), strict=True)
-        if has and item in known
-    ]  # fmt: skip
+    pool = [table.items[i] for i in described.nonzero().flatten() if table.items[i] in known]
     order = np.random.default_rng(seed).permutation(len(pool))[:items]
     chosen = [pool[i] for i in sorted(order)]
-    tokenizer = KeywordTokenizer(clip, ["picture"])
-    raw = clip_clouds([known[item] for item in chosen], dataset, tokenizer)
-    words = keyword_clouds(table.for_items(["", *chosen]))
-    return {"clip": modality_gap(*raw, seed), "keywords": modality_gap(*words, seed)}
+    tokenizer = KeywordTokenizer(clip, ["image"])
+    raw = clip_embeddings([known[item] for item in chosen], dataset, tokenizer)
+    words = keyword_embeddings(table.for_items(["", *chosen]))
+    return {"clip": measure_gap(*raw, seed), "keywords": measure_gap(*words, seed)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the measures as one JSON object; a user's mistake is one line and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m course.modality_gap")
-    parser.add_argument("dataset", type=Path, metavar="SHOP", help="the shop folder")
+    parser.add_argument("dataset", type=Path, metavar="DATA", help="dataset folder")
     parser.add_argument("--clip", required=True, help="CLIP-like model, folder or hub id")
-    parser.add_argument("--features", type=Path, help="feature table (default: SHOP/features)")
+    parser.add_argument("--features", type=Path, help="feature table (default: DATA/features)")
     parser.add_argument("--items", type=int, default=1000, help="at most (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     args = parser.parse_args(arguments)
     try:
         features = args.features or args.dataset / "features"
-        found = measure(args.dataset, args.clip, features, args.items, args.seed)
+        found = compare_gaps(args.dataset, args.clip, features, args.items, args.seed)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

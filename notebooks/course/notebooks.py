@@ -10,7 +10,7 @@ What is proven by what. ``check`` proves that the stored cells are those of the 
 outputs keep to :mod:`~course.rules`, and that no library or data file from which
 the outputs were made has changed since (:mod:`~course.dependencies`). That the
 code still runs, and that the text of compared cells still comes out, is proven by nbval, which
-runs it. That a stored picture shows what it should is proven by nobody but your eyes.
+runs it. That a stored figure shows what it should, only a reader can see.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from course import dependencies, rules
-from course.masters import read_master, same_source, student_copy
+from course.costs import Costs, find_excess
+from course.masters import make_student_copy, read_master, same_source
+from course.session import ROOT
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
 
 CELL_SECONDS = 120  # a cell that takes longer ends a build
 
-ROOT = Path(__file__).resolve().parents[2]
-
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def stored(master: Path) -> Path:
+def stored_path(master: Path) -> Path:
     """Return where the reading notebook of a master lies."""
     return master.parents[1] / f"{master.stem}.ipynb"
 
 
-def find(root: Path, numbers: Sequence[str] = ()) -> list[Path]:
+def find_masters(root: Path, numbers: Sequence[str] = ()) -> list[Path]:
     """Return the masters in ``root/notebooks/src``, all or those named by number."""
     masters = sorted((root / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
     known = {path.name[:2] for path in masters}
@@ -57,9 +57,9 @@ def find(root: Path, numbers: Sequence[str] = ()) -> list[Path]:
     return [path for path in masters if not numbers or path.name[:2] in numbers]
 
 
-def environment() -> dict[str, str]:
+def build_environment() -> dict[str, str]:
     """Return the environment in which outputs are made: one thread, no GPU, no live panels."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(ROOT / "notebooks"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
         "MSM4SR_STATIC": "1",
@@ -71,7 +71,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def execute(notebook: NotebookNode, folder: Path) -> rules.Costs:
+def execute_notebook(notebook: NotebookNode, folder: Path) -> Costs:
     """Fill in a notebook's outputs, running it in ``folder``.
 
     Raises
@@ -79,10 +79,10 @@ def execute(notebook: NotebookNode, folder: Path) -> rules.Costs:
     UserError
         If a cell raises an error or takes too long.
     """
-    own = notebook.cells
+    cells = notebook.cells
     notebook.cells = [
         new_code_cell(dependencies.BEFORE),
-        *own,
+        *cells,
         new_code_cell(dependencies.AFTER),
     ]
     client = NotebookClient(
@@ -94,17 +94,19 @@ def execute(notebook: NotebookNode, folder: Path) -> rules.Costs:
         coalesce_streams=True,  # else one print may be cut in two, where a buffer ended
     )
     try:
-        client.execute(env=environment())
+        client.execute(env=build_environment())
         made_from, (memory, factor) = map(
             json.loads, notebook.cells[-1].outputs[0].text.splitlines()
         )
     except (CellExecutionError, CellTimeoutError) as error:
         raise UserError(_COLOUR.sub("", str(error))) from None
     finally:
-        notebook.cells = own
+        notebook.cells = cells
     notebook.metadata["msm4sr"]["made_from"] = made_from
-    times = [(_seconds(cell), rules.name_of(cell, number)) for number, cell in enumerate(own, 1)]
-    return rules.Costs(sum(seconds for seconds, _ in times), *max(times), memory, factor)
+    times = [
+        (_seconds(cell), rules.cell_name(cell, number)) for number, cell in enumerate(cells, 1)
+    ]
+    return Costs(sum(seconds for seconds, _ in times), *max(times), memory, factor)
 
 
 def _seconds(cell: NotebookNode) -> float:
@@ -115,7 +117,7 @@ def _seconds(cell: NotebookNode) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
-def build(master: Path) -> str:
+def build_notebook(master: Path) -> str:
     """Execute a master and store the notebook; returns one line about it.
 
     Raises
@@ -125,42 +127,39 @@ def build(master: Path) -> str:
     """
     start = time.perf_counter()
     content = read_master(master)
-    costs = execute(content, stored(master).parent)
-    rules.clean(content)
+    costs = execute_notebook(content, stored_path(master).parent)
+    rules.clean_outputs(content)
     text = nbformat.writes(content, version=4) + "\n"
-    problems = rules.problems(content)
+    problems = rules.find_problems(content)
     if (size := len(text.encode())) > rules.NOTEBOOK_LIMIT:
         problems.append(f"{size} bytes, more than {rules.NOTEBOOK_LIMIT}")
     if problems:
         raise UserError("breaks rules:\n  " + "\n  ".join(problems))
-    write_text(stored(master), text)
+    write_text(stored_path(master), text)
     # Not a reason to store nothing: this machine may be slow, or busy.
-    dear = rules.too_dear(content, costs)
-    return "\n  ".join(
-        [
-            f"{stored(master).name}: {size / 1000:.0f} kB in {time.perf_counter() - start:.0f} s;"
-            f" {costs.memory:.1f} GB; longest {costs.longest:.1f} s, {costs.slowest}",
-            *dear,
-        ]
-    )
+    excess = find_excess(content, costs)
+    seconds = time.perf_counter() - start
+    took = f"{costs.memory:.1f} GB; longest {costs.longest:.1f} s, {costs.slowest}"
+    name = stored_path(master).name
+    return "\n  ".join([f"{name}: {size / 1000:.0f} kB in {seconds:.0f} s; {took}", *excess])
 
 
-def stale(master: Path, root: Path) -> list[str]:
+def find_stale(master: Path) -> list[str]:
     """Return the reasons why a stored notebook must be built again; none is best."""
-    path = stored(master)
+    path = stored_path(master)
     if not path.exists():
         return ["was never built"]
     notebook = nbformat.read(path, as_version=4)
     reasons = [] if same_source(read_master(master), notebook) else ["is not what its master says"]
-    for name in dependencies.changed(notebook.metadata["msm4sr"].get("made_from", {}), root):
+    for name in dependencies.find_changes(notebook.metadata["msm4sr"].get("made_from", {})):
         reasons.append(f"{name} has changed since the outputs were made")
-    return reasons + rules.problems(notebook)
+    return reasons + rules.find_problems(notebook)
 
 
 def write_student_copy(master: Path, root: Path) -> Path:
     """Write the blank copy; returns where it is."""
-    path = root / "build" / "student" / stored(master).name
-    copy = student_copy(read_master(master))
+    path = root / "build" / "student" / stored_path(master).name
+    copy = make_student_copy(read_master(master))
     write_text(path, nbformat.writes(copy, version=4) + "\n")
     return path
 
@@ -174,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     root = options.root.resolve()
     try:
-        masters = find(root, options.numbers)
+        masters = find_masters(root, options.numbers)
     except UserError as error:
         parser.error(str(error))
     failures = 0
@@ -183,11 +182,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.command == "student":
                 print(write_student_copy(master, root))
             elif options.command == "build":
-                print(build(master), flush=True)
-            elif reasons := stale(master, root):
+                print(build_notebook(master), flush=True)
+            elif reasons := find_stale(master):
                 raise UserError("; ".join(reasons))
             else:
-                print(f"{stored(master).name} is up to date")
+                print(f"{stored_path(master).name} is up to date")
         except UserError as error:
             print(f"{master.name}: {error}", file=sys.stderr)
             failures = 1

@@ -1,8 +1,7 @@
-"""Panels: a row of still pictures first, then sliders that redraw one of them.
+"""Panels: a row of still figures first, then sliders that redraw one of them.
 
-The still pictures are the durable output: they are there on GitHub, in print and under nbval.
-The live part uses core ipywidgets only and redraws into a single HTML widget; it is left out
-where nobody can move it (``MSM4SR_STATIC=1``).
+The still figures are the durable output: they are there on GitHub, in print and under nbval. The
+live part redraws into a single HTML widget; it is left out where ``MSM4SR_STATIC=1``.
 """
 
 from __future__ import annotations
@@ -12,12 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from course.display import (
-    escape,
-    isolate,
-    publish,
-    show_html,
-)
+from course.display import escape, isolate, publish, show_html
 from course.figures import figure_html
 from course.session import is_static
 
@@ -25,13 +19,12 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
     from matplotlib.figure import Figure
 
-# What a panel's draw function returns: a figure with its alternative text, or ready HTML (all
-# foreign text in it escaped) with its plain text.
-View: TypeAlias = "tuple[Figure, str] | tuple[str, str]"
+# A figure with its alternative text, or HTML (all foreign text in it escaped) with its plain text.
+Drawing: TypeAlias = "tuple[Figure, str] | tuple[str, str]"
 
 # A slider that is being dragged redraws once it has rested this long.
 REST_SECONDS = 0.05
-# With more steps than this, a slider's twin is a number box and no longer a list, and a list is
+# With more steps than this, a slider's companion is a number box instead of a list, and a list is
 # no longer read out.
 _LONG_LIST = 12
 
@@ -47,18 +40,18 @@ class Control:
     start: Any
 
     def summary(self) -> str:
-        """Say in words what can be set."""
+        """Return in words what can be set."""
         if self.kind == "slider":
-            first, last = _shown(self.values[0]), _shown(self.values[-1])
+            first, last = _format(self.values[0]), _format(self.values[-1])
             return f"{self.label} from {first} to {last}"
         if self.kind == "choice" and len(self.values) > _LONG_LIST:
             return f"{self.label}: one of {len(self.values)}"
         if self.kind == "choice":
-            return f"{self.label}: {' or '.join(_shown(value) for value in self.values)}"
+            return f"{self.label}: {' or '.join(_format(value) for value in self.values)}"
         return f"{self.label} on or off" if self.kind == "toggle" else f"{self.label} (free text)"
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -70,7 +63,7 @@ def _listed(kind: Any, name: str, values: Sequence[Any], start: Any, label: str)
 
 
 def slider(name: str, values: Sequence[Any], start: Any = None, label: str = "") -> Control:
-    """Make a slider over ``values`` in their order, with a named list or number box beside it."""
+    """Make a slider over ``values``, with a named list or number box beside it."""
     return _listed("slider", name, values, start, label)
 
 
@@ -90,12 +83,12 @@ def entry(name: str, start: str, label: str = "") -> Control:
 
 
 def panel(
-    draw: Callable[..., View],
+    draw: Callable[..., Drawing],
     *controls: Control,
     title: str,
     static: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Show still pictures for the settings in ``static``, then a live part.
+    """Show still figures for the settings in ``static``, then a live part.
 
     Parameters
     ----------
@@ -107,7 +100,7 @@ def panel(
     title
         Names the panel. Running the cell again closes the earlier panel of the same title.
     static
-        Settings worth a still picture; what a setting leaves out stands at its start.
+        Settings worth a still figure; what a setting leaves out stands at its start.
     """
     starts = {control.name: control.start for control in controls}
     labels = {control.name: control.label for control in controls}
@@ -115,7 +108,9 @@ def panel(
     for settings in static:
         if unknown := settings.keys() - starts.keys():
             raise ValueError(f"static may set {sorted(starts)}; got {sorted(unknown)}")
-        heading = ", ".join(f"{labels[name]} = {_shown(value)}" for name, value in settings.items())
+        heading = ", ".join(
+            f"{labels[name]} = {_format(value)}" for name, value in settings.items()
+        )
         stills.append((heading, draw(**{**starts, **settings})))
     show_stills(title, stills)
     summary = "; ".join(control.summary() for control in controls)
@@ -123,14 +118,16 @@ def panel(
 
 
 def show_stills(
-    title: str, stills: Sequence[tuple[str, View]], least: str = "24em", most: str = "40em"
+    title: str, stills: Sequence[tuple[str, Drawing]], least: str = "24em", most: str = "40em"
 ) -> None:
-    """Show the durable part of a panel: views ``least`` to ``most`` wide, each with its heading."""
+    """Show the durable part of a panel: drawings ``least`` to ``most`` wide, each headed."""
     blocks, lines = [], []
-    for heading, view in stills:
+    for heading, drawing in stills:
         above = f"<p><strong>{escape(heading)}</strong></p>" if heading else ""
-        blocks.append(f'<div style="flex:1 1 {least};max-width:{most}">{above}{markup(view)}</div>')
-        lines.append(f"[figure] {heading}{': ' if heading else ''}{view[1]}")
+        blocks.append(
+            f'<div style="flex:1 1 {least};max-width:{most}">{above}{drawing_html(drawing)}</div>'
+        )
+        lines.append(f"[figure] {heading}{': ' if heading else ''}{drawing[1]}")
     row = f'<div style="display:flex;flex-wrap:wrap;gap:1em">{"".join(blocks)}</div>'
     show_html(row, "\n".join([f"[panel] {title}", *lines]))
 
@@ -152,35 +149,35 @@ def show_live(title: str, summary: str, make: Callable[[], Live]) -> None:
     title
         Names the panel. An earlier one of the same title is closed.
     summary
-        Says in words what can be done.
+        What can be done, in words.
     make
         Makes the widgets; called only where somebody can move them.
     """
     summary = f"{title}: {summary}"
+    sentence = f"Interactive panel, live in a running notebook. {escape(summary)}."
     stand_in: dict[str, object] = {
         "text/plain": isolate(f"[interactive panel] {summary}"),
-        "text/html": f"<p><em>Interactive panel, live in a running notebook. {escape(summary)}."
-        "</em></p>",
+        "text/html": f"<p><em>{sentence}</em></p>",
     }
-    if title in _open_panels:
-        _open_panels.pop(title).close()
+    if title in open_panels:
+        open_panels.pop(title).close()
     if is_static():
         publish(stand_in)
         return
-    live = _open_panels[title] = make()
-    # Written out, since ipywidgets 7, which Colab still has, makes no bundle of its own.
+    live = open_panels[title] = make()
+    # Written out: ipywidgets 7, which Colab still has, makes no bundle itself.
     seen = {"version_major": 2, "version_minor": 0, "model_id": live.box.model_id}
     publish({"application/vnd.jupyter.widget-view+json": seen, **stand_in})
 
 
-def markup(view: View) -> str:
-    """Return the HTML of a view."""
-    content, words = view
-    return content if isinstance(content, str) else figure_html(content, words)
+def drawing_html(drawing: Drawing) -> str:
+    """Return the HTML of a drawing."""
+    content, text = drawing
+    return content if isinstance(content, str) else figure_html(content, text)
 
 
 class LivePanel:
-    """The widgets of one panel, wired to one HTML widget that shows the view.
+    """The widgets of one panel, wired to one HTML widget that shows the drawing.
 
     Parameters
     ----------
@@ -188,7 +185,7 @@ class LivePanel:
         As in :func:`panel`.
     """
 
-    def __init__(self, draw: Callable[..., View], controls: Sequence[Control]) -> None:
+    def __init__(self, draw: Callable[..., Drawing], controls: Sequence[Control]) -> None:
         import ipywidgets
 
         self._draw = draw
@@ -218,19 +215,19 @@ class LivePanel:
         self._timer = loop.call_later(REST_SECONDS, self.redraw)
 
     def redraw(self) -> None:
-        """Draw the present settings; an error in ``draw`` is shown in the picture's place."""
+        """Draw the present settings; an error in ``draw`` is shown in the figure's place."""
         import matplotlib.pyplot as plt
 
         values = {name: holder.value for name, holder in self._holders.items()}
         try:
-            self.view.value = markup(self._draw(**values))
+            self.view.value = drawing_html(self._draw(**values))
         except Exception as error:  # a student may have changed what draw uses
             plt.close("all")
             message = f"This setting cannot be drawn. {type(error).__name__}: {error}"
             self.view.value = f"<p><strong>{escape(message)}</strong></p>"
 
     def close(self) -> None:
-        """Remove all widgets of the panel from the notebook and the kernel."""
+        """Remove all widgets of the panel."""
         if self._timer:
             self._timer.cancel()
         close_all(self.box)
@@ -240,9 +237,9 @@ def close_all(widget: Widget) -> None:
     """Close a widget and all that it holds."""
     for child in getattr(widget, "children", ()):
         close_all(child)
-    for part in (getattr(widget, "style", None), widget.layout, widget):
-        if part is not None:
-            part.close()
+    for entry in (getattr(widget, "style", None), widget.layout, widget):
+        if entry is not None:
+            entry.close()
 
 
 def _widgets(control: Control, label_width: str) -> tuple[Widget, Widget]:
@@ -262,42 +259,42 @@ def _widgets(control: Control, label_width: str) -> tuple[Widget, Widget]:
         named["layout"] = {"width": "32em"}
         holder = ipywidgets.Text(control.start, continuous_update=False, **named)
         return holder, holder
-    options = [(_shown(value), value) for value in control.values]
+    options = [(_format(value), value) for value in control.values]
     if control.kind == "choice":
         holder = ipywidgets.Dropdown(options=options, value=control.start, **named)
         return holder, holder
-    # The slider itself has no name that a screen reader could say, so its twin carries it.
+    # The slider itself has no name that a screen reader could say, so its companion carries it.
     slide = ipywidgets.SelectionSlider(
         options=options, value=control.start, readout=False, layout={"width": "22em"}
     )
     numeric = all(isinstance(value, (int, float)) for value in control.values)
     if numeric and len(options) > _LONG_LIST:
-        twin = _number_twin(slide, control, named)
+        companion = _number_companion(slide, control, named)
     else:
-        twin = ipywidgets.Dropdown(options=options, value=control.start, **named)
-        ipywidgets.link((slide, "value"), (twin, "value"))
-    return slide, ipywidgets.HBox([twin, slide])
+        companion = ipywidgets.Dropdown(options=options, value=control.start, **named)
+        ipywidgets.link((slide, "value"), (companion, "value"))
+    return slide, ipywidgets.HBox([companion, slide])
 
 
-def _number_twin(slide: Widget, control: Control, named: dict[str, Any]) -> Widget:
+def _number_companion(slide: Widget, control: Control, named: dict[str, Any]) -> Widget:
     """Return a number box that moves the slider to the nearest of its values, and follows it."""
     import ipywidgets
 
-    low, high = min(control.values), max(control.values)
     whole = all(isinstance(value, int) for value in control.values)
     kind = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
-    twin = kind(value=control.start, min=low, max=high, **named)
+    limits = {"min": min(control.values), "max": max(control.values)}
+    companion = kind(value=control.start, **limits, **named)
 
     def snap(change: Any) -> None:
         slide.value = min(control.values, key=lambda value: abs(value - change["new"]))
-        twin.value = slide.value
+        companion.value = slide.value
 
     def follow(change: Any) -> None:
-        twin.value = change["new"]
+        companion.value = change["new"]
 
-    twin.observe(snap, "value")
+    companion.observe(snap, "value")
     slide.observe(follow, "value")
-    return twin
+    return companion
 
 
-_open_panels: dict[str, Live] = {}
+open_panels: dict[str, Live] = {}

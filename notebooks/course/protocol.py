@@ -1,4 +1,4 @@
-"""What the protocol of an evaluation does to its figures: filters, leaks, sampled candidates."""
+"""What an evaluation protocol does to the metrics: filters, leaks, sampled candidates."""
 
 from __future__ import annotations
 
@@ -12,47 +12,42 @@ from scipy import stats
 from msm4sr_lite.evaluation import CUTOFFS
 from msm4sr_lite.sequences import Sequences
 
-# ------------------------------------------------------------------ filters
 
-
-def filter_rounds(
-    events: pd.DataFrame, min_user_interactions: int, min_item_interactions: int
+def count_filter_rounds(
+    interactions: pd.DataFrame, min_user_interactions: int, min_item_interactions: int
 ) -> list[tuple[int, int, int]]:
-    """Return how many customers, items and purchases are left after each round of the filters.
+    """Return how many users, items and interactions are left after each round of the filters.
 
-    A round asks every customer for ``user_min`` and every item for ``item_min`` purchases, all
-    counted at its beginning, as ``build_sequences`` does it. The first entry is the file as it
-    is; the last is what nothing more is taken from (or nothing at all).
+    A round drops users and items with too few interactions, all counted at its beginning, as
+    ``build_sequences`` does it. The first entry counts the file as it is. The last is the result,
+    from which nothing more is dropped.
 
     Parameters
     ----------
-    events
+    interactions
         Columns ``user_id``, ``item_id``.
-    user_min, item_min
-        Fewest purchases of a customer and of an item.
+    min_user_interactions, min_item_interactions
+        Fewest interactions of a user and of an item.
     """
     rounds = []
     while True:
-        users, items = events["user_id"], events["item_id"]
-        rounds.append((users.nunique(), items.nunique(), len(events)))
+        users, items = interactions["user_id"], interactions["item_id"]
+        rounds.append((users.nunique(), items.nunique(), len(interactions)))
         enough = users.map(users.value_counts()) >= min_user_interactions
         enough &= items.map(items.value_counts()) >= min_item_interactions
         if enough.all():
             return rounds
-        events = events[enough]
-
-
-# ------------------------------------------------------------------ leaks
+        interactions = interactions[enough]
 
 
 @dataclass(frozen=True)
-class Leaking(Sequences):
-    """Sequences whose training part is given by hand, so that it may hold what it must not.
+class LeakingSequences(Sequences):
+    """Sequences whose training part is given by hand, so that it may contain test items.
 
     Attributes
     ----------
     training
-        What ``train`` returns: for each customer item numbers, oldest first.
+        What ``train`` returns: item numbers per user, oldest first.
     """
 
     training: list[np.ndarray] = field(default_factory=list)
@@ -62,38 +57,35 @@ class Leaking(Sequences):
         return self.training
 
 
-def leaking(sequences: Sequences, training: list[np.ndarray]) -> Leaking:
-    """Return the same customers and items with another training part."""
+def replace_training(sequences: Sequences, training: list[np.ndarray]) -> LeakingSequences:
+    """Return the same users and items with another training part."""
     same = {entry.name: getattr(sequences, entry.name) for entry in fields(sequences)}
-    return Leaking(**same, training=training)
+    return LeakingSequences(**same, training=training)
 
 
-def hide_one(
+def hide_random_item(
     sequences: Sequences, seed: int = 0
 ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
-    """Hide one purchase of every customer, drawn at random, never the first one.
+    """Hide one interaction of every user, drawn at random, never the first one.
 
     Returns
     -------
     before, others, hidden
-        For each customer: the purchases before the hidden one; all but the hidden one, later
-        ones included; and the hidden item's number, shape ``(users,)``.
+        For each user: the items before the hidden one; all but the hidden one, later ones
+        included; and the hidden item's number, shape ``(users,)``.
     """
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     before, others, hidden = [], [], []
     for user in range(len(sequences.users)):
-        bought = sequences.user_sequence(user)
-        place = int(dice.integers(1, len(bought)))
-        before.append(bought[:place])
-        others.append(np.delete(bought, place))
-        hidden.append(bought[place])
+        items = sequences.user_sequence(user)
+        place = int(rng.integers(1, len(items)))
+        before.append(items[:place])
+        others.append(np.delete(items, place))
+        hidden.append(items[place])
     return before, others, np.array(hidden, dtype=np.int64)
 
 
-# ------------------------------------------------------------------ sampled candidates
-
-
-def competitors(
+def count_competitors(
     histories: Sequence[np.ndarray], targets: np.ndarray, n_items: int, filter_seen: bool
 ) -> np.ndarray:
     """Return how many items compete with each target under full ranking, shape ``(users,)``."""
@@ -104,11 +96,11 @@ def competitors(
 
 
 def sampled_metrics(
-    ranks: np.ndarray, others: np.ndarray, drawn: int = 100, cutoffs: Sequence[int] = CUTOFFS
+    ranks: np.ndarray, n_competitors: np.ndarray, drawn: int = 100, cutoffs: Sequence[int] = CUTOFFS
 ) -> dict[str, np.ndarray]:
     """Return Recall, NDCG and MRR as they would be with ``drawn`` random competitors only.
 
-    Of ``others`` competitors, ``rank - 1`` are better than the target. How many of these are
+    Of the competitors, ``rank - 1`` are better than the target. How many of these are
     among ``drawn`` different ones is hypergeometric, so the metrics' means over all possible draws
     need no draw.
 
@@ -116,8 +108,8 @@ def sampled_metrics(
     ----------
     ranks
         Full ranks, from 1, shape ``(users,)``.
-    others
-        How many items compete under full ranking (see :func:`competitors`), same shape.
+    n_competitors
+        How many items compete under full ranking (see :func:`count_competitors`), same shape.
     drawn
         How many of them are drawn, without repetition.
     cutoffs
@@ -126,17 +118,19 @@ def sampled_metrics(
     Returns
     -------
     values
-        As of ``evaluation.metrics``: a name and one value per customer.
+        As of ``evaluation.metrics``: a name and one value per user.
 
     Raises
     ------
     ValueError
-        If some customer has fewer than ``drawn`` competitors.
+        If some user has fewer than ``drawn`` competitors.
     """
-    if (others < drawn).any():
-        raise ValueError(f"drawn must be at most {others.min()}, the competitors; got {drawn}")
+    if (n_competitors < drawn).any():
+        raise ValueError(
+            f"drawn must be at most {n_competitors.min()}, the competitors; got {drawn}"
+        )
     better = np.arange(max(cutoffs))  # so many of the drawn ones are better: the rank is one more
-    chance = stats.hypergeom.pmf(better, others[:, None], ranks[:, None] - 1, drawn)
+    chance = stats.hypergeom.pmf(better, n_competitors[:, None], ranks[:, None] - 1, drawn)
     values: dict[str, np.ndarray] = {}
     for k in cutoffs:
         values[f"recall@{k}"] = chance[:, :k].sum(axis=1)

@@ -19,8 +19,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from course import rules
-from course.handout import page, sections, with_contents
-from course.notebooks import execute
+from course.handout import add_contents, find_sections, make_page
+from course.notebooks import execute_notebook
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
 
@@ -41,7 +41,7 @@ p {{ margin: .2rem 0 }}
 """
 _ENTRY = """<h2><a href="{name}.html">{title}</a></h2>
 <p>{about}</p>
-<p{failed}>{told}</p>
+<p{failed}>{summary}</p>
 <details><summary>Contents</summary>
 <ol>
 {sections}
@@ -79,7 +79,7 @@ class Result:
     error: str = ""
 
 
-def run(path: Path, out: Path, links: Sequence[tuple[str, str]] = ()) -> Result:
+def run_notebook(path: Path, out: Path, links: Sequence[tuple[str, str]] = ()) -> Result:
     """Execute one notebook and write its copy and its page, also when a cell fails.
 
     Parameters
@@ -95,15 +95,15 @@ def run(path: Path, out: Path, links: Sequence[tuple[str, str]] = ()) -> Result:
     notebook = nbformat.read(path, as_version=4)
     error = ""
     try:
-        execute(notebook, path.parent.resolve())
-        rules.clean(notebook)
+        execute_notebook(notebook, path.parent.resolve())
+        rules.clean_outputs(notebook)
     except UserError as failure:
         error = str(failure)
     write_text(out / path.name, nbformat.writes(notebook, version=4) + "\n")
     title, about = _first_words(notebook, path.stem)
-    written = page(notebook, title)
-    within = sections(written)
-    write_text(out / f"{path.stem}.html", with_contents(written, links, within))
+    written = make_page(notebook, title)
+    within = find_sections(written)
+    write_text(out / f"{path.stem}.html", add_contents(written, links, within))
     minutes = notebook.metadata.get("msm4sr", {}).get("minutes", 0)
     seconds = time.perf_counter() - start
     return Result(path.stem, title, about, minutes, seconds, within, error)
@@ -117,14 +117,14 @@ def _first_words(notebook: NotebookNode, name: str) -> tuple[str, str]:
     return title[1] if title else name, " ".join(about[1].split()) if about else ""
 
 
-def index(results: Sequence[Result]) -> str:
+def make_index(results: Sequence[Result]) -> str:
     """Return the page that leads to the others: the course's table of contents."""
     entries = []
     for result in results:
-        told = f"{result.minutes} minutes of reading, " if result.minutes else ""
-        told += f"{result.seconds:.0f} seconds of computing"
+        summary = f"{result.minutes} minutes of reading, " if result.minutes else ""
+        summary += f"{result.seconds:.0f} seconds of computing"
         if result.error:
-            told = f"failed: {html.escape(_last_line(result.error))}"
+            summary = f"failed: {html.escape(_last_line(result.error))}"
         within = [
             f'<li><a href="{result.name}.html#{at}">{words}</a></li>'
             for at, words in result.sections
@@ -135,7 +135,7 @@ def index(results: Sequence[Result]) -> str:
                 title=html.escape(result.title),
                 about=html.escape(result.about),
                 failed=' class="failed"' if result.error else "",
-                told=told,
+                summary=summary,
                 sections="\n".join(within),
             )
         )
@@ -163,10 +163,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         links = [("index.html", "All notebooks")]
         links += [(f"{p.stem}.html", f"← {p.stem}") for p in paths[number - 2 : number - 1]]
         links += [(f"{p.stem}.html", f"{p.stem} →") for p in paths[number : number + 1]]
-        result = run(path, options.out, links)
+        result = run_notebook(path, options.out, links)
         results.append(result)
         print(f"{result.seconds:7.1f} s  {'FAILED' if result.error else 'ok'}", flush=True)
-    write_text(options.out / "index.html", index(results))
+    write_text(options.out / "index.html", make_index(results))
     failed = [result for result in results if result.error]
     for result in failed:
         print(f"\n{result.name} failed: {result.error}", file=sys.stderr)

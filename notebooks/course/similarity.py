@@ -1,7 +1,7 @@
-"""Matrices of customers and their next items: one scale in every picture, and a title that tells.
+"""Matrices of users and their next items, drawn to one scale, with the result in the title.
 
-A row is a customer, a column the next item of a customer, so the right answers stand on the
-diagonal. The scale does not follow the values: pictures of several settings or steps can be
+A row is a user, a column the next item of a user, so the right answers stand on the
+diagonal. The scale does not follow the values: figures of several settings or steps can be
 compared, and a bar says which number is which colour.
 """
 
@@ -51,19 +51,19 @@ def _matrix(
     return figure, axes
 
 
-def what_to_see(cosines: Tensor) -> str:
-    """Say in a few words what a square matrix of cosines shows.
+def describe_cosines(cosines: Tensor) -> str:
+    """Return in a few words what a square matrix of cosines shows.
 
     Parameters
     ----------
     cosines
-        ``(customers, customers)``; at (i, j) the state of customer i and the next item of j.
+        ``(users, users)``; at (i, j) the state of user i and the next item of j.
 
     Examples
     --------
-    >>> what_to_see(torch.full((4, 4), 0.97))
+    >>> describe_cosines(torch.full((4, 4), 0.97))
     'all cosines near 0.97'
-    >>> what_to_see(0.5 * torch.eye(4) + torch.tensor([0.1, 0.2, 0.3, 0.4]))
+    >>> describe_cosines(0.5 * torch.eye(4) + torch.tensor([0.1, 0.2, 0.3, 0.4]))
     'the diagonal leads by 0.50'
     """
     right, others = cosines.diagonal().mean(), _off_diagonal(cosines)
@@ -71,7 +71,7 @@ def what_to_see(cosines: Tensor) -> str:
     if max(spread, abs(lead)) < _ONE_COLOUR:
         return f"all cosines near {cosines.mean():.2f}"
     if lead < _CLEAR * spread / math.sqrt(len(cosines)):
-        return "no diagonal to be seen yet"
+        return "no diagonal yet"
     return f"the diagonal leads by {lead:.2f}"
 
 
@@ -83,7 +83,7 @@ def draw_cosines(cosines: Tensor, step: int) -> tuple[Figure, str]:
     Parameters
     ----------
     cosines
-        ``(customers, customers)``, as in :func:`what_to_see`.
+        ``(users, users)``, as in :func:`describe_cosines`.
     step
         Of the training.
 
@@ -93,35 +93,35 @@ def draw_cosines(cosines: Tensor, step: int) -> tuple[Figure, str]:
     """
     label, margins = "cosine of state and next item", (0.07, 0.08, 0.8, 0.91)
     figure, axes = _matrix(cosines, (-1, 1), "cividis_r", label, (5.2, 4.2), margins)
-    axes.set(xlabel="next item", ylabel="customer", xticks=[], yticks=[])
-    axes.set_title(f"step {step}: {what_to_see(cosines)}")
+    axes.set(xlabel="next item", ylabel="user", xticks=[], yticks=[])
+    axes.set_title(f"step {step}: {describe_cosines(cosines)}")
     return figure, (
-        f"Step {step}: {what_to_see(cosines)}; mean cosine on the diagonal"
+        f"Step {step}: {describe_cosines(cosines)}; mean cosine on the diagonal"
         f" {cosines.diagonal().mean():.2f}, elsewhere {_off_diagonal(cosines).mean():.2f}."
     )
 
 
-def draw_shares(shares: Tensor, left_out: Tensor, loss: float) -> Figure:
-    """Draw which share of a softmax every next item gets: 0 is white, 1 the darkest blue.
+def draw_softmax(shares: Tensor, masked: Tensor, loss: float) -> Figure:
+    """Draw the softmax over the next items: 0 is white, 1 the darkest blue.
 
     Parameters
     ----------
     shares
-        ``(customers, customers)``; each row adds up to 1.
-    left_out
-        Of the same shape, bool: which pairs do not take part.
+        ``(users, users)``; each row sums to 1.
+    masked
+        Of the same shape, bool: which pairs are excluded.
     loss
-        Stands in the title, beside that of a guess among all.
+        Goes into the title, beside that of a guess among all.
     """
     count, margins = len(shares), (0.11, 0.14, 0.82, 0.87)
-    figure, axes = _matrix(shares, (0, 1), "Blues", "share of the row", (5.4, 4.8), margins)
-    for i, j in left_out.nonzero().tolist():
+    figure, axes = _matrix(shares, (0, 1), "Blues", "probability", (5.4, 4.8), margins)
+    for i, j in masked.nonzero().tolist():
         axes.text(j, i, "out", ha="center", va="center", fontsize=10)
     axes.set(
         title=f"The right item gets {shares.diagonal().mean():.0%} on average\n"
         f"loss {loss:.2f}  (guessing: {1 / count:.0%}, {math.log(count):.2f})",
-        xlabel="next item of customer ...",
-        ylabel="customer",
+        xlabel="next item of user ...",
+        ylabel="user",
         xticks=range(count),
         yticks=range(count),
     )

@@ -35,7 +35,7 @@ def code_html(code: str) -> str:
     return str(highlight(code, PythonLexer(), form))
 
 
-def code_of(obj: Any, only: tuple[str, str] | None = None, *, docstring: bool = False) -> str:
+def read_code(obj: Any, only: tuple[str, str] | None = None, *, docstring: bool = False) -> str:
     """Return the source of a function, method, class or module.
 
     Parameters
@@ -43,14 +43,14 @@ def code_of(obj: Any, only: tuple[str, str] | None = None, *, docstring: bool = 
     obj
         What to read.
     only
-        The first and the last line wanted, each by some words that stand in it.
+        The first and the last line to show, each by some text in it.
     docstring
         Keep docstrings.
 
     Raises
     ------
     ValueError
-        If the words of ``only`` are not in the source (any more).
+        If the texts of ``only`` are not in the source.
     """
     lines = textwrap.dedent(inspect.getsource(obj)).splitlines()
     if not docstring:
@@ -63,11 +63,11 @@ def code_of(obj: Any, only: tuple[str, str] | None = None, *, docstring: bool = 
     return textwrap.dedent("\n".join(lines)).strip("\n")
 
 
-def _find(lines: list[str], words: str, start: int, obj: Any) -> int:
+def _find(lines: list[str], text: str, start: int, obj: Any) -> int:
     for number in range(start, len(lines)):
-        if words in lines[number]:
+        if text in lines[number]:
             return number
-    raise ValueError(f"the source of {_name(obj)} must contain {words!r}; it does not")
+    raise ValueError(f"the source of {_name(obj)} must contain {text!r}; it does not")
 
 
 def _name(obj: Any) -> str:
@@ -79,8 +79,8 @@ def _name(obj: Any) -> str:
 def source(obj: Any, only: tuple[str, str] | None = None, *, docstring: bool = False) -> None:
     """Show the source of a library function, method, class or module.
 
-    Parameters and errors as in :func:`code_of`.
+    Parameters and errors as in :func:`read_code`.
     """
-    code = code_of(obj, only, docstring=docstring)
+    code = read_code(obj, only, docstring=docstring)
     heading = f"From {_name(obj)}" + (" (part)" if only else "")
     show_html(f"<p><strong>{escape(heading)}</strong></p>{code_html(code)}", f"{heading}\n{code}")

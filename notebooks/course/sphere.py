@@ -1,7 +1,7 @@
-"""Where unit vectors lie on their sphere: alignment and uniformity.
+"""Alignment and uniformity of embeddings on the unit sphere.
 
 Wang & Isola, 2020 (arXiv 2005.10242): a contrastive loss pulls pairs together (alignment) and
-spreads all vectors over the sphere (uniformity). Either alone is easy and worthless.
+spreads all embeddings over the sphere (uniformity). Either alone is easy and worthless.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ def alignment(a: Float[Tensor, "pairs dim"], b: Float[Tensor, "pairs dim"]) -> f
     return float((F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(dim=1).mean())
 
 
-def uniformity(vectors: Float[Tensor, "count dim"], sharpness: float = 2.0) -> float:
+def uniformity(embeddings: Float[Tensor, "count dim"], sharpness: float = 2.0) -> float:
     """Return log of the mean of e^(-t d^2) over all pairs, d their distance as unit vectors.
 
-    0 if all vectors are equal; the more evenly they are spread the lower, never below -4 t.
+    0 if all embeddings are equal; the more evenly they are spread, the lower; never below -4 t.
 
     Parameters
     ----------
-    vectors
+    embeddings
         At least two.
     sharpness
         t.
     """
-    squares = F.pdist(F.normalize(vectors, dim=1)).square()
+    squares = F.pdist(F.normalize(embeddings, dim=1)).square()
     return float((-sharpness * squares).logsumexp(dim=0)) - math.log(len(squares))

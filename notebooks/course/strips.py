@@ -1,8 +1,8 @@
-"""A customer's sequence as a strip of cards: what the model reads at every position.
+"""A user's sequence as a strip of cards: what the model reads at every position.
 
-A card shows an item in one view: its text in words, or its picture with the keywords that CLIP
-found. The frame of a text card is solid, that of a picture card is dashed, so that print without
-colour tells them apart too.
+A card shows one modality of an item: its text, or its image with the keywords that CLIP found. The
+frame of a text card is solid, that of an image card is dashed, so that they also differ in print
+without colour.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from course.display import escape
-from course.gallery import thumbnail
+from course.gallery import make_thumbnail
 from course.style import PALETTE
 
 if TYPE_CHECKING:
@@ -22,48 +22,48 @@ _FRAME = {"text": f"3px solid {PALETTE[0]}", "image": f"3px dashed {PALETTE[1]}"
 
 
 class Card(NamedTuple):
-    """One item in one view: a table cell for the eye, and the same in plain words."""
+    """One modality of an item: a table cell for the eye, and the same as plain text."""
 
     html: str
     text: str
 
 
-def card(
+def item_card(
     item: Item,
-    view: Literal["text", "image"],
+    modality: Literal["text", "image"],
     folder: Path,
     keywords: Sequence[Sequence[str]] = (),
     size: int = 64,
     note: str = "",
 ) -> Card:
-    """Make the card of one item in one view.
+    """Make the card of one modality of an item.
 
     Parameters
     ----------
     item
-        The product.
-    view
-        Its text or its first picture.
+        The item.
+    modality
+        Its text or its first image.
     folder
-        The shop folder, where the picture lies.
+        Where the image lies, ``Dataset.image_root``.
     keywords
-        The words of each of its pictures, best first.
+        The keywords of each of its images, best first.
     size
-        Longer side of the picture in pixels.
+        Longer side of the image in pixels.
     note
         Words above the item, such as "target"; a card with a note is tinted.
     """
-    if view == "text":
+    if modality == "text":
         text = item.title or "no title" if item.has_text else "no text"
         inside = f"<strong>{escape(text)}</strong><br>{escape(_opening(item))}"
     elif item.images:
-        text = "picture: " + (", ".join(keywords[0]) if keywords else "no keywords")
-        source = thumbnail(folder / item.images[0], size)
-        inside = f'<img alt="{escape(text)}" src="{source}"><br>{escape(text[9:])}'
+        text = "image: " + (", ".join(keywords[0]) if keywords else "no keywords")
+        source = make_thumbnail(folder / item.images[0], size)
+        inside = f'<img alt="{escape(text)}" src="{source}"><br>{escape(text[7:])}'
     else:
-        text = inside = "no picture"
+        text = inside = "no image"
     style = (
-        f"border:{_FRAME[view]};padding:4px;width:{size + 40}px;font-size:85%;line-height:1.3;"
+        f"border:{_FRAME[modality]};padding:4px;width:{size + 40}px;font-size:85%;line-height:1.3;"
         "text-align:center;vertical-align:middle;white-space:normal;overflow-wrap:anywhere"
     )
     if note:
@@ -72,7 +72,7 @@ def card(
     return Card(f'<td style="{style}">{inside}</td>', text)
 
 
-def blank(words: str = "") -> Card:
+def blank_card(words: str = "") -> Card:
     """Make an empty place in a strip, with some words in it or none."""
     style = "text-align:center;vertical-align:middle;color:#555;background:none"
     return Card(f'<td style="{style}">{escape(words)}</td>', words or "-")
@@ -91,7 +91,7 @@ def strips(
     Parameters
     ----------
     rows
-        Name of a sequence and its cards, made by :func:`card`; all of one length.
+        Name of a sequence and its cards, made by :func:`item_card`; all of one length.
     positions
         What to write above each position.
     caption
@@ -100,7 +100,7 @@ def strips(
     Returns
     -------
     html, text
-        For :func:`~course.show_html`, or as the view of a panel.
+        For :func:`~course.show_html`, or as the drawing of a panel.
     """
     plain = 'style="background:none"'
     head = "".join(f'<th style="text-align:center">{escape(place)}</th>' for place in positions)

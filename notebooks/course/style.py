@@ -1,6 +1,6 @@
 """One palette, one set of markers, and type that can be read from the last row.
 
-The colours are Okabe and Ito's, which colour-blind readers can tell apart. They are ordered so
+The colours are Okabe and Ito's, which colour-blind readers can distinguish. They are ordered so
 that the first four also differ in lightness (grey print), and each comes with a line style and
 a marker, so that colour is never the only sign.
 """

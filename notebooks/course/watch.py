@@ -1,11 +1,11 @@
-"""Watch something long while it runs: one picture that is redrawn in its place."""
+"""What takes long, while it runs: a progress bar, or a figure that is redrawn in its place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from course.display import bundle
+from course.display import make_bundle
 from course.figures import figure_html
 from course.session import is_static
 
@@ -15,8 +15,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def progress(steps: Iterable[T], name: str) -> Iterable[T]:
+    """Return ``steps``, with a bar called ``name`` while they run; no bar where nobody waits."""
+    if is_static():
+        return steps
+    from tqdm.auto import tqdm
+
+    return tqdm(steps, desc=name)
+
+
 def watch(steps: Iterable[T], draw: Callable[[list[T]], tuple[Figure, str]], every: int) -> list[T]:
-    """Go through ``steps`` and redraw a picture of those so far; return all of them.
+    """Go through ``steps`` and redraw a figure of those so far; return all of them.
 
     Interrupting the kernel (the square button) ends it early: what has been done stays.
 
@@ -27,7 +36,7 @@ def watch(steps: Iterable[T], draw: Callable[[list[T]], tuple[Figure, str]], eve
     draw
         Makes a figure of the steps so far, and its alternative text.
     every
-        Redraw after so many steps. Where nobody watches only the last picture is drawn.
+        Redraw after so many steps. Where nobody watches, only the last figure is drawn.
     """
     from IPython.display import display
 
@@ -37,7 +46,7 @@ def watch(steps: Iterable[T], draw: Callable[[list[T]], tuple[Figure, str]], eve
     def redraw() -> None:
         nonlocal handle
         figure, alt = draw(seen)
-        shown = bundle(figure_html(figure, alt), f"[figure] {alt}")
+        shown = make_bundle(figure_html(figure, alt), f"[figure] {alt}")
         if handle is None:
             handle = display(shown, raw=True, display_id=True)
         else:

@@ -59,7 +59,7 @@ print(f"{len(dataset.events)} purchases")
 from course import pictures
 
 CUSTOMER = "uh0040"
-history = dataset.history(CUSTOMER)
+history = dataset.user_history(CUSTOMER)
 basket, truth = history[:-1], history[-1]
 bought = [dataset.items[i] for i in basket]
 pictures(
@@ -179,11 +179,19 @@ panel(
 
 # %%
 from msm4sr_lite import Recommender
+from msm4sr_lite.features.table_files import read_keywords
+from msm4sr_lite.recommend.describe import describe_recommendations
 
 recommender = Recommender.load(
-    dataset, folder / "states" / "home_finetuned", folder / "features"
+    folder / "states" / "home_finetuned", folder / "features"
 )
-offers = recommender.for_basket(basket, k=5)
+offers = describe_recommendations(
+    recommender,
+    basket,
+    k=5,
+    items=dataset.items,
+    keywords=read_keywords(folder / "features"),
+)
 pictures(
     [folder / i[0] if (i := dataset.items[o.item_id].images) else None for o in offers],
     [dataset.items[o.item_id].title for o in offers],

@@ -299,7 +299,7 @@ print("test items among these:", cold.sum(), "of", len(targets))
 
 # %%
 from course.protocol import hide_one, leaking
-from msm4sr_lite.baselines.scorers import ItemKNN, Popularity
+from msm4sr_lite.baselines import ItemKNN, Popularity
 from msm4sr_lite.evaluation import evaluate
 
 
@@ -486,7 +486,7 @@ source(target_ranks, only=("own = scores", "better |= own"))
 # pictures. What is left of an item are zeros, to which its learnt vector is added:
 
 # %%
-from msm4sr_lite.baselines.sequence_models import SASRec
+from msm4sr_lite.baselines import SASRec
 
 source(SASRec)
 

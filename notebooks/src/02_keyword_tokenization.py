@@ -71,9 +71,9 @@ for name, best in zip(names, tokenizer.keywords(opened, n=5), strict=True):
 
 # %%
 from course import source
-from msm4sr_lite.features.keyword_tokenizer import top_words
+from msm4sr_lite.features.keyword_tokenizer import top_keywords
 
-source(top_words)
+source(top_keywords)
 
 # %% [markdown]
 # ## How many words
@@ -162,11 +162,11 @@ dictionaries = {
     "labels": labels,
     "labels without colours": [word for word in labels if word not in colours],
     "visual words": read_dictionary("visual", []),
-    "the shop's own words": read_dictionary("dataset", dataset.items.values()),
+    "the shop's own words": read_dictionary("texts", dataset.items.values()),
 }
 prompts = ["a photo of a {}", "{}", "not a {}"]
 readers = {
-    (name, prompt): KeywordTokenizer(clip, words, prompt).words
+    (name, prompt): KeywordTokenizer(clip, words, prompt).word_embeddings
     for name, words in progress(dictionaries.items(), "dictionaries")
     for prompt in prompts
 }
@@ -175,7 +175,7 @@ looked = tokenizer.image_embeddings(opened)
 
 def explore(item, n, dictionary, prompt):
     row, words = names.index(item), readers[dictionary, prompt]
-    best = top_words(looked[row : row + 1], words, dictionaries[dictionary], n)[0]
+    best = top_keywords(looked[row : row + 1], words, dictionaries[dictionary], n)[0]
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(7, 0.9 + 0.26 * n), width_ratios=[1, 2]
     )
@@ -214,7 +214,7 @@ panel(
 # - **The dictionary decides what can be seen.** Without colour words the picture has no colour. The places
 #   are filled all the same, by words with a third of the score. The shop's own words are no help here,
 #   since no text in this shop ever names a colour. That is why the library's default joins both, a list of
-#   visual words and the shop's own (`visual+shop`).
+#   visual words and the shop's own (`visual+texts`).
 # - **Two names for one thing** (mug and cup, striped and stripes) each take a place. The setting `diversity`
 #   prefers words that are unlike those already chosen.
 # - **"Not" is not understood.** All scores fall, since nobody captions a picture like that; but "not a mug" is

@@ -287,7 +287,7 @@ texts, modalities = clip_clouds([dataset.items[item] for item in chosen], folder
 clouds = {
     "CLIP: texts and pictures": (texts, modalities),
     "CLIP: true captions and pictures": (
-        clip.text_vectors(captions).numpy(),
+        clip.text_embeddings(captions).numpy(),
         modalities,
     ),
     "BERT: texts and keywords": (
@@ -348,7 +348,7 @@ print("a straight cut still tells the clouds apart:", words.probe > 0.95)
 # half precision, with a manifest that says how they were made (here for both departments):
 
 # %%
-for key in ("text_encoder", "keywords", "items", "without_text", "without_picture"):
+for key in ("text_encoder", "keywords", "n_items", "without_text", "without_image"):
     print(f"{key}: {table.manifest[key]}")
 
 # %% [markdown]

@@ -35,7 +35,7 @@ from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 folder = session.samples / "corner_shop"
 dataset = read_folder(folder, domain="home")
 keywords = read_keywords(folder / "features")
-bought = [dataset.items[i] for i in dataset.history("uh0040")]
+bought = [dataset.items[i] for i in dataset.user_history("uh0040")]
 
 cards = {
     view: [card(i, view, folder, keywords.get(i.item_id, [])) for i in bought]

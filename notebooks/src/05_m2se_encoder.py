@@ -117,7 +117,7 @@ from course import PALETTE, choice, panel
 from msm4sr_lite.features.table_files import read_keywords
 
 keywords = read_keywords(folder / "features")
-history = dataset.history("uh0040")
+history = dataset.user_history("uh0040")
 
 
 def inspect(item, view):
@@ -204,11 +204,14 @@ for k in (1, 2, 5, 10):
 import json
 
 import numpy as np
-from msm4sr_lite.explain.keywords import keyword_influence, without_each
+from msm4sr_lite.explain.keyword_deletion import (
+    delete_each_keyword,
+    keyword_influence,
+)
 
 left_out = json.loads((folder / "deletions" / "words.json").read_text())
 reread = torch.from_numpy(np.load(folder / "deletions" / "vectors.npy"))
-print(*without_each(left_out[2]["words"]), sep="\n")
+print(*delete_each_keyword(left_out[2]["words"]), sep="\n")
 
 # %% [markdown]
 # **Predict**: which of the five words of this clock moves its vector most?

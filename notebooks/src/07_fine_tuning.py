@@ -28,7 +28,7 @@ session = setup("07")
 # %%
 import torch
 from msm4sr_lite import load_checkpoint, read_folder
-from msm4sr_lite.baselines.scorers import ItemKNN, Popularity
+from msm4sr_lite.baselines import ItemKNN, Popularity
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.features.table_files import load_feature_table
@@ -261,9 +261,9 @@ print(f"  smallest gain it could show:     {gain['detectable']:.4f}")
 # **Predict** the share of the content oracle's NDCG that the fine-tuned model reaches.
 
 # %%
-from data_samples.make.oracle import oracles
+from msm4sr_lite.baselines.oracle import load_oracles
 
-for kind, oracle in oracles(folder, sequences).items():
+for kind, oracle in load_oracles(folder, sequences).items():
     print(f"best possible, {kind:<8} NDCG@10 {measure(kind, oracle):.3f}")
 best = metrics(ranks["content"])["ndcg@10"].mean()
 for name in ORDER:

@@ -95,18 +95,19 @@ source(ModelScorer.append)
 # %%
 from msm4sr_lite import Recommender
 from msm4sr_lite.features.table_files import read_keywords
+from msm4sr_lite.recommend.describe import describe_recommendations
 
 words = read_keywords(folder / "features")
 old = ["", *(name for i, name in enumerate(catalogue[1:], 1) if i not in set(cold))]
 new = [catalogue[i] for i in cold]
-recommender = Recommender(
-    dataset, ModelScorer(pretrained, table.for_items(old)), old, words
-)
-user = dataset.history("uh0040")[:-1]  # what was known before the test
-before = [r.item_id for r in recommender.for_basket(user, k=100)]
+recommender = Recommender(ModelScorer(pretrained, table.for_items(old)), old)
+user = dataset.user_history("uh0040")[:-1]  # what was known before the test
+before = list(recommender.recommend({"uh0040": user}, k=100)["item_id"])
 
 recommender.add_items(table.for_items(["", *new]))
-after = recommender.for_basket(user, k=100)
+after = describe_recommendations(
+    recommender, user, k=100, items=dataset.items, keywords=words
+)
 
 places = [i for i, r in enumerate(after, 1) if r.item_id in new]
 print(
@@ -137,7 +138,7 @@ pictures(
 # places goes to new things, which are 26% of the shop? (This is the last column of the table.)
 
 # %%
-from msm4sr_lite.baselines.scorers import ItemKNN, Popularity
+from msm4sr_lite.baselines import ItemKNN, Popularity
 from msm4sr_lite.study.cold_start import report
 
 
@@ -236,10 +237,9 @@ reports["only what was bought"] = report(mended, sequences, **starts)
 line("only what was bought", reports["only what was bought"])
 
 # %%
-from data_samples.make.oracle import Oracle
-from data_samples.make.write import load_world
+from msm4sr_lite.baselines.oracle import load_oracles
 
-oracle = Oracle(load_world(folder), "content", catalogue)
+oracle = load_oracles(folder, sequences)["content"]
 best = report(oracle, sequences)["cold"]["among_all"]["metrics"]["ndcg@10"]["value"]
 
 # %%
@@ -432,9 +432,9 @@ print(
 from course import card, show_html, strips
 
 known = ModelScorer(pretrained, domain[0])
-recommender = Recommender(outdoor, known, there.items, words)
+recommender = Recommender(known, there.items)
 basket = [there.items[i] for i in there.held_out("test")[0][53]]
-found = [r.item_id for r in recommender.for_basket(basket, k=4)]
+found = list(recommender.recommend({"": basket}, k=4)["item_id"])
 
 
 def cards(names):

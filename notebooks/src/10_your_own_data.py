@@ -53,7 +53,7 @@ from msm4sr_lite import read_folder
 
 dataset = read_folder(mine)
 print(f"{len(dataset.items)} items, {len(dataset.events)} purchases")
-print("ann bought", dataset.history("ann"))
+print("ann bought", dataset.user_history("ann"))
 
 # %% [markdown]
 # ## What is wrong with mine?

@@ -45,7 +45,7 @@ import numpy as np
 import torch
 from course import Basket, editor
 from msm4sr_lite import read_folder
-from msm4sr_lite.explain.evidence import Explainer
+from msm4sr_lite.explain.explainer import Explainer
 
 folder = session.samples / "corner_shop"
 dataset = read_folder(folder, domain="home")
@@ -62,13 +62,13 @@ without = {
 }
 
 # %%
-first = Basket.of(dataset.history("uh0040"))
+first = Basket.of(dataset.user_history("uh0040"))
 ready = {"customer uh0040": first, "uh0040 without the newest": first.removed(6)}
 ready |= {
-    f"customer {user}": Basket.of(dataset.history(user))
+    f"customer {user}": Basket.of(dataset.user_history(user))
     for user in ("uh0007", "uh0123")
 }
-editor(explainer, ready, without=without)
+editor(explainer, dataset, ready, deletions=without)
 
 # %% [markdown]
 # ## What happened, for 120 customers
@@ -77,11 +77,11 @@ editor(explainer, ready, without=without)
 
 # %% tags=["nbval-check-output"]
 users = sorted(set(dataset.interactions["user_id"]))[::10]
-baskets = [Basket.of(dataset.history(user)) for user in users]
+baskets = [Basket.of(dataset.user_history(user)) for user in users]
 
 
 def offers(basket):
-    found = explainer.for_basket(basket.items, 10, swapped=basket.swapped)
+    found = explainer.recommend(basket.items, 10, swapped=basket.swapped)
     return {offer.item_id for offer in found}
 
 
@@ -121,8 +121,8 @@ print("\n".join(lines))
 
 # %% tags=["nbval-check-output"]
 basket = first.items
-offer = explainer.for_basket(basket, 1)[0].item_id
-number = explainer.recommender.number
+offer = explainer.recommend(basket, 1)[0].item_id
+number = explainer.recommender.item_number
 
 
 def score(items):
@@ -131,8 +131,8 @@ def score(items):
 
 
 by_hand = [score(basket) - score(basket[:k] + basket[k + 1 :]) for k in range(6)]
-(evidence,) = explainer.explain(basket, [offer])
-purchases = {piece.place: piece for piece in evidence if piece.kind == "purchase"}
+evidence = explainer.explain(basket, offer)
+purchases = {piece.position: piece for piece in evidence if piece.kind == "interaction"}
 same = all(abs(purchases[k].effect - e) < 1e-5 for k, e in enumerate(by_hand, 1))
 print(
     f"offered: {dataset.items[offer].title}",
@@ -156,13 +156,13 @@ dice = np.random.default_rng(0)
 falls = {"by effect": [], "by attention": [], "by lot": []}
 newest, older, summed = [], [], []
 for b in baskets:
-    best = explainer.for_basket(b.items, 1)[0].item_id
-    (pieces,) = explainer.explain(b.items, [best])
-    slots = [p for p in pieces if p.kind in ("sentence", "picture")]
+    best = explainer.recommend(b.items, 1)[0].item_id
+    pieces = explainer.explain(b.items, best)
+    slots = [p for p in pieces if p.kind in ("sentence", "image")]
     falls["by effect"].append(max(p.effect for p in slots))
     falls["by attention"].append(max(slots, key=lambda p: p.attention).effect)
     falls["by lot"].append(slots[dice.integers(len(slots))].effect)
-    bought = {p.place: p.effect for p in pieces if p.kind == "purchase"}
+    bought = {p.position: p.effect for p in pieces if p.kind == "interaction"}
     newest.append(bought.pop(len(b.items)))
     older += bought.values()
     summed.append(sum(bought.values()))
@@ -204,7 +204,7 @@ show(
 # %% tags=["nbval-check-output"]
 drop, stay = [], []
 for b, old in zip(baskets, before, strict=True):
-    best = explainer.for_basket(b.items, 1)[0]
+    best = explainer.recommend(b.items, 1)[0]
     rest = explainer.scorer.score([np.array([number[b.items[-1]]])])[0]
     drop.append(best.score - float(rest[number[best.item_id]]))
     stay.append(len(old & offers(Basket.of(b.items[-1:]))))

@@ -18,7 +18,7 @@ from msm4sr_lite import (
     load_checkpoint,
     read_folder,
 )
-from msm4sr_lite.baselines.scorers import ItemKNN
+from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.scoring import ModelScorer
 

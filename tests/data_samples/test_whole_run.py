@@ -55,12 +55,12 @@ def test_keywords_of_the_sample_are_what_the_command_writes(sample_dataset, mini
     dictionary = read_dictionary(f"{mini_clip}/words.txt", [])
     tokenizer = KeywordTokenizer(mini_clip, dictionary, manifest["keywords"]["prompt"])
     pictures = [(record["item_id"], record["image"]) for record in stored]
-    words, cache = manifest["keywords"]["words"], EmbeddingCache(":memory:", "float32")
+    words, cache = manifest["keywords"]["n_keywords"], EmbeddingCache(":memory:", "float32")
     fresh = extract_keywords(sample_dataset, pictures, tokenizer, words, cache)
     for old, new in zip(stored, fresh, strict=True):
         assert old["scores"] == pytest.approx(new["scores"], abs=1e-3)
         if min(a - b for a, b in zip(old["scores"], old["scores"][1:], strict=False)) > 2e-3:
-            assert old["words"] == new["words"]
+            assert old["keywords"] == new["keywords"]
 
 
 @pytest.mark.slow

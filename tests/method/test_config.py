@@ -110,8 +110,13 @@ def test_text_from_the_command_line_is_converted(name, text, value):
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("pretrain.epochs", "2.5"), ("finetune.use_ids", "maybe"), ("data.split", "times"), ("model.dim", "0")],
-)  # fmt: skip
+    [
+        ("pretrain.epochs", "2.5"),
+        ("finetune.use_ids", "maybe"),
+        ("data.split", "times"),
+        ("model.dim", "0"),
+    ],
+)
 def test_text_that_is_no_value_is_refused(name, text):
     with pytest.raises(UserError, match=rf"^{name} must be .*; got '?{text}'?$"):
         parse_setting(name, text)

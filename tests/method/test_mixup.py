@@ -6,7 +6,7 @@ import torch
 from msm4sr_lite.mixup import complementary_mixup, draw_probability
 
 
-def dice(seed=0):
+def rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
@@ -18,10 +18,10 @@ def test_shapes_are_checked_under_pytest():
 
 
 def test_shares_per_batch_and_per_sequence():
-    assert draw_probability(0.4, 3, dice(), fixed=True).tolist() == [[pytest.approx(0.4)]] * 3
-    whole = draw_probability(0.5, 4000, dice())
+    assert draw_probability(0.4, 3, rng(), fixed=True).tolist() == [[pytest.approx(0.4)]] * 3
+    whole = draw_probability(0.5, 4000, rng())
     assert whole.unique().numel() == 1
-    each = draw_probability(0.5, 4000, dice(), per="sequence")
+    each = draw_probability(0.5, 4000, rng(), per="sequence")
     assert each.unique().numel() > 3000
     assert 0 <= each.min() <= each.max() <= 0.5
     assert abs(each.mean() - 0.25) < 0.01

@@ -1,13 +1,11 @@
-"""What all Amazon releases share: two files that find each other by name, one object a line."""
+"""What all Amazon releases share: a file of reviews, and one of items named like it."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
-from msm4sr_lite.dataset.convert.records import Source, only
+from msm4sr_lite.dataset.convert.records import Source, only_file
 
 
 def pair(source: Path, endings: tuple[str, ...]) -> Source | None:
@@ -26,7 +24,7 @@ def pair(source: Path, endings: tuple[str, ...]) -> Source | None:
     likely = [path for path in found if _meta(path, endings)]
     # Any data folder may hold some .json or an items.jsonl; the names of the sets are capitalised.
     likely = likely or [path for path in found if path.name[0].isupper()]
-    reviews = only(likely, source, "review files")
+    reviews = only_file(likely, source, "review files")
     return Source(reviews, _meta(reviews, endings)) if reviews else None
 
 
@@ -41,14 +39,3 @@ def _meta(reviews: Path, endings: tuple[str, ...]) -> Path | None:
             if (folder / name).is_file():
                 return folder / name
     return None
-
-
-def json_object(line: str) -> dict[str, Any]:
-    """Read a JSON object; anything else is a ``ValueError``."""
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"not a JSON object: {error}") from None
-    if not isinstance(record, dict):
-        raise ValueError("not a JSON object")
-    return record

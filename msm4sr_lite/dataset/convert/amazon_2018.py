@@ -9,23 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.dataset.convert.amazon import json_object, pair
-from msm4sr_lite.dataset.convert.lines import each_line
+from msm4sr_lite.dataset.cells import number, printable_id, text, texts
+from msm4sr_lite.dataset.convert.amazon import pair
 from msm4sr_lite.dataset.convert.records import (
-    Event,
+    Interaction,
     ItemRow,
     Skipped,
     Source,
     first_url,
-    identifier,
     item_row,
-    number,
-    text,
-    texts,
 )
+from msm4sr_lite.dataset.convert.tolerant import each_line
+from msm4sr_lite.dataset.text_tables import json_object
 
 NAME = "Amazon reviews 2018"
-WANTS = "reviews X_5.json.gz or X.json.gz, and items meta_X.json.gz"
+FILES = "reviews X_5.json.gz or X.json.gz, and items meta_X.json.gz"
 
 
 def find(source: Path) -> Source | None:
@@ -33,26 +31,26 @@ def find(source: Path) -> Source | None:
     return pair(source, (".json.gz", ".json"))
 
 
-def events(source: Source, skipped: Skipped) -> Iterator[Event]:
+def interactions(source: Source, skipped: Skipped) -> Iterator[Interaction]:
     """Yield the reviews."""
 
-    def review(line: str) -> Event:
+    def review(line: str) -> Interaction:
         record = _object(line)
-        return Event(
-            identifier(record.get("reviewerID"), "reviewerID"),
-            identifier(record.get("asin"), "asin"),
+        return Interaction(
+            printable_id(record.get("reviewerID"), "reviewerID"),
+            printable_id(record.get("asin"), "asin"),
             number(record.get("unixReviewTime"), "unixReviewTime"),
             number(record.get("overall"), "overall"),
         )
 
-    wants = "one JSON object a line with reviewerID, asin, overall, unixReviewTime"
-    return each_line(source.events, review, wants, skipped)
+    expected = "one JSON object a line with reviewerID, asin, overall, unixReviewTime"
+    return each_line(source.interactions, review, expected, skipped)
 
 
 def items(source: Source, skipped: Skipped) -> Iterator[ItemRow]:
-    """Yield the products."""
-    wants = "one JSON object a line with asin, title, brand, category, description"
-    return each_line(source.items, _item, wants, skipped)
+    """Yield the items."""
+    expected = "one JSON object a line with asin, title, brand, category, description"
+    return each_line(source.items, _item, expected, skipped)
 
 
 def _item(line: str) -> ItemRow:
@@ -63,7 +61,7 @@ def _item(line: str) -> ItemRow:
         categories = categories[0]  # older files: several paths, the first is the main one
     urls = [*texts(record.get("imageURLHighRes")), *texts(record.get("imageURL"))]
     return item_row(
-        identifier(record.get("asin"), "asin"),
+        printable_id(record.get("asin"), "asin"),
         # Pages that the crawler did not understand left their script in the title.
         title="" if "getTime" in title else title,
         brand=_brand(text(record.get("brand"))),
@@ -91,7 +89,7 @@ def _object(line: str) -> dict[str, Any]:
         return json_object(line)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about backslashes in somebody else's text
+            warnings.simplefilter("ignore")  # about backslashes in texts
             record = ast.literal_eval(line.strip())
     except (SyntaxError, MemoryError, TypeError):
         record = None

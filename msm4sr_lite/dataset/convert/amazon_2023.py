@@ -6,23 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.dataset.convert.amazon import json_object, pair
-from msm4sr_lite.dataset.convert.lines import each_line
+from msm4sr_lite.dataset.cells import number, printable_id, text, texts
+from msm4sr_lite.dataset.convert.amazon import pair
 from msm4sr_lite.dataset.convert.records import (
-    Event,
+    Interaction,
     ItemRow,
     Skipped,
     Source,
     first_url,
-    identifier,
     item_row,
-    number,
-    text,
-    texts,
 )
+from msm4sr_lite.dataset.convert.tolerant import each_line
+from msm4sr_lite.dataset.text_tables import json_object
 
 NAME = "Amazon reviews 2023"
-WANTS = "reviews X.jsonl.gz or X.jsonl, and items meta_X.jsonl.gz or meta_X.jsonl"
+FILES = "reviews X.jsonl.gz or X.jsonl, and items meta_X.jsonl.gz or meta_X.jsonl"
 
 
 def find(source: Path) -> Source | None:
@@ -30,42 +28,42 @@ def find(source: Path) -> Source | None:
     return pair(source, (".jsonl.gz", ".jsonl"))
 
 
-def events(source: Source, skipped: Skipped) -> Iterator[Event]:
-    """Yield the reviews; the item is the parent product, of which colours and sizes are parts."""
+def interactions(source: Source, skipped: Skipped) -> Iterator[Interaction]:
+    """Yield the reviews; an item is a parent product with all its colours and sizes."""
 
-    def review(line: str) -> Event:
+    def review(line: str) -> Interaction:
         record = json_object(line)
-        return Event(
-            identifier(record.get("user_id"), "user_id"),
-            identifier(record.get("parent_asin"), "parent_asin"),
+        return Interaction(
+            printable_id(record.get("user_id"), "user_id"),
+            printable_id(record.get("parent_asin"), "parent_asin"),
             number(record.get("timestamp"), "timestamp") / 1000,
             number(record.get("rating"), "rating"),
         )
 
-    wants = "one JSON object a line with user_id, parent_asin, rating, timestamp in milliseconds"
-    return each_line(source.events, review, wants, skipped)
+    expected = "one JSON object a line with user_id, parent_asin, rating, timestamp in milliseconds"
+    return each_line(source.interactions, review, expected, skipped)
 
 
 def items(source: Source, skipped: Skipped) -> Iterator[ItemRow]:
-    """Yield the products."""
-    wants = "one JSON object a line with parent_asin, title, store, categories, description"
-    return each_line(source.items, _item, wants, skipped)
+    """Yield the items."""
+    expected = "one JSON object a line with parent_asin, title, store, categories, description"
+    return each_line(source.items, _item, expected, skipped)
 
 
 def _item(line: str) -> ItemRow:
     record = json_object(line)
     return item_row(
-        identifier(record.get("parent_asin"), "parent_asin"),
+        printable_id(record.get("parent_asin"), "parent_asin"),
         title=text(record.get("title")),
         brand=text(record.get("store")),
         categories=texts(record.get("categories")) or texts(record.get("main_category")),
         description=text(record.get("description")) or text(record.get("features")),
-        image_url=_main_picture(record.get("images")),
+        image_url=_main_image(record.get("images")),
     )
 
 
-def _main_picture(images: Any) -> str:
-    """Return the address of the picture called MAIN, else of the first, as large as there is."""
+def _main_image(images: Any) -> str:
+    """Return the address of the image called MAIN, else of the first, in the largest size."""
     if not isinstance(images, list):
         return ""
     found = [image for image in images if isinstance(image, dict)]

@@ -1,4 +1,4 @@
-"""The public H&M purchases: ``transactions_train.csv``, ``articles.csv``, ``images/0xx/``."""
+"""H&M purchases: ``transactions_train.csv``, ``articles.csv``, ``images/0xx/``."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.dataset.convert.lines import each_row
+from msm4sr_lite.dataset.cells import printable_id
 from msm4sr_lite.dataset.convert.records import (
-    Event,
+    Interaction,
     ItemRow,
     Skipped,
     Source,
-    identifier,
     item_row,
 )
+from msm4sr_lite.dataset.convert.tolerant import each_row
 
 NAME = "H&M"
-WANTS = "transactions_train.csv and articles.csv, and images/ if there is space"
+FILES = "transactions_train.csv and articles.csv, and images/ if wanted"
+LEVELS = ("article", "product")
 PRODUCT_DIGITS = 7  # of the ten of an article; the other three are colour and pattern
 SHARED = ("index_name", "product_group_name", "product_type_name")
 VARIANT = ("graphical_appearance_name", "colour_group_name")
 
 
 def find(source: Path) -> Source | None:
-    """Return the tables, and the pictures if they are there."""
+    """Return the tables, and the images if they are there."""
     folder = source if source.is_dir() else source.parent
     path, articles, images = (
         folder / name for name in ("transactions_train.csv", "articles.csv", "images")
@@ -39,36 +40,35 @@ def find(source: Path) -> Source | None:
     )
 
 
-def events(source: Source, skipped: Skipped) -> Iterator[Event]:
-    """Yield the purchases; all of a day have the time of its start, in the order of the file."""
+def interactions(source: Source, skipped: Skipped) -> Iterator[Interaction]:
+    """Yield the purchases in the order of the file; their time is the start of the day (UTC)."""
     length = PRODUCT_DIGITS if source.level == "product" else None
 
-    def purchase(row: dict[str, str]) -> Event:
-        return Event(
-            identifier(row["customer_id"], "customer_id"),
+    def purchase(row: dict[str, str]) -> Interaction:
+        return Interaction(
+            printable_id(row["customer_id"], "customer_id"),
             _article(row["article_id"])[:length],
             _midnight(row["t_dat"]),
         )
 
     columns = ("t_dat", "customer_id", "article_id")
-    return each_row(source.events, purchase, columns, f"columns {','.join(columns)}", skipped)
+    return each_row(source.interactions, purchase, columns, skipped)
 
 
 def items(source: Source, skipped: Skipped) -> Iterator[ItemRow]:
-    """Yield the articles; or the products, each with the text of its first article.
+    """Yield the articles or the products.
 
-    A product gets the pictures of its articles and no colour. The articles of a product stand
-    together in the file.
+    A product has the text of its first article without colour and pattern, and the images of all
+    its articles, which follow one another in the file.
     """
     columns = ("article_id", "prod_name", "detail_desc", *SHARED, *VARIANT)
     rows = each_row(
         source.items,
         lambda row: row | {"article_id": _article(row["article_id"])},
         columns,
-        f"columns {','.join(columns)}",
         skipped,
     )
-    if source.level == "article":
+    if source.level != "product":
         for row in rows:
             yield _item(row["article_id"], (row["article_id"],), row, SHARED + VARIANT)
         return
@@ -79,7 +79,7 @@ def items(source: Source, skipped: Skipped) -> Iterator[ItemRow]:
 
 
 def _item(
-    item_id: str, pictures: tuple[str, ...], row: dict[str, str], categories: tuple[str, ...]
+    item_id: str, image_names: tuple[str, ...], row: dict[str, str], categories: tuple[str, ...]
 ) -> ItemRow:
     fields: dict[str, Any] = {
         "title": row["prod_name"].strip(),
@@ -87,7 +87,7 @@ def _item(
         "description": row["detail_desc"].strip(),
         "domain": row.get("index_group_name", "").strip(),
     }
-    return item_row(item_id, *pictures, **fields)
+    return item_row(item_id, *image_names, **fields)
 
 
 def _article(value: str) -> str:

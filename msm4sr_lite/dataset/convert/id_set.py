@@ -1,4 +1,4 @@
-"""Which ids were seen, at 8 bytes each."""
+"""A set of ids that takes 8 bytes per id."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 class IdSet:
     """A set of texts that keeps only their 64-bit hashes, in a few sorted arrays.
 
-    Fifty million ids take 400 MB, and about as much again for the moment in which the longest
-    arrays are merged; a Python set of the texts would take 5 GB. That any two of them share a hash
-    has a chance of 1 in 15,000; then the second counts as seen.
+    Fifty million ids take 400 MB, and about as much again while the longest arrays are merged. A
+    Python set of the texts would take 5 GB. The probability that any two of them have the same hash
+    is 1 in 15,000; the second then counts as seen.
 
     >>> seen = IdSet()
     >>> seen.add(["a", "b", "a"]).tolist(), seen.add(["c", "a"]).tolist(), len(seen)

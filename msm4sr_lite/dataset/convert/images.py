@@ -1,4 +1,4 @@
-"""Pictures that lie in a folder, named by item: found, and linked or copied into the shop."""
+"""Image files in a folder, named by item id: found, and linked or copied into a dataset."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from msm4sr_lite.config import UserError
 ENDINGS = {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"}
 
 
-class PictureFolder:
+class ImageFolder:
     """Finds ``<name>.jpg`` (or another usual ending) anywhere below a folder.
 
-    Of each picture only a hash of its name and the numbers of its folder and ending are kept, 16
-    bytes; where a name occurs twice, the first in alphabetical order of the folders counts.
+    It keeps 16 bytes per image: a hash of its name, and the numbers of its folder and ending. Where
+    a name occurs twice, the first in alphabetical order of the folders counts.
     """
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder; --images names a folder with pictures")
+            raise UserError(f"{folder}: no such folder; images must be in a folder")
         self.folder = folder
         self._folders: list[str] = []
         self._endings: list[str] = []
@@ -31,7 +31,7 @@ class PictureFolder:
         for parent, below, names in os.walk(folder):
             below.sort()
             relative = Path(parent).relative_to(folder).as_posix()
-            if "\\" in relative:  # a shop folder must be readable on every system
+            if "\\" in relative:  # a dataset folder must be readable on every system
                 continue
             self._folders.append(relative)
             for name in sorted(names):
@@ -51,7 +51,7 @@ class PictureFolder:
         return len(self._keys)
 
     def find(self, name: str) -> str:
-        """Return the path of a picture relative to the folder; empty if there is none."""
+        """Return the path of an image relative to the folder; empty if there is none."""
         key = hash(name)
         place = int(np.searchsorted(self._keys, key))
         while place < len(self._keys) and self._keys[place] == key:
@@ -63,7 +63,7 @@ class PictureFolder:
         return ""
 
     def bring(self, path: str, target: Path, *, copy: bool) -> None:
-        """Put one picture below ``target``: a hard link where the disk allows it, else a copy."""
+        """Put one image below ``target``: a hard link where the disk allows it, else a copy."""
         destination = target / path
         destination.parent.mkdir(parents=True, exist_ok=True)
         if destination.exists():

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from msm4sr_lite.dataset.convert.lines import each_line, each_row
+from msm4sr_lite.dataset.cells import number, printable_id
 from msm4sr_lite.dataset.convert.records import (
-    Event,
+    Interaction,
     ItemRow,
     Skipped,
     Source,
-    identifier,
     item_row,
-    number,
 )
+from msm4sr_lite.dataset.convert.tolerant import each_line, each_row
 
 NAME = "MovieLens"
-WANTS = "u.data and u.item, or ratings.dat and movies.dat, or ratings.csv and movies.csv"
+FILES = "u.data and u.item, or ratings.dat and movies.dat, or ratings.csv and movies.csv"
 PAIRS = {"u.data": "u.item", "ratings.dat": "movies.dat", "ratings.csv": "movies.csv"}
 # The flags at the end of a line of u.item, as its u.genre names them; the first is "unknown".
 GENRES = (
@@ -37,45 +36,45 @@ def find(source: Path) -> Source | None:
     return None
 
 
-def events(source: Source, skipped: Skipped) -> Iterator[Event]:
+def interactions(source: Source, skipped: Skipped) -> Iterator[Interaction]:
     """Yield the ratings."""
-    if source.events.suffix == ".csv":
+    if source.interactions.suffix == ".csv":
         columns = ("userId", "movieId", "rating", "timestamp")
         return each_row(
-            source.events,
-            lambda row: _event([row[name] for name in columns]),
+            source.interactions,
+            lambda row: _rating([row[name] for name in columns]),
             columns,
-            "columns userId,movieId,rating,timestamp",
             skipped,
         )
-    mark = "\t" if source.events.suffix == ".data" else "::"
-    wants = f"user, movie, rating and time, separated by {mark!r}"
-    return each_line(source.events, lambda line: _event(line.split(mark)), wants, skipped)
+    separator = "\t" if source.interactions.suffix == ".data" else "::"
+    expected = f"user, movie, rating and time, separated by {separator!r}"
+    return each_line(
+        source.interactions, lambda line: _rating(line.split(separator)), expected, skipped
+    )
 
 
 def items(source: Source, skipped: Skipped) -> Iterator[ItemRow]:
     """Yield the movies; genres become categories."""
-    if source.events.suffix == ".csv":
+    if source.interactions.suffix == ".csv":
         return each_row(
             source.items,
             lambda row: _movie(row["movieId"], row["title"], row["genres"].split("|")),
             ("movieId", "title", "genres"),
-            "columns movieId,title,genres",
             skipped,
         )
-    if source.events.suffix == ".data":
-        wants = f"id|title|date|date|address and {len(GENRES)} flags of genres"
-        return each_line(source.items, _flagged, wants, skipped)
+    if source.interactions.suffix == ".data":
+        expected = f"id|title|date|date|address and {len(GENRES)} flags of genres"
+        return each_line(source.items, _flagged, expected, skipped)
     return each_line(source.items, _dotted, "id::title::genre|genre", skipped)
 
 
-def _event(cells: list[str]) -> Event:
+def _rating(cells: list[str]) -> Interaction:
     if len(cells) != 4:
         raise ValueError(f"{len(cells)} fields instead of 4")
     user, movie, rating, time = cells
-    return Event(
-        identifier(user, "user"),
-        identifier(movie, "movie"),
+    return Interaction(
+        printable_id(user, "user"),
+        printable_id(movie, "movie"),
         number(time, "timestamp"),
         number(rating, "rating"),
     )
@@ -99,4 +98,4 @@ def _flagged(line: str) -> ItemRow:
 
 def _movie(movie: str, title: str, genres: list[str]) -> ItemRow:
     known = [genre.strip() for genre in genres if genre.strip() not in ("", "(no genres listed)")]
-    return item_row(identifier(movie, "movie"), title=title.strip(), categories=known)
+    return item_row(printable_id(movie, "movie"), title=title.strip(), categories=known)

@@ -6,21 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.convert.lines import each_line, first_line
+from msm4sr_lite.dataset.cells import number, printable_id
 from msm4sr_lite.dataset.convert.records import (
-    Event,
+    Interaction,
     ItemRow,
     Skipped,
     Source,
-    identifier,
     item_row,
-    number,
-    only,
+    only_file,
 )
+from msm4sr_lite.dataset.convert.tolerant import each_row
+from msm4sr_lite.dataset.tables import Dialect, read_header
 
 NAME = "RecBole atomic files"
-WANTS = "NAME.inter and NAME.item"
-# What the published data sets call these fields.
+FILES = "NAME.inter and NAME.item"
+DIALECT = Dialect("\t", quotes=False)
+# Names of these fields in the published datasets.
 TITLES = ("title", "item_name", "name", "movie_title", "product_name", "app_name")
 BRANDS = ("brand", "store", "manufacturer", "artist")
 CATEGORIES = ("categories", "category", "class", "genre", "genres", "tags")
@@ -30,107 +31,89 @@ DESCRIPTIONS = ("description", "desc", "overview", "abstract")
 def find(source: Path) -> Source | None:
     """Return the interactions, and the items of the same name."""
     found = sorted(source.glob("*.inter")) if source.is_dir() else [source]
-    inter = only([path for path in found if path.suffix == ".inter"], source, ".inter files")
+    inter = only_file([path for path in found if path.suffix == ".inter"], source, ".inter files")
     if inter is None:
         return None
     items = inter.with_suffix(".item")
     return Source(inter, items if items.is_file() else None)
 
 
-def events(source: Source, skipped: Skipped) -> Iterator[Event]:
+def interactions(source: Source, skipped: Skipped) -> Iterator[Interaction]:
     """Yield the interactions; ``rating`` is read where there is one."""
-    header = _header(source.events)
-    names = list(header)
+    fields = _fields(source.interactions)
+    item_field = _item_field(fields)
     user, item, time = (
-        _position(names, name, source.events)
-        for name in ("user_id", _item_field(header), "timestamp")
+        _column(fields, name, source.interactions) for name in ("user_id", item_field, "timestamp")
     )
-    rating = names.index("rating") if "rating" in names else None
+    rating = fields.get("rating")
 
-    def interaction(line: str) -> Event:
-        cells = _cells(line, names)
-        return Event(
-            identifier(cells[user], names[user]),
-            identifier(cells[item], names[item]),
-            number(cells[time], "timestamp"),
-            None if rating is None else number(cells[rating], "rating"),
+    def interaction(row: dict[str, str]) -> Interaction:
+        return Interaction(
+            printable_id(row[user], "user_id"),
+            printable_id(row[item], item_field),
+            number(row[time], "timestamp"),
+            None if rating is None else number(row[rating], "rating"),
         )
 
-    return each_line(source.events, interaction, _wants(names), skipped, header=1)
+    return each_row(source.interactions, interaction, (user, item, time), skipped, DIALECT)
 
 
 def items(source: Source, skipped: Skipped) -> Iterator[ItemRow]:
-    """Yield the items; fields of other names than those above are left out."""
+    """Yield the items; fields with other names than those above are not used."""
     if source.items is None:
         return iter(())
-    header = _header(source.items)
-    names = list(header)
-    key = _position(names, _item_field(_header(source.events)), source.items)
+    fields = _fields(source.items)
+    item_field = _item_field(_fields(source.interactions))
+    key = _column(fields, item_field, source.items)
     title, brand, categories, description = (
-        next((names.index(name) for name in known if name in names), None)
+        next((fields[name] for name in known if name in fields), "")
         for known in (TITLES, BRANDS, CATEGORIES, DESCRIPTIONS)
     )
 
-    def item(line: str) -> ItemRow:
-        cells = _cells(line, names)
-
-        def cell(place: int | None) -> str:
-            return "" if place is None else cells[place].strip()
-
+    def item(row: dict[str, str]) -> ItemRow:
         return item_row(
-            identifier(cells[key], names[key]),
-            title=cell(title),
-            brand=cell(brand),
-            categories=_categories(cell(categories)),
-            description=cell(description),
+            printable_id(row[key], item_field),
+            title=row.get(title, "").strip(),
+            brand=row.get(brand, "").strip(),
+            categories=_categories(row.get(categories, "")),
+            description=row.get(description, "").strip(),
         )
 
-    return each_line(source.items, item, _wants(names), skipped, header=1)
+    return each_row(source.items, item, (key,), skipped, DIALECT)
 
 
-def _header(path: Path) -> dict[str, str]:
-    """Return ``name -> type`` of the fields."""
-    fields = [field.strip().partition(":") for field in first_line(path).split("\t")]
-    if not all(kind for _, _, kind in fields):
+def _fields(path: Path) -> dict[str, str]:
+    """Return ``name -> column`` of each field, such as ``user_id -> user_id:token``."""
+    columns = read_header(path, DIALECT, lenient=True)
+    if not all(":" in column for column in columns):
         raise UserError(
             f"{path}: the first line must name each field with its type, separated by tabs, like"
-            f" user_id:token; found {' '.join(name for name, _, _ in fields)[:80]!r}"
+            f" user_id:token; found {' '.join(columns)[:80]!r}"
         )
-    return {name: kind for name, _, kind in fields}
+    return {column.partition(":")[0]: column for column in columns}
 
 
-def _item_field(header: dict[str, str]) -> str:
-    """Return ``item_id``, or what stands for it (``product_id``) if only one field can."""
+def _item_field(fields: dict[str, str]) -> str:
+    """Return ``item_id``, or the field that stands for it (``product_id``) if only one can."""
     others = [
         name
-        for name, kind in header.items()
-        if kind == "token"
+        for name, column in fields.items()
+        if column.endswith(":token")
         and name.endswith("_id")
         and name not in ("user_id", "review_id", "session_id")
     ]
-    return others[0] if "item_id" not in header and len(others) == 1 else "item_id"
+    return others[0] if "item_id" not in fields and len(others) == 1 else "item_id"
 
 
-def _position(names: list[str], name: str, path: Path) -> int:
-    if name not in names:
+def _column(fields: dict[str, str], name: str, path: Path) -> str:
+    if name not in fields:
         raise UserError(
-            f"{path}: no field {name} (found {', '.join(names)[:80]}); user_id, item_id and"
-            f" timestamp are needed, since a sequence needs its order"
+            f"{path}: no field {name} (found {', '.join(fields)[:80]}); user_id, item_id and"
+            f" timestamp are needed, because a sequence needs an order"
         )
-    return names.index(name)
-
-
-def _cells(line: str, names: list[str]) -> list[str]:
-    cells = line.rstrip("\r\n").split("\t")
-    if len(cells) != len(names):
-        raise ValueError(f"{len(cells)} fields, the header has {len(names)}")
-    return cells
+    return fields[name]
 
 
 def _categories(cell: str) -> list[str]:
     """Split at commas; some published files put each name in quotes."""
     return [name for part in cell.split(", ") if (name := part.strip(" '\"[]"))]
-
-
-def _wants(names: list[str]) -> str:
-    return f"{len(names)} fields separated by tabs, as the first line says"

@@ -3,75 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from course.checks import Exercise, expect, expect_close
-
-# --- 00.most_bought -------------------------------------------------------------------------
+from course.checks import Exercise, agree
 
 
-def most_bought(baskets: list[list[str]], k: int) -> list[str]:
-    """Return the ids of the k most bought items, best first; ties go by id, A before B.
+def most_popular(histories: list[list[str]], k: int) -> list[str]:
+    """Return the ids of the k most popular items, best first; ties go by id.
 
-    baskets: a list of lists of item ids; an item counts as often as it was bought.
+    histories: one list of item ids per user; an item counts as often as it occurs.
     """
     counts: dict[str, int] = {}
-    for basket in baskets:
-        for item in basket:
+    for history in histories:
+        for item in history:
             counts[item] = counts.get(item, 0) + 1
     return sorted(counts, key=lambda item: (-counts[item], item))[:k]
 
 
-def _grade_most_bought(attempt: Callable[..., Any]) -> None:
-    top = attempt([["mug"], ["mug", "tent"], ["mug", "tent", "vase"]], 2)
-    expect(not isinstance(top, str), "a list of item ids was expected; you gave one text")
-    top = list(top)
-    expect(
-        all(isinstance(item, str) for item in top),
-        f"a list of item ids alone was expected, without their counts; you gave {top}",
-    )
-    expect(len(top) == 2, f"for k=2 two ids were expected; you gave {len(top)}")
-    expect(top != ["tent", "mug"] and "vase" not in top, f"{top}: the most bought comes first")
-    expect(top == ["mug", "tent"], f"{top} are not the two items bought most often")
-    expect(
-        list(attempt([["vase", "mug"], ["tent"]], 3)) == ["mug", "tent", "vase"],
-        "three items bought once each: a tie goes by id, in the order of the alphabet",
-    )
-    expect(
-        list(attempt([["tent", "tent", "tent"], ["mug"], ["mug"]], 1)) == ["tent"],
-        "a customer who buys an item three times counts three times",
-    )
-    expect(
-        list(attempt([["mug"]], 5)) == ["mug"],
-        "k may be larger than the number of items: then return all of them",
-    )
+def _count(histories):
+    return Counter(item for history in histories for item in history)
 
 
-def _ties_by_first_seen(baskets: list[list[str]], k: int) -> list[str]:
-    return [item for item, _ in Counter(i for basket in baskets for i in basket).most_common(k)]
-
-
-def _with_counts(baskets: list[list[str]], k: int) -> list[tuple[str, int]]:
-    return Counter(item for basket in baskets for item in basket).most_common(k)
-
-
-def _least_first(baskets: list[list[str]], k: int) -> list[str]:
-    counts = Counter(item for basket in baskets for item in basket)
+def _least_first(histories, k):
+    counts = _count(histories)
     return sorted(counts, key=lambda item: (counts[item], item))[:k]
-
-
-def _once_a_basket(baskets: list[list[str]], k: int) -> list[str]:
-    return most_bought([list(set(basket)) for basket in baskets], k)
-
-
-def _forgets_k(baskets: list[list[str]], k: int) -> list[str]:
-    return most_bought(baskets, 99)
-
-
-# --- 00.cosine ------------------------------------------------------------------------------
 
 
 def cosine(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -84,60 +40,25 @@ def cosine(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return matrix @ vector / np.maximum(lengths, 1e-12)
 
 
-def _grade_cosine(attempt: Callable[..., Any]) -> None:
-    vector = np.array([3.0, 4.0])
-    matrix = np.array([[3.0, 4.0], [-4.0, 3.0], [1.0, 0.0]])
-    got = attempt(vector.copy(), matrix.copy())
-    right = cosine(vector, matrix)
-    shape = np.shape(got)
-    expect(shape == (3,), f"one number per row, shape (3,), was expected; your shape is {shape}")
-    if np.allclose(got, 1 - right):
-        expect(False, "these are distances: the same direction should give 1, not 0")
-    longer = attempt(vector.copy(), 10 * matrix)
-    expect(np.allclose(got, longer), "making the rows 10 times as long changed your result")
-    longer = attempt(10 * vector, matrix.copy())
-    expect(np.allclose(got, longer), "making the vector 10 times as long changed your result")
-    expect_close(
-        got,
-        right,
-        "lengths do not matter in your result, but its values are not the cosines: what should"
-        " a row give that points the same way as the vector?",
-    )
+def _zero_gives_nan(vector, matrix):
     with np.errstate(all="ignore"):
-        zero = attempt(vector.copy(), np.zeros((1, 2)))
-    expect(np.isfinite(zero).all(), "a row of zeros gives nan: do not divide by a length of 0")
-    expect_close(zero, [0.0], "a row of zeros should give 0")
+        return matrix @ vector / (np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector))
 
 
-def _dot_product(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    return matrix @ vector
-
-
-def _rows_not_normalised(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    return matrix @ (vector / np.linalg.norm(vector))
-
-
-def _columns_normalised(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    return (matrix / np.linalg.norm(matrix, axis=0)) @ (vector / np.linalg.norm(vector))
-
-
-def _distance(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    return 1 - cosine(vector, matrix)
-
-
-def _zero_gives_nan(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    return matrix @ vector / (np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector))
-
-
-def _keeps_an_axis(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    return cosine(vector, matrix)[:, None]
-
+_VECTOR, _MATRIX = np.array([3.0, 4.0]), np.array([[3.0, 4.0], [-4.0, 3.0], [1.0, 0.0]])
+_ROWS_SCALED = "making the rows 10 times as long changed your result"
 
 EXERCISES = (
     Exercise(
-        name="00.most_bought",
-        solution=most_bought,
-        grade=_grade_most_bought,
+        name="00.most_popular",
+        solution=most_popular,
+        cases=(
+            ([["mug"], ["mug", "tent"], ["mug", "tent", "vase"]], 2),
+            ([["vase", "mug"], ["tent"]], 3),
+            ([["tent", "tent", "tent"], ["mug"], ["mug"]], 1),
+            ([["mug"]], 5),
+        ),
+        otherwise="these are not the k items with the most interactions, best first",
         why="This is the popularity baseline: a recommender that cannot beat it has learned"
         " nothing about anybody's taste.",
         hints=(
@@ -146,19 +67,37 @@ EXERCISES = (
             "The key (-count, item) puts large counts first and breaks ties by id.",
         ),
         mistakes=(
-            (_ties_by_first_seen, "a tie goes by id"),
-            (_with_counts, "without their counts"),
-            (_least_first, "the most bought comes first"),
-            (_once_a_basket, "counts three times"),
-            (_forgets_k, "for k=2 two ids"),
+            (
+                lambda histories, k: [item for item, _ in _count(histories).most_common(k)],
+                "three items that occur once each: a tie goes by id, in the order of the alphabet",
+            ),
+            (
+                lambda histories, k: _count(histories).most_common(k),
+                "a list of item ids alone was expected, without their counts",
+            ),
+            (_least_first, "your list starts with the rarest items; the most popular come first"),
+            (
+                lambda histories, k: most_popular([list(set(history)) for history in histories], k),
+                "an item that occurs three times in one history counts three times",
+            ),
+            (lambda histories, k: most_popular(histories, 99), "return k ids, not all of them"),
         ),
     ),
     Exercise(
         name="00.cosine",
         solution=cosine,
-        grade=_grade_cosine,
-        why="All similarities in this course, between words, pictures, items and customers, are"
-        " this one.",
+        cases=((_VECTOR, _MATRIX), (_VECTOR, np.zeros((1, 2)))),
+        properties=(
+            (lambda f: agree(f(_VECTOR, _MATRIX), f(_VECTOR, 10 * _MATRIX)), _ROWS_SCALED),
+            (
+                lambda f: agree(f(_VECTOR, _MATRIX), f(10 * _VECTOR, _MATRIX)),
+                "making the vector 10 times as long changed your result",
+            ),
+        ),
+        otherwise="these are not the cosines: what should a row give that points the same way as"
+        " the vector?",
+        why="All similarities in this course, between words, images, items and users, are this"
+        " one.",
         hints=(
             "The cosine of two vectors is their dot product divided by both lengths.",
             "np.linalg.norm(matrix, axis=1) gives the length of every row; matrix @ vector gives"
@@ -166,12 +105,21 @@ EXERCISES = (
             "Keep the divisor away from zero with np.maximum(lengths, 1e-12).",
         ),
         mistakes=(
-            (_dot_product, "the rows 10 times as long"),
-            (_rows_not_normalised, "the rows 10 times as long"),
-            (_columns_normalised, "points the same way"),
-            (_distance, "these are distances"),
-            (_zero_gives_nan, "a row of zeros gives nan"),
-            (_keeps_an_axis, "shape (3,)"),
+            (lambda vector, matrix: matrix @ vector, _ROWS_SCALED),
+            (lambda vector, matrix: matrix @ (vector / np.linalg.norm(vector)), _ROWS_SCALED),
+            (
+                lambda v, m: m / np.maximum(np.linalg.norm(m, axis=0), 1e-12) @ v / 5,
+                "you divide by the lengths of the columns; divide by those of the rows",
+            ),
+            (
+                lambda vector, matrix: 1 - cosine(vector, matrix),
+                "these are distances: the same direction should give 1, not 0",
+            ),
+            (_zero_gives_nan, "a row of zeros gives nan: do not divide by a length of 0"),
+            (
+                lambda vector, matrix: cosine(vector, matrix)[:, None],
+                "one number per row, shape (n,), was expected; yours has one axis more",
+            ),
         ),
     ),
 )

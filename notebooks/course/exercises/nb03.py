@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from course.checks import Exercise, expect, expect_close
-
-# --- 03.slots -------------------------------------------------------------------------------
-
-slots = 4
-
-
-def _grade_slots(attempt: Any) -> None:
-    expect(
-        isinstance(attempt, int) and not isinstance(attempt, bool),
-        f"a whole number was expected; you gave {type(attempt).__name__}",
-    )
-    expect(attempt != 5, "the point in 0.5 ends no sentence")
-    expect(attempt != 3, "title and brand are a slot too")
-    expect(attempt != 2, "title and brand are a slot, and so are the categories")
-    expect(
-        attempt == slots, f"{attempt} is not what the library cuts; go through it piece by piece"
-    )
-
-
-# --- 03.mean_pool ---------------------------------------------------------------------------
+from course.checks import Exercise
 
 
 def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
-    """Return one vector per sentence: the mean of its real tokens' vectors.
+    """Return one embedding per sentence: the mean over its real tokens.
 
     states: shape (sentences, tokens, dim); mask: shape (sentences, tokens), 1 = real.
     Result: shape (sentences, dim).
@@ -42,156 +19,118 @@ def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
     return (states * real).sum(dim=1) / real.sum(dim=1)
 
 
-def _grade_mean_pool(attempt: Callable[..., Any]) -> None:
-    states = torch.tensor(
-        [[[2.0, 4.0], [4.0, 8.0], [60.0, 90.0]], [[1.0, 1.0], [2.0, 2.0], [6, 3]]]
-    )
-    mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
-    got = attempt(states.clone(), mask.clone())
-    shape = tuple(getattr(got, "shape", ()))
-    expect(shape == (2, 2), f"one vector per sentence, shape (2, 2), was expected; yours: {shape}")
-    expect(
-        not torch.allclose(got, states.mean(dim=1)),
-        "the padding of sentence 0 counts in yours; whatever stands there must not matter",
-    )
-    masked = states * mask.unsqueeze(-1)
-    expect(
-        not torch.allclose(got, masked.mean(dim=1)),
-        "padding adds nothing to your sum, but it is still counted in the divisor",
-    )
-    expect(
-        not torch.allclose(got, masked.sum(dim=1)), "this is the sum; a mean divides by a number"
-    )
-    expect(
-        not torch.allclose(got, states[:, 0]),
-        "this is the first token alone ('cls' pooling), not the mean of all",
-    )
-    expect_close(got, mean_pool(states, mask), "these are not the means over the real tokens")
-
-
-def _padding_counts(states: Tensor, mask: Tensor) -> Tensor:
-    return states.mean(dim=1)
-
-
-def _wrong_divisor(states: Tensor, mask: Tensor) -> Tensor:
-    return (states * mask.unsqueeze(-1)).mean(dim=1)
-
-
-def _sum(states: Tensor, mask: Tensor) -> Tensor:
-    return (states * mask.unsqueeze(-1)).sum(dim=1)
-
-
-def _first_token(states: Tensor, mask: Tensor) -> Tensor:
-    return states[:, 0]
-
-
-def _over_dim(states: Tensor, mask: Tensor) -> Tensor:
-    return states.mean(dim=-1)
-
-
-# --- 03.gap ---------------------------------------------------------------------------------
+_STATES = torch.tensor([[[2.0, 4], [4, 8], [60, 90]], [[1, 1], [2, 2], [6, 3]]])
+_MASK = torch.tensor([[1, 1, 0], [1, 1, 1]])
 
 
 def gap(text: np.ndarray, image: np.ndarray) -> float:
-    """Return the modality gap: the distance between the centroids of two clouds.
+    """Return the modality gap: the distance between two centroids.
 
-    text, image: shape (items, dim). All vectors get length 1 first; a centroid is the
-    mean of a cloud.
+    text, image: shape (items, dim). All embeddings get length 1 first; a centroid is
+    the mean of the embeddings of one modality.
     """
     text = text / np.linalg.norm(text, axis=1, keepdims=True)
     image = image / np.linalg.norm(image, axis=1, keepdims=True)
     return float(np.linalg.norm(text.mean(axis=0) - image.mean(axis=0)))
 
 
-def _grade_gap(attempt: Callable[..., Any]) -> None:
-    text = np.array([[2.0, 0.0], [0.0, 1.0]])
-    image = np.array([[-1.0, 0.0], [0.0, 5.0]])
-    got = attempt(text.copy(), image.copy())
-    expect(np.ndim(got) == 0, f"one number was expected; yours has shape {np.shape(got)}")
-    got = float(got)
-    raw = np.linalg.norm(text.mean(axis=0) - image.mean(axis=0))
-    expect(
-        not np.isclose(got, raw),
-        "long vectors count more in yours: give all of them length 1 first",
-    )
-    pairs = np.mean([2.0, 0.0])
-    expect(
-        abs(got - 1.0) < 1e-9 or not np.isclose(got, 2.0),
-        "this is the squared or the summed distance; a distance takes the root of the sum",
-    )
-    far = attempt(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]]))
-    expect(
-        np.isclose(float(far), 0.0),
-        "two clouds with the same points in another order have the same centroid: their gap is 0,"
-        f" yours is {float(far):.2f}. Are you averaging the distances of pairs?",
-    )
-    expect_close(got, pairs, "this is not the distance between the two centroids")
+def _unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-def _lengths_count(text: np.ndarray, image: np.ndarray) -> float:
-    return float(np.linalg.norm(text.mean(axis=0) - image.mean(axis=0)))
-
-
-def _pairs(text: np.ndarray, image: np.ndarray) -> float:
-    text = text / np.linalg.norm(text, axis=1, keepdims=True)
-    image = image / np.linalg.norm(image, axis=1, keepdims=True)
-    return float(np.linalg.norm(text - image, axis=1).mean())
-
-
-def _difference(text: np.ndarray, image: np.ndarray) -> np.ndarray:
-    return text.mean(axis=0) - image.mean(axis=0)
-
-
-def _sum_of_pairs(text: np.ndarray, image: np.ndarray) -> float:
-    return 2 * gap(text, image)
-
+_CROSSED = (np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]]))
 
 EXERCISES = (
     Exercise(
         name="03.slots",
-        solution=slots,
-        grade=_grade_slots,
+        solution=4,
         starter="slots = ...  # a whole number",
-        why="Each of these four becomes a vector of its own, and the model decides later which of"
-        " them counts.",
+        otherwise="go through the text piece by piece",
+        why="Each of these four gets an embedding, and the model decides later which of them"
+        " counts.",
         hints=(
             "The first piece is title and brand, the second the categories; then the description.",
             "The description has a full stop inside a number. Is that the end of a sentence?",
         ),
-        mistakes=((5, "ends no sentence"), (3, "a slot too"), (2, "so are the categories")),
+        mistakes=(
+            (5, "the point in 0.5 ends no sentence"),
+            (3, "title and brand are a slot too"),
+            (2, "title and brand are a slot, and so are the categories"),
+        ),
     ),
     Exercise(
         name="03.mean_pool",
         solution=mean_pool,
-        grade=_grade_mean_pool,
-        why="A sentence's vector may not depend on how long its neighbours in the batch are.",
+        cases=((_STATES, _MASK),),
+        otherwise="these are not the means over the real tokens",
+        why="A sentence's embedding may not depend on how long the other sentences of the batch"
+        " are.",
         hints=(
             "Multiply by the mask (with an axis more), then add up over the tokens.",
             "Divide by how many tokens are real, not by how many places there are.",
         ),
         mistakes=(
-            (_padding_counts, "the padding of sentence 0 counts"),
-            (_wrong_divisor, "still counted in the divisor"),
-            (_sum, "this is the sum"),
-            (_first_token, "the first token alone"),
-            (_over_dim, "one vector per sentence"),
+            (
+                lambda states, mask: states.mean(dim=1),
+                "the padding of sentence 0 counts in yours; whatever stands there must not matter",
+            ),
+            (
+                lambda states, mask: (states * mask.unsqueeze(-1)).mean(dim=1),
+                "padding adds nothing to your sum, but it is still counted in the divisor",
+            ),
+            (
+                lambda states, mask: (states * mask.unsqueeze(-1)).sum(dim=1),
+                "this is the sum; a mean divides by a number",
+            ),
+            (
+                lambda states, mask: states[:, 0],
+                "this is the first token alone ('cls' pooling), not the mean of all",
+            ),
+            (
+                lambda states, mask: states.mean(dim=-1),
+                "you average over the dimensions; average over the tokens",
+            ),
         ),
     ),
     Exercise(
         name="03.gap",
         solution=gap,
-        grade=_grade_gap,
-        why="It is the distance of two middles, and no more: two clouds may have the same middle"
-        " and still be told apart.",
+        cases=(
+            (np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[-1.0, 0.0], [-3.0, -4.0]])),
+            _CROSSED,
+        ),
+        properties=(
+            (
+                lambda f: abs(f(*_CROSSED)) < 1e-6,
+                "two sets with the same points in another order have the same centroid, so their"
+                " gap is 0",
+            ),
+        ),
+        otherwise="this is not the distance between the two centroids",
+        why="It is the distance of two centroids, and no more: a linear classifier may still"
+        " separate two sets with the same centroid.",
         hints=(
             "np.linalg.norm(x, axis=1, keepdims=True) are the lengths to divide by.",
-            "First the two means, one vector each, then one distance.",
+            "First the two means, one embedding each, then one distance.",
         ),
         mistakes=(
-            (_lengths_count, "length 1 first"),
-            (_pairs, "the distances of pairs"),
-            (_difference, "one number was expected"),
-            (_sum_of_pairs, "squared or the summed"),
+            (
+                lambda text, image: float(np.linalg.norm(text.mean(axis=0) - image.mean(axis=0))),
+                "long embeddings count more in yours: give all of them length 1 first",
+            ),
+            (
+                lambda text, image: np.linalg.norm(_unit(text) - _unit(image), axis=1).mean(),
+                "you average the distances of pairs; take the distance of the two means",
+            ),
+            (
+                lambda text, image: text.mean(axis=0) - image.mean(axis=0),
+                "one number was expected: the length of the difference",
+            ),
+            (
+                lambda text, image: np.abs(_unit(text).mean(0) - _unit(image).mean(0)).sum(),
+                "you add up the differences per dimension; a distance is the root of the sum of"
+                " their squares",
+            ),
         ),
     ),
 )

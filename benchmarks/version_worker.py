@@ -1,0 +1,204 @@
+"""The worker of ``benchmarks.versions``: does what it is asked with the version it was given.
+
+Started with ``PYTHONPATH`` pointing to that version's package. Reads requests from standard input
+and writes answers to standard output, one JSON line each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import made_up
+
+# Where the versions keep what is used here, and how a keyword is called there.
+HOMES = {
+    "version 1": {
+        "build_sequences": "sequences:build_sequences",
+        "load_feature_table": "features:FeatureTable.load",
+        "make_slots": "features:make_slots",
+        "pretrain": "training:pretrain",
+        "finetune": "training:finetune",
+        "read_dataset": "reading.shop_folder:read_shop",
+        "scorer": "evaluation:ModelScorer",
+        "table": "features:FeatureTable",
+        "interactions": "events",
+        "domain": "department",
+        "filter_seen": "mask_history",
+    },
+    "this checkout": {
+        "build_sequences": "dataset.split:build_sequences",
+        "load_feature_table": "features.table_files:load_feature_table",
+        "make_slots": "feature_table:make_slots",
+        "pretrain": "training:pretrain_steps",
+        "finetune": "training:finetune_steps",
+        "read_dataset": "dataset.dataset:Dataset.from_folder",
+        "scorer": "scoring:ModelScorer",
+        "table": "feature_table:FeatureTable",
+        "interactions": "interactions",
+        "domain": "domain",
+        "filter_seen": "filter_seen",
+    },
+}
+STAGES = {"pre-training": "pretrain", "fine-tuning": "finetune"}
+
+
+class Worker:
+    """What can be asked of a version; arguments and results are plain JSON."""
+
+    def __init__(self, version: str) -> None:
+        self.names = HOMES[version]
+        self.config = importlib.import_module("msm4sr_lite.config")
+        self.encoder = importlib.import_module("msm4sr_lite.encoder")
+        self.evaluation = importlib.import_module("msm4sr_lite.evaluation")
+        self.works: dict[str, Callable[[], object]] = {}
+
+    def find(self, what: str) -> Any:
+        """Return a function or class of the package."""
+        module, _, path = self.names[what].partition(":")
+        found: Any = importlib.import_module(f"msm4sr_lite.{module}")
+        for name in path.split("."):
+            found = getattr(found, name)
+        return found
+
+    def home(self) -> str:
+        """Return the folder from which the package was imported."""
+        return str(Path(str(self.config.__file__)).resolve().parent)
+
+    def section(self, name: str, values: dict[str, Any]) -> Any:
+        """Return one section of the settings, such as ``PretrainConfig``."""
+        return getattr(self.config, f"{name.capitalize()}Config")(**values)
+
+    # ------------------------------------------------------------ the same numbers
+
+    def train(
+        self, folder: str, domain: str, settings: dict[str, dict[str, Any]], seed: int
+    ) -> dict[str, Any]:
+        """Pre-train, fine-tune and evaluate on a dataset; return all numbers that come out."""
+        data = self.find("read_dataset")(folder, **{self.names["domain"]: domain})
+        table = self.find("load_feature_table")(f"{folder}/features")
+        described = set(table.described())
+        sequences = self.find("build_sequences")(
+            getattr(data, self.names["interactions"]),
+            [item for item in data.items if item in described],
+            self.section("data", settings["data"]),
+        )
+        table = table.for_items(sequences.items)
+        torch.manual_seed(seed)
+        width = {"feature_dim": table.width, "n_items": 0}
+        model = self.encoder.M2SE(self.section("model", settings["model"] | width))
+        found: dict[str, Any] = {}
+        for stage, section in STAGES.items():
+            if section == "finetune":
+                torch.manual_seed(seed)
+                model = self.encoder.transfer(model, sequences.n_items)
+            config = self.section(section, settings[section])
+            records = list(self.find(section)(model, table, sequences, config, seed=seed))
+            found[stage] = {"records": [plain(record) for record in records]}
+            found[stage]["weights"] = {
+                name: digest(values.numpy()) for name, values in model.state_dict().items()
+            }
+        scorer = self.find("scorer")(model, table)
+        for part in ("valid", "test"):
+            for seen in (False, True):
+                options = {self.names["filter_seen"]: seen}
+                cases = sequences.held_out(part)
+                ranks = self.evaluation.target_ranks(scorer, *cases, **options)
+                metrics = self.evaluation.evaluate(scorer, *cases, **options)
+                name = f"{part}, filter_seen={seen}"
+                found[name] = {"ranks": digest(ranks), "metrics": metrics}
+        return found
+
+    # ------------------------------------------------------------ the same work, timed
+
+    def prepare(self, sizes: dict[str, Any], sampled: dict[str, Any]) -> None:
+        """Make data and models of the given sizes; one work for each thing that is timed."""
+        interactions, offsets = made_up.interaction_arrays(
+            sizes["users"], sizes["items"], sizes["mean_length"]
+        )
+        items = ["", *(f"i{item}" for item in range(1, sizes["items"] + 1))]
+        users = [f"u{user}" for user in range(sizes["users"])]
+        make = importlib.import_module("msm4sr_lite.sequences").Sequences
+        sequences = make(
+            users=users,
+            items=items,
+            offsets=offsets,
+            **{self.names["interactions"]: interactions},
+        )
+        slots = [
+            self.find("make_slots")(*arrays)
+            for arrays in made_up.slot_arrays(
+                sizes["items"], [sizes["text_slots"], sizes["image_slots"]], sizes["width"]
+            )
+        ]
+        table = self.find("table")(items, *slots, {})
+
+        def steps(section: str, **options: Any) -> Iterator[Any]:
+            torch.manual_seed(0)
+            ids = sizes["items"] if section == "finetune" else 0
+            model = self.encoder.M2SE(
+                self.section("model", {"feature_dim": sizes["width"], "n_items": ids})
+            )
+            # Neither epochs nor patience end it; validation, at an epoch's end, is cheap.
+            forever = {"epochs": 10**6, "patience": 10**6, "valid_users": 10}
+            options |= {"batch_size": sizes["batch_size"]} | forever
+            records = self.find(section)(model, table, sequences, self.section(section, options))
+            return iter(records)
+
+        def advance(records: Iterator[Any]) -> Callable[[], object]:
+            return lambda: [next(records) for _ in range(sizes["steps"])]
+
+        model = self.encoder.M2SE(
+            self.section("model", {"feature_dim": sizes["width"], "n_items": sizes["items"]})
+        )
+        histories, targets = sequences.held_out("test")
+        cases = histories[: sizes["cases"]], targets[: sizes["cases"]]
+        self.works = {
+            "pre-training": advance(steps("pretrain")),
+            "fine-tuning, exact": advance(steps("finetune")),
+            "fine-tuning, sampled": advance(steps("finetune", **sampled)),
+            "evaluation": lambda: self.evaluation.evaluate(
+                self.find("scorer")(model, table), *cases
+            ),
+        }
+
+    def seconds(self, work: str) -> float:
+        """Do a piece of work once; return its processor seconds."""
+        start = time.process_time()
+        self.works[work]()
+        return time.process_time() - start
+
+
+def plain(record: Any) -> dict[str, Any]:
+    """Return a training record as a dictionary, without the time it took."""
+    values: dict[str, Any] = dataclasses.asdict(record)
+    del values["seconds"]
+    return values
+
+
+def digest(values: np.ndarray) -> str:
+    """Return a hash of an array: shape, type and every bit."""
+    return hashlib.sha256(f"{values.shape} {values.dtype}".encode() + values.tobytes()).hexdigest()
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    answers, sys.stdout = sys.stdout, sys.stderr  # whatever the package prints is no answer
+    worker = Worker(sys.argv[1])
+    for line in sys.stdin:
+        method, arguments = json.loads(line)
+        print(json.dumps(getattr(worker, method)(**arguments)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The same work done by version 1 and by this checkout, each in a process of its own.
+
+Version 1 is taken from git and unpacked into a temporary folder. ``Version`` starts a worker
+(``benchmarks.version_worker``) that imports ``msm4sr_lite`` from there or from this checkout, and
+sends it one request at a time.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+VERSION_1 = "d06bd7a3a922c0effcf4679d5383c365f46a73c8"
+NAMES = ("version 1", "this checkout")
+
+# Settings by their names in this checkout, and by those in version 1.
+RENAMED = {
+    "min_user_interactions": "user_min",
+    "min_item_interactions": "item_min",
+    "deduplicate": "repeats",
+    "n_test": "tests",
+    "test_share": "time_share",
+    "item_pooling": "slot_pooling",
+    "modalities": "views",
+    "adaptor_dropout": "adapter_dropout",
+    "prefix_augmentation": "rows",
+    "targets_per_sequence": "anchors_per_sequence",
+    "n_negatives": "negatives",
+}
+# Their values where these have other names too.
+RENAMED_VALUES = {
+    ("deduplicate", True): "last",
+    ("deduplicate", False): "keep",
+    ("split", "leave_one_out"): "last",
+    ("prefix_augmentation", True): "prefix",
+    ("prefix_augmentation", False): "all_positions",
+    ("candidates", "seen"): "bought",
+}
+
+Settings = dict[str, dict[str, Any]]  # section, setting, value
+
+
+def in_version_1(settings: Settings) -> Settings:
+    """Return settings with the names that they have in version 1.
+
+    >>> in_version_1({"finetune": {"candidates": "seen", "n_negatives": 5, "lr": 0.1}})
+    {'finetune': {'candidates': 'bought', 'negatives': 5, 'lr': 0.1}}
+    """
+    return {
+        section: {
+            RENAMED.get(name, name): RENAMED_VALUES.get((name, value), value)
+            for name, value in values.items()
+        }
+        for section, values in settings.items()
+    }
+
+
+def unpack_version_1(folder: Path) -> Path:
+    """Write the package and the sample of version 1 into ``folder``, from this repository."""
+    command = ["git", "archive", VERSION_1, "msm4sr_lite", "data_samples/corner_shop"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    if found.returncode != 0:
+        sys.exit(
+            f"version 1 is commit {VERSION_1}, which this clone does not have"
+            f" ({found.stderr.decode().strip()}); get all commits: git fetch --unshallow"
+        )
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+class Version:
+    """A worker process that runs one version of the package, on one thread.
+
+    Parameters
+    ----------
+    name
+        One of ``NAMES``.
+    folder
+        Where that version's ``msm4sr_lite`` lies.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        path = os.pathsep.join([str(folder), str(ROOT)])  # `benchmarks` comes from this checkout
+        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-P", "-m", "benchmarks.version_worker", name]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        home = Path(self.ask("home"))
+        if home.parent != folder.resolve():
+            raise RuntimeError(f"{name} was imported from {home}, not from {folder}")
+
+    def ask(self, method: str, **arguments: Any) -> Any:
+        """Call a method of the worker and return its result, which is plain JSON."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([method, arguments]) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self.name}: the worker stopped; its error stands above")
+        return json.loads(answer)
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return settings under the names that this version has for them."""
+        return in_version_1(settings) if self.name == NAMES[0] else settings
+
+    def close(self) -> None:
+        """End the worker."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()

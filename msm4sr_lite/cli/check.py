@@ -1,0 +1,25 @@
+"""``msm4sr check``: what is in a dataset."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from msm4sr_lite.cli import common
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    common.add_dataset(parser)
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read everything and print one screen."""
+    from msm4sr_lite.dataset import summarize
+
+    summary = summarize(common.read_dataset(args))
+    if args.json:
+        common.print_json(asdict(summary))
+    else:
+        print(summary)

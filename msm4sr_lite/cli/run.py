@@ -1,0 +1,55 @@
+"""``msm4sr run``: everything in order, resumable."""
+
+from __future__ import annotations
+
+import argparse
+
+from msm4sr_lite.cli import common
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    common.add_dataset(parser)
+    common.add_run_dir(parser)
+    common.add_features(parser)
+    common.add_text_encoder(parser)
+    common.add_clip(parser)
+    common.add_settings(parser, "data", "features", "model", "pretrain", "finetune")
+    parser.add_argument(
+        "--baselines",
+        default="popularity,item_knn",
+        help="baselines to evaluate beside the model (default: popularity,item_knn)",
+    )
+    common.add_seed(parser)
+    common.add_device(parser)
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fit in the run folder, then measure the test part once into ``results.json``."""
+    from msm4sr_lite.baselines import require_baselines
+    from msm4sr_lite.pipeline import MSM4SR
+    from msm4sr_lite.progress import say
+    from msm4sr_lite.store.files import write_json
+
+    settings = common.settings_of(args)
+    baselines = require_baselines(common.item_list(args.baselines))
+    data = common.read_dataset(args)
+    model = MSM4SR(
+        args.preset,
+        seed=args.seed,
+        device=args.device,
+        text_encoder=args.text_encoder,
+        clip=args.clip,
+        dictionary=args.dictionary,
+        **settings,
+    )
+    split = model.config.data.split
+    model.fit(data, split=split, features=args.features, run_dir=args.out)
+    report = model.evaluate(part="test", baselines=baselines)
+    write_json(args.out / "results.json", report.to_dict())
+    if args.json:
+        common.print_json(report.to_dict())
+    else:
+        print(report)
+    say(f"results in {args.out / 'results.json'}")

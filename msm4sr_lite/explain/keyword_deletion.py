@@ -1,0 +1,110 @@
+"""The effect of a single keyword, measured by deleting it and embedding the others again.
+
+The N keywords of an image form one pseudo-sentence and share one slot, so the model has no weight
+for a single keyword. Deleting one means that the text encoder of the feature table has to embed
+the others again; no other part of ``explain`` needs that encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.features.text_encoder import TextEncoder
+
+
+def delete_each_keyword(keywords: Sequence[str]) -> list[str]:
+    """Return the pseudo-sentence of all keywords, then that sentence without each of them.
+
+    >>> delete_each_keyword(["tall", "clock", "brown"])
+    ['tall clock brown', 'clock brown', 'tall brown', 'tall clock']
+    """
+    kept = [keywords, *([*keywords[:k], *keywords[k + 1 :]] for k in range(len(keywords)))]
+    return [" ".join(some) for some in kept]
+
+
+def load_table_encoder(manifest: Mapping[str, Any], device: str = "cpu") -> TextEncoder:
+    """Load the text encoder that a feature table was made with.
+
+    Raises
+    ------
+    UserError
+        If its weights are not on this machine, or differ from those that made the table.
+    """
+    from msm4sr_lite.features.provenance import weight_hash
+
+    made = manifest.get("text_encoder", {})
+    if not made.get("name"):
+        raise UserError("manifest.json names no text encoder: keywords cannot be embedded again")
+    encoder = TextEncoder(made["name"], made.get("pooling", "auto"), device)
+    if made.get("weights") not in (None, weight_hash(encoder.model)):
+        raise UserError(
+            f"the features were computed with other weights of {made['name']} than those found"
+            f" here; compute them again with `msm4sr features`"
+        )
+    return encoder
+
+
+def embed_keyword_deletions(
+    encoder: TextEncoder, keywords: Mapping[str, Sequence[Sequence[str]]], items: Iterable[str]
+) -> dict[tuple[str, int], Tensor]:
+    """Embed the keywords of the items' images again, without each keyword in turn.
+
+    Parameters
+    ----------
+    encoder
+        The text encoder that made the feature table.
+    keywords
+        ``item_id ->`` the keywords of each image.
+    items
+        The items whose images to embed; equal sentences are embedded once.
+
+    Returns
+    -------
+    keyword_deletions
+        ``(item_id, image counted from 1) ->`` embeddings ``(keywords, D)``, float16. An image with
+        a single keyword is left out: without it no sentence remains.
+    """
+    images = {
+        (item, index): delete_each_keyword(words)[1:]
+        for item in dict.fromkeys(items)
+        for index, words in enumerate(keywords.get(item, []), 1)
+        if len(words) > 1
+    }
+    vectors = encoder.encode([sentence for group in images.values() for sentence in group])
+    groups = torch.from_numpy(vectors).split([len(group) for group in images.values()])
+    return dict(zip(images, groups, strict=True))
+
+
+@torch.no_grad()
+def keyword_influence(model: M2SE, slots: Tensor, image: int, deletions: Tensor) -> Tensor:
+    """Return how much z_v changes when one keyword of an image is deleted: 1 - cosine.
+
+    Parameters
+    ----------
+    model
+        Pre-trained or fine-tuned, with the image modality.
+    slots
+        The item's image slots, one per image, ``(images, D)``.
+    image
+        Which of them the keywords belong to, counted from 0.
+    deletions
+        Embeddings of its pseudo-sentence without each keyword, ``(keywords, D)``.
+
+    Returns
+    -------
+    influence
+        One number per keyword, ``(keywords,)``: 0 if nothing changes, at most 2.
+    """
+    count = len(deletions)
+    changed = slots.float().repeat(count + 1, 1, 1)  # the last entry stays as it is
+    changed[torch.arange(count), image] = deletions.float()
+    valid = torch.ones(changed.shape[:2], dtype=torch.bool)
+    z = model.adapt["image"](model.pool["image"](changed, valid)[0])
+    return 1 - F.cosine_similarity(z[:count], z[count:], dim=1)

@@ -1,0 +1,162 @@
+"""Check a feature table against its encoder, and describe one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from msm4sr_lite.config import FeatureConfig, UserError
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.device import resolve_device
+from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.features.table import DatasetSentences, make_features
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.progress import bar
+from msm4sr_lite.similarity import normalize
+
+TOLERANCE = 1e-3  # embeddings of two machines may differ by this much
+_BLOCK = 100_000  # embeddings in memory at once
+
+
+def feature_folder(folder: str | Path) -> Path:
+    """Return a feature folder itself, or the one in a run folder."""
+    folder = Path(folder)
+    return folder if (folder / "manifest.json").is_file() else folder / "features"
+
+
+def check_features(
+    dataset: Dataset, folder: str | Path, *, text_encoder: str | None = None, device: str = "cpu"
+) -> dict[str, Any]:
+    """Encode texts and stored keywords again and compare with the stored embeddings.
+
+    Parameters
+    ----------
+    dataset
+        The dataset that the table was made from.
+    folder
+        A feature folder, or a run folder that holds one.
+    text_encoder
+        Where the table's text encoder is now; None: under the name that the table gives.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+
+    Returns
+    -------
+    report
+        For ``text`` and ``image``: ``n_embeddings`` and ``largest_difference``.
+
+    Raises
+    ------
+    UserError
+        If items or texts have changed, or an embedding differs by more than 1e-3.
+    """
+    folder = feature_folder(folder)
+    stored = load_feature_table(folder)
+    made_by = stored.manifest["text_encoder"]
+    if gone := [item for item in stored.items[1:] if item not in dataset.items]:
+        raise UserError(
+            f"{folder}: item {gone[0]!r} is no longer in the dataset; run `msm4sr features` again"
+        )
+    sentences = DatasetSentences(
+        [dataset.items[item] for item in stored.items[1:]],
+        folder / "keywords.jsonl",
+        stored.manifest["max_sentences"],
+        stored.manifest["image_slots"],
+    )
+    encoder = TextEncoder(
+        text_encoder or made_by["name"], made_by["pooling"], resolve_device(device)
+    )
+    total = len(stored.text.vectors) + len(stored.image.vectors)
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as place,  # Windows: the table is open
+        EmbeddingCache(Path(place) / "embeddings.sqlite") as cache,
+        bar(total=total, name="features: check", unit="sentence") as progress,
+    ):
+        make_features(Path(place) / "features", sentences, encoder, cache, advance=progress.update)
+        fresh = load_feature_table(Path(place) / "features")
+        return {
+            name: _compare(folder, name, getattr(stored, name), getattr(fresh, name))
+            for name in ("text", "image")
+        }
+
+
+def _compare(folder: Path, name: str, stored: Slots, fresh: Slots) -> dict[str, Any]:
+    if stored.counts.tolist() != fresh.counts.tolist():
+        raise UserError(
+            f"{folder}: the dataset's {name} has changed since; run `msm4sr features` again"
+        )
+    gaps = (stored.vectors.float() - fresh.vectors.float()).abs()
+    largest = float(gaps.max()) if gaps.numel() else 0.0
+    if not largest <= TOLERANCE:
+        raise UserError(
+            f"{folder}: {name} embeddings differ by {largest:.1e}, more than {TOLERANCE:g}; run"
+            f" `msm4sr features` again with this text encoder"
+        )
+    return {"n_embeddings": len(stored.vectors), "largest_difference": largest}
+
+
+def report_features(table: FeatureTable) -> dict[str, Any]:
+    """Describe a feature table: its size, how it was made, and how similar its embeddings are.
+
+    Returns
+    -------
+    report
+        ``n_items``, ``width``, the manifest's ``text_encoder`` and ``keywords``; and for ``text``
+        and ``image``: ``n_slots``, ``items_without``, ``mean_slots`` and ``max_slots`` of the
+        items that have any, ``n_distinct`` embeddings, and ``mean_cosine`` over all pairs of slots.
+        A mean cosine far above 0 means that the embeddings are anisotropic: they point in similar
+        directions, whatever the sentence. It is None with fewer than two slots.
+    """
+    manifest = table.manifest
+    return {
+        "n_items": len(table.items) - 1,
+        "width": table.width,
+        "text_encoder": manifest.get("text_encoder", {}),
+        "keywords": manifest.get("keywords", {}),
+        **{name: _report_slots(getattr(table, name)) for name in ("text", "image")},
+    }
+
+
+def _report_slots(slots: Slots) -> dict[str, Any]:
+    counts = slots.counts[1:]
+    filled = counts[counts > 0]
+    n, total = 0, torch.zeros(slots.vectors.shape[1], dtype=torch.float64)
+    distinct: set[bytes] = set()
+    for block in slots.vectors.split(_BLOCK):
+        n, total = n + len(block), total + normalize(block).double().sum(dim=0)
+        distinct.update(map(bytes, block.numpy()))
+    # The squared sum of n unit vectors holds all n² cosines, n of them of a vector with itself.
+    cosine = float((total @ total - n) / (n * (n - 1))) if n > 1 else None
+    return {
+        "n_slots": n,
+        "items_without": int((counts == 0).sum()),
+        "mean_slots": float(filled.double().mean()) if len(filled) else 0.0,
+        "max_slots": int(counts.max()) if len(counts) else 0,
+        "n_distinct": len(distinct),
+        "mean_cosine": cosine,
+    }
+
+
+def table_fits(dataset: Dataset, table: FeatureTable) -> bool:
+    """Return whether a table has every item of a dataset, with the slots that it should have.
+
+    The sentences of each text are counted, and no item may have more image slots than images.
+    """
+    number = {item: row for row, item in enumerate(table.items)}
+    if not number.keys() >= dataset.items.keys():
+        return False
+    limit = table.manifest.get("max_sentences", FeatureConfig.max_sentences)
+    per_image = table.manifest.get("image_slots", "images") == "images"
+    for name, item in dataset.items.items():
+        row = number[name]
+        if int(table.text.counts[row]) != len(item_sentences(item, limit)):
+            return False
+        if per_image and int(table.image.counts[row]) > len(item.images):
+            return False
+    return True

@@ -1,0 +1,132 @@
+"""Evaluate a trained model on the held-out interactions of a dataset, beside baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from msm4sr_lite import __version__
+from msm4sr_lite.baselines import BaselineData, fit_baseline
+from msm4sr_lite.baselines.oracle import load_oracles
+from msm4sr_lite.config import DataConfig, UserError
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.evaluation import Scorer
+from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.pipeline.report import Report, evaluate_scorers
+from msm4sr_lite.pipeline.stages import weights_fingerprint
+from msm4sr_lite.pipeline.trained_model import TrainedModel
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import Part, Sequences
+from msm4sr_lite.store.access_log import log_access
+
+
+def evaluate_model(
+    trained: TrainedModel,
+    data: Dataset,
+    sequences: Sequences | None = None,
+    *,
+    part: Part = "valid",
+    filter_seen: bool = True,
+    baselines: Sequence[str] = (),
+    candidates: Sequence[str] | None = None,
+    device: str = "cpu",
+    log_folder: Path | None = None,
+) -> Report:
+    """Rank the catalogue for every held-out interaction; see ``MSM4SR.evaluate``.
+
+    ``sequences`` are those of ``data`` if they are known; else they are built with the settings
+    that the model was trained with.
+    """
+    if part not in ("valid", "test"):
+        raise UserError(f"part must be valid or test; got {part!r}")
+    if trained.record.get("split", "leave_one_out") is None:
+        raise UserError(
+            "this model was trained on every interaction (split=None), so nothing is held out;"
+            " fit with split='leave_one_out' to evaluate"
+        )
+    config = trained.config.data
+    if sequences is None:
+        sequences = _sequences_of(trained, data, config)
+    known = {item: number for number, item in enumerate(trained.items)}
+    order = np.array([known[item] for item in sequences.items])
+    scorer = _reordered(trained.scorer(device), order)
+    texts = [data.items.get(item) for item in sequences.items]
+    inputs = BaselineData(
+        sequences,
+        trained.table.for_items(sequences.items),
+        [" ".join(item_sentences(item)) if item else "" for item in texts],
+    )
+    scorers: dict[str, Scorer] = {"msm4sr": scorer}
+    scorers |= {name: fit_baseline(name, inputs) for name in baselines}
+    # A filter on items removes interactions that the exact oracles need.
+    exact = config.n_test == 1 and not config.min_item_interactions
+    if part == "test" and log_folder:
+        access = {
+            "model": weights_fingerprint(trained.net),
+            "data": sequences.fingerprint(),
+            "version": __version__,
+        }
+        log_access(log_folder, access)
+    report = evaluate_scorers(
+        scorers,
+        sequences,
+        part,
+        dataset=data.name,
+        split=describe_split(config),
+        filter_seen=filter_seen,
+        candidates=None if candidates is None else candidate_numbers(candidates, sequences.items),
+        upper_bound=load_oracles(data.folder, sequences) if exact and part == "test" else {},
+    )
+    if trained.record.get("settings", {}).get("sequences") not in (None, sequences.fingerprint()):
+        report.notes.append(
+            "these are not the interactions that the model was trained with: some that are held"
+            " out here may have been used in training"
+        )
+    return report
+
+
+def _sequences_of(trained: TrainedModel, data: Dataset, config: DataConfig) -> Sequences:
+    known = set(trained.items[1:])
+    interacted = set(data.interactions["item_id"])
+    if new := [item for item in data.items if item in interacted and item not in known]:
+        raise UserError(
+            f"{len(new)} items of {data.name} with interactions are not in the model (the first is"
+            f" {new[0]!r}); call add_items first, or fine-tune on this dataset"
+        )
+    return build_sequences(data.interactions, [i for i in data.items if i in known], config)
+
+
+def _reordered(scorer: ModelScorer, order: np.ndarray) -> ModelScorer:
+    """Return the scorer with its items in another order, or some of them."""
+    found, rows = copy(scorer), torch.from_numpy(order)
+    found.items = {name: embeddings[rows] for name, embeddings in scorer.items.items()}
+    found.units = scorer.units[rows]
+    return found
+
+
+def candidate_numbers(candidates: Sequence[str], items: Sequence[str]) -> np.ndarray:
+    """Return the item numbers of the candidates, sorted, each once."""
+    number = {item: i for i, item in enumerate(items) if i}
+    unknown = [item for item in candidates if item not in number]
+    if unknown:
+        raise UserError(
+            f"candidate {unknown[0]!r} is not among the {len(number)} items of the model; check"
+            f" the item_id"
+        )
+    if not len(candidates):
+        raise UserError("no candidates; give at least one item_id, or None for all items")
+    return np.array(sorted({number[item] for item in candidates}))
+
+
+def describe_split(config: DataConfig) -> str:
+    """Say in words which interactions are held out."""
+    if config.split == "time":
+        return f"by time, most recent {config.test_share:.0%}"
+    if config.split == "part":
+        return "as given"
+    return "leave-one-out" if config.n_test == 1 else f"leave-{config.n_test}-out"

@@ -1,0 +1,83 @@
+"""The features of a dataset: given, found beside its folder, or computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from msm4sr_lite.config import FeatureConfig
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.features.stages import compute_features, table_fits
+from msm4sr_lite.features.table_files import (
+    load_feature_table,
+    read_dictionary_file,
+    read_keywords,
+)
+from msm4sr_lite.progress import say
+
+DEFAULT = FeatureConfig()
+
+
+@dataclass(frozen=True)
+class Features:
+    """A feature table with its keywords and their dictionary, and its folder if it has one."""
+
+    table: FeatureTable
+    keywords: dict[str, list[list[str]]] = field(default_factory=dict)
+    dictionary: list[str] = field(default_factory=list)
+    folder: Path | None = None
+    temporary: TemporaryDirectory[str] | None = None  # deleted together with this object
+
+    @classmethod
+    def load(cls, folder: Path) -> Features:
+        """Open a feature folder; the embeddings stay on disk until they are used."""
+        known = (folder / "keywords.jsonl").is_file()
+        keywords = read_keywords(folder) if known else {}
+        return cls(load_feature_table(folder), keywords, read_dictionary_file(folder), folder)
+
+
+def find_or_compute_features(
+    data: Dataset,
+    features: FeatureTable | str | Path | None,
+    run_dir: str | Path | None,
+    config: FeatureConfig = DEFAULT,
+    *,
+    text_encoder: str | None = None,
+    clip: str | None = None,
+    dictionary: str = "visual+texts",
+    device: str = "cpu",
+) -> Features:
+    """Return the features given; else those beside the dataset, if they fit it; else new ones.
+
+    Features beside the dataset folder are taken only where no other encoder, dictionary or
+    feature setting is asked for. New ones are written to ``run_dir``, or to a temporary folder.
+    """
+    if isinstance(features, FeatureTable):
+        return Features(features)
+    if features is not None:
+        return Features.load(Path(features))
+    asked: list[Any] = [text_encoder, clip, dictionary, config]
+    beside = data.folder / "features" if data.folder else None
+    plain = asked == [None, None, "visual+texts", DEFAULT]
+    if plain and beside and (beside / "manifest.json").is_file():
+        found = Features.load(beside)
+        if table_fits(data, found.table):
+            say(f"features: those in {beside}")
+            return found
+        say(f"features: those in {beside} do not fit the items and texts; new ones are computed")
+    temporary = None if run_dir else TemporaryDirectory(ignore_cleanup_errors=True)
+    place = Path(run_dir) if run_dir else Path(temporary.name)  # type: ignore[union-attr]
+    compute_features(
+        data,
+        place,
+        config,
+        clip=clip,
+        text_encoder=text_encoder,
+        dictionary=dictionary,
+        device=device,
+    )
+    made = Features.load(place / "features")
+    return replace(made, temporary=temporary)

@@ -1,0 +1,206 @@
+"""The two training stages: resumable in a run folder, or in memory without one.
+
+A stage writes its folder whole or not at all, with a record of what it was made from. A stage
+whose record still fits is loaded instead of trained again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from msm4sr_lite import training
+from msm4sr_lite.config import (
+    DataConfig,
+    FinetuneConfig,
+    ModelConfig,
+    PretrainConfig,
+    TrainConfig,
+    UserError,
+    as_dict,
+)
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.fast.processes import is_first
+from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.progress import say
+from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
+from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.records import finished, read_record
+from msm4sr_lite.store.training_log import TrainingLog
+from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.training import Record
+
+Callback = Callable[[Record], object]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model is trained on.
+
+    Attributes
+    ----------
+    sequences
+        The users' item sequences and which interactions are held out.
+    table
+        Features; entry i belongs to item number i of ``sequences``.
+    """
+
+    sequences: Sequences
+    table: FeatureTable
+
+    @property
+    def item_counts(self) -> np.ndarray:
+        """How often each item occurs in the training part, shape ``(items + 1,)``."""
+        train = self.sequences.train()
+        return np.bincount(np.concatenate(train), minlength=len(self.sequences.items))
+
+
+def prepare_training_data(
+    dataset: Dataset, table: FeatureTable, config: DataConfig
+) -> TrainingData:
+    """Filter and split the interactions, and put the features into the order of the items.
+
+    Items with neither text nor image embeddings are left out, with their interactions.
+
+    Raises
+    ------
+    UserError
+        If an item of the dataset is not in the feature table, or no user is left.
+    """
+    if missing := sorted(set(dataset.items) - set(table.items)):
+        raise UserError(
+            f"{len(missing)} items of {dataset.name} have no features (the first is"
+            f" {missing[0]!r}); compute the features again"
+        )
+    described = set(table.described())
+    items = [item for item in dataset.items if item in described]
+    if left_out := len(dataset.items) - len(items):
+        say(f"note: {left_out} items have no usable text or image: left out with interactions")
+    sequences = build_sequences(dataset.interactions, items, config)
+    return TrainingData(sequences, table.for_items(sequences.items))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How a training stage is run.
+
+    Attributes
+    ----------
+    seed
+        Fixes initial weights, order of batches, augmentation and dropout.
+    device
+        ``cpu`` or ``cuda``.
+    run_dir
+        Run folder; None trains in memory, which cannot be resumed.
+    callback
+        Is called with the record of every step and epoch.
+    record
+        What the model folder's record should say besides.
+    summaries
+        Is filled with each stage's best epoch, number of epochs and seconds.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    run_dir: Path | None = None
+    callback: Callback | None = None
+    record: dict[str, Any] | None = None
+    summaries: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def pretrain(self, data: TrainingData, model: ModelConfig, config: PretrainConfig) -> M2SE:
+        """Return a new model pre-trained with NIP and CMCL; writes ``run_dir/pretrained``."""
+        made_from = {
+            **describe_training_data(data),
+            "model": as_dict(model),
+            "pretrain": as_dict(config),
+            "seed": self.seed,
+        }
+        build = partial(M2SE, model)
+        return self._run("pretrained", training.pretrain, build, data, config, made_from)
+
+    def finetune(self, data: TrainingData, pretrained: M2SE, config: FinetuneConfig) -> M2SE:
+        """Return ``pretrained`` fine-tuned, with item ids; writes ``run_dir/finetuned``."""
+        made_from = {
+            **describe_training_data(data),
+            "pretrained": weights_fingerprint(pretrained),
+            "finetune": as_dict(config),
+            "seed": self.seed,
+        }
+        ids = data.sequences.n_items if config.use_ids else 0
+        build = partial(transfer, pretrained, ids)
+        return self._run("finetuned", training.finetune, build, data, config, made_from)
+
+    def _run(
+        self,
+        name: str,
+        train: Callable[..., list[Record]],
+        build: Callable[[], M2SE],
+        data: TrainingData,
+        config: TrainConfig,
+        made_from: dict[str, Any],
+    ) -> M2SE:
+        folder = self.run_dir / name if self.run_dir else None
+        if folder and finished(folder, made_from):
+            self.summaries[name] = read_record(folder).get("training", {})
+            return load_checkpoint(folder)[0].to(self.device)
+        torch.manual_seed(self.seed)
+        model = build()
+        state = _state_file(folder, made_from) if folder else None
+        log_file = folder.with_name(f"{name}_log.jsonl") if folder else None
+        targets = data.sequences.training_targets(config.targets_per_sequence)
+        with TrainingLog(name, config, targets, log_file, state) as log:
+
+            def follow(record: Record) -> None:
+                log(record)
+                if self.callback:
+                    self.callback(record)
+
+            options = {"seed": self.seed, "device": self.device, "state": state}
+            train(model, data.table, data.sequences, config, **options, callback=follow)
+        self.summaries[name] = log.summary()
+        if folder and is_first():
+            record = {
+                "made_from": fingerprint(made_from),
+                "settings": made_from,
+                "training": self.summaries[name],
+                "item_counts": data.item_counts[1:].tolist(),
+                **(self.record or {}),
+            }
+            save_checkpoint(model, folder, data.sequences.items, record)
+            for left in folder.parent.glob(f"{name}.*.state"):  # of this and of abandoned trainings
+                left.unlink()
+        return model.eval()
+
+
+def describe_training_data(data: TrainingData) -> dict[str, Any]:
+    """Return fingerprints of the sequences and features, and which text encoder made them."""
+    manifest = data.table.manifest
+    return {
+        "sequences": data.sequences.fingerprint(),
+        "features": manifest.get("content", ""),
+        "text_encoder": manifest.get("text_encoder", {}),
+    }
+
+
+def weights_fingerprint(model: M2SE) -> str:
+    """Return a short hash of all weights of a model."""
+    digest = sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _state_file(folder: Path, made_from: dict[str, Any]) -> StateFile:
+    """Return where an unfinished training is kept; trainings with other settings have another."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return StateFile(folder.with_name(f"{folder.name}.{fingerprint(made_from)}.state"))

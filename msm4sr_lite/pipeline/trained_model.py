@@ -1,0 +1,223 @@
+"""A trained model with all that it needs to serve: weights, items, features, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from msm4sr_lite import __version__
+from msm4sr_lite.config import Config, UserError, as_dict
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.features.table_files import (
+    load_feature_table,
+    read_dictionary_file,
+    read_keywords,
+    save_feature_table,
+)
+from msm4sr_lite.recommend.recommender import Recommender
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.settings import section_kinds
+from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, write_checkpoint
+from msm4sr_lite.store.files import whole_folder
+from msm4sr_lite.store.records import read_record
+
+FORMAT = 2
+
+
+@dataclass
+class TrainedModel:
+    """Weights, items and features; no user ids and no interactions.
+
+    Attributes
+    ----------
+    net
+        M²SE, pre-trained or fine-tuned.
+    items
+        Item ids in the order of the model; ``items[0]`` is padding.
+    table
+        Features; entry i belongs to ``items[i]``.
+    config
+        All settings it was trained with.
+    item_counts
+        How often each item occurs in the training part, ``(items + 1,)``; None if unknown.
+    keywords
+        Item id to the keywords of each of its images.
+    dictionary
+        The candidate keywords, for new items; empty if they are not known.
+    record
+        What else is known: preset, seed, split, domain, fingerprint of the training sequences.
+    """
+
+    net: M2SE
+    items: list[str]
+    table: FeatureTable
+    config: Config
+    item_counts: np.ndarray | None = None
+    keywords: dict[str, list[list[str]]] = field(default_factory=dict)
+    dictionary: list[str] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def scorer(self, device: str) -> ModelScorer:
+        """Return the model as a scorer of its items; items added after training have no id."""
+        trained = self.net.config.n_items or len(self.items) - 1
+        first, later = self.items[: trained + 1], ["", *self.items[trained + 1 :]]
+        scorer = ModelScorer(self.net, self.table.for_items(first), device)
+        if len(later) > 1:
+            scorer.append(self.table.for_items(later))
+        return scorer
+
+    def recommender(self, device: str) -> Recommender:
+        """Return the model at work."""
+        return Recommender(self.scorer(device), self.items, self.item_counts)
+
+    def save(self, folder: Path) -> None:
+        """Write a model folder, whole or not at all.
+
+        Raises
+        ------
+        UserError
+            If there is something else at ``folder``, which would be lost.
+        """
+        empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+        if not empty and not (folder / "record.json").is_file():
+            raise UserError(f"{folder}: exists and is not a model folder; choose another one")
+        counts = None if self.item_counts is None else self.item_counts[1:].tolist()
+        record = {
+            "format": FORMAT,
+            "version": __version__,
+            "config": as_dict(self.config),
+            "item_counts": counts,
+            **self.record,
+        }
+        with whole_folder(folder) as draft:
+            write_checkpoint(self.net, draft, self.items, record)
+            save_feature_table(draft / "features", self.table, self.keywords, self.dictionary)
+
+    @classmethod
+    def load(cls, folder: Path, features: Path | None = None) -> TrainedModel:
+        """Read a model folder or the best model of a run folder.
+
+        Parameters
+        ----------
+        folder
+            Model folder, or run folder with ``finetuned`` or ``pretrained`` in it.
+        features
+            Feature folder; by default the one in the model folder, else that of the run folder,
+            else the one that the model's record names.
+        """
+        place = find_model_folder(folder)
+        record = read_record(place)
+        if record.get("format", FORMAT) > FORMAT:
+            raise UserError(f"{place}: written by a newer version of msm4sr_lite; update it")
+        if "config" not in record:
+            raise UserError(f"{place}/record.json: no settings in it; train the model again")
+        net, items = load_checkpoint(place)
+        found = features or find_features(place, record)
+        table = load_feature_table(found)
+        require_text_encoder(table, record, place)
+        counts = record.get("item_counts")
+        return cls(
+            net,
+            items,
+            table.for_items(items),
+            _config(record["config"], place),
+            None if counts is None else np.array([0, *counts]),
+            read_keywords(found) if (found / "keywords.jsonl").is_file() else {},
+            read_dictionary_file(found),
+            {key: value for key, value in record.items() if key not in ("config", "item_counts")},
+        )
+
+    def encode_items(
+        self,
+        items: Sequence[Item],
+        image_root: Path,
+        *,
+        text_encoder: str | None = None,
+        clip: str | None = None,
+        device: str = "cpu",
+    ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
+        """Return features and keywords of new items, made as those of the table were."""
+        from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+        from msm4sr_lite.features.new_items import encode_new_items
+        from msm4sr_lite.features.text_encoder import TextEncoder
+
+        manifest = self.table.manifest
+        made_by, seen_by = manifest.get("text_encoder", {}), manifest.get("keywords", {})
+        encoder = TextEncoder(text_encoder or made_by["name"], made_by["pooling"], device)
+        tokenizer = None
+        if any(item.images for item in items):
+            if not self.dictionary:
+                raise UserError("the features name no dictionary, so new images get no keywords")
+            choice = ("threshold", "diversity")
+            options = {name: seen_by[name] for name in choice if name in seen_by}
+            tokenizer = KeywordTokenizer(
+                clip or seen_by["clip"], self.dictionary, seen_by["prompt"], device, **options
+            )
+        return encode_new_items(items, image_root, encoder, tokenizer, manifest)
+
+    def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> TrainedModel:
+        """Return the model with new items at the end; they are scored from their content alone."""
+        items = [*self.items, *table.items[1:]]
+        counts = self.item_counts
+        return replace(
+            self,
+            items=items,
+            table=_concatenated(self.table, table),
+            item_counts=None if counts is None else np.pad(counts, (0, len(items) - len(counts))),
+            keywords=self.keywords | keywords,
+        )
+
+
+def _config(values: dict[str, Any], place: Path) -> Config:
+    """Return the settings in a record."""
+    try:
+        kinds = section_kinds(Config)
+        sections: dict[str, Any] = {name: kinds[name](**values[name]) for name in kinds}
+        return Config(**sections)
+    except (TypeError, KeyError, UserError) as error:
+        raise UserError(f"{place}/record.json: its settings cannot be read ({error})") from None
+
+
+def _concatenated(first: FeatureTable, second: FeatureTable) -> FeatureTable:
+    """Return one table with the items of both, the padding once."""
+
+    def join(a: Slots, b: Slots) -> Slots:
+        return Slots(
+            torch.cat([a.vectors, b.vectors]),
+            torch.cat([a.starts, b.starts[1:] + len(a.vectors)]),
+            torch.cat([a.counts, b.counts[1:]]),
+        )
+
+    items = [*first.items, *second.items[1:]]
+    text, image = join(first.text, second.text), join(first.image, second.image)
+    return FeatureTable(items, text, image, first.manifest)
+
+
+def find_features(place: Path, record: dict[str, Any]) -> Path:
+    """Return the feature folder that belongs to a model folder."""
+    places = [place / "features", place.parent / "features"]
+    places += [Path(record["features"])] if record.get("features") else []
+    for found in places:
+        if (found / "manifest.json").is_file():
+            return found
+    raise UserError(f"no features in {' or '.join(map(str, places))}; name their folder (features)")
+
+
+def require_text_encoder(table: FeatureTable, record: dict[str, Any], place: Path) -> None:
+    """Raise a ``UserError`` if a model was trained on the embeddings of another text encoder."""
+    from msm4sr_lite.store.fingerprint import first_difference
+
+    known = record.get("settings", {}).get("text_encoder", {})
+    found = table.manifest.get("text_encoder", {})
+    if key := first_difference(("weights", "pooling"), known, found):
+        raise UserError(
+            f"{place}: trained on features of a text encoder with other {key} ({known[key]}) than"
+            f" these ({found[key]}); give the features it was trained with, or train again"
+        )

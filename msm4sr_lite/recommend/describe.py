@@ -1,0 +1,117 @@
+"""Recommendations with what people read about them: sentences, keywords, scores by modality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.recommend.recommender import Recommender
+from msm4sr_lite.scoring import ModelScorer
+
+Keywords = Mapping[str, Sequence[Sequence[str]]]  # item_id -> the keywords of each image
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One recommended item with its description.
+
+    Attributes
+    ----------
+    item_id
+        The item.
+    score
+        The sum of ``by_modality``: cos(h_t, z_t) + cos(h_v, z_v), between -2 and 2.
+    by_modality
+        The terms of the score, under ``text`` and ``image``.
+    sentences
+        The sentences of the item's text.
+    keywords
+        The keywords of each of its images.
+    """
+
+    item_id: str
+    score: float
+    by_modality: dict[str, float]
+    sentences: list[str]
+    keywords: list[list[str]]
+
+
+def describe_recommendations(
+    recommender: Recommender,
+    history: Sequence[str],
+    k: int = 10,
+    *,
+    items: Mapping[str, Item] | None = None,
+    keywords: Keywords | None = None,
+    **options: Any,
+) -> list[Recommendation]:
+    """Recommend items after one history and describe them.
+
+    Parameters
+    ----------
+    recommender
+        With a model as its scorer.
+    history
+        Item ids, oldest first. Items that the model does not know are passed over.
+    k
+        Number of items.
+    items
+        ``item_id -> Item``, such as ``dataset.items``, for the sentences.
+    keywords
+        ``item_id ->`` the keywords of each image.
+    options
+        ``filter_seen``, ``candidates`` and ``exclude`` of ``Recommender.recommend``.
+
+    Returns
+    -------
+    recommendations
+        The best item first.
+
+    Raises
+    ------
+    UserError
+        If no item of the history is known to the model, and as in ``Recommender.recommend``.
+    """
+    by_modality = score_by_modality(recommender, history)
+    best = recommender.recommend({"": history}, k, on_unknown_user="error", **options)
+    found = []
+    for item_id, score in zip(best["item_id"], best["score"], strict=True):
+        number = recommender.item_number[item_id]
+        terms = {modality: float(scores[number]) for modality, scores in by_modality.items()}
+        item = (items or {}).get(item_id)
+        found.append(
+            Recommendation(
+                item_id,
+                score,
+                terms,
+                item_sentences(item) if item else [],
+                [list(words) for words in (keywords or {}).get(item_id, [])],
+            )
+        )
+    return found
+
+
+def score_by_modality(recommender: Recommender, history: Sequence[str]) -> dict[str, Any]:
+    """Return the term of each modality in the scores of all items after one history.
+
+    Returns
+    -------
+    by_modality
+        ``modality ->`` cosines ``(items + 1,)``, a tensor on the CPU.
+
+    Raises
+    ------
+    UserError
+        If no item of the history is known to the model.
+    """
+    numbers = recommender.known_items(history)
+    if not len(numbers):
+        raise UserError("no item of the history is known to the model; check the item ids")
+    if not isinstance(recommender.scorer, ModelScorer):
+        raise UserError("scores by modality need a model; this scorer has no modalities")
+    terms = recommender.scorer.score_by_modality([numbers])
+    return {modality: scores[0] for modality, scores in terms.items()}

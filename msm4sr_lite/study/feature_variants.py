@@ -1,0 +1,134 @@
+"""Other features for ablations: fewer keywords, raw CLIP embeddings, TF-IDF.
+
+Each is a function of the data of a study that returns a feature table in the same order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from msm4sr_lite.baselines import tfidf_vectors
+from msm4sr_lite.config import UserError
+from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
+from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.table import image_sentences
+from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.study.data import StudyData
+
+
+@dataclass(frozen=True)
+class FewerKeywords:
+    """Image features made from only the best ``n_keywords`` keywords of each image.
+
+    Raises
+    ------
+    UserError
+        If the images have fewer keywords, or the text encoder is not found.
+    """
+
+    n_keywords: int
+
+    def __call__(self, data: StudyData) -> FeatureTable:
+        """Return the table."""
+        made, keywords = data.table.manifest["text_encoder"], data.keywords
+        most = max((len(image) for item in keywords.values() for image in item), default=0)
+        if most < self.n_keywords:
+            raise UserError(
+                f"the images of this dataset have {most} keywords, not {self.n_keywords}"
+            )
+        best = {
+            item: [image[: self.n_keywords] for image in images]
+            for item, images in keywords.items()
+        }
+        groups = [image_sentences(best.get(item, []), "images") for item in data.table.items[1:]]
+        encoder = TextEncoder(made["name"], made["pooling"], data.device)
+        embeddings = encoder.encode([sentence for group in groups for sentence in group])
+        counts = np.array([0, *map(len, groups)], dtype=np.int64)
+        image = make_slots(embeddings, counts)
+        return _replaced(data, f"{self.n_keywords} keywords", data.table.text, image)
+
+
+@dataclass(frozen=True)
+class RawClip:
+    """Image features that are CLIP's image embeddings, not encoded keywords.
+
+    The narrower of CLIP's and BERT's embeddings are filled up with zeros. A matrix product comes
+    next, on which zeros have no effect.
+    """
+
+    clip: str
+
+    def __call__(self, data: StudyData) -> FeatureTable:
+        """Return the table."""
+        tokenizer = KeywordTokenizer(self.clip, ["image"], device=data.device)
+        groups: list[np.ndarray] = []
+        for name in data.table.items[1:]:
+            item, images = data.dataset.items[name], []
+            for image in item.images:
+                try:
+                    images.append(open_image(data.dataset.image_root, image))
+                except ImageError:
+                    continue
+            if images:
+                groups.append(tokenizer.image_embeddings(images).float().cpu().numpy())
+            else:
+                groups.append(np.empty((0, 0)))
+        clip = max((group.shape[1] for group in groups), default=0)
+        width = max(clip, data.table.width)
+        counts = np.array([0, *map(len, groups)], dtype=np.int64)
+        wide = np.zeros((counts.sum(), width), dtype=np.float16)
+        wide[:, :clip] = np.concatenate([group for group in groups if len(group)] or [wide])
+        text = data.table.text
+        padded = torch.nn.functional.pad(text.vectors, (0, width - data.table.width))
+        text = Slots(padded, text.starts, text.counts)
+        return _replaced(data, "raw CLIP embeddings", text, make_slots(wide, counts))
+
+
+@dataclass(frozen=True)
+class TfidfTexts:
+    """Text features from TF-IDF instead of BERT.
+
+    The text of an item is one slot, whatever its number of sentences. A singular value
+    decomposition makes the TF-IDF vectors as wide as BERT's embeddings, and they are scaled to the
+    mean length of these.
+    """
+
+    def __call__(self, data: StudyData) -> FeatureTable:
+        """Return the table."""
+        from sklearn.decomposition import TruncatedSVD
+
+        sparse, width = tfidf_vectors(data.texts())[1:], data.table.width
+        n_items, n_words = sparse.shape
+        kept = min(width, n_items, n_words)
+        dense = np.zeros((n_items, width), dtype=np.float32)
+        dense[:, :kept] = TruncatedSVD(kept, random_state=0).fit_transform(sparse)
+        described = dense.any(axis=1)
+        length = data.table.text.vectors.float().norm(dim=1).mean().item()
+        counts = np.concatenate([[0], described]).astype(np.int64)
+        text = make_slots((length * dense[described]).astype(np.float16), counts)
+        return _replaced(data, "TF-IDF texts", text, data.table.image)
+
+
+@dataclass(frozen=True)
+class TfidfBesideBert:
+    """Text features with one more slot than BERT's sentences: that of ``TfidfTexts``."""
+
+    def __call__(self, data: StudyData) -> FeatureTable:
+        """Return the table."""
+        items = torch.arange(len(data.table.items))
+        bert, bert_filled = data.table.text.gather(items)
+        tfidf, tfidf_filled = TfidfTexts()(data).text.gather(items)
+        filled = torch.cat([bert_filled, tfidf_filled], dim=1)
+        slots = torch.cat([bert, tfidf], dim=1)[filled].half()
+        text = make_slots(slots.numpy(), filled.sum(dim=1).numpy())
+        return _replaced(data, "TF-IDF beside texts", text, data.table.image)
+
+
+def _replaced(data: StudyData, what: str, text: Slots, image: Slots) -> FeatureTable:
+    manifest = data.table.manifest
+    manifest = {**manifest, "content": f"{manifest.get('content', '')}, {what}"}
+    return FeatureTable(data.table.items, text, image, manifest)

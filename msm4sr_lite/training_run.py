@@ -1,0 +1,90 @@
+"""What a training reports (``Record``) and what it needs to go on later (``Run``, ``State``)."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from msm4sr_lite.encoder import M2SE
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened in one step, or, with ``recall``, in one epoch.
+
+    Attributes
+    ----------
+    step, epoch
+        Counted from 1.
+    loss
+        Total loss in nats; for an epoch its mean over targets.
+    parts
+        Unweighted parts of the loss by name, in nats.
+    targets
+        Number of training targets in this step (for an epoch, in the epoch).
+    seconds
+        Since training began.
+    recall
+        Validation Recall@20; None for a step.
+    best
+        Whether this epoch is the best so far.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    parts: dict[str, float] = field(default_factory=dict)
+    targets: int = 0
+    seconds: float = 0.0
+    recall: float | None = None
+    best: bool = False
+
+
+class State(Protocol):
+    """Where a training keeps what it needs to go on, such as ``store.training_state.StateFile``."""
+
+    def restore(self, run: Run) -> None:
+        """Bring ``run`` to the kept state, if there is one."""
+
+    def keep(self, run: Run) -> None:
+        """Keep ``run``, if it was last kept long enough ago."""
+
+
+@dataclass
+class Run:
+    """All that a training needs to go on: weights, optimizer, counters.
+
+    Batches and random numbers depend on the seed and these counters alone.
+    """
+
+    model: M2SE
+    optimizer: torch.optim.Optimizer
+    best: dict[str, Tensor]
+    epoch: int = 0  # finished epochs
+    done: int = 0  # steps since the last finished epoch
+    step: int = 0
+    waited: int = 0  # epochs without a better recall
+    recall: float = -1.0
+    seconds: float = 0.0
+    total: float = 0.0  # loss of this epoch, summed over targets
+    seen: int = 0  # targets of this epoch
+
+    def end_step(self, loss: float, n_targets: int, seconds: float) -> None:
+        """Count a step of so many targets with this mean loss."""
+        self.step, self.done = self.step + 1, self.done + 1
+        self.total, self.seen = self.total + loss * n_targets, self.seen + n_targets
+        self.seconds = seconds
+
+    def end_epoch(self, recall: float, seconds: float) -> Record:
+        """Keep the weights if they are the best so far (or as good), and start a new epoch."""
+        mean, seen = self.total / self.seen, self.seen
+        self.epoch, self.done, self.total, self.seen = self.epoch + 1, 0, 0.0, 0
+        improved, self.seconds = recall >= self.recall, seconds
+        self.waited = 0 if improved else self.waited + 1
+        if improved:
+            self.recall, self.best = recall, copy.deepcopy(self.model.state_dict())
+        return Record(self.step, self.epoch, mean, {}, seen, seconds, recall, improved)

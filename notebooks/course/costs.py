@@ -1,0 +1,102 @@
+"""What a run of a notebook took, compared with the times that its first cell states."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from nbformat import NotebookNode
+
+# Of two quiet cores: what a class waits for.
+CELL_SECONDS = 30
+NOTEBOOK_SECONDS = 60
+MEMORY = 1.0  # GB, as the README says
+
+# Of a reader who wants to understand, and of one who also does the exercises.
+WORDS_A_MINUTE = 200
+MINUTES_A_CELL = 0.5  # its code and what it shows
+MINUTES_AN_EXERCISE = 6
+
+_MINUTES = re.compile(r"\b(\d+) minutes of reading\b")
+_COMPUTING = re.compile(r"\b(about|under) (a minute|\d+ seconds) of computing\b")
+_WORD = re.compile(r"[^\W_]+(?:['’-]\w+)*")
+
+
+def _first_cell(notebook: NotebookNode) -> str:
+    return str(notebook.cells[0].source) if notebook.cells else ""
+
+
+def reading_time(notebook: NotebookNode) -> list[str]:
+    """Whether the minutes that the first cell states are true.
+
+    They suffice for every word outside folded answers and derivations and for every cell of code,
+    and are no more than that and the exercises take. The metadata state the same. A notebook that
+    states no minutes keeps the rule.
+    """
+    stated = _MINUTES.search(_first_cell(notebook))
+    if stated is None:
+        return []
+    minutes = int(stated[1])
+    tags = [set(cell.metadata.get("tags", [])) for cell in notebook.cells]
+    words = sum(
+        len(_WORD.findall(cell.source))
+        for cell, its in zip(notebook.cells, tags, strict=True)
+        if cell.cell_type == "markdown" and not its & {"solution", "derivation"}
+    )
+    cells = sum(cell.cell_type == "code" for cell in notebook.cells)
+    exercises = sum("exercise" in its for its in tags)
+    least = words / WORDS_A_MINUTE + cells * MINUTES_A_CELL
+    most = least + exercises * MINUTES_AN_EXERCISE
+    where, problems = f"cell 1 ({minutes} minutes of reading)", []
+    if not least <= minutes <= most:
+        counted = f"{words} words, {cells} cells of code and {exercises} exercises"
+        problems.append(f"{where}: {counted} take {least:.0f} to {most:.0f}")
+    in_metadata = notebook.metadata.get("msm4sr", {}).get("minutes")
+    if in_metadata != minutes:
+        problems.append(f"{where}: the metadata say {in_metadata}")
+    return problems
+
+
+class Costs(NamedTuple):
+    """What a run took.
+
+    Attributes
+    ----------
+    together, longest, slowest
+        Seconds of all cells, of the longest, and its name.
+    memory
+        GB that the kernel held at most.
+    factor
+        How much slower this machine is than the one on which the course's times were measured.
+    """
+
+    together: float
+    longest: float
+    slowest: str
+    memory: float
+    factor: float
+
+
+def find_excess(notebook: NotebookNode, costs: Costs) -> list[str]:
+    """Return where a run exceeds the seconds stated in the first cell, or the limits.
+
+    "About" holds from a third of what is stated to twice as much, in seconds of the machine on
+    which the course's times were measured. This is no rule for stored notebooks: it needs a run.
+    """
+    stated = _COMPUTING.search(_first_cell(notebook))
+    if stated is None:
+        return ["cell 1 does not say how many seconds of computing there are"]
+    seconds = 60 if stated[2] == "a minute" else int(stated[2].split()[0])
+    least, most = (0.0, seconds) if stated[1] == "under" else (seconds / 3, 2 * seconds)
+    together, longest, _, memory, factor = costs
+    problems = []
+    if not least <= together / factor <= most:
+        there = f"{together:.0f} here, {together / factor:.0f} on the course's machine"
+        problems.append(f"cell 1 ({stated[0]}): the cells took other seconds, {there}")
+    if together > NOTEBOOK_SECONDS:
+        problems.append(f"the cells took {together:.0f} seconds, more than {NOTEBOOK_SECONDS}")
+    if longest > CELL_SECONDS:
+        problems.append(f"a cell took {longest:.0f} seconds, more than {CELL_SECONDS}")
+    if memory > MEMORY:
+        problems.append(f"the kernel took {memory:.1f} GB, more than {MEMORY:g}")
+    return problems

@@ -1,0 +1,138 @@
+"""Answers that are numbers, and what is derived, are what the library says they are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from course.checks import find_exercise
+
+from msm4sr_lite.config import DataConfig, PretrainConfig, UserError
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.encoder import MoEAdaptor
+from msm4sr_lite.evaluation import metrics, summarise, target_ranks
+from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.losses import next_item_loss
+from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.study.cold_start import cold_items
+
+
+def test_the_adapter_has_as_many_parameters_as_the_exercise_says():
+    adapter = MoEAdaptor(feature_dim=384, dim=64, experts=8, dropout=0.2)
+    count = sum(p.numel() for p in adapter.parameters())
+    assert find_exercise("05.parameters").solution == count
+
+
+def test_the_share_that_trades_places_is_half_the_limit():
+    assert find_exercise("04.share").solution == PretrainConfig().mixup_max / 2
+
+
+def test_the_lamp_has_as_many_slots_as_the_exercise_says():
+    text = "Bright &amp; small. Uses 0.5 watts per hour."
+    lamp = Item("1", "Desk lamp", "Lumo", categories=("lamp",), description=text)
+    assert find_exercise("03.slots").solution == len(item_sentences(lamp))
+
+
+def test_as_many_cold_items_compete_as_the_exercise_says(sample_dataset):
+    dataset = read_folder(sample_dataset, domain="home")
+    sequences = build_sequences(dataset.interactions, list(dataset.items))
+    assert find_exercise("08.chance").solution == 10 / len(cold_items(sequences))
+
+
+def test_the_filters_of_the_exercise_are_those_of_the_library():
+    dice, k_core = np.random.default_rng(0), find_exercise("01.k_core").solution
+    for _ in range(20):
+        pairs = [(f"u{u}", f"i{i}") for u, i in dice.integers(0, 8, (40, 2))]
+        pairs = list(dict.fromkeys(pairs))
+        events = pd.DataFrame(pairs, columns=["user_id", "item_id"])
+        left = k_core(pairs, 4, 3)
+        items = sorted(set(events["item_id"]))
+        try:
+            kept = build_sequences(
+                events, items, DataConfig(min_user_interactions=4, min_item_interactions=3)
+            )
+        except UserError:
+            assert left == []
+            continue
+        assert len(left) == len(kept.interactions)
+        for user, name in enumerate(kept.users):
+            assert [i for u, i in left if u == name] == [
+                kept.items[i] for i in kept.user_sequence(user)
+            ]
+
+
+def test_the_split_of_the_exercise_is_that_of_the_library():
+    bought = np.array([3, 1, 2, 5, 4])
+    sequences = Sequences(["u"], ["", *"abcde"], bought, np.array([0, 5]))
+    train, *held_out = find_exercise("01.leave_one_out").solution(bought.tolist())
+    assert [train] == [s.tolist() for s in sequences.train()]
+    for part, (history, target) in zip(("valid", "test"), held_out, strict=True):
+        histories, targets = sequences.held_out(part)
+        assert ([history], [target]) == ([h.tolist() for h in histories], targets.tolist())
+
+
+def test_rank_and_metrics_of_the_exercises_are_those_of_the_library():
+    rank_of = find_exercise("01.rank_of").solution
+    three_metrics = find_exercise("01.three_metrics").solution
+    dice = np.random.default_rng(1)
+    scores = dice.integers(0, 6, (30, 13)).astype(float)  # many are equal
+    histories = [dice.choice(np.arange(1, 13), 3, replace=False) for _ in range(30)]
+    targets = dice.integers(1, 13, 30)
+
+    class Given:
+        def score(self, asked):
+            rows = [next(k for k, h in enumerate(histories) if h is one) for one in asked]
+            return torch.from_numpy(scores[rows])
+
+    ranks = target_ranks(Given(), histories, targets, filter_seen=True)
+    padded = scores.copy()
+    padded[:, 0] = -np.inf
+    assert ranks.tolist() == [
+        rank_of(row, target, history.tolist())
+        for row, target, history in zip(padded, targets, histories, strict=True)
+    ]
+    wanted = [metrics(ranks, [5])[name].mean() for name in ("recall@5", "ndcg@5", "mrr@5")]
+    assert three_metrics(ranks, 5) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("temperature", [0.02, 0.07, 1.0])
+def test_at_collapse_the_loss_is_the_logarithm_of_the_candidates_and_nothing_moves(temperature):
+    one = torch.nn.functional.normalize(torch.arange(1.0, 5), dim=0).repeat(6, 1)
+    h, g = one.clone().requires_grad_(), one.clone().requires_grad_()
+    masked = torch.eye(6, dtype=torch.bool)
+    loss = next_item_loss(h, g, masked, temperature=temperature)
+    loss.backward()
+    assert loss.item() == pytest.approx(np.log(6), abs=1e-5)
+    assert max(h.grad.abs().max(), g.grad.abs().max()) < 1e-5
+
+
+def test_scores_that_know_nothing_lose_most_where_they_differ_most():
+    scores = torch.randn(7, generator=torch.Generator().manual_seed(0))
+    means = []
+    for size in (0, 1, 3):
+        every = (size * scores).repeat(7, 1)  # each of the seven is the right one once
+        means.append(torch.nn.functional.cross_entropy(every, torch.arange(7)).item())
+    assert means[0] == pytest.approx(np.log(7))
+    assert means == sorted(set(means))
+
+
+@pytest.mark.parametrize("count", [104, 400])
+def test_a_guess_reaches_what_the_formula_says(count):
+    found = metrics(np.arange(1, count + 1), [10])  # every rank is as likely
+    gain = (1 / np.log2(np.arange(1, 11) + 1)).sum()
+    assert gain == pytest.approx(4.54, abs=0.005)
+    assert found["recall@10"].mean() == pytest.approx(10 / count)
+    assert found["ndcg@10"].mean() == pytest.approx(gain / count)
+
+
+def test_intervals_over_customers_are_wider_by_the_factor_that_was_derived():
+    dice = np.random.default_rng(0)
+    n, m, rho = 2000, 5, 0.3
+    own = np.sqrt(rho) * dice.standard_normal((n, 1))
+    answers = own + np.sqrt(1 - rho) * dice.standard_normal((n, m))
+    values = {"x": answers.ravel()}
+    one_by_one = summarise(values)["x"]
+    together = summarise(values, np.repeat(np.arange(n), m))["x"]
+    wider = (together["high"] - together["low"]) / (one_by_one["high"] - one_by_one["low"])
+    assert wider == pytest.approx(np.sqrt(1 + (m - 1) * rho), rel=0.1)

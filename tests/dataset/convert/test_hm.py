@@ -1,0 +1,47 @@
+"""H&M purchases become datasets of articles or of products."""
+
+import time
+
+import pytest
+from published_files import hm
+
+from msm4sr_lite.dataset.convert import hm as hm_format
+
+
+@pytest.mark.parametrize("zero", ["0", ""])
+def test_hm_articles(tmp_path, converted, zero):
+    summary, dataset = converted(hm(tmp_path, zero))
+    assert dataset.user_history("c1") == ["0108775015", "0108775015", "0110065001", "0108775044"]
+    assert dataset.interactions["timestamp"].tolist()[::3] == [1537401600, 1537488000]
+    top = dataset.items["0108775044"]
+    assert top.images == ("images/010/0108775044.JPG",)
+    assert top.categories == ("Ladies", "Upper", "Vest top", "Solid", "White")
+    assert (top.title, top.description, top.domain) == ("Strap top", "Soft", "Ladieswear")
+    assert dataset.items["0110065001"].description == "Warm, soft"
+    assert (summary["items"], summary["items_with_image"]) == (3, 2)
+    linked = tmp_path / "dataset" / top.images[0]
+    assert linked.samefile(tmp_path / "source" / top.images[0])
+    assert "rating" not in (tmp_path / "dataset/interactions.csv").read_text()
+    assert len(list((tmp_path / "dataset/images").rglob("*.*"))) == 2  # none of an unknown article
+
+
+def test_a_day_starts_at_the_same_moment_everywhere(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    getattr(time, "tzset", bool)()  # there is none on Windows
+    try:
+        assert hm_format._midnight.__wrapped__("2018-09-20") == 1537401600
+    finally:
+        monkeypatch.undo()
+        getattr(time, "tzset", bool)()
+
+
+def test_hm_products(tmp_path, converted):
+    summary, dataset = converted(hm(tmp_path), level="product", copy_images=True)
+    assert dataset.user_history("c1") == ["0108775", "0108775", "0110065", "0108775"]
+    top = dataset.items["0108775"]
+    assert top.images == ("images/010/0108775015.jpg", "images/010/0108775044.JPG")
+    assert top.categories == ("Ladies", "Upper", "Vest top")
+    copied = tmp_path / "dataset" / top.images[0]
+    assert copied.read_bytes() == b"010/0108775015.jpg"
+    assert not copied.samefile(tmp_path / "source" / top.images[0])
+    assert summary["items_with_image"] == 1

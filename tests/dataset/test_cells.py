@@ -1,0 +1,65 @@
+"""Single cells as ids, numbers and texts."""
+
+import datetime
+import math
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from msm4sr_lite.dataset.cells import id_text, number, printable_id, text, texts
+
+MISSING = [None, math.nan, np.nan, np.float32("nan"), pd.NA, pd.NaT]
+
+
+@pytest.mark.parametrize("value", [*MISSING, True, np.True_, [], {}, np.array([1])])
+def test_what_is_no_id(value):
+    with pytest.raises(ValueError, match="no item_id"):
+        id_text(value, "item_id")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (" a ", "a"),
+        (np.str_("a"), "a"),
+        (0, "0"),
+        (np.int64(-3), "-3"),
+        (2**70, str(2**70)),
+        (7.0, "7"),
+        (np.float32(7), "7"),
+        (1.5, "1.5"),
+        (Decimal("1.50"), "1.50"),
+        (datetime.date(2024, 1, 2), "2024-01-02"),
+    ],
+)
+def test_ids_as_text(value, expected):
+    assert id_text(value, "item_id") == expected
+
+
+def test_ids_that_cannot_be_used():
+    with pytest.raises(ValueError, match="too large to be exact; write ids as text"):
+        id_text(2.0**53, "item_id")
+    with pytest.raises(ValueError, match="empty item_id"):
+        id_text("  ", "item_id")
+    with pytest.raises(ValueError, match=r"item_id 'a\\x00b' has unprintable characters"):
+        printable_id("a\0b", "item_id")
+
+
+@pytest.mark.parametrize("value", [None, "", "x", "nan", math.inf, 10**400, {}])
+def test_what_is_no_number(value):
+    with pytest.raises(ValueError, match=r"no number|no rating"):
+        number(value, "rating")
+
+
+@pytest.mark.parametrize("value", [*MISSING, "", " \n", [], [None, " "], {"a": 1}, True])
+def test_what_is_no_text(value):
+    assert text(value) == ""
+    assert texts(value) == []
+
+
+def test_texts_and_lists_of_them():
+    assert text([" a ", math.nan, ["b", 7]]) == "a\nb\n7"
+    assert texts(np.array(["a", None, "b"], dtype=object)) == ["a", "b"]
+    assert texts(("a", 1.5)) == ["a", "1.5"]

@@ -1,0 +1,66 @@
+"""Recommendations as files."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.recommend.output import (
+    check_output_path,
+    recommendation_frame,
+    write_recommendations,
+)
+
+
+@pytest.fixture
+def frame():
+    rows = [
+        ("ü,1", np.array([2, 1]), np.array([0.1 + 0.2, 1 / 3])),
+        ('a"b', np.array([3]), np.array([7.0])),
+    ]
+    return recommendation_frame(rows, ["", "007", "b\nc", "1e5"])
+
+
+def test_every_format_gives_back_what_was_written(frame, tmp_path):
+    read = {
+        "csv": lambda path: pd.read_csv(path, dtype={"user_id": str, "item_id": str}),
+        "jsonl": lambda path: pd.DataFrame(
+            [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        ),
+        "parquet": pd.read_parquet,
+    }
+    for ending, reader in read.items():
+        if ending == "parquet":
+            pytest.importorskip("pyarrow")
+        path = tmp_path / "new folder" / f"found.{ending.upper()}"
+        write_recommendations(frame, path)
+        write_recommendations(frame, path)  # replaces the file
+        pd.testing.assert_frame_equal(reader(path), frame, check_dtype=False)
+        assert [file.name for file in path.parent.glob(f"*.{ending.upper()}*")] == [path.name]
+
+
+def test_an_empty_frame_is_written(tmp_path):
+    empty = recommendation_frame([], [""])
+    write_recommendations(empty, tmp_path / "none.csv")
+    assert (tmp_path / "none.csv").read_text() == "user_id,rank,item_id,score\n"
+    write_recommendations(empty, tmp_path / "none.jsonl")
+    assert (tmp_path / "none.jsonl").read_text() == ""
+
+
+def test_a_path_that_cannot_be_written_is_one_line(frame, tmp_path, monkeypatch):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "file").write_text("x")
+    for name, message in (
+        ("found.xlsx", r"found.xlsx: the file name must end in .csv, .parquet, .jsonl"),
+        ("found", r"found: the file name must end in"),
+        ("folder.csv", r"folder.csv: is a folder; give the name of a file"),
+        ("file/found.csv", r"found.csv: cannot be written \("),
+    ):
+        with pytest.raises(UserError, match=message):
+            write_recommendations(frame, tmp_path / name)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UserError, match=r"writing .parquet needs pyarrow; install it"):
+        check_output_path(tmp_path / "found.parquet")
