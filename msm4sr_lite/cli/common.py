@@ -164,6 +164,7 @@ EXAMPLES = {
     "pretrain": "pretrain.lr=1e-3",
     "finetune": "finetune.lr=1e-3",
     "budget": "budget.patience=10",
+    "clip": "clip.epochs=20",
 }
 
 
