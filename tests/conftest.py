@@ -30,7 +30,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 # lie, and single tests by the name of their function. New files use ``pytest.mark.thorough``.
 THOROUGH_FILES = ("planted", "mini_clip", "drawing", "sample", "sample_shop_run", "sample_reach")
 THOROUGH_FILES += ("notebook_builder", "handout", "course_tools", "run_py", "cli")
-THOROUGH_FILES += ("extraction_resumes", "train_clip", "maps", "map_explorer")
+THOROUGH_FILES += ("stages", "train_clip", "maps", "map_explorer")
 THOROUGH_TESTS = {
     "test_a_command_returns_what_it_prints_and_tells_the_rest",
     "test_a_department_has_the_rest_of_the_shop_to_pre_train_on",

@@ -9,7 +9,7 @@ import torch
 
 from msm4sr_lite.baselines import Popularity, count_interactions
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.scoring import ModelScorer
@@ -174,7 +174,7 @@ def test_fine_tuned_models_hardly_recommend_cold_items_of_the_sample(sample_data
     from msm4sr_lite.features.table_files import load_feature_table
     from msm4sr_lite.store.checkpoints import load_checkpoint
 
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     model, items = load_checkpoint(sample_dataset / "states" / "home_finetuned")
     table = load_feature_table(sample_dataset / "features").for_items(items)
     sequences = build_sequences(dataset.interactions, items[1:])

@@ -1,4 +1,4 @@
-"""Pictures as people have them, and what is said of those that cannot be used."""
+"""Images of all kinds, and the messages about those that cannot be used."""
 
 import os
 import runpy
@@ -11,21 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msm4sr_lite.features.embedding_cache import EmbeddingCache
-from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features import images as module
 from msm4sr_lite.features.images import ImageError, open_image
-from msm4sr_lite.features.text_encoder import images as module
 
 
-def save(folder, name, picture, **options):
-    picture.save(folder / name, **options)
+def save(folder, name, image, **options):
+    image.save(folder / name, **options)
     return name
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "CMYK", "1"])
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "gif"])
 def test_any_mode_and_format_becomes_rgb(tmp_path, mode, ending):
-    picture = Image.new("RGB", (5, 3), "red").convert(mode)
+    image = Image.new("RGB", (5, 3), "red").convert(mode)
     if (ending, mode) in {
         ("jpg", "RGBA"),
         ("jpg", "LA"),
@@ -34,7 +32,7 @@ def test_any_mode_and_format_becomes_rgb(tmp_path, mode, ending):
         ("gif", "CMYK"),
     }:
         pytest.skip("this format cannot hold this mode")
-    opened = open_image(tmp_path, save(tmp_path, f"x.{ending}", picture))
+    opened = open_image(tmp_path, save(tmp_path, f"x.{ending}", image))
     assert (opened.mode, opened.size) == ("RGB", (5, 3))
 
 
@@ -47,7 +45,7 @@ def test_transparency_is_white_and_sixteen_bits_are_scaled(tmp_path):
 
 
 @pytest.mark.parametrize(("value", "grey"), [(0, 0), (257, 1), (32768, 127), (65535, 255)])
-def test_sixteen_bit_grey_is_scaled_alike_in_all_pictures(tmp_path, value, grey):
+def test_sixteen_bit_grey_has_the_same_scale_in_all_images(tmp_path, value, grey):
     deep = Image.fromarray(np.full((2, 2), value, dtype=np.uint16))
     for ending in ("png", "tiff"):
         opened = open_image(tmp_path, save(tmp_path, f"x.{ending}", deep))
@@ -56,20 +54,20 @@ def test_sixteen_bit_grey_is_scaled_alike_in_all_pictures(tmp_path, value, grey)
 
 
 def test_exif_orientation_is_applied(tmp_path):
-    picture = Image.new("RGB", (4, 2))
-    exif = picture.getexif()
+    image = Image.new("RGB", (4, 2))
+    exif = image.getexif()
     exif[0x0112] = 6  # turned by 90 degrees
-    assert open_image(tmp_path, save(tmp_path, "x.jpg", picture, exif=exif)).size == (2, 4)
+    assert open_image(tmp_path, save(tmp_path, "x.jpg", image, exif=exif)).size == (2, 4)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_damaged_exif_says_nothing(tmp_path):
+def test_damaged_exif_data_is_ignored(tmp_path):
     save(tmp_path, "x.jpg", Image.new("RGB", (4, 2)), exif=b"Exif\0\0II*\0" + bytes(range(256)))
     assert open_image(tmp_path, "x.jpg").size == (4, 2)
 
 
-def test_cmyk_keeps_its_colours_with_adobes_marker_and_without(tmp_path):
-    """JPEG holds CMYK upside down, as Adobe began it; browsers too read all files so."""
+def test_cmyk_keeps_its_colours_with_and_without_the_adobe_marker(tmp_path):
+    """JPEG holds CMYK inverted, as Adobe introduced it; browsers read all files that way."""
     red = Image.new("RGB", (16, 16), (250, 10, 10)).convert("CMYK")
     save(tmp_path, "adobe.jpg", red, quality=95)
     data = (tmp_path / "adobe.jpg").read_bytes()
@@ -84,33 +82,33 @@ def test_cmyk_keeps_its_colours_with_adobes_marker_and_without(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "tiff"])
-def test_of_a_film_the_first_frame_is_taken(tmp_path, ending):
+def test_of_several_frames_the_first_is_taken(tmp_path, ending):
     red, blue = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
-    save(tmp_path, f"film.{ending}", red, save_all=True, append_images=[blue])
-    colour = open_image(tmp_path, f"film.{ending}").getpixel((4, 4))
+    save(tmp_path, f"frames.{ending}", red, save_all=True, append_images=[blue])
+    colour = open_image(tmp_path, f"frames.{ending}").getpixel((4, 4))
     assert colour[0] > 200
     assert colour[2] < 50
 
 
 @pytest.mark.filterwarnings("ignore:Palette images with Transparency")
 def test_a_palette_with_half_transparent_colours_lies_on_white(tmp_path):
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([255, 0, 0, 0, 0, 0])
-    picture.putpixel((1, 0), 1)
-    save(tmp_path, "x.png", picture, transparency=bytes([255, 0]))
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 0, 0])
+    image.putpixel((1, 0), 1)
+    save(tmp_path, "x.png", image, transparency=bytes([255, 0]))
     opened = open_image(tmp_path, "x.png")
     assert [opened.getpixel((x, 0)) for x in (0, 1)] == [(255, 0, 0), (255, 255, 255)]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3), (3, 1), (1, 5000), (5000, 1), (40, 2)])
-def test_any_shape_can_be_read_by_the_model(tmp_path, size, tokenizer):
+def test_the_model_can_read_any_shape(tmp_path, size, tokenizer):
     opened = open_image(tmp_path, save(tmp_path, "x.png", Image.new("RGB", size, "red")))
     assert max(opened.size) <= 20 * min(opened.size)
     assert min(opened.size) == min(size)
     assert len(tokenizer.keywords([opened], 2)[0]) == 2
 
 
-def test_of_a_long_picture_the_middle_is_taken(tmp_path):
+def test_a_long_image_is_cropped_to_its_middle(tmp_path):
     stripe = Image.new("RGB", (1, 101))
     for y in range(101):
         stripe.putpixel((0, y), (y, 0, 0))
@@ -118,37 +116,37 @@ def test_of_a_long_picture_the_middle_is_taken(tmp_path):
     assert [opened.getpixel((0, y))[0] for y in (0, 19)] == [40, 59]
 
 
-def test_a_wrong_ending_does_not_matter(tmp_path):
+def test_a_wrong_file_extension_does_not_matter(tmp_path):
     Image.new("RGB", (5, 3)).save(tmp_path / "x.png", format="JPEG")
     assert open_image(tmp_path, "x.png").size == (5, 3)
 
 
-def bad_pictures(folder):
-    """One of each kind, and what must be said of it."""
-    dataset = folder / "dataset"
-    (dataset / "images").mkdir(parents=True)
+def unusable_images(folder):
+    """One of each kind, with the reason expected."""
+    root = folder / "dataset"
+    (root / "images").mkdir(parents=True)
     save(folder, "secret.png", Image.new("RGB", (2, 2)))
-    (dataset / "empty.png").write_bytes(b"")
-    (dataset / "text.png").write_bytes(b"hello")
-    (dataset / "draw.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    (root / "empty.png").write_bytes(b"")
+    (root / "text.png").write_bytes(b"hello")
+    (root / "draw.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     for ending in ("png", "jpg", "webp", "gif"):
-        save(dataset, f"whole.{ending}", Image.effect_noise((99, 99), 50))
-        data = (dataset / f"whole.{ending}").read_bytes()
-        (dataset / f"cut.{ending}").write_bytes(data[: len(data) // 2])
-    (dataset / "link.png").symlink_to(folder / "secret.png")
-    (dataset / "loop.png").symlink_to(dataset / "loop.png")
-    getattr(os, "mkfifo", Path.touch)(dataset / "pipe.png")
-    return dataset, {
+        save(root, f"whole.{ending}", Image.effect_noise((99, 99), 50))
+        data = (root / f"whole.{ending}").read_bytes()
+        (root / f"cut.{ending}").write_bytes(data[: len(data) // 2])
+    (root / "link.png").symlink_to(folder / "secret.png")
+    (root / "loop.png").symlink_to(root / "loop.png")
+    getattr(os, "mkfifo", Path.touch)(root / "pipe.png")
+    return root, {
         "none.png": "no such file",
         "empty.png": "an empty file",
-        "text.png": "not a picture, or damaged",
-        "draw.eps": "not a picture",
+        "text.png": "not an image, or damaged",
+        "draw.eps": "not an image",
         **{f"cut.{ending}": "cannot be decoded" for ending in ("png", "jpg", "gif")},
-        "cut.webp": "cannot be decoded|not a picture",
-        "images": "a folder, not a picture",
+        "cut.webp": "cannot be decoded|not an image",
+        "images": "a folder, not an image",
         "pipe.png": "not a regular file|an empty file",
-        "../secret.png": "outside the shop folder",
-        "link.png": "outside the shop folder",
+        "../secret.png": "outside the dataset folder",
+        "link.png": "outside the dataset folder",
         "loop.png": "loop.png: ",
         "nul\0.png": "cannot be decoded",
         "long" * 999: "cannot be decoded|no such file",
@@ -158,15 +156,15 @@ def bad_pictures(folder):
     }
 
 
-def test_bad_pictures_say_what_is_wrong_in_one_line(tmp_path):
-    dataset, bad = bad_pictures(tmp_path)
-    for name, message in bad.items():
+def test_the_reason_for_an_unusable_image_is_one_line(tmp_path):
+    root, unusable = unusable_images(tmp_path)
+    for name, message in unusable.items():
         with pytest.raises(ImageError, match=message) as caught:
-            open_image(dataset, name)
+            open_image(root, name)
         assert "\n" not in str(caught.value)
 
 
-def test_a_picture_that_may_not_be_read(tmp_path, monkeypatch):
+def test_an_image_without_read_permission(tmp_path, monkeypatch):
     save(tmp_path, "x.png", Image.new("RGB", (2, 2)))
     if os.getuid():
         (tmp_path / "x.png").chmod(0)
@@ -176,7 +174,7 @@ def test_a_picture_that_may_not_be_read(tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(Image, "open", refuse)
-    with pytest.raises(ImageError, match=r"x.png: may not be read; change the file"):
+    with pytest.raises(ImageError, match=r"x.png: permission denied; change the file"):
         open_image(tmp_path, "x.png")
 
 
@@ -191,7 +189,7 @@ def only_a_header(path, side):
 
 
 @pytest.mark.parametrize("side", [8_001, 20_000])
-def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path, side, monkeypatch):
+def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path, side, monkeypatch):
     only_a_header(tmp_path / "huge.png", side)
 
     def decode(_):
@@ -209,19 +207,6 @@ def test_pillows_own_warnings_do_not_escape(tmp_path):
         with Image.open(tmp_path / "huge.png"):
             assert len(escaped) == 1
         fresh = runpy.run_path(module.__file__)  # as on the first import
-        with pytest.raises(fresh["PictureError"], match="10000 x 10000 pixels are too many"):
-            fresh["open_picture"](tmp_path, "huge.png")
+        with pytest.raises(fresh["ImageError"], match="10000 x 10000 pixels are too many"):
+            fresh["open_image"](tmp_path, "huge.png")
     assert len(escaped) == 1
-
-
-def test_one_bad_picture_stops_nothing(tokenizer, tmp_path):
-    save(tmp_path, "good.png", Image.new("RGB", (9, 9), "red"))
-    names = [("a", "bad.png"), ("b", "good.png"), ("c", "https://example.org/x.png")]
-    cache = EmbeddingCache(":memory:", "float32")
-    *skipped, found = extract_keywords(tmp_path, names, tokenizer, 2, cache, batch_size=1)
-    assert found["item_id"] == "b"
-    assert len(found["words"]) == 2
-    assert [(r["item_id"], r["reason"]) for r in skipped] == [
-        ("a", "bad.png: no such file"),
-        ("c", "https://example.org/x.png: a URL, not a file; download the picture into images/"),
-    ]

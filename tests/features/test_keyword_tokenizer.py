@@ -1,4 +1,4 @@
-"""The top-N words of a picture, by models of several families."""
+"""The best keywords of an image, by models of several families."""
 
 import json
 import shutil
@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from tiny_models import dual_encoder, text_model
 
 from msm4sr_lite.config import FeatureConfig, UserError
-from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer, top_words
-from tests.tiny_models import dual_encoder, text_model
+from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer, top_keywords
 
 FAMILIES = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
 WORDS = ["red", "blue", "mug", "tent", "a wide blue tent", "x"]
@@ -31,12 +31,12 @@ def noise(count):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_scores_are_the_models_own_whatever_the_family(family, tiny):
-    """Against the model's own forward pass on one picture and one prompt at a time."""
+def test_scores_are_the_models_cosines_in_every_family(family, tiny):
+    """Compare with the model's forward pass on one image and one prompt at a time."""
     tokenizer = KeywordTokenizer(tiny[family], WORDS)
-    (picture,) = noise(1)
-    found = {k.word: k.score for k in tokenizer.keywords([picture], len(WORDS))[0]}
-    inputs = tokenizer.images(images=[picture], return_tensors="pt")
+    (image,) = noise(1)
+    found = {k.word: k.score for k in tokenizer.keywords([image], len(WORDS))[0]}
+    inputs = tokenizer.image_processor(images=[image], return_tensors="pt")
     full = {"padding": "max_length", "max_length": 48, "return_attention_mask": False}
     for word in WORDS:
         options = full if family.startswith("siglip") else {}
@@ -48,43 +48,43 @@ def test_scores_are_the_models_own_whatever_the_family(family, tiny):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_words_do_not_depend_on_the_batch(family, tiny):
+def test_keywords_do_not_depend_on_the_batch(family, tiny):
     tokenizer = KeywordTokenizer(tiny[family], WORDS)
-    pictures = noise(64)
-    for picture, many in zip(pictures, tokenizer.keywords(pictures, 3), strict=True):
-        for one, other in zip(tokenizer.keywords([picture], 3)[0], many, strict=True):
+    images = noise(64)
+    for image, many in zip(images, tokenizer.keywords(images, 3), strict=True):
+        for one, other in zip(tokenizer.keywords([image], 3)[0], many, strict=True):
             assert one.score == pytest.approx(other.score, abs=1e-5)
-            assert one.word == other.word or _tie(tokenizer, picture, one.word, other.word)
+            assert one.word == other.word or _tie(tokenizer, image, one.word, other.word)
 
 
-def _tie(tokenizer, picture, *words):
-    rows = tokenizer.words[[tokenizer.dictionary.index(word) for word in words]]
-    one, two = (rows @ tokenizer.image_embeddings([picture])[0]).tolist()
+def _tie(tokenizer, image, *words):
+    rows = tokenizer.word_embeddings[[tokenizer.dictionary.index(word) for word in words]]
+    one, two = (rows @ tokenizer.image_embeddings([image])[0]).tolist()
     return abs(one - two) < 1e-5
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_words_vector_does_not_depend_on_its_neighbours(family, tiny):
+def test_a_words_embedding_does_not_depend_on_its_batch(family, tiny):
     """What SigLIP reads is padded, what CLIP reads is not, and neither may notice the others."""
     tokenizer = KeywordTokenizer(tiny[family], WORDS)
-    alone = torch.cat([tokenizer.text_vectors([word]) for word in WORDS])
-    torch.testing.assert_close(tokenizer.text_vectors(WORDS), alone, atol=1e-5, rtol=0)
+    alone = torch.cat([tokenizer.text_embeddings([word]) for word in WORDS])
+    torch.testing.assert_close(tokenizer.text_embeddings(WORDS), alone, atol=1e-5, rtol=0)
     assert ("return_attention_mask" in tokenizer.options) == family.startswith("siglip")
 
 
-def test_older_transformers_return_a_tensor(tokenizer, monkeypatch):
-    pictures = noise(2)
-    expected = tokenizer.image_embeddings(pictures)
+def test_version_4_of_transformers_returns_a_tensor(tokenizer, monkeypatch):
+    images = noise(2)
+    expected = tokenizer.image_embeddings(images)
     for side in ("image", "text"):
         name = f"get_{side}_features"
         wrapped = getattr(tokenizer.model, name)
         bare = lambda wrapped=wrapped, **inputs: wrapped(**inputs).pooler_output  # noqa: E731
         monkeypatch.setattr(tokenizer.model, name, bare)
-    assert torch.equal(tokenizer.image_embeddings(pictures), expected)
-    assert torch.equal(tokenizer._word_vectors(), tokenizer.words)
+    assert torch.equal(tokenizer.image_embeddings(images), expected)
+    assert torch.equal(tokenizer._word_embeddings(), tokenizer.word_embeddings)
 
 
-def test_half_precision_weights_are_read_too(tiny, tmp_path):
+def test_half_precision_weights_are_loaded_as_float32(tiny, tmp_path):
     """transformers 5 would keep float16, and then refuse the float32 of its own processor."""
     from safetensors.torch import load_file, save_file
 
@@ -94,18 +94,18 @@ def test_half_precision_weights_are_read_too(tiny, tmp_path):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "dtype": "float16"}))
     whole, cut = (KeywordTokenizer(str(f), WORDS) for f in (tiny["clip"], folder))
-    torch.testing.assert_close(cut.words, whole.words, atol=5e-3, rtol=0)
+    torch.testing.assert_close(cut.word_embeddings, whole.word_embeddings, atol=5e-3, rtol=0)
     assert len(cut.keywords(noise(2), 3)) == 2
 
 
 def test_long_prompts_are_cut_to_what_the_model_reads(tiny):
     for family in FAMILIES:
         tokenizer = KeywordTokenizer(tiny[family], ["mug", "mug " * 99])
-        assert tokenizer.words.isfinite().all()
+        assert tokenizer.word_embeddings.isfinite().all()
 
 
-def test_other_models_and_broken_folders_are_one_line(tmp_path, tiny):
-    with pytest.raises(UserError, match="a model of type 'bert', which does not compare pictures"):
+def test_other_models_and_damaged_folders_are_refused(tmp_path, tiny):
+    with pytest.raises(UserError, match="a model of type 'bert', which does not compare images"):
         KeywordTokenizer(text_model("bert", tmp_path / "bert"), ["red"])
     with pytest.raises(UserError, match="'nobody/nothing@abc' is neither in the hub cache nor"):
         KeywordTokenizer("nobody/nothing@abc", ["red"])
@@ -125,7 +125,9 @@ def test_other_models_and_broken_folders_are_one_line(tmp_path, tiny):
 
 def test_equal_scores_keep_dictionary_order():
     words = torch.ones(4, 1)
-    assert [k.word for k in top_words(torch.ones(1, 1), words, list("dbca"), 4)[0]] == list("dbca")
+    assert [k.word for k in top_keywords(torch.ones(1, 1), words, list("dbca"), 4)[0]] == list(
+        "dbca"
+    )
 
 
 def test_a_short_dictionary_is_returned_whole(tokenizer):
@@ -142,26 +144,26 @@ def at(*degrees):
     return torch.stack([angles.cos(), angles.sin()], dim=1)
 
 
-def test_the_threshold_leaves_fewer_words_but_one():
+def test_the_threshold_drops_keywords_but_keeps_the_best():
     words, names = at(0, 30, 60, 89), list("abcd")
     for threshold, expected in [(-1.0, "abcd"), (0.8, "ab"), (0.4, "abc"), (1.0, "a")]:
-        found = top_words(at(1.0), words, names, 4, threshold=threshold)[0]
+        found = top_keywords(at(1.0), words, names, 4, threshold=threshold)[0]
         assert "".join(k.word for k in found) == expected
 
 
-def test_diversity_takes_one_of_each_kind():
-    """Three synonyms on one side of the picture, a fourth word on the other."""
+def test_diversity_chooses_dissimilar_keywords():
+    """Three synonyms on one side of the image, a fourth word on the other."""
     words, names = at(10, 11, 12, -20, 80), ["crimson", "scarlet", "red", "round", "far"]
-    picture = at(0.0)
+    image = at(0.0)
 
     def found(n, **options):
-        return [k.word for k in top_words(picture, words, names, n, **options)[0]]
+        return [k.word for k in top_keywords(image, words, names, n, **options)[0]]
 
     assert found(2) == ["crimson", "scarlet"]
     assert found(2, diversity=0.5) == ["crimson", "round"]
     assert found(2, diversity=0.001) == found(2)
     assert sorted(found(9, diversity=0.5)) == sorted(names)
-    scores = [k.score for k in top_words(picture, words, names, 4, diversity=0.5)[0]]
+    scores = [k.score for k in top_keywords(image, words, names, 4, diversity=0.5)[0]]
     assert scores == sorted(scores, reverse=True)
     assert found(2, diversity=0.5, threshold=0.97) == ["crimson"]
 
@@ -169,16 +171,16 @@ def test_diversity_takes_one_of_each_kind():
 def test_diversity_does_not_depend_on_the_scale_of_the_scores():
     words = F.normalize(torch.randn(30, 8), dim=-1)
     lifted = F.normalize(torch.cat([words, torch.full((30, 1), 3.0)], dim=1), dim=-1)  # all alike
-    pictures = F.normalize(torch.randn(5, 8), dim=-1)
+    images = F.normalize(torch.randn(5, 8), dim=-1)
     names = [str(i) for i in range(30)]
-    plain = top_words(pictures, words, names, 5, diversity=0.4)
-    again = top_words(F.pad(pictures, (0, 1)), lifted, names, 5, diversity=0.4)
+    plain = top_keywords(images, words, names, 5, diversity=0.4)
+    again = top_keywords(F.pad(images, (0, 1)), lifted, names, 5, diversity=0.4)
     assert [[k.word for k in row] for row in plain] == [[k.word for k in row] for row in again]
 
 
-def test_several_templates_are_averaged(mini_clip):
+def test_several_prompts_are_averaged(mini_clip):
     one, two, both = (
-        KeywordTokenizer(mini_clip, ["red", "mug"], prompt).words
+        KeywordTokenizer(mini_clip, ["red", "mug"], prompt).word_embeddings
         for prompt in ("a {}", "{} of {}", "a {}|{} of {}")
     )
     torch.testing.assert_close(both, F.normalize(one + two, dim=-1))
@@ -194,7 +196,7 @@ def test_several_templates_are_averaged(mini_clip):
         ({"diversity": 1.0}, "diversity must be from 0 to below 1; got 1.0"),
     ],
 )
-def test_impossible_settings(wrong, message):
+def test_impossible_settings_are_refused(wrong, message):
     for make in (FeatureConfig, lambda **options: KeywordTokenizer("any", ["red"], **options)):
         with pytest.raises(UserError, match=message):
             make(**wrong)

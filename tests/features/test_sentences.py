@@ -1,4 +1,4 @@
-"""Sentences, from texts as shops really write them."""
+"""Sentences from texts as they are really written."""
 
 import json
 
@@ -60,7 +60,7 @@ UGLY = [
 
 
 @pytest.mark.parametrize(("description", "expected"), UGLY)
-def test_sentences(description, expected):
+def test_a_text_is_split_into_sentences(description, expected):
     assert item_sentences(Item("1", description=description)) == expected
 
 
@@ -76,7 +76,7 @@ def test_title_brand_and_categories_come_first_and_the_limit_holds():
     ]
 
 
-def test_what_does_not_end_is_cut_at_the_best_place():
+def test_a_long_sentence_is_cut_at_the_best_place():
     comma = "a wide blue cup, " * 60
     for text, end in [
         (comma, "cup,"),
@@ -91,7 +91,7 @@ def test_what_does_not_end_is_cut_at_the_best_place():
     assert list(map(len, parts)) == [400, 400, 200]
 
 
-def test_nothing_is_lost_or_made_up_in_real_texts(shared_data):
+def test_no_letter_is_lost_in_real_texts(shared_data):
     """Every letter of a text without HTML is in its sentences, in order."""
     folders = ("amazon_giftcards_raw", "hm_fashion")
     lines = [
