@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_settings(
         parser,
         "data",
+        "transfer",
         "budget",
         presets=False,
         config="msm4sr_lite.study.config.StudyConfig",
