@@ -132,7 +132,7 @@ def test_a_study_in_several_processes_shares_the_gpu(tmp_path):
     study = Comparison(data, tmp_path / "study", budget, jobs=2)
     recipes = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
     found = study.test(list(recipes), recipes, [1])
-    assert {name: len(runs[0]["masked"]) for name, runs in found.items()} == dict.fromkeys(
+    assert {name: len(runs[0]["keep_seen"]) for name, runs in found.items()} == dict.fromkeys(
         recipes, 12
     )
 
