@@ -40,10 +40,10 @@ def rank_of(
     >>> rank_of(scores, torch.tensor([3]), torch.tensor([[False, True, True, True]]))
     tensor([3])
     """
-    scores = scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     column = target[:, None]
-    at_least_as_good = (scores >= scores.gather(1, column)) & allowed
-    return 1 + at_least_as_good.scatter(1, column, False).sum(dim=1)
+    threshold = scores.gather(1, column)
+    better_or_equal = ((scores >= threshold) | threshold.isnan()) & allowed
+    return 1 + better_or_equal.scatter(1, column, False).sum(dim=1)
 
 
 @has_fast_form

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -211,9 +212,14 @@ class _Objective(nn.Module):
 def validation_recall(
     model: M2SE, table: FeatureTable, sequences: Sequences, device: str = "cpu", users: int = 0
 ) -> float:
-    """Return Recall@20 on the validation part, all items ranked, of ``users`` or all users."""
+    """Return Recall@20 on the validation part, all items ranked, of ``users`` or all users.
+
+    NaN if nothing is held out for validation.
+    """
     was_training = model.training
     histories, targets = sequences.held_out("valid")
+    if not len(targets):
+        return math.nan
     if 0 < users < len(targets):
         drawn = np.random.default_rng(0).choice(len(targets), users, replace=False)
         histories, targets = [histories[case] for case in drawn], targets[drawn]

@@ -17,14 +17,14 @@ from course.editor import (
     reasons_table,
 )
 
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.explain.evidence import Evidence
 from msm4sr_lite.explain.explainer import Explainer
 
 
 @pytest.fixture(scope="module")
 def desk(sample_dataset: Path) -> Desk:
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     states = sample_dataset / "states" / "home_finetuned"
     return Desk(Explainer.load(dataset, states, sample_dataset / "features"), dataset)
 

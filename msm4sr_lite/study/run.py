@@ -21,14 +21,13 @@ from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.cold_table import cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison, read_configs
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
-from msm4sr_lite.study.data import StudyData, described_items, prepare
+from msm4sr_lite.study.data import StudyData, prepare
 from msm4sr_lite.study.forest import draw
 from msm4sr_lite.study.models import MODELS, QUICK_MODELS, ModelSpec, missing_needs
 from msm4sr_lite.study.transfer_run import run_transfer, transfer_ends
-from msm4sr_lite.study.whole_dataset import whole_sequences
+from msm4sr_lite.study.whole_dataset import add_whole
 
 Part = Literal["tune", "main", "cold", "ablations", "transfer", "all"]
-WORTH = 1.1  # below that many times the targets, the whole dataset is not pre-trained on
 
 
 def run_study(
@@ -189,18 +188,8 @@ class _Study:
         return [name for name in asked if _can_run(name, MODELS[name], data)]
 
     def _with_whole_dataset(self) -> StudyData:
-        """Return the data with all that can be pre-trained on, if that is clearly more."""
-        data, dataset, config = self.data, self.dataset, self.config
-        if config.quick:  # no model of a quick study pre-trains on it
-            return data
-        if dataset.domain and dataset.folder:
-            dataset = Dataset.from_folder(dataset.folder, unknown_items=config.unknown_items)
-        items = described_items(dataset, self.table)
-        whole = whole_sequences(data.sequences, dataset.interactions, items, config.data)
-        if whole.training_targets() < WORTH * data.sequences.training_targets():
-            return data
-        table = self.table.for_items(whole.items)
-        return replace(data, whole=StudyData(dataset, whole, table, config.device))
+        """Return the data with all that can be pre-trained on; no model of a quick study does."""
+        return self.data if self.config.quick else add_whole(self.data, self.table, self.config)
 
     def _about(self, data: StudyData) -> dict[str, Any]:
         return about(data, self.config, self.budget)

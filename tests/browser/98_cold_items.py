@@ -16,7 +16,6 @@ from course.cold_items import ColdItemMaker, Shelf
 from msm4sr_lite import (
     build_sequences,
     load_checkpoint,
-    read_folder,
 )
 from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
@@ -24,7 +23,7 @@ from msm4sr_lite.scoring import ModelScorer
 
 session = setup("98")
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 model, items = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(items)
 sequences = build_sequences(dataset.interactions, items[1:])

@@ -9,8 +9,7 @@ from course import find_encoder
 from toys import toy_table
 
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.encoder import M2SE, match_scores
 from msm4sr_lite.explain.explainer import Explainer
 from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions
@@ -348,7 +347,7 @@ USERS = 120
 
 @pytest.fixture(scope="module")
 def dataset(sample_dataset):
-    return read_folder(sample_dataset, domain="home")
+    return Dataset.from_folder(sample_dataset, domain="home")
 
 
 @pytest.fixture(scope="module")

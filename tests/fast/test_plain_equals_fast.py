@@ -75,7 +75,12 @@ MODELS = {
 }
 PRETRAINING = {
     "paper": {},
-    "authors": {"prefix_augmentation": True, "drop_keeps": "last", "same_target": "zero_logit", "cmcl_form": "rowwise"},  # fmt: skip  # noqa: E501
+    "authors": {
+        "prefix_augmentation": True,
+        "drop_keeps": "last",
+        "same_target": "zero_logit",
+        "cmcl_form": "rowwise",
+    },  # fmt: skip
     "logit 0, symmetric": {"same_target": "zero_logit"},
     "rowwise": {"cmcl_form": "rowwise"},
     "users": {"nip_same_user": "exclude", "cmcl_same_user": "keep"},
@@ -176,7 +181,9 @@ def test_every_marked_function_has_a_fast_form_with_its_name_and_arguments():
             continue
         module = import_module(f"msm4sr_lite.{path.stem}")
         owners = [module, *(c for c in vars(module).values() if inspect.isclass(c))]
-        for function in {f for owner in owners for f in vars(owner).values() if hasattr(f, "plain")}:
+        for function in {
+            f for owner in owners for f in vars(owner).values() if hasattr(f, "plain")
+        }:
             if function.__module__ != module.__name__:
                 continue
             form = getattr(import_module(f"msm4sr_lite.fast.{path.stem}"), function.__name__)

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from msm4sr_lite.study.budget import Budget
 
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.explain.explainer import Explainer
@@ -22,7 +23,6 @@ from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.training_state import StateFile
-from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.data import Data
 from msm4sr_lite.training import finetune_steps, pretrain_steps
@@ -120,7 +120,7 @@ def test_a_training_that_was_stopped_goes_on(tmp_path):
 
 
 def test_a_study_in_several_processes_shares_the_gpu(tmp_path):
-    dataset = read_folder(toy_dataset(tmp_path / "dataset", users=12, items=12))
+    dataset = Dataset.from_folder(toy_dataset(tmp_path / "dataset", users=12, items=12))
     sequences = toy_sequences([6] * 12, n_items=12)
     table = toy_table([1] * 12, [1] * 12, width=384)
     budget = Budget(pretrain_epochs=1, finetune_epochs=1)

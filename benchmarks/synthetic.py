@@ -1,4 +1,4 @@
-"""Generated datasets of any size: interactions, and embeddings for the slots of every item."""
+"""Synthetic datasets of any size: interactions, and embeddings for the slots of every item."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def slot_arrays(
 
 
 def sequences(users: int, n_items: int, mean_length: float, seed: int = 0) -> Sequences:
-    """Return generated users and their histories."""
+    """Return users with random histories; arguments as in ``interaction_arrays``."""
     from msm4sr_lite.sequences import Sequences
 
     interactions, offsets = interaction_arrays(users, n_items, mean_length, seed)

@@ -1,4 +1,4 @@
-"""Strictly cold items: who they are, how they are measured, what fine-tuning does to them."""
+"""Strictly cold items: which they are, how they are measured, what fine-tuning does to them."""
 
 import math
 from dataclasses import replace
@@ -9,11 +9,11 @@ import torch
 
 from msm4sr_lite.baselines import Popularity, count_interactions
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.sequences import Sequences, training_batches
+from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.study.cold_start import (
     buckets,
     cold_items,
@@ -22,21 +22,11 @@ from msm4sr_lite.study.cold_start import (
     report,
     without_items,
 )
+from tests.tiny_study import sequences_of
 from tests.toys import toy_sequences, toy_table
 
-
-def of_rows(rows, n_items):
-    """Sequences with the given purchases."""
-    return Sequences(
-        users=[f"u{u}" for u in range(len(rows))],
-        items=["", *(f"i{n}" for n in range(1, n_items + 1))],
-        interactions=np.array([item for row in rows for item in row]),
-        offsets=np.cumsum([0, *map(len, rows)]),
-    )
-
-
 ROWS = [[1, 2, 3, 7], [2, 1, 4, 8], [3, 2, 1, 4, 5], [1, 3, 2, 6, 7]]
-TOY = of_rows(ROWS, n_items=9)
+TOY = sequences_of(ROWS, n_items=9)
 
 
 class Ordered:
@@ -46,7 +36,7 @@ class Ordered:
         return torch.arange(10.0).expand(len(histories), -1)
 
 
-def test_cold_is_what_no_history_holds():
+def test_cold_items_are_in_no_history():
     assert cold_items(TOY).tolist() == [5, 7, 8, 9]  # 6 and 4 are validation items
     assert count_interactions(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
 
@@ -59,7 +49,7 @@ def test_buckets_hold_every_value_once():
     }  # fmt: skip
 
 
-def test_report_by_hand():
+def test_a_report_computed_by_hand():
     found = report(Ordered(), TOY, length_starts=(1, 4))
     # Targets 7, 8, 5, 7: before them stand 8 and 9; 9; 6 to 9; 8 and 9.
     ndcg = [1 / math.log2(rank + 1) for rank in (3, 2, 5, 3)]
@@ -86,12 +76,12 @@ def test_report_by_hand():
 
 def test_report_where_no_test_item_is_cold():
     rows = [[1, 2, 3, 4], [4, 3, 2, 1], [2, 1, 4, 3]]
-    found = report(Ordered(), of_rows(rows, 4) | {} if False else of_rows(rows, 9))
+    found = report(Ordered(), sequences_of(rows, 9))
     assert found["cold"]["among_all"] == {"users": 0}
     assert found["cold"]["among_cold"] == {"candidates": 5, "users": 0}
 
 
-def test_exposure_by_hand():
+def test_exposure_computed_by_hand():
     histories = [np.array([9, 8]), np.array([1])]
     one = exposure(Ordered(), histories, np.array([7, 9]), k=2)
     assert one.tolist() == [0.5, 0.5]  # 7 and 6 for the first, 9 and 8 for the second
@@ -103,7 +93,7 @@ def test_exposure_by_hand():
 class TestWithoutItems:
     sequences = toy_sequences([7, 9, 5, 8, 6, 4, 3, 10] * 4, n_items=30, seed=3)
 
-    def test_what_is_drawn_is_nowhere_in_training_or_validation(self):
+    def test_drawn_items_are_nowhere_in_training_or_validation(self):
         """No leak: neither an input nor a target of any batch, nor a validation item."""
         found, drawn = without_items(self.sequences, 0.3, seed=1)
         assert len(drawn) == 9
@@ -115,7 +105,7 @@ class TestWithoutItems:
         assert not np.isin(found.held_out("valid")[1], drawn).any()
         assert set(drawn) <= set(cold_items(found))
 
-    def test_the_test_items_and_the_order_stay(self):
+    def test_test_targets_and_the_order_stay(self):
         found, drawn = without_items(self.sequences, 0.3, seed=1)
         left = dict(zip(found.users, range(len(found.users)), strict=True))
         kept_cold = 0
@@ -124,7 +114,7 @@ class TestWithoutItems:
             expected = [i for i in whole[:-1] if i not in drawn] + [whole[-1]]
             assert (user in left) == (len(expected) >= 3)
             if user in left:
-                assert found.of(left[user]).tolist() == expected
+                assert found.user_sequence(left[user]).tolist() == expected
                 kept_cold += whole[-1] in drawn
         assert kept_cold > 0
         assert found.items == self.sequences.items
@@ -134,13 +124,13 @@ class TestWithoutItems:
         assert one.tolist() == two.tolist() != other.tolist()
 
     @pytest.mark.parametrize("fraction", [0, 1, -0.1, 2])
-    def test_no_share(self, fraction):
-        with pytest.raises(UserError, match="share of the items between 0 and 1 was expected"):
+    def test_a_fraction_out_of_range_is_refused(self, fraction):
+        with pytest.raises(UserError, match="fraction must be above 0 and below 1"):
             without_items(self.sequences, fraction)
 
-    def test_nobody_left(self):
-        with pytest.raises(UserError, match="no customer has three purchases left"):
-            without_items(of_rows([[1, 2, 3], [4, 5, 6]], 6), 0.99)
+    def test_an_error_says_if_no_user_is_left(self):
+        with pytest.raises(UserError, match="no user has three interactions left"):
+            without_items(sequences_of([[1, 2, 3], [4, 5, 6]], 6), 0.99)
 
 
 @pytest.fixture
@@ -150,7 +140,7 @@ def model():
     return net
 
 
-def test_replaced_ids(model):
+def test_id_embeddings_are_replaced_by_zero_or_their_mean(model):
     table = toy_table([1] * 9, [2] * 9)
     scorer = ModelScorer(model, table)
     untouched = {view: z.clone() for view, z in scorer.items.items()}
@@ -165,7 +155,7 @@ def test_replaced_ids(model):
             torch.testing.assert_close(z[[1, 2, 3, 4, 6]], untouched[view][[1, 2, 3, 4, 6]])
             assert torch.equal(scorer.items[view], untouched[view])
         histories = [np.array([1, 2])]
-        torch.testing.assert_close(other.score_on_device(histories), other.score(histories))
+        torch.testing.assert_close(other.fast_scores(histories), other.score(histories))
     scorer.append(toy_table([2], [1], seed=9, items=["new"]))
     appended = scorer.items["text"][10].clone()
     other = replace_ids(scorer, np.array([5, 10]), "mean")
@@ -175,16 +165,16 @@ def test_replaced_ids(model):
     torch.testing.assert_close(other.items["text"][5], content["text"][5] + mean)
     assert torch.equal(replace_ids(scorer, np.array([10]), "zero").items["text"][10], appended)
     plain = ModelScorer(M2SE(replace(model.config, n_items=0)), table)
-    with pytest.raises(UserError, match="no id vectors to replace"):
+    with pytest.raises(UserError, match="no id embeddings to replace"):
         replace_ids(plain, cold, "zero")
 
 
-def test_the_trap_on_the_sample(sample_dataset):
+def test_fine_tuned_models_hardly_recommend_cold_items_of_the_sample(sample_dataset):
     """Fine-tuned on a catalogue with things nobody bought: these are hardly ever recommended."""
     from msm4sr_lite.features.table_files import load_feature_table
     from msm4sr_lite.store.checkpoints import load_checkpoint
 
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     model, items = load_checkpoint(sample_dataset / "states" / "home_finetuned")
     table = load_feature_table(sample_dataset / "features").for_items(items)
     sequences = build_sequences(dataset.interactions, items[1:])
