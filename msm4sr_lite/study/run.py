@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from msm4sr_lite.config import DataConfig, UserError, as_dict
+from msm4sr_lite.config import UserError, as_dict
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.pipeline.evaluating import describe_split
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.access_log import read_access_log
 from msm4sr_lite.store.files import write_json
@@ -200,7 +201,7 @@ def about(data: StudyData, config: StudyConfig, budget: TrainingBudget) -> dict[
     sequences = data.sequences
     (users, _), (_, targets) = sequences.cases("test"), sequences.held_out("test")
     # Sequences without cuts are tested by their last interaction, whatever was asked for.
-    split = "leave-one-out" if sequences.cuts is None else split_name(config.data)
+    split = "leave-one-out" if sequences.cuts is None else describe_split(config.data)
     return {
         "dataset": data.dataset.name,
         "domain": data.dataset.domain,
@@ -215,17 +216,6 @@ def about(data: StudyData, config: StudyConfig, budget: TrainingBudget) -> dict[
         "seeds": config.seeds,
         "quick": config.quick,
     }
-
-
-def split_name(data: DataConfig) -> str:
-    """Return a split in words.
-
-    >>> split_name(DataConfig(n_test=3))
-    'leave-3-out'
-    """
-    if data.split == "time":
-        return f"by date, newest {data.test_share:.0%}"
-    return "leave-one-out" if data.n_test == 1 else f"leave-{data.n_test}-out"
 
 
 def _known(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:

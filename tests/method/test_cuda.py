@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from msm4sr_lite.study.budget import Budget
 
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.dataset.dataset import Dataset
@@ -24,7 +23,8 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.training_state import StateFile
 from msm4sr_lite.study.compare import Comparison
-from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.config import TrainingBudget
+from msm4sr_lite.study.data import StudyData
 from msm4sr_lite.training import finetune_steps, pretrain_steps
 from tests.toys import toy_dataset, toy_sequences, toy_table
 
@@ -123,13 +123,13 @@ def test_a_study_in_several_processes_shares_the_gpu(tmp_path):
     dataset = Dataset.from_folder(toy_dataset(tmp_path / "dataset", users=12, items=12))
     sequences = toy_sequences([6] * 12, n_items=12)
     table = toy_table([1] * 12, [1] * 12, width=384)
-    budget = Budget(pretrain_epochs=1, finetune_epochs=1)
-    study = Comparison(Data(dataset, sequences, table, DEVICE), tmp_path / "study", budget, jobs=2)
-    recipes = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
-    found = study.test(list(recipes), recipes, [1])
-    assert {name: len(runs[0]["masked"]) for name, runs in found.items()} == dict.fromkeys(
-        recipes, 12
-    )
+    budget = TrainingBudget(pretrain_epochs=1, finetune_epochs=1)
+    data = StudyData(dataset, sequences, table, DEVICE)
+    study = Comparison(data, tmp_path / "study", budget, jobs=2)
+    configs = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
+    found = study.test(list(configs), configs, [1])
+    ranked = {name: len(runs[0]["filter_seen"]) for name, runs in found.items()}
+    assert ranked == dict.fromkeys(configs, 12)
 
 
 def test_the_vectors_of_pictures_are_those_of_the_cpu():

@@ -155,7 +155,7 @@ def test_id_embeddings_are_replaced_by_zero_or_their_mean(model):
             torch.testing.assert_close(z[[1, 2, 3, 4, 6]], untouched[view][[1, 2, 3, 4, 6]])
             assert torch.equal(scorer.items[view], untouched[view])
         histories = [np.array([1, 2])]
-        torch.testing.assert_close(other.fast_scores(histories), other.score(histories))
+        torch.testing.assert_close(other.score_on_device(histories), other.score(histories))
     scorer.append(toy_table([2], [1], seed=9, items=["new"]))
     appended = scorer.items["text"][10].clone()
     other = replace_ids(scorer, np.array([5, 10]), "mean")

@@ -23,8 +23,9 @@ from tests.toys import toy_dataset
 def test_the_command_tunes_tests_and_ablates_a_toy_dataset(tmp_path, tiny_bert, capsys):
     dataset, out = toy_dataset(tmp_path / "dataset", users=9, items=14), tmp_path / "study"
     compute_features(Dataset.from_folder(dataset), dataset, text_encoder=tiny_bert)
-    common = [str(dataset), "--out", str(out), "--batch-size", "32", "--pretrain-epochs", "1"]
-    common += ["--finetune-epochs", "1", "--seeds", "2"]
+    common = [str(dataset), "--out", str(out), "--seeds", "2"]
+    for setting in ("batch_size=32", "pretrain_epochs=1", "finetune_epochs=1"):
+        common += ["--set", f"budget.{setting}"]
     few = ["--models", "popularity,item_knn,text,text+image"]
     capsys.readouterr()
     assert main(["study", "tune", *common, *few, "--json"]) == 0

@@ -42,11 +42,12 @@ def test_flags_change_the_protocol(command, monkeypatch):
         opened.append(config.data.n_test)
 
     monkeypatch.setattr(transfer_run, "open_domain", open_domain)
-    monkeypatch.setattr("msm4sr_lite.cli.study.resolve_device", lambda name: f"asked for {name}")
+    monkeypatch.setattr("msm4sr_lite.device.resolve_device", lambda name: f"asked for {name}")
     monkeypatch.setattr(transfer_run, "TransferCurve", spy)
-    given = ["--n-test", "2", "--seeds", "5", "--patience", "3", "--jobs", "2"]
-    given += ["--finetune-epochs", "7", "--pretrain-epochs", "9", "--device", "cuda"]
-    for more in ([], given, ["--quick"], ["--quick", "--finetune-epochs", "7"]):
+    given = ["--set", "data.n_test=2", "--set", "transfer.patience=3", "--seeds", "5"]
+    given += ["--set", "transfer.finetune_epochs=7", "--set", "transfer.pretrain_epochs=9"]
+    given += ["--jobs", "2", "--device", "cuda"]
+    for more in ([], given, ["--quick"], ["--quick", "--set", "transfer.finetune_epochs=7"]):
         assert cli.main([*command, *more]) == 2
     plain, quick = TransferConfig(), QUICK.transfer
     other = replace(plain, seeds=5, patience=3, finetune_epochs=7, pretrain_epochs=9)
@@ -85,12 +86,12 @@ def test_sources_are_domains_and_folders_of_other_datasets(
     theirs = ["--source", str(other_dataset)]
     assert cli.main([*command, *theirs]) == 2
     assert "1 such interactions" in capsys.readouterr().err
-    assert cli.main([*command, *theirs, "--drop-unknown"]) == 0
+    assert cli.main([*command, *theirs, "--drop-unknown-items"]) == 0
     found = json.loads(capsys.readouterr().out)["transfer"]
     assert found["sizes"] == [800, 800]
     assert (found["source"], found["target"]) == ("their dataset", "the whole dataset")
     both = ["--source", f"home,{other_dataset}", "--target", "outdoor"]
-    assert cli.main([*command, *both, "--drop-unknown"]) == 0
+    assert cli.main([*command, *both, "--drop-unknown-items"]) == 0
     found = json.loads(capsys.readouterr().out)["transfer"]
     assert found["sizes"] == [400, 800, 400]
     assert (found["source"], found["target"]) == ("home and their dataset", "outdoor")
@@ -111,7 +112,7 @@ def test_another_dataset_without_all_features_is_named(
 
 
 def test_a_source_with_too_few_interactions_is_named(command, capsys):
-    assert cli.main([*command, "--min-item-interactions", "60"]) == 2
+    assert cli.main([*command, "--set", "data.min_item_interactions=60"]) == 2
     assert "study: home: no user has" in capsys.readouterr().err
 
 
