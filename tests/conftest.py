@@ -28,7 +28,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 # What `python run.py check` leaves to `python run.py test`: whole stages, drawings, launches, which
 # a change of a line seldom breaks. Files by their name after ``test_``, in whatever folder they
 # lie, and single tests by the name of their function. New files use ``pytest.mark.thorough``.
-THOROUGH_FILES = ("planted", "mini_clip", "drawing", "sample", "sample_shop_run", "sample_reach")
+THOROUGH_FILES = ("planted",)
 THOROUGH_FILES += ("notebook_builder", "handout", "course_tools", "run_py", "cli")
 THOROUGH_FILES += ("stages", "train_clip", "maps", "map_explorer")
 THOROUGH_TESTS = {
@@ -54,7 +54,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `python run.py check` leaves to `python run.py test`."""
     for item in items:
         name = getattr(item, "originalname", item.name)  # without parameters
-        if item.path.stem.removeprefix("test_") in THOROUGH_FILES or name in THOROUGH_TESTS:
+        sample = item.path.parent.name == "data_samples"
+        stem = item.path.stem.removeprefix("test_")
+        if sample or stem in THOROUGH_FILES or name in THOROUGH_TESTS:
             item.add_marker(pytest.mark.thorough)
 
 
