@@ -72,7 +72,7 @@ def write_map(sample: Path) -> None:
     table = load_feature_table(sample / "features").for_items(items)
     with torch.inference_mode():
         embeddings = model.item_embeddings(table, torch.arange(1, len(items)))
-    points = lay_out(concat_normalized(embeddings).numpy(), NEIGHBOURS)
+    points = fit_umap(concat_normalized(embeddings).numpy(), NEIGHBOURS)
     content = {
         "items": items[1:],
         "x": [round(float(x), 3) for x in points[:, 0]],
