@@ -29,8 +29,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 # a change of a line seldom breaks. Files by their name after ``test_``, in whatever folder they
 # lie, and single tests by the name of their function. New files use ``pytest.mark.thorough``.
 THOROUGH_FILES = ("planted", "mini_clip", "drawing", "sample", "sample_shop_run", "sample_reach")
-THOROUGH_FILES += ("run_py", "cli")
-THOROUGH_FILES += ("extraction_resumes", "train_clip")
+THOROUGH_FILES += ("run_py", "cli", "stages", "train_clip")
 THOROUGH_TESTS = {
     "test_a_department_has_the_rest_of_the_shop_to_pre_train_on",
     "test_a_whole_shop_has_no_rest_and_minutes_are_too_few_for_one",

@@ -35,6 +35,7 @@ class Serving:
         self._data: Dataset | None = None
         self._sequences: Sequences | None = None
         self._recommender: Recommender | None = None
+        self._added: set[str] = set()  # items made known after training
         self.run_dir: Path | None = None
         self.training_: dict[str, dict[str, Any]] = {}
 
@@ -42,7 +43,7 @@ class Serving:
         self, trained: TrainedModel, data: Dataset | None, sequences: Sequences | None
     ) -> None:
         self._model, self._data, self._sequences = trained, data, sequences
-        self._recommender = None
+        self._recommender, self._added = None, set()
 
     def _fitted(self) -> TrainedModel:
         if self._model is None:
@@ -127,7 +128,8 @@ class Serving:
         """Return the candidates that are still in the data; None for all items of the model."""
         if data is None:
             return candidates
-        offered = [item for item in self.recommender.item_ids[1:] if item in data.items]
+        known = data.items.keys() | (self._added if data is self._data else set())
+        offered = [item for item in self.recommender.item_ids[1:] if item in known]
         return offered if candidates is None else _intersect(candidates, offered, data)
 
     def _histories(self, users: Iterable[str] | str | None, data: Dataset) -> dict[str, list[str]]:
@@ -258,8 +260,7 @@ class Serving:
         table, keywords = trained.encode_items(
             new, root, text_encoder=self.text_encoder, clip=self.clip, device=device
         )
-        self.recommender.add_items(table)
-        self._model = trained.with_items(table, keywords)
+        self.add_features(table, keywords)
         return [item.item_id for item in new]
 
     def add_features(
@@ -267,6 +268,7 @@ class Serving:
     ) -> None:
         """Make items known whose features are ready: entry i of ``table`` is the i-th new item."""
         self.recommender.add_items(table)
+        self._added.update(table.items[1:])
         self._model = self._fitted().with_items(table, keywords or {})
 
     def describe(

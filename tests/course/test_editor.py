@@ -13,14 +13,14 @@ from course import History, edit_history
 from course.editor import HistoryEditor
 from course.history import HistoryView, evidence_table
 
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.explain.evidence import Evidence
 from msm4sr_lite.explain.explainer import Explainer
 
 
 @pytest.fixture(scope="module")
 def drawer(sample_dataset: Path) -> HistoryView:
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     states = sample_dataset / "states" / "home_finetuned"
     return HistoryView(Explainer.load(dataset, states, sample_dataset / "features"), dataset)
 
