@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msm4sr_lite.config import (
+    FROM_DATA,
     PRESETS,
     Config,
     UserError,
@@ -42,7 +43,6 @@ from msm4sr_lite.store.records import read_record
 
 Split = Literal["leave_one_out", "time", "part"]
 OWN = ("preset", "seed", "device", "text_encoder", "clip", "dictionary")
-FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by the user
 
 
 class MSM4SR(Serving):

@@ -286,6 +286,7 @@ class Serving:
             k,
             items=data.items if data is not None else None,
             keywords=self._fitted().keywords,
+            table=self._fitted().table,
             **options,
         )
 
