@@ -21,9 +21,9 @@ from course import (
     hint,
     machine_report,
     panel,
-    pictures,
     setup,
     show,
+    show_images,
     slider,
     source,
     toggle,
@@ -64,7 +64,7 @@ def draw(temperature, shape, marked):
 show(*draw(1.0, "smooth", True), caption="The logistic curve.")
 
 # %% [markdown]
-# ## Pictures
+# ## Images
 
 # %%
 drawn = []
@@ -74,7 +74,7 @@ for colour in ("firebrick", "teal"):
     drawn.append(image)
 titles = ["a red <ball>", "a teal ball", "sold out 🎾"]
 words = [["red", "round"], ["teal", "round"], []]
-pictures([*drawn, None], titles, words, caption="Three balls.")
+show_images([*drawn, None], titles, words, caption="Three balls.")
 
 # %% [markdown]
 # ## A panel
@@ -112,10 +112,10 @@ machine_report()
 # ## An exercise
 
 # %% tags=["exercise"]
-check("00.most_bought", ...)
+check("00.most_popular", ...)
 
 # %%
-hint("00.most_bought")
+hint("00.most_popular")
 
 # %% tags=["nbval-raises-exception"]
 raise UserError("a number was expected; got None; write 3")

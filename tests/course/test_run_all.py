@@ -1,4 +1,4 @@
-"""The unattended course: every notebook is run, shown as a page without a network, and counted."""
+"""The unattended course: every notebook is run, shown as a page, and counted."""
 
 import re
 from pathlib import Path
@@ -6,44 +6,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from course import run_all
-from course.handout import mathml, page
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ADDRESS = re.compile(r"""(?:src|href)=["']?(?:https?:)?//|import\(["']http|@import""")
 
 
-@pytest.mark.parametrize(
-    ("tex", "part"),
-    [
-        (r"\frac{1}{\tau}", "<mfrac>"),
-        (r"\begin{aligned} a &= b \\ c &= d \end{aligned}", "<mtable"),
-        (r"\begin{cases} 1 & i = j \\ 0 & \text{else} \end{cases}", "<mtable"),
-        (r"a < b", "&#x0003C;"),
-        (r"\mathcal{L}_{\mathrm{NIP}}", "<msub>"),
-    ],
-)
-def test_equations_become_mathml(tex: str, part: str) -> None:
-    assert part in mathml(tex, "block")
-    assert mathml(tex, "block").startswith('<math xmlns="http://www.w3.org/1998/Math/MathML"')
-
-
-@pytest.mark.parametrize("tex", [r"\left( a", r"\unheard{x}", "a & b", r"\frac"])
-def test_what_is_not_understood_stays_readable(tex: str) -> None:
-    assert mathml(tex, "inline") == f"<code>{tex.replace('&', '&amp;')}</code>"
-
-
-def test_a_page_asks_nobody_for_anything() -> None:
-    text = (
-        "# Mixup\n\nTake $p \\sim U(0, p_{\\max})$:\n\n$$\n\\tilde{x} = x + y\n$$\n\nand $5 more."
-    )
-    written = page(new_notebook(cells=[new_markdown_cell(text)]), "04_mixup")
-    assert "<title>04_mixup</title>" in written
-    assert written.count("<math ") == 2
-    assert "$5 more" in written
-    assert not ADDRESS.search(written)
-
-
-def test_all_are_run_and_a_failure_is_told_at_the_end(
+@pytest.mark.thorough  # starts kernels
+def test_all_are_run_and_a_failure_is_reported_at_the_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sources, out = tmp_path / "notebooks", tmp_path / "build" / "course"

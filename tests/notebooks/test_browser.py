@@ -24,7 +24,8 @@ from typing import Any
 import nbformat
 import pytest
 from course.masters import read_master
-from course.notebooks import ROOT, find, stored
+from course.notebooks import find_masters, stored_path
+from course.session import ROOT
 
 CHROMIUM = (
     os.environ.get("MSM4SR_CHROMIUM")
@@ -69,9 +70,9 @@ ERRORS = "[data-mime-type='application/vnd.jupyter.stderr']"  # tracebacks and w
 def notebooks_with_panels() -> list[tuple[Path, int]]:
     """Return masters and how many panels they show: the workbench, then the course's."""
     found = [(Path(__file__).parent / "browser" / "99_workbench.py", 2)]
-    for master in find(ROOT):
-        if stored(master).exists():
-            panels = stored(master).read_text(encoding="utf-8").count('"[interactive panel]')
+    for master in find_masters(ROOT):
+        if stored_path(master).exists():
+            panels = stored_path(master).read_text(encoding="utf-8").count('"[interactive panel]')
             found += [(master, panels)] if panels else []
     return found
 
@@ -93,7 +94,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
         "JUPYTER_RUNTIME_DIR": "runtime",
         "IPYTHONDIR": "ipython",
     }
-    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "notebooks"))
     environment |= {name: str(home / place) for name, place in places.items()}
     environment.pop("MSM4SR_STATIC", None)
     with socket.socket() as probe:
@@ -351,7 +352,7 @@ def test_the_sequence_editor_is_played_with(
     lab: tuple[str, Path], browser: sync_api.Browser
 ) -> None:
     """By keyboard and pointer, on the width of a tablet: every button, and what it leads to."""
-    master = next(path for path in find(ROOT) if path.name.startswith("11_"))
+    master = next(path for path in find_masters(ROOT) if path.name.startswith("11_"))
     tablet = {"viewport": {"width": 820, "height": 1180}, "has_touch": True}
     shown = run_in_lab(lab, browser, master, **tablet)
     shown.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
@@ -363,13 +364,13 @@ def test_the_demo_is_a_page_of_its_own_under_voila(
     browser: sync_api.Browser, tmp_path: Path
 ) -> None:
     pytest.importorskip("voila", reason="Voila is not installed")
-    master = next(path for path in find(ROOT) if path.name.startswith("11_"))
+    master = next(path for path in find_masters(ROOT) if path.name.startswith("11_"))
     nbformat.write(read_master(master), tmp_path / "demo.ipynb")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "notebooks"))
     environment |= {name: str(tmp_path / name) for name in places}
     environment.pop("MSM4SR_STATIC", None)
     command = [sys.executable, "-m", "voila", "demo.ipynb", "--no-browser", f"--port={port}"]

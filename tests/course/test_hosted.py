@@ -17,7 +17,7 @@ import nbformat
 import pytest
 import yaml
 from course import hosted, rules
-from course.handout import page
+from course.handout import make_page
 from course.masters import read_master
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
@@ -26,10 +26,10 @@ import run
 from launch import beside
 from msm4sr_lite.config import UserError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ADDRESS = "https://github.com/owner/name"
-WORKBENCH = Path(__file__).parent / "browser" / "99_workbench.py"
+WORKBENCH = ROOT / "tests" / "notebooks" / "browser" / "99_workbench.py"
 SERVICES = re.compile(r"colab\.research|mybinder")
 
 
@@ -39,7 +39,7 @@ SERVICES = re.compile(r"colab\.research|mybinder")
 def test_readme_and_pyproject_agree() -> None:
     """Without an address no service is named; with one, the README shows its badges."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    wanted = hosted.badges(hosted.repository())
+    wanted = hosted.make_badges(hosted.find_repository())
     assert wanted in readme, "put in what this prints: python -m course.hosted"
     assert len(SERVICES.findall(readme)) == len(SERVICES.findall(wanted))
 
@@ -49,16 +49,15 @@ def test_the_address_comes_from_pyproject(
     given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pyproject = tmp_path / "pyproject.toml"
-    assert hosted.repository(pyproject) == ""  # an installed copy has no such file
     pyproject.write_text("[project]\nname = 'x'\n", encoding="utf-8")
-    assert hosted.repository(pyproject) == ""
+    assert hosted.find_repository(pyproject) == ""
     text = f"[project]\nname = 'x'\n[project.urls]\nRepository = '{given}'\n"
     pyproject.write_text(text, encoding="utf-8")
-    assert hosted.repository(pyproject) == ADDRESS
-    monkeypatch.setattr(hosted, "repository", lambda: ADDRESS)
+    assert hosted.find_repository(pyproject) == ADDRESS
+    monkeypatch.setattr(hosted, "find_repository", lambda: ADDRESS)
     assert hosted.main() == 0
     printed = capsys.readouterr().out.strip()
-    assert printed == hosted.badges(ADDRESS)
+    assert printed == hosted.make_badges(ADDRESS)
     assert re.findall(r"\[!\[Open in (\w+)\]\(https://[\w./-]+\.svg\)\]\(https://", printed) == [
         "Colab",
         "Binder",
@@ -70,14 +69,14 @@ def test_the_address_comes_from_pyproject(
 )
 def test_another_address_is_refused(wrong: str) -> None:
     with pytest.raises(UserError, match=r"must read https://github\.com/OWNER/NAME"):
-        hosted.links(wrong)
+        hosted.make_links(wrong)
 
 
 def test_without_an_address_there_is_nothing() -> None:
-    assert hosted.badges("") == hosted.line("", "notebooks/04_sequence_mixup.ipynb") == ""
+    assert hosted.make_badges("") == ""
     plain = read_master(WORKBENCH, "")
     assert not SERVICES.search(nbformat.writes(plain))
-    if not hosted.repository():
+    if not hosted.find_repository():
         assert read_master(WORKBENCH) == plain
 
 
@@ -87,13 +86,13 @@ def test_with_an_address_a_notebook_can_be_opened_elsewhere() -> None:
     assert head.source.startswith(plain.cells[0].source)
     assert "owner/name/blob/main/notebooks/99_workbench.ipynb)" in head.source
     assert "owner/name/main?urlpath=lab/tree/notebooks/99_workbench.ipynb)" in head.source
-    assert "owner/name course" in cell.source
+    assert "owner/name msm4sr-course" in cell.source
     assert [c.id for c in rest] == [c.id for c in plain.cells[1:]]
     nbformat.validate(notebook)
     cell.execution_count = 1
     for rule in (rules.headings, rules.code_style, rules.portable, rules.images):
         assert rule(new_notebook(cells=[head, cell])) == []
-    shown = page(new_notebook(cells=[head, cell]), "Elsewhere")
+    shown = make_page(new_notebook(cells=[head, cell]), "Elsewhere")
     assert not re.search(r"""src=["']?(?:https?:)?//""", shown)  # asked for only when clicked
 
 
@@ -125,8 +124,8 @@ def test_ranges_are_of_the_form_that_is_compared() -> None:
 
 def test_every_import_of_a_notebook_is_among_the_needs() -> None:
     front_end = {"IPython", "ipykernel", "pygments", "psutil", "traitlets"}  # come with a kernel
-    builders = {"notebooks", "masters", "handout", "rules", "run_all"}
-    files = [p for p in (ROOT / "msm4sr_lite" / "course").rglob("*.py") if p.stem not in builders]
+    builders = {"notebooks", "masters", "handout", "rules", "costs", "run_all"}
+    files = [p for p in (ROOT / "notebooks" / "course").rglob("*.py") if p.stem not in builders]
     files += (ROOT / "notebooks" / "src").glob("*.py")
     used = set()
     for path in files:
@@ -140,14 +139,16 @@ def test_every_import_of_a_notebook_is_among_the_needs() -> None:
         called.get(beside.name_of(text), beside.name_of(text)) for text in beside.plan(ROOT, {})[0]
     }
     comes_with = {"cycler"}  # with matplotlib
-    ours = {"msm4sr_lite", *sys.stdlib_module_names}
+    ours = {"msm4sr_lite", "course", "data_samples", *sys.stdlib_module_names}
     assert used - ours - front_end - needs - comes_with == set()
 
 
 def test_the_cell_does_nothing_on_a_machine_of_ones_own(tmp_path: Path) -> None:
-    done = run_cells(tmp_path, sys.executable, [hosted.colab_cell(ADDRESS), "print(os.getcwd())"])
+    done = run_cells(
+        tmp_path, sys.executable, [hosted.make_colab_cell(ADDRESS), "print(os.getcwd())"]
+    )
     assert done == ["", f"{tmp_path}\n"]
-    assert list(tmp_path.glob("course")) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def run_cells(folder: Path, python: str, cells: list[str]) -> list[str]:
@@ -193,7 +194,7 @@ def test_colabs_cell_brings_the_course_into_the_running_kernel(
 
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(machine)], check=True)
     (packages,) = machine.glob("lib/python*/site-packages")
-    here = Path(nbformat.__file__).parents[1]
+    here = Path(nbformat.__file__).parents[2]
     (packages / "all_else.pth").write_text(f"{here}\n", encoding="utf-8")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip's way to say: no isolation
@@ -201,11 +202,11 @@ def test_colabs_cell_brings_the_course_into_the_running_kernel(
         "import importlib.util, sys, types\nsys.modules['google.colab'] = types.ModuleType('x')"
     )
     before += "\nprint(importlib.util.find_spec('msm4sr_lite'))"
-    proof = "import msm4sr_lite\nfrom msm4sr_lite import read_shop\n"
+    proof = "import msm4sr_lite\nfrom msm4sr_lite import Dataset\n"
     proof += "from course import setup\nsession = setup('04')\n"
-    proof += "shop = read_shop(session.samples / 'corner_shop', department='home')\n"
-    proof += "print(msm4sr_lite.__file__, session.samples, len(shop.items), sep='\\n')"
-    cell = hosted.colab_cell(source.as_uri())
+    proof += "dataset = Dataset.from_folder(session.samples / 'corner_shop', domain='home')\n"
+    proof += "print(msm4sr_lite.__file__, session.samples, len(dataset.items), sep='\\n')"
+    cell = hosted.make_colab_cell(source.as_uri())
     nothing, told, shown, again = run_cells(
         content, str(machine / "bin" / "python"), [before, cell, proof, cell]
     )
@@ -213,7 +214,7 @@ def test_colabs_cell_brings_the_course_into_the_running_kernel(
     assert re.search(r"^Ready\. New or changed: nothing", told, re.M), told
     _, place, samples, items = shown.splitlines()
     assert Path(place).is_relative_to(packages)
-    assert Path(samples) == content / "course" / "data_samples"
+    assert Path(samples) == content / "msm4sr-course" / "data_samples"
     assert int(items) > 400 - 1
     assert again == ""  # a cell that is run again does nothing
 

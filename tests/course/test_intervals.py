@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from course.intervals import draw_intervals, has_interval, in_words
+from course.intervals import draw_intervals, format_interval, has_interval
 
 from msm4sr_lite.evaluation import summarise
 
@@ -18,10 +18,10 @@ FOUND = summarise({"none": np.zeros(50), "some": ONE_HIT})
 def test_a_model_without_a_hit_has_no_interval():
     assert not has_interval(FOUND["none"])
     assert has_interval(FOUND["some"])
-    assert in_words(FOUND["none"]) == "0 (not one hit, so no interval)"
-    assert in_words(FOUND["some"]) == "0.020 [0.000, 0.060]"
+    assert format_interval(FOUND["none"]) == "0 (not one hit, so no interval)"
+    assert format_interval(FOUND["some"]) == "0.020 [0.000, 0.060]"
     same = summarise({"same": np.full(5, 0.5)})["same"]
-    assert in_words(same) == "0.5 (all alike, so no interval)"
+    assert format_interval(same) == "0.5 (all equal, so no interval)"
 
 
 def test_what_has_no_interval_gets_no_whisker_and_a_legend_says_so():

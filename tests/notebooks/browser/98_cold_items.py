@@ -11,9 +11,10 @@ from course import (
     panel,
     setup,
 )
-from course.cold_items import ColdItemMaker, Shelf
+from course.cold_items import ColdItemMaker, NewItemScorer
 
 from msm4sr_lite import (
+    Dataset,
     build_sequences,
     load_checkpoint,
 )
@@ -27,24 +28,24 @@ dataset = Dataset.from_folder(folder, domain="home")
 model, items = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(items)
 sequences = build_sequences(dataset.interactions, items[1:])
-shelf = Shelf(ModelScorer(model, table), table, sequences, ItemKNN(sequences))
-maker = ColdItemMaker(shelf, dataset, read_keywords(folder / "features"))
+new_items = NewItemScorer(ModelScorer(model, table), table, sequences, ItemKNN(sequences))
+maker = ColdItemMaker(new_items, dataset, read_keywords(folder / "features"))
 encoder = find_encoder()
 
 
-def make(picture, text, own):
-    if own and encoder is None:
-        return maker.no_encoder()
-    said = (own, encoder.encode([own])) if own else None
-    none = {"no picture": None, "no text": None}
-    return maker.view(none.get(text, text), none.get(picture, picture), said)
+def make(image, text, other):
+    if other and encoder is None:
+        return maker.explain_missing_encoder()
+    sentence = (other, encoder.encode([other])) if other else None
+    none = {"no image": None, "no text": None}
+    return maker.draw(none.get(text, text), none.get(image, image), sentence)
 
 
 panel(
     make,
-    choice("picture", ["h0007", "h0010", "no picture"], label="picture"),
+    choice("image", ["h0007", "h0010", "no image"], label="image"),
     choice("text", ["h0012", "h0033", "no text"], label="text"),
-    entry("own", "", label="or your own words"),
+    entry("other", "", label="or another text"),
     title="cold-item maker",
     static=[{}],
 )

@@ -6,12 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from course.microscope import microscope
+from course.microscope import compare_protocols
 from course.protocol import (
-    competitors,
-    filter_rounds,
-    hide_one,
-    leaking,
+    count_competitors,
+    count_filter_rounds,
+    hide_random_item,
+    replace_training,
     sampled_metrics,
 )
 
@@ -26,8 +26,8 @@ def test_filters_fall_like_dominoes():
     pairs = [("a", "x"), ("a", "y"), ("b", "y"), ("b", "z"), ("c", "z")]
     events = pd.DataFrame(pairs, columns=["user_id", "item_id"])
     # x and c leave, then a and z, then y and b.
-    assert filter_rounds(events, 2, 2) == [(3, 3, 5), (2, 2, 3), (1, 1, 1), (0, 0, 0)]
-    assert filter_rounds(events, 1, 1) == [(3, 3, 5)]
+    assert count_filter_rounds(events, 2, 2) == [(3, 3, 5), (2, 2, 3), (1, 1, 1), (0, 0, 0)]
+    assert count_filter_rounds(events, 1, 1) == [(3, 3, 5)]
 
 
 def test_the_last_round_is_what_the_library_keeps():
@@ -39,7 +39,7 @@ def test_the_last_round_is_what_the_library_keeps():
         sorted(set(table["item_id"])),
         DataConfig(min_user_interactions=8, min_item_interactions=8),
     )
-    rounds = filter_rounds(table, 8, 8)
+    rounds = count_filter_rounds(table, 8, 8)
     assert len(rounds) > 1
     assert rounds[-1] == (len(kept.users), kept.n_items, len(kept.interactions))
 
@@ -47,16 +47,16 @@ def test_the_last_round_is_what_the_library_keeps():
 def test_a_leak_changes_what_is_learnt_and_nothing_else():
     sequences = toy_sequences([5, 6, 7], n_items=9)
     everything = [sequences.user_sequence(user) for user in range(3)]
-    leak = leaking(sequences, everything)
+    leak = replace_training(sequences, everything)
     assert Popularity(leak).counts.sum() == 18
     assert Popularity(sequences).counts.sum() == 12
     assert leak.held_out("test")[1].tolist() == sequences.held_out("test")[1].tolist()
     assert [h.tolist() for h in leak.train()] == [h.tolist() for h in everything]
 
 
-def test_one_purchase_of_each_customer_is_hidden():
+def test_one_item_of_each_user_is_hidden():
     sequences = toy_sequences([5, 6, 7] * 20, n_items=9)
-    before, others, hidden = hide_one(sequences, seed=1)
+    before, others, hidden = hide_random_item(sequences, seed=1)
     for user, (past, rest, item) in enumerate(zip(before, others, hidden, strict=True)):
         bought = sequences.user_sequence(user).tolist()
         place = bought.index(item)
@@ -65,7 +65,7 @@ def test_one_purchase_of_each_customer_is_hidden():
         assert rest.tolist() == bought[:place] + bought[place + 1 :]
     places = {len(past) / (len(rest)) for past, rest in zip(before, others, strict=True)}
     assert len(places) > 5  # not always the same place
-    again = hide_one(sequences, seed=2)[2]
+    again = hide_random_item(sequences, seed=2)[2]
     assert hidden.tolist() != again.tolist()
 
 
@@ -77,7 +77,7 @@ def test_competitors_are_counted_as_the_ranking_counts_them():
     lowest.counts[:] = 0  # all equal: every target is behind all its competitors
     for masked in (False, True):
         ranks = target_ranks(lowest, histories, targets, filter_seen=masked)
-        others = competitors(histories, targets, 9, masked)
+        others = count_competitors(histories, targets, 9, masked)
         assert others.tolist() == (ranks - 1).tolist()
 
 
@@ -110,7 +110,7 @@ def test_the_microscope_tells_what_it_draws():
         (name, masked): dice.integers(1, 150, 200) for name in "ab" for masked in (False, True)
     }
     others = {False: np.full(200, 399), True: np.full(200, 390)}
-    draw = microscope(ranks, others, (5, 10))
+    draw = compare_protocols(ranks, others, (5, 10))
     figure, alt = draw(10, "all items", True)
     for name in "ab":
         recall = summarise(metrics(ranks[name, True], [10]))["recall@10"]["value"]

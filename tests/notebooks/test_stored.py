@@ -12,15 +12,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from course import dependencies, rules
-from course.masters import read_master, same_source, student_copy
-from course.notebooks import (
-    ROOT,
-    execute,
-    find,
-    stored,
-)
+from course.costs import find_excess
+from course.masters import make_student_copy, read_master, same_source
+from course.notebooks import execute_notebook, find_masters, stored_path
+from course.session import ROOT
 
-MASTERS = find(ROOT)
+MASTERS = find_masters(ROOT)
 STORED = sorted((ROOT / "notebooks").glob("*.ipynb"))
 by_name = pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 
@@ -28,7 +25,7 @@ by_name = pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 def test_every_notebook_has_a_master_and_every_master_a_notebook() -> None:
     if not MASTERS and not STORED:
         pytest.skip("no notebook has been written yet")
-    assert [stored(master) for master in MASTERS] == STORED
+    assert [stored_path(master) for master in MASTERS] == STORED
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -40,7 +37,7 @@ def read(path: Path) -> nbformat.NotebookNode:
 @by_name
 def test_generated_is_committed(path: Path) -> None:
     assert same_source(read_master(path.parent / "src" / f"{path.stem}.py"), read(path)), (
-        f"build it again: python -m course.notebooks build {path.stem[:2]}"
+        f"build it again in notebooks/: python -m course.notebooks build {path.stem[:2]}"
     )
 
 
@@ -48,8 +45,8 @@ def test_generated_is_committed(path: Path) -> None:
 def test_outputs_are_from_this_library_and_these_data(path: Path) -> None:
     made_from = read(path).metadata.msm4sr.made_from
     assert "msm4sr_lite/config.py" in made_from
-    assert dependencies.changed(made_from, ROOT) == [], (
-        f"build it again: python -m course.notebooks build {path.stem[:2]}"
+    assert dependencies.find_changes(made_from) == [], (
+        f"build it again in notebooks/: python -m course.notebooks build {path.stem[:2]}"
     )
 
 
@@ -74,6 +71,6 @@ def test_a_notebook_is_small(path: Path) -> None:
 @pytest.mark.slow
 @by_name
 def test_the_student_copy_runs_to_its_end_in_the_time_and_memory_stated(path: Path) -> None:
-    copy = student_copy(read(path))
-    costs = execute(copy, path.parent)
-    assert rules.too_dear(copy, costs) == []
+    copy = make_student_copy(read(path))
+    costs = execute_notebook(copy, path.parent)
+    assert find_excess(copy, costs) == []

@@ -3,7 +3,7 @@
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import torch
-from course.attention import attention_maps, draw_attention
+from course.attention import compute_attention, draw_attention
 
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import CausalTransformer
@@ -17,7 +17,7 @@ def test_the_maps_lead_to_the_encoders_own_output():
         ModelConfig(feature_dim=3, dim=6, heads=2, layers=1, max_len=7, ffn_dim=5)
     ).eval()
     x = torch.randn(2, 5, 6)
-    (weights,) = attention_maps(transformer, x)
+    (weights,) = compute_attention(transformer, x)
     assert weights.shape == (2, 2, 5, 5)
     block = transformer.blocks[0]
     start = transformer.norm(x + transformer.position(torch.arange(5)))
@@ -31,7 +31,7 @@ def test_the_maps_lead_to_the_encoders_own_output():
 def test_no_position_looks_ahead_and_shares_add_up():
     torch.manual_seed(0)
     transformer = CausalTransformer(ModelConfig(feature_dim=3, dim=6, max_len=7, layers=3)).eval()
-    for weights in attention_maps(transformer, torch.randn(1, 6, 6)):
+    for weights in compute_attention(transformer, torch.randn(1, 6, 6)):
         assert (weights.triu(1) == 0).all()
         assert torch.allclose(weights.sum(dim=-1), torch.ones(1, 2, 6))
 

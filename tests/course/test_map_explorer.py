@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from course import MapView, draw_map, explore_map
-from course.map_explorer import draw_way, small_multiples
+from course.map_drawing import draw_maps, draw_path
 from course.maps import trustworthiness
 from PIL import Image
 
@@ -60,7 +60,7 @@ def titles(markup: str) -> list[str]:
     return [html.unescape(found) for found in re.findall(r"<title>(.*?)</title>", markup)]
 
 
-def test_every_point_tells_its_title_and_the_words_of_its_first_picture(tmp_path: Path) -> None:
+def test_every_point_shows_its_title_and_the_keywords_of_its_first_image(tmp_path: Path) -> None:
     markup, _ = make(tmp_path)(5, 0, "side", "i4 Thing 4")
     told = titles(markup)
     assert len(told) == 30
@@ -78,24 +78,24 @@ def test_foreign_text_is_harmless(tmp_path: Path) -> None:
     assert HOSTILE in text
 
 
-def test_true_neighbours_and_their_places(tmp_path: Path) -> None:
+def test_true_neighbours_and_their_ranks(tmp_path: Path) -> None:
     view = make(tmp_path)
     assert view.truth.indices[0].tolist() == [1, 2, 3]
-    assert view.places_on_map((5, 0), 0) == [1, 2, 3]
-    assert view.places_on_map((9, 0), 0) == [29, 28, 27]  # item 0 stands at the other end
+    assert view.rank_neighbours((5, 0), 0) == [1, 2, 3]
+    assert view.rank_neighbours((9, 0), 0) == [29, 28, 27]  # item 0 stands at the other end
     _, text = view(5, 0, "side", "i0 Thing 0")
-    assert "3 are among the nearest 3 on the map; the farthest comes at place 3 of 29" in text
+    assert "3 are among the nearest 3 on the map; the farthest has rank 3 of 29" in text
     markup, text = view(9, 0, "side", "i0 Thing 0")
-    assert "0 are among the nearest 3 on the map; the farthest comes at place 29 of 29" in text
-    assert "place 28 on map" in markup
+    assert "0 are among the nearest 3 on the map; the farthest has rank 29 of 29" in text
+    assert "rank 28 on the map" in markup
     assert f'aria-label="{html.escape(text)}"' in markup
     assert markup.count('r="7"') == 3
 
 
-def test_a_twin_on_the_same_spot_is_at_place_one(tmp_path: Path) -> None:
+def test_another_item_on_the_same_spot_has_rank_one(tmp_path: Path) -> None:
     view = make(tmp_path)
     view.maps[5, 0][:] = 0
-    assert sorted(view.places_on_map((5, 0), 7)) == sorted(
+    assert sorted(view.rank_neighbours((5, 0), 7)) == sorted(
         n + (n < 7) for n in view.truth.indices[7]
     )
 
@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     for maps, marks in (({}, {}), (places, {"side": ["a"] * 29})):
         with pytest.raises(ValueError, match="at least one map was expected, and as many"):
             MapView(maps, vectors, items, tmp_path, {}, marks)
-    with pytest.raises(ValueError, match="at most 8 groups can be told apart; number has more"):
+    with pytest.raises(ValueError, match="a mark has at most 8 groups; number has 30"):
         MapView(places, vectors, items, tmp_path, {}, {"number": [str(n) for n in range(30)]})
 
 
@@ -178,17 +178,17 @@ def test_groups_without_a_colour_are_grey_and_called_other() -> None:
 def test_a_place_come_to_again_has_both_numbers() -> None:
     figure, axes = plt.subplots()
     axes.scatter([0, 10], [0, 10])
-    draw_way(axes, np.array([[1.0, 1], [9, 1], [9, 9], [1.2, 1.1], [1, 1.8]]))
+    draw_path(axes, np.array([[1.0, 1], [9, 1], [9, 9], [1.2, 1.1], [1, 1.8]]))
     placed = {text.get_text(): text.xy for text in axes.texts}
     assert placed == {"1, 4": (1, 1), "2": (9, 1), "3": (9, 9), "5": (1, 1.8)}
     assert len(axes.lines[0].get_xdata()) == 5
     plt.close(figure)
 
 
-def test_small_multiples_tell_every_trustworthiness(tmp_path: Path) -> None:
+def test_small_multiples_state_every_trustworthiness(tmp_path: Path) -> None:
     view = make(tmp_path)
     del view.maps[9, 1]  # a grid may have holes
-    figure, alt = small_multiples(view, "side")
+    figure, alt = draw_maps(view, "side")
     assert alt.startswith("3 maps of the same 30 items, marked by side.")
     assert f"{view.trust[9, 0]:.2f} with n_neighbors 9 and seed 0" in alt
     assert [axes.get_title() for axes in figure.axes][:3] == [
@@ -199,7 +199,7 @@ def test_small_multiples_tell_every_trustworthiness(tmp_path: Path) -> None:
     plt.close(figure)
 
 
-def test_still_pictures_come_first(
+def test_still_figures_come_first(
     tmp_path: Path, shown: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MSM4SR_STATIC", "1")

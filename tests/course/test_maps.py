@@ -11,13 +11,13 @@ import torch
 from course.checks import find_exercise
 from course.maps import (
     Neighbours,
-    agreement,
     continuity,
-    hub_counts,
-    kept,
-    lay_out,
-    nearest,
-    pieces,
+    count_components,
+    count_occurrences,
+    find_neighbours,
+    fit_umap,
+    share_kept,
+    share_label,
     trustworthiness,
 )
 
@@ -26,6 +26,8 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import concat_normalized
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.store.checkpoints import load_checkpoint
+
+pytestmark = pytest.mark.thorough  # UMAP takes seconds to import
 
 LINE = np.array([[0.0], [1.0], [3.0], [7.0], [15.0]])
 
@@ -42,13 +44,13 @@ def two_groups(count=80):
 
 
 def test_neighbours_on_a_line():
-    near = nearest(LINE, 2)
+    near = find_neighbours(LINE, 2)
     assert near.indices.tolist() == [[1, 2], [0, 2], [1, 0], [2, 1], [3, 2]]
     assert near.distances.tolist() == [[1, 3], [1, 2], [2, 3], [4, 6], [8, 12]]
 
 
 def test_nobody_is_its_own_neighbour_even_among_twins():
-    near = nearest(np.zeros((6, 3), dtype=np.float32), 5)
+    near = find_neighbours(np.zeros((6, 3), dtype=np.float32), 5)
     for row, others in enumerate(near.indices.tolist()):
         assert sorted(others) == [i for i in range(6) if i != row]
 
@@ -56,24 +58,24 @@ def test_nobody_is_its_own_neighbour_even_among_twins():
 @pytest.mark.parametrize("k", [0, 5, 9])
 def test_wrong_numbers_of_neighbours_are_refused(k):
     with pytest.raises(UserError, match=f"between 1 and 4.*got {k}"):
-        nearest(LINE, k)
+        find_neighbours(LINE, k)
 
 
 def test_a_map_keeps_groups_apart_and_neighbours_together():
     vectors = two_groups()
-    places = lay_out(vectors, n_neighbors=10)
+    places = fit_umap(vectors, n_neighbors=10)
     assert places.shape == (80, 2)
     assert np.isfinite(places).all()
     assert trustworthiness(vectors, places) > 0.85
     assert continuity(vectors, places) > 0.85
-    assert agreement(nearest(places, 10), [0] * 40 + [1] * 40).mean() == 1
+    assert share_label(find_neighbours(places, 10), [0] * 40 + [1] * 40).mean() == 1
 
 
 def test_a_seed_fixes_a_map_and_another_gives_another():
     vectors = cloud()
-    one = lay_out(vectors, seed=3)
-    assert np.array_equal(one, lay_out(vectors, seed=3))
-    assert not np.allclose(one, lay_out(vectors, seed=4))
+    one = fit_umap(vectors, seed=3)
+    assert np.array_equal(one, fit_umap(vectors, seed=3))
+    assert not np.allclose(one, fit_umap(vectors, seed=4))
 
 
 def test_umap_gets_the_exact_neighbours_itself_first(monkeypatch):
@@ -89,12 +91,12 @@ def test_umap_gets_the_exact_neighbours_itself_first(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Recorder))
     vectors = cloud(30).astype(np.float32)
-    lay_out(vectors, n_neighbors=4, seed=7)
+    fit_umap(vectors, n_neighbors=4, seed=7)
     indices, distances = asked.pop("precomputed_knn")
     assert indices[:, 0].tolist() == list(range(30))
     assert not distances[:, 0].any()
-    assert np.array_equal(indices[:, 1:], nearest(vectors, 3).indices)
-    assert np.array_equal(distances[:, 1:], nearest(vectors, 3).distances)
+    assert np.array_equal(indices[:, 1:], find_neighbours(vectors, 3).indices)
+    assert np.array_equal(distances[:, 1:], find_neighbours(vectors, 3).distances)
     assert asked == {
         "n_neighbors": 4,
         "force_approximation_algorithm": True,
@@ -105,7 +107,7 @@ def test_umap_gets_the_exact_neighbours_itself_first(monkeypatch):
 
 def test_too_few_vectors_for_a_map():
     with pytest.raises(UserError, match="between 1 and 4"):
-        lay_out(LINE, n_neighbors=6)
+        fit_umap(LINE, n_neighbors=6)
 
 
 def by_hand(space, plane, k):
@@ -140,41 +142,41 @@ def test_trustworthiness_needs_twice_as_many_items_as_neighbours(k):
 def test_kept_neighbours_are_counted_whatever_their_order():
     truth = Neighbours(np.array([[1, 2], [0, 2], [0, 1]]), np.zeros((3, 2)))
     on_map = Neighbours(np.array([[2, 1], [2, 3], [3, 4]]), np.zeros((3, 2)))
-    assert kept(truth, on_map).tolist() == [1.0, 0.5, 0.0]
+    assert share_kept(truth, on_map).tolist() == [1.0, 0.5, 0.0]
     with pytest.raises(UserError, match=r"\(3, 2\) and \(3, 1\)"):
-        kept(truth, Neighbours(np.zeros((3, 1)), np.zeros((3, 1))))
+        share_kept(truth, Neighbours(np.zeros((3, 1)), np.zeros((3, 1))))
 
 
 def test_agreement_compares_with_the_item_in_the_middle():
-    near = nearest(LINE, 2)
-    assert agreement(near, ["a", "a", "b", "b", "b"]).tolist() == [0.5, 0.5, 0, 0.5, 1]
+    near = find_neighbours(LINE, 2)
+    assert share_label(near, ["a", "a", "b", "b", "b"]).tolist() == [0.5, 0.5, 0, 0.5, 1]
     with pytest.raises(UserError, match="5 labels were expected; got 2"):
-        agreement(near, ["a", "b"])
+        share_label(near, ["a", "b"])
 
 
-def test_hubs_and_loners():
-    counts = hub_counts(nearest(LINE, 2))
+def test_occurrences_show_hubs_and_lonely_points():
+    counts = count_occurrences(find_neighbours(LINE, 2))
     assert counts.tolist() == [2, 3, 4, 1, 0]
     assert counts.mean() == 2
 
 
-def test_pieces_of_the_graph():
-    assert pieces(nearest(two_groups(), 5)) == 2
-    assert pieces(nearest(cloud(), 5)) == 1
-    assert pieces(nearest(np.array([[0.0], [1], [10], [11], [20], [21]]), 1)) == 3
+def test_components_of_the_graph_are_counted():
+    assert count_components(find_neighbours(two_groups(), 5)) == 2
+    assert count_components(find_neighbours(cloud(), 5)) == 1
+    assert count_components(find_neighbours(np.array([[0.0], [1], [10], [11], [20], [21]]), 1)) == 3
 
 
 def test_the_ties_of_the_exercise_are_umaps():
     """UMAP's own strengths, with UMAP's own sigma."""
     from umap.umap_ import compute_membership_strengths, smooth_knn_dist
 
-    near = nearest(cloud(30), 5)
+    near = find_neighbours(cloud(30), 5)
     indices = np.concatenate([np.arange(30)[:, None], near.indices], axis=1)
     distances = np.concatenate([np.zeros((30, 1)), near.distances], axis=1).astype(np.float32)
     sigmas, rhos = smooth_knn_dist(distances, 6.0)
     _, _, strengths, _ = compute_membership_strengths(indices, distances, sigmas, rhos)
     strengths = strengths.reshape(30, 6)[:, 1:]
-    ties = find_exercise("09.ties").solution
+    ties = find_exercise("09.edge_weights").solution
     for row in range(30):
         assert np.allclose(ties(near.distances[row], sigmas[row]), strengths[row], atol=1e-4)
     assert np.allclose(strengths.sum(axis=1), np.log2(6), atol=1e-3)

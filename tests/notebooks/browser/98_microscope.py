@@ -16,23 +16,23 @@ from course import (
     slider,
     toggle,
 )
-from course.microscope import microscope
+from course.microscope import compare_protocols
 
 session = setup("98")
 
 # %%
-dice = np.random.default_rng(0)
+rng = np.random.default_rng(0)
 ranks = {
-    (name, masked): np.minimum(399, dice.geometric(chance, 1200) - masked + 1)
+    (name, filtered): np.minimum(399, rng.geometric(chance, 1200) - filtered + 1)
     for name, chance in (("good", 0.05), ("poor", 0.01))
-    for masked in (False, True)
+    for filtered in (False, True)
 }
-others = {masked: np.full(1200, 399) for masked in (False, True)}
+others = {filtered: np.full(1200, 399) for filtered in (False, True)}
 panel(
-    microscope(ranks, others, cutoffs=(1, 10, 50)),
+    compare_protocols(ranks, others, cutoffs=(1, 10, 50)),
     slider("k", [1, 10, 50], start=10, label="K"),
     choice("candidates", ["all items", "100 drawn"], label="candidates"),
-    toggle("masked", False, label="history masked"),
+    toggle("filtered", False, label="seen items filtered"),
     title="metric microscope",
     static=[{}],
 )
