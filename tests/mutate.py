@@ -39,8 +39,8 @@ from tests.mutations import BROKEN, MUTATIONS, ROOT, Mutation
 
 TABLE = ROOT / "docs" / "mutations.md"
 TOOLS = (
-    "Why no general tool: cosmic-ray 8.7 makes about 1,600 mutants of the seven plain modules, each",
-    "with a start of pytest and torch (7 hours of processor time); many are crashes or equivalent.",
+    "No general tool: cosmic-ray 8.7 makes about 1,600 mutants of the seven plain modules, each",
+    "with a start of pytest and torch (7 hours of processor time); many crash or change nothing.",
     "mutmut 3.8 skips decorated functions, which here are the losses and objectives.",
 )
 SECONDS = 300  # a breakage that makes a test hang is noticed too
