@@ -1,12 +1,12 @@
-"""What a GPU gives: training, evaluation, bfloat16, reading pictures; a log in JSON.
+"""Training, evaluation, bfloat16 and encoding images on a GPU; a log in JSON.
 
 ::
 
     python -m benchmarks.gpu --out gpu.json
     python -m benchmarks.gpu --device cpu --quick     # the same on a CPU, small
 
-Needs torch, transformers and this library alone, no network and no data: shops are generated, and
-the CLIP has the shape of ViT-B/32 with random weights, which cost as much time as trained ones.
+Needs torch, transformers and this library alone, no network and no data: datasets are synthetic,
+and the CLIP has the shape of ViT-B/32 with random weights, which take as long as trained ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import made_up
+from benchmarks import synthetic
 from benchmarks.measure import machine, peak_memory
 from benchmarks.training import Steps, library
 from msm4sr_lite.config import ModelConfig
@@ -52,38 +52,38 @@ def seconds(work: Callable[[], object], repeats: int, warm_up: int) -> float:
 
 
 def utilisation() -> int | None:
-    """Return the GPU's utilisation in percent as its driver tells it; None if it does not."""
+    """Return the GPU's utilisation in percent as its driver reports it; None if it does not."""
     command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=9, check=True)
-        return int(told.stdout.splitlines()[0])
+        found = subprocess.run(command, capture_output=True, text=True, timeout=9, check=True)
+        return int(found.stdout.splitlines()[0])
     except (OSError, ValueError, IndexError, subprocess.SubprocessError):
         return None
 
 
 @cache
-def shop_and_features(quick: bool) -> tuple[Sequences, FeatureTable]:
-    """Return what is trained on: 20,000 items with 10 sentences and a picture, or fewer."""
+def dataset(quick: bool) -> tuple[Sequences, FeatureTable]:
+    """Return a dataset of 20,000 items with 10 sentences and an image each, or of fewer."""
     items, users = (2_000, 2_000) if quick else (20_000, 50_000)
-    return made_up.sequences(users, items, 18.0), made_up.table(items, 10, 1, 768)
+    return synthetic.sequences(users, items, 18.0), synthetic.table(items, 10, 1, 768)
 
 
 def training(stage: str, precision: str, targets: int, args: argparse.Namespace) -> dict[str, Any]:
     """Measure steps of one stage in one precision."""
-    dataset, table = shop_and_features(args.quick)
+    sequences, table = dataset(args.quick)
     table = table.to(args.device)
     torch.manual_seed(0)
-    ids = dataset.n_items if stage == "finetune" else 0
+    ids = sequences.n_items if stage == "finetune" else 0
     model = M2SE(ModelConfig(n_items=ids)).to(args.device)
-    plain = library(stage, table)
+    loss_of = library(stage, table)
 
-    def loss(model: M2SE, batch: Any, dice: torch.Generator) -> torch.Tensor:
+    def loss(model: M2SE, batch: Any, generator: torch.Generator) -> torch.Tensor:
         enabled = precision == "bfloat16"
         with torch.autocast(args.device, torch.bfloat16, enabled=enabled):
-            value: torch.Tensor = plain(model, batch.to(args.device), dice)
+            value: torch.Tensor = loss_of(model, batch.to(args.device), generator)
         return value
 
-    steps = Steps(loss, model, dataset, targets)
+    steps = Steps(loss, model, sequences, targets)
     if args.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     took = seconds(steps, 3 if args.quick else 50, 1 if args.quick else 10)
@@ -104,33 +104,34 @@ def training(stage: str, precision: str, targets: int, args: argparse.Namespace)
 def evaluation(args: argparse.Namespace) -> dict[str, Any]:
     """Measure full ranking."""
     items, users = (2_000, 500) if args.quick else (100_000, 20_000)
-    dataset = made_up.sequences(users, items, 18.0)
-    table = made_up.table(items, 2, 1, 384)
+    sequences = synthetic.sequences(users, items, 18.0)
+    table = synthetic.table(items, 2, 1, 384)
     model = M2SE(ModelConfig(feature_dim=384)).to(args.device)
     scorer = ModelScorer(model, table, args.device)
-    histories, targets = dataset.held_out("test")
+    histories, targets = sequences.held_out("test")
     took = seconds(lambda: target_ranks(scorer, histories, targets), 1, 1)
     return {"what": "evaluation", "items": items, "users/s": users / took}
 
 
-def pictures(precision: str, args: argparse.Namespace) -> dict[str, Any]:
-    """Measure CLIP's picture side: from pixels to the 15 best of 2,000 words."""
+def images(precision: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Measure CLIP's image encoder: from pixels to the 15 best of 2,000 keywords."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     model = CLIPVisionModelWithProjection(CLIPVisionConfig(projection_dim=512))
     model = model.eval().to(args.device)
     count = 8 if args.quick else 256
     pixels = torch.randn(count, 3, 224, 224, device=args.device)
-    words = torch.nn.functional.normalize(torch.randn(2000, 512, device=args.device), dim=-1)
+    keywords = torch.nn.functional.normalize(torch.randn(2000, 512, device=args.device), dim=-1)
 
     @torch.inference_mode()
-    def read() -> None:
+    def encode() -> None:
         with torch.autocast(args.device, torch.bfloat16, enabled=precision == "bfloat16"):
-            vectors = model(pixel_values=pixels).image_embeds
-        (torch.nn.functional.normalize(vectors.float(), dim=-1) @ words.T).topk(15)
+            embeddings = model(pixel_values=pixels).image_embeds
+        cosines = torch.nn.functional.normalize(embeddings.float(), dim=-1) @ keywords.T
+        cosines.topk(15)
 
-    took = seconds(read, 1 if args.quick else 10, 1)
-    return {"what": "keywords", "precision": precision, "pictures/s": count / took}
+    took = seconds(encode, 1 if args.quick else 10, 1)
+    return {"what": "keywords", "precision": precision, "images/s": count / took}
 
 
 def main() -> None:
@@ -148,7 +149,7 @@ def main() -> None:
             for stage in ("pretrain", "finetune"):
                 results.append(training(stage, precision, targets, args))
                 print(results[-1], flush=True)
-        results.append(pictures(precision, args))
+        results.append(images(precision, args))
         print(results[-1], flush=True)
     results.append(evaluation(args))
     print(results[-1], flush=True)

@@ -1,11 +1,11 @@
-"""One epoch of pre-training and an evaluation on a generated shop of a million items.
+"""One epoch of pre-training and an evaluation on a synthetic dataset of a million items.
 
 ::
 
-    python -m benchmarks.million                      # 1 million items, 10 million purchases
-    python -m benchmarks.million --items 50000 --users 20000 --asked 2000
+    python -m benchmarks.million                      # 1 million items, 10 million interactions
+    python -m benchmarks.million --items 50000 --users 20000 --test-users 2000
 
-Slots are ragged: 1 to 4 sentences and one picture an item, in float16. Tells time and peak memory.
+Slots are ragged: 1 to 4 sentences and one image an item, in float16. Prints time and peak memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import made_up
+from benchmarks import synthetic
 from benchmarks.measure import Row, peak_memory, report
 from msm4sr_lite.config import ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=770_000)
     parser.add_argument("--mean-length", type=float, default=13.0)
     parser.add_argument("--width", type=int, default=384)
-    parser.add_argument("--asked", type=int, default=20_000, help="customers of the evaluation")
+    parser.add_argument("--test-users", type=int, default=20_000, help="users of the evaluation")
     parser.add_argument("--batch-size", type=int, default=2048)
     parser.add_argument("--steps", type=int, default=0, help="end the epoch early; 0: all of it")
     parser.add_argument("--threads", type=int, default=2)
@@ -43,37 +43,39 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     rows: list[Row] = []
 
-    def tell(part: str, started: float, **facts: float) -> None:
+    def add_row(part: str, started: float, **more: float) -> None:
         seconds = time.perf_counter() - started
-        rows.append({"part": part, "seconds": seconds, "peak MB": peak_memory(), **facts})
+        rows.append({"part": part, "seconds": seconds, "peak MB": peak_memory(), **more})
         print(rows[-1], flush=True)
 
     start = time.perf_counter()
-    dataset = made_up.sequences(args.users, args.items, args.mean_length)
-    table = made_up.table(args.items, 4, 1, args.width, ragged=True)
-    tell("made up", start, purchases=len(dataset.interactions))
+    sequences = synthetic.sequences(args.users, args.items, args.mean_length)
+    table = synthetic.table(args.items, 4, 1, args.width, ragged=True)
+    add_row("dataset", start, interactions=len(sequences.interactions))
 
     torch.manual_seed(0)
     model = M2SE(ModelConfig(feature_dim=args.width))
     config = PretrainConfig(epochs=1, batch_size=args.batch_size, valid_users=2000)
     start, targets = time.perf_counter(), 0
-    for record in pretrain_steps(model, table, dataset, config):
+    for record in pretrain_steps(model, table, sequences, config):
         targets += record.targets if record.recall is None else 0
         if record.step % 100 == 0:
             print(record.step, f"{targets / record.seconds:.0f} targets/s", flush=True)
         if record.step == args.steps:
             break
-    tell("pre-training", start, targets=targets)
+    add_row("pre-training", start, targets=targets)
 
     start = time.perf_counter()
     scorer = ModelScorer(model, table)
-    tell("item table", start)
-    histories, items = dataset.held_out("test")
-    drawn = np.random.default_rng(0).choice(len(items), min(args.asked, len(items)), replace=False)
+    add_row("item embeddings", start)
+    histories, items = sequences.held_out("test")
+    drawn = np.random.default_rng(0).choice(
+        len(items), min(args.test_users, len(items)), replace=False
+    )
     start = time.perf_counter()
     ranks = target_ranks(scorer, [histories[user] for user in drawn], items[drawn])
     recall = float(metrics(ranks, [20])["recall@20"].mean())
-    tell("evaluation", start, users=len(drawn), recall=recall)
+    add_row("evaluation", start, users=len(drawn), recall=recall)
     report(rows, args.out)
 
 

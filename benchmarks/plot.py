@@ -22,7 +22,8 @@ def main() -> None:
     args = parser.parse_args()
     figure = Figure(figsize=(4.2 * len(args.results), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    for axis, path in zip(figure.subplots(1, len(args.results), squeeze=False)[0], args.results, strict=True):  # fmt: skip  # noqa: E501
+    axes = figure.subplots(1, len(args.results), squeeze=False)[0]
+    for axis, path in zip(axes, args.results, strict=True):
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         speed = "users/s" if "users/s" in rows[0] else "targets/s"
         label = next(iter(rows[0]))
@@ -31,7 +32,9 @@ def main() -> None:
         axis.bar_label(bars, fmt="%.0f", padding=3)
         axis.invert_yaxis()
         axis.margins(x=0.25)
-        axis.set(title=path.stem.replace("_", " "), xlabel=speed.replace("/s", " a CPU second"))
+        axis.set(
+            title=path.stem.replace("_", " "), xlabel=speed.replace("/s", " per processor second")
+        )
         if label not in ("implementation", "way"):
             axis.set_ylabel(label)
     figure.savefig(args.out, dpi=110)

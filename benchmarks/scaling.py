@@ -5,11 +5,11 @@
     python -m benchmarks.scaling catalogue --values 20000 200000
     python -m benchmarks.scaling length --values 8 18 40
     python -m benchmarks.scaling batch --values 256 1024 4096
-    python -m benchmarks.scaling anchors --values 0 1 4
+    python -m benchmarks.scaling targets_per_sequence --values 0 1 4
 
-For ``catalogue`` customers buy the same 10,000 items however many there are, so that batches hold
-equally many different items: what grows then is the cost of the catalogue itself. ``memory``
-is the growth of the process during its steps.
+For ``catalogue`` all interactions are with the same 10,000 items however many there are, so that
+batches hold equally many different items: what grows is the cost of the catalogue itself.
+``memory`` is the growth of the process during its steps, in MB.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import made_up
+from benchmarks import synthetic
 from benchmarks.measure import Row, peak_memory, report, side_by_side
 from benchmarks.training import Steps, library
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import M2SE
 
-BOUGHT = 10_000
+SEEN = 10_000  # items with interactions
 
 
 def steps_for(axis: str, value: int, args: argparse.Namespace) -> Steps:
-    """Make a shop and a model of the asked size."""
-    items = value if axis == "catalogue" else BOUGHT
+    """Make a dataset and a model of the wanted size."""
+    items = value if axis == "catalogue" else SEEN
     length = float(value) if axis == "length" else args.mean_length
     targets = value if axis == "batch" else args.targets
-    dataset = made_up.sequences(args.users, BOUGHT, length)
-    spread = np.arange(BOUGHT + 1) * (items // BOUGHT)  # the bought ones lie all over the table
+    sequences = synthetic.sequences(args.users, SEEN, length)
+    spread = np.arange(SEEN + 1) * (items // SEEN)  # seen items lie all over the table
     names = ["", *(f"i{item}" for item in range(1, items + 1))]
-    dataset = replace(dataset, items=names, interactions=spread[dataset.interactions])
-    table = made_up.table(items, args.text_slots, args.image_slots, args.width)
+    sequences = replace(sequences, items=names, interactions=spread[sequences.interactions])
+    table = synthetic.table(items, args.text_slots, args.image_slots, args.width)
     torch.manual_seed(0)
     model = M2SE(ModelConfig(feature_dim=args.width))
-    anchors: Any = value if axis == "anchors" else 0
-    return Steps(library("pretrain", table), model, dataset, targets, anchors=anchors)
+    most = value if axis == "targets_per_sequence" else 0
+    return Steps(library("pretrain", table), model, sequences, targets, targets_per_sequence=most)
 
 
 def measure(args: argparse.Namespace) -> list[Row]:
@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("axis", choices=("catalogue", "length", "batch", "anchors"))
+    parser.add_argument("axis", choices=("catalogue", "length", "batch", "targets_per_sequence"))
     parser.add_argument("--values", type=int, nargs="+", required=True)
     parser.add_argument("--users", type=int, default=5_000)
     parser.add_argument("--mean-length", type=float, default=18.0)

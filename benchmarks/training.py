@@ -1,4 +1,4 @@
-"""A training step beside the same model with one row per target, and beside its bare products.
+"""A training step beside its plain form, prefix augmentation, and its bare matrix products.
 
 ::
 
@@ -6,8 +6,9 @@
     python -m benchmarks.training --stage finetune --targets 1024 16384
     python -m benchmarks.training --text-slots 10 --image-slots 3 --width 384
 
-All are measured in turn in one run, in processor seconds on one thread. ``ratio`` is targets per
-processor second over those of ``prefix rows, plain``. A target counts if its loss term is computed.
+All are measured in turn in one run, in processor seconds on one thread. ``ratio`` is the number of
+targets per processor second over that of the first row. A target counts if its loss term is
+computed. Both forms of prefix augmentation are in ``benchmarks.prefix_augmentation``.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks import made_up, prefix_rows
+from benchmarks import prefix_augmentation, synthetic
 from benchmarks.measure import Row, peak_memory, report, side_by_side
+from msm4sr_lite import fast
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.fast.encoder import POOL_ITEMS
@@ -31,25 +33,27 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import Batch, Sequences, training_batches
 
-WARM_UP = 10  # steps until a compiled one is no longer compiled anew for another size
+WARM_UP = 10  # steps until torch.compile no longer compiles for another size
 
 
 class Steps:
-    """Training steps, one per call, that go through the shop for ever."""
+    """Training steps, one per call, that pass over the sequences again and again."""
 
     def __init__(
         self,
         loss: Callable[[M2SE, Batch, torch.Generator], Tensor],
         model: M2SE,
-        dataset: Sequences,
+        sequences: Sequences,
         targets: int,
-        rows: Any = "all_positions",
-        anchors: int = 0,
+        prefixes: bool = False,
+        targets_per_sequence: int = 0,
     ) -> None:
-        self.loss, self.model, self.dice = loss, model.train(), torch.Generator().manual_seed(0)
+        self.loss, self.model = loss, model.train()
+        self.generator = torch.Generator().manual_seed(0)
         self.optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-        epoch = (training_batches(dataset, 50, targets, self.dice, rows, anchors) for _ in count())
-        self.batches: Iterator[Batch] = chain.from_iterable(epoch)
+        how = 50, targets, self.generator, prefixes, targets_per_sequence
+        epochs = (training_batches(sequences, *how) for _ in count())
+        self.batches: Iterator[Batch] = chain.from_iterable(epochs)
         self.targets: list[int] = []
         self.unique: list[int] = []
 
@@ -58,18 +62,29 @@ class Steps:
         self.targets.append(int((batch.targets > 0).sum()))
         self.unique.append(len(torch.cat([batch.items, batch.targets]).unique()))
         self.optimizer.zero_grad()
-        self.loss(self.model, batch, self.dice).backward()
+        self.loss(self.model, batch, self.generator).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimizer.step()
 
 
 def library(stage: str, table: FeatureTable, **options: Any) -> Any:
-    """Return the library's loss as a function of model, batch, dice."""
+    """Return the library's loss as a function of model, batch and generator."""
     if stage == "pretrain":
-        before = PretrainConfig(**options)
-        return lambda model, batch, dice: pretraining_loss(model, table, batch, before, dice)[0]
-    after = FinetuneConfig(**options)
-    return lambda model, batch, dice: finetuning_loss(model, table, batch, after, dice)[0]
+        loss_of: Any = pretraining_loss
+        config: Any = PretrainConfig(**options)
+    else:
+        loss_of, config = finetuning_loss, FinetuneConfig(**options)
+    return lambda model, batch, generator: loss_of(model, table, batch, config, generator)[0]
+
+
+def in_plain_form(work: Callable[[], object]) -> Callable[[], object]:
+    """Return a work that does the same without the fast forms."""
+
+    def run() -> None:
+        with fast.switched_off():
+            work()
+
+    return run
 
 
 def bare_products(stage: str, model: M2SE, table: FeatureTable, batch: Batch) -> Callable[[], None]:
@@ -92,9 +107,9 @@ def bare_products(stage: str, model: M2SE, table: FeatureTable, batch: Batch) ->
     time, heads = round(float(lengths.square().mean().sqrt())), 2 * len(lengths) * c.heads
     width = c.dim // c.heads
     work += [product(heads, time, width, time), product(heads, time, time, width)] * c.layers
-    # Items: energies of slots, slots by weights, experts by gates. Slots themselves learn nothing.
-    for view in (table.text, table.image):
-        slots = int(view.counts.max())
+    # Items: energies of slots, slots by weights, experts by gates. The slots are not trained.
+    for modality in (table.text, table.image):
+        slots = int(modality.counts.max())
         for some in torch.arange(items).split(POOL_ITEMS):
             n = len(some)
             work.append(product(1, n * slots, c.feature_dim, 1, left=False))
@@ -113,7 +128,7 @@ def product(
 ) -> Callable[[], None]:
     """Return a function: products of ``count`` pairs of matrices, n x k by k x m, and gradients.
 
-    ``left`` and ``right`` tell which of both has a gradient.
+    ``left`` and ``right`` say which of both has a gradient.
     """
 
     def run() -> None:
@@ -135,22 +150,27 @@ def _buffers(count: int, n: int, k: int, m: int) -> tuple[Tensor, ...]:
 
 def measure(args: argparse.Namespace) -> list[Row]:
     """Return one row per implementation and number of targets."""
-    dataset = made_up.sequences(args.users, args.items, args.mean_length)
-    table = made_up.table(args.items, args.text_slots, args.image_slots, args.width)
+    sequences = synthetic.sequences(args.users, args.items, args.mean_length)
+    table = synthetic.table(args.items, args.text_slots, args.image_slots, args.width)
     ids = args.items if args.stage == "finetune" else 0
-    reference = prefix_rows.pretraining if args.stage == "pretrain" else prefix_rows.finetuning
-    config = PretrainConfig() if args.stage == "pretrain" else FinetuneConfig()
+    pretraining = args.stage == "pretrain"
+    reference: Any = (
+        prefix_augmentation.pretraining if pretraining else prefix_augmentation.finetuning
+    )
+    config = PretrainConfig() if pretraining else FinetuneConfig()
 
-    def steps(loss: Any, targets: int, rows: Any = "all_positions") -> Steps:
+    def steps(loss: Any, targets: int, prefixes: bool = False) -> Steps:
         torch.manual_seed(0)
         model = M2SE(ModelConfig(feature_dim=args.width, n_items=ids))
-        return Steps(loss, model, dataset, targets, rows)
+        return Steps(loss, model, sequences, targets, prefixes)
 
     works: dict[str, Any] = {}
-    for name, careful in (("prefix rows, plain", False), ("prefix rows, careful", True)):
-        if not (args.skip_plain and not careful):
+    for name, careful in (("prefixes, as released", False), ("prefixes, careful", True)):
+        if careful or not args.skip_released:
             loss = lambda m, b, _, c=careful: reference(m, table, b, config, c)  # noqa: E731
-            works[name] = steps(loss, args.targets[0], "prefix")
+            works[name] = steps(loss, args.targets[0], prefixes=True)
+    plain = steps(library(args.stage, table), args.targets[0])
+    works[f"plain form, {args.targets[0]}"] = in_plain_form(plain)
     for targets in args.targets:
         works[f"msm4sr_lite, {targets}"] = steps(library(args.stage, table), targets)
     if args.compile:
@@ -166,6 +186,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
     bare_targets = last.targets[-1]
     seconds = side_by_side(works, args.repeats)
     rows: list[Row] = []
+    works[f"plain form, {args.targets[0]}"] = plain
     for name, work in works.items():
         steps_done = isinstance(work, Steps)
         done = sum(work.targets) / len(work.targets) if steps_done else bare_targets
@@ -203,7 +224,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=768)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--compile", action="store_true", help="torch.compile too: minutes more")
-    parser.add_argument("--skip-plain", action="store_true", help="it takes seconds a step")
+    parser.add_argument("--skip-released", action="store_true", help="it takes seconds a step")
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.csv")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import made_up
+from benchmarks import synthetic
 
 # Where the versions keep what is used here, and how a keyword is called there.
 HOMES = {
@@ -123,7 +123,7 @@ class Worker:
 
     def prepare(self, sizes: dict[str, Any], sampled: dict[str, Any]) -> None:
         """Make data and models of the given sizes; one work for each thing that is timed."""
-        interactions, offsets = made_up.interaction_arrays(
+        interactions, offsets = synthetic.interaction_arrays(
             sizes["users"], sizes["items"], sizes["mean_length"]
         )
         items = ["", *(f"i{item}" for item in range(1, sizes["items"] + 1))]
@@ -137,7 +137,7 @@ class Worker:
         )
         slots = [
             self.find("make_slots")(*arrays)
-            for arrays in made_up.slot_arrays(
+            for arrays in synthetic.slot_arrays(
                 sizes["items"], [sizes["text_slots"], sizes["image_slots"]], sizes["width"]
             )
         ]

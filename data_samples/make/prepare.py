@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from course.maps import fit_umap
 
 from data_samples.make.labels import DISTRACTORS, WORDS
 from msm4sr_lite.cli import main as msm4sr

@@ -1,4 +1,4 @@
-"""``msm4sr train-clip``: a small CLIP-like model from a labelled image folder."""
+"""``msm4sr train-clip``: train a small CLIP on a folder of labelled images."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from msm4sr_lite.cli import common
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
-    parser.add_argument("folder", type=Path, metavar="LABELLED", help="labels.csv and images")
+    parser.add_argument(
+        "folder", type=Path, metavar="LABELLED", help="folder of labels.csv and images"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new model folder")
     parser.add_argument(
-        "--columns", default="", help="label columns, comma-separated (default: few short values)"
-    )
-    parser.add_argument("--epochs", type=int, default=60, help="at most (default: 60)")
-    parser.add_argument(
-        "--width",
-        type=float,
-        default=0.5,
-        help="factor of the image encoder's channels; 0.25 takes half the time (default: 0.5)",
+        "--columns",
+        default="",
+        help="label columns, comma-separated (default: those with few different, short values)",
     )
     parser.add_argument(
-        "--n-test", type=int, default=0, help="images held out for testing (default: 0)"
+        "--n-test", type=int, default=0, help="number of images held out for testing (default: 0)"
+    )
+    common.add_settings(
+        parser, "clip", presets=False, config="msm4sr_lite.features.clip.training.ClipConfig"
     )
     common.add_seed(parser)
     common.add_device(parser)
@@ -31,15 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train the model and write its folder."""
+    """Train the model, write its folder and print its figures."""
     from msm4sr_lite.device import resolve_device
     from msm4sr_lite.features.clip.train_clip import train_clip
-    from msm4sr_lite.features.clip.training import ClipTrainingConfig
+    from msm4sr_lite.features.clip.training import ClipConfig
+    from msm4sr_lite.settings import with_settings
 
     report = train_clip(
         args.folder,
         args.out,
-        ClipTrainingConfig(epochs=args.epochs, width=args.width),
+        with_settings(ClipConfig(), common.given_settings(args)).clip,
         columns=common.item_list(args.columns),
         n_test=args.n_test,
         seed=args.seed,

@@ -128,8 +128,9 @@ for deduplicate in (False, True):
 
 # %%
 from course import source
+from msm4sr_lite.dataset import split
 
-source(build_sequences, only=("while True", "table = table[keep]"))
+source(split._filter, only=("while True", "table = table[keep]"))
 
 # %% [markdown]
 # Every customer of the sample has at least 5 purchases, and 222 of the 384 items that were bought were

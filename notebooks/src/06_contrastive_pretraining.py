@@ -480,7 +480,8 @@ panels[1].set(
 show(
     figure,
     f"Over {steps[-1]} steps the distance of the two modalities goes from"
-    f" {begin['modalities']:.2f} to {end['modalities']:.2f}, that of state and next item from"
+    f" {begin['modalities']:.2f} to {end['modalities']:.2f}, that of state and next"
+    " item from"
     f" {begin['next']:.2f} to {end['next']:.2f}; uniformity goes from"
     f" {begin['spread']:.2f} to {end['spread']:.2f}.",
 )

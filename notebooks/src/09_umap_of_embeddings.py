@@ -668,9 +668,9 @@ def states(scorer):
     return concat_normalized(ends).numpy()
 
 
-states_of = {name: states(scorer) for name, scorer in scorers.items()}
-states_of_maps = {
-    name: fit_umap(states_of[name]) for name in progress(list(states_of), "maps")
+user_states = {name: states(scorer) for name, scorer in scorers.items()}
+user_maps = {
+    name: fit_umap(user_states[name]) for name in progress(list(user_states), "maps")
 }
 
 # %%
@@ -678,17 +678,18 @@ from course.map_drawing import draw_path
 
 figure, panels = plt.subplots(1, 3, figsize=(11.5, 4))
 lines = []
-for axes, (name, own) in zip(panels, states_of_maps.items(), strict=True):
+for axes, (name, own) in zip(panels, user_maps.items(), strict=True):
     draw_map(axes, own, need, size=7, key=name == "fine-tuned")
     draw_path(axes, own[600:])
-    axes.set_title(f"{name}: T = {trustworthiness(states_of[name], own):.2f}")
+    axes.set_title(f"{name}: T = {trustworthiness(user_states[name], own):.2f}")
     lines.append(
-        f"{name} {share_label(find_neighbours(states_of[name], 10), need).mean():.0%}"
+        f"{name} {share_label(find_neighbours(user_states[name], 10), need).mean():.0%}"
     )
 show(
     figure,
     "Maps of 600 users, marked by the purpose of the newest item, and the path"
-    f" of one. Same purpose among the ten nearest in space: {', '.join(lines)}. The path:"
+    f" of one. Same purpose among the ten nearest in space: {', '.join(lines)}. The"
+    " path:"
     f" {', '.join(need[600:])}.",
     f"The numbers are user {USER} after that many interactions.",
 )
@@ -701,12 +702,12 @@ print(f"{USER}:", " → ".join(need[600:]))
 # something else.
 
 # %%
-tastes = {shopper.user_id: shopper.taste for shopper in world.shoppers}
+tastes = {user.user_id: user.taste for user in world.users}
 taste = [tastes[user] for user in sequences.users[:600]]
 luck = np.mean([taste.count(x) for x in taste]) / 600
 print(f"same taste among the nearest 10 (by chance {luck:.2f}):")
-for name, own in states_of_maps.items():
-    spaces = [find_neighbours(x[:600], 10) for x in (states_of[name], own)]
+for name, own in user_maps.items():
+    spaces = [find_neighbours(x[:600], 10) for x in (user_states[name], own)]
     true_share, map_share = (share_label(found, taste).mean() for found in spaces)
     print(f"{name:<12} in space {true_share:.2f}, on the map {map_share:.2f}")
 

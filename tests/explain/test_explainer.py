@@ -205,7 +205,7 @@ def test_the_effect_of_a_keyword_by_hand(explainer):
 
 
 def test_keywords_with_a_slot_each_need_no_deletions(explainer):
-    explainer.table.manifest["image_slots_hold"] = "keywords"
+    explainer.table.manifest["image_slots"] = "keywords"
     explainer.keywords = {**KEYWORDS, "i1": [["red"], ["mug"]]}
     pieces = explainer.explain(HISTORY, "i9")
     assert not [p for p in pieces if p.kind == "image"]

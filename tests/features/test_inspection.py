@@ -10,8 +10,9 @@ from toys import toy_dataset, toy_table
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.folder import read_folder
 from msm4sr_lite.feature_table import FeatureTable, make_slots
-from msm4sr_lite.features.inspection import check_features, report_features
+from msm4sr_lite.features.inspection import check_features, report_features, table_fits
 from msm4sr_lite.features.stages import compute_features
+from msm4sr_lite.features.table_files import load_feature_table
 
 
 @pytest.fixture
@@ -68,3 +69,14 @@ def test_the_mean_cosine_is_that_of_all_pairs():
     pairs = [float(unit[i] @ unit[j]) for i in range(7) for j in range(i)]
     assert report["mean_cosine"] == pytest.approx(np.mean(pairs), abs=1e-6)
     assert report["n_distinct"] == 6
+
+
+def test_a_table_fits_the_dataset_that_it_was_made_from(made):
+    folder, run = made
+    table = load_feature_table(run / "features")
+    assert table_fits(read_folder(folder), table)
+    assert not table_fits(read_folder(folder), table.for_items(table.items[:-1]))
+    items = folder / "items.jsonl"
+    text = items.read_text(encoding="utf-8")
+    items.write_text(text.replace('"Thing 3"', '"Thing 3", "description": "A mug."'))
+    assert not table_fits(read_folder(folder), table)

@@ -190,10 +190,10 @@ def test_several_prompts_are_averaged(mini_clip):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"prompt": "a photo"}, "prompt must contain {} where the word goes; got 'a photo'"),
+        ({"prompt": "a photo"}, "prompt must contain {} where the keyword goes; got 'a photo'"),
         ({"prompt": "a {}|a photo"}, "prompt must contain {}"),
-        ({"threshold": 1.5}, "threshold is a cosine, from -1 to 1; got 1.5"),
-        ({"diversity": 1.0}, "diversity must be from 0 to below 1; got 1.0"),
+        ({"threshold": 1.5}, "threshold must be a number >= -1 and <= 1; got 1.5"),
+        ({"diversity": 1.0}, "diversity must be a number >= 0 and < 1; got 1.0"),
     ],
 )
 def test_impossible_settings_are_refused(wrong, message):

@@ -124,11 +124,11 @@ def test_the_commands_write_what_the_functions_write(
     run, folder, dictionary, tiny_clip, tiny_bert, tmp_path
 ):
     base = [str(folder), "--out", str(tmp_path / "commands")]
-    options = ["--clip", tiny_clip, "--dictionary", dictionary, "--n-keywords", "3"]
-    assert main(["keywords", *base, *options]) == 0
-    command = ["features", *base, "--text-encoder", tiny_bert, "--pooling", "mean"]
+    options = ["--clip", tiny_clip, "--dictionary", dictionary]
+    assert main(["keywords", *base, *options, "--set", "features.n_keywords=3"]) == 0
+    command = ["features", *base, "--text-encoder", tiny_bert]
     assert main(command) == 0
-    assert run(tmp_path / "functions") == files(tmp_path / "commands")
+    assert run(tmp_path / "functions", pooling="auto") == files(tmp_path / "commands")
     assert main([*command, "--check"]) == 0
 
 
@@ -353,7 +353,8 @@ def test_ctrl_c_in_a_command_is_one_line(
 
     monkeypatch.setattr(EmbeddingCache, "add", stop)
     command = ["keywords", str(folder), "--out", str(tmp_path / "out"), "--clip", tiny_clip]
-    assert main([*command, "--dictionary", dictionary, "--n-keywords", "3"]) == 130
+    command += ["--dictionary", dictionary, "--set", "features.n_keywords=3"]
+    assert main(command) == 130
     assert "stopped; finished work is kept" in capsys.readouterr().err
 
 

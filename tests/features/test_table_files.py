@@ -8,7 +8,12 @@ import torch
 from toys import save_table, toy_table
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite.features.table_files import (
+    load_feature_table,
+    read_dictionary_file,
+    read_keywords,
+    save_feature_table,
+)
 
 
 def test_a_table_is_written_and_loaded_without_pickle(tmp_path):
@@ -48,3 +53,23 @@ def test_keywords_are_read_per_item_and_image(tmp_path):
     assert read_keywords(tmp_path) == {"a": [["x"], ["y"]]}
     with pytest.raises(UserError, match="make it with `msm4sr keywords`"):
         read_keywords(tmp_path / "nowhere")
+
+
+def test_a_table_in_memory_is_saved_with_its_keywords(tmp_path):
+    table = toy_table(text=[2, 0, 3], image=[1, 1, 0], items=["a", "b", "c"]).for_items(
+        ["", "c", "b"]
+    )
+    table.manifest["width"] = table.width
+    keywords = {"b": [["red", "mug"]], "gone": [["x"]]}
+    save_feature_table(tmp_path / "features", table, keywords, ["red", "mug", "blue"])
+    back = load_feature_table(tmp_path / "features")
+    assert back.items == ["", "c", "b"]
+    rows = torch.tensor([1, 2])
+    for name in ("text", "image"):
+        for saved, given in zip(
+            getattr(back, name).gather(rows), getattr(table, name).gather(rows), strict=True
+        ):
+            assert torch.equal(saved[:, : given.shape[1]], given[:, : saved.shape[1]])
+    assert read_keywords(tmp_path / "features") == {"b": [["red", "mug"]]}
+    assert read_dictionary_file(tmp_path / "features") == ["red", "mug", "blue"]
+    assert read_dictionary_file(tmp_path) == []

@@ -108,5 +108,5 @@ def test_a_dataset_with_new_interacted_items_is_not_evaluated(model):
             pd.DataFrame([("user0", "item30", 1e6)], columns=["user_id", "item_id", "timestamp"]),
         ]
     )
-    with pytest.raises(UserError, match="'item30'.*add_items"):
+    with pytest.raises(UserError, match=r"'item30'.*add_items"):
         model.evaluate(dataset(frame, item_frame(31)))

@@ -16,7 +16,7 @@ from transformers import (
 
 from msm4sr_lite.features.clip.captions import TEMPLATES
 from msm4sr_lite.features.clip.tokenizer import train_tokenizer
-from msm4sr_lite.features.dictionary import word_list
+from msm4sr_lite.features.word_lists import word_list
 
 TOKENS = 32  # longest caption
 WIDTH = 64  # of the space that image and text embeddings share

@@ -38,6 +38,13 @@ class ClipTrainingConfig(Settings):
     width: float = setting(0.5, "factor of the image encoder's channels", "ours", "> 0")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClipConfig:
+    """The settings of ``train-clip`` by section, for ``--set clip.epochs=20``."""
+
+    clip: ClipTrainingConfig = ClipTrainingConfig()
+
+
 @dataclass(frozen=True)
 class Epoch:
     """The result of one pass over the training images.

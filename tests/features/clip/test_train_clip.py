@@ -71,7 +71,10 @@ def test_keywords_reads_the_folder(trained, tmp_path, capsys):
     (dataset / "items.jsonl").write_text('{"item_id": "1", "image": "images/1.png"}\n')
     (dataset / "interactions.csv").write_text("user_id,item_id,timestamp\nu,1,1\n")
     command = ["keywords", str(dataset), "--out", str(tmp_path / "run"), "--clip", str(out)]
-    assert main([*command, "--dictionary", str(out / "words.txt"), "--n-keywords", "2"]) == 0
+    assert (
+        main([*command, "--dictionary", str(out / "words.txt"), "--set", "features.n_keywords=2"])
+        == 0
+    )
     line = json.loads((tmp_path / "run/keywords/keywords.jsonl").read_text())
     assert "disc" in line["keywords"]
     assert len(line["keywords"]) == 2
@@ -99,18 +102,15 @@ def test_it_stops_early_and_keeps_the_best_epoch(folder, tmp_path, monkeypatch):
     assert [epoch.best for epoch in seen] == [True, True, False, False]
 
 
-def test_the_command(folder, tmp_path, capsys, monkeypatch):
-    from msm4sr_lite.features.clip import training
-
-    def small(epochs, width):
-        return TINY(epochs=epochs, width=width / 2, batch_size=64)
-
-    monkeypatch.setattr(training, "ClipTrainingConfig", small)
+def test_the_command(folder, tmp_path, capsys):
     out = str(tmp_path / "model")
-    assert main(["train-clip", str(folder), "--out", out, "--epochs", "1", "--json"]) == 0
-    told = capsys.readouterr()
-    assert json.loads(told.out)["columns"] == ["colour", "shape"]
-    assert "label columns colour, shape: 6 words" in told.err
+    command = ["train-clip", str(folder), "--out", out, "--json"]
+    for setting in ("epochs=1", "batch_size=64", "image_size=32", "width=0.25"):
+        command += ["--set", f"clip.{setting}"]
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["columns"] == ["colour", "shape"]
+    assert "label columns colour, shape: 6 words" in printed.err
     assert main(["train-clip", str(folder), "--out", out]) == 2
     assert "already exists" in capsys.readouterr().err
 
@@ -158,10 +158,8 @@ def test_training_sees_images_as_keywords_will(folder, trained):
     seen = clip.image_processor(
         images=[Image.open(folder / name).convert("RGB") for name in names], return_tensors="pt"
     )["pixel_values"]
-    mean, std = (
-        torch.tensor(v)[:, None, None]
-        for v in (clip.image_processor.image_mean, clip.image_processor.image_std)
-    )
+    mean = torch.tensor(clip.image_processor.image_mean)[:, None, None]
+    std = torch.tensor(clip.image_processor.image_std)[:, None, None]
     torch.testing.assert_close((pixels / 255 - mean) / std, seen, atol=0.02, rtol=0)
 
 
