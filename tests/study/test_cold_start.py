@@ -97,9 +97,9 @@ class TestWithoutItems:
         """No leak: neither an input nor a target of any batch, nor a validation item."""
         found, drawn = without_items(self.sequences, 0.3, seed=1)
         assert len(drawn) == 9
-        dice = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(0)
         for kind in (False, True):
-            for batch in training_batches(found, 6, 16, dice, kind):
+            for batch in training_batches(found, 6, 16, generator, kind):
                 assert not np.isin(batch.items.numpy(), drawn).any()
                 assert not np.isin(batch.targets.numpy(), drawn).any()
         assert not np.isin(found.held_out("valid")[1], drawn).any()

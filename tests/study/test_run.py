@@ -29,17 +29,17 @@ def test_the_command_tunes_tests_and_ablates_a_toy_dataset(tmp_path, tiny_bert, 
     few = ["--models", "popularity,item_knn,text,text+image"]
     capsys.readouterr()
     assert main(["study", "tune", *common, *few, "--json"]) == 0
-    told = capsys.readouterr()
-    assert set(json.loads(told.out)["configs"]) == {"popularity", "item_knn", "text"}
-    assert "text+image skipped: the dataset has no image\n" in told.err
-    assert "study: choosing settings, 8 runs\n" in told.err
+    printed = capsys.readouterr()
+    assert set(json.loads(printed.out)["configs"]) == {"popularity", "item_knn", "text"}
+    assert "text+image skipped: the dataset has no image\n" in printed.err
+    assert "study: choosing settings, 8 runs\n" in printed.err
     assert not (out / "access_log.json").exists()
 
     assert main(["study", "main", *common, *few, "--json"]) == 0
-    told = capsys.readouterr()
-    assert "study: testing, 4 runs\n" in told.err
-    assert "choosing" not in told.err
-    result = json.loads(told.out)["main"]
+    printed = capsys.readouterr()
+    assert "study: testing, 4 runs\n" in printed.err
+    assert "choosing" not in printed.err
+    result = json.loads(printed.out)["main"]
     assert result == json.loads((out / "main.json").read_text(encoding="utf-8"))
     assert (result["users"], result["cases"], result["seeds"]) == (9, 9, [1, 2])
     assert set(result["models"]) == {"popularity", "item_knn", "text"}
@@ -63,11 +63,11 @@ def test_the_command_tunes_tests_and_ablates_a_toy_dataset(tmp_path, tiny_bert, 
     capsys.readouterr()
     some = ["--models", "no mixup,no ids,with ids"]
     assert main(["study", "ablations", *common, *some, "--json"]) == 0
-    told = capsys.readouterr()
-    result = json.loads(told.out)["ablations"]
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)["ablations"]
     has_ids = result["configs"]["msm4sr"]["finetune.use_ids"]
     same, other = ("with ids", "no ids") if has_ids else ("no ids", "with ids")
-    assert f"study: {same} skipped: equal to msm4sr with its chosen settings\n" in told.err
+    assert f"study: {same} skipped: equal to msm4sr with its chosen settings\n" in printed.err
     assert set(result["models"]) == {"msm4sr", "no mixup", other}  # msm4sr to compare with
     assert set(result["change"]) == {"no mixup", other}
     assert (out / "ablations.png").read_bytes().startswith(b"\x89PNG")

@@ -126,7 +126,7 @@ class TestFineTuning:
     config = FinetuneConfig(epochs=2, batch_size=8, lr=0.01)
 
     def test_only_the_drawn_users_are_trained_on(self):
-        """Purchases of the others may be what they like: nothing changes but their ranks."""
+        """Interactions of the others change nothing but their ranks."""
         table, sequences = TWO
         some = set(some_users(sequences, 0.5, seed=1).users)
         interactions = sequences.interactions.copy()

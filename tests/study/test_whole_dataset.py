@@ -71,7 +71,7 @@ def test_several_tests_of_a_user():
 
 
 def test_a_split_by_date_holds_for_everybody():
-    """Nobody's interactions after the date are learnt from, those of other departments included."""
+    """Nobody's interactions after the date are trained on, not even those of other domains."""
     interactions = letters("ann: abcdefghij", "bob: vwvwvwvwvwvw", "cat:  abcde")
     config = DataConfig(min_user_interactions=3, deduplicate=False, split="time", test_share=0.2)
     core = build_sequences(interactions, list("abcdefghij"), config)

@@ -1,4 +1,4 @@
-"""The whole way on the bundled sample: run, evaluate against the ceiling, recommend."""
+"""The committed sample: run and evaluate beside the upper bounds; features are reproducible."""
 
 import json
 import subprocess
@@ -9,40 +9,37 @@ import pytest
 from msm4sr_lite.cli import main
 
 
-def answer(capsys):
-    return json.loads(capsys.readouterr().out)
-
-
-def test_run_from_the_samples_own_features_to_results(sample_dataset, tmp_path, capsys):
+def test_run_uses_the_samples_features_and_reports_its_upper_bounds(
+    sample_dataset, tmp_path, capsys
+):
     out = tmp_path / "run"
     command = ["run", str(sample_dataset), "--domain", "home", "--out", str(out), "--json"]
-    assert main([*command, "--pretrain-epochs", "2", "--finetune-epochs", "1"]) == 0
-    result = answer(capsys)
+    command += ["--set", "pretrain.epochs=2", "--set", "finetune.epochs=1"]
+    assert main(command) == 0
+    result = json.loads(capsys.readouterr().out)
     assert result == json.loads((out / "results.json").read_text(encoding="utf-8"))
-    assert (result["users"], result["items"]) == (1200, 400)
+    assert (result["protocol"]["users"], result["protocol"]["items"]) == (1200, 400)
     assert set(result["upper_bound"]) == {"oracle", "content"}
-    log = (out / "pretrained_log.jsonl").read_text(encoding="utf-8").splitlines()
-    losses = [json.loads(line)["loss"] for line in log]
-    assert losses[1] < losses[0]
+    assert not (out / "features").exists()
 
 
-def test_the_prepared_model_beats_the_baselines_and_knows_its_ceiling(sample_dataset, capsys):
+def test_the_committed_model_is_between_the_baselines_and_the_upper_bounds(sample_dataset, capsys):
     model = sample_dataset / "states" / "home_finetuned"
-    command = ["evaluate", str(sample_dataset), "--model", str(model), "--filter-seen", "both"]
-    assert main([*command, "--json"]) == 0
-    for result in answer(capsys)["results"]:
-        models = {name: values["ndcg@10"] for name, values in result["models"].items()}
-        for baseline in ("popularity", "item_knn"):
-            assert models["msm4sr"]["low"] > models[baseline]["high"]
-        oracle = result["upper_bound"]["oracle"]["ndcg@10"]["value"]
-        content = result["upper_bound"]["content"]["ndcg@10"]["value"]
-        assert models["msm4sr"]["value"] < content < oracle
-        shares = result["share_of_upper_bound"]["msm4sr"]
-        assert shares["oracle"] == pytest.approx(models["msm4sr"]["value"] / oracle, abs=1e-3)
+    command = ["evaluate", str(sample_dataset), "--model", str(model), "--part", "test"]
+    assert main([*command, "--filter-seen", "both", "--json"]) == 0
+    for result in json.loads(capsys.readouterr().out)["results"]:
+        ours, *baselines = (metrics["ndcg@10"] for metrics in result["models"].values())
+        assert len(baselines) == 2
+        for baseline in baselines:
+            assert ours["low"] > baseline["high"]
+        bounds = {kind: m["ndcg@10"]["value"] for kind, m in result["upper_bound"].items()}
+        assert ours["value"] < bounds["content"] < bounds["oracle"]
+        shares = next(iter(result["share_of_upper_bound"].values()))
+        assert shares["oracle"] == pytest.approx(ours["value"] / bounds["oracle"], abs=1e-3)
 
 
 def test_keywords_of_the_sample_are_what_the_command_writes(sample_dataset, mini_clip, tmp_path):
-    """The first pictures only: all of them take longer than a unit test should."""
+    """The first images only: all of them take longer than a unit test should."""
     from msm4sr_lite.features.dictionary import read_dictionary
     from msm4sr_lite.features.embedding_cache import EmbeddingCache
     from msm4sr_lite.features.image_keywords import extract_keywords
@@ -54,9 +51,9 @@ def test_keywords_of_the_sample_are_what_the_command_writes(sample_dataset, mini
     stored = [json.loads(line) for line in lines[:64]]
     dictionary = read_dictionary(f"{mini_clip}/words.txt", [])
     tokenizer = KeywordTokenizer(mini_clip, dictionary, manifest["keywords"]["prompt"])
-    pictures = [(record["item_id"], record["image"]) for record in stored]
+    images = [(record["item_id"], record["image"]) for record in stored]
     words, cache = manifest["keywords"]["n_keywords"], EmbeddingCache(":memory:", "float32")
-    fresh = extract_keywords(sample_dataset, pictures, tokenizer, words, cache)
+    fresh = extract_keywords(sample_dataset, images, tokenizer, words, cache)
     for old, new in zip(stored, fresh, strict=True):
         assert old["scores"] == pytest.approx(new["scores"], abs=1e-3)
         if min(a - b for a, b in zip(old["scores"], old["scores"][1:], strict=False)) > 2e-3:
