@@ -1,16 +1,17 @@
-"""How near feature extraction comes to its bare encoders, side by side in one run.
+"""Speed of feature extraction compared with that of its encoders alone, in one run.
 
 ::
 
     python -m benchmarks.features                 # ViT-B/32 and MiniLM sizes, random weights
     python -m benchmarks.features --text base     # a text encoder as large as BERT base
-    python -m benchmarks.features --tiny          # the bundled small CLIP: opening and model apart
+    python -m benchmarks.features --tiny          # the bundled small CLIP; also opening alone
     python -m benchmarks.features --json          # the same as one JSON object
 
-The stage does everything: opens, resizes and encodes pictures, keeps vectors, finds words; or cuts
-items into sentences, encodes them, keeps vectors, writes the table. The bare encoder only runs its
-model on batches that are ready. Both run in turn, so that they meet the same noise; wall seconds
-tell what a user waits, processor seconds what was worked, whoever else uses the machine.
+The stage does everything: it opens, resizes and encodes images, stores embeddings and chooses
+keywords; or it splits texts into sentences, encodes them, stores embeddings and writes the table.
+The bare encoder only runs its model on prepared batches. Both run in turn, so that load of other
+programs meets both. Wall seconds are what a user waits; processor seconds do not depend on other
+programs.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ from transformers.utils.logging import disable_progress_bar
 
 from benchmarks.measure import machine
 from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.features.dictionary import word_list
 from msm4sr_lite.features.embedding_cache import EmbeddingCache
 from msm4sr_lite.features.image_keywords import extract_keywords
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import DatasetSentences, make_features
 from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.features.word_lists import word_list
 
 MINI_CLIP = Path(__file__).resolve().parents[1] / "data_samples" / "mini_clip"
 SIZES = {  # layers, width, heads
@@ -55,18 +56,18 @@ SIZES = {  # layers, width, heads
 }
 
 
-def side_by_side(works: dict[str, Callable[[], object]], count: int, repeats: int) -> dict:
-    """Run all in turn, several times; return what each makes per second, and the share.
+def side_by_side(jobs: dict[str, Callable[[], object]], count: int, repeats: int) -> dict:
+    """Run all in turn, several times; return the rate of each per second, and the ratio.
 
-    The share of the bare encoder's rate that the stage reaches is worked out turn by turn, since a
-    machine's speed drifts; its median and its quartiles are told.
+    The ratio of the stage's rate to that of the bare encoder is computed turn by turn, since a
+    machine's speed drifts; the result holds its median and quartiles.
     """
-    rates: dict[str, dict[str, list[float]]] = {n: {"wall": [], "processor": []} for n in works}
+    rates: dict[str, dict[str, list[float]]] = {n: {"wall": [], "processor": []} for n in jobs}
     for turn in range(repeats):
-        names = list(works) if turn % 2 else list(works)[::-1]
+        names = list(jobs) if turn % 2 else list(jobs)[::-1]
         for name in names:
             wall, processor = time.perf_counter(), time.process_time()
-            works[name]()
+            jobs[name]()
             rates[name]["wall"].append(count / (time.perf_counter() - wall))
             rates[name]["processor"].append(count / (time.process_time() - processor))
     found: dict[str, dict] = {
@@ -84,21 +85,21 @@ def side_by_side(works: dict[str, Callable[[], object]], count: int, repeats: in
     return found
 
 
-def photos(folder: Path, count: int, size: tuple[int, int]) -> list[tuple[str, str]]:
-    """Write JPEG files that look as busy as product photos; return item ids and names."""
+def write_photos(folder: Path, count: int, size: tuple[int, int]) -> list[tuple[str, str]]:
+    """Write JPEG files as detailed as product photos; return item ids and names."""
     (folder / "images").mkdir()
     rng = np.random.default_rng(0)
     names = []
     for number in range(count):
         coarse = rng.integers(0, 255, (size[1] // 20, size[0] // 20, 3), dtype=np.uint8)
-        picture = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
-        picture.filter(ImageFilter.SHARPEN).save(folder / f"images/{number}.jpg", quality=85)
+        image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+        image.filter(ImageFilter.SHARPEN).save(folder / f"images/{number}.jpg", quality=85)
         names.append((f"i{number}", f"images/{number}.jpg"))
     return names
 
 
 def large_clip(folder: Path) -> str:
-    """Write a CLIP whose picture side has the size of ViT-B/32; its text side is small."""
+    """Write a CLIP whose image encoder has the size of ViT-B/32; its text encoder is small."""
     small = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
     small |= {"num_attention_heads": 2, "vocab_size": 1150, "bos_token_id": 1148}
     torch.manual_seed(0)
@@ -113,17 +114,16 @@ def large_clip(folder: Path) -> str:
     return str(folder)
 
 
-def pictures(place: Path, args: argparse.Namespace) -> dict:
-    """Pictures a second of the stage and of the bare picture side of CLIP."""
-    names = photos(place, args.pictures, (args.width, args.height))
+def image_rates(place: Path, args: argparse.Namespace) -> dict:
+    """Images per second of the stage and of the bare image encoder of CLIP."""
+    names = write_photos(place, args.images, (args.width, args.height))
     clip = str(MINI_CLIP) if args.tiny else large_clip(place / "clip")
     tokenizer = KeywordTokenizer(clip, word_list("visual_words"))
 
     def opened() -> list[torch.Tensor]:
-        return [
-            tokenizer.images(images=[open_image(place, name)], return_tensors="pt")["pixel_values"]
-            for _, name in names
-        ]
+        images = ([open_image(place, name)] for _, name in names)
+        process = tokenizer.image_processor
+        return [process(images=one, return_tensors="pt")["pixel_values"] for one in images]
 
     pixels = torch.cat(opened())
 
@@ -133,20 +133,20 @@ def pictures(place: Path, args: argparse.Namespace) -> dict:
             tokenizer.model.get_image_features(pixel_values=pixels[start : start + 64])
 
     def stage() -> None:
-        with EmbeddingCache(place / "pictures.sqlite", "float32") as cache:
+        with EmbeddingCache(place / "images.sqlite", "float32") as cache:
             found = extract_keywords(place, names, tokenizer, 15, cache, workers=args.workers)
             assert len(list(found)) == len(names)
-        (place / "pictures.sqlite").unlink()
+        (place / "images.sqlite").unlink()
 
     bare()
-    works: dict[str, Callable[[], object]] = {"bare": bare, "stage": stage}
+    jobs: dict[str, Callable[[], object]] = {"bare": bare, "stage": stage}
     if args.tiny:
-        works["open and resize"] = opened
-    return side_by_side(works, len(names), args.repeats)
+        jobs["open and resize"] = opened
+    return side_by_side(jobs, len(names), args.repeats)
 
 
 def bert(folder: Path, size: str) -> str:
-    """Write a BERT with random weights that knows the library's words."""
+    """Write a BERT with random weights and a vocabulary of the library's words."""
     layers, width, heads = SIZES[size]
     words = sorted({word for phrase in word_list("visual_words") for word in phrase.split()})
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, "."]
@@ -165,8 +165,8 @@ def bert(folder: Path, size: str) -> str:
     return str(folder)
 
 
-def sentences(place: Path, args: argparse.Namespace) -> dict:
-    """Sentences a second of the stage and of the bare text encoder, on the same batches."""
+def sentence_rates(place: Path, args: argparse.Namespace) -> dict:
+    """Sentences per second of the stage and of the bare text encoder, on the same batches."""
     words, rng = word_list("visual_words"), random.Random(0)
     items = [
         Item(str(n), title=" ".join(rng.choices(words, k=rng.randint(3, 30))))
@@ -198,10 +198,10 @@ def sentences(place: Path, args: argparse.Namespace) -> dict:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=64)
+    parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--sentences", type=int, default=1024)
-    parser.add_argument("--width", type=int, default=360, help="of a picture, pixels")
-    parser.add_argument("--height", type=int, default=540, help="of a picture, pixels")
+    parser.add_argument("--width", type=int, default=360, help="of an image, pixels")
+    parser.add_argument("--height", type=int, default=540, help="of an image, pixels")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--text", choices=SIZES, default="minilm", help="size of the text encoder")
@@ -211,10 +211,10 @@ def main() -> None:
     disable_progress_bar()
     found: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as folder:
-        found["pictures/s"] = pictures(Path(folder), args)
+        found["images/s"] = image_rates(Path(folder), args)
     if not args.tiny:
         with tempfile.TemporaryDirectory() as folder:
-            found["sentences/s"] = sentences(Path(folder), args)
+            found["sentences/s"] = sentence_rates(Path(folder), args)
     if args.json:
         print(json.dumps({"machine": machine(), "workers": args.workers, **found}, indent=2))
         return
@@ -222,8 +222,8 @@ def main() -> None:
         print(f"{what:<20}{'wall':>10}{'processor':>12}")
         for name, clocks in rows.items():
             if name == "quartiles":
-                told = (f"{low:.2f}-{high:.2f}" for low, high in clocks.values())
-                print(f"  {name:<18}" + "".join(f"{words:>12}" for words in told))
+                ranges = (f"{low:.2f}-{high:.2f}" for low, high in clocks.values())
+                print(f"  {name:<18}" + "".join(f"{text:>12}" for text in ranges))
                 continue
             print(f"  {name:<18}{clocks['wall']:>10.2f}{clocks['processor']:>12.2f}")
 

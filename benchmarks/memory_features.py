@@ -1,14 +1,13 @@
-"""How much memory feature extraction takes as the shop grows: both stages, tiny encoders.
+"""Memory of feature extraction by number of items: both stages, tiny encoders.
 
 ::
 
     python -m benchmarks.memory_features            # 10 thousand, 50 thousand, 200 thousand items
     python -m benchmarks.memory_features --sizes 1000,4000 --json
 
-Each size runs in a process of its own, on items that are generated as they are read: every item has
-a title of its own, a description that it shares, and a picture (of 64 different ones, under as many
-names as there are items). What is measured is the extraction; a shop read from a folder holds its
-items' texts in memory besides.
+Each size runs in a new process, on items that are generated as they are read. Every item has a
+unique title, one of 97 descriptions, and an image: one of 64, under as many names as there are
+items. Only the extraction is measured; a dataset read from a folder holds its texts in memory, too.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from pathlib import Path
 from benchmarks.measure import machine, peak_memory
 from msm4sr_lite.dataset.dataset import Item
 
-PICTURES = 64
+N_IMAGES = 64
 
 
 class Generated:
-    """Items that exist only while they are looked at."""
+    """Items that exist only while they are iterated over."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -49,7 +48,7 @@ class Generated:
 
 
 def extract(folder: Path, count: int) -> dict[str, float]:
-    """Run both stages here and now; return seconds and peak memory in MB."""
+    """Run both stages in this process; return seconds and peak memory in MB."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
     from transformers.utils.logging import disable_progress_bar
@@ -68,7 +67,7 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     (folder / "bert/vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
     config = BertConfig(
         vocab_size=len(vocabulary),
-        hidden_size=384,  # vectors as wide as those of the default encoder, made quickly
+        hidden_size=384,  # embeddings as wide as those of the default encoder, computed quickly
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=16,
@@ -79,9 +78,9 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     tokenizer = KeywordTokenizer(str(clip), ["red mug", "blue mug", "red tent", "blue tent"])
     encoder = TextEncoder(str(folder / "bert"))
     items = Generated(count)
-    begun, before = time.process_time(), peak_memory()
+    start, before = time.process_time(), peak_memory()
     with (
-        EmbeddingCache(folder / "pictures.sqlite", "float32") as cache,
+        EmbeddingCache(folder / "images.sqlite", "float32") as cache,
         (folder / "keywords.jsonl").open("w", encoding="utf-8") as stream,
     ):
         for record in extract_keywords(folder, ItemImages(items, 1), tokenizer, 3, cache):
@@ -97,12 +96,12 @@ def extract(folder: Path, count: int) -> dict[str, float]:
         "after keywords, MB": round(keywords, 1),
         "after features, MB": round(peak_memory(), 1),
         "table on disk, MB": round(table / 2**20, 1),
-        "processor seconds": round(time.process_time() - begun, 1),
+        "processor seconds": round(time.process_time() - start, 1),
     }
 
 
 def main() -> None:
-    """Measure each size in a process of its own."""
+    """Measure each size in a new process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", default="10000,50000,200000", help="items, with commas")
     parser.add_argument("--json", action="store_true")
@@ -111,7 +110,7 @@ def main() -> None:
     if args.one:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            _pictures(folder, args.one)
+            _write_images(folder, args.one)
             print(json.dumps(extract(folder, args.one)))
         return
     rows = []
@@ -125,17 +124,17 @@ def main() -> None:
         print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
 
 
-def _pictures(folder: Path, count: int) -> None:
-    """Write 64 pictures and give them as many names as are wanted."""
+def _write_images(folder: Path, count: int) -> None:
+    """Write 64 images and link them under ``count`` names."""
     from PIL import Image
 
     (folder / "images").mkdir()
     for number in range(count):
         path = folder / f"images/{number}.png"
-        if number < PICTURES:
+        if number < N_IMAGES:
             Image.new("RGB", (16, 16), (4 * number, 9, 200)).save(path)
         else:
-            os.link(folder / f"images/{number % PICTURES}.png", path)
+            os.link(folder / f"images/{number % N_IMAGES}.png", path)
 
 
 if __name__ == "__main__":

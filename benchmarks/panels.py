@@ -6,7 +6,7 @@
     python -m benchmarks.panels 06 09
 
 Runs the notebooks as a reader would, each in a process of its own. Then every list, slider, box
-and button of every panel is moved, and the clock says how long it takes until the new picture is
+and button of every panel is moved, and the clock says how long it takes until the new figure is
 there (without the wait for a slider to rest, the way to the browser and the painting there).
 """
 
@@ -24,22 +24,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from course import masters, notebooks, panels
-
 from benchmarks.measure import Row, report
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
+
+from course import masters, notebooks, panels
+from course.session import ROOT
 
 MOST_VALUES = 8  # of a long list, evenly spread
 FAILED = "cannot be drawn"
 
 
-def parts(widget: Any) -> Iterator[Any]:
+def walk_widgets(widget: Any) -> Iterator[Any]:
     """Walk through a widget and all that it holds."""
     yield widget
     for child in getattr(widget, "children", ()):
-        yield from parts(child)
+        yield from walk_widgets(child)
 
 
-def moves(widget: Any) -> Iterator[Callable[[], object]]:
+def list_moves(widget: Any) -> Iterator[Callable[[], object]]:
     """Return what a visitor can do with one widget."""
     import ipywidgets
 
@@ -55,14 +58,14 @@ def moves(widget: Any) -> Iterator[Callable[[], object]]:
             yield partial(setattr, widget, "index", place)
 
 
-def shown(live: panels.Live) -> list[str]:
+def read_panel(live: panels.Live) -> list[str]:
     """Return what the panel shows, without its controls."""
     import ipywidgets
 
-    return [part.value for part in parts(live.box) if isinstance(part, ipywidgets.HTML)]
+    return [w.value for w in walk_widgets(live.box) if isinstance(w, ipywidgets.HTML)]
 
 
-def answers(live: panels.Live) -> list[float]:
+def time_moves(live: panels.Live) -> list[float]:
     """Return the seconds that a move of the panel takes, for all moves that change what it shows.
 
     Raises
@@ -71,11 +74,11 @@ def answers(live: panels.Live) -> list[float]:
         If a setting cannot be drawn.
     """
     seconds = []
-    for widget in list(parts(live.box)):
-        for move in list(moves(widget)):
-            before, start = shown(live), time.perf_counter()
+    for widget in list(walk_widgets(live.box)):
+        for move in list(list_moves(widget)):
+            before, start = read_panel(live), time.perf_counter()
             move()
-            end, after = time.perf_counter(), shown(live)
+            end, after = time.perf_counter(), read_panel(live)
             if any(FAILED in text for text in after):
                 raise RuntimeError(f"a setting of {widget.description!r} {FAILED}")
             if after != before:
@@ -83,7 +86,7 @@ def answers(live: panels.Live) -> list[float]:
     return seconds
 
 
-def run(master: Path) -> list[Row]:
+def measure_notebook(master: Path) -> list[Row]:
     """Execute one notebook here and move its panels at its end."""
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -92,8 +95,8 @@ def run(master: Path) -> list[Row]:
         if cell.cell_type == "code" and "raises-exception" not in cell.metadata.get("tags", []):
             shell.run_cell(cell.source).raise_error()
     rows: list[Row] = []
-    for title, live in panels._open_panels.items():
-        milliseconds = [1000 * seconds for seconds in answers(live)]
+    for title, live in panels.open_panels.items():
+        milliseconds = [1000 * seconds for seconds in time_moves(live)]
         rows.append(
             {
                 "notebook": master.stem[:2],
@@ -115,13 +118,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.csv")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    found = notebooks.find(notebooks.ROOT, args.numbers)
+    found = notebooks.find_masters(ROOT, args.numbers)
     if args.here:
-        os.chdir(notebooks.ROOT / "notebooks")
-        rows = run(found[0])
+        os.chdir(ROOT / "notebooks")
+        rows = measure_notebook(found[0])
         print(json.dumps(rows))
         return
-    environment = {**notebooks.environment(), "MSM4SR_STATIC": "0"}
+    environment = {**notebooks.build_environment(), "MSM4SR_STATIC": "0"}
     rows = []
     for master in found:
         command = [sys.executable, "-m", "benchmarks.panels", master.stem[:2], "--here"]
@@ -129,7 +132,7 @@ def main() -> None:
         done = subprocess.run(
             command,
             env=environment,
-            cwd=notebooks.ROOT,
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
             check=True,

@@ -12,7 +12,7 @@ from launch.console import say
 STRICT = ("00", "01", "04")  # notebooks whose outputs are all text and integers: all are compared
 NBVAL = [
     "--nbval-current-env",
-    "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
+    "--nbval-sanitize-with=tests/notebooks/nbval_sanitize.cfg",
     "--nbval-cell-timeout=120",
 ]
 AS_STORED = {"MSM4SR_STATIC": "1", "MSM4SR_DEVICE": "cpu", "PYTHONHASHSEED": "0"}

@@ -1,20 +1,18 @@
-"""MSM4SR, multimodal pre-training for sequential recommendation, in a form one can read.
+"""MSM4SR, multimodal pre-training for sequential recommendation.
 
-The reading order follows the data::
+To use it: ``Dataset`` and ``MSM4SR``. To understand it, read the method in this order::
 
     config      settings, each with its source
-    shop        products, and who bought what when (read by `reading`)
-    text        an item's text as sentences
-    sequences   purchases in order, the split, batches
-    keywords    pictures into words (CLIP)
-    features    sentences and keywords into vectors (BERT), the feature table
-    mixup       sequence drop and complementary mixup
-    encoder     M²SE
-    losses      next item prediction, cross-modality contrast, ranking
-    objectives  from a batch to a loss
+    sequences   interactions in order, batches
+    mixup       sequence drop and complementary sequence mixup
+    encoder     M²SE: attention pooling, MoE adaptor, causal Transformer
+    losses      next item prediction (NIP), cross-modality contrast (CMCL), ranking
+    objectives  from a batch to its loss
+    training    pre-training and fine-tuning
     evaluation  full ranking, metrics with intervals
-    training    pre-training, fine-tuning, checkpoints
-    recommend   recommendations with what describes them
+
+``fast`` holds faster forms of the same computations. Around the method stand ``dataset``,
+``features``, ``baselines``, ``recommend``, ``explain``, ``pipeline``, ``study`` and ``cli``.
 """
 
 from __future__ import annotations
@@ -25,16 +23,16 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Dataset": "dataset.dataset",
+    "MSM4SR": "pipeline.estimator",
     "Config": "config",
     "UserError": "config",
-    "Dataset": "dataset.dataset",
-    "Item": "dataset.items",
-    "read_folder": "dataset.folder",
     "build_sequences": "dataset.split",
     "KeywordTokenizer": "features.keyword_tokenizer",
     "TextEncoder": "features.text_encoder",
-    "FeatureTable": "feature_table",
+    "compute_features": "features.stages",
     "load_feature_table": "features.table_files",
+    "FeatureTable": "feature_table",
     "M2SE": "encoder",
     "pretrain": "training",
     "finetune": "training",
@@ -42,13 +40,18 @@ _HOME = {
     "finetune_steps": "training",
     "load_checkpoint": "store.checkpoints",
     "evaluate": "evaluation",
+    "fit_baseline": "baselines",
     "Recommender": "recommend.recommender",
 }
 __all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use, so that `msm4sr --help` does not wait for torch.
+    # Loaded on first use, so that `import msm4sr_lite` does not wait for torch.
     if name in _HOME:
         return getattr(importlib.import_module(f"msm4sr_lite.{_HOME[name]}"), name)
     raise AttributeError(f"module 'msm4sr_lite' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -53,8 +53,10 @@ class DataConfig(Settings):
     deduplicate: bool = setting(
         True, "keep only the last of a user's interactions with the same item", "code"
     )
-    split: Literal["leave_one_out", "time"] = setting(
-        "leave_one_out", "hold out each user's last interactions, or all after a date", "code"
+    split: Literal["leave_one_out", "time", "part"] = setting(
+        "leave_one_out",
+        "hold out each user's last interactions, all after a date, or by the column part",
+        "code",
     )
     n_test: int = setting(
         1, "split=leave_one_out: number of test interactions per user", "code", ">= 1"

@@ -23,6 +23,10 @@ from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.similarity import cosine_scores, normalize
 
 NORM_EPS = 1e-12
+TAGS = ["sequential-recommendation", "multimodal"]  # for the hub
+ItemSlots: TypeAlias = Float[Tensor, "items slots feature"]
+Valid: TypeAlias = Bool[Tensor, "items slots"]
+States: TypeAlias = Float[Tensor, "batch time dim"]
 Modalities: TypeAlias = dict[str, Tensor]  # a tensor for "text" and one for "image"
 Pooled: TypeAlias = tuple[Float[Tensor, "items feature"], Float[Tensor, "items slots"]]
 
@@ -51,9 +55,7 @@ class AttentionPooling(nn.Module):
         self.inner = nn.Linear(feature_dim, hidden_dim)
         self.outer = nn.Linear(hidden_dim, 1)
 
-    def forward(
-        self, slots: Float[Tensor, "items slots feature"], valid: Bool[Tensor, "items slots"]
-    ) -> Pooled:
+    def forward(self, slots: ItemSlots, valid: Valid) -> Pooled:
         """Return the pooled embeddings and the attention weights."""
         return self.pool(self.outer(self.inner(slots)).squeeze(-1), slots, valid)
 
@@ -70,9 +72,7 @@ class AttentionPooling(nn.Module):
 class MeanPooling(nn.Module):
     """The mean of an item's real slots; in and output as in ``AttentionPooling``. Source: ours."""
 
-    def forward(
-        self, slots: Float[Tensor, "items slots feature"], valid: Bool[Tensor, "items slots"]
-    ) -> Pooled:
+    def forward(self, slots: ItemSlots, valid: Valid) -> Pooled:
         """Return the pooled embeddings and the weights."""
         weights = valid / valid.sum(dim=1, keepdim=True).clamp_min(1)
         return torch.einsum("is,isf->if", weights, slots), weights
@@ -126,7 +126,7 @@ class Block(nn.Module):
         self.norm_ffn = nn.LayerNorm(config.dim, eps=NORM_EPS)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, x: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+    def forward(self, x: States) -> States:
         """Return the next layer's hidden states."""
         heads = (part.unflatten(-1, (self.heads, -1)) for part in self.qkv(x).chunk(3, dim=-1))
         query, key, value = (part.transpose(1, 2) for part in heads)  # (batch, heads, time, dim)
@@ -159,7 +159,7 @@ class CausalTransformer(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
-    def forward(self, x: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+    def forward(self, x: States) -> States:
         """Return the hidden states of the last layer."""
         x = self.dropout(self.norm(x + self.position.weight[: x.shape[1]]))
         for block in self.blocks:
@@ -167,12 +167,7 @@ class CausalTransformer(nn.Module):
         return x
 
 
-class M2SE(
-    nn.Module,
-    PyTorchModelHubMixin,
-    library_name="msm4sr_lite",
-    tags=["sequential-recommendation", "multimodal"],
-):
+class M2SE(nn.Module, PyTorchModelHubMixin, library_name="msm4sr_lite", tags=TAGS):
     """The whole model: pooling and adaptor for each modality, one Transformer, ID embeddings.
 
     What exists once per modality is a dictionary with the keys ``text`` and ``image``, or one of

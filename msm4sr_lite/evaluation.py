@@ -11,7 +11,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from msm4sr_lite.fast import has_fast_form
+from msm4sr_lite.intervals import summarise
 
+Scores = Float[Tensor, "rows items"]
+Numbers = Int[Tensor, " rows"]
+Array = np.ndarray
+Histories = Sequence[np.ndarray]
 CUTOFFS = (5, 10, 20, 50)
 
 
@@ -19,7 +24,7 @@ CUTOFFS = (5, 10, 20, 50)
 class Scorer(Protocol):
     """What can be evaluated: the model and every baseline."""
 
-    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
+    def score(self, histories: Histories) -> Tensor:
         """Return one score per item for each history, ``(histories, items + 1)``.
 
         Column i belongs to item number i; column 0 is padding and is ignored.
@@ -27,11 +32,7 @@ class Scorer(Protocol):
         ...
 
 
-def rank_of(
-    scores: Float[Tensor, "rows items"],
-    target: Int[Tensor, " rows"],
-    allowed: Bool[Tensor, "rows items"],
-) -> Int[Tensor, " rows"]:
+def rank_of(scores: Scores, target: Numbers, allowed: Bool[Tensor, "rows items"]) -> Numbers:
     """Return the 1-based rank of each row's target among the allowed items.
 
     Items with the same score rank before the target. NaN is the lowest score. Source: ours.
@@ -40,22 +41,22 @@ def rank_of(
     >>> rank_of(scores, torch.tensor([3]), torch.tensor([[False, True, True, True]]))
     tensor([3])
     """
-    scores = scores.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     column = target[:, None]
-    at_least_as_good = (scores >= scores.gather(1, column)) & allowed
-    return 1 + at_least_as_good.scatter(1, column, False).sum(dim=1)
+    threshold = scores.gather(1, column)
+    better_or_equal = ((scores >= threshold) | threshold.isnan()) & allowed
+    return 1 + better_or_equal.scatter(1, column, False).sum(dim=1)
 
 
 @has_fast_form
 def target_ranks(
     scorer: Scorer,
-    histories: Sequence[np.ndarray],
-    targets: np.ndarray,
+    histories: Histories,
+    targets: Array,
     *,
     filter_seen: bool = False,
-    candidates: np.ndarray | None = None,
+    candidates: Array | None = None,
     batch_size: int = 512,
-) -> np.ndarray:
+) -> Array:
     """Return the 1-based rank of each target among all items.
 
     Parameters
@@ -107,52 +108,8 @@ def metrics(ranks: np.ndarray, cutoffs: Sequence[int] = CUTOFFS) -> dict[str, np
     return values
 
 
-def summarise(
-    values: dict[str, np.ndarray],
-    users: np.ndarray | None = None,
-    *,
-    seed: int = 0,
-    resamples: int = 1000,
-) -> dict[str, dict[str, float]]:
-    """Return the mean of every metric with its 95 % bootstrap interval over users.
-
-    Parameters
-    ----------
-    values
-        For each metric the value of every test case, ``(cases,)``.
-    users
-        User index of each case, ``(cases,)``. A user is drawn with all of their cases, since these
-        are not independent. None: every case belongs to another user.
-    seed, resamples
-        Seed and number of bootstrap resamples.
-
-    Returns
-    -------
-    summary
-        ``{metric: {"value", "low", "high"}}``, rounded to 6 decimals.
-    """
-    table = np.stack(list(values.values()), axis=1)  # (cases, metrics)
-    users = np.arange(len(table)) if users is None else np.unique(users, return_inverse=True)[1]
-    sums = np.stack([np.bincount(users, column) for column in table.T], axis=1)
-    cases = np.bincount(users)
-    rng, size = np.random.default_rng(seed), len(cases)
-    # One resample at a time, so that a million users fit into memory.
-    drawn = (rng.multinomial(size, np.full(size, 1 / size)) for _ in range(resamples))
-    means = np.stack([row @ sums / (row @ cases) for row in drawn])
-    middle = [column.mean() for column in values.values()]
-    rows = np.stack([middle, *np.quantile(means, [0.025, 0.975], axis=0)], axis=1).round(6)
-    return {
-        name: {"value": value, "low": low, "high": high}
-        for name, (value, low, high) in zip(values, rows.tolist(), strict=True)
-    }
-
-
 def evaluate(
-    scorer: Scorer,
-    histories: Sequence[np.ndarray],
-    targets: np.ndarray,
-    users: np.ndarray | None = None,
-    **options: Any,
+    scorer: Scorer, histories: Histories, targets: Array, users: Array | None = None, **options: Any
 ) -> dict[str, Any]:
-    """Rank, measure and summarise in one call; options as in ``target_ranks``."""
+    """Return every metric with its interval (``summarise``); options as in ``target_ranks``."""
     return summarise(metrics(target_ranks(scorer, histories, targets, **options)), users)

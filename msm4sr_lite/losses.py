@@ -15,10 +15,13 @@ from torch import Tensor
 from msm4sr_lite.fast import has_fast_form
 from msm4sr_lite.similarity import cosine_scores
 
+States = Float[Tensor, "*states rows dim"]
 Rows = Float[Tensor, "rows dim"]
 Pairs = Bool[Tensor, "rows rows"]
 Numbers = Int[Tensor, " rows"]
 Scores = Float[Tensor, "rows items"]
+Drawn = Int[Tensor, " drawn"]
+LogCount = Float[Tensor, " drawn"]
 Loss = Float[Tensor, ""]
 EXCLUDED = -torch.inf  # logit of an excluded pair: e^-inf = 0
 
@@ -45,7 +48,7 @@ def false_negatives(targets: Numbers, users: Numbers, *, same_user: bool) -> Pai
 
 
 def masked_logits(
-    queries: Float[Tensor, "*states rows dim"], keys: Rows, masked: Pairs, tau: float, logit: float
+    queries: States, keys: Rows, masked: Pairs, tau: float, logit: float
 ) -> Float[Tensor, "*states rows rows"]:
     """Return cos(query_i, key_j) / tau; false negatives off the diagonal get ``logit``."""
     off_diagonal = masked & ~torch.eye(len(keys), dtype=torch.bool, device=keys.device)
@@ -54,12 +57,7 @@ def masked_logits(
 
 @has_fast_form
 def next_item_loss(
-    h: Float[Tensor, "*states rows dim"],
-    z: Rows,
-    masked: Pairs,
-    *,
-    temperature: float,
-    masked_logit: float = EXCLUDED,
+    h: States, z: Rows, masked: Pairs, *, temperature: float, masked_logit: float = EXCLUDED
 ) -> Loss:
     """NIP: a sequence is closer to its own next item than to the next items of other sequences.
 
@@ -154,12 +152,7 @@ def ranking_loss(scores: Scores, target: Numbers, *, temperature: float) -> Loss
 
 
 def sampled_ranking_loss(
-    scores: Scores,
-    target: Numbers,
-    drawn: Int[Tensor, " drawn"],
-    log_count: Float[Tensor, " drawn"],
-    *,
-    temperature: float,
+    scores: Scores, target: Numbers, drawn: Drawn, log_count: LogCount, *, temperature: float
 ) -> Loss:
     """Return the cross-entropy of the target among itself and sampled negatives (sampled softmax).
 

@@ -14,12 +14,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.fast import has_fast_form
 
 PAD = 0
+Window = tuple[int, np.ndarray]  # a user index, and consecutive items of the user's sequence
 Part = Literal["valid", "test"]
 
 
@@ -169,21 +170,17 @@ def prefixes(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
 
 @has_fast_form
 def make_batch(
-    rows: list[tuple[int, np.ndarray]],
-    max_len: int,
-    generator: torch.Generator,
-    prefix_augmentation: bool = False,
-    targets_per_sequence: int = 0,
+    rows: list[Window], max_len: int, generator: Generator, prefix_augmentation: bool, keep: int
 ) -> Batch:
-    """Return the batch of some windows ``(user index, items)``; options as ``training_batches``."""
+    """Return a batch of some windows; ``keep`` is ``targets_per_sequence``."""
     items = pad([window[:-1] for _, window in rows], max_len)
     targets = pad([window[1:] for _, window in rows], max_len)
     if prefix_augmentation:  # the last item of a prefix is its only target
         last = (items != PAD).sum(dim=1, keepdim=True) - 1
         targets = targets * (torch.arange(items.shape[1]) == last)
-    elif 0 < targets_per_sequence < items.shape[1]:
+    elif 0 < keep < items.shape[1]:
         priority = (1 + torch.rand(targets.shape, generator=generator)) * (targets != PAD)
-        kept = priority.topk(targets_per_sequence).indices
+        kept = priority.topk(keep).indices
         targets = targets * torch.zeros_like(targets).scatter_(1, kept, 1)
     return Batch(items, targets, torch.tensor([user for user, _ in rows]))
 
@@ -192,7 +189,7 @@ def training_batches(
     sequences: Sequences,
     max_len: int,
     batch_size: int,
-    generator: torch.Generator,
+    generator: Generator,
     prefix_augmentation: bool = False,
     targets_per_sequence: int = 0,
 ) -> Iterator[Batch]:
@@ -224,14 +221,14 @@ def training_batches(
     if not pool:
         raise UserError("no training target: no user has two interactions before those held out")
     options = max_len, generator, prefix_augmentation, targets_per_sequence
-    rows: list[tuple[int, np.ndarray]] = []
-    targets = 0
+    rows: list[Window] = []
+    n_targets = 0
     for index in torch.randperm(len(pool), generator=generator).tolist():
         rows.append(pool[index])
-        n_targets = 1 if prefix_augmentation else len(pool[index][1]) - 1
-        targets += min(n_targets, targets_per_sequence or n_targets)
-        if targets >= batch_size:
+        more = 1 if prefix_augmentation else len(pool[index][1]) - 1
+        n_targets += min(more, targets_per_sequence or more)
+        if n_targets >= batch_size:
             yield make_batch(rows, *options)
-            rows, targets = [], 0
+            rows, n_targets = [], 0
     if rows:
         yield make_batch(rows, *options)

@@ -100,9 +100,11 @@ class Settings:
 
 
 def describe(kind: type, section: str = "") -> list[SettingField]:
-    """Return what is known about each field of a configuration, in the order of the fields."""
+    """Return what is known about each field made by ``setting``, in the order of the fields."""
     hints, found = get_type_hints(kind), []
     for one in dataclasses.fields(kind):
+        if not one.metadata:
+            continue
         literal = get_origin(hints[one.name]) is Literal
         known = SettingField(
             name=f"{section}.{one.name}" if section else one.name,

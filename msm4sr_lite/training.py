@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import time
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Generator
 
 from msm4sr_lite import fast
 from msm4sr_lite.config import FinetuneConfig, PretrainConfig, TrainConfig, UserError
@@ -23,8 +23,6 @@ from msm4sr_lite.objectives import Losses, finetuning_loss, pretraining_loss
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences, training_batches
 from msm4sr_lite.training_run import Record, Run, State
-
-__all__ = ["Record", "Run", "State", "finetune", "finetune_steps", "pretrain", "pretrain_steps"]
 
 Callback = Callable[[Record], object]
 
@@ -118,13 +116,12 @@ def finetune_steps(
 
 
 def _run_to_end(steps: Iterator[Record], callback: Callback | None) -> list[Record]:
-    epochs = []
+    records = []
     for record in steps:
         if callback:
             callback(record)
-        if record.recall is not None:
-            epochs.append(record)
-    return epochs
+        records.append(record)
+    return [record for record in records if record.recall is not None]
 
 
 def _train(
@@ -140,29 +137,25 @@ def _train(
     rank, world = distributed.process_rank()
     if world > 1 and not fast.is_on():
         raise UserError("several processes need the fast forms; do not set MSM4SR_FAST=0")
-    model, table = model.to(device), table.to(device)
+    model, table, generator = model.to(device), table.to(device), Generator()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.Adam(weights, config.lr, weight_decay=config.weight_decay, fused=True)
     run = Run(model, optimizer, copy.deepcopy(model.state_dict()))
     if state:
         state.restore(run)
-    objective = _Objective(model, partial(loss_of, model, table, config=config))
+    run.start_clock()
+    objective = distributed.Objective(model, partial(loss_of, model, table, config=config))
     joint = distributed.synchronize_gradients(objective)
-    start, generator = time.perf_counter() - run.seconds, torch.Generator()
     rounded = torch.autocast(device, torch.bfloat16, config.precision == "bfloat16")
+    options = config.prefix_augmentation, config.targets_per_sequence
     try:
         while run.epoch < config.epochs and run.waited <= config.patience:
             model.train()
-            order = torch.Generator().manual_seed(_seed(seed, 0, run.epoch))
-            batches = training_batches(
-                sequences,
-                model.config.max_len,
-                config.batch_size,
-                order,
-                config.prefix_augmentation,
-                config.targets_per_sequence,
-            )
-            for batch in islice(batches, run.done, None):
+            order = Generator().manual_seed(_seed(seed, 0, run.epoch))
+            sizes = model.config.max_len, config.batch_size
+            for batch in islice(
+                training_batches(sequences, *sizes, order, *options), run.done, None
+            ):
                 if len(batch.items) < world:
                     continue  # a last batch with fewer sequences than processes
                 generator.manual_seed(_seed(seed, 1, run.step))
@@ -171,25 +164,12 @@ def _train(
                 with rounded:
                     loss, parts = joint(batch=batch.to(device), generator=generator)
                 loss.backward()
-                norm = nn.utils.clip_grad_norm_(weights, config.clip_norm)
-                values = torch.stack([loss, *parts.values(), norm]).detach()
-                total, *each, length = distributed.mean_over_processes(values).tolist()
-                part_values = dict(zip(parts, each, strict=True))
-                if not np.isfinite([total, *each, length]).all():
-                    raise UserError(
-                        f"training stopped at step {run.step + 1}: the loss is not finite"
-                        f" ({part_values}, gradient {length}) with learning rate {config.lr}; lower"
-                        f" the learning rate or raise the temperature"
-                    )
-                optimizer.step()
-                n_targets = int((batch.targets > 0).sum())
-                run.end_step(total, n_targets, time.perf_counter() - start)
+                record = run.end_step(loss, parts, int((batch.targets > 0).sum()), config.clip_norm)
                 if state:
                     state.keep(run)
-                yield Record(run.step, run.epoch + 1, total, part_values, n_targets, run.seconds)
-
+                yield record
             recall = validation_recall(model, table, sequences, device, config.valid_users)
-            yield run.end_epoch(recall, time.perf_counter() - start)
+            yield run.end_epoch(recall)
         model.load_state_dict(run.best)
     finally:
         model.eval()
@@ -200,20 +180,17 @@ def _seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
-class _Objective(nn.Module):
-    """The loss as a module's forward pass, which DistributedDataParallel needs."""
-
-    def __init__(self, model: M2SE, loss_of: Callable[..., Losses]) -> None:
-        super().__init__()
-        self.model, self.forward = model, loss_of
-
-
 def validation_recall(
     model: M2SE, table: FeatureTable, sequences: Sequences, device: str = "cpu", users: int = 0
 ) -> float:
-    """Return Recall@20 on the validation part, all items ranked, of ``users`` or all users."""
+    """Return Recall@20 on the validation part, all items ranked, of ``users`` or all users.
+
+    NaN if nothing is held out for validation.
+    """
     was_training = model.training
     histories, targets = sequences.held_out("valid")
+    if not len(targets):
+        return math.nan
     if 0 < users < len(targets):
         drawn = np.random.default_rng(0).choice(len(targets), users, replace=False)
         histories, targets = [histories[case] for case in drawn], targets[drawn]

@@ -1,15 +1,19 @@
-"""What a training reports (``Record``) and what it needs to go on later (``Run``, ``State``)."""
+"""What a training reports (``Record``), and what it needs to go on (``Run``, ``State``)."""
 
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.fast.distributed import mean_over_processes
 
 
 @dataclass(frozen=True)
@@ -72,19 +76,48 @@ class Run:
     seconds: float = 0.0
     total: float = 0.0  # loss of this epoch, summed over targets
     seen: int = 0  # targets of this epoch
+    start: float = 0.0  # clock time at which the seconds began
 
-    def end_step(self, loss: float, n_targets: int, seconds: float) -> None:
-        """Count a step of so many targets with this mean loss."""
+    def start_clock(self) -> None:
+        """Let the seconds go on from where they are."""
+        self.start = time.perf_counter() - self.seconds
+
+    def end_step(
+        self, loss: Tensor, parts: dict[str, Tensor], n_targets: int, clip_norm: float
+    ) -> Record:
+        """Clip the gradient, change the weights, and count the step.
+
+        Raises
+        ------
+        UserError
+            If loss or gradient are not finite; the weights are those of the step before.
+        """
+        weights = self.optimizer.param_groups[0]["params"]
+        norm = nn.utils.clip_grad_norm_(weights, clip_norm)
+        values = mean_over_processes(torch.stack([loss, *parts.values(), norm]).detach())
+        total, *each, length = values.tolist()  # one wait for the device
+        named = dict(zip(parts, each, strict=True))
+        if not np.isfinite([total, *each, length]).all():
+            raise UserError(
+                f"training stopped at step {self.step + 1}: the loss is not finite ({named},"
+                f" gradient {length}) with learning rate {self.optimizer.param_groups[0]['lr']};"
+                f" lower the learning rate or raise the temperature"
+            )
+        self.optimizer.step()
         self.step, self.done = self.step + 1, self.done + 1
-        self.total, self.seen = self.total + loss * n_targets, self.seen + n_targets
-        self.seconds = seconds
+        self.total, self.seen = self.total + total * n_targets, self.seen + n_targets
+        return Record(self.step, self.epoch + 1, total, named, n_targets, self._clock())
 
-    def end_epoch(self, recall: float, seconds: float) -> Record:
-        """Keep the weights if they are the best so far (or as good), and start a new epoch."""
+    def end_epoch(self, recall: float) -> Record:
+        """Keep the weights if they are the best so far (or as good), and begin a new epoch."""
         mean, seen = self.total / self.seen, self.seen
         self.epoch, self.done, self.total, self.seen = self.epoch + 1, 0, 0.0, 0
-        improved, self.seconds = recall >= self.recall, seconds
+        improved = recall >= self.recall
         self.waited = 0 if improved else self.waited + 1
         if improved:
             self.recall, self.best = recall, copy.deepcopy(self.model.state_dict())
-        return Record(self.step, self.epoch, mean, {}, seen, seconds, recall, improved)
+        return Record(self.step, self.epoch, mean, {}, seen, self._clock(), recall, improved)
+
+    def _clock(self) -> float:
+        self.seconds = time.perf_counter() - self.start
+        return self.seconds

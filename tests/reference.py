@@ -1,4 +1,4 @@
-"""The method as slow, obvious loops: what the fast code is compared with, values and gradients.
+"""The method as slow, obvious loops: which the library is compared with, values and gradients.
 
 Nothing here calls the library. Tensors are read entry by entry and every sum is a loop, so that
 each function can be checked by eye against the sentence above it.
@@ -51,7 +51,7 @@ def layer_norm(x, scale, shift, eps=1e-12):
 # --------------------------------------------------------------------- encoder
 
 
-def slot_attention(slots, valid, inner, outer, mask_padding=True):
+def attention_pooling(slots, valid, inner, outer, mask_padding=True):
     """Pool each item's slots: energy w2 . (W1 x + b1) + b2, softmax, weighted sum.
 
     ``inner`` and ``outer`` are pairs of weight and bias. Without ``mask_padding`` the empty slots
@@ -72,7 +72,7 @@ def slot_attention(slots, valid, inner, outer, mask_padding=True):
     return torch.stack(pooled), torch.stack(weights)
 
 
-def expert_adapter(x, project, scale, shift, gate):
+def moe_adaptor(x, project, scale, shift, gate):
     """Mix the experts of each row: z = sum_k softmax(x W_g)_k norm(W_k x + b_k)."""
     experts, dim = scale.shape
     rows = []
@@ -80,8 +80,8 @@ def expert_adapter(x, project, scale, shift, gate):
         weights = softmax(linear(vector, gate))
         outputs = []
         for k in range(experts):
-            own = slice(k * dim, (k + 1) * dim)
-            raw = linear(vector, project[0][own], project[1][own])
+            span = slice(k * dim, (k + 1) * dim)
+            raw = linear(vector, project[0][span], project[1][span])
             outputs.append(layer_norm(raw, scale[k], shift[k]))
         rows.append(
             torch.stack(
@@ -99,8 +99,8 @@ def gelu(x):
 def transformer(sequence, weights, layers, heads):
     """Encode one sequence without padding; ``weights`` are named as in a state dictionary.
 
-    Position k attends to positions 0..k, head after head; head h owns its own stretch of the
-    query, key and value vectors.
+    Position k attends to positions 0..k, head after head; head h has its span of query,
+    key and value.
     """
     w = weights
     norm = lambda x, name: layer_norm(x, w[f"{name}.weight"], w[f"{name}.bias"])  # noqa: E731
@@ -118,13 +118,13 @@ def transformer(sequence, weights, layers, heads):
         for k in time:
             attended = []
             for head in range(heads):
-                own = slice(head * width, (head + 1) * width)
+                span = slice(head * width, (head + 1) * width)
                 energies = [
-                    dot(query[k][own], key[j][own]) / math.sqrt(width) for j in range(k + 1)
+                    dot(query[k][span], key[j][span]) / math.sqrt(width) for j in range(k + 1)
                 ]
                 alpha = softmax(energies)
                 attended += [
-                    total(alpha[j] * value[j][own][d] for j in range(k + 1)) for d in range(width)
+                    total(alpha[j] * value[j][span][d] for j in range(k + 1)) for d in range(width)
                 ]
             y = norm(x[k] + apply(torch.stack(attended), f"{block}.out"), f"{block}.norm_attention")
             fed = apply(torch.stack([gelu(u) for u in apply(y, f"{block}.up")]), f"{block}.down")
@@ -136,18 +136,18 @@ def transformer(sequence, weights, layers, heads):
 # --------------------------------------------------------------- augmentations
 
 
-def drop(items, survives):
+def drop(items, kept):
     """Close the gaps of one padded sequence.
 
     Returns the survivors with zeros behind, and for every position the place of the last survivor
     at or before it (0 if there is none).
     """
-    kept, state = [], []
-    for item, stays in zip(items, survives, strict=True):
+    left, state = [], []
+    for item, stays in zip(items, kept, strict=True):
         if stays:
-            kept.append(item)
-        state.append(max(len(kept) - 1, 0))
-    return kept + [0] * (len(items) - len(kept)), state
+            left.append(item)
+        state.append(max(len(left) - 1, 0))
+    return left + [0] * (len(items) - len(left)), state
 
 
 def mixup(text, image, swaps):
@@ -165,7 +165,7 @@ def mixup(text, image, swaps):
 # ---------------------------------------------------------------------- losses
 
 
-def no_negatives(targets, users, same_user):
+def false_negatives(targets, users, same_user):
     """Say for each pair of rows whether they must not be negatives of each other."""
     return [
         [
@@ -177,7 +177,7 @@ def no_negatives(targets, users, same_user):
 
 
 def denominator_terms(i, similarities, masked, tau, zero_logit):
-    """e^(s/tau) of row i's negatives; a blocked pair adds e^0 or nothing, row i itself nothing."""
+    """e^(s/tau) of row i's negatives; a masked pair adds e^0 or nothing, row i itself nothing."""
     terms = []
     for j, similarity in enumerate(similarities):
         if not masked[i][j]:
@@ -188,7 +188,7 @@ def denominator_terms(i, similarities, masked, tau, zero_logit):
 
 
 def next_item_row(i, states, targets, masked, tau, zero_logit=False):
-    """NIP of row i: minus the log of the positives' share. Several states add up."""
+    """NIP of row i: minus the log of the positives' share; several states add up."""
     positives, negatives = [], []
     for state in states:
         similarities = [cosine(state[i], target) for target in targets]

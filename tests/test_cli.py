@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
+from msm4sr_lite.cli.flags import from_flags
 from safetensors.torch import load_file, save_file
 
 from msm4sr_lite.cli import build_parser, main
-from msm4sr_lite.cli.flags import from_flags
 from msm4sr_lite.config import (
     DataConfig,
     FeatureConfig,

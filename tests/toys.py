@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from msm4sr_lite.feature_table import FeatureTable, make_slots
-from msm4sr_lite.features.table import write_table
+from msm4sr_lite.features.table_files import write_table
 from msm4sr_lite.sequences import Sequences
 
 

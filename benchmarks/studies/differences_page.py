@@ -157,7 +157,8 @@ def _long(results: Mapping[str, Any]) -> str:
         + f"\nCosine between the two states of the same target: mean {cosine['mean']:.3f}, smallest"
         f" {cosine['least']:.3f} ({states['targets']:,} targets). Training:"
         f" {found['training_users']} simulated users with {found['length']} interactions,"
-        f" {found['epochs']} epochs, seeds: {found['seeds']}; tested on {found['test_users']:,} others.\n"
+        f" {found['epochs']} epochs, seeds: {found['seeds']}; tested on"
+        f" {found['test_users']:,} others.\n"
     )
 
 

@@ -12,10 +12,10 @@ from data_samples.make.simulation import World
 from data_samples.make.upper_bound import (
     HiddenStateModel,
     content_weights,
-    expected_ndcg,
     hidden_state_model,
     next_item_probabilities,
 )
+from msm4sr_lite.study.upper_bound import expected_ndcg
 
 
 @dataclass(frozen=True)

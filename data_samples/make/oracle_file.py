@@ -20,7 +20,6 @@ of the history.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +28,7 @@ import numpy as np
 from data_samples.make.catalogue import DOMAINS
 from data_samples.make.simulation import World
 from data_samples.make.upper_bound import KINDS, hidden_state_model, next_states
+from msm4sr_lite.baselines.oracle import history_hash
 
 FILE = "oracle.npz"
 
@@ -62,15 +62,6 @@ def oracle_arrays(world: World) -> dict[str, np.ndarray]:
         arrays[f"{kind}_states"] = _block_diagonal(states)
         arrays[f"{kind}_weights"] = _block_diagonal(weights)
     return arrays
-
-
-def history_hash(item_ids: Sequence[str]) -> int:
-    """Return the first 8 bytes of the SHA-256 of a history, oldest item first.
-
-    >>> hex(history_hash(["h0001", "h0002"]))
-    '0xae2705f021fd12dd'
-    """
-    return int.from_bytes(hashlib.sha256("\n".join(item_ids).encode()).digest()[:8], "big")
 
 
 def _block_diagonal(blocks: Sequence[np.ndarray]) -> np.ndarray:

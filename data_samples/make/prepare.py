@@ -20,7 +20,7 @@ from course.maps import fit_umap
 from data_samples.make.labels import DISTRACTORS, WORDS
 from msm4sr_lite.cli import main as msm4sr
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import concat_normalized
 from msm4sr_lite.explain.keyword_deletion import delete_each_keyword
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
@@ -72,7 +72,7 @@ def write_map(sample: Path) -> None:
     table = load_feature_table(sample / "features").for_items(items)
     with torch.inference_mode():
         embeddings = model.item_embeddings(table, torch.arange(1, len(items)))
-    points = lay_out(concat_normalized(embeddings).numpy(), NEIGHBOURS)
+    points = fit_umap(concat_normalized(embeddings).numpy(), NEIGHBOURS)
     content = {
         "items": items[1:],
         "x": [round(float(x), 3) for x in points[:, 0]],
@@ -88,7 +88,7 @@ def write_deletions(sample: Path) -> None:
     that without its keyword k (counted from 1).
     """
     keywords = read_keywords(sample / "features")
-    items = read_folder(sample, domain=DOMAIN).user_history(USER)
+    items = Dataset.from_folder(sample, domain=DOMAIN).user_history(USER)
     words = [keywords[item][0] for item in items]
     encoder = TextEncoder()
     embeddings = np.stack([encoder.encode(delete_each_keyword(group)) for group in words])

@@ -22,12 +22,11 @@ from typing import Literal
 
 import numpy as np
 
-from data_samples.make.catalogue import DOMAINS, SampleItem
+from data_samples.make.catalogue import SampleItem
 from data_samples.make.simulation import (
     FIRST_NEED,
     N_TASTES,
     TRANSITION,
-    World,
     need_fit,
     state_weights,
     taste_fit,
@@ -190,96 +189,3 @@ def next_states(
     if after_launch:
         launch(np.flatnonzero(~launched))
     return (belief / left).reshape(rows, -1), on_sale
-
-
-def oracle_scores(
-    world: World,
-    histories: Sequence[Sequence[str]],
-    kind: Kind = "oracle",
-    after_launch: bool = True,
-) -> np.ndarray:
-    """Score every item for every history as the best possible recommender would.
-
-    Parameters
-    ----------
-    world
-        From ``make_world`` or ``load_world``.
-    histories
-        Item ids, oldest first. All items of a history must be of one domain; an item that
-        occurs again counts once, where it occurred first. An empty history can be continued in
-        either domain.
-    kind
-        ``"oracle"`` knows everything; ``"content"`` only what texts and images show.
-    after_launch
-        Whether the predicted interaction happens after the launch of the new items, as those of
-        the test part do.
-
-    Returns
-    -------
-    probability
-        Of each item being the next, shape ``(histories, items)``, columns in the order of
-        ``world.items``. 0 for items of the history and of the other domain.
-
-    Raises
-    ------
-    UserError
-        For an unknown item, or a history that mixes domains.
-    """
-    column = {item.item_id: i for i, item in enumerate(world.items)}
-    unknown = [name for history in histories for name in history if name not in column]
-    if unknown:
-        raise UserError(f"the sample has no item {unknown[0]!r}; ids are like 'h0001'")
-    numbers = [[column[name] for name in dict.fromkeys(history)] for history in histories]
-    scores = np.zeros((len(histories), len(world.items)))
-    known: list[set[str]] = [{world.items[i].domain for i in row} for row in numbers]
-    mixed = next((i for i, domains in enumerate(known) if len(domains) > 1), None)
-    if mixed is not None:
-        raise UserError(f"history {mixed} holds items of both domains; give each domain its own")
-    for domain in DOMAINS:
-        columns = [i for i, item in enumerate(world.items) if item.domain == domain]
-        rows = [i for i, domains in enumerate(known) if domains <= {domain}]
-        if not rows:
-            continue
-        model = hidden_state_model(world.domain_items(domain), kind)
-        inside = [np.array(numbers[i], dtype=int) - columns[0] for i in rows]
-        share = np.array([1.0 if known[i] else 1 / len(DOMAINS) for i in rows])
-        found = next_item_probabilities(model, inside, after_launch)
-        scores[np.ix_(rows, columns)] = share[:, None] * found
-    return scores
-
-
-def expected_ndcg(scores: np.ndarray, truth: np.ndarray, k: int = 10) -> np.ndarray:
-    """Return the NDCG@k that a ranking by ``scores`` can expect, one value per row.
-
-    The expectation is over the next item, whose true distribution is known here. It is far less
-    noisy than the NDCG of the one item that followed. Tied items share their ranks.
-
-    Parameters
-    ----------
-    scores
-        One score per item and history, higher is better, shape ``(histories, items)``.
-    truth
-        The oracle's probabilities, same shape.
-    k
-        Cut-off.
-
-    Examples
-    --------
-    >>> expected_ndcg(np.array([[2.0, 1.0, 0.0]]), np.array([[0.5, 0.3, 0.2]]), k=1)
-    array([0.5])
-    >>> expected_ndcg(np.array([[1.0, 1.0, 0.0]]), np.array([[0.5, 0.3, 0.2]]), k=1)
-    array([0.4])
-    """
-    rows, n_items = scores.shape
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranked = np.take_along_axis(scores, order, axis=1)
-    gain = np.zeros(n_items)
-    gain[:k] = 1 / np.log2(np.arange(2, min(k, n_items) + 2))
-    # A run of equal scores takes the mean of the gains of its places. Equal but for rounding
-    # counts as equal: the oracles' sums may end in different last digits.
-    step = ranked[:, :-1] - ranked[:, 1:] > 1e-12 * np.abs(ranked[:, :-1])
-    starts = np.concatenate([np.ones((rows, 1), dtype=bool), step], axis=1)
-    run = np.cumsum(starts) - 1  # numbered through all rows
-    total = np.bincount(run, weights=np.tile(gain, rows))
-    shared = (total / np.bincount(run))[run].reshape(rows, n_items)
-    return (np.take_along_axis(truth, order, axis=1) * shared).sum(axis=1)

@@ -27,7 +27,13 @@ from msm4sr_lite.baselines.content_knn import ContentKNN, mean_embeddings, tfidf
 from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble
 from msm4sr_lite.baselines.item_knn import ItemKNN
 from msm4sr_lite.baselines.popularity import Popularity, count_interactions
-from msm4sr_lite.baselines.registry import BASELINES, Baseline, BaselineData, fit_baseline
+from msm4sr_lite.baselines.registry import (
+    BASELINES,
+    Baseline,
+    BaselineData,
+    fit_baseline,
+    require_baselines,
+)
 from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures, fit_sequence_model
 from msm4sr_lite.baselines.sequential_rules import SequentialRules
 
@@ -47,5 +53,6 @@ __all__ = [
     "fit_baseline",
     "fit_sequence_model",
     "mean_embeddings",
+    "require_baselines",
     "tfidf_vectors",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,8 +82,7 @@ def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
         If there is no such baseline or setting, a setting is out of range, or the baseline needs
         features or texts that ``data`` lacks.
     """
-    if name not in BASELINES:
-        raise UserError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
+    require_baselines([name])
     baseline = BASELINES[name]
     for need in baseline.needs:
         if getattr(data, need) is None:
@@ -93,6 +92,14 @@ def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
         there = f"there are {', '.join(known)}" if known else "it has none"
         raise UserError(f"baseline {name!r} has no setting {unknown[0]!r}; {there}")
     return baseline.fit(data, **settings)
+
+
+def require_baselines(names: Iterable[str]) -> list[str]:
+    """Return names as a list, each once; a name that is not in ``BASELINES`` is an error."""
+    wanted = list(dict.fromkeys(names))
+    if unknown := [name for name in wanted if name not in BASELINES]:
+        raise UserError(f"no baseline {unknown[0]!r}; there are {', '.join(BASELINES)}")
+    return wanted
 
 
 def _popularity(data: BaselineData) -> Scorer:

@@ -16,10 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read everything and print one screen."""
-    from msm4sr_lite.dataset import summarize
+    from msm4sr_lite.dataset.summary import summary
 
-    summary = summarize(common.read_dataset(args))
+    found = summary(common.read_dataset(args))
     if args.json:
-        common.print_json(asdict(summary))
+        common.print_json(asdict(found))
     else:
-        print(summary)
+        print(found)

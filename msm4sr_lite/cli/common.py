@@ -25,7 +25,7 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
     parser.add_argument("--domain", default="", help="only the items of this domain")
     parser.add_argument(
-        "--drop-unknown-items", action="store_true", help="drop interactions with unlisted items"
+        "--drop-unknown", action="store_true", help="drop interactions with unlisted items"
     )
 
 
@@ -36,7 +36,7 @@ def read_dataset(args: argparse.Namespace, domain: str = "") -> Dataset:
     data = Dataset.from_folder(
         args.data,
         domain=args.domain or domain,
-        unknown_items="drop" if args.drop_unknown_items else "error",
+        unknown_items="drop" if args.drop_unknown else "error",
     )
     for note in data.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -54,7 +54,7 @@ def add_features(parser: argparse.ArgumentParser) -> None:
         "--features",
         type=Path,
         metavar="DIR",
-        help="ready features (default: the run folder's, else those beside the dataset if they fit)",
+        help="ready features (default: of the run folder, else beside the dataset if they fit)",
     )
 
 
@@ -164,6 +164,7 @@ EXAMPLES = {
     "pretrain": "pretrain.lr=1e-3",
     "finetune": "finetune.lr=1e-3",
     "budget": "budget.patience=10",
+    "clip": "clip.epochs=20",
 }
 
 

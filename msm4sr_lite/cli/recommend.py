@@ -152,5 +152,6 @@ def show(
         if why:
             best = strongest_evidence(why[rank - 1], 2, {"interaction"})
             best += strongest_evidence(why[rank - 1], 1, {"sentence", "image", "keyword"})
-            for line in [describe_evidence(piece, data.items) for piece in best] or [NO_EVIDENCE]:
-                common.print_line(f"      because {line}")
+            reasons = [f"because of {describe_evidence(piece, data.items)}" for piece in best]
+            for line in reasons or [NO_EVIDENCE]:
+                common.print_line(f"      {line}")

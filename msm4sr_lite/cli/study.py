@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_settings(
         parser,
         "data",
+        "transfer",
         "budget",
         presets=False,
         config="msm4sr_lite.study.config.StudyConfig",
@@ -87,7 +88,7 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
         sources=tuple(common.item_list(args.source)),
         target=args.target,
         clip=args.clip or "",
-        unknown_items="drop" if args.drop_unknown_items else "error",
+        unknown_items="drop" if args.drop_unknown else "error",
         device=resolve_device(args.device),
     )
 

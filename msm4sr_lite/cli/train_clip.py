@@ -1,4 +1,4 @@
-"""``msm4sr train-clip``: a small CLIP-like model from a labelled image folder."""
+"""``msm4sr train-clip``: train a small CLIP on a folder of labelled images."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import argparse
 from pathlib import Path
 
 from msm4sr_lite.cli import common
-from msm4sr_lite.config import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
-    parser.add_argument("folder", type=Path, metavar="LABELLED", help="labels.csv and images")
+    parser.add_argument(
+        "folder", type=Path, metavar="LABELLED", help="folder of labels.csv and images"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new model folder")
     parser.add_argument(
-        "--columns", default="", help="label columns, comma-separated (default: few short values)"
+        "--columns",
+        default="",
+        help="label columns, comma-separated (default: those with few different, short values)",
     )
-    parser.add_argument("--epochs", type=int, default=60, help="at most (default: 60)")
     parser.add_argument(
-        "--test-images", type=int, default=0, help="images kept for testing (default: 0)"
+        "--n-test", type=int, default=0, help="number of images held out for testing (default: 0)"
+    )
+    common.add_settings(
+        parser, "clip", presets=False, config="msm4sr_lite.features.clip.training.ClipConfig"
     )
     common.add_seed(parser)
     common.add_device(parser)
@@ -26,19 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train the model and write its folder."""
-    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
-        raise UserError(f"{args.out}: exists already; choose a new folder")
+    """Train the model, write its folder and print its figures."""
     from msm4sr_lite.device import resolve_device
-    from msm4sr_lite.features.clip.make import train_clip
-    from msm4sr_lite.features.clip.training import ClipTrainingConfig
+    from msm4sr_lite.features.clip.train_clip import train_clip
+    from msm4sr_lite.features.clip.training import ClipConfig
+    from msm4sr_lite.settings import with_settings
 
     report = train_clip(
         args.folder,
         args.out,
-        common.item_list(args.columns),
-        ClipTrainingConfig(epochs=args.epochs, seed=args.seed),
-        test_images=args.test_images,
+        with_settings(ClipConfig(), common.given_settings(args)).clip,
+        columns=common.item_list(args.columns),
+        n_test=args.n_test,
+        seed=args.seed,
         device=resolve_device(args.device),
     )
     if args.json:

@@ -20,7 +20,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.assemble import assemble
 from msm4sr_lite.dataset.cells import text, texts
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.interactions import COLUMNS, check_interactions
+from msm4sr_lite.dataset.interactions import COLUMNS, OPTIONAL, check_interactions
 from msm4sr_lite.dataset.items import Item, collect_items, parse_item
 from msm4sr_lite.dataset.tables import ENDINGS, read_columns, read_rows
 from msm4sr_lite.dataset.text_tables import kind_of, place_name, stop_at
@@ -40,7 +40,7 @@ def read_folder(
     interactions_path = _find(folder, "interactions", ".csv", notes)
     items_path = _find(folder, "items", ".jsonl", notes)
     items = read_items(items_path)
-    table = read_columns(interactions_path, COLUMNS)
+    table = read_columns(interactions_path, COLUMNS, OPTIONAL)
     if table.frame.empty:
         raise UserError(f"{interactions_path}: no interactions in the file; write one per row")
     return assemble(

@@ -11,7 +11,7 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.assemble import assemble
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.interactions import COLUMNS, check_interactions, merged_ids
+from msm4sr_lite.dataset.interactions import COLUMNS, OPTIONAL, check_interactions, merged_ids
 from msm4sr_lite.dataset.items import Item, collect_items, parse_item
 
 EXAMPLES = 3  # merged ids named in a note
@@ -27,7 +27,8 @@ def read_frames(
     unknown_items: Literal["error", "drop"] = "error",
 ) -> Dataset:
     """Check two data frames and make a dataset of them; see ``Dataset.from_frames``."""
-    table = _pandas(interactions, "interactions", COLUMNS)[list(COLUMNS)]
+    table = _pandas(interactions, "interactions", COLUMNS)
+    table = table[[name for name in (*COLUMNS, *OPTIONAL) if name in table]]
     item_table = _pandas(items, "items", ("item_id",))
     if table.empty or item_table.empty:
         raise UserError(f"{'interactions' if table.empty else 'items'}: the data frame has no rows")
@@ -69,14 +70,17 @@ def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _converted(frame: Any, what: str) -> pd.DataFrame:
-    if hasattr(frame, "to_pandas"):
-        try:
+    kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
+    try:
+        if hasattr(frame, "to_pandas"):
             return frame.to_pandas()
-        except ImportError:  # polars needs pyarrow for this
-            pass
-    if hasattr(frame, "__dataframe__"):
-        return pd.api.interchange.from_dataframe(frame)
-    raise UserError(f"{what} is of type {type(frame).__name__}; give a pandas or polars data frame")
+        if hasattr(frame, "__dataframe__"):
+            return pd.api.interchange.from_dataframe(frame)
+    except ImportError:  # polars and the interchange protocol need pyarrow
+        raise UserError(
+            f"{what}: reading a {kind} needs pyarrow: pip install 'msm4sr_lite[parquet]'"
+        ) from None
+    raise UserError(f"{what} is a {kind}; give a pandas or polars data frame")
 
 
 def _items(table: pd.DataFrame) -> Iterator[tuple[int, Item]]:

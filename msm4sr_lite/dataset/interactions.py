@@ -11,6 +11,8 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.cells import id_text
 
 COLUMNS = ("user_id", "item_id", "timestamp")
+OPTIONAL = ("part",)
+PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
 
 
 def check_interactions(table: pd.DataFrame, where: Callable[[int], str]) -> pd.DataFrame:
@@ -19,22 +21,33 @@ def check_interactions(table: pd.DataFrame, where: Callable[[int], str]) -> pd.D
     Parameters
     ----------
     table
-        The columns ``user_id``, ``item_id`` and ``timestamp``, with cells of any type.
+        The columns ``user_id``, ``item_id`` and ``timestamp``, with cells of any type, and
+        perhaps ``part``: a split given by the user.
     where
         Names a row (0 = the first) in an error message.
 
     Raises
     ------
     UserError
-        If an id is missing, or a timestamp is neither a number nor a date.
+        If an id is missing, a timestamp is neither a number nor a date, or a part is not one of
+        ``train``, ``valid`` and ``test``.
     """
-    return pd.DataFrame(
-        {
-            "user_id": _ids(table["user_id"], where),
-            "item_id": _ids(table["item_id"], where),
-            "timestamp": _seconds(table["timestamp"], where),
-        }
-    )
+    columns = {
+        "user_id": _ids(table["user_id"], where),
+        "item_id": _ids(table["item_id"], where),
+        "timestamp": _seconds(table["timestamp"], where),
+    }
+    if "part" in table:
+        columns["part"] = _parts(table["part"], where)
+    return pd.DataFrame(columns)
+
+
+def _parts(column: pd.Series, where: Callable[[int], str]) -> pd.Series:
+    parts = column.astype(str).str.strip().reset_index(drop=True)
+    if (wrong := (~parts.isin(PARTS)).to_numpy()).any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise UserError(f"{where(row)}: part {parts[row]!r} is not one of {', '.join(PARTS)}")
+    return parts
 
 
 def merged_ids(column: pd.Series) -> list[str]:

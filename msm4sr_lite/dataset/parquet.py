@@ -24,9 +24,13 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
                 yield Row(place, cells)
 
 
-def parquet_frame(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
-    """Return some columns, or all."""
+def parquet_frame(
+    path: Path, columns: Sequence[str] | None, optional: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return some columns, or all; ``optional`` ones where they are there."""
     with _opened(path, columns or ()) as dataset:
+        if columns:
+            columns = [*columns, *(name for name in optional if name in dataset.schema.names)]
         # Whole numbers stay exact where cells are missing, and an index is an ordinary column.
         frame: pd.DataFrame = dataset.to_table(columns=columns and list(columns)).to_pandas(
             integer_object_nulls=True, ignore_metadata=True

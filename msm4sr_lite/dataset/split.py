@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import DataConfig, UserError
+from msm4sr_lite.dataset.interactions import PARTS
 from msm4sr_lite.sequences import Sequences
 
 
@@ -21,7 +22,8 @@ def build_sequences(
     2. Users with fewer than ``min_user_interactions`` and items with fewer than
        ``min_item_interactions`` interactions are dropped, repeatedly, until none is left.
     3. The split is either per user (``leave_one_out``: each user's most recent interactions are
-       held out) or by date (``time``: all interactions after a date are held out).
+       held out), by date (``time``: all interactions after a date are held out), or as the column
+       ``part`` says.
 
     Parameters
     ----------
@@ -94,6 +96,11 @@ def _cuts(
 
     None stands for the plain case: the last interaction is tested, the one before validated.
     """
+    if config.split == "part":
+        if "part" not in table:
+            raise UserError("split='part': the interactions have no column part (train/valid/test)")
+        users = table["user_id"].to_numpy()
+        return _cuts_of_parts(table["part"].to_numpy(), users, codes, len(counts))
     if config.split == "time":
         times = table["timestamp"].to_numpy()
         dates = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
@@ -102,6 +109,23 @@ def _cuts(
     if config.n_test > 1:
         return counts[:, None] - [config.n_test + 1, config.n_test]
     return None
+
+
+def _cuts_of_parts(
+    parts: np.ndarray, users: np.ndarray, codes: np.ndarray, n_users: int
+) -> np.ndarray:
+    """Return the cuts of a split given by the user: train, then valid, then test, per user."""
+    ranks = np.array([PARTS.index(part) for part in parts])
+    order = np.argsort(codes, kind="stable")
+    same_user = np.diff(codes[order]) == 0
+    if (wrong := same_user & (np.diff(ranks[order]) < 0)).any():
+        row = order[int(np.flatnonzero(wrong)[0]) + 1]
+        raise UserError(
+            f"user {users[row]!r} has a {parts[row]} interaction after a later part; every user's"
+            f" parts must follow each other in time: train, valid, test"
+        )
+    before = [np.bincount(codes[ranks < rank], minlength=n_users) for rank in (1, 2)]
+    return np.stack(before, axis=1).astype(np.int64)
 
 
 def hold_out_nothing(sequences: Sequences) -> Sequences:

@@ -100,7 +100,9 @@ def read_rows(
             yield Row(place, dict(zip(header, cells, strict=True)))
 
 
-def read_columns(path: Path, columns: Sequence[str] | None = None) -> Columns:
+def read_columns(
+    path: Path, columns: Sequence[str] | None = None, optional: Sequence[str] = ()
+) -> Columns:
     """Return some columns of a table.
 
     Parameters
@@ -109,6 +111,8 @@ def read_columns(path: Path, columns: Sequence[str] | None = None) -> Columns:
         The file.
     columns
         Their names; None: all columns that have a name (not for JSON lines).
+    optional
+        Columns that are returned too if they are there.
 
     Raises
     ------
@@ -120,9 +124,9 @@ def read_columns(path: Path, columns: Sequence[str] | None = None) -> Columns:
 
     kind = kind_of(path)
     if kind == "parquet":
-        return Columns(path, parquet_frame(path, columns), None)
+        return Columns(path, parquet_frame(path, columns, optional), None)
     if kind == "jsonl":
-        names = list(columns or ())
+        names = [*(columns or ()), *optional]
         rows: Iterator[tuple[int, list[Any]]]
         rows = ((place, [cells.get(c) for c in names]) for place, cells in read_rows(path))
         wanted = list(range(len(names)))
@@ -130,6 +134,7 @@ def read_columns(path: Path, columns: Sequence[str] | None = None) -> Columns:
         header, rows = open_csv(path, None, False, stop_at(path))
         require_columns(path, columns or (), header)
         names = list(columns or filter(None, header))
+        names += [name for name in optional if name in header and name not in names]
         wanted = [header.index(name) for name in names]
     frames, lines = [], []
     for places, cells in _blocks(rows, wanted):
@@ -137,7 +142,10 @@ def read_columns(path: Path, columns: Sequence[str] | None = None) -> Columns:
         series = {c: pd.Series(v, dtype=dtype) for c, v in zip(names, cells, strict=True)}
         frames.append(pd.DataFrame(series))
         lines.append(np.array(places, np.int64))
-    return Columns(path, pd.concat(frames, ignore_index=True), np.concatenate(lines))
+    frame = pd.concat(frames, ignore_index=True)
+    if kind == "jsonl":
+        frame = frame.drop(columns=[name for name in optional if frame[name].isna().all()])
+    return Columns(path, frame, np.concatenate(lines))
 
 
 def read_header(path: Path, dialect: Dialect | None = None, *, lenient: bool = False) -> list[str]:

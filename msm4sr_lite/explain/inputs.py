@@ -127,7 +127,7 @@ class ItemInputs:
         if modality == "text":
             item = self.items.get(item_id)
             texts = list(enumerate(item_sentences(item, limit=max(1, count)) if item else [], 1))
-        elif self.table.manifest.get("image_slots_hold") == "keywords":
+        elif self.table.manifest.get("image_slots") == "keywords":
             kind = "keyword"
             texts = [(k, word) for k, words in enumerate(keywords, 1) for word in words]
         else:

@@ -6,6 +6,7 @@ PyTorch's ``DistributedDataParallel`` averages the gradients.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,6 +25,14 @@ def row_ranges(count: int) -> list[slice]:
     """Return which of ``count`` rows each process has: one consecutive range per process."""
     _, world = process_rank()
     return [slice(count * r // world, count * (r + 1) // world) for r in range(world)]
+
+
+class Objective(nn.Module):
+    """A loss as a module's forward pass, which ``DistributedDataParallel`` needs."""
+
+    def __init__(self, model: nn.Module, loss_of: Callable[..., Any]) -> None:
+        super().__init__()
+        self.model, self.forward = model, loss_of
 
 
 def synchronize_gradients(objective: nn.Module) -> nn.Module:

@@ -39,8 +39,8 @@ def target_ranks(
         scores = score(batch)
         target = torch.from_numpy(targets[start : start + len(batch), None]).to(scores.device)
         threshold = scores.gather(1, target)
-        better = scores >= threshold.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
-        better |= threshold.isnan()  # NaN is lowest: everything is at least as good, NaN too
+        better = scores >= threshold
+        better |= threshold.isnan()  # NaN is the lowest score
         if candidates is not None:
             allowed = better.new_zeros(better.shape[1])
             allowed[torch.from_numpy(candidates).to(scores.device)] = True

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from msm4sr_lite import sequences
 from msm4sr_lite.fast.distributed import process_rank
-from msm4sr_lite.sequences import Batch
+from msm4sr_lite.sequences import Batch, Window
 
 
-def make_batch(rows: list[tuple[int, np.ndarray]], *options: Any, **named: Any) -> Batch:
+def make_batch(rows: list[Window], *options: Any, **named: Any) -> Batch:
     """Make a batch with its rows sorted by length; of several processes, each gets all lengths.
 
     The rows are drawn at random before they are sorted, so the negatives of the batch stay the

@@ -112,10 +112,7 @@ def compute_keywords(
     if finished(folder, made_from):
         return folder
     if not len(images):
-        with writing(folder), whole_folder(folder) as draft:
-            write_records(draft / "keywords.jsonl", ())
-            write_records(draft / "skipped.jsonl", ())
-            sign(draft, made_from, {"n_keywords": config.n_keywords, "images": 0, "skipped": 0})
+        _write_no_keywords(folder, made_from, config.n_keywords)
         return folder
     choice = {"threshold": config.threshold, "diversity": config.diversity}
     tokenizer = KeywordTokenizer(clip, words, config.prompt, resolve_device(device), **choice)
@@ -133,6 +130,13 @@ def compute_keywords(
         sign(draft, made_from, {"n_keywords": n, **encoder, **counts, "versions": libraries})
     _report_skipped(folder, counts["skipped"], len(images))
     return folder
+
+
+def _write_no_keywords(folder: Path, made_from: object, n_keywords: int) -> None:
+    with writing(folder), whole_folder(folder) as draft:
+        write_records(draft / "keywords.jsonl", ())
+        write_records(draft / "skipped.jsonl", ())
+        sign(draft, made_from, {"n_keywords": n_keywords, "images": 0, "skipped": 0})
 
 
 def _write_keywords(

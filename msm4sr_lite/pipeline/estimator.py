@@ -6,14 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from msm4sr_lite.config import (
-    PRESETS,
     Config,
     UserError,
     as_dict,
-    setting_fields,
     with_settings,
 )
 from msm4sr_lite.dataset.dataset import Dataset
@@ -24,8 +22,8 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.estimate import print_estimate
 from msm4sr_lite.pipeline.evaluating import evaluate_model
 from msm4sr_lite.pipeline.features import Features, find_or_compute_features
+from msm4sr_lite.pipeline.parameters import Parameters
 from msm4sr_lite.pipeline.report import Report
-from msm4sr_lite.pipeline.serving import Serving
 from msm4sr_lite.pipeline.stages import (
     Callback,
     Stage,
@@ -41,11 +39,9 @@ from msm4sr_lite.store.checkpoints import load_checkpoint
 from msm4sr_lite.store.records import read_record
 
 Split = Literal["leave_one_out", "time", "part"]
-OWN = ("preset", "seed", "device", "text_encoder", "clip", "dictionary")
-FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by the user
 
 
-class MSM4SR(Serving):
+class MSM4SR(Parameters):
     """Multimodal sequential recommendation: fit, evaluate, recommend, explain, save, load.
 
     Parameters
@@ -78,53 +74,6 @@ class MSM4SR(Serving):
     >>> model.get_params()["pretrain__epochs"], model.get_params()["pretrain__lr"]
     (2, 0.002)
     """
-
-    def __init__(
-        self,
-        preset: str = "paper",
-        *,
-        seed: int = 0,
-        device: str = "auto",
-        text_encoder: str | None = None,
-        clip: str | None = None,
-        dictionary: str = "visual+texts",
-        **settings: Any,
-    ) -> None:
-        super().__init__()
-        self.preset, self.seed, self.device = preset, seed, device
-        self.text_encoder, self.clip, self.dictionary = text_encoder, clip, dictionary
-        self.settings = settings
-        _ = self.config  # refuses unknown settings at once
-
-    # ------------------------------------------------------------------ settings
-
-    @property
-    def config(self) -> Config:
-        """The preset with the settings given."""
-        if self.preset not in PRESETS:
-            raise UserError(f"preset must be one of {', '.join(PRESETS)}; got {self.preset!r}")
-        given = {name.replace("__", ".", 1): value for name, value in self.settings.items()}
-        if fixed := [name for name in given if name in FROM_DATA]:
-            raise UserError(f"{fixed[0]} is set by the data; leave it out")
-        return with_settings(PRESETS[self.preset], given)
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return all settings by the names that the constructor takes."""
-        found = {name: getattr(self, name) for name in OWN}
-        names = [field.name for field in setting_fields()] if deep else []
-        for name in names:
-            section, setting = name.split(".")
-            if name not in FROM_DATA:
-                found[f"{section}__{setting}"] = getattr(getattr(self.config, section), setting)
-        return found
-
-    def set_params(self, **params: Any) -> MSM4SR:
-        """Change settings; what has been learnt is forgotten."""
-        new = MSM4SR(**{**self.get_params(deep=False), **self.settings, **params})
-        self.__dict__.update(new.__dict__)
-        return self
-
-    # ------------------------------------------------------------------ training
 
     def fit(
         self,
@@ -353,42 +302,3 @@ class MSM4SR(Serving):
             device=resolve_device(self.device),
             log_folder=self.run_dir,
         )
-
-    # ------------------------------------------------------------------ saving
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        folder: str | Path,
-        *,
-        features: str | Path | None = None,
-        device: str = "auto",
-    ) -> MSM4SR:
-        """Load a saved model, or the best model of a run folder.
-
-        A saved model holds no user ids and no interactions: give ``recommend``, ``explain`` and
-        ``evaluate`` the histories with ``data=`` or ``items=``.
-
-        Parameters
-        ----------
-        folder
-            What ``save_pretrained`` wrote, or a run folder.
-        features
-            Feature folder, where the model folder has none.
-        device
-            Where to compute.
-        """
-        trained = TrainedModel.load(Path(folder), Path(features) if features else None)
-        settings = {
-            f"{section}__{name}": value
-            for section, values in as_dict(trained.config).items()
-            for name, value in values.items()
-            if f"{section}.{name}" not in FROM_DATA
-        }
-        record = trained.record
-        preset, seed = record.get("preset", "paper"), record.get("seed", 0)
-        model = cls(preset, seed=seed, device=device, **settings)
-        is_run_folder = not (Path(folder) / "config.json").is_file()
-        model.run_dir = Path(folder) if is_run_folder else None
-        model._serve(trained, None, None)
-        return model

@@ -12,10 +12,8 @@ from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.frames import read_item_frame
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.pipeline.trained_model import TrainedModel
+from msm4sr_lite.pipeline.fitted import Fitted, item_list
 from msm4sr_lite.recommend.describe import Recommendation, describe_recommendations
-from msm4sr_lite.recommend.recommender import Recommender
-from msm4sr_lite.sequences import Sequences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,43 +21,11 @@ if TYPE_CHECKING:
     from msm4sr_lite.explain.evidence import Evidence
 
 
-class Serving:
+class Serving(Fitted):
     """The part of ``MSM4SR`` that answers questions once there is a trained model."""
 
-    device: str
     text_encoder: str | None
     clip: str | None
-
-    def __init__(self) -> None:
-        self._model: TrainedModel | None = None
-        self._data: Dataset | None = None
-        self._sequences: Sequences | None = None
-        self._recommender: Recommender | None = None
-        self.run_dir: Path | None = None
-        self.training_: dict[str, dict[str, Any]] = {}
-
-    def _serve(
-        self, trained: TrainedModel, data: Dataset | None, sequences: Sequences | None
-    ) -> None:
-        self._model, self._data, self._sequences = trained, data, sequences
-        self._recommender = None
-
-    def _fitted(self) -> TrainedModel:
-        if self._model is None:
-            raise UserError("this model is not fitted; call fit or from_pretrained first")
-        return self._model
-
-    def _data_or(self, data: Dataset | None) -> Dataset:
-        if data is None and self._data is None:
-            raise UserError("a loaded model holds no interactions; give data= (or items=)")
-        return data if data is not None else self._data  # type: ignore[return-value]
-
-    @property
-    def recommender(self) -> Recommender:
-        """The model at work, with the embeddings of all items."""
-        if self._recommender is None:
-            self._recommender = self._fitted().recommender(resolve_device(self.device))
-        return self._recommender
 
     # ------------------------------------------------------------------ recommendations
 
@@ -106,7 +72,7 @@ class Serving:
         if items is not None:
             if users is not None:
                 raise UserError("give users or items, not both")
-            histories = {"": _item_list(items)}
+            histories = {"": item_list(items)}
             on_unknown_user = "error"
         else:
             histories = self._histories(users, self._data_or(data))
@@ -120,28 +86,6 @@ class Serving:
             on_unknown_user=on_unknown_user,
         )
         return found.drop(columns="user_id") if items is not None else found
-
-    def _offered(
-        self, candidates: Iterable[str] | None, data: Dataset | None
-    ) -> Iterable[str] | None:
-        """Return the candidates that are still in the data; None for all items of the model."""
-        if data is None:
-            return candidates
-        offered = [item for item in self.recommender.item_ids[1:] if item in data.items]
-        return offered if candidates is None else _intersect(candidates, offered, data)
-
-    def _histories(self, users: Iterable[str] | str | None, data: Dataset) -> dict[str, list[str]]:
-        """Return the complete history of each user, oldest item first; empty if unknown."""
-        frame = data.interactions
-        if self._fitted().config.data.deduplicate:  # as in training
-            frame = frame.drop_duplicates(["user_id", "item_id"], keep="last")
-        if isinstance(users, str):
-            users = [users]
-        wanted = None if users is None else list(dict.fromkeys(map(str, users)))
-        if wanted is not None:
-            frame = frame[frame["user_id"].isin(wanted)]
-        known = {str(user): group.tolist() for user, group in frame.groupby("user_id")["item_id"]}
-        return known if wanted is None else {user: known.get(user, []) for user in wanted}
 
     def similar_items(
         self, item_id: str, k: int = 10, *, exclude: Iterable[str] | None = None
@@ -214,18 +158,6 @@ class Serving:
         explainer = Explainer(self.recommender, trained.table, texts, trained.keywords)
         return explainer.explain_many(history, item_ids, keyword_deletions=deletions)
 
-    def _history(
-        self, user: str | None, items: Sequence[str] | None, data: Dataset | None
-    ) -> list[str]:
-        if (user is None) == (items is None):
-            raise UserError("give a user or items, one of them")
-        if items is not None:
-            return _item_list(items)
-        data = self._data_or(data)
-        if history := self._histories([str(user)], data)[str(user)]:
-            return history
-        raise UserError(f"{data.name} has no interactions of user {user!r}; check the user_id")
-
     # ------------------------------------------------------------------ new items, saving
 
     def add_items(
@@ -258,8 +190,7 @@ class Serving:
         table, keywords = trained.encode_items(
             new, root, text_encoder=self.text_encoder, clip=self.clip, device=device
         )
-        self.recommender.add_items(table)
-        self._model = trained.with_items(table, keywords)
+        self.add_features(table, keywords)
         return [item.item_id for item in new]
 
     def add_features(
@@ -267,6 +198,7 @@ class Serving:
     ) -> None:
         """Make items known whose features are ready: entry i of ``table`` is the i-th new item."""
         self.recommender.add_items(table)
+        self._added.update(table.items[1:])
         self._model = self._fitted().with_items(table, keywords or {})
 
     def describe(
@@ -287,25 +219,6 @@ class Serving:
             **options,
         )
 
-    def history_of(self, user: str, data: Dataset | None = None) -> list[str]:
-        """Return the complete history of a user, oldest item first.
-
-        Raises
-        ------
-        UserError
-            If the data have no interaction of this user.
-        """
-        return self._history(user, None, data)
-
-    @property
-    def domain(self) -> str:
-        """The domain that the model was trained on; empty for all."""
-        return str(self._fitted().record.get("domain", ""))
-
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write the model with its features, without user ids and interactions."""
-        self._fitted().save(Path(folder))
-
 
 def _new_items(
     items: Dataset | pd.DataFrame | Iterable[Item], image_root: str | Path | None, known: set[str]
@@ -316,18 +229,3 @@ def _new_items(
         return new, Path(image_root) if image_root else items.image_root
     found = read_item_frame(items) if hasattr(items, "columns") else list(items)
     return found, Path(image_root or ".")
-
-
-def _item_list(items: Sequence[str]) -> list[str]:
-    if isinstance(items, str):
-        raise UserError(f"items must be a list of item ids; got the text {items!r}")
-    return [str(item) for item in items]
-
-
-def _intersect(candidates: Iterable[str], offered: list[str], data: Dataset) -> list[str]:
-    """Return the candidates that can be offered; an item unknown to the data is an error."""
-    wanted = list(dict.fromkeys(map(str, candidates)))
-    if unknown := [item for item in wanted if item not in data.items]:
-        raise UserError(f"candidates: {unknown[0]!r} is not an item of {data.name}; check its id")
-    allowed = set(offered)
-    return [item for item in wanted if item in allowed]

@@ -62,9 +62,10 @@ def top_items(
         if filter_seen:
             rows = np.repeat(np.arange(len(block)), [len(history) for history in block])
             scores[rows, np.concatenate(block)] = -torch.inf
-        for numbers, values in zip(*best_columns(scores, k), strict=True):
-            there = torch.isfinite(values)
-            yield numbers[there].numpy(), values[there].numpy()
+        columns, values = best_columns(scores, k)
+        counts = torch.isfinite(values).sum(dim=1).tolist()  # the finite ones come first
+        for numbers, best, count in zip(columns.numpy(), values.numpy(), counts, strict=True):
+            yield numbers[:count], best[:count]
 
 
 def best_columns(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -76,10 +77,18 @@ def best_columns(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     (tensor([[1, 3]]), tensor([[3., 3.]]))
     """
     k = min(k, scores.shape[1])
-    least = scores.topk(k).values[:, -1:]  # the k-th largest of each row
+    best, columns = scores.topk(min(k + 1, scores.shape[1]))
+    columns = columns[:, :k].sort(dim=1).values
+    if best.shape[1] > k:  # where the next score equals the last one, topk chose any of them
+        rows = (best[:, k] == best[:, k - 1]).nonzero()[:, 0]
+        columns[rows] = _first_columns(scores[rows], best[rows, k - 1 : k], k)
+    values, order = scores.gather(1, columns).sort(dim=1, descending=True, stable=True)
+    return columns.gather(1, order), values
+
+
+def _first_columns(scores: Tensor, least: Tensor, k: int) -> Tensor:
+    """Return k columns of each row, ascending: all above ``least``, then the first equal to it."""
     above, equal = scores > least, scores == least
     room = k - above.sum(dim=1, keepdim=True)
     kept = above | (equal & (equal.cumsum(dim=1, dtype=torch.int32) <= room))
-    columns = kept.nonzero()[:, 1].view(len(scores), k)
-    values, order = scores.gather(1, columns).sort(dim=1, descending=True, stable=True)
-    return columns.gather(1, order), values
+    return kept.nonzero()[:, 1].view(len(scores), k)

@@ -51,43 +51,36 @@ class TrainingBudget(Settings):
         }
 
 
-@dataclass(frozen=True)
-class TransferConfig:
-    """Settings of the learning curve of transfer; the same for all starting points.
+@dataclass(frozen=True, kw_only=True)
+class TransferConfig(Settings):
+    """Learning curve of transfer; the same settings for all starting points.
 
     Attributes
     ----------
     seeds
         Number of seeds; each decides pre-training, the drawn users and fine-tuning.
-    shares, fewest
-        Shares of the target's users. A share of fewer users than ``fewest`` is left out.
-    large
-        Shares from here on are large.
+    shares
+        Shares of the target's users. A share of fewer users than ``fewest`` is skipped.
     rates, rates_large
-        Learning rates of fine-tuning for small and large shares. If there are several, the
-        validation interactions choose.
-    batch_size
-        Training targets in one step of fine-tuning, and of pre-training on the target. A step of
-        pre-training on the sources always has 256.
-    finetune_epochs, steps
-        Maximum number of epochs. There are fewer if these would take more than ``steps`` steps.
-    patience
-        Epochs without a better validation Recall@20 before the stop.
-    pretrain_epochs
-        Maximum number of epochs of pre-training.
+        Learning rates of fine-tuning for small shares and for shares from ``large`` on. If there
+        are several, the validation interactions choose.
     """
 
     seeds: int = 3
     shares: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
-    fewest: int = 10
-    large: float = 0.2
+    fewest: int = setting(10, "smallest number of users of a share", "ours", ">= 1")
+    large: float = setting(0.2, "shares from here on are large", "ours", ">= 0")
     rates: tuple[float, ...] = (3e-4, 1e-3)
     rates_large: tuple[float, ...] = (1e-3,)
-    batch_size: int = 64
-    finetune_epochs: int = 60
-    steps: int = 800
-    patience: int = 10
-    pretrain_epochs: int = 60
+    batch_size: int = setting(
+        64, "training targets in one step; 256 in pre-training on the sources", "ours", ">= 1"
+    )
+    finetune_epochs: int = setting(60, "maximum number of epochs of fine-tuning", "ours", ">= 0")
+    steps: int = setting(800, "maximum number of steps of fine-tuning, about", "ours", ">= 1")
+    patience: int = setting(
+        10, "epochs without a better validation Recall@20 before the stop", "ours", ">= 0"
+    )
+    pretrain_epochs: int = setting(60, "maximum number of epochs of pre-training", "ours", ">= 0")
 
     def finetuning(self, targets: int, share: float) -> list[FinetuneConfig]:
         """Return the settings to try when a share of the users is trained on.

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from msm4sr_lite.config import DataConfig, UserError, as_dict
+from msm4sr_lite.config import UserError, as_dict
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.pipeline.evaluating import describe_split
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.access_log import read_access_log
 from msm4sr_lite.store.files import write_json
@@ -21,14 +22,13 @@ from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.cold_table import cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison, read_configs
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
-from msm4sr_lite.study.data import StudyData, described_items, prepare
+from msm4sr_lite.study.data import StudyData, prepare
 from msm4sr_lite.study.forest import draw
 from msm4sr_lite.study.models import MODELS, QUICK_MODELS, ModelSpec, missing_needs
 from msm4sr_lite.study.transfer_run import run_transfer, transfer_ends
-from msm4sr_lite.study.whole_dataset import whole_sequences
+from msm4sr_lite.study.whole_dataset import add_whole
 
 Part = Literal["tune", "main", "cold", "ablations", "transfer", "all"]
-WORTH = 1.1  # below that many times the targets, the whole dataset is not pre-trained on
 
 
 def run_study(
@@ -189,18 +189,8 @@ class _Study:
         return [name for name in asked if _can_run(name, MODELS[name], data)]
 
     def _with_whole_dataset(self) -> StudyData:
-        """Return the data with all that can be pre-trained on, if that is clearly more."""
-        data, dataset, config = self.data, self.dataset, self.config
-        if config.quick:  # no model of a quick study pre-trains on it
-            return data
-        if dataset.domain and dataset.folder:
-            dataset = Dataset.from_folder(dataset.folder, unknown_items=config.unknown_items)
-        items = described_items(dataset, self.table)
-        whole = whole_sequences(data.sequences, dataset.interactions, items, config.data)
-        if whole.training_targets() < WORTH * data.sequences.training_targets():
-            return data
-        table = self.table.for_items(whole.items)
-        return replace(data, whole=StudyData(dataset, whole, table, config.device))
+        """Return the data with all that can be pre-trained on; no model of a quick study does."""
+        return self.data if self.config.quick else add_whole(self.data, self.table, self.config)
 
     def _about(self, data: StudyData) -> dict[str, Any]:
         return about(data, self.config, self.budget)
@@ -211,7 +201,7 @@ def about(data: StudyData, config: StudyConfig, budget: TrainingBudget) -> dict[
     sequences = data.sequences
     (users, _), (_, targets) = sequences.cases("test"), sequences.held_out("test")
     # Sequences without cuts are tested by their last interaction, whatever was asked for.
-    split = "leave-one-out" if sequences.cuts is None else split_name(config.data)
+    split = "leave-one-out" if sequences.cuts is None else describe_split(config.data)
     return {
         "dataset": data.dataset.name,
         "domain": data.dataset.domain,
@@ -226,17 +216,6 @@ def about(data: StudyData, config: StudyConfig, budget: TrainingBudget) -> dict[
         "seeds": config.seeds,
         "quick": config.quick,
     }
-
-
-def split_name(data: DataConfig) -> str:
-    """Return a split in words.
-
-    >>> split_name(DataConfig(n_test=3))
-    'leave-3-out'
-    """
-    if data.split == "time":
-        return f"by date, newest {data.test_share:.0%}"
-    return "leave-one-out" if data.n_test == 1 else f"leave-{data.n_test}-out"
 
 
 def _known(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:

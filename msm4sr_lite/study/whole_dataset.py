@@ -9,13 +9,43 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import DataConfig
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.cold_start import cold_items
+from msm4sr_lite.study.config import StudyConfig
+from msm4sr_lite.study.data import StudyData, described_items
+
+WORTH = 1.1  # times as many training targets; below, the whole dataset is not used
+
+
+def add_whole(data: StudyData, table: FeatureTable, config: StudyConfig) -> StudyData:
+    """Return study data with all that can be pre-trained on, if that is clearly more.
+
+    Parameters
+    ----------
+    data
+        What is compared on: a dataset or one domain of it.
+    table
+        Features of all items of the dataset.
+    config
+        Filters and split.
+    """
+    dataset = data.dataset
+    if dataset.domain and dataset.folder:
+        dataset = Dataset.from_folder(dataset.folder, unknown_items=config.unknown_items)
+    items = described_items(dataset, table)
+    whole = whole_sequences(data.sequences, dataset.interactions, items, config.data)
+    if whole.training_targets() < WORTH * data.sequences.training_targets():
+        return data
+    there = StudyData(dataset, whole, table.for_items(whole.items), data.device)
+    return replace(data, whole=there)
 
 
 def whole_sequences(

@@ -112,10 +112,12 @@ class NewItemScorer:
         self.lists = self._sorted(scorer.score(self.histories))
         self.id_lists = self._sorted(id_scorer.score(self.histories))
         longest = scorer.model.config.max_len
-        ends = torch.tensor([[min(len(h), longest) - 1] for h in self.histories])
+        last = torch.tensor([min(len(h), longest) - 1 for h in self.histories])
         with torch.inference_mode():
             rows = gather_rows(scorer.items, pad(self.histories, longest))
-            self.states = concat_normalized(scorer.model.encode(rows, ends)).squeeze(1)
+            states = scorer.model.encode(rows)
+            users = torch.arange(len(last))
+            self.states = concat_normalized({m: h[users, last] for m, h in states.items()})
 
     def _sorted(self, scores: torch.Tensor) -> np.ndarray:
         """Return each user's scores in ascending order, items of the history with the lowest."""

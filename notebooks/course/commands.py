@@ -24,7 +24,10 @@ def command(*words: object) -> str:
     printed, messages = StringIO(), StringIO()
     progress = messages if is_static() else sys.stdout  # not stderr, which a notebook shows in red
     with redirect_stdout(printed), redirect_stderr(progress):
-        code = main([str(word) for word in words])
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as stop:  # an unknown flag
+            code = stop.code
     if code:
         raise RuntimeError(
             f"msm4sr {words[0]} ended with code {code}. {messages.getvalue().strip()}"

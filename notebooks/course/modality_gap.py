@@ -20,8 +20,7 @@ import numpy as np
 import torch
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.features.images import ImageError, open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
@@ -164,7 +163,7 @@ def compare_gaps(
         How many of those with text and image, at most.
     """
     table = load_feature_table(features)
-    known = read_folder(dataset, unknown_items="drop").items
+    known = Dataset.from_folder(dataset, unknown_items="drop").items
     described = (table.text.counts > 0) & (table.image.counts > 0)
     pool = [table.items[i] for i in described.nonzero().flatten() if table.items[i] in known]
     order = np.random.default_rng(seed).permutation(len(pool))[:items]

@@ -42,30 +42,28 @@ machine_report()
 # could do. Here we stay in the department *home*.
 
 # %%
-from msm4sr_lite import read_folder
+from msm4sr_lite import Dataset
 from msm4sr_lite.features.table_files import load_feature_table
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
-print(
-    f"{len(dataset.items)} products, {dataset.events['user_id'].nunique()} customers,"
-)
-print(f"{len(dataset.events)} purchases")
+dataset = Dataset.from_folder(folder, domain="home")
+print(f"{len(dataset.items)} items, {len(dataset.users)} users,")
+print(f"{len(dataset.interactions)} interactions")
 
 # %% [markdown]
 # These are the purchases of one customer, oldest first. The last one is kept back for now.
 
 # %%
-from course import pictures
+from course import show_images
 
-CUSTOMER = "uh0040"
-history = dataset.user_history(CUSTOMER)
-basket, truth = history[:-1], history[-1]
-bought = [dataset.items[i] for i in basket]
-pictures(
+USER = "uh0040"
+history = dataset.user_history(USER)
+known, target = history[:-1], history[-1]
+bought = [dataset.items[i] for i in known]
+show_images(
     [folder / item.images[0] if item.images else None for item in bought],
     [item.title for item in bought],
-    caption=f"What customer {CUSTOMER} bought, oldest first",
+    caption=f"The items of user {USER}, oldest first",
 )
 
 # %% [markdown]
@@ -126,11 +124,11 @@ dictionary = read_dictionary(str(clip / "words.txt"), [])
 tokenizer = KeywordTokenizer(str(clip), dictionary)
 shown = [item for item in bought if item.images][:5]
 found = tokenizer.keywords([open_image(folder, i.images[0]) for i in shown], n=5)
-pictures(
+show_images(
     [folder / item.images[0] for item in shown],
     [item.title for item in shown],
     [[keyword.word for keyword in words] for words in found],
-    caption=f"The best 5 of {len(dictionary)} words for each picture",
+    caption=f"The best 5 of {len(dictionary)} words for each image",
 )
 
 # %% [markdown]
@@ -158,7 +156,7 @@ def draw(item, n):
     axes.barh(
         [k.word for k in best][::-1], [k.score for k in best][::-1], color=PALETTE[0]
     )
-    axes.set(title=item, xlabel="cosine of picture and word", xlim=(-0.1, 0.5))
+    axes.set(title=item, xlabel="cosine of image and word", xlim=(-0.1, 0.5))
     return figure, f"{item}: " + ", ".join(k.word for k in best)
 
 
@@ -166,7 +164,7 @@ panel(
     draw,
     choice("item", list(scores), label="item"),
     slider("n", [3, 5, 8, 10, 15], start=5, label="N"),
-    title="keywords of a picture",
+    title="keywords of a image",
     static=[{"n": 5}, {"n": 15}],
 )
 
@@ -185,20 +183,23 @@ from msm4sr_lite.recommend.describe import describe_recommendations
 recommender = Recommender.load(
     folder / "states" / "home_finetuned", folder / "features"
 )
-offers = describe_recommendations(
+recommendations = describe_recommendations(
     recommender,
-    basket,
+    known,
     k=5,
     items=dataset.items,
     keywords=read_keywords(folder / "features"),
 )
-pictures(
-    [folder / i[0] if (i := dataset.items[o.item_id].images) else None for o in offers],
-    [dataset.items[o.item_id].title for o in offers],
-    [o.keywords[0][:4] if o.keywords else [] for o in offers],
-    caption="The model's five best offers, best first",
+show_images(
+    [
+        folder / i[0] if (i := dataset.items[r.item_id].images) else None
+        for r in recommendations
+    ],
+    [dataset.items[r.item_id].title for r in recommendations],
+    [r.keywords[0][:4] if r.keywords else [] for r in recommendations],
+    caption="The model's five recommendations, best first",
 )
-print("Really bought next:", dataset.items[truth].title)
+print("The true next item:", dataset.items[target].title)
 
 # %% [markdown]
 # Was your prediction among them? Compare the offers with the five purchases: which looks come back? And
@@ -206,12 +207,12 @@ print("Really bought next:", dataset.items[truth].title)
 # sentence of the offer's text:
 
 # %%
-for offer in offers:
+for entry in recommendations:
     terms = ", ".join(
-        f"{view} {value:.1f}" for view, value in offer.by_modality.items()
+        f"{modality} {value:.1f}" for modality, value in entry.by_modality.items()
     )
-    print(f"{offer.item_id}  score {offer.score:.1f} = {terms}")
-    print("   ", offer.sentences[-1])
+    print(f"{entry.item_id}  score {entry.score:.1f} = {terms}")
+    print("   ", entry.sentences[-1])
 
 # %% [markdown] tags=["solution"]
 # Grey comes back, and so do checks. Three of the five are for cold and rain, as the second purchase
@@ -238,6 +239,7 @@ from msm4sr_lite import (
     build_sequences,
 )
 from msm4sr_lite.config import ModelConfig, PretrainConfig
+from msm4sr_lite.training import pretrain_steps
 
 table = load_feature_table(folder / "features")
 sequences = build_sequences(dataset.interactions, list(dataset.items))
@@ -326,7 +328,7 @@ import numpy as np
 from course import check
 
 # %% tags=["exercise"]
-check("00.most_bought", ...)
+check("00.most_popular", ...)
 
 # %% tags=["exercise"]
 check("00.cosine", ...)

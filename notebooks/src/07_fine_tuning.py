@@ -27,7 +27,7 @@ session = setup("07")
 
 # %%
 import torch
-from msm4sr_lite import load_checkpoint, read_folder
+from msm4sr_lite import Dataset, load_checkpoint
 from msm4sr_lite.baselines import ItemKNN, Popularity
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import metrics, target_ranks
@@ -35,12 +35,12 @@ from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.scoring import ModelScorer
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(catalogue)
 sequences = build_sequences(dataset.interactions, catalogue[1:])
-histories, bought = sequences.held_out("test")
-print(f"{len(bought)} customers, {sequences.n_items} items")
+histories, targets = sequences.held_out("test")
+print(f"{len(targets)} users, {sequences.n_items} items")
 
 # %% [markdown]
 # Everybody in a comparison must get the same: the same purchases to learn from, the same questions, the same candidates (here
@@ -61,13 +61,13 @@ ranks = {}
 
 
 def measure(name, scorer):
-    ranks[name] = target_ranks(scorer, histories, bought, filter_seen=True)
+    ranks[name] = target_ranks(scorer, histories, targets, filter_seen=True)
     return metrics(ranks[name])["ndcg@10"].mean()
 
 
 for name, scorer in (
     ("popularity", Popularity(sequences)),
-    ("item-to-item", ItemKNN(sequences)),
+    ("ItemKNN", ItemKNN(sequences)),
     ("pre-trained", ModelScorer(pretrained, table)),
 ):
     print(f"{name:<13} NDCG@10 {measure(name, scorer):.3f}")
@@ -163,26 +163,26 @@ print(
 # %%
 import numpy as np
 from course import panel, slider
-from course.intervals import draw_intervals, in_words
+from course.intervals import draw_intervals, format_interval
 from msm4sr_lite.evaluation import summarise
 
-ORDER = ["popularity", "item-to-item", "pre-trained", "fine-tuned"]
-order_of_customers = np.random.default_rng(0).permutation(len(bought))
+ORDER = ["popularity", "ItemKNN", "pre-trained", "fine-tuned"]
+user_order = np.random.default_rng(0).permutation(len(targets))
 
 
 def forest(users):
-    some = order_of_customers[:users]
+    some = user_order[:users]
     found = summarise({n: metrics(ranks[n][some], [10])["ndcg@10"] for n in ORDER})
     width = found["fine-tuned"]["high"] - found["fine-tuned"]["low"]
     figure, axes = plt.subplots(figsize=(7.5, 2.4))
     draw_intervals(axes, found)
     axes.set(
-        title=f"{users} customers: fine-tuned ± {width / 2:.3f}",
+        title=f"{users} users: fine-tuned ± {width / 2:.3f}",
         xlabel="NDCG@10, 95 % interval",
         xlim=(0, 0.3),
     )
-    told = "; ".join(f"{name} {in_words(found[name])}" for name in ORDER)
-    return figure, f"{users} customers, NDCG@10: {told}."
+    values = "; ".join(f"{name} {format_interval(found[name])}" for name in ORDER)
+    return figure, f"{users} users, NDCG@10: {values}."
 
 
 panel(
@@ -235,7 +235,7 @@ two = metrics(ranks["pre-trained"])["ndcg@10"]
 apart = 1.96 * np.sqrt(one.var() / len(one) + two.var() / len(two))
 together = (gain["high"] - gain["low"]) / 2
 print(f"fine-tuned minus pre-trained: {gain['value']:+.4f}")
-print(f"  as if the customers were others: ± {apart:.4f}")
+print(f"  as two independent samples: ± {apart:.4f}")
 print(f"  pair by pair:                    ± {together:.4f}")
 print(f"  correlation of the two:          {np.corrcoef(one, two)[0, 1]:.2f}")
 print(f"  smallest gain it could show:     {gain['detectable']:.4f}")
@@ -261,10 +261,10 @@ print(f"  smallest gain it could show:     {gain['detectable']:.4f}")
 # **Predict** the share of the content oracle's NDCG that the fine-tuned model reaches.
 
 # %%
-from data_samples.make.oracle import oracles
+from msm4sr_lite.baselines.oracle import load_oracles
 
-for kind, oracle in oracles(folder, sequences).items():
-    print(f"best possible, {kind:<8} NDCG@10 {measure(kind, oracle):.3f}")
+for kind, oracle in load_oracles(folder, sequences).items():
+    print(f"upper bound, {kind:<8} NDCG@10 {measure(kind, oracle):.3f}")
 best = metrics(ranks["content"])["ndcg@10"].mean()
 for name in ORDER:
     print(f"{name:<13} {metrics(ranks[name])['ndcg@10'].mean() / best:5.0%} of content")
@@ -279,9 +279,9 @@ for name in ORDER:
 # have never been bought by anybody. **Predict**: is the fine-tuned model better or worse on them than the pre-trained one it came from?
 
 # %%
-sold = np.bincount(np.concatenate(sequences.train()), minlength=len(catalogue))
-groups = {"sold before": sold[bought] > 0, "never sold": sold[bought] == 0}
-names = ["item-to-item", "pre-trained", "fine-tuned", "content"]
+counts = np.bincount(np.concatenate(sequences.train()), minlength=len(catalogue))
+groups = {"seen in training": counts[targets] > 0, "never seen": counts[targets] == 0}
+names = ["ItemKNN", "pre-trained", "fine-tuned", "content"]
 means = {
     group: [metrics(ranks[name][rows])["ndcg@10"].mean() for name in names]
     for group, rows in groups.items()
@@ -292,7 +292,7 @@ for place, (group, values) in enumerate(means.items()):
         np.arange(len(names)) + 0.4 * place - 0.2,
         values,
         width=0.38,
-        label=f"{group} ({groups[group].sum()} customers)",
+        label=f"{group} ({groups[group].sum()} users)",
         color=PALETTE[place],
         hatch=["", "//"][place],
     )
@@ -301,13 +301,13 @@ axes.set(
     title="New items are lost in fine-tuning",
     ylabel="NDCG@10",
     xticks=range(len(names)),
-    xticklabels=[*names[:3], "best from content"],
+    xticklabels=[*names[:3], "oracle (content)"],
     ylim=(0, 0.3),
 )
 axes.legend()
 show(
     figure,
-    "NDCG@10 on items sold before and on items never sold: "
+    "NDCG@10 on items seen in training and on items never seen: "
     + "; ".join(
         f"{name} {a:.3f} and {b:.3f}"
         for name, a, b in zip(names, *means.values(), strict=True)
@@ -325,12 +325,12 @@ fair, training = fine_tune(replace(config, candidates="seen"))
 for _ in training:
     pass
 measure("fair", ModelScorer(fair, table))
-everybody = np.ones(len(bought), dtype=bool)
+everybody = np.ones(len(targets), dtype=bool)
 for group, rows in {**groups, "all": everybody}.items():
     old, new = (
         metrics(ranks[name][rows])["ndcg@10"].mean() for name in ("fine-tuned", "fair")
     )
-    print(f"{group:<12} all items compete {old:.3f}   only those sold {new:.3f}")
+    print(f"{group:<16} all items compete {old:.3f}   only those seen {new:.3f}")
 
 # %% [markdown]
 # The new ones gain, and those sold before lose: now there are more rivals to be taken seriously. On average little changes, yet one
@@ -369,7 +369,7 @@ check("07.holm", ...)
 # find a true difference of 0.01 in NDCG@10 four times in five (at p < 0.05)?
 
 # %% tags=["exercise"]
-check("07.customers", ...)
+check("07.n_users", ...)
 
 # %% [markdown]
 # **5. To find out** (no check). Is it the ids that help, or the further training? Fine-tune once more with `use_ids=False` and compare the two pair by pair. Then

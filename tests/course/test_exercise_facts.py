@@ -7,8 +7,7 @@ import torch
 from course.checks import find_exercise
 
 from msm4sr_lite.config import DataConfig, PretrainConfig, UserError
-from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import MoEAdaptor
 from msm4sr_lite.evaluation import metrics, summarise, target_ranks
@@ -35,7 +34,7 @@ def test_the_lamp_has_as_many_slots_as_the_exercise_says():
 
 
 def test_as_many_cold_items_compete_as_the_exercise_says(sample_dataset):
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     sequences = build_sequences(dataset.interactions, list(dataset.items))
     assert find_exercise("08.chance").solution == 10 / len(cold_items(sequences))
 

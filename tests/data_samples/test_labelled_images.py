@@ -5,9 +5,12 @@ from pathlib import Path
 from PIL import Image
 
 from data_samples.make.drawing import Look
+from data_samples.make.keyword_precision import keyword_precision
 from data_samples.make.labelled_images import COLUMNS, main, write_labelled_images
 from data_samples.make.labels import WORDS, is_held_out, true_words
 from msm4sr_lite.features.clip.labels import read_labels
+from msm4sr_lite.features.clip.train_clip import train_clip
+from msm4sr_lite.features.clip.training import ClipTrainingConfig
 
 
 def looks(folder: Path) -> list[Look]:
@@ -43,3 +46,13 @@ def test_an_accent_that_cannot_be_seen_is_no_label(tmp_path):
     write_labelled_images(tmp_path / "a", 40, seed=3)
     for look in looks(tmp_path / "a"):
         assert (look.accent == "") == (look.pattern == "plain")
+
+
+def test_train_clip_makes_a_model_whose_keywords_can_be_measured(tmp_path):
+    """The whole way in a minute; docs/train_clip.md says what a full training reaches."""
+    write_labelled_images(tmp_path / "drawings", 150)
+    config = ClipTrainingConfig(epochs=1, image_size=32, width=0.25)
+    train_clip(tmp_path / "drawings", tmp_path / "clip", config, columns=COLUMNS)
+    report = keyword_precision(tmp_path / "clip", count=4)
+    assert report["dictionary"]["labels"] == len(WORDS)
+    assert 0 < report["all_views"]["top5_precision"] < report["all_views"]["best_possible"]

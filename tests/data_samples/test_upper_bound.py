@@ -1,25 +1,30 @@
 """The oracle upper bound of the sample is exact."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from data_samples.make.simulation import make_world
 from data_samples.make.upper_bound import (
+    KINDS,
     HiddenStateModel,
-    expected_ndcg,
     hidden_state_model,
     next_item_probabilities,
-    oracle_scores,
 )
 from msm4sr_lite.config import UserError
-from msm4sr_lite.evaluation import metrics
+from msm4sr_lite.study.upper_bound import expected_ndcg
 
 
 @pytest.fixture(scope="module")
-def world():
-    return make_world()
+def home():
+    """Items, histories before the last interaction, and the items that followed."""
+    world = make_world()
+    items = world.domain_items("home")
+    number = {item.item_id: i for i, item in enumerate(items)}
+    sequences = [np.array([number[i] for i in user.items]) for user in world.domain_users("home")]
+    return items, [s[:-1] for s in sequences], np.array([s[-1] for s in sequences])
 
 
 def small_model(rng, needs=3, tastes=2, items=5):
@@ -66,81 +71,38 @@ def test_the_forward_algorithm_is_exact(after_launch):
             )
 
 
-def test_probabilities_sum_to_one_and_items_of_the_history_have_none(world):
-    histories = [list(u.items[:-1]) for u in world.users[::200]]
-    for kind in ("oracle", "content"):
-        scores = oracle_scores(world, histories, kind)
-        np.testing.assert_allclose(scores.sum(axis=1), 1)
-        column = {item.item_id: i for i, item in enumerate(world.items)}
-        for row, history in zip(scores, histories, strict=True):
-            assert (row[[column[item] for item in history]] == 0).all()
-            here = world.items[column[history[0]]].domain
-            other = [i for i, item in enumerate(world.items) if item.domain != here]
-            assert (row[other] == 0).all()
+@pytest.mark.parametrize("kind", KINDS)
+def test_probabilities_sum_to_one_and_items_of_the_history_have_none(home, kind):
+    items, histories, _ = home
+    model = hidden_state_model(items, kind)
+    found = next_item_probabilities(model, histories[::200], after_launch=True)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    for row, history in zip(found, histories[::200], strict=True):
+        assert (row[history] == 0).all()
 
 
-def test_no_other_prediction_is_as_likely_as_the_oracles(world):
-    histories = [list(u.items[:-1]) for u in world.users]
-    targets = [next(i for i, x in enumerate(world.items) if x.item_id == u.items[-1])
-              for u in world.users]  # fmt: skip
-    likely = {
-        kind: np.log(oracle_scores(world, histories, kind)[np.arange(len(targets)), targets]).mean()
-        for kind in ("oracle", "content")
-    }
-    assert likely["content"] < likely["oracle"] < 0
-    home = world.domain_items("home")
-    model = hidden_state_model(home, "oracle")
-    number = {item.item_id: i for i, item in enumerate(home)}
-    rows = world.domain_users("home")
-    paths = [np.array([number[i] for i in u.items[:-1]]) for u in rows]
-    last = [number[u.items[-1]] for u in rows]
+def test_no_other_prediction_is_as_likely_as_the_oracles(home):
+    items, histories, targets = home
 
     def log_likelihood(model):
-        found = next_item_probabilities(model, paths, after_launch=True)
-        return np.log(found[np.arange(len(last)), last]).mean()
+        found = next_item_probabilities(model, histories, after_launch=True)
+        return np.log(found[np.arange(len(targets)), targets]).mean()
 
+    model = hidden_state_model(items, "oracle")
     true = log_likelihood(model)
-    uniform = np.full_like(model.transition, 1 / len(model.transition))
-    shuffled = model.weights[::-1]  # needs named in the wrong order
+    assert true < 0
+    assert log_likelihood(hidden_state_model(items, "content")) < true
     for wrong in (
-        {"transition": uniform},
+        {"transition": np.full_like(model.transition, 1 / len(model.transition))},
         {"transition": model.transition.T},
-        {"weights": shuffled},
+        {"weights": model.weights[::-1]},  # needs in the wrong order
     ):
-        assert log_likelihood(HiddenStateModel(**{**model.__dict__, **wrong})) < true
+        assert log_likelihood(replace(model, **wrong)) < true
 
 
-def test_ids_and_items_are_refused_with_a_line(world):
-    with pytest.raises(UserError, match="has no item 'x1'"):
-        oracle_scores(world, [["x1"]])
-    with pytest.raises(UserError, match="items of both domains"):
-        oracle_scores(world, [["h0001", "o0001"]])
-
-
-def test_expected_ndcg_is_the_mean_over_all_outcomes():
-    rng = np.random.default_rng(0)
-    scores, truth = rng.random((3, 7)), rng.dirichlet(np.ones(7), size=3)
-    for k in (1, 3, 10):
-        slow = np.zeros(3)
-        for row, item in itertools.product(range(3), range(7)):
-            rank = 1 + (scores[row] > scores[row, item]).sum()
-            slow[row] += truth[row, item] * metrics(np.array([rank]), [k])[f"ndcg@{k}"][0]
-        np.testing.assert_allclose(expected_ndcg(scores, truth, k), slow)
-
-
-def test_equal_scores_share_their_ranks():
-    rng = np.random.default_rng(1)
-    scores, truth = rng.integers(0, 3, (4, 9)).astype(float), rng.dirichlet(np.ones(9), size=4)
-    broken = [expected_ndcg(scores + 1e-3 * rng.random(scores.shape), truth, 5)
-              for _ in range(4000)]  # fmt: skip
-    np.testing.assert_allclose(np.mean(broken, axis=0), expected_ndcg(scores, truth, 5), atol=0.01)
-    flat = expected_ndcg(np.ones((1, 9)), truth[:1], 3)
-    assert flat[0] == pytest.approx((1 / np.log2([2, 3, 4])).sum() / 9)
-
-
-def test_the_ranking_by_truth_is_the_best_expected_one(world):
-    histories = [list(u.items[:-1]) for u in world.users[::40]]
-    truth = oracle_scores(world, histories)
+def test_the_ranking_by_truth_is_the_best_expected_one(home):
+    items, histories, _ = home
+    truth = next_item_probabilities(hidden_state_model(items, "oracle"), histories[::20], True)
     best = expected_ndcg(truth, truth)
     rng = np.random.default_rng(0)
     for noise in (0.1, 1.0):
@@ -148,17 +110,15 @@ def test_the_ranking_by_truth_is_the_best_expected_one(world):
         assert (expected_ndcg(other, truth) <= best + 1e-12).all()
 
 
-def test_an_empty_history_and_a_repeated_item(world):
-    empty, once, twice = oracle_scores(world, [[], ["h0005"], ["h0005", "h0005"]])
-    home = np.array([item.domain == "home" for item in world.items])
-    assert empty[home].sum() == pytest.approx(0.5)
-    assert empty.sum() == pytest.approx(1)
-    np.testing.assert_allclose(once, twice)
+def test_before_the_launch_nothing_new_is_expected(home):
+    items, histories, _ = home
+    model = hidden_state_model(items, "oracle")
+    before, after = (next_item_probabilities(model, histories[:1], t) for t in (False, True))
+    assert before[:, model.is_new].sum() == 0
+    assert before.sum() == pytest.approx(1)
+    assert after[:, model.is_new].sum() > 0.1
 
 
-def test_before_the_launch_nothing_new_is_expected(world):
-    new = np.array([item.is_new for item in world.items])
-    scores = oracle_scores(world, [["h0005"]], after_launch=False)
-    assert scores[:, new].sum() == 0
-    assert scores.sum() == pytest.approx(1)
-    assert oracle_scores(world, [["h0005"]])[:, new].sum() > 0.1
+def test_an_unknown_kind_is_refused(home):
+    with pytest.raises(UserError, match='must be "oracle" or "content"; got \'both\''):
+        hidden_state_model(home[0], "both")

@@ -130,9 +130,6 @@ class WithInterchange:
     def __init__(self, frame):
         self._frame = frame
 
-    def to_pandas(self):
-        raise ModuleNotFoundError("pyarrow")
-
     def __dataframe__(self, *args, **kwargs):
         return self._frame.__dataframe__(*args, **kwargs)
 
@@ -144,6 +141,18 @@ def test_other_data_frames_are_converted(kind):
     dataset = Dataset.from_frames(*map(kind, frames()))
     pd.testing.assert_frame_equal(dataset.interactions, expected.interactions)
     assert dataset.items == expected.items
+
+
+class WithoutArrow:
+    """As polars where pyarrow is missing."""
+
+    def to_pandas(self):
+        raise ModuleNotFoundError("pyarrow")
+
+
+def test_a_frame_that_needs_pyarrow_says_so():
+    with pytest.raises(UserError, match=r"interactions: reading a \S*WithoutArrow needs pyarrow"):
+        Dataset.from_frames(WithoutArrow(), frames()[1])
 
 
 def test_arrow_tables_are_converted():
@@ -172,7 +181,7 @@ ITEM_ROWS = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"]})
         ({"items": ITEM_ROWS.assign(image="../x")}, "items row 0: image '../x' lies outside"),
         ({"items": ITEM_ROWS.assign(domain="x", department="y")}, "row 0: domain 'x' and departm"),
         ({"items": ITEM_ROWS.iloc[:0]}, "items: the data frame has no rows"),
-        ({"items": {"item_id": ["a"]}}, "items is of type dict; give a pandas or polars"),
+        ({"items": {"item_id": ["a"]}}, "items is a builtins.dict; give a pandas or polars"),
         (
             {"items": ITEM_ROWS.set_axis(["item_id"] * 2, axis=1)},
             "two columns are called 'item",

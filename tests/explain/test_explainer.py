@@ -9,8 +9,7 @@ from course import find_encoder
 from toys import toy_table
 
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.encoder import M2SE, match_scores
 from msm4sr_lite.explain.explainer import Explainer
 from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions
@@ -206,7 +205,7 @@ def test_the_effect_of_a_keyword_by_hand(explainer):
 
 
 def test_keywords_with_a_slot_each_need_no_deletions(explainer):
-    explainer.table.manifest["image_slots_hold"] = "keywords"
+    explainer.table.manifest["image_slots"] = "keywords"
     explainer.keywords = {**KEYWORDS, "i1": [["red"], ["mug"]]}
     pieces = explainer.explain(HISTORY, "i9")
     assert not [p for p in pieces if p.kind == "image"]
@@ -348,7 +347,7 @@ USERS = 120
 
 @pytest.fixture(scope="module")
 def dataset(sample_dataset):
-    return read_folder(sample_dataset, domain="home")
+    return Dataset.from_folder(sample_dataset, domain="home")
 
 
 @pytest.fixture(scope="module")

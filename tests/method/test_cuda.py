@@ -1,9 +1,10 @@
-"""On a GPU: scores, losses, gradients and picture vectors of the CPU, and whole stages run.
+"""On a GPU: scores, losses, gradients and image embeddings of the CPU, and whole stages run.
 
 The GPU adds in another order, so numbers agree to a few digits, not to the last bit. Dropout draws
 its own numbers there, so what is compared has none.
 """
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from msm4sr_lite import fast
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.explain.explainer import Explainer
@@ -22,16 +24,16 @@ from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.training_state import StateFile
-from msm4sr_lite.study.budget import Budget
 from msm4sr_lite.study.compare import Comparison
-from msm4sr_lite.study.data import Data
+from msm4sr_lite.study.config import TrainingBudget
+from msm4sr_lite.study.data import StudyData
 from msm4sr_lite.training import finetune_steps, pretrain_steps
 from tests.toys import toy_dataset, toy_sequences, toy_table
 
 DEVICE = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
-SAMPLE = Path(__file__).parents[1] / "data_samples"
+SAMPLE = Path(__file__).parents[2] / "data_samples"
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6] * 3, n_items=90)
 TABLE = toy_table([2, 1, 3] * 30, [1, 2, 0] * 30)
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0, "adaptor_dropout": 0.0}
@@ -55,6 +57,7 @@ def test_the_scores_are_those_of_the_cpu(ids):
     assert np.abs(target_ranks(there, histories, targets) - ranks).max() <= 1
 
 
+@pytest.mark.parametrize("form", [nullcontext, fast.switched_off], ids=["fast", "plain"])
 @pytest.mark.parametrize(
     ("stage", "options"),
     [
@@ -62,23 +65,24 @@ def test_the_scores_are_those_of_the_cpu(ids):
         ("pretrain", {"prefix_augmentation": True}),
         ("finetune", {}),
         ("finetune", {"candidates": "seen"}),
-        ("finetune", {"negatives": 20}),
+        ("finetune", {"n_negatives": 20}),
     ],
 )
-def test_losses_and_gradients_are_those_of_the_cpu(stage, options):
+def test_losses_and_gradients_are_those_of_the_cpu(stage, options, form):
     found = []
-    for device in ("cpu", DEVICE):
+    for device, here in (("cpu", nullcontext), (DEVICE, form)):
         net = model(n_items=90 if stage == "finetune" else 0, **NO_DROPOUT).to(device)
         batch = next(training_batches(SEQUENCES, 6, 10**6, torch.Generator().manual_seed(1)))
-        dice = torch.Generator().manual_seed(2)
+        generator = torch.Generator().manual_seed(2)
         table, batch = TABLE.to(device), batch.to(device)
-        if stage == "pretrain":
-            loss, _ = pretraining_loss(net, table, batch, PretrainConfig(**options), dice)
-        else:
-            share = torch.full((91,), 1 / 90, device=device)
-            share[0] = 0
-            config = FinetuneConfig(**options)
-            loss, _ = finetuning_loss(net, table, batch, config, dice, popularity=share)
+        with here():
+            if stage == "pretrain":
+                loss, _ = pretraining_loss(net, table, batch, PretrainConfig(**options), generator)
+            else:
+                share = torch.full((91,), 1 / 90, device=device)
+                share[0] = 0
+                config = FinetuneConfig(**options)
+                loss, _ = finetuning_loss(net, table, batch, config, generator, popularity=share)
         loss.backward()
         found.append([loss.detach(), *(p.grad for p in net.parameters() if p.grad is not None)])
     assert len(found[0]) == len(found[1])
@@ -120,29 +124,27 @@ def test_a_training_that_was_stopped_goes_on(tmp_path):
 
 
 def test_a_study_in_several_processes_shares_the_gpu(tmp_path):
-    dataset = read_folder(toy_dataset(tmp_path / "dataset", users=12, items=12))
+    dataset = Dataset.from_folder(toy_dataset(tmp_path / "dataset", users=12, items=12))
     sequences = toy_sequences([6] * 12, n_items=12)
     table = toy_table([1] * 12, [1] * 12, width=384)
-    budget = Budget(pretrain_epochs=1, finetune_epochs=1)
-    study = Comparison(Data(dataset, sequences, table, DEVICE), tmp_path / "study", budget, jobs=2)
+    budget = TrainingBudget(pretrain_epochs=1, finetune_epochs=1)
+    data = StudyData(dataset, sequences, table, DEVICE)
+    study = Comparison(data, tmp_path / "study", budget, jobs=2)
     recipes = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
     found = study.test(list(recipes), recipes, [1])
-    assert {name: len(runs[0]["masked"]) for name, runs in found.items()} == dict.fromkeys(
+    assert {name: len(runs[0]["keep_seen"]) for name, runs in found.items()} == dict.fromkeys(
         recipes, 12
     )
 
 
-def test_the_vectors_of_pictures_are_those_of_the_cpu():
+def test_the_embeddings_of_images_are_those_of_the_cpu():
     from PIL import Image
 
     files = sorted((SAMPLE / "corner_shop" / "images").rglob("*.*"))[:12]
-    pictures = [Image.open(file).convert("RGB") for file in files]
+    images = [Image.open(file).convert("RGB") for file in files]
     folder = str(SAMPLE / "mini_clip")
     here, there = (
-        KeywordTokenizer(folder, ["picture"], device=device)
-        .image_embeddings(pictures)
-        .float()
-        .cpu()
+        KeywordTokenizer(folder, ["image"], device=device).image_embeddings(images).float().cpu()
         for device in ("cpu", DEVICE)
     )
     torch.testing.assert_close(there, here, rtol=1e-3, atol=1e-3)
@@ -152,19 +154,19 @@ def test_recommendations_and_their_reasons():
     items = [f"i{n}" for n in range(12)]
     table = toy_table([1] * 12, [1] * 12, items=items)
     net = model(n_items=12).eval()
-    told = []
+    found = []
     for device in ("cpu", DEVICE):
         scorer = ModelScorer(net.to(device), table, device)
         recommender = Recommender(scorer, ["", *items])
         best = list(recommender.recommend({"": ["i1", "i2", "i3"]}, k=5)["item_id"])
         pieces = Explainer(recommender, table).explain(["i1", "i2", "i3"], "i5")
-        told.append(
+        found.append(
             (
                 best,
                 sorted((piece.kind, piece.position, piece.index, piece.effect) for piece in pieces),
             )
         )
-    (best, pieces), (same_best, same_pieces) = told
+    (best, pieces), (same_best, same_pieces) = found
     assert same_best == best
     assert [piece[:3] for piece in same_pieces] == [piece[:3] for piece in pieces]
     assert [p[3] for p in same_pieces] == pytest.approx([p[3] for p in pieces], abs=1e-3)

@@ -1,4 +1,4 @@
-"""Ranks, metrics, intervals, baselines."""
+"""Ranks, metrics, intervals; every test of a rank holds for the plain and the fast form."""
 
 import math
 
@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import (
-    metrics,
-    summarise,
-    target_ranks,
-)
-from msm4sr_lite.scoring import ModelScorer
-from tests.toys import toy_table
+from msm4sr_lite import fast
+from msm4sr_lite.evaluation import metrics, rank_of, summarise, target_ranks
 
 
 class Fixed:
@@ -29,8 +22,19 @@ class Fixed:
 
 
 def ranks(rows, targets, histories=None, **options):
+    """The ranks of the fast form, which must be those of the plain form."""
     histories = histories or [np.array([1])] * len(rows)
-    return target_ranks(Fixed(rows), histories, np.array(targets), **options).tolist()
+    found = target_ranks(Fixed(rows), histories, np.array(targets), **options).tolist()
+    with fast.switched_off():
+        plain = target_ranks(Fixed(rows), histories, np.array(targets), **options).tolist()
+    assert found == plain
+    return found
+
+
+def test_rank_of_by_hand():
+    scores = torch.tensor([[9.0, 0.1, 0.5, 0.3], [9.0, 0.1, 0.5, 0.5]])
+    allowed = torch.tensor([[False, True, True, True], [False, False, True, True]])
+    assert rank_of(scores, torch.tensor([1, 3]), allowed).tolist() == [3, 2]
 
 
 def test_ranks_by_hand():
@@ -43,12 +47,12 @@ def test_ties_count_against_the_target():
     assert ranks([[0.0] * 5], [4]) == [4]
 
 
-def test_a_score_that_is_no_number_ranks_last():
+def test_nan_ranks_last():
     assert ranks([[0.0, math.nan, 1.0, 2.0]], [1]) == [3]
     assert ranks([[0.0, math.nan, 1.0, 2.0]], [2]) == [2]
 
 
-def test_history_is_masked_only_when_asked_and_never_the_target():
+def test_the_history_is_filtered_only_if_asked_and_never_the_target():
     rows, history = [[0.0, 5.0, 4.0, 3.0]], [np.array([1, 3])]
     assert ranks(rows, [2], history) == [2]
     assert ranks(rows, [2], history, filter_seen=True) == [1]
@@ -63,40 +67,13 @@ def test_only_candidates_compete_with_the_target():
     assert ranks(rows, [3], [np.array([4])], candidates=np.array([4]), filter_seen=True) == [1]
 
 
-def test_other_scores_that_are_no_number_rank_before_such_a_target():
+def test_ties_with_nan_and_infinities():
     assert ranks([[0.0, math.nan, math.nan, -math.inf, 2.0]], [1]) == [4]
     assert ranks([[0.0, -math.inf, math.inf, 1.0]], [1]) == [3]
 
 
-def test_a_repeated_purchase_is_masked_once():
+def test_a_repeated_item_is_filtered_once():
     assert ranks([[0.0, 5.0, 4.0, 3.0]], [3], [np.array([1, 1])], filter_seen=True) == [2]
-
-
-def test_memory_is_bounded_by_the_catalogue(monkeypatch):
-    """The bigger the catalogue, the fewer customers at once, but never less than a few."""
-    sizes = []
-
-    class Sizes:
-        def score(self, histories):
-            sizes.append(len(histories))
-            return torch.zeros(len(histories), 1001)
-
-    target_ranks(Sizes(), [np.array([1])] * 3000, np.ones(3000, dtype=np.int64))
-    assert sizes[0] == 32
-    assert max(sizes) == 512
-    sizes.clear()
-    monkeypatch.setattr("msm4sr_lite.evaluation.CELLS", 50 * 1001)
-    target_ranks(Sizes(), [np.array([1])] * 150, np.ones(150, dtype=np.int64))
-    assert sizes == [32, 50, 50, 18]
-
-
-def test_quick_scores_are_the_scores():
-    table = toy_table([2] * 13, [1] * 13)
-    scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11, max_len=6, n_items=13)), table)
-    rng = np.random.default_rng(0)
-    histories = [rng.integers(1, 14, rng.integers(1, 10)) for _ in range(150)]
-    torch.testing.assert_close(scorer.fast_scores(histories), scorer.score(histories))
-    assert torch.equal(scorer.fast_scores(histories[:1]), scorer.fast_scores(histories[:1]))
 
 
 def test_batches_do_not_change_ranks():
@@ -143,8 +120,8 @@ def test_interval_is_reproducible_and_covers():
     assert one["x"]["high"] - one["x"]["low"] == pytest.approx(2 * half, rel=0.15)
 
 
-def test_a_customers_cases_are_drawn_together():
-    """Ten equal cases of one customer tell no more than one."""
+def test_the_cases_of_a_user_are_drawn_together():
+    """Ten equal cases of one user have the information of one."""
     rng = np.random.default_rng(2)
     each = rng.random(200)
     alone = summarise({"x": each})["x"]
@@ -152,6 +129,6 @@ def test_a_customers_cases_are_drawn_together():
     assert together == alone
     as_if = summarise({"x": each.repeat(10)})["x"]
     assert as_if["high"] - as_if["low"] < 0.5 * (alone["high"] - alone["low"])
-    # Customers with more cases weigh more, in the value and in every draw.
+    # Users with more cases weigh more, in the value and in every draw.
     uneven = summarise({"x": np.array([1.0, 1.0, 1.0, 0.0])}, np.array([7, 7, 7, 3]))["x"]
     assert (uneven["value"], uneven["low"], uneven["high"]) == (0.75, 0.0, 1.0)

@@ -6,6 +6,7 @@ given.
 
 import itertools
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from msm4sr_lite import losses, training
+from msm4sr_lite import fast, training
 from msm4sr_lite.config import (
     PRESETS,
     FinetuneConfig,
@@ -66,6 +67,13 @@ SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)
 TABLE = toy_table([2, 1, 3] * 6 + [4], [1, 1, 2] * 6 + [2])
 
 
+@pytest.fixture(autouse=True, scope="module", params=["fast", "plain"])
+def form(request):
+    """Run every test of this file with the fast forms and with the plain ones."""
+    with nullcontext() if request.param == "fast" else fast.switched_off():
+        yield request.param
+
+
 def model(base=PRESETS["paper"].model, **options):
     """A small model without dropout."""
     sizes = {"feature_dim": D, "dim": DIM, "ffn_dim": 17, "max_len": 13}
@@ -99,7 +107,7 @@ def cmcl(text, image, masked=None, **options):
 
 
 def same_target(targets):
-    """Blocked pairs of rows that belong to as many customers."""
+    """False negatives of rows that belong to as many users."""
     return false_negatives(torch.tensor(targets), torch.arange(len(targets)), same_user=False)
 
 
@@ -130,9 +138,9 @@ def test_01_masked_pooling_ignores_padding(slots):
     values, valid = slots
     pool = AttentionPooling(D, 5)
     pooled, _ = pool(values, valid)
-    rubbish = torch.where(valid.unsqueeze(-1), values, torch.randn_like(values) * 100)
-    torch.testing.assert_close(pool(rubbish, valid)[0], pooled)
-    torch.testing.assert_close(pool(*longer(rubbish, valid))[0], pooled)
+    noise = torch.where(valid.unsqueeze(-1), values, torch.randn_like(values) * 100)
+    torch.testing.assert_close(pool(noise, valid)[0], pooled)
+    torch.testing.assert_close(pool(*longer(noise, valid))[0], pooled)
 
     unmasked = AttentionPooling(D, 5, AUTHORS.model.mask_padding)
     before, after = unmasked(values, valid)[0], unmasked(*longer(values, valid))[0]
@@ -141,7 +149,7 @@ def test_01_masked_pooling_ignores_padding(slots):
     assert (change < 0.8).all()
 
 
-def test_02_slot_weights_are_shares_of_the_real_slots(slots):
+def test_02_attention_weights_sum_to_1_over_the_real_slots(slots):
     """Weights are >= 0, sum to 1, are 0 on padding; a single real slot is the pooled vector."""
     values, valid = slots
     pooled, weights = AttentionPooling(D, 5)(values, valid)
@@ -175,8 +183,8 @@ def test_04_energies_count_up_to_a_constant(slots):
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
-def test_05_the_slot_attention_learns(stage):
-    """Both stages train the slot attention.
+def test_05_the_attention_pooling_learns(stage):
+    """Both stages train the attention pooling.
 
     In the preset ``authors`` it gets no gradient, and a step with weight decay leaves it alone.
     """
@@ -194,10 +202,10 @@ def test_05_the_slot_attention_learns(stage):
         return net, before
 
     net, before = step(PRESETS["paper"])
-    for view in ("text", "image"):
+    for modality in ("text", "image"):
         for part in ("inner", "outer"):
-            assert getattr(net.pool[view], part).weight.grad.abs().sum() > 0
-            name = f"{view}.{part}.weight"
+            assert getattr(net.pool[modality], part).weight.grad.abs().sum() > 0
+            name = f"{modality}.{part}.weight"
             assert not torch.equal(dict(net.pool.named_parameters())[name], before[name])
 
     net, before = step(AUTHORS)
@@ -207,7 +215,7 @@ def test_05_the_slot_attention_learns(stage):
         assert torch.equal(parameter, before[name])
 
 
-def test_06_without_the_mask_a_vector_shrinks_with_its_share_of_slots(slots):
+def test_06_without_the_mask_an_embedding_shrinks_with_its_share_of_slots(slots):
     """Equal energies: k real slots of S give k / S times their mean. At first it is nearly so."""
     values, valid = slots
     pool = AttentionPooling(D, 5, mask_padding=False)
@@ -222,11 +230,11 @@ def test_06_without_the_mask_a_vector_shrinks_with_its_share_of_slots(slots):
 class Scaled:
     """Stands in for CLIP: vectors that are given, times a scale."""
 
-    def __init__(self, pictures, words, scale):
-        self.pictures, self.words = pictures * scale, words * scale
+    def __init__(self, images, words, scale):
+        self.images, self.words = images * scale, words * scale
 
     def get_image_features(self, pixel_values):
-        return self.pictures
+        return self.images
 
     def get_text_features(self, rows):
         return self.words[rows]
@@ -239,17 +247,17 @@ class Prompts(dict):
         return self
 
 
-def keywords(pictures, words, n, scale=1.0):
+def keywords(images, words, n, scale=1.0):
     """The best ``n`` words of each picture, through all of the tokenizer but CLIP itself."""
     tokenizer = KeywordTokenizer.__new__(KeywordTokenizer)
     tokenizer.dictionary = [str(i) for i in range(len(words))]
     tokenizer.prompt, tokenizer.device, tokenizer.options = "{}", "cpu", {}
     tokenizer.threshold, tokenizer.diversity = -1.0, 0.0
-    tokenizer.model = Scaled(pictures, words, scale)
+    tokenizer.model = Scaled(images, words, scale)
     tokenizer.image_processor = lambda images, return_tensors: Prompts(pixel_values=torch.zeros(1))
     tokenizer.tokenizer = lambda prompts, **_: Prompts(rows=[int(p) for p in prompts])
     tokenizer.word_embeddings = tokenizer._word_embeddings()
-    return tokenizer.keywords(pictures, n)
+    return tokenizer.keywords(images, n)
 
 
 def test_07_the_top_keywords_of_a_picture():
@@ -257,10 +265,10 @@ def test_07_the_top_keywords_of_a_picture():
 
     As many words as the dictionary has give all of it; scaling CLIP's vectors changes nothing.
     """
-    pictures, words = torch.randn(3, 4), torch.randn(9, 4)
-    best = keywords(pictures, words, 5)
+    images, words = torch.randn(3, 4), torch.randn(9, 4)
+    best = keywords(images, words, 5)
     names = [str(i) for i in range(9)]
-    for row, found in zip(F.normalize(pictures, dim=-1), best, strict=True):
+    for row, found in zip(F.normalize(images, dim=-1), best, strict=True):
         scores = [k.score for k in found]
         assert scores == sorted(scores, reverse=True)
         assert len({k.word for k in found}) == 5
@@ -269,9 +277,9 @@ def test_07_the_top_keywords_of_a_picture():
         lower = torch.cat([unit_words, -row[None]])  # the least alike that a word can be
         again = top_keywords(row[None], lower, [*names, "x"], 5)[0]
         assert [k.word for k in again] == [k.word for k in found]
-    assert {k.word for k in keywords(pictures, words, 9)[0]} == set(names)
-    assert len(top_keywords(pictures, words, names, 99)[0]) == 9
-    scaled = keywords(pictures, words, 5, scale=30.0)
+    assert {k.word for k in keywords(images, words, 9)[0]} == set(names)
+    assert len(top_keywords(images, words, names, 99)[0]) == 9
+    scaled = keywords(images, words, 5, scale=30.0)
     assert [[k.word for k in row] for row in scaled] == [[k.word for k in row] for row in best]
     for one, two in zip(scaled[0], best[0], strict=True):
         assert one.score == pytest.approx(two.score, abs=1e-6)
@@ -279,8 +287,8 @@ def test_07_the_top_keywords_of_a_picture():
 
 def test_08_padding_has_no_features():
     """Entry 0 of the table has no slot; whatever has none is pooled to zero, with no weight."""
-    for view in (TABLE.text, TABLE.image):
-        values, valid = view.gather(torch.tensor([0]))
+    for slots in (TABLE.text, TABLE.image):
+        values, valid = slots.gather(torch.tensor([0]))
         assert not valid.any()
         assert not values.any()
         pooled, weights = AttentionPooling(D, 5)(values, valid)
@@ -295,7 +303,7 @@ def adapter(experts=3):
     return MoEAdaptor(D, DIM, experts, dropout=0.2).eval()
 
 
-def test_09_gates_are_shares_and_equal_at_first():
+def test_09_gates_sum_to_1_and_are_equal_at_first():
     """Output width d; at the start each of E experts has the weight 1 / E, later they sum to 1."""
     module, x = MoEAdaptor(D, DIM, experts=8, dropout=0.0), torch.randn(5, D)
     assert module(x).shape == (5, DIM)
@@ -353,10 +361,10 @@ def test_12_an_item_is_adapted_alone(preset):
     everything = net.item_embeddings(TABLE, torch.arange(20))
     for some, rows in ((net.item_embeddings(TABLE, items), items), (None, items[:1])):
         some = some or net.item_embeddings(TABLE, rows)
-        for view in ("text", "image"):
-            torch.testing.assert_close(some[view], everything[view][rows])
-    for view, values in net.item_embeddings(TABLE, unique).items():
-        torch.testing.assert_close(values[place], everything[view][items])
+        for modality in ("text", "image"):
+            torch.testing.assert_close(some[modality], everything[modality][rows])
+    for modality, values in net.item_embeddings(TABLE, unique).items():
+        torch.testing.assert_close(values[place], everything[modality][items])
 
 
 def test_13_the_gate_learns_from_the_first_step():
@@ -480,13 +488,14 @@ def test_19_mixup_treats_both_modalities_alike(modalities):
 
     net = model()
     off = PretrainConfig(drop_max=0.0, mixup_max=0.0)
-    seen = []
+    seen, data = [], batch()
     net.transformer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    pretraining_loss(net, TABLE, batch(), off, rng())
-    pretraining_loss(net, TABLE, batch(), replace(off, mixup_max=1.0, mixup_draw="fixed"), rng())
-    plain = gather_rows(net.item_embeddings(TABLE, torch.arange(20)), batch().items)
+    with fast.switched_off():  # the fast form does not call the module
+        for config in (off, replace(off, mixup_max=1.0, mixup_draw="fixed")):
+            pretraining_loss(net, TABLE, data, config, rng())
+    plain = gather_rows(net.item_embeddings(TABLE, torch.arange(20)), data.items)
     torch.testing.assert_close(seen[0], torch.cat([plain["text"], plain["image"]]))
-    real = (batch().items > 0).repeat(2, 1)
+    real = (data.items > 0).repeat(2, 1)
     exchanged = torch.cat([plain["image"], plain["text"]])
     torch.testing.assert_close(seen[1][real], exchanged[real])
 
@@ -552,7 +561,7 @@ def test_23_rows_do_not_meet():
 def test_24_positions_count_and_the_encoder_is_shared():
     """Other orders give other states, through the positions alone if attention cannot tell.
 
-    Equal inputs give equal states in both views.
+    Equal inputs give equal states in both modalities.
     """
     net, x = model(layers=1), torch.randn(1, 5, DIM)
     swapped = x[:, [1, 0, 2, 3, 4]]
@@ -578,7 +587,7 @@ def test_25_the_state_at_the_last_real_position_is_used():
     vectors = net.item_embeddings(TABLE, torch.arange(20))
     for history in ([4], [4, 9], [9, 4, 2]):
         states = net.encode(gather_rows(vectors, torch.tensor([history])))
-        expected = match_scores({view: h[:, -1] for view, h in states.items()}, vectors)
+        expected = match_scores({modality: h[:, -1] for modality, h in states.items()}, vectors)
         found = scorer.score([np.array(history), np.arange(1, 12)])[:1]
         torch.testing.assert_close(found, expected)
     one = encoded(net, torch.randn(1, 1, DIM))
@@ -657,8 +666,8 @@ def test_31_rows_with_the_same_target_are_no_negatives():
     h, g, masked = unit(5), unit(5, seed=1), same_target([4, 2, 4, 3, 4])
     anchor = h.clone().requires_grad_()
 
-    def row_gradient(goals):
-        return torch.autograd.grad(nip(anchor, goals, masked), anchor)[0][0]
+    def row_gradient(targets_z):
+        return torch.autograd.grad(nip(anchor, targets_z, masked), anchor)[0][0]
 
     moved = g.clone()
     moved[2] = unit(1, seed=5)[0]
@@ -700,8 +709,8 @@ def test_32_the_released_codes_broadcast_gives_the_same():
     assert nip(unit(1), unit(1, seed=1)) == 0
 
 
-def test_33_blocked_pairs_get_no_gradient():
-    """A row's loss does not pull or push the target vector of a blocked row."""
+def test_33_false_negatives_get_no_gradient():
+    """A row's loss does not pull or push the target vector of a masked row."""
     h, g = unit(3), unit(3, seed=1).requires_grad_()
     masked = torch.ones(3, 3, dtype=torch.bool)
     assert torch.equal(torch.autograd.grad(nip(h, g, masked), g)[0], torch.zeros(3, 7))
@@ -798,8 +807,8 @@ def test_38_the_total_is_a_weighted_sum():
     _, parts = losses(hidden, goal)
     sides = {"same_user": False}, {"same_user": True}
     nip_masked, cmcl_masked = (false_negatives(targets, users, **side) for side in sides)
-    for view in ("text", "image"):
-        assert parts[f"nip_{view}"] == nip(hidden[view], goal[view], nip_masked).item()
+    for modality in ("text", "image"):
+        assert parts[f"nip_{modality}"] == nip(hidden[modality], goal[modality], nip_masked).item()
     assert parts["cmcl"] == cmcl(hidden["text"], hidden["image"], cmcl_masked).item()
     for w, weight in ((1.0, 0.01), (2.0, 0.5), (0.0, 3.0), (1.0, 0.0)):
         total, _ = losses(hidden, goal, nip_weight=w, cmcl_weight=weight)
@@ -850,14 +859,14 @@ def test_40_scores_are_two_cosines():
     data = batch()
     states = net.encode(gather_rows(vectors, data.items))
     real = data.targets > 0
-    scores = match_scores({view: state[real] for view, state in states.items()}, vectors)
+    scores = match_scores({modality: state[real] for modality, state in states.items()}, vectors)
     loss, _ = finetuning_loss(net, TABLE, data, FinetuneConfig(temperature=0.3), torch.Generator())
     expected = F.cross_entropy(scores[:, 1:] / 0.3, data.targets[real] - 1)
     torch.testing.assert_close(loss, expected)
 
 
 def test_41_padding_is_never_recommended_and_no_class():
-    """Column 0 never ranks nor is recommended; its id vector learns nothing.
+    """Column 0 never ranks nor is recommended; its ID embedding learns nothing.
 
     In the preset ``authors`` it is one more class of the loss.
     """
@@ -870,32 +879,27 @@ def test_41_padding_is_never_recommended_and_no_class():
 
     assert target_ranks(PadFirst(), [np.array([1])], np.array([2])).tolist() == [1]
     scorer = ModelScorer(net, TABLE)
-    scorer.fast_scores = lambda histories: torch.linspace(2, 1, 20)[None]  # padding is best
+    scorer.score_on_device = lambda histories: torch.linspace(2, 1, 20)[None]  # padding is best
     found = Recommender(scorer, SEQUENCES.items).recommend({"": ["i1"]}, k=99)
     assert found["item_id"].tolist() == SEQUENCES.items[2:]
 
-    seen = []
-    for config in (FinetuneConfig(), AUTHORS.finetune):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                losses,
-                "ranking_loss",
-                lambda scores, target, **options: (
-                    seen.append((scores.shape[1], int(target.min()), int(target.max())))
-                    or ranking_loss(scores, target, **options)
-                ),
-            )
-            loss, _ = finetuning_loss(net, TABLE, batch(), config, torch.Generator())
+    data = batch()
+    rows, position = data.targets.nonzero(as_tuple=True)
+    target = data.targets[rows, position]
+    z = net.with_ids(net.item_embeddings(TABLE, torch.arange(20)), torch.arange(20))
+    h = {m: states[rows, position] for m, states in net.encode(gather_rows(z, data.items)).items()}
+    scores = match_scores(h, z).detach() / TAU
+    for config, first in ((FinetuneConfig(), 1), (AUTHORS.finetune, 0)):
+        loss, _ = finetuning_loss(net, TABLE, data, config, torch.Generator())
+        torch.testing.assert_close(loss, F.cross_entropy(scores[:, first:], target - first))
         net.zero_grad()
         loss.backward()
         assert not net.ids.weight.grad[0].any()
         assert net.ids.weight.grad[1:].abs().sum() > 0
-    low, high = int(batch().targets[batch().targets > 0].min()), int(batch().targets.max())
-    assert seen == [(19, low - 1, high - 1), (20, low, high)]
 
 
 def test_42_without_ids_fine_tuning_scores_as_pre_training_does():
-    """An id vector is added to both views; a zero table changes neither inputs nor candidates."""
+    """ID embeddings are added to both modalities; zero ones change neither inputs nor items."""
     pretrained = model()
     tuned = transfer(pretrained, 19)
     torch.nn.init.zeros_(tuned.ids.weight)
@@ -906,12 +910,12 @@ def test_42_without_ids_fine_tuning_scores_as_pre_training_does():
     assert not torch.allclose(ModelScorer(tuned, TABLE).score(histories), before)
     items = torch.tensor([3, 0, 19])
     plain = tuned.item_embeddings(TABLE, items)
-    for view, vectors in tuned.with_ids(plain, items).items():
-        torch.testing.assert_close(vectors, plain[view] + tuned.ids.weight[items])
+    for modality, vectors in tuned.with_ids(plain, items).items():
+        torch.testing.assert_close(vectors, plain[modality] + tuned.ids.weight[items])
 
 
-def test_43_a_checkpoint_moves_to_another_shop(tmp_path):
-    """A saved model gives the same states to the last bit, also for a shop of another size."""
+def test_43_a_checkpoint_moves_to_another_dataset(tmp_path):
+    """A saved model gives the same states to the last bit, also for a dataset of another size."""
     net = model()
     save_checkpoint(net, tmp_path / "model", SEQUENCES.items, {})
     loaded, items = load_checkpoint(tmp_path / "model")
@@ -928,32 +932,32 @@ def test_43_a_checkpoint_moves_to_another_shop(tmp_path):
 
 
 def test_44_what_should_not_move_does_not():
-    """Learning rate 0 changes nothing; frozen weights stay whatever the rate."""
-    net, twin = model(n_items=19), model(n_items=19)
-    twin.load_state_dict(net.state_dict())
-    list(finetune_steps(net, TABLE, SEQUENCES, FinetuneConfig(lr=0.0, weight_decay=0.1, epochs=2)))
-    assert_same_weights(net, twin)
+    """No epoch changes nothing; frozen weights stay whatever the learning rate."""
+    net, other = model(n_items=19), model(n_items=19)
+    other.load_state_dict(net.state_dict())
+    list(finetune_steps(net, TABLE, SEQUENCES, FinetuneConfig(weight_decay=0.1, epochs=0)))
+    assert_same_weights(net, other)
     net.adapt.requires_grad_(False)
     list(finetune_steps(net, TABLE, SEQUENCES, FinetuneConfig(lr=0.01, weight_decay=0.1, epochs=2)))
-    assert_same_weights(net.adapt, twin.adapt)
-    assert not torch.equal(net.ids.weight, twin.ids.weight)
+    assert_same_weights(net.adapt, other.adapt)
+    assert not torch.equal(net.ids.weight, other.ids.weight)
 
 
 # --------------------------------------------------------------- data, metrics
 
 
 def test_45_leave_one_out_and_prefixes():
-    """m purchases give m - 3 training samples, one to validate and one to test.
+    """m interactions give m - 3 training samples, one to validate and one to test.
 
-    A sample's input is the up to 50 newest purchases before its target, all of them older; the
-    test input holds the validation target; no test target is among its customer's targets.
+    A sample's input is the up to 50 newest interactions before its target, all of them older; the
+    test input holds the validation target; no test target is among its user's targets.
     """
     counts = [5, 8, 60, 117]
-    rng = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     rows = [
         (f"u{user}", f"i{item}", time)
         for user, count in enumerate(counts)
-        for time, item in enumerate(rng.permutation(130)[:count])
+        for time, item in enumerate(generator.permutation(130)[:count])
     ]
     events = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
     time_of = {(user, item): time for user, item, time in rows}
@@ -999,7 +1003,7 @@ class Oracle:
 def test_46_metrics():
     """Closed forms, growth with K, a perfect ranker 1, a random one K / n, numbering irrelevant.
 
-    With one target a customer Recall@K = Hit@K = K x Precision@K.
+    With one target a case Recall@K = Hit@K = K x Precision@K.
     """
     rng = np.random.default_rng(0)
     targets, histories = rng.integers(1, 101, 3000), [np.array([1])] * 3000
@@ -1037,7 +1041,7 @@ def test_47_patience(monkeypatch):
     def epochs(recalls):
         script = iter([*recalls, *[0.0] * 99])
         monkeypatch.setattr(training, "validation_recall", lambda *_: next(script))
-        config = FinetuneConfig(lr=0.0, patience=20)
+        config = FinetuneConfig(lr=1e-9, patience=20)
         records = list(finetune_steps(model(n_items=19), TABLE, SEQUENCES, config))
         return sum(record.recall is not None for record in records)
 

@@ -1,4 +1,4 @@
-"""Shares and shapes; what holds for every draw is in test_invariants.py, 14 to 20."""
+"""Probabilities and shapes; what holds for every draw is in test_invariants.py, 14 to 20."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def test_shapes_are_checked_under_pytest():
         )
 
 
-def test_shares_per_batch_and_per_sequence():
+def test_probabilities_per_batch_and_per_sequence():
     assert draw_probability(0.4, 3, rng(), fixed=True).tolist() == [[pytest.approx(0.4)]] * 3
     whole = draw_probability(0.5, 4000, rng())
     assert whole.unique().numel() == 1

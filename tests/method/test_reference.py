@@ -1,12 +1,15 @@
-"""The fast code equals the slow loops of ``tests/reference.py`` in values and gradients."""
+"""Plain and fast forms equal the loops of ``tests/reference.py`` in values and gradients."""
 
 import itertools
+from contextlib import nullcontext
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from msm4sr_lite import fast
 from msm4sr_lite.config import ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import (
     M2SE,
@@ -33,6 +36,13 @@ some = settings(
 )
 seeds = st.integers(0, 10**6)
 temperatures = st.sampled_from([0.05, 0.07, 0.5])
+
+
+@pytest.fixture(autouse=True, scope="module", params=["fast", "plain"])
+def form(request):
+    """Run every test of this file with the fast forms and with the plain ones."""
+    with nullcontext() if request.param == "fast" else fast.switched_off():
+        yield request.param
 
 
 def axes(*upper):
@@ -62,10 +72,10 @@ def gradients(outputs, inputs):
     return [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
 
 
-def assert_same(fast, slow, inputs, tolerance=1e-9):
+def assert_same(library, slow, inputs, tolerance=1e-9):
     """Both functions give the same values and the same gradients of their inputs."""
     inputs = [x.detach().requires_grad_() for x in inputs]
-    quick, obvious = fast(*inputs), slow(*inputs)
+    quick, obvious = library(*inputs), slow(*inputs)
     pairs = zip(
         quick if isinstance(quick, tuple) else (quick,),
         obvious if isinstance(obvious, tuple) else (obvious,),
@@ -100,24 +110,24 @@ def with_weights(module, names):
 
 @some
 @given(axes(5, 7, 5, 3), seeds, st.booleans())
-def test_slot_attention(lengths, seed, mask_padding):
+def test_attention_pooling(lengths, seed, mask_padding):
     items, slots, feature, hidden = lengths
     module = AttentionPooling(feature, hidden, mask_padding)
     weights = randomise(module, seed)
     valid = ragged(seed, items, slots)
     x = randn(seed, items, slots, feature)
-    x = x if mask_padding else x * valid.unsqueeze(-1)  # masked: rubbish in the padding
+    x = x if mask_padding else x * valid.unsqueeze(-1)  # masked: noise in the padding
 
     def slow(x, *w):
-        return reference.slot_attention(x, valid, w[:2], w[2:], mask_padding)
+        return reference.attention_pooling(x, valid, w[:2], w[2:], mask_padding)
 
-    fast = with_weights(module, list(weights))
-    assert_same(lambda x, *w: fast(x, valid, *w), slow, [x, *weights.values()])
+    library = with_weights(module, list(weights))
+    assert_same(lambda x, *w: library(x, valid, *w), slow, [x, *weights.values()])
 
 
 @some
 @given(axes(7, 7, 5, 3), seeds)
-def test_expert_adapter(lengths, seed):
+def test_moe_adaptor(lengths, seed):
     rows, feature, dim, experts = lengths
     module = MoEAdaptor(feature, dim, experts, dropout=0.3)
     weights = randomise(module, seed)
@@ -125,7 +135,7 @@ def test_expert_adapter(lengths, seed):
     assert set(names) == set(weights)
 
     def slow(x, project, bias, scale, shift, gate):
-        return reference.expert_adapter(x, (project, bias), scale, shift, gate)
+        return reference.moe_adaptor(x, (project, bias), scale, shift, gate)
 
     inputs = [randn(seed, rows, feature), *(weights[name] for name in names)]
     assert_same(with_weights(module, names), slow, inputs, tolerance=1e-7)
@@ -149,9 +159,9 @@ def test_transformer_on_ragged_rows(lengths, layers, seed):
         ]
         return torch.cat(alone)
 
-    fast = with_weights(module, list(weights))
+    library = with_weights(module, list(weights))
     inputs = [randn(seed, rows, time, dim), *weights.values()]
-    assert_same(lambda *values: fast(*values)[real], slow, inputs, tolerance=1e-7)
+    assert_same(lambda *values: library(*values)[real], slow, inputs, tolerance=1e-7)
 
 
 @some
@@ -161,7 +171,7 @@ def test_scores(lengths, seed):
     shapes = [(rows, dim), (rows, dim), (items, dim), (items, dim)]
     inputs = [randn(seed + i, *shape) for i, shape in enumerate(shapes)]
 
-    def fast(h_text, h_image, text, image):
+    def library(h_text, h_image, text, image):
         return match_scores({"text": h_text, "image": h_image}, {"text": text, "image": image})
 
     def slow(h_text, h_image, text, image):
@@ -172,7 +182,7 @@ def test_scores(lengths, seed):
         ]
         return torch.stack(sums).view(rows, items)
 
-    assert_same(fast, slow, inputs, tolerance=1e-5)  # scores are computed in float32
+    assert_same(library, slow, inputs, tolerance=1e-5)  # scores are computed in float32
 
 
 # --------------------------------------------------------------- augmentations
@@ -199,12 +209,12 @@ def test_drop(lengths, seed, share, keep):
     real = ragged(seed, rows, time)
     items = torch.where(real, torch.arange(1, rows * time + 1).view(rows, time), 0)
     generator = torch.Generator().manual_seed(seed)
-    survives = draw_kept(items, torch.full((rows, 1), share), generator, keep=keep)
-    shortened, state = drop_items(items, survives)
+    kept = draw_kept(items, torch.full((rows, 1), share), generator, keep=keep)
+    shortened, state = drop_items(items, kept)
     for row in range(rows):
-        kept, place = reference.drop(items[row].tolist(), survives[row].tolist())
-        assert shortened[row].tolist() == kept
-        assert state[row].tolist() == place
+        left, position = reference.drop(items[row].tolist(), kept[row].tolist())
+        assert shortened[row].tolist() == left
+        assert state[row].tolist() == position
 
 
 # ---------------------------------------------------------------------- losses
@@ -221,46 +231,46 @@ def loss_inputs(draw):
 
 @some
 @given(loss_inputs())
-def test_pairs_that_are_no_negatives(drawn):
+def test_false_negatives(drawn):
     _, _, targets, users, same_user, _ = drawn
-    fast = false_negatives(torch.tensor(targets), torch.tensor(users), same_user=same_user)
-    assert fast.tolist() == reference.no_negatives(targets, users, same_user)
+    library = false_negatives(torch.tensor(targets), torch.tensor(users), same_user=same_user)
+    assert library.tolist() == reference.false_negatives(targets, users, same_user)
 
 
 @settings(some, max_examples=20)
 @given(loss_inputs(), st.sampled_from([1, 2, 3]), st.booleans(), temperatures)
 def test_next_item_loss(drawn, count, zero_logit, tau):
-    """One state, or several as with projections; blocked pairs left out or with logit 0."""
+    """One state, or several as with projections; masked pairs excluded or with logit 0."""
     rows, dim, targets, users, same_user, seed = drawn
-    masked = reference.no_negatives(targets, users, same_user)
+    masked = reference.false_negatives(targets, users, same_user)
     logit = {"masked_logit": 0.0} if zero_logit else {}
 
-    def fast(goals, *states):
+    def library(targets_z, *states):
         states = states[0] if count == 1 else torch.stack(states)
-        return next_item_loss(states, goals, torch.tensor(masked), temperature=tau, **logit)
+        return next_item_loss(states, targets_z, torch.tensor(masked), temperature=tau, **logit)
 
-    def slow(goals, *states):
-        return reference.next_item_loss(states, goals, masked, tau, zero_logit)
+    def slow(targets_z, *states):
+        return reference.next_item_loss(states, targets_z, masked, tau, zero_logit)
 
     inputs = [randn(seed + i, rows, dim) for i in range(count + 1)]
-    assert_same(fast, slow, inputs, tolerance=1e-4)  # float32 at cosine / 0.05
+    assert_same(library, slow, inputs, tolerance=1e-4)  # float32 at cosine / 0.05
 
 
 @settings(some, max_examples=20)
 @given(loss_inputs(), st.booleans(), st.booleans(), temperatures)
 def test_cross_modal_loss(drawn, zero_logit, rowwise, tau):
     rows, dim, targets, users, same_user, seed = drawn
-    masked = reference.no_negatives(targets, users, same_user)
+    masked = reference.false_negatives(targets, users, same_user)
     options = {"form": "rowwise"} if rowwise else {}
     options |= {"masked_logit": 0.0} if zero_logit else {}
 
-    def fast(text, image):
+    def library(text, image):
         return cross_modal_loss(text, image, torch.tensor(masked), temperature=tau, **options)
 
     def slow(text, image):
         return reference.cross_modal_loss(text, image, masked, tau, zero_logit, rowwise)
 
-    assert_same(fast, slow, [randn(seed, rows, dim), randn(seed + 1, rows, dim)], tolerance=1e-4)
+    assert_same(library, slow, [randn(seed, rows, dim), randn(seed + 1, rows, dim)], tolerance=1e-4)
 
 
 @some
@@ -272,35 +282,35 @@ def test_pretraining_loss_with_and_without_projections(drawn, projections):
     """
     rows, _, targets, users, _, seed = drawn
     net = M2SE(ModelConfig(feature_dim=3, dim=4, projections=projections))
-    kept = reference.no_negatives(targets, users, same_user=False)
-    excluded = reference.no_negatives(targets, users, same_user=True)
+    kept = reference.false_negatives(targets, users, same_user=False)
+    excluded = reference.false_negatives(targets, users, same_user=True)
 
     def mapped(view, side):
         weight, bias = (p.detach().double() for p in net.project[view].parameters())
         return torch.stack([reference.linear(row, weight, bias) for row in side])
 
-    def fast(text, image, *goals):
+    def library(text, image, *targets_z):
         total, parts = contrastive_losses(
             net,
             {"text": text.float(), "image": image.float()},
-            dict(zip(("text", "image"), (goal.float() for goal in goals), strict=True)),
+            dict(zip(("text", "image"), (goal.float() for goal in targets_z), strict=True)),
             torch.tensor(targets),
             torch.tensor(users),
             PretrainConfig(cmcl_weight=0.5),
         )
         return (total, *parts.values())
 
-    def slow(text, image, *goals):
+    def slow(text, image, *targets_z):
         nips, pairs = [], [(text, image)]
         if projections:
             pairs = [(mapped(view, text), mapped(view, image)) for view in ("text", "image")]
-        for place, goal in enumerate(goals):
+        for place, goal in enumerate(targets_z):
             states = list(pairs[place]) if projections else [(text, image)[place]]
             nips.append(reference.next_item_loss(states, goal, kept, 0.07))
         cmcl = sum(reference.cross_modal_loss(*pair, excluded, 0.07) for pair in pairs)
         return (nips[0] + nips[1] + 0.5 * cmcl, *nips, cmcl)
 
-    assert_same(fast, slow, [randn(seed + i, rows, 4) for i in range(4)], tolerance=2e-4)
+    assert_same(library, slow, [randn(seed + i, rows, 4) for i in range(4)], tolerance=2e-4)
 
 
 @some
@@ -341,21 +351,21 @@ def test_ranks_with_ties(lengths, seed, filter_seen, batch_size):
         np.array([row + 1, *rng.integers(1, items + 1, rng.integers(1, 5))]) for row in range(rows)
     ]
     targets = rng.integers(1, items + rows + 1, rows)
-    fast = target_ranks(
+    library = target_ranks(
         Given(scores), histories, targets, filter_seen=filter_seen, batch_size=batch_size
     )
     slow = [
         reference.rank(scores[row], targets[row], histories[row] if filter_seen else ())
         for row in range(rows)
     ]
-    assert fast.tolist() == slow
+    assert library.tolist() == slow
 
 
 @some
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=13), st.sampled_from([1, 3, 10, 20]))
 def test_metrics(ranks, k):
-    fast = metrics(np.array(ranks), [k])
-    assert set(fast) == {f"recall@{k}", f"ndcg@{k}", f"mrr@{k}"}
+    library = metrics(np.array(ranks), [k])
+    assert set(library) == {f"recall@{k}", f"ndcg@{k}", f"mrr@{k}"}
     for name in ("recall", "ndcg", "mrr"):
         slow = [reference.ranking_metrics(rank, k)[name] for rank in ranks]
-        np.testing.assert_allclose(fast[f"{name}@{k}"], slow, rtol=1e-12)
+        np.testing.assert_allclose(library[f"{name}@{k}"], slow, rtol=1e-12)

@@ -7,14 +7,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msm4sr_lite import fast
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.sequences import pad, training_batches, windows
 
 
-def events(*purchases):
-    rows = [(user, item) for user, items in purchases for item in items]
-    return pd.DataFrame(rows, columns=["user_id", "item_id"])
+def interactions(*histories):
+    rows = [(user, item) for user, items in histories for item in items]
+    table = pd.DataFrame(rows, columns=["user_id", "item_id"])
+    return table.assign(timestamp=np.arange(len(table), dtype=float))
 
 
 def names(sequences, numbers):
@@ -22,7 +24,7 @@ def names(sequences, numbers):
 
 
 def test_split_is_leave_one_out():
-    sequences = build_sequences(events(("u", "abcdef")), list("fedcba"))
+    sequences = build_sequences(interactions(("u", "abcdef")), list("fedcba"))
     assert sequences.items == ["", "f", "e", "d", "c", "b", "a"]
     assert [names(sequences, s) for s in sequences.train()] == ["abcd"]
     histories, targets = sequences.held_out("valid")
@@ -31,8 +33,8 @@ def test_split_is_leave_one_out():
     assert (names(sequences, histories[0]), names(sequences, targets)) == ("abcde", "f")
 
 
-def test_several_tests_of_each_customer_have_their_true_prefixes():
-    table = events(("u", "abcdef"), ("v", "fedcb"))
+def test_several_test_cases_of_each_user_have_their_true_prefixes():
+    table = interactions(("u", "abcdef"), ("v", "fedcb"))
     s = build_sequences(table, list("abcdef"), DataConfig(n_test=3))
     assert [names(s, row) for row in s.train()] == ["ab", "f"]
     histories, targets = s.held_out("valid")
@@ -53,7 +55,7 @@ def test_split_by_date():
     config = DataConfig(min_user_interactions=3, split="time", test_share=0.3)  # dates 3.6 and 6.3
     s = build_sequences(table, list("abcdef"), config)
     assert [names(s, row) for row in s.train()] == ["ab", "fe", ""]
-    histories, targets = s.held_out("valid")  # w's first purchase follows nothing: no case
+    histories, targets = s.held_out("valid")  # w's first interaction has no history: no case
     assert [(names(s, h), s.items[i]) for h, i in zip(histories, targets, strict=True)] == [
         ("ab", "c"),
         ("abc", "d"),
@@ -65,7 +67,7 @@ def test_split_by_date():
 
 
 @pytest.mark.parametrize("config", [DataConfig(), DataConfig(n_test=2), DataConfig(split="time")])
-def test_no_held_out_purchase_is_trained_on(config):
+def test_no_held_out_interaction_is_trained_on(config):
     rng = np.random.default_rng(3)
     rows = [(f"u{u}", f"i{i}") for u in range(12) for i in rng.permutation(30)[:9]]
     table = pd.DataFrame(rows, columns=["user_id", "item_id"])
@@ -91,9 +93,12 @@ def test_no_held_out_purchase_is_trained_on(config):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"tests": 0}, "tests must be at least 1; got 0"),
-        ({"tests": 4}, "user_min must be at least 6 .*one to validate, 4 to test.* got 5"),
-        ({"time_share": 0.5}, "time_share must be above 0 and below 0.5; got 0.5"),
+        ({"n_test": 0}, "n_test must be an integer >= 1; got 0"),
+        (
+            {"n_test": 4},
+            "min_user_interactions must be at least 6 .*one for validation, 4 for testing.* got 5",
+        ),
+        ({"test_share": 0.5}, "test_share must be a number > 0 and < 0.5; got 0.5"),
     ],
 )
 def test_splits_that_cannot_be(wrong, message):
@@ -101,8 +106,8 @@ def test_splits_that_cannot_be(wrong, message):
         DataConfig(**wrong)
 
 
-def test_repeats_keep_the_last_purchase():
-    table = events(("u", "abcadeb"))
+def test_deduplication_keeps_the_last_interaction():
+    table = interactions(("u", "abcadeb"))
     s = build_sequences(table, list("abcde"))
     assert names(s, s.user_sequence(0)) == "cadeb"
     s = build_sequences(table, list("abcde"), DataConfig(deduplicate=False))
@@ -110,8 +115,8 @@ def test_repeats_keep_the_last_purchase():
 
 
 def test_filters_repeat_until_nothing_changes():
-    # Without x, which only u3 bought, u3 is too short; without u3, e is bought too rarely.
-    table = events(("u1", "abcd"), ("u2", "abcde"), ("u3", "abex"))
+    # Without x, which only u3 has, u3 is too short; without u3, e occurs too rarely.
+    table = interactions(("u1", "abcd"), ("u2", "abcde"), ("u3", "abex"))
     s = build_sequences(
         table, list("abcdex"), DataConfig(min_user_interactions=4, min_item_interactions=2)
     )
@@ -121,24 +126,24 @@ def test_filters_repeat_until_nothing_changes():
     assert s.interactions.max() == 4
 
 
-def test_unsold_items_stay_candidates_without_item_filter():
-    s = build_sequences(events(("u", "abcde")), [*"abcde", "unsold"])
-    assert s.items[-1] == "unsold"
+def test_items_without_interactions_stay_candidates_without_item_filter():
+    s = build_sequences(interactions(("u", "abcde")), [*"abcde", "unseen"])
+    assert s.items[-1] == "unseen"
     assert s.n_items == 6
 
 
 def test_users_with_one_interaction_leave_and_all_leaving_is_an_error():
-    table = events(("one", "a"), ("many", "abcde"))
+    table = interactions(("one", "a"), ("many", "abcde"))
     assert build_sequences(table, list("abcde")).users == ["many"]
     with pytest.raises(
         UserError,
-        match=r"no customer has 5 or more .*\(1 customers in the file\); lower --user-min",
+        match=r"no user has 5 or more .*\(1 users in the dataset\); lower min_user_interactions",
     ):
-        build_sequences(events(("one", "a")), ["a"])
+        build_sequences(interactions(("one", "a")), ["a"])
 
 
 def test_too_small_user_min():
-    with pytest.raises(UserError, match=r"user_min must be at least 3 .* got 2"):
+    with pytest.raises(UserError, match=r"min_user_interactions must be at least 3 .* got 2"):
         DataConfig(min_user_interactions=2)
 
 
@@ -157,31 +162,34 @@ def test_pad_keeps_the_newest():
 
 def test_batches_hold_every_training_target_once_and_no_other():
     rng = np.random.default_rng(0)
-    purchases = [(f"u{i}", [f"i{j}" for j in rng.permutation(30)[: 5 + i]]) for i in range(11)]
-    s = build_sequences(events(*purchases), [f"i{j}" for j in range(30)])
+    histories = [(f"u{i}", [f"i{j}" for j in rng.permutation(30)[: 5 + i]]) for i in range(11)]
+    s = build_sequences(interactions(*histories), [f"i{j}" for j in range(30)])
     seen = set()
     for batch in training_batches(s, 4, 7, torch.Generator()):
         assert batch.items.shape == batch.targets.shape
         assert batch.items.shape[1] <= 4
         assert torch.equal(batch.items > 0, batch.targets > 0)
         for user, items, targets in zip(batch.users, batch.items, batch.targets, strict=True):
-            owned = s.user_sequence(int(user)).tolist()
+            history = s.user_sequence(int(user)).tolist()
             for item, target in zip(items.tolist(), targets.tolist(), strict=True):
                 if target:
-                    assert owned.index(target) == owned.index(item) + 1
+                    assert history.index(target) == history.index(item) + 1
                     seen.add((int(user), target))
     assert seen == {(u, int(i)) for u in range(len(s.users)) for i in s.user_sequence(u)[1:-2]}
 
 
 def test_the_fingerprint_sees_a_change():
-    one = build_sequences(events(("u", "abcde")), list("abcde"))
-    two = build_sequences(events(("u", "abced")), list("abcde"))
-    assert one.fingerprint() == build_sequences(events(("u", "abcde")), list("abcde")).fingerprint()
+    one = build_sequences(interactions(("u", "abcde")), list("abcde"))
+    two = build_sequences(interactions(("u", "abced")), list("abcde"))
+    assert (
+        one.fingerprint()
+        == build_sequences(interactions(("u", "abcde")), list("abcde")).fingerprint()
+    )
     assert one.fingerprint() != two.fingerprint()
 
 
 def test_prefix_rows_end_before_their_one_target():
-    s = build_sequences(events(("u", "abcdefg"), ("v", "gfedc")), list("abcdefg"))
+    s = build_sequences(interactions(("u", "abcdefg"), ("v", "gfedc")), list("abcdefg"))
     batch = next(training_batches(s, 3, 99, torch.Generator(), prefix_augmentation=True))
     seen = []
     for items, targets in zip(batch.items, batch.targets, strict=True):
@@ -192,3 +200,18 @@ def test_prefix_rows_end_before_their_one_target():
     assert sorted(seen) == [
         ("a", "b"), ("ab", "c"), ("abc", "d"), ("bcd", "e"), ("g", "f"), ("gf", "e"),
     ]  # fmt: skip
+
+
+def test_rows_of_a_batch_are_those_of_the_plain_form():
+    """The fast form sorts the rows of a batch by length; which rows it has stays the same."""
+    table = interactions(*((f"u{n}", "abcdefghijklm"[: 5 + n]) for n in range(8)))
+    s = build_sequences(table, list("abcdefghijklm"))
+    quick = list(training_batches(s, 6, 9, torch.Generator().manual_seed(0)))
+    with fast.switched_off():
+        plain = list(training_batches(s, 6, 9, torch.Generator().manual_seed(0)))
+    assert len(quick) == len(plain) > 2
+    for one, other in zip(quick, plain, strict=True):
+        order = np.argsort((other.items != 0).sum(dim=1).numpy(), kind="stable")
+        for name in ("items", "targets", "users"):
+            assert torch.equal(getattr(one, name), getattr(other, name)[order])
+    assert any(not torch.equal(a.items, b.items) for a, b in zip(quick, plain, strict=True))

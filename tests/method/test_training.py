@@ -3,6 +3,7 @@
 import copy
 import errno
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from msm4sr_lite import training
+from msm4sr_lite import fast, training
 from msm4sr_lite.config import (
     FinetuneConfig,
     ModelConfig,
@@ -25,7 +26,13 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.training_state import StateFile
-from msm4sr_lite.training import pretrain_steps, validation_recall
+from msm4sr_lite.training import (
+    finetune,
+    finetune_steps,
+    pretrain,
+    pretrain_steps,
+    validation_recall,
+)
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)
@@ -74,24 +81,24 @@ def big_dataset():
     return toy_sequences([5, 7, 6, 9, 8, 5, 6] * 3, n_items=90), toy_table([2, 1, 3] * 30, [1] * 90)
 
 
-def test_the_last_purchases_play_no_part():
-    """They are for the test alone: whatever they are, training and validation stay the same."""
+def test_the_test_interactions_play_no_part():
+    """Whatever they are, training and validation stay the same."""
     sequences, table = big_dataset()
-    events = sequences.interactions.copy()
+    changed = sequences.interactions.copy()
     last = sequences.offsets[1:] - 1
-    events[last] = events[last] % 90 + 1
+    changed[last] = changed[last] % 90 + 1
     runs = [
         [
             (r.loss, r.recall)
             for r in pretrain_steps(model(), table, s, PretrainConfig(epochs=3), seed=0)
         ]
-        for s in (sequences, replace(sequences, interactions=events))
+        for s in (sequences, replace(sequences, interactions=changed))
     ]
     assert runs[0] == runs[1]
     for part, equal in (("valid", True), ("test", False)):
         targets = [
             s.held_out(part)[1].tolist()
-            for s in (sequences, replace(sequences, interactions=events))
+            for s in (sequences, replace(sequences, interactions=changed))
         ]
         assert (targets[0] == targets[1]) == equal
 
@@ -177,7 +184,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, stage, stop_
     assert_same_weights(again, whole)
 
 
-def test_the_state_is_kept_every_so_often(tmp_path):
+def test_the_state_is_kept_at_intervals(tmp_path):
     state = StateFile(tmp_path / "state", every=3600.0)
     list(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(epochs=1), state=state))
     assert not state.path.exists()
@@ -219,13 +226,13 @@ def test_a_loss_that_is_not_finite_leaves_the_last_state(tmp_path):
 def test_a_gradient_that_is_not_finite_changes_no_weight():
     net = model()
     net.transformer.norm.weight.register_hook(lambda gradient: gradient * torch.inf)
-    twin = copy.deepcopy(net)
+    other = copy.deepcopy(net)
     with pytest.raises(UserError, match=r"gradient (inf|nan)"):
         list(pretrain_steps(net, TABLE, SEQUENCES, PretrainConfig(epochs=1)))
-    assert_same_weights(net, twin)
+    assert_same_weights(net, other)
 
 
-def test_what_is_no_state_is_named(tmp_path):
+def test_a_file_that_is_no_state_is_named(tmp_path):
     (tmp_path / "state").write_bytes(b"nothing")
     state = StateFile(tmp_path / "state")
     with pytest.raises(UserError, match=r"not the state of this training .*; delete it to begin"):
@@ -236,7 +243,7 @@ def test_what_is_no_state_is_named(tmp_path):
         next(pretrain_steps(model(dim=16), TABLE, SEQUENCES, PretrainConfig(), state=state))
 
 
-def test_validation_of_some_customers():
+def test_validation_of_some_users():
     sequences, table = big_dataset()
     net = model()
     some = [validation_recall(net, table, sequences, "cpu", users) for users in (5, 5, 21, 99)]
@@ -259,3 +266,54 @@ def test_half_precision_stays_close_to_float32():
     for one, two in zip(net.parameters(), other.parameters(), strict=True):
         assert one.dtype == two.dtype == torch.float32
         assert (one - two).abs().max() < 0.02
+
+
+def test_pretrain_and_finetune_return_the_records_of_the_epochs():
+    seen = []
+    for run, config, ids in ((pretrain, PretrainConfig, 0), (finetune, FinetuneConfig, 19)):
+        records = run(
+            model(n_items=ids),
+            TABLE,
+            SEQUENCES,
+            config(epochs=2, batch_size=12),
+            callback=seen.append,
+        )
+        assert [record.epoch for record in records] == [1, 2]
+        assert all(record.recall is not None for record in records)
+    assert [r.step for r in seen if r.recall is None][:3] == [1, 2, 3]
+    assert sum(r.recall is not None for r in seen) == 4
+
+
+def test_an_interrupted_training_leaves_a_usable_model_and_state(tmp_path):
+    """Ctrl-C in the middle of an epoch: the model scores, and the training can go on."""
+    config = PretrainConfig(epochs=4, batch_size=12)
+    whole = model()
+    expected = pretrain(whole, TABLE, SEQUENCES, config, seed=2)
+    net, state = model(), StateFile(tmp_path / "state", every=0.0)
+
+    def interrupt(record):
+        if record.step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(net, TABLE, SEQUENCES, config, seed=2, state=state, callback=interrupt)
+    assert not net.training
+    histories, _ = SEQUENCES.held_out("test")
+    assert torch.isfinite(ModelScorer(net, TABLE).score(histories)).all()
+    again = model()
+    rest = pretrain(again, TABLE, SEQUENCES, config, seed=2, state=state)
+    assert [r.recall for r in rest] == [r.recall for r in expected][-len(rest) :]
+    assert_same_weights(again, whole)
+
+
+def test_a_training_in_plain_form_learns_the_same(monkeypatch):
+    """Three epochs without dropout: the same losses up to rounding; batches hold the same rows."""
+    monkeypatch.setattr("msm4sr_lite.fast.sequences.sorted", lambda rows, key: rows, raising=False)
+    losses = []
+    for form in (nullcontext, fast.switched_off):
+        net = model(**NO_DROPOUT)
+        with form():
+            config = PretrainConfig(epochs=3, batch_size=12)
+            losses.append([r.loss for r in pretrain_steps(net, TABLE, SEQUENCES, config)])
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)

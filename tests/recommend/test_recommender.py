@@ -8,7 +8,7 @@ from toys import save_table, toy_table
 
 from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table
@@ -342,7 +342,7 @@ def test_a_new_item_has_no_id_embedding():
 
 def test_a_user_gets_the_new_item_that_fits_and_not_the_other(sample_dataset):
     """Of two new items the one that resembles the user's best item comes first."""
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     model = sample_dataset / "states" / "home_pretrained"
     recommender = Recommender.load(model, sample_dataset / "features")
     table = load_feature_table(sample_dataset / "features")

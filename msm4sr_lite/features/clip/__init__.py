@@ -1,1 +1,1 @@
-"""A small CLIP-format model from a labelled picture folder, for those who cannot download one."""
+"""Training of a small CLIP-like model on a folder of labelled images."""

@@ -1,4 +1,4 @@
-"""The card of a trained model: what it was made from, how good it is, what it cannot do."""
+"""The model card: training data, figures, limits."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ library_name: transformers
 pipeline_tag: zero-shot-image-classification
 ---
 
-# A small dual encoder for labelled pictures
+# A small dual encoder for labelled images
 
-{weights:,} weights: a convolutional tower for pictures ({height} x {across} pixels) and a one-layer
-text tower, in the `vision-text-dual-encoder` format of `transformers`. `msm4sr train-clip` made it
-from {learnt:,} labelled pictures, columns {columns}: {words} label words (`words.txt`).
+{weights:,} weights: a convolutional image encoder ({height} x {across} pixels) and a one-layer text
+encoder, in the `vision-text-dual-encoder` format of `transformers`. `msm4sr train-clip` trained it
+on {training_images:,} labelled images with columns {columns}: {words} label words (`words.txt`).
 
 ```
-msm4sr keywords SHOP --out DIR --clip {name} --dictionary {name}/words.txt --words 5
+msm4sr keywords DATA --out DIR --clip {name} --dictionary {name}/words.txt
 ```
 
 {epochs} epochs, the weights of epoch {best_epoch}, seed {seed}, {minutes} processor minutes on
 {device} (torch {torch}, transformers {transformers}).
 
-## How good it is
+## Figures
 
-All label words ranked by cosine for pictures that it did not learn from; prompt "{prompt}".
+All label words ranked by cosine for images that it was not trained on; prompt "{prompt}".
 
-| pictures | precision@{k} | recall@10 | the most frequent labels: precision@{k} | recall@10 |
+| images | precision@{k} | recall@10 | the most frequent labels: precision@{k} | recall@10 |
 |---|---|---|---|---|
 {rows}
 
-The validation pictures chose the epoch, so that their figures are a little too good; those of the
-test pictures, if there are any, are not.
+The validation images selected the epoch, so their figures are slightly too high. Test images, if
+there are any, selected nothing.
 
-## What it cannot do
+## Limits
 
-It knows the words in `words.txt` and pictures like those it learnt from, and no others: any other
-word gets a score that means little. Rare labels are often missed. Pictures, labels and weights
-are those of whoever made this folder; their terms are not known here.
+It knows the words in `words.txt` and images like those of the training, and no others: the score of
+any other word means little. Rare labels are often missed. Images, labels and weights belong to
+whoever made this folder; their licence is not known here.
 """
 
 
@@ -55,18 +55,16 @@ def write_card(folder: Path, report: dict[str, Any]) -> None:
             cells = [found[f"precision@{k}"], found["recall@10"]]
             cells += [prior[f"precision@{k}"], prior["recall@10"]]
             numbers = " | ".join(f"{cell:.3f}" for cell in cells)
-            rows.append(f"| {found['pictures']} of {part} | {numbers} |")
+            rows.append(f"| {found['images']} of {part} | {numbers} |")
     text = CARD.format(
         **{
             **report,
-            **report["recipe"],
             **report["versions"],
-            "epochs": report["epochs"],
             "columns": ", ".join(report["columns"]),
             "rows": "\n".join(rows),
             "k": k,
-            "height": report["picture"][0],
-            "across": report["picture"][1],
+            "height": report["image_size"][0],
+            "across": report["image_size"][1],
         }
     )
     write_text(folder / "README.md", text)

@@ -1,8 +1,8 @@
-"""Training pictures in memory, and the changes that leave every label true."""
+"""Training images in memory, and augmentations that keep every label true."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,31 +13,36 @@ from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.progress import bar
 
 
 def load_images(
-    folder: Path,
-    names: Sequence[str],
-    size: tuple[int, int],
-    progress: Callable[[Sequence[str]], Iterable[str]],
-) -> tuple[UInt8[Tensor, "pictures 3 height width"], list[int], list[str]]:
-    """Open and scale pictures, in the way of the image processor that will read others later.
+    folder: Path, names: Sequence[str], size: tuple[int, int]
+) -> tuple[UInt8[Tensor, "images 3 height width"], list[int], list[str]]:
+    """Open and resize images in the way of the model's image processor.
+
+    Parameters
+    ----------
+    folder, names
+        The images.
+    size
+        Height and width in pixels.
 
     Returns
     -------
     pixels, kept, problems
-        The usable pictures, their places in ``names``, and what was wrong with the others.
+        The readable images, their indices in ``names``, and one message for each other image.
     """
     height, width = size
     rows, kept, problems = [], [], []
-    for k, name in enumerate(progress(names)):
+    for k, name in enumerate(bar(names, name="train-clip: read images", unit="image")):
         try:
-            picture = open_image(folder, name)
+            image = open_image(folder, name)
         except ImageError as error:
             problems.append(str(error))
             continue
-        scaled = picture.resize((width, height), Image.Resampling.BICUBIC)
-        rows.append(torch.from_numpy(np.array(scaled)).permute(2, 0, 1))
+        resized = image.resize((width, height), Image.Resampling.BICUBIC)
+        rows.append(torch.from_numpy(np.array(resized)).permute(2, 0, 1))
         kept.append(k)
     pixels = torch.stack(rows) if rows else torch.empty(0, 3, height, width, dtype=torch.uint8)
     return pixels, kept, problems
@@ -46,9 +51,9 @@ def load_images(
 def augment(
     pixels: UInt8[Tensor, "batch 3 height width"], generator: torch.Generator
 ) -> Float[Tensor, "batch 3 height width"]:
-    """Mirror, turn, zoom, shift and re-light pictures a little; values 0 to 1.
+    """Mirror, rotate, zoom, shift and brighten images a little; values 0 to 1.
 
-    The three channels change almost alike: a dark blue stays a dark blue.
+    The three colour channels change almost alike, so that dark blue stays dark blue.
     """
     batch, _, height, width = pixels.shape
 
@@ -61,14 +66,14 @@ def augment(
     right = between(-1, 1) * ((1 - wide).clamp(min=0) + 0.05)
     down = between(-1, 1) * ((1 - high).clamp(min=0) + 0.05)
     ratio = height / width  # grid_sample counts both axes from -1 to 1
-    modality = torch.stack(
+    affine = torch.stack(
         [
             torch.stack([mirror * wide * turn.cos(), -high * turn.sin() * ratio, right], 1),
             torch.stack([mirror * wide * turn.sin() / ratio, high * turn.cos(), down], 1),
         ],
         1,
     )
-    grid = F.affine_grid(modality, list(pixels.shape), align_corners=False)
+    grid = F.affine_grid(affine, list(pixels.shape), align_corners=False)
     moved = F.grid_sample(
         pixels.float() / 255, grid.to(pixels.device), padding_mode="border", align_corners=False
     )
@@ -77,17 +82,17 @@ def augment(
 
 
 def usual_size(folder: Path, names: Sequence[str], side: int) -> tuple[int, int]:
-    """Return a height and width in the pictures' usual shape, with the area of ``side`` squared.
+    """Return a height and width with the images' median shape and the area of ``side`` squared.
 
-    Both are multiples of 16; no picture shape is taken to be longer than 2 to 1.
+    Both are multiples of 16 pixels; the longer side is at most twice the shorter one.
     """
     ratios = []
     for name in names:
         try:
-            with Image.open(folder / name) as picture:  # reads the header only
-                ratios.append(picture.height / picture.width)
+            with Image.open(folder / name) as image:  # reads the header only
+                ratios.append(image.height / image.width)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            continue  # counted when the pictures are read
+            continue  # load_images counts it
     ratio = min(2.0, max(0.5, float(np.median(ratios or [1.0]))))
     height, width = (
         max(16, 16 * round(side * stretch / 16)) for stretch in (ratio**0.5, ratio**-0.5)

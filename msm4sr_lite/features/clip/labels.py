@@ -1,4 +1,4 @@
-"""Read a folder of labelled pictures: which columns of ``labels.csv`` say what a picture shows."""
+"""Read a folder of labelled images: ``labels.csv`` names each image and its labels."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.tables import read_columns
-from msm4sr_lite.features.dictionary import word_list
+from msm4sr_lite.features.word_lists import word_list
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 NO_LABEL = {"", "-", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown"}
-LONGEST = 40  # characters of a label; longer values are text
-MOST_VALUES = 0.05  # a label column has at most this many different values per picture,
-FEW_VALUES = 20  # or this many in all
-WORD_PICTURES = 0.01  # share of the pictures that a word of a text must describe to be learnt
+MAX_LABEL_LENGTH = 40  # characters; longer values are texts
+# A label column has at most this share of different values per image, or this many in all.
+MAX_DISTINCT_SHARE = 0.05
+MAX_DISTINCT = 20
+MIN_WORD_SHARE = 0.01  # share of the texts of a column that must contain a word
 
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """What ``labels.csv`` says.
+    """The content of ``labels.csv``.
 
     Attributes
     ----------
     folder
-        Where the pictures lie.
-    pictures
-        Their names, relative to the folder.
+        The folder of the images.
+    images
+        Image names relative to the folder.
     labels
-        ``column ->`` the label words of each picture, none where the cell is empty.
+        Label words of each image, by column; empty where the cell is empty.
     missing
-        How many lines of the table name a file that is not there.
+        Number of rows that name a file which does not exist.
     """
 
     folder: Path
-    pictures: list[str]
+    images: list[str]
     labels: dict[str, list[tuple[str, ...]]]
     missing: int
 
@@ -56,50 +57,48 @@ class LabelledFolder:
             for column, cells in self.labels.items()
         }
 
-    def choose(self, rows: Sequence[int]) -> LabelledFolder:
-        """Return these rows only."""
+    def select(self, rows: Sequence[int]) -> LabelledFolder:
+        """Return a copy with these images only."""
         return LabelledFolder(
             self.folder,
-            [self.pictures[k] for k in rows],
+            [self.images[k] for k in rows],
             {column: [cells[k] for k in rows] for column, cells in self.labels.items()},
             self.missing,
         )
 
 
 def read_labels(folder: Path, columns: Sequence[str] = ()) -> LabelledFolder:
-    """Read a labelled picture folder.
+    """Read a folder of labelled images.
 
     Parameters
     ----------
     folder
-        Holds ``labels.csv`` and the pictures.
+        Holds ``labels.csv`` and the images.
     columns
-        The label columns; none: those with few different, short values. A named column of long
-        texts gives the words that occur in many of its texts.
+        The label columns; by default those with few different, short values. A named column of
+        long texts gives the words that occur in many of its texts.
 
     Raises
     ------
     UserError
-        If there is no table, no picture, no such column or no usable one.
+        If there is no table, no image, no such column or no usable one.
     """
     path = folder / "labels.csv"
     if not path.is_file():
-        raise UserError(
-            f"{path}: no such file; it must name a picture in each line and its labels beside it"
-        )
+        raise UserError(f"{path}: no such file; write one row per image: its name, then its labels")
     table = read_columns(path).frame
     if table.empty:
-        raise UserError(f"{path}: no picture in it; write one line for each picture")
+        raise UserError(f"{path}: no image in it; write one row per image")
     image = "image" if "image" in table.columns else str(table.columns[0])
     files = _find(folder, table[image])
-    there = [k for k, name in enumerate(files) if name]
-    if not there:
+    found_rows = [k for k, name in enumerate(files) if name]
+    if not found_rows:
         raise UserError(
-            f"{path}: column {image!r} must name the picture files, but none of its {len(table)}"
+            f"{path}: column {image!r} must name the image files, but none of its {len(table)}"
             f" names is a file in {folder} (the first: {table[image].iloc[0]!r})"
         )
-    table = table.iloc[there]
-    texts = {  # without a leading "#", which would make a comment of the line in words.txt
+    table = table.iloc[found_rows]
+    texts = {  # without a leading "#", which would start a comment in words.txt
         str(name): table[name].str.split().str.join(" ").str.lstrip("# ")
         for name in table
         if name != image
@@ -107,40 +106,41 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> LabelledFolder:
     chosen = list(columns) or [name for name, cells in texts.items() if _is_label(cells)]
     if unknown := [name for name in chosen if name not in texts]:
         raise UserError(
-            f"{path}: no label column {unknown[0]!r}; there are: {', '.join(texts) or 'none'}"
+            f"{path}: no label column {unknown[0]!r}; the columns are: {', '.join(texts) or 'none'}"
         )
     if not chosen:
         raise UserError(
             f"{path}: no column with few different, short labels; name the label columns with"
-            f" --columns (there are: {', '.join(texts) or 'none'})"
+            f" --columns (the columns are: {', '.join(texts) or 'none'})"
         )
     labels = _one_spelling({name: _labels(texts[name]) for name in chosen})
     if empty := [name for name, cells in labels.items() if len({w for c in cells for w in c}) < 2]:
         raise UserError(
-            f"{path}: column {empty[0]!r} has fewer than two different labels: nothing to learn;"
-            f" leave it out of --columns"
+            f"{path}: column {empty[0]!r} has fewer than two different labels; leave it out of"
+            " --columns"
         )
-    found = LabelledFolder(folder, [str(files[k]) for k in there], labels, len(files) - len(there))
+    names = [str(files[k]) for k in found_rows]
+    found = LabelledFolder(folder, names, labels, len(files) - len(names))
     labelled = [k for k, cells in enumerate(zip(*labels.values(), strict=True)) if any(cells)]
-    return _one_row_each(found.choose(labelled))
+    return _merge_rows(found.select(labelled))
 
 
-def _one_row_each(found: LabelledFolder) -> LabelledFolder:
-    """Put all lines of one picture together, or it could be learnt from and tested with."""
-    lines: dict[str, list[int]] = {}
-    for k, name in enumerate(found.pictures):
-        lines.setdefault(name, []).append(k)
+def _merge_rows(found: LabelledFolder) -> LabelledFolder:
+    """Merge the rows of one image, which could else be in both training and test."""
+    rows: dict[str, list[int]] = {}
+    for k, name in enumerate(found.images):
+        rows.setdefault(name, []).append(k)
     labels = {
-        column: [tuple(dict.fromkeys(w for k in own for w in cells[k])) for own in lines.values()]
+        column: [tuple(dict.fromkeys(w for k in same for w in cells[k])) for same in rows.values()]
         for column, cells in found.labels.items()
     }
-    return LabelledFolder(found.folder, list(lines), labels, found.missing)
+    return LabelledFolder(found.folder, list(rows), labels, found.missing)
 
 
 def _find(folder: Path, names: pd.Series[str]) -> list[str | None]:
-    """Find each picture by its name, or in ``images/``, with or without its ending."""
+    """Find each image by its name, also in ``images/`` and without its ending."""
     places: dict[str, str] = {}
-    for place in (folder / "images", folder):  # the folder itself wins
+    for place in (folder / "images", folder):  # the folder itself comes first
         for file in sorted(place.iterdir()) if place.is_dir() else ():
             if file.suffix.lower() in ENDINGS:
                 relative = file.relative_to(folder).as_posix()
@@ -152,28 +152,30 @@ def _is_inside(folder: Path, name: str) -> bool:
     path = folder / name
     try:
         return path.is_file() and path.resolve().is_relative_to(folder.resolve())
-    except OSError:  # such as a name of a thousand letters
+    except OSError:  # such as a name of a thousand characters
         return False
 
 
 def _is_label(cells: pd.Series[str]) -> bool:
-    """Few different values, all short, not all numbers."""
+    """Return whether a column has few different, short values that are not all numbers."""
     values = {cell for cell in cells if cell.lower() not in NO_LABEL}
     return (
-        2 <= len(values) <= max(FEW_VALUES, MOST_VALUES * len(cells))
-        and max(map(len, values)) <= LONGEST
+        2 <= len(values) <= max(MAX_DISTINCT, MAX_DISTINCT_SHARE * len(cells))
+        and max(map(len, values)) <= MAX_LABEL_LENGTH
         and not all(re.fullmatch(r"[\d.,:/ -]+", value) for value in values)
     )
 
 
 def _labels(cells: pd.Series[str]) -> list[tuple[str, ...]]:
-    """Return each picture's labels: the value itself, or of a column of texts the common words."""
-    if cells.str.len().max() <= LONGEST and cells.nunique() <= max(FEW_VALUES, len(cells) / 2):
+    """Return each image's labels: the value itself, or the common words of a column of texts."""
+    if cells.str.len().max() <= MAX_LABEL_LENGTH and cells.nunique() <= max(
+        MAX_DISTINCT, len(cells) / 2
+    ):
         return [() if cell.lower() in NO_LABEL else (cell,) for cell in cells]
     stop = set(word_list("stop_words"))
     found = [dict.fromkeys(re.findall(r"[^\W\d_]{3,}", cell.lower())) for cell in cells]
     counts = Counter(word for words in found for word in words)
-    least = max(2, WORD_PICTURES * len(cells))
+    least = max(2, MIN_WORD_SHARE * len(cells))
     return [
         tuple(word for word in words if counts[word] >= least and word not in stop)
         for words in found
@@ -183,7 +185,7 @@ def _labels(cells: pd.Series[str]) -> list[tuple[str, ...]]:
 def _one_spelling(
     labels: dict[str, list[tuple[str, ...]]],
 ) -> dict[str, list[tuple[str, ...]]]:
-    """Write "Black", "black" and "BLACK" alike, as the first one is: the tokenizer cannot tell."""
+    """Spell "Black", "black" and "BLACK" like the first of them: the tokenizer ignores case."""
     first: dict[str, str] = {}
     return {
         column: [tuple(first.setdefault(word.lower(), word) for word in cell) for cell in cells]

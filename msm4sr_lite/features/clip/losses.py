@@ -1,39 +1,82 @@
-"""What the small CLIPs learn from: agreement of pictures with all captions that hold for them."""
+"""InfoNCE with several positives: every caption that is true of an image is a positive."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-def soft_target_loss(logits: Tensor, holds: Tensor) -> Tensor:
-    """Symmetric cross-entropy against all captions that hold, not just the picture's own.
+def step_loss(
+    logits: Float[Tensor, "images captions"],
+    true: Bool[Tensor, "images words"],
+    says: Bool[Tensor, "captions words"],
+    columns: Sequence[Sequence[int]],
+) -> Float[Tensor, ""]:
+    """Add three losses: over all captions, over all single words, and within each label column.
 
-    "a blue mug" holds for every blue mug of the batch. CLIP's usual targets, the diagonal,
-    would push the other blue mugs away from it and teach the model that words are names of
-    single pictures. So each row aims at all captions that hold, in equal shares, and each
-    column at all pictures that its caption holds for.
+    Keywords are chosen among single words. Ranked among all words, the model learns how frequent
+    they are, which matters in a dictionary of frequent and rare labels. Ranked within their
+    column (product, colour, pattern...), labels of a difficult column are learnt as soon as
+    those of an easy one.
 
     Parameters
     ----------
     logits
-        ``(pictures, captions)``.
+        Cosines of images and captions, divided by the temperature. The first captions are the
+        single words.
+    true
+        Which words are true of each image.
+    says
+        Which words each caption contains.
+    columns
+        The word indices of each label column.
+    """
+    n_words = true.shape[1]
+    # A caption is true of an image if all its words are.
+    holds = true.float() @ says.float().T == says.sum(1)
+    alone, losses = logits[:, :n_words], [soft_target_loss(logits, holds)]
+    for column in (range(n_words), *columns):
+        positives = true[:, list(column)]
+        labelled = positives.any(1)  # without a label in this column there is no target
+        if labelled.any():
+            losses.append(cross_entropy(alone[labelled][:, list(column)], positives[labelled]))
+    return losses[0] + losses[1] + torch.stack(losses[2:]).mean()
+
+
+def soft_target_loss(
+    logits: Float[Tensor, "images captions"], holds: Bool[Tensor, "images captions"]
+) -> Float[Tensor, ""]:
+    """Return the symmetric cross-entropy against all captions that hold, in equal shares.
+
+    "a blue mug" is true of every blue mug in the batch. CLIP's usual targets, the diagonal, would
+    make the other blue mugs false negatives.
+
+    Parameters
+    ----------
+    logits
+        Cosines divided by the temperature.
     holds
-        Bool of the same shape. Captions that hold for no picture count in the rows only.
+        Which captions are true of each image. A caption that is true of none counts as a
+        negative of the images only.
     """
     rows = cross_entropy(logits, holds)
     used = holds.any(0)
     return (rows + cross_entropy(logits[:, used].T, holds[:, used].T)) / 2
 
 
-def cross_entropy(logits: Tensor, holds: Tensor) -> Tensor:
-    """Cross-entropy of each row against equal shares for all that hold, mean over the rows."""
-    target = holds.float() / holds.sum(1, keepdim=True)
+def cross_entropy(
+    logits: Float[Tensor, "rows choices"], positives: Bool[Tensor, "rows choices"]
+) -> Float[Tensor, ""]:
+    """Return the mean cross-entropy of the rows; a row's positives have equal target shares."""
+    target = positives.float() / positives.sum(1, keepdim=True)
     return -(target * logits.log_softmax(1)).sum(1).mean()
 
 
 def rate(step: int, steps: int) -> float:
-    """Share of the highest learning rate: a short rise, then half a cosine down to nearly 0."""
+    """Return the learning rate relative to the highest: linear warm-up, then cosine decay."""
     done = (step + 1) / steps
     return min(done / 0.06, 0.5 + 0.5 * math.cos(math.pi * max(0.0, done - 0.06) / 0.94) + 1e-3)

@@ -1,4 +1,4 @@
-"""The untrained parts: a small convolutional tower for pictures, a smaller one for words."""
+"""The untrained model: a small convolutional image encoder and a one-layer text encoder."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from transformers import (
 
 from msm4sr_lite.features.clip.captions import TEMPLATES
 from msm4sr_lite.features.clip.tokenizer import train_tokenizer
-from msm4sr_lite.features.dictionary import word_list
+from msm4sr_lite.features.word_lists import word_list
 
 TOKENS = 32  # longest caption
-WIDTH = 64  # of the vectors that pictures and words share
+WIDTH = 64  # of the space that image and text embeddings share
 
 
 def make_tokenizer(words: Sequence[str]) -> CLIPTokenizer:
-    """Make a CLIP tokenizer that reads these words in one or a few tokens, and any other text."""
+    """Make a CLIP tokenizer that encodes these words in one or a few tokens, and any other text."""
     corpus = word_list("visual_words") + 20 * [*words, *(t.format("") for t in TEMPLATES)]
     return train_tokenizer(corpus, vocabulary=1500, length=TOKENS)
 
 
 def make_processor(size: tuple[int, int]) -> CLIPImageProcessorPil:
-    """Make the image processor: whole pictures, scaled to this height and width in pixels."""
+    """Make the image processor: whole images, resized to this height and width in pixels."""
     height, width = size
     return CLIPImageProcessorPil(size={"height": height, "width": width}, do_center_crop=False)
 
@@ -37,16 +37,16 @@ def make_processor(size: tuple[int, int]) -> CLIPImageProcessorPil:
 def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoderModel:
     """Build an untrained dual encoder of about three quarters of a million weights.
 
-    A ViT has to learn from the data that neighbouring pixels belong together, and a few thousand
-    pictures do not tell it. The picture tower is an EfficientNet, whose convolutions know; its
-    seven stages for large photographs are cut down to four for small ones.
+    A vision Transformer has to learn from the data that neighbouring pixels belong together, and
+    a few thousand images are not enough for that. Convolutions have this locality built in. The
+    image encoder is an EfficientNet; its seven stages for large photographs are reduced to four.
 
     Parameters
     ----------
     tokenizer
-        Sets the vocabulary of the text tower.
+        Sets the vocabulary of the text encoder.
     width
-        Factor of the picture tower's channels, EfficientNet's ``width_coefficient``.
+        Factor of the image encoder's channels, EfficientNet's ``width_coefficient``.
     """
     pooled = int(1280 * width)
     vision = EfficientNetConfig(
@@ -59,11 +59,11 @@ def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoder
         num_block_repeats=[1, 2, 2, 2],
         expand_ratios=[1, 3, 4, 4],
         hidden_act="relu",  # half the time of the usual swish on a CPU
-        batch_norm_momentum=0.1,  # transformers' 0.99 is TensorFlow's way to count: the last batch
+        batch_norm_momentum=0.1,  # the default, 0.99, would keep the last batch's statistics only
         drop_connect_rate=0.0,
         hidden_dim=pooled,
     )
-    vision.hidden_size = pooled  # the name under which the dual encoder looks for it
+    vision.hidden_size = pooled  # the name that the dual encoder reads
     text = CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
@@ -72,7 +72,7 @@ def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoder
         num_attention_heads=4,
         max_position_embeddings=TOKENS,
         bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,  # where the text side is read off
+        eos_token_id=tokenizer.eos_token_id,  # its position gives the text embedding
         pad_token_id=tokenizer.pad_token_id,
     )
     config = VisionTextDualEncoderConfig(
@@ -80,7 +80,7 @@ def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoder
     )
     model = VisionTextDualEncoderModel(config)
     for module in model.modules():
-        # transformers starts an EfficientNet near 0, where training hardly begins.
+        # transformers initialises an EfficientNet near 0, where training hardly starts.
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
         elif isinstance(module, nn.BatchNorm2d):

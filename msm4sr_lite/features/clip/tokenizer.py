@@ -1,4 +1,4 @@
-"""A CLIP tokenizer made from the words that a small CLIP will meet."""
+"""A CLIP tokenizer trained on the words that a small CLIP will meet."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from transformers import CLIPTokenizer
 
 
 def train_tokenizer(corpus: Iterable[str], vocabulary: int, length: int) -> CLIPTokenizer:
-    """Train a CLIP tokenizer: byte-level BPE, so that any text in any language tokenises.
+    """Train a CLIP tokenizer: byte-level BPE, which can encode any text in any language.
 
     Parameters
     ----------
     corpus
         Words and phrases; the frequent ones become single tokens.
     vocabulary
-        Tokens at most, 512 of them single bytes.
+        Largest number of tokens, 512 of them single bytes.
     length
         Longest caption in tokens.
 
@@ -32,9 +32,8 @@ def train_tokenizer(corpus: Iterable[str], vocabulary: int, length: int) -> CLIP
     start, end = blank.bos_token, blank.eos_token
     letters = sorted(ByteLevel.alphabet())
     letters += [f"{letter}</w>" for letter in letters]
-    # Given as "special", the letters get fixed numbers; left to the trainer, those that end a
-    # word are numbered in the order of a hash table, and ties between merges fall differently
-    # in every run.
+    # As "special" tokens the letters get fixed numbers. The trainer would number those that end
+    # a word in the order of a hash table, and ties between merges would differ in every run.
     trainer = BpeTrainer(
         vocab_size=vocabulary,
         show_progress=False,

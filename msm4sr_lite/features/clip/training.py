@@ -1,4 +1,4 @@
-"""Train the dual encoder on pictures and label words; stop when held-out retrieval stands still."""
+"""Train the dual encoder; the average precision on validation images decides when to stop."""
 
 from __future__ import annotations
 
@@ -14,156 +14,173 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPTokenizer, VisionTextDualEncoderModel
 
-from msm4sr_lite.config import UserError
 from msm4sr_lite.features.clip.captions import PROMPT, write_captions
 from msm4sr_lite.features.clip.images import augment
-from msm4sr_lite.features.clip.losses import cross_entropy, rate, soft_target_loss
+from msm4sr_lite.features.clip.losses import rate, step_loss
+from msm4sr_lite.settings import Settings, setting
+
+MAX_LOG_SCALE = 4.6  # CLIP's limit: cosines are multiplied by at most 100
+CLIP_NORM = 2.0  # largest norm of the gradient
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipTrainingConfig:
-    """All that decides what comes out of the training (on the same machine)."""
+class ClipTrainingConfig(Settings):
+    """Training of a small CLIP on labelled images."""
 
-    epochs: int = 60  # at most
-    patience: int = 6  # epochs without better held-out retrieval
-    batch: int = 32
-    learning_rate: float = 3e-3  # of AdamW, at its highest
-    weight_decay: float = 0.05
-    size: int = 80  # side of a square picture in pixels; others get the same area
-    width: float = 0.5  # factor of the channels of the picture tower
-    seed: int = 0
+    epochs: int = setting(60, "largest number of epochs", "ours", ">= 1")
+    patience: int = setting(6, "epochs to wait for a better average precision", "ours", ">= 0")
+    batch_size: int = setting(32, "images per step", "ours", ">= 2")
+    lr: float = setting(3e-3, "AdamW's highest learning rate", "ours", "> 0")
+    weight_decay: float = setting(0.05, "AdamW's weight decay", "ours", ">= 0")
+    image_size: int = setting(
+        80, "side of a square image in pixels; other shapes get the same area", "ours", ">= 16"
+    )
+    width: float = setting(0.5, "factor of the image encoder's channels", "ours", "> 0")
 
-    def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise UserError(f"epochs must be at least 1; got {self.epochs}")
+
+@dataclass(frozen=True, kw_only=True)
+class ClipConfig:
+    """The settings of ``train-clip`` by section, for ``--set clip.epochs=20``."""
+
+    clip: ClipTrainingConfig = ClipTrainingConfig()
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training pictures brought."""
+    """The result of one pass over the training images.
+
+    Attributes
+    ----------
+    number
+        Counted from 1.
+    loss
+        Mean over the steps, in nats.
+    average_precision
+        Of the labels of the validation images, 0 to 1.
+    best
+        Whether no earlier epoch was better.
+    """
 
     number: int
-    loss: float  # mean over the steps, in nats
-    score: float  # average precision of the held-out pictures' labels, 0 to 1
-    best: bool  # whether none before was higher
+    loss: float
+    average_precision: float
+    best: bool
 
 
 @dataclass(frozen=True)
-class Batchable:
-    """Pictures with their truth.
+class LabelledImages:
+    """Images in memory with the words that are true of them.
 
     Attributes
     ----------
     pixels
-        uint8 ``(pictures, 3, height, width)``.
+        uint8 ``(images, 3, height, width)``.
     true
-        Which label words hold, bool ``(pictures, words)``.
+        Which label words are true, bool ``(images, words)``.
     """
 
-    pixels: UInt8[Tensor, "pictures 3 height width"]
-    true: Bool[Tensor, "pictures words"]
+    pixels: UInt8[Tensor, "images 3 height width"]
+    true: Bool[Tensor, "images words"]
 
 
-def train(
+def train_epochs(
     model: VisionTextDualEncoderModel,
     tokenizer: CLIPTokenizer,
     processor: CLIPImageProcessorPil,
     words: Sequence[str],
-    kinds: Sequence[Sequence[int]],
-    learn: Batchable,
-    held_out: Batchable,
-    recipe: ClipTrainingConfig,
+    columns: Sequence[Sequence[int]],
+    training: LabelledImages,
+    validation: LabelledImages,
+    config: ClipTrainingConfig,
+    seed: int = 0,
 ) -> Iterator[Epoch]:
     """Train the model in place; at the end it holds the weights of its best epoch.
 
     Parameters
     ----------
     model, tokenizer, processor
-        The parts of the dual encoder; the model's device is used.
+        The dual encoder; it is trained on the device where it is.
     words
         All label words.
-    kinds
-        For each label column, which of the words are its labels.
-    learn, held_out
-        Pictures to learn from, and others that decide when to stop.
-    recipe
-        How to train.
+    columns
+        The word indices of each label column.
+    training, validation
+        Images for the loss, and images that decide when to stop.
+    config
+        Settings of the training.
+    seed
+        Seed of the order, the captions and the augmentation.
 
     Yields
     ------
     epoch
-        After every pass over ``learn``.
+        After every pass over ``training``.
     """
     device = model.device
-    # Channels last: a quarter off the time of the convolutions on a CPU.
-    order_channels(model, torch.channels_last)
+    # Channels last: a quarter less time for the convolutions on a CPU.
+    _set_memory_format(model, torch.channels_last)
     mean = torch.tensor(processor.image_mean, device=device)[:, None, None]
     std = torch.tensor(processor.image_std, device=device)[:, None, None]
-    spread_words(model, tokenizer, words)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    rng = random.Random(f"captions {recipe.seed}")
-    batches = max(1, len(learn.pixels) // recipe.batch)
+    center_words(model, tokenizer, words)
+    generator = torch.Generator().manual_seed(seed)
+    rng = random.Random(f"captions {seed}")
+    batches = max(1, len(training.pixels) // config.batch_size)
     groups: list[dict[str, Any]] = [
         {"params": [w for w in model.parameters() if w.ndim > 1]},
         {"params": [w for w in model.parameters() if w.ndim < 2], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(
-        groups,
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-    )
+    optimizer = torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, partial(rate, steps=recipe.epochs * batches)
+        optimizer, partial(rate, steps=config.epochs * batches)
     )
     best, best_epoch, weights = -1.0, 0, {}
-    for number in range(1, recipe.epochs + 1):
+    for number in range(1, config.epochs + 1):
         model.train()
         total = 0.0
-        order = torch.randperm(len(learn.pixels), generator=generator)
-        for chosen in order[: batches * recipe.batch].view(batches, -1):
-            true = learn.true[chosen]
+        order = torch.randperm(len(training.pixels), generator=generator)
+        for chosen in order[: batches * config.batch_size].view(batches, -1):
+            true = training.true[chosen]
             captions, says = write_captions(words, true, rng)
-            pixels = augment(learn.pixels[chosen].to(device), generator)
+            pixels = augment(training.pixels[chosen].to(device), generator)
             pixels = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
             tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
             logits = model(pixel_values=pixels, **tokens.to(device)).logits_per_image
-            loss = step_loss(logits, true.to(device), says.to(device), kinds)
+            loss = step_loss(logits, true.to(device), says.to(device), columns)
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
             optimizer.step()
             schedule.step()
-            with torch.no_grad():  # CLIP's bound: the scores never become all or nothing
-                model.logit_scale.clamp_(max=4.6)
+            with torch.no_grad():
+                model.logit_scale.clamp_(max=MAX_LOG_SCALE)
             total += loss.item()
-        found = average_precision(
-            cosines(model, tokenizer, words, held_out.pixels, mean, std), held_out.true
-        )
-        yield Epoch(number, total / batches, found, found >= best)
-        if found >= best:  # of equals the later: it has learnt for longer
-            best, best_epoch = found, number
+        scores = word_scores(model, tokenizer, words, validation.pixels, mean, std)
+        score = average_precision(scores, validation.true)
+        yield Epoch(number, total / batches, score, score >= best)
+        if score >= best:  # of equally good epochs the last: it was trained longest
+            best, best_epoch = score, number
             weights = {name: value.clone() for name, value in model.state_dict().items()}
-        elif number - best_epoch >= recipe.patience:
+        elif number - best_epoch >= config.patience:
             break
     model.load_state_dict(weights)
-    order_channels(model, torch.contiguous_format)  # as safetensors wants it
+    _set_memory_format(model, torch.contiguous_format)  # as safetensors requires
 
 
-def order_channels(model: VisionTextDualEncoderModel, order: torch.memory_format) -> None:
-    """Lay the weights of the convolutions out in memory in this order; their values stay."""
+def _set_memory_format(model: VisionTextDualEncoderModel, memory: torch.memory_format) -> None:
     for weight in model.vision_model.parameters():
         if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=order)
+            weight.data = weight.data.contiguous(memory_format=memory)
 
 
 @torch.no_grad()
-def spread_words(
+def center_words(
     model: VisionTextDualEncoderModel, tokenizer: CLIPTokenizer, words: Sequence[str]
 ) -> None:
-    """Take out of the untrained text projection what all words share.
+    """Remove from the untrained text projection the direction that all words share.
 
-    Most of an untrained text vector comes from the prompt around the word: the cosine of any two
-    words is about 0.97, and for the first few hundred steps there would be little to learn from.
+    An untrained text encoder is strongly anisotropic: most of an embedding comes from the prompt
+    around the word, so that any two words have a cosine of about 0.97. The first few hundred
+    steps would have little to learn from.
     """
     prompts = [PROMPT.format(word) for word in words]
     tokens = tokenizer(prompts, padding=True, truncation=True, return_tensors="pt").to(model.device)
@@ -172,56 +189,32 @@ def spread_words(
     weight -= torch.outer(weight @ shared, shared)
 
 
-def step_loss(
-    logits: Float[Tensor, "pictures captions"],
-    true: Bool[Tensor, "pictures words"],
-    says: Bool[Tensor, "captions words"],
-    kinds: Sequence[Sequence[int]],
-) -> Float[Tensor, ""]:
-    """Sum of three losses: all captions, all single words, and the words of each kind.
-
-    Single words are what the model will be asked for. Ranked among all words they learn how
-    common they are, which a dictionary of unequally frequent labels needs; ranked within their
-    kind (product, colour, pattern...) rare kinds are learnt as soon as common ones.
-    """
-    words = true.shape[1]
-    # A caption holds if as many of its words are true of the picture as it says.
-    holds = true.float() @ says.float().T == says.sum(1)
-    alone, losses = logits[:, :words], [soft_target_loss(logits, holds)]
-    for columns in (range(words), *kinds):
-        own = true[:, list(columns)]
-        some = own.any(1)  # pictures without a label of this kind teach nothing here
-        if some.any():
-            losses.append(cross_entropy(alone[some][:, list(columns)], own[some]))
-    return losses[0] + losses[1] + torch.stack(losses[2:]).mean()
-
-
 @torch.inference_mode()
-def cosines(
+def word_scores(
     model: VisionTextDualEncoderModel,
     tokenizer: CLIPTokenizer,
     words: Sequence[str],
-    pixels: UInt8[Tensor, "pictures 3 height width"],
+    pixels: UInt8[Tensor, "images 3 height width"],
     mean: Tensor,
     std: Tensor,
-    batch: int = 64,
-) -> Float[Tensor, "pictures words"]:
-    """Return the cosines of pictures and words, up to the model's positive factor."""
+    batch_size: int = 64,
+) -> Float[Tensor, "images words"]:
+    """Return the cosines of images and words, up to the model's positive factor."""
     model.eval()
     prompts = [PROMPT.format(word) for word in words]
     tokens = tokenizer(prompts, padding=True, truncation=True, return_tensors="pt")
     tokens = tokens.to(model.device)
-    parts = [
+    scores = [
         model(pixel_values=(part.to(model.device) / 255 - mean) / std, **tokens).logits_per_image
-        for part in pixels.split(batch)
+        for part in pixels.split(batch_size)
     ]
-    return torch.cat(parts).cpu()
+    return torch.cat(scores).cpu()
 
 
 def average_precision(
-    scores: Float[Tensor, "pictures words"], true: Bool[Tensor, "pictures words"]
+    scores: Float[Tensor, "images words"], true: Bool[Tensor, "images words"]
 ) -> float:
-    """Mean over the pictures of the average precision of their words in score order.
+    """Return the mean over the images of the average precision of their words.
 
     >>> scores = torch.tensor([[3.0, 2.0, 1.0]])
     >>> round(average_precision(scores, torch.tensor([[True, False, True]])), 4)  # (1/1 + 2/3) / 2

@@ -4,11 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from msm4sr_lite.features.clip.losses import rate, soft_target_loss
+from msm4sr_lite.features.clip.losses import rate, soft_target_loss, step_loss
 
 
 def test_soft_targets_by_hand() -> None:
-    # Two pictures; the first caption holds for both, the second for one, the third for none.
+    # Two images; the first caption holds for both, the second for one, the third for none.
     logits = torch.tensor([[1.0, 2.0, 0.0], [3.0, 0.0, 1.0]])
     holds = torch.tensor([[True, True, False], [True, False, False]])
     rows, columns = logits.log_softmax(1), logits.log_softmax(0)
@@ -33,3 +33,20 @@ def test_learning_rate_rises_and_falls() -> None:
     assert rates.index(max(rates)) < 10
     assert rates[0] < 0.2
     assert 0 < rates[-1] < 0.01
+
+
+def test_step_loss_by_hand():
+    # Two images, two words of one kind each; every score 0: the loss knows only the choices.
+    true = torch.tensor([[True, False, True, False], [False, True, False, False]])
+    says = torch.eye(4, dtype=torch.bool)
+    loss = step_loss(torch.zeros(2, 4), true, says, [[0, 1], [2, 3]])
+    log = torch.tensor([4.0, 2.0]).log()
+    captions = (log[0] + log[1]) / 2  # rows among 4 captions, columns among 2 images
+    torch.testing.assert_close(loss, captions + log[0] + log[1])
+
+
+def test_step_loss_prefers_true_words():
+    true = torch.tensor([[True, False], [False, True]])
+    says = torch.eye(2, dtype=torch.bool)
+    right, wrong = 5 * torch.eye(2), 5 * (1 - torch.eye(2))
+    assert step_loss(right, true, says, [[0, 1]]) < step_loss(wrong, true, says, [[0, 1]]) - 5

@@ -1,0 +1,78 @@
+"""The first cell of a notebook: one thread, seeds, sample data; importing the course is light."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from course import setup
+from course.session import ROOT
+
+from msm4sr_lite.config import UserError
+
+
+def run_python(code: str, **variables: str) -> str:
+    variables = {**os.environ, "PYTHONPATH": str(ROOT / "notebooks"), **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_importing_the_course_is_light() -> None:
+    heavy = ("numpy", "torch", "transformers", "umap", "matplotlib", "ipywidgets", "PIL")
+    code = f"import sys, course; print([m for m in {heavy} if m in sys.modules])"
+    assert run_python(code).strip() == "[]"
+
+
+def test_setup_uses_one_thread(tmp_path: Path) -> None:
+    code = (
+        "import os; os.environ.pop('OMP_NUM_THREADS', None)\n"
+        f"os.chdir({str(tmp_path)!r})\n"
+        "from course import setup; s = setup('07', seed=3)\n"
+        "import torch; print(torch.get_num_threads(), torch.initial_seed(), s.samples.name)"
+    )
+    assert run_python(code).splitlines() == [
+        "Notebook 07 is ready: sample data found, random seed 3.",
+        "1 3 data_samples",
+    ]
+
+
+def test_setup_leaves_the_users_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "1")  # so that they are taken back afterwards
+    monkeypatch.setenv("TQDM_DISABLE", "0")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
+    monkeypatch.setenv("MSM4SR_DEVICE", "mps")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with mpl.rc_context():
+        session = setup("07")
+    assert gc.get_freeze_count() > 0  # the libraries' objects are no longer searched for garbage
+    gc.unfreeze()
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
+    assert (session.notebook, session.device, session.seed) == ("07", "mps", 0)
+
+
+def test_missing_samples_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("course.session.ROOT", tmp_path)
+    with pytest.raises(UserError, match="data_samples is missing; get the whole repository"):
+        setup("07")
+
+
+def test_the_course_makes_the_sample_generator_importable(tmp_path: Path) -> None:
+    code = f"import os; os.chdir({str(tmp_path)!r}); import course\n"
+    code += "import data_samples.make; print('found')"
+    assert run_python(code).strip() == "found"

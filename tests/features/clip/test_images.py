@@ -1,0 +1,26 @@
+"""Augmentations that keep every label true."""
+
+import torch
+
+from msm4sr_lite.features.clip.images import augment
+
+
+def test_augment_keeps_colour_names_true():
+    red = torch.zeros(64, 3, 16, 16, dtype=torch.uint8)
+    red[:, 0] = 200
+    changed = augment(red, torch.Generator().manual_seed(0))
+    assert changed.shape == red.shape
+    assert 0.69 < float(changed[:, 0].min()) <= float(changed[:, 0].max()) < 0.88
+    assert float(changed[:, 1:].max()) < 0.01
+    again = augment(red, torch.Generator().manual_seed(0))
+    assert torch.equal(changed, again)
+
+
+def test_augment_moves_and_mirrors_but_keeps_most_of_the_image():
+    half = torch.zeros(200, 3, 16, 16, dtype=torch.uint8)
+    half[..., :8] = 200
+    changed = augment(half, torch.Generator().manual_seed(0))
+    left = changed[..., 4].mean((1, 2)) > changed[..., 11].mean((1, 2))
+    assert 0.35 < float(left.float().mean()) < 0.65
+    light = changed.mean((1, 2, 3)) / (200 / 255)
+    assert 0.25 < float(light.min()) < float(light.max()) < 0.75

@@ -1,0 +1,89 @@
+"""Labels of a folder of images: which columns are labels, and what cannot be read."""
+
+import pytest
+from PIL import Image
+from toy_images import COLOURS, SHAPES
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.features.clip.labels import read_labels
+
+
+def write_table(folder, text):
+    (folder / "labels.csv").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_columns_with_few_short_values_are_chosen(folder):
+    found = read_labels(folder)
+    assert list(found.labels) == ["colour", "shape"]  # not the title, which differs every time
+    assert found.words == [*sorted(COLOURS), *sorted(SHAPES)]
+    assert list(read_labels(folder, ["shape"]).labels) == ["shape"]
+
+
+def test_images_are_found_without_folder_or_ending(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("0012.jpg", "0013.png", "0014.jpg"):
+        Image.new("RGB", (3, 3)).save(tmp_path / "images" / name)
+    write_table(tmp_path, "id,kind\n0012,cup\n0013,pan\n0014.jpg,pan\n0015,cup\n")
+    found = read_labels(tmp_path)
+    assert found.images == ["images/0012.jpg", "images/0013.png", "images/0014.jpg"]
+    assert found.missing == 1
+
+
+def test_rows_of_one_image_are_merged(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (3, 3)).save(tmp_path / name)
+    write_table(tmp_path, "image,kind\na.png,cup\nb.png,#pan\na,pot\na.png,cup\n")
+    found = read_labels(tmp_path)
+    assert found.images == ["a.png", "b.png"]
+    assert found.labels == {"kind": [("cup", "pot"), ("pan",)]}
+
+
+def test_missing_labels_numbers_and_spellings(tmp_path):
+    for k in range(5):
+        Image.new("RGB", (3, 3)).save(tmp_path / f"{k}.png")
+    rows = ["0,Red,1.5,Unknown", "1,red,2.5,big", "2,Blue  sky,1.5,", "3,,1.5,", "4,Unknown,2,big"]
+    write_table(tmp_path, "\n".join(["image,colour,price,size", *rows]))
+    with pytest.raises(UserError, match="column 'size' has fewer than two different labels"):
+        read_labels(tmp_path, ["colour", "size"])
+    found = read_labels(tmp_path)
+    assert found.labels == {"colour": [("Red",), ("Red",), ("Blue sky",)]}
+    assert found.images == ["0.png", "1.png", "2.png"]
+
+
+def test_a_named_text_column_gives_its_common_words(tmp_path):
+    rows = []
+    for k in range(30):
+        Image.new("RGB", (3, 3)).save(tmp_path / f"{k}.png")
+        cut = "sleeveless" if k % 2 else "hooded"
+        rows.append(f"{k}.png,A {cut} dress that was made for the long summer evening of {k}x.")
+    write_table(tmp_path, "\n".join(["image,text", *rows]))
+    with pytest.raises(UserError, match="no column with few different, short labels"):
+        read_labels(tmp_path)
+    found = read_labels(tmp_path, ["text"])
+    assert {"sleeveless", "hooded", "dress"} <= set(found.words)
+    assert "that" not in found.words
+    assert "sleeveless" in found.labels["text"][1]
+    assert "sleeveless" not in found.labels["text"][0]
+
+
+def test_mistakes_are_one_line(tmp_path):
+    place = tmp_path / "labelled"
+    place.mkdir()
+    Image.new("RGB", (2, 2)).save(tmp_path / "outside.png")
+    with pytest.raises(UserError, match=r"labels.csv: no such file"):
+        read_labels(place)
+    Image.new("RGB", (2, 2)).save(place / "p.png")
+    for text, columns, message in (
+        ("", [], "the file is empty"),
+        ("image,kind\n", [], "no image in it"),
+        ("image,kind\nnone.jpg,cup\n", [], "none of its 1 names is a file"),
+        ("image,kind\n../outside.png,cup\n", [], "none of its 1 names is a file"),
+        (f"image,kind\n{'long' * 999},cup\n", [], "none of its 1 names is a file"),
+        ("image,kind\np.png,cup\n", ["colour"], "no label column 'colour'; the columns are: kind"),
+        ("image\np.png\n", [], "no column with few different"),
+    ):
+        write_table(place, text)
+        with pytest.raises(UserError, match=message) as error:
+            read_labels(place, columns)
+        assert "\n" not in str(error.value)

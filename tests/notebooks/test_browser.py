@@ -1,0 +1,448 @@
+"""Every panel is moved in a real browser: JupyterLab on loopback, driven in a Chromium.
+
+One notebook is opened in Notebook 7 as well: it is made of the same parts.
+
+Nothing outside this machine can be reached by the browser. Screenshots are left in
+``build/screenshots``: a person should look at them, for no test sees a cut label.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from course.masters import read_master
+from course.notebooks import find_masters, stored_path
+from course.session import ROOT
+
+CHROMIUM = (
+    os.environ.get("MSM4SR_CHROMIUM")
+    or shutil.which("chromium")
+    or shutil.which("chromium-browser")
+    or shutil.which("google-chrome")
+)
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM, reason="no Chromium found; install one or name it in MSM4SR_CHROMIUM"
+    ),
+]
+
+TOKEN = "loopback-only"
+SHOTS = ROOT / "build" / "screenshots"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    # Cells that are scrolled out of sight stay in the page, where a test can find them.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
+IDLE = """() => {
+    const panel = window.jupyterapp?.shell?.currentWidget;
+    const kernel = panel?.sessionContext?.session?.kernel;
+    return panel?.context?.isReady && kernel?.status === 'idle';
+}"""
+RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+ERRORS = "[data-mime-type='application/vnd.jupyter.stderr']"  # tracebacks and warnings alike
+
+
+def notebooks_with_panels() -> list[tuple[Path, int]]:
+    """Return masters and how many panels they show: the workbench, then the course's."""
+    found = [(Path(__file__).parent / "browser" / "99_workbench.py", 2)]
+    for master in find_masters(ROOT):
+        if stored_path(master).exists():
+            panels = stored_path(master).read_text(encoding="utf-8").count('"[interactive panel]')
+            found += [(master, panels)] if panels else []
+    return found
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Start JupyterLab with settings of its own; give its address and its folder."""
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "course" / "notebooks"
+    folder.mkdir(parents=True)
+    for name, values in SETTINGS.items():
+        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values), encoding="utf-8")
+    places = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+    }
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "notebooks"))
+    environment |= {name: str(home / place) for name, place in places.items()}
+    environment.pop("MSM4SR_STATIC", None)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--port-retries=0", f"--IdentityProvider.token={TOKEN}"]
+    command += [f"--ServerApp.root_dir={folder}", "--allow-root", "--expose-app-in-browser"]
+    command += ["--JupyterNotebookApp.expose_app_in_browser=True"]  # the same server serves both
+    with (home / "log").open("w", encoding="utf-8") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        for _ in range(240):
+            assert server.poll() is None, (home / "log").read_text(encoding="utf-8")
+            try:
+                urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield address, folder
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def shoot_whole(page: sync_api.Page, path: Path) -> None:
+    """Picture the whole notebook: make the window as tall as it is."""
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    height = page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
+    page.set_viewport_size({"width": 1280, "height": min(height + 160, 16_000)})
+    page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 0)")
+    page.wait_for_timeout(500)
+    page.screenshot(path=path)
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def move(panel: sync_api.Locator) -> float:
+    """Move the panel's first slider, or its first list; return seconds until the view changes."""
+    view = panel.locator(".widget-html-content")
+    before = view.inner_html()
+    sliders, lists = panel.locator(".noUi-handle"), panel.locator("select")
+    if sliders.count():
+        slider = sliders.first
+        slider.scroll_into_view_if_needed()
+        at_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
+        slider.focus()
+        start = time.perf_counter()
+        slider.press("ArrowLeft" if at_end else "ArrowRight")
+    else:
+        chosen = lists.first.evaluate("list => list.selectedIndex")
+        start = time.perf_counter()
+        lists.first.select_option(index=0 if chosen else 1)
+    panel.page.wait_for_function(
+        "([view, before]) => view.innerHTML !== before", arg=[view.element_handle(), before]
+    )
+    return time.perf_counter() - start
+
+
+@dataclass
+class Shown:
+    """A notebook that was opened in the browser and run to its end."""
+
+    page: sync_api.Page
+    address: str
+    tags: list[str]
+    outside: list[str] = field(default_factory=list)  # all requests
+    complaints: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Run all cells, once more if they have been run."""
+        self.page.evaluate(RUN_ALL)
+        self.page.wait_for_function(IDLE, timeout=300_000)
+
+    def panels(self) -> sync_api.Locator:
+        """Return the live panels."""
+        return self.page.locator(".jp-OutputArea-output .widget-vbox:has(> .widget-html)")
+
+    def check_and_close(self) -> None:
+        """See that no error was shown and nothing outside this machine was asked for."""
+        assert self.page.locator(ERRORS).count() == self.tags.count("raises-exception")
+        assert not self.complaints
+        local = (self.address, self.address.replace("http", "ws"), "data:", "blob:")
+        assert not [url for url in self.outside if not url.startswith(local)]
+        self.page.close()
+
+
+def run_in_lab(
+    lab: tuple[str, Path],
+    browser: sync_api.Browser,
+    master: Path,
+    where: str = "lab/tree",
+    **options: Any,
+) -> Shown:
+    """Open the notebook of a master in JupyterLab, or ``where`` else, and run all of its cells."""
+    address, folder = lab
+    notebook = read_master(master)
+    nbformat.write(notebook, folder / f"{master.stem}.ipynb")
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", ())]
+    SHOTS.mkdir(parents=True, exist_ok=True)
+
+    page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
+    shown = Shown(page, address, tags)
+    page.on("request", lambda request: shown.outside.append(request.url))
+    page.on(
+        "console",
+        lambda line: shown.complaints.append(line.text) if line.type == "error" else None,
+    )
+    page.on("pageerror", lambda error: shown.complaints.append(str(error)))
+    page.goto(f"{address}/{where}/{master.stem}.ipynb?reset&token={TOKEN}")
+    page.wait_for_function(IDLE, timeout=90_000)
+    shown.run()
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("master", "expected"),
+    [pytest.param(*case, id=case[0].stem) for case in notebooks_with_panels()],
+)
+def test_panels_move(
+    lab: tuple[str, Path], browser: sync_api.Browser, master: Path, expected: int
+) -> None:
+    shown = run_in_lab(lab, browser, master)
+    panels = shown.panels()
+    assert panels.count() == expected
+    for number, panel in enumerate(panels.all()):
+        seconds = move(panel)
+        assert seconds < 2, f"panel {number} took {seconds:.1f} s to redraw"
+        assert "cannot be drawn" not in panel.inner_text()
+        for twin in panel.locator("select, input").all():
+            assert twin.evaluate("box => box.labels[0].innerText.trim()")
+        panel.screenshot(path=SHOTS / f"{master.stem}_panel{number}.png")
+    shoot_whole(shown.page, SHOTS / f"{master.stem}.png")
+    shown.check_and_close()
+
+
+def test_panels_move_in_notebook_7_too(lab: tuple[str, Path], browser: sync_api.Browser) -> None:
+    pytest.importorskip("notebook", reason="Notebook 7 is not installed")
+    master, expected = next(
+        case for case in notebooks_with_panels() if case[0].stem.startswith("04_")
+    )
+    shown = run_in_lab(lab, browser, master, where="notebooks")
+    assert "/notebooks/" in shown.page.url
+    panels = shown.panels()
+    assert panels.count() == expected > 0
+    for panel in panels.all():
+        # Its cells take the keyboard away from a slider. The list beside it and the pointer work.
+        view, slider = panel.locator(".widget-html-content"), panel.locator(".noUi-handle").first
+        before, place = view.inner_html(), slider.get_attribute("aria-valuenow")
+        panel.locator("select").first.select_option(index=5)
+        sync_api.expect(slider).not_to_have_attribute("aria-valuenow", str(place))
+        changed = "([view, before]) => view.innerHTML !== before"
+        shown.page.wait_for_function(changed, arg=[view.element_handle(), before])
+        before = view.inner_html()
+        slider.drag_to(panel.locator(".noUi-base").first, target_position={"x": 2, "y": 2})
+        shown.page.wait_for_function(changed, arg=[view.element_handle(), before])
+    shown.page.screenshot(path=SHOTS / f"{master.stem}_notebook7.png")
+    # Notebook 7 complains of itself, with an empty notebook too: of a schema, of a command of the
+    # file browser, of fonts that it does not serve to a second visitor. Nothing else is allowed.
+    own = ("reading 'schema'", "'filebrowser:open-path'", "status of 403")
+    shown.complaints[:] = [c for c in shown.complaints if not any(words in c for words in own)]
+    shown.check_and_close()
+
+
+def test_each_control_of_the_microscope_is_obeyed(
+    lab: tuple[str, Path], browser: sync_api.Browser
+) -> None:
+    shown = run_in_lab(lab, browser, Path(__file__).parent / "browser" / "98_microscope.py")
+    (panel,) = shown.panels().all()
+
+    def wait_for(words: str) -> float:
+        """Return the seconds until the live picture's alternative text starts with words."""
+        start = time.perf_counter()
+        panel.locator(f'img[alt^="{words}"]').wait_for(timeout=5_000)
+        return time.perf_counter() - start
+
+    wait_for("K = 10, candidates: all items, history not masked")
+    panel.get_by_label("candidates").select_option("100 drawn")
+    waits = [wait_for("K = 10, candidates: 100 drawn, history not masked")]
+    panel.get_by_label("history masked").check()
+    waits.append(wait_for("K = 10, candidates: 100 drawn, history masked"))
+    panel.get_by_label("K", exact=True).select_option("50")
+    waits.append(wait_for("K = 50, candidates: 100 drawn, history masked"))
+    assert max(waits) < 2, waits
+    panel.screenshot(path=SHOTS / "98_microscope.png")
+    shown.check_and_close()
+
+
+def test_the_map_explorer(lab: tuple[str, Path], browser: sync_api.Browser) -> None:
+    """Titles under the pointer, an item chosen, a seed moved; run again, there is one panel."""
+    shown = run_in_lab(lab, browser, Path(__file__).parent / "browser" / "98_map.py")
+    shown.run()
+    (panel,) = shown.panels().all()
+    drawing = panel.locator("svg[role=img]")
+    titles = drawing.locator("title").all_text_contents()
+    assert len(titles) == 24
+    assert '<img src=x onerror="alert(1)"> (i1): red, <b>round' in titles
+    assert drawing.locator("circle[r='7']").count() == 5
+    assert "Of those of i3 Thing 3" in str(drawing.get_attribute("aria-label"))
+
+    panel.get_by_label("item", exact=True).select_option(label="i0 Thing 0")
+    chosen = panel.locator("svg[aria-label*='Of those of i0 Thing 0']")
+    chosen.wait_for(timeout=10_000)
+    assert panel.locator("img[alt='Thing 0: chosen']").count() == 1
+    panel.get_by_label("seed", exact=True).select_option(label="1")
+    panel.locator("svg[aria-label^='n_neighbors 4, seed 1']").wait_for(timeout=10_000)
+    panel.get_by_label("marked by", exact=True).select_option(label="neighbours kept")
+    panel.get_by_text("more than 2").first.wait_for(timeout=10_000)
+    panel.screenshot(path=SHOTS / "98_map_explorer.png")
+    shown.check_and_close()  # no complaint, such as a picture "x" that a title had asked for
+
+
+def test_the_cold_item_maker(lab: tuple[str, Path], browser: sync_api.Browser) -> None:
+    """Pictures and texts mix freely, nothing is no item, and what is typed is shown as typed."""
+    shown = run_in_lab(lab, browser, Path(__file__).parent / "browser" / "98_cold_items.py")
+    (panel,) = shown.panels().all()
+    view = panel.locator(".widget-html-content")
+    picture, text = panel.locator("select").all()
+
+    def choose(box: sync_api.Locator, option: str, words: str) -> float:
+        start = time.perf_counter()
+        box.select_option(option)
+        view.get_by_text(words).first.wait_for(timeout=10_000)
+        return time.perf_counter() - start
+
+    sync_api.expect(view).to_contain_text("of the customers, among their first ten")
+    assert view.locator("img").count() >= 1 + 3 + 5  # the item, customers' things, neighbours
+    quickest = min(
+        choose(text, "h0033", "Little one's brass lamp"),
+        choose(picture, "h0010", "zigzag, orange, black"),
+        choose(text, "h0012", "Everyday basket in willow"),
+    )
+    assert quickest < 1, f"the panel took {quickest:.2f} s at best"
+    choose(picture, "no picture", "no picture")
+    choose(text, "no text", "neither text nor picture")
+    own = panel.get_by_label("or your own words")
+    own.fill("<img src=x> for rainy days")
+    own.press("Enter")
+    answer = view.get_by_text("<img src=x> for rainy days").or_(view.get_by_text("No encoder"))
+    answer.first.wait_for(timeout=10_000)
+    assert view.locator("img[src=x]").count() == 0
+    panel.screenshot(path=SHOTS / "98_cold_items.png")
+    shown.check_and_close()
+
+
+def test_the_sequence_editor_is_played_with(
+    lab: tuple[str, Path], browser: sync_api.Browser
+) -> None:
+    """By keyboard and pointer, on the width of a tablet: every button, and what it leads to."""
+    master = next(path for path in find_masters(ROOT) if path.name.startswith("11_"))
+    tablet = {"viewport": {"width": 820, "height": 1180}, "has_touch": True}
+    shown = run_in_lab(lab, browser, master, **tablet)
+    shown.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    play(shown.page, SHOTS / "11_editor_tablet.png")
+    shown.check_and_close()
+
+
+def test_the_demo_is_a_page_of_its_own_under_voila(
+    browser: sync_api.Browser, tmp_path: Path
+) -> None:
+    pytest.importorskip("voila", reason="Voila is not installed")
+    master = next(path for path in find_masters(ROOT) if path.name.startswith("11_"))
+    nbformat.write(read_master(master), tmp_path / "demo.ipynb")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "notebooks"))
+    environment |= {name: str(tmp_path / name) for name in places}
+    environment.pop("MSM4SR_STATIC", None)
+    command = [sys.executable, "-m", "voila", "demo.ipynb", "--no-browser", f"--port={port}"]
+    command += ["--Voila.ip=127.0.0.1"]
+    with (tmp_path / "log").open("w", encoding="utf-8") as log:
+        server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    try:
+        for _ in range(240):
+            assert server.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
+            with socket.socket() as door:
+                if door.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.5)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
+        page.goto(f"http://127.0.0.1:{port}/", timeout=180_000)
+        play(page, SHOTS / "11_editor_voila.png")
+        assert "import " not in page.locator("body").inner_text()  # no code
+        page.close()
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def play(page: sync_api.Page, shot: Path) -> None:
+    """Change the first basket with every control of the sequence editor on the page."""
+    panel = page.locator(".msm4sr-editor").last
+    panel.wait_for(timeout=120_000)
+    view = panel.locator(".widget-html-content")
+    for button in panel.get_by_role("button").all():
+        assert button.inner_text().strip()
+        assert button.bounding_box()["height"] >= 44
+    for box in panel.get_by_role("combobox").all():
+        assert box.bounding_box()["height"] >= 43
+    seconds = []
+
+    def act(do: Callable[[], object], wanted: str) -> None:
+        before = view.inner_html()
+        start = time.perf_counter()
+        do()
+        page.wait_for_function(
+            "([view, before]) => view.innerHTML !== before", arg=[view.element_handle(), before]
+        )
+        seconds.append(time.perf_counter() - start)
+        assert wanted in view.inner_text(), wanted
+        assert "cannot be drawn" not in view.inner_text()
+
+    def button(name: str) -> sync_api.Locator:
+        return panel.get_by_role("button", name=name, exact=True)
+
+    def box(name: str) -> sync_api.Locator:
+        return panel.get_by_label(name, exact=True)
+
+    assert "oldest first: 6 items." in view.inner_text()
+    assert button("Later").is_disabled()
+    act(button("Exchange text and picture").tap, "exchanged at 6.")
+    act(button("Earlier").tap, "exchanged at 5.")
+    assert box("place").evaluate("list => list.selectedIndex") == 4
+    act(lambda: button("Later").press("Enter"), "exchanged at 6.")
+    act(button("Remove").tap, "oldest first: 5 items.")
+    box("kind").select_option("clock")
+    act(button("Add to basket").tap, "oldest first: 6 items.")
+    act(lambda: box("explain").select_option(index=2), "Why 3. ")
+    assert all(image.get_attribute("alt") for image in view.locator("img").all())
+    line = view.locator("td strong").last.evaluate("text => getComputedStyle(text).lineHeight")
+    assert float(line.removesuffix("px")) < 30  # that of text, not that of a button
+    size = page.viewport_size
+    page.set_viewport_size({**size, "height": 2600})  # or a notebook clips what lies below
+    page.wait_for_timeout(500)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    panel.screenshot(path=shot)
+    page.set_viewport_size(size)
+    act(lambda: box("start with").select_option("an empty basket"), "The basket is empty")
+    assert button("Remove").is_disabled()
+    act(button("Add to basket").tap, "oldest first: 1 item.")
+    assert sorted(seconds)[len(seconds) // 2] < 1, seconds  # browser and kernel together

@@ -1,0 +1,58 @@
+"""The report of an evaluation."""
+
+import json
+
+import pytest
+from small_dataset import fitted
+
+from msm4sr_lite import UserError
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fitted()
+
+
+def test_the_report_says_what_was_measured_and_how(model):
+    report = model.evaluate(baselines=["popularity", "item_knn"])
+    assert list(report.models) == ["msm4sr", "popularity", "item_knn"]
+    assert report.protocol["part"] == "valid"
+    assert report.protocol["users"] == 40
+    numbers = report.models["msm4sr"]["ndcg@10"]
+    assert numbers["low"] <= numbers["value"] <= numbers["high"]
+    assert report["ndcg@10"] == numbers["value"]
+    text = str(report)
+    assert "toys: 40 users, 30 items; valid part (leave-one-out)" in text
+    assert "95 % bootstrap interval over users" in text
+
+
+def test_it_is_json_and_a_data_frame(model):
+    report = model.evaluate()
+    assert json.loads(json.dumps(report.to_dict()))["dataset"] == "toys"
+    frame = report.to_frame()
+    assert set(frame.columns) == {"model", "metric", "value", "low", "high"}
+
+
+def test_seen_items_and_candidates_change_the_ranking(model):
+    assert model.evaluate(filter_seen=True)["mrr@10"] >= model.evaluate(filter_seen=False)["mrr@10"]
+    report = model.evaluate(candidates=["item1", "item2"])
+    assert report.protocol["candidates"] == 2
+    assert report["recall@5"] == 1.0
+    with pytest.raises(UserError, match="'nothing'"):
+        model.evaluate(candidates=["nothing"])
+    with pytest.raises(UserError, match="no candidates"):
+        model.evaluate(candidates=[])
+
+
+def test_unknown_parts_and_baselines_are_refused(model):
+    with pytest.raises(UserError, match="part must be valid or test"):
+        model.evaluate(part="train")
+    with pytest.raises(UserError, match="no baseline 'magic'"):
+        model.evaluate(baselines=["magic"])
+
+
+def test_other_interactions_than_those_of_training_are_noted(model):
+    from small_dataset import dataset, interaction_frame
+
+    report = model.evaluate(dataset(interaction_frame(seed=9)))
+    assert "may have been used in training" in str(report)

@@ -1,0 +1,112 @@
+"""Recommendations, similar items, explanations and new items of a fitted model."""
+
+import pandas as pd
+import pytest
+from small_dataset import dataset, feature_table, fitted, interaction_frame, item_frame
+
+from msm4sr_lite import UserError
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fitted()
+
+
+def test_all_users_at_once(model):
+    found = model.recommend(k=4)
+    assert list(found.columns) == ["user_id", "rank", "item_id", "score"]
+    assert len(found) == 40 * 4
+    assert found.groupby("user_id")["rank"].apply(list).map(lambda r: r == [1, 2, 3, 4]).all()
+
+
+def test_seen_items_are_filtered_held_out_ones_included(model):
+    found = model.recommend(["user3"], k=30)
+    history = set(dataset().user_history("user3"))
+    assert len(history) == 8
+    assert set(found["item_id"]) == {f"item{i}" for i in range(30)} - history
+    assert len(model.recommend(["user3"], k=30, filter_seen=False)) == 30
+
+
+def test_candidates_and_exclude(model):
+    found = model.recommend(["user3"], candidates=["item1", "item2", "item3"], exclude=["item2"])
+    assert set(found["item_id"]) <= {"item1", "item3"}
+    with pytest.raises(UserError, match="'nothing' is not an item of toys"):
+        model.recommend(["user3"], candidates=["nothing"])
+
+
+def test_unknown_users(model):
+    popular = model.recommend(["nobody"], k=2)
+    counts = model._model.item_counts
+    assert popular["score"].tolist() == sorted(counts, reverse=True)[:2]
+    assert model.recommend(["nobody"], on_unknown_user="skip").empty
+    with pytest.raises(UserError, match="nobody"):
+        model.recommend(["nobody"], on_unknown_user="error")
+
+
+def test_items_no_longer_in_the_dataset_are_never_offered(model):
+    frame = interaction_frame()
+    smaller = dataset(frame[~frame["item_id"].isin(["item7", "item8"])], item_frame().drop([7, 8]))
+    found = model.recommend(data=smaller, k=30, filter_seen=False)
+    assert set(found["item_id"]) == set(smaller.items)
+
+
+def test_a_history_of_items(model):
+    found = model.recommend(items=["item1", "item2"], k=3)
+    assert list(found.columns) == ["rank", "item_id", "score"]
+    assert not set(found["item_id"]) & {"item1", "item2"}
+    with pytest.raises(UserError, match="must be a list"):
+        model.recommend(items="item1")
+    with pytest.raises(UserError, match="users or items"):
+        model.recommend(["user1"], items=["item1"])
+
+
+def test_similar_items(model):
+    found = model.similar_items("item1", k=5)
+    assert "item1" not in set(found["item_id"])
+    assert found["score"].is_monotonic_decreasing
+    with pytest.raises(UserError, match="'nothing'"):
+        model.similar_items("nothing")
+
+
+def test_an_explanation_names_every_input(model):
+    found = model.explain("user1", model.recommend(["user1"], k=1)["item_id"][0])
+    assert set(found["kind"]) == {"interaction", "sentence", "image"}
+    assert found["effect"].is_monotonic_decreasing
+    assert (found["kind"] == "interaction").sum() == 8
+    with pytest.raises(UserError, match="a user or items"):
+        model.explain(None, "item1")
+    with pytest.raises(UserError, match="no interactions of user 'nobody'"):
+        model.explain("nobody", "item1")
+
+
+def test_new_items_are_scored_once_their_features_are_known():
+    model = fitted()
+    more = feature_table(32)
+    model.add_features(more.for_items(["", "item30", "item31"]))
+    bigger = dataset(items=item_frame(32))
+    found = model.recommend(data=bigger, k=32)
+    assert {"item30", "item31"} <= set(found["item_id"])
+    model.recommend(items=["item30"], k=1)
+
+
+def test_a_model_with_new_items_can_be_saved(tmp_path):
+    from msm4sr_lite import MSM4SR
+
+    model = fitted()
+    model.add_features(feature_table(32).for_items(["", "item30", "item31"]))
+    before = model.recommend(items=["item1"], k=32)
+    model.save_pretrained(tmp_path / "model")
+    assert (
+        MSM4SR.from_pretrained(tmp_path / "model").recommend(items=["item1"], k=32).equals(before)
+    )
+
+
+def test_a_dataset_with_new_interacted_items_is_not_evaluated(model):
+    frame = pd.concat(
+        [
+            interaction_frame(),
+            pd.DataFrame([("user0", "item30", 1e6)], columns=["user_id", "item_id", "timestamp"]),
+        ]
+    )
+    with pytest.raises(UserError, match=r"'item30'.*add_items"):
+        model.evaluate(dataset(frame, item_frame(31)))

@@ -1,0 +1,63 @@
+"""Results as a share of the oracle upper bound."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from msm4sr_lite.config import DataConfig
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.study.data import prepare
+from msm4sr_lite.study.trainers import BaselineFitter
+from msm4sr_lite.study.upper_bound import UpperBound, expected_ndcg
+
+
+@pytest.fixture(scope="module")
+def home(sample_dataset):
+    table = load_feature_table(sample_dataset / "features")
+    return prepare(Dataset.from_folder(sample_dataset, domain="home"), table, DataConfig())
+
+
+def test_the_upper_bounds_of_the_sample_are_those_of_version_1(home):
+    best = UpperBound.of(home).best
+    assert best["oracle"] == pytest.approx(0.24048157836480263, abs=1e-8)
+    assert best["content"] == pytest.approx(0.21610817100536375, abs=1e-8)
+
+
+def test_shares_are_means_over_seeds_divided_by_the_upper_bound(home):
+    whole = UpperBound.of(home)
+    histories = whole.histories[:7]
+    content = whole.oracles["content"]
+    few = UpperBound(histories, whole.oracles, whole.truth[:7], {"oracle": 1.0})
+    scores = content.score(histories)[:, 1:].numpy()
+    expected = expected_ndcg(scores, whole.truth[:7]).mean()
+    assert few.expected(content) == pytest.approx(expected)
+    assert few.shares([{"expected_ndcg@10": 0.2}, {"expected_ndcg@10": 0.3}]) == {
+        "expected_ndcg@10": 0.25,
+        "share_of_upper_bound": {"oracle": 0.25},
+    }
+
+
+def test_the_expected_share_of_popularity_is_that_of_version_1(home):
+    bound = UpperBound.of(home)
+    value = bound.expected(BaselineFitter("popularity")(home, {}, 0, Path()))
+    found = bound.shares([{"expected_ndcg@10": value}])
+    assert found["expected_ndcg@10"] == 0.025842
+    assert found["share_of_upper_bound"] == {"oracle": 0.1075, "content": 0.1196}
+
+
+def test_without_an_oracle_there_is_no_upper_bound(data):
+    bound = UpperBound.of(data)
+    assert bound.best == {}
+    assert bound.expected(BaselineFitter("popularity")(data, {}, 0, Path())) is None
+    assert bound.shares([]) == {}
+
+
+def test_expected_ndcg_is_the_mean_over_what_may_happen():
+    """Against NDCG of every possible next item, weighted by its probability."""
+    rng = np.random.default_rng(0)
+    scores, truth = rng.random((4, 15)), rng.dirichlet(np.ones(15), 4)
+    ranks = 1 + (scores[:, None, :] > scores[:, :, None]).sum(axis=2)
+    gains = np.where(ranks <= 10, 1 / np.log2(ranks + 1), 0)
+    np.testing.assert_allclose(expected_ndcg(scores, truth), (gains * truth).sum(axis=1))
