@@ -66,17 +66,17 @@ def fixed_seeds() -> None:
 
 @pytest.fixture(scope="session")
 def sample_dataset() -> Path:
-    """The bundled shop. Read it, do not write to it."""
+    """The bundled dataset. Read it, do not write to it."""
     return ROOT / "data_samples" / "corner_shop"
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real shops that do not belong to the repository; tests that need one skip without it."""
-    folder = Path(os.environ.get("MSM4SR_SHARED_DATA", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"needs real shops: none in {folder} (name a folder in MSM4SR_SHARED_DATA)")
-    return folder
+def real_data() -> Path:
+    """Real datasets that do not belong to the repository; tests that need one skip without it."""
+    folder = os.environ.get("MSM4SR_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs real datasets: name their folder in MSM4SR_DATA")
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")
