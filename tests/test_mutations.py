@@ -1,5 +1,6 @@
-"""The breakages of tests/mutations.py fit the source, and docs/mutations.md is about them."""
+"""The breakages of tests/mutations.py fit the source, and docs/mutations.md lists them."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -17,7 +18,7 @@ def test_every_breakage_still_fits(module):
             compile(broken, mutation.path, "exec")
 
 
-def test_they_are_many_and_named_apart():
+def test_there_are_many_with_different_names():
     assert len(MUTATIONS) >= 40
     names = Counter((mutation.module, mutation.name) for mutation in MUTATIONS)
     assert max(names.values()) == 1
@@ -29,4 +30,4 @@ def test_the_page_is_about_these_breakages_and_none_went_unnoticed():
     assert sorted((row[0], row[1]) for row in rows[1:]) == sorted(
         (m.module, m.name) for m in MUTATIONS
     )
-    assert all(row[2].startswith("`test_") for row in rows[1:])
+    assert all(re.match(r"`[a-z]+/test_", row[2]) for row in rows[1:])
