@@ -28,8 +28,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 # What `python run.py check` leaves to `python run.py test`: whole stages, drawings, launches, which
 # a change of a line seldom breaks. Folders of tests, files by their name after ``test_`` in whatever
 # folder they lie, and single tests by their function. New files use ``pytest.mark.thorough``.
-THOROUGH_PLACES = {"cli", "data_samples", "planted", "notebook_builder", "handout", "course_tools"}
-THOROUGH_PLACES |= {"run_py", "extraction_resumes", "train_clip", "maps", "map_explorer"}
+THOROUGH_PLACES = {"cli", "data_samples", "planted", "run_py", "train_clip"}
 THOROUGH_TESTS = {
     "test_a_department_has_the_rest_of_the_shop_to_pre_train_on",
     "test_a_whole_shop_has_no_rest_and_minutes_are_too_few_for_one",
