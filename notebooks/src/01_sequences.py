@@ -422,7 +422,7 @@ source(metrics)
 # against it.
 
 # %%
-from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.evaluation import rank_of, target_ranks
 
 words = ["", *(" ".join(dataset.items[i].categories) for i in sequences.items[1:])]
 kinds = torch.from_numpy(np.unique(words, return_inverse=True)[1])
@@ -460,7 +460,7 @@ for name, scorer in (("constant", Constant()), ("same kind", SameKind())):
 # them against it, `nan` too:
 
 # %%
-source(target_ranks, only=("own = scores", "better |= own"))
+source(rank_of)
 
 # %% [markdown]
 # **The history, masked or not.** Whoever has bought a thing seldom buys it at once again. With
