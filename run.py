@@ -130,6 +130,9 @@ def child_environment(python: Path, offline: bool) -> dict[str, str]:
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     environment.setdefault("PYTHONUTF8", "1")
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"  # our kernel and settings come before the user's
+    # The course is imported from where it lies, by whatever is started and wherever.
+    paths = [str(ROOT / "notebooks"), *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
     environment["PATH"] = f"{python.parent}{os.pathsep}{environment.get('PATH', '')}"
     if offline:
         environment["HF_HUB_OFFLINE"] = "1"

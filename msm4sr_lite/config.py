@@ -11,8 +11,6 @@ notes     reported by independent reading notes of the paper
 code      the value in the code that the authors released
 ours      our choice, where the paper and the released code are silent or defective
 ========  ==================================================================================
-
-Command line and Python API read these fields.
 """
 
 from __future__ import annotations
@@ -42,6 +40,7 @@ __all__ = [
 DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
 DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 STEPS_PER_EPOCH = 40  # with far fewer, training on small datasets stops too early
+FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by the user
 
 
 @dataclass(frozen=True, kw_only=True)

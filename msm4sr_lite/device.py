@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""The device to compute on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from msm4sr_lite.config import UserError
 
 
 def resolve_device(name: str = "auto") -> str:
-    """Return ``cpu`` or ``cuda``; ``auto`` takes the GPU where there is one."""
+    """Return ``cpu`` or ``cuda``; ``auto`` chooses the GPU where there is one.
+
+    Raises
+    ------
+    UserError
+        If the name is another one, or a GPU is asked for and there is none.
+    """
     import torch
 
     if name == "auto":

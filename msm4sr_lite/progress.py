@@ -1,6 +1,6 @@
-"""The one progress display. It goes to stderr; stdout is for results.
+"""Progress on stderr; stdout is for results.
 
-On a terminal it is a bar. Elsewhere, as in a log file, it is a line now and then.
+On a terminal it is a bar. Elsewhere, for example in a log file, it is a line every half minute.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from tqdm import tqdm
 
 from msm4sr_lite.fast.processes import is_first
 
-SECONDS = 30.0  # between two lines where the output is not a terminal
+SECONDS = 30.0  # between two lines where stderr is not a terminal
 
 
 class _Lines:
-    """A stream on which every state of a bar becomes a line of its own."""
+    """A stream that puts every state of a bar on a separate line."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> None:
-        """Write what is visible of ``text``."""
+        """Write the visible part of ``text`` as a line."""
         if line := text.strip():
             self.stream.write(f"{line}\n")
 
@@ -40,19 +40,21 @@ def bar(
     total: int | None = None,
     unit_scale: bool = False,
 ) -> tqdm[Any]:
-    """Return a progress bar over ``steps``, or one to ``update`` by hand.
+    """Return a progress bar over ``steps``, or one to advance with ``update(n)``.
 
-    Of several processes only the first shows one. Work that is shorter than ``SECONDS`` prints
-    nothing where the output is not a terminal.
+    Of several processes only the first shows a bar. Where stderr is not a terminal, work that takes
+    less than half a minute prints nothing.
 
     Parameters
     ----------
     steps
-        What is gone through; None for a bar that is told with ``update(n)``.
-    name, unit
-        What is done, and what is counted.
+        What to iterate over; None for a bar to advance by hand.
+    name
+        Label in front of the bar.
+    unit
+        What is counted.
     total
-        How many there will be; by default ``len(steps)`` where it has one.
+        Number of units; by default ``len(steps)`` where it has a length.
     unit_scale
         Whether to write thousands as k.
     """
@@ -73,6 +75,6 @@ def bar(
 
 
 def say(text: str) -> None:
-    """Print a line without breaking a progress bar; of several processes only the first speaks."""
+    """Print a line on stderr, above a progress bar; of several processes only the first prints."""
     if is_first():
         tqdm.write(text, file=sys.stderr)

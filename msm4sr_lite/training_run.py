@@ -112,7 +112,8 @@ class Run:
         """Keep the weights if they are the best so far (or as good), and begin a new epoch."""
         mean, seen = self.total / self.seen, self.seen
         self.epoch, self.done, self.total, self.seen = self.epoch + 1, 0, 0.0, 0
-        improved = recall >= self.recall
+        # Without validation (NaN) every epoch counts as the best: the last weights are kept.
+        improved = not recall < self.recall
         self.waited = 0 if improved else self.waited + 1
         if improved:
             self.recall, self.best = recall, copy.deepcopy(self.model.state_dict())

@@ -26,18 +26,18 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 # What `python run.py check` leaves to `python run.py test`: whole stages, drawings, launches, which
-# a change of a line seldom breaks. Files by their name after ``test_``, in whatever folder they
-# lie, and single tests by the name of their function. New files use ``pytest.mark.thorough``.
-THOROUGH_FILES = ("planted", "run_py", "stages", "train_clip")
+# a change of a line seldom breaks. Folders of tests, files by their name after ``test_`` in any
+# folder, and single tests by their function. New files use ``pytest.mark.thorough``.
+THOROUGH_PLACES = {"data_samples", "planted", "run_py", "stages", "train_clip"}
 THOROUGH_TESTS = {
-    "test_a_department_has_the_rest_of_the_shop_to_pre_train_on",
-    "test_a_whole_shop_has_no_rest_and_minutes_are_too_few_for_one",
+    "test_a_domain_can_pre_train_on_the_whole_dataset",
+    "test_a_dataset_compared_on_as_a_whole_adds_nothing",
     "test_everything_that_is_installed_for_us_is_pinned",
-    "test_pretraining_on_two_shops_meets_customers_of_both",
+    "test_pre_training_on_two_domains_mixes_their_users",
     "test_runs_made_at_once_are_those_made_one_after_another",
     "test_seeds_run_at_once_are_those_run_one_after_another",
-    "test_sources_are_departments_and_folders_of_other_shops",
-    "test_the_curve_goes_on_where_it_was",
+    "test_sources_are_domains_and_folders_of_other_datasets",
+    "test_a_stopped_curve_continues",
     "test_the_log_tells_parts_and_the_plot_draws_them",
     "test_the_wheel_is_the_package_and_nothing_else",
     "test_without_the_top_interactions_the_score_falls_more",
@@ -51,9 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `python run.py check` leaves to `python run.py test`."""
     for item in items:
         name = getattr(item, "originalname", item.name)  # without parameters
-        sample = item.path.parent.name == "data_samples"
-        stem = item.path.stem.removeprefix("test_")
-        if sample or stem in THOROUGH_FILES or name in THOROUGH_TESTS:
+        places = {item.path.parent.name, item.path.stem.removeprefix("test_")}
+        if places & THOROUGH_PLACES or name in THOROUGH_TESTS:
             item.add_marker(pytest.mark.thorough)
 
 
@@ -67,17 +66,17 @@ def fixed_seeds() -> None:
 
 @pytest.fixture(scope="session")
 def sample_dataset() -> Path:
-    """The bundled shop. Read it, do not write to it."""
+    """The bundled dataset. Read it, do not write to it."""
     return ROOT / "data_samples" / "corner_shop"
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real shops that do not belong to the repository; tests that need one skip without it."""
-    folder = Path(os.environ.get("MSM4SR_SHARED_DATA", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"needs real shops: none in {folder} (name a folder in MSM4SR_SHARED_DATA)")
-    return folder
+def real_data() -> Path:
+    """Real datasets that do not belong to the repository; tests that need one skip without it."""
+    folder = os.environ.get("MSM4SR_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs real datasets: name their folder in MSM4SR_DATA")
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")

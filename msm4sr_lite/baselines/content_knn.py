@@ -11,6 +11,7 @@ from scipy import sparse
 from torch import Tensor
 
 from msm4sr_lite.baselines.history_weights import check_decay, weigh_histories
+from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import Slots
 from msm4sr_lite.similarity import normalize
 
@@ -38,8 +39,17 @@ class ContentKNN:
 
 
 def tfidf_vectors(texts: Sequence[str]) -> sparse.csr_array:
-    """Return a TF-IDF vector of length 1 for each text; all zero if no text has a word."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    """Return a TF-IDF vector of length 1 for each text; all zero if no text has a word.
+
+    Raises
+    ------
+    UserError
+        If scikit-learn is not installed.
+    """
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+    except ImportError:
+        raise UserError("TF-IDF needs scikit-learn: pip install 'msm4sr_lite[course]'") from None
 
     vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -52,11 +53,14 @@ class Baseline:
         One line about it.
     needs
         Which of ``table`` and ``texts`` it needs.
+    package
+        A package that it needs and a base installation lacks, by the name to import; or empty.
     """
 
     fit: Callable[..., Scorer]
     description: str
     needs: tuple[str, ...] = ()
+    package: str = ""
 
 
 def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
@@ -95,10 +99,21 @@ def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
 
 
 def require_baselines(names: Iterable[str]) -> list[str]:
-    """Return names as a list, each once; a name that is not in ``BASELINES`` is an error."""
+    """Return names as a list, each once.
+
+    Raises
+    ------
+    UserError
+        If a name is not in ``BASELINES``, or a package that a baseline needs is not installed.
+    """
     wanted = list(dict.fromkeys(names))
     if unknown := [name for name in wanted if name not in BASELINES]:
         raise UserError(f"no baseline {unknown[0]!r}; there are {', '.join(BASELINES)}")
+    for name in wanted:
+        if (package := BASELINES[name].package) and find_spec(package) is None:
+            raise UserError(
+                f"baseline {name!r} needs the package {package}: pip install 'msm4sr_lite[course]'"
+            )
     return wanted
 
 
@@ -159,13 +174,13 @@ BASELINES = {
         _sequential_rules, "items that soon followed the newest item of the history"
     ),
     "tfidf_knn": Baseline(
-        _tfidf_knn, "items whose texts resemble the history's (TF-IDF)", ("texts",)
+        _tfidf_knn, "items whose texts resemble the history's (TF-IDF)", ("texts",), "sklearn"
     ),
     "bert_knn": Baseline(
         _bert_knn, "items whose mean sentence embeddings resemble the history's", ("table",)
     ),
     "item_knn+tfidf": Baseline(
-        _item_knn_and_tfidf, "score ensemble of item_knn and tfidf_knn", ("texts",)
+        _item_knn_and_tfidf, "score ensemble of item_knn and tfidf_knn", ("texts",), "sklearn"
     ),
     "sasrec": Baseline(_sasrec, "Transformer over item ids, trained from scratch"),
     "text+image": Baseline(

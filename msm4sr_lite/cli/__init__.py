@@ -7,24 +7,26 @@ inside ``run``, so ``--help`` is quick.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from msm4sr_lite.cli.parser import CommandParser, Parser
 from msm4sr_lite.config import UserError
 
 COMMANDS = {
     "check": "read a dataset and print what is in it",
-    "run": "keywords, features, pre-training, fine-tuning and evaluation in order",
+    "run": "compute features, pre-train, fine-tune and evaluate",
     "evaluate": "rank the whole catalogue for held-out interactions, beside baselines",
     "recommend": "recommend items for users or for a history, with reasons",
-    "study": "compare models on a dataset: same data, budget and statistics",
+    "study": "compare models on a dataset: same data, training budget and statistics",
     "convert": "turn a public dataset (Amazon, MovieLens, RecBole, H&M) into a dataset folder",
     "train-clip": "train a small CLIP-like model on a labelled image folder",
     "doctor": "check this machine",
     "plot": "draw the training curves of a run folder (PNG)",
-    "keywords": "stage 1: turn every image into its N best keywords (CLIP)",
+    "keywords": "stage 1: find the best keywords of every image (CLIP)",
     "features": "stage 2: embed sentences and keywords (BERT)",
     "pretrain": "stage 3: contrastive pre-training, without item ids",
     "finetune": "stage 4: fine-tune the pre-trained model, with item ids",
@@ -34,12 +36,14 @@ DISTRIBUTED = ("pretrain", "finetune", "evaluate")  # commands that several proc
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="msm4sr", description="Multimodal sequential recommendation on a dataset folder."
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=CommandParser
+    )
     for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        command = commands.add_parser(name, help=text, description=text)
         module = import_module(f"msm4sr_lite.cli.{name.replace('-', '_')}")
         module.add_arguments(command)
         command.set_defaults(run=module.run)
@@ -61,9 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # a full disk, a folder that may not be written to
-        if error.filename is None:
+        if error.filename is None and error.errno != errno.ENOSPC:
             raise
-        print(f"msm4sr {args.command}: {error.filename}: {error.strerror}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"msm4sr {args.command}: {where}{error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(

@@ -16,10 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read everything and print one screen."""
+    from msm4sr_lite.dataset.dataset import Dataset
     from msm4sr_lite.dataset.summary import summary
 
-    found = summary(common.read_dataset(args))
+    unknown = common.unknown_items(args)
+    found = summary(Dataset.from_folder(args.data, domain=args.domain, unknown_items=unknown))
     if args.json:
         common.print_json(asdict(found))
     else:
-        print(found)
+        for line in str(found).splitlines():
+            common.print_line(line)

@@ -1,17 +1,13 @@
-"""What several commands share: the dataset, the settings, printing."""
+"""What several commands share: flags for data, features and devices; reading; printing."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from msm4sr_lite.config import PRESETS, UserError
-from msm4sr_lite.settings import SettingField, describe, find_field, section_kinds
+from msm4sr_lite.config import UserError
 
 if TYPE_CHECKING:
     from msm4sr_lite.dataset.dataset import Dataset
@@ -19,28 +15,39 @@ if TYPE_CHECKING:
 # Control characters, which could move the cursor or recolour the terminal.
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
 
+COMPUTED = "those in DATA if they fit, else computed"  # which features a training takes
+BASELINES = "popularity,item_knn"
 
-def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Add the dataset folder and how it is read."""
+
+def add_dataset(parser: argparse.ArgumentParser, domain: str = "all") -> None:
+    """Add the dataset folder and how it is read; ``domain`` says what the default is."""
     parser.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
-    parser.add_argument("--domain", default="", help="only the items of this domain")
     parser.add_argument(
-        "--drop-unknown", action="store_true", help="drop interactions with unlisted items"
+        "--domain", default="", metavar="NAME", help=f"domain to use (default: {domain})"
+    )
+    parser.add_argument(
+        "--drop-unknown",
+        action="store_true",
+        help="interactions with unlisted items dropped (default: an error)",
     )
 
 
 def read_dataset(args: argparse.Namespace, domain: str = "") -> Dataset:
-    """Read the dataset folder of a command; its notes go to stderr."""
+    """Read the dataset folder of a command and print its notes on stderr."""
     from msm4sr_lite.dataset.dataset import Dataset
+    from msm4sr_lite.progress import say
 
     data = Dataset.from_folder(
-        args.data,
-        domain=args.domain or domain,
-        unknown_items="drop" if args.drop_unknown else "error",
+        args.data, domain=args.domain or domain, unknown_items=unknown_items(args)
     )
     for note in data.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}")
     return data
+
+
+def unknown_items(args: argparse.Namespace) -> Any:
+    """Return what ``--drop-unknown`` means for ``Dataset.from_folder``."""
+    return "drop" if args.drop_unknown else "error"
 
 
 def add_run_dir(parser: argparse.ArgumentParser) -> None:
@@ -48,146 +55,81 @@ def add_run_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder")
 
 
-def add_features(parser: argparse.ArgumentParser) -> None:
-    """Add the folder of ready features."""
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the trained model."""
     parser.add_argument(
-        "--features",
-        type=Path,
-        metavar="DIR",
-        help="ready features (default: of the run folder, else beside the dataset if they fit)",
+        "--model", type=Path, required=True, metavar="DIR", help="run folder or model folder"
+    )
+
+
+def add_features(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the folder of ready features; ``default`` says which ones are used without it."""
+    parser.add_argument(
+        "--features", type=Path, metavar="DIR", help=f"ready features (default: {default})"
     )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add where to compute."""
+    """Add the device to compute on."""
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="device to compute on; auto: a GPU if there is one (default: %(default)s)",
     )
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Add the seed, for commands in which it has an effect."""
-    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="random seed (default: %(default)s)"
+    )
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"must be an integer from 0 to {2**32 - 1}; got {text!r}")
+    return int(text)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the machine-readable output."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, no text")
+
+
+def add_baselines(parser: argparse.ArgumentParser) -> None:
+    """Add the baselines to evaluate beside a model."""
+    parser.add_argument(
+        "--baselines",
+        default=BASELINES,
+        metavar="NAMES",
+        help="comma-separated baselines to evaluate too (default: %(default)s)",
+    )
 
 
 def add_text_encoder(parser: argparse.ArgumentParser) -> None:
-    """Add which model embeds sentences."""
+    """Add the model that embeds sentences."""
     parser.add_argument(
-        "--text-encoder", help="BERT-like model, folder or hub id (default: all-MiniLM-L6-v2)"
+        "--text-encoder",
+        metavar="MODEL",
+        help="BERT-like model, folder or hub id (default: all-MiniLM-L6-v2)",
     )
 
 
 def add_clip(parser: argparse.ArgumentParser) -> None:
-    """Add which model finds keywords, and in which list."""
-    parser.add_argument("--clip", help="CLIP-like model, folder or hub id (default: CLIP ViT-B/32)")
+    """Add the model that finds keywords, and the candidate keywords."""
+    parser.add_argument(
+        "--clip",
+        metavar="MODEL",
+        help="CLIP-like model, folder or hub id (default: CLIP ViT-B/32)",
+    )
     parser.add_argument(
         "--dictionary",
         default="visual+texts",
-        help="candidate keywords: visual, texts, column:NAME or a file with one per line; join"
-        " several by + (default: visual+texts)",
+        metavar="LIST",
+        help="candidate keywords: visual, texts, column:NAME or a file with one per line; several"
+        " joined by + (default: %(default)s)",
     )
-
-
-class _HelpAll(argparse.Action):
-    """Print the help and all settings with default, choices and meaning, and stop."""
-
-    def __init__(
-        self, option_strings: list[str], dest: str, config: str, sections: Sequence[str], help: str
-    ) -> None:
-        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
-        self.config, self.sections = config, sections
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        parser.print_help()
-        print("\nsettings for --set NAME=VALUE, with the defaults of the preset paper:")
-        for section, fields in _settings(self.config, self.sections).items():
-            print()
-            for field in fields:
-                print(f"  {section}.{field.name}={field.default}\n      {field.meaning}")
-                print(f"      {field.allowed}")
-        parser.exit()
-
-
-def _settings(config: str, sections: Sequence[str]) -> dict[str, list[SettingField]]:
-    """Return the settings of some sections of ``msm4sr_lite.config.Config`` or another class."""
-    kinds = section_kinds(_config_class(config))
-    return {section: describe(kinds[section]) for section in sections}
-
-
-def _config_class(name: str) -> type:
-    module, _, kind = name.rpartition(".")
-    return cast(type, getattr(import_module(module), kind))
-
-
-def add_settings(
-    parser: argparse.ArgumentParser,
-    *sections: str,
-    presets: bool = True,
-    config: str = "msm4sr_lite.config.Config",
-) -> None:
-    """Add ``--set NAME=VALUE``, ``--help-all`` and, with ``presets``, ``--preset``.
-
-    ``config`` names the class whose ``sections`` the settings are.
-    """
-    parser.set_defaults(sections=sections, config=config, preset="paper")
-    if presets:
-        parser.add_argument(
-            "--preset",
-            choices=tuple(PRESETS),
-            help="paper: the method as described (default); tuned: what validation supports;"
-            " authors: the released code with its defects",
-        )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help=f"any other setting, as {EXAMPLES[sections[-1]]} (repeatable)",
-    )
-    parser.add_argument(
-        "--help-all",
-        action=_HelpAll,
-        config=config,
-        sections=sections,
-        help="list all settings and stop",
-    )
-
-
-EXAMPLES = {
-    "data": "data.n_test=2",
-    "features": "features.n_keywords=5",
-    "pretrain": "pretrain.lr=1e-3",
-    "finetune": "finetune.lr=1e-3",
-    "budget": "budget.patience=10",
-    "clip": "clip.epochs=20",
-}
-
-
-def given_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what ``--set`` gives, by name: ``{"pretrain.lr": 0.001}``; every value is checked."""
-    found: dict[str, Any] = {}
-    for text in args.set:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals:
-            raise UserError(f"--set {text}: write NAME=VALUE, as in {EXAMPLES[args.sections[-1]]}")
-        field = find_field(_config_class(args.config), name)
-        if field.name.split(".")[0] not in args.sections:
-            raise UserError(
-                f"--set {name}: has no effect in `msm4sr {args.command}`, which has settings of"
-                f" {', '.join(args.sections)} (--help-all lists them)"
-            )
-        found[field.name] = field.parse(value)
-    return found
-
-
-def settings_of(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what ``--set`` gives as arguments of ``MSM4SR``: ``{"pretrain__lr": 0.001}``."""
-    return {name.replace(".", "__"): value for name, value in given_settings(args).items()}
 
 
 def item_list(text: str) -> list[str]:
@@ -207,7 +149,9 @@ def read_ids(path: Path | None) -> list[str] | None:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); give one item_id per line") from None
-    return [line.strip() for line in lines if line.strip()]
+    if ids := [line.strip() for line in lines if line.strip()]:
+        return ids
+    raise UserError(f"{path}: no item_id in it; give one per line")
 
 
 def print_line(line: str) -> None:

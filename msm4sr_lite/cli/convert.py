@@ -13,33 +13,43 @@ FORMATS = ("amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="folder or main file")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="downloaded folder or file")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DATA", help="dataset folder to write"
+        "--out", type=Path, required=True, metavar="DATA", help="new dataset folder"
     )
     parser.add_argument(
         "--from",
         dest="format",
         choices=FORMATS,
         default="",
-        help="format (default: recognised by the file names)",
+        help="format of the source (default: recognised by the file names)",
     )
     parser.add_argument(
-        "--items", type=Path, metavar="FILE", help="item file (default: beside the main file)"
+        "--items",
+        type=Path,
+        metavar="FILE",
+        help="item file (default: beside the main file)",
     )
     parser.add_argument(
         "--images",
         type=Path,
         metavar="DIR",
-        help="images named by item id, here or in folders below (default: none; H&M: images/)",
+        help="folder of images named by item id, in it or below (default: none; H&M: images/)",
     )
-    parser.add_argument("--copy-images", action="store_true", help="copy images, do not link them")
-    parser.add_argument("--min-rating", type=float, help="drop lower ratings (default: keep all)")
+    parser.add_argument(
+        "--copy-images", action="store_true", help="images copied (default: linked)"
+    )
+    parser.add_argument(
+        "--min-rating",
+        type=float,
+        metavar="X",
+        help="lowest rating kept, in the source's unit (default: all)",
+    )
     parser.add_argument(
         "--level", choices=("article", "product"), help="H&M: what an item is (default: article)"
     )
     parser.add_argument(
-        "--force", action="store_true", help="replace the folder at --out, whatever it holds"
+        "--force", action="store_true", help="folder at --out replaced (default: an error)"
     )
     common.add_json(parser)
 

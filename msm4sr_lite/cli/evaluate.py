@@ -1,4 +1,4 @@
-"""``msm4sr evaluate``: the model and baselines on held-out interactions."""
+"""``msm4sr evaluate``: a model and baselines on held-out interactions."""
 
 from __future__ import annotations
 
@@ -12,28 +12,24 @@ FILTERS = {"yes": [True], "no": [False], "both": [False, True]}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
-    common.add_dataset(parser)
-    parser.add_argument(
-        "--model", type=Path, required=True, metavar="DIR", help="run folder or model folder"
-    )
-    common.add_features(parser)
+    common.add_dataset(parser, domain="that of the model")
+    common.add_model(parser)
+    common.add_features(parser, "those of the model")
     parser.add_argument(
         "--part",
         choices=("valid", "test"),
         default="valid",
-        help="held-out interactions to predict; test is entered in the access log (default: valid)",
+        help="held-out interactions to predict; test is entered in the access log"
+        " (default: %(default)s)",
     )
     parser.add_argument(
         "--filter-seen",
         choices=tuple(FILTERS),
         default="yes",
-        help="take the items of a user's history out of the ranking (default: yes)",
+        help="whether items of a user's history are filtered from the ranking"
+        " (default: %(default)s)",
     )
-    parser.add_argument(
-        "--baselines",
-        default="popularity,item_knn",
-        help="baselines to fit and evaluate too (default: popularity,item_knn)",
-    )
+    common.add_baselines(parser)
     parser.add_argument(
         "--candidates",
         type=Path,
@@ -51,18 +47,11 @@ def run(args: argparse.Namespace) -> None:
     from msm4sr_lite.pipeline import MSM4SR
 
     baselines = require_baselines(common.item_list(args.baselines))
+    candidates = common.read_ids(args.candidates)
     model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)
     data = common.read_dataset(args, model.domain)
-    reports = [
-        model.evaluate(
-            data,
-            part=args.part,
-            filter_seen=filter_seen,
-            baselines=baselines,
-            candidates=common.read_ids(args.candidates),
-        )
-        for filter_seen in FILTERS[args.filter_seen]
-    ]
+    options = {"part": args.part, "baselines": baselines, "candidates": candidates}
+    reports = [model.evaluate(data, filter_seen=f, **options) for f in FILTERS[args.filter_seen]]
     if not is_first():
         return
     if args.json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from msm4sr_lite.cli import common
+from msm4sr_lite.cli.setting_flags import add_settings, given_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,9 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_run_dir(parser)
     common.add_clip(parser)
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="threads that open images (default: one per core)"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="number of threads that open images (default: one per core, at most 8)",
     )
-    common.add_settings(parser, "features", presets=False)
+    add_settings(parser, "features")
     common.add_device(parser)
     common.add_json(parser)
 
@@ -23,18 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write ``RUN/keywords``."""
     from msm4sr_lite.config import Config, with_settings
-    from msm4sr_lite.device import resolve_device
     from msm4sr_lite.features.stages import compute_keywords
     from msm4sr_lite.store.records import read_record
 
-    config = with_settings(Config(), common.given_settings(args)).features
     folder = compute_keywords(
         common.read_dataset(args),
         args.out,
-        config,
+        with_settings(Config(), given_settings(args)).features,
         clip=args.clip,
         dictionary=args.dictionary,
-        device=resolve_device(args.device),
+        device=args.device,
         workers=args.workers,
     )
     if args.json:

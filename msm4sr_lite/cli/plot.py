@@ -1,4 +1,4 @@
-"""``msm4sr plot``: the curves of a run's trainings as one picture."""
+"""``msm4sr plot``: the training curves of a run folder as one image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import UserError
-from msm4sr_lite.store.training_log import read_log
 
 STAGES = {"pretrained": "pre-training", "finetuned": "fine-tuning"}
 NAMES = {
@@ -23,19 +22,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="the image (default: RUN/curves.png)"
+        "--out", type=Path, metavar="FILE", help="image to write (default: RUN/curves.png)"
     )
     common.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Draw the logs that are in the run folder."""
+    """Draw the training logs that are in the run folder."""
+    from msm4sr_lite.store.training_log import read_log
+
     logs = {stage: read_log(args.run_folder / f"{stage}_log.jsonl") for stage in STAGES}
     logs = {stage: lines for stage, lines in logs.items() if lines}
     if not logs:
         raise UserError(
-            f"{args.run_folder}: no log of a training in this folder; give the --out folder of"
-            f" `msm4sr pretrain`, `finetune` or `run`"
+            f"{args.run_folder}: no training log in this folder; give the --out folder of"
+            f" `msm4sr run`, `pretrain` or `finetune`"
         )
     out = args.out or args.run_folder / "curves.png"
     draw(logs, out)
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:
-    """Write a PNG: one row a stage; losses, validation Recall@20, targets per second."""
+    """Write a PNG with a row per stage: losses, validation Recall@20, targets per second."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -55,9 +56,8 @@ def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:
 
     figure = Figure(figsize=(12, 3.4 * len(logs)), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, (stage, lines) in zip(
-        figure.subplots(len(logs), 3, squeeze=False), logs.items(), strict=True
-    ):
+    rows = figure.subplots(len(logs), 3, squeeze=False)
+    for axes, (stage, lines) in zip(rows, logs.items(), strict=True):
         epochs = [line["epoch"] for line in lines]
         for mark, name in zip("osv^", lines[0].get("parts") or ["loss"], strict=False):
             values = [line.get("parts", line)[name] for line in lines]
@@ -74,7 +74,7 @@ def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:
         took = [after - before for before, after in zip([0.0, *seconds], seconds, strict=False)]
         speed = [line["targets"] / max(time, 0.01) for line, time in zip(lines, took, strict=True)]
         axes[2].plot(epochs, speed, color="black")
-        axes[2].set(title="targets a second, with validation", ylim=(0, None))
+        axes[2].set(title="targets per second, validation included", ylim=(0, None))
         for axis in axes:
             axis.set_xlabel("epoch")
     draft = out.with_name(f".{out.name}.draft")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.cli import common
+from msm4sr_lite.cli.setting_flags import add_settings, given_settings
 
 if TYPE_CHECKING:
     from msm4sr_lite.study.config import StudyConfig
@@ -17,34 +18,60 @@ PARTS = ("tune", "main", "cold", "ablations", "transfer", "all")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
     parser.add_argument(
-        "part", choices=PARTS, help="all: main, cold and the ablations of what the paper adds"
+        "part",
+        choices=PARTS,
+        metavar="PART",
+        help="tune (choose settings), main (compare models), cold (cold items), ablations,"
+        " transfer, or all: main, cold and the ablations of what the paper adds",
     )
     common.add_dataset(parser)
-    common.add_features(parser)
+    common.add_features(parser, common.COMPUTED)
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="study folder (default: runs/study-DATASET)"
+        "--out", type=Path, metavar="DIR", help="study folder (default: runs/study-DATA)"
     )
-    parser.add_argument("--quick", action="store_true", help="minutes: few epochs, one seed")
-    parser.add_argument("--models", default="", help="comma-separated (default: all that can run)")
-    parser.add_argument("--seeds", type=int, default=3, help="number of test seeds (default: 3)")
     parser.add_argument(
-        "--jobs", type=int, default=1, help="trainings at once, one core each (default: 1)"
+        "--quick", action="store_true", help="few epochs and one seed: a study of minutes"
+    )
+    parser.add_argument(
+        "--models",
+        default="",
+        metavar="NAMES",
+        help="comma-separated models, or variants of ablations (default: all that can run)",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="number of test seeds (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of trainings at the same time, one core each (default: %(default)s)",
     )
     parser.add_argument(
         "--configs", type=Path, metavar="FILE", help="chosen settings (default: DIR/configs.json)"
     )
     parser.add_argument(
-        "--source", default="", help="transfer: domains or dataset folders to pre-train on"
+        "--source",
+        default="",
+        metavar="NAMES",
+        help="transfer: comma-separated domains or dataset folders to pre-train on",
     )
-    parser.add_argument("--target", default="", help="transfer: domain to use the model in")
-    parser.add_argument("--clip", help="CLIP-like model, for the ablation with its embeddings")
-    common.add_settings(
-        parser,
-        "data",
-        "transfer",
-        "budget",
-        presets=False,
-        config="msm4sr_lite.study.config.StudyConfig",
+    parser.add_argument(
+        "--target",
+        default="",
+        metavar="NAME",
+        help="transfer: domain to use the model in (default: all)",
+    )
+    parser.add_argument(
+        "--clip", metavar="MODEL", help="CLIP-like model for the ablation with its embeddings"
+    )
+    add_settings(
+        parser, "data", "transfer", "budget", config="msm4sr_lite.study.config.StudyConfig"
     )
     common.add_device(parser)
     common.add_json(parser)
@@ -55,16 +82,18 @@ def run(args: argparse.Namespace) -> None:
     from msm4sr_lite.pipeline.features import find_or_compute_features
     from msm4sr_lite.progress import say
     from msm4sr_lite.study.pages import as_text
-    from msm4sr_lite.study.run import run_study
+    from msm4sr_lite.study.run import default_folder, run_study
 
     def show(part: str, result: dict[str, Any]) -> None:
         if not args.json:
             print(as_text(part, result), end="\n\n")
 
-    config, data, out = study_config(args), common.read_dataset(args), study_folder(args)
+    config, data = study_config(args), common.read_dataset(args)
+    out = args.out or default_folder(data, config)
     found = find_or_compute_features(data, args.features, out, device=config.device)
-    keywords = found.keywords
-    result = run_study(args.part, data, found.table, out, config, keywords=keywords, callback=show)
+    result = run_study(
+        args.part, data, found.table, out, config, keywords=found.keywords, callback=show
+    )
     if args.json:
         common.print_json(result)
     say(f"study: results in {out}")
@@ -78,7 +107,7 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
     from msm4sr_lite.settings import with_settings
     from msm4sr_lite.study.config import QUICK, StudyConfig
 
-    config = with_settings(QUICK if args.quick else StudyConfig(), common.given_settings(args))
+    config = with_settings(QUICK if args.quick else StudyConfig(), given_settings(args))
     return replace(
         config,
         n_seeds=min(args.seeds, 1) if args.quick else args.seeds,
@@ -88,12 +117,6 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
         sources=tuple(common.item_list(args.source)),
         target=args.target,
         clip=args.clip or "",
-        unknown_items="drop" if args.drop_unknown else "error",
+        unknown_items=common.unknown_items(args),
         device=resolve_device(args.device),
     )
-
-
-def study_folder(args: argparse.Namespace) -> Path:
-    """Return the study folder: as asked, else runs/study-DATASET."""
-    name = "-".join(filter(None, ("study", args.data.resolve().name, args.domain)))
-    return args.out or Path("runs") / (name + ("-quick" if args.quick else ""))

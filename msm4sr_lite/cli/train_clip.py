@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from msm4sr_lite.cli import common
+from msm4sr_lite.cli.setting_flags import add_settings, given_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,14 +18,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--columns",
         default="",
-        help="label columns, comma-separated (default: those with few different, short values)",
+        metavar="NAMES",
+        help="comma-separated label columns (default: those with few different, short values)",
     )
     parser.add_argument(
-        "--n-test", type=int, default=0, help="number of images held out for testing (default: 0)"
+        "--n-test",
+        type=int,
+        default=0,
+        metavar="N",
+        help="number of images held out for testing (default: %(default)s)",
     )
-    common.add_settings(
-        parser, "clip", presets=False, config="msm4sr_lite.features.clip.training.ClipConfig"
-    )
+    add_settings(parser, "clip", config="msm4sr_lite.features.clip.training.ClipConfig")
     common.add_seed(parser)
     common.add_device(parser)
     common.add_json(parser)
@@ -40,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     report = train_clip(
         args.folder,
         args.out,
-        with_settings(ClipConfig(), common.given_settings(args)).clip,
+        with_settings(ClipConfig(), given_settings(args)).clip,
         columns=common.item_list(args.columns),
         n_test=args.n_test,
         seed=args.seed,

@@ -33,7 +33,8 @@ def next_item_loss(
 ) -> Float[Tensor, ""]:
     """Compute ``losses.next_item_loss`` block by block."""
     with torch.autocast(z.device.type, enabled=False):
-        states = normalize(h.reshape(-1, *z.shape)) / temperature
+        several = h if h.ndim == 3 else h.unsqueeze(0)  # `reshape` would round gradients otherwise
+        states = normalize(several) / temperature
         keys = normalize(z).expand_as(states)
         loss = DiagonalCrossEntropy.apply(states, keys, len(states), masked, masked_logit)
         return cast(Tensor, loss)

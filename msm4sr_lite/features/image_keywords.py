@@ -20,7 +20,7 @@ from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
 from msm4sr_lite.features.images import ImageError, ItemImages, open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.prefetch import blocks, map_ahead
-from msm4sr_lite.store.fingerprint import stamp as stamp_of
+from msm4sr_lite.store.fingerprint import file_stamp
 
 Inputs = dict[str, Tensor]  # what the image processor makes of one image, above all its pixels
 WORKERS = 2
@@ -172,7 +172,7 @@ class _Opener:
         """
         path = self.root / name
         try:
-            stamp = stamp_of(path)
+            stamp = file_stamp(path)
             if stamp is None:
                 return None, None, False
             if key := self.cache.file_key(name, stamp):

@@ -32,8 +32,13 @@ from msm4sr_lite.features.table_files import DICTIONARY, load_feature_table, wri
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
-from msm4sr_lite.store.fingerprint import fingerprint, folder_stamp, stamp, versions
-from msm4sr_lite.store.records import finished, read_record, sign, writing
+from msm4sr_lite.store.fingerprint import file_stamp, fingerprint, folder_stamp, versions
+from msm4sr_lite.store.records import (
+    is_finished,
+    read_record,
+    reporting_write_errors,
+    write_record,
+)
 
 __all__ = [
     "check_features",
@@ -109,7 +114,7 @@ def compute_keywords(
         "n_keywords": config.n_keywords,
         "choice": [config.threshold, config.diversity],
     }
-    if finished(folder, made_from):
+    if is_finished(folder, made_from):
         return folder
     if not len(images):
         _write_no_keywords(folder, made_from, config.n_keywords)
@@ -121,22 +126,24 @@ def compute_keywords(
     encoded_by = [libraries, *(encoder.get(part) for part in ("weights", "config", "processor"))]
     with (
         open_cache(run_dir / "cache", "images", encoded_by, "float32") as cache,
-        writing(folder),
+        reporting_write_errors(folder),
         whole_folder(folder) as draft,
     ):
         n, root = config.n_keywords, dataset.image_root
         counts = _write_keywords(draft, root, images, tokenizer, n, cache, workers)
         write_text(draft / DICTIONARY, "".join(f"{word}\n" for word in words))
-        sign(draft, made_from, {"n_keywords": n, **encoder, **counts, "versions": libraries})
+        write_record(
+            draft, made_from, {"n_keywords": n, **encoder, **counts, "versions": libraries}
+        )
     _report_skipped(folder, counts["skipped"], len(images))
     return folder
 
 
 def _write_no_keywords(folder: Path, made_from: object, n_keywords: int) -> None:
-    with writing(folder), whole_folder(folder) as draft:
+    with reporting_write_errors(folder), whole_folder(folder) as draft:
         write_records(draft / "keywords.jsonl", ())
         write_records(draft / "skipped.jsonl", ())
-        sign(draft, made_from, {"n_keywords": n_keywords, "images": 0, "skipped": 0})
+        write_record(draft, made_from, {"n_keywords": n_keywords, "images": 0, "skipped": 0})
 
 
 def _write_keywords(
@@ -175,7 +182,7 @@ def _image_stamps(image_root: Path, images: ItemImages) -> str:
     """Return a hash of the names, sizes and times of all images."""
     digest = hashlib.sha256()
     for item_id, name in images:
-        digest.update(json.dumps([item_id, name, stamp(image_root / name)]).encode())
+        digest.update(json.dumps([item_id, name, file_stamp(image_root / name)]).encode())
     return digest.hexdigest()[:16]
 
 
@@ -263,7 +270,7 @@ def encode_features(
         "max_sentences": config.max_sentences,
         "image_slots": config.image_slots,
     }
-    if not finished(folder, made_from):
+    if not is_finished(folder, made_from):
         encoder = TextEncoder(name, config.pooling, resolve_device(device))
         libraries = versions("torch", "transformers", "tokenizers")
         description = describe_text_encoder(encoder)
@@ -272,7 +279,7 @@ def encode_features(
         manifest = {"keywords": record, "made_from": fingerprint(made_from)}
         with (
             open_cache(run_dir / "cache", "sentences", encoded_by, "float16") as cache,
-            writing(folder),
+            reporting_write_errors(folder),
             _timed("features", "sentence", total) as advance,
         ):
             make_features(folder, sentences, encoder, cache, manifest=manifest, advance=advance)

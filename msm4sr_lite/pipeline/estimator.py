@@ -217,14 +217,14 @@ class MSM4SR(Parameters):
     def _with_best_epochs(
         self, data: Dataset, features: Features, callback: Callback | None
     ) -> Config:
-        """Return the settings with the numbers of epochs that were best with ``leave_one_out``."""
+        """Return the settings with the epochs that were best with ``leave_one_out``."""
         first = MSM4SR(**self.get_params(deep=False), **self.settings)
         place = self.run_dir / "selection" if self.run_dir else None
         say("fit: first run, with held-out interactions, to choose the numbers of epochs")
         first.fit(data, features=features.table, run_dir=place, callback=callback)
         best = {name: run["best"]["epoch"] for name, run in first.training_.items() if run}
-        stages = {"pretrain.epochs": "pretrained", "finetune.epochs": "finetuned"}
-        epochs = {setting: best.get(name, 0) for setting, name in stages.items()}
+        epochs = {"pretrain.epochs": best.get("pretrained", 0)}
+        epochs["finetune.epochs"] = best.get("finetuned", 0)
         say(f"fit: second run, on every interaction: {epochs}")
         return with_settings(self.config, epochs)
 
@@ -237,7 +237,6 @@ class MSM4SR(Parameters):
         config: Config,
         stage: Stage,
     ) -> MSM4SR:
-        """Remember what has been learnt."""
         self.training_ = dict(stage.summaries)
         record = {**(stage.record or {}), "settings": describe_training_data(training)}
         record.pop("config")
@@ -253,8 +252,6 @@ class MSM4SR(Parameters):
         )
         self._serve(trained, data, training.sequences)
         return self
-
-    # ------------------------------------------------------------------ evaluation
 
     def evaluate(
         self,
@@ -290,9 +287,8 @@ class MSM4SR(Parameters):
         UserError
             If the model was trained on every interaction (``split=None``).
         """
-        trained = self._fitted()
         return evaluate_model(
-            trained,
+            self._fitted(),
             self._data_or(data),
             self._sequences if data is None or data is self._data else None,
             part=part,

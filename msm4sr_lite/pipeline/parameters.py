@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self
 
-from msm4sr_lite.config import PRESETS, Config, UserError, as_dict, setting_fields, with_settings
+from msm4sr_lite.config import (
+    FROM_DATA,
+    PRESETS,
+    Config,
+    UserError,
+    as_dict,
+    setting_fields,
+    with_settings,
+)
 from msm4sr_lite.pipeline.serving import Serving
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 
 OWN = ("preset", "seed", "device", "text_encoder", "clip", "dictionary")
-FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by the user
 
 
 class Parameters(Serving):

@@ -216,6 +216,7 @@ class Serving(Fitted):
             k,
             items=data.items if data is not None else None,
             keywords=self._fitted().keywords,
+            table=self._fitted().table,
             **options,
         )
 

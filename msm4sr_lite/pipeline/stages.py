@@ -35,7 +35,7 @@ from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.store.records import finished, read_record
+from msm4sr_lite.store.records import is_finished, read_record, reporting_write_errors
 from msm4sr_lite.store.training_log import TrainingLog
 from msm4sr_lite.store.training_state import StateFile
 from msm4sr_lite.training import Record
@@ -150,7 +150,7 @@ class Stage:
         made_from: dict[str, Any],
     ) -> M2SE:
         folder = self.run_dir / name if self.run_dir else None
-        if folder and finished(folder, made_from):
+        if folder and is_finished(folder, made_from):
             self.summaries[name] = read_record(folder).get("training", {})
             return load_checkpoint(folder)[0].to(self.device)
         torch.manual_seed(self.seed)
@@ -176,7 +176,8 @@ class Stage:
                 "item_counts": data.item_counts[1:].tolist(),
                 **(self.record or {}),
             }
-            save_checkpoint(model, folder, data.sequences.items, record)
+            with reporting_write_errors(folder):
+                save_checkpoint(model, folder, data.sequences.items, record)
             for left in folder.parent.glob(f"{name}.*.state"):  # of this and of abandoned trainings
                 left.unlink()
         return model.eval()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
@@ -31,6 +32,8 @@ class Recommendation:
         The sentences of the item's text.
     keywords
         The keywords of each of its images.
+    missing
+        The modalities that the item lacks: ``["image"]`` if its text is used for both.
     """
 
     item_id: str
@@ -38,6 +41,7 @@ class Recommendation:
     by_modality: dict[str, float]
     sentences: list[str]
     keywords: list[list[str]]
+    missing: list[str] = field(default_factory=list)
 
 
 def describe_recommendations(
@@ -47,6 +51,7 @@ def describe_recommendations(
     *,
     items: Mapping[str, Item] | None = None,
     keywords: Keywords | None = None,
+    table: FeatureTable | None = None,
     **options: Any,
 ) -> list[Recommendation]:
     """Recommend items after one history and describe them.
@@ -63,6 +68,8 @@ def describe_recommendations(
         ``item_id -> Item``, such as ``dataset.items``, for the sentences.
     keywords
         ``item_id ->`` the keywords of each image.
+    table
+        Features in the order of the model's items, to find out which modalities an item lacks.
     options
         ``filter_seen``, ``candidates`` and ``exclude`` of ``Recommender.recommend``.
 
@@ -90,9 +97,15 @@ def describe_recommendations(
                 terms,
                 item_sentences(item) if item else [],
                 [list(words) for words in (keywords or {}).get(item_id, [])],
+                [m for m in terms if len(terms) > 1 and table and not _count(table, m, number)],
             )
         )
     return found
+
+
+def _count(table: FeatureTable, modality: str, number: int) -> int:
+    """Return how many sentences or images an item has."""
+    return int(getattr(table, modality).counts[number])
 
 
 def score_by_modality(recommender: Recommender, history: Sequence[str]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What is written to disk is written whole or not at all."""
+"""What the library keeps on disk: files, records, checkpoints, logs. Each is written whole."""

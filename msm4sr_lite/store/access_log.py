@@ -1,13 +1,12 @@
-"""The test-set access log: when, and with which model, the test part of a dataset was opened."""
+"""The test-set access log: when the test part of a dataset was used, and with which model."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.store.files import write_json
+from msm4sr_lite.store.files import read_json, write_json
 
 
 def log_access(folder: Path, access: dict[str, Any]) -> None:
@@ -19,6 +18,6 @@ def log_access(folder: Path, access: dict[str, Any]) -> None:
 
 
 def read_access_log(folder: Path) -> list[dict[str, Any]]:
-    """Return all accesses to the test part that are on record in a folder."""
+    """Return all accesses to the test part that a folder's log lists."""
     path = folder / "access_log.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return read_json(path) if path.is_file() else []

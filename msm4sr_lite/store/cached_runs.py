@@ -1,51 +1,51 @@
-"""Finished runs of a study, each in a file of its own: a study that was stopped goes on there."""
+"""Results of finished runs, one file each, so that a stopped study resumes."""
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.config import UserError
 from msm4sr_lite.progress import say
-from msm4sr_lite.store.files import write_json
+from msm4sr_lite.store.files import read_json, write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 
 
 class Runs:
-    """A folder of results.
+    """Results of runs, kept in a folder.
 
     Parameters
     ----------
     folder
-        Where they are kept.
+        The folder; it is made when the first result is written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get(self, name: str, made_from: Any, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return a result, made now unless it has been made from exactly this before.
+        """Return a stored result, or make and store it.
 
         Parameters
         ----------
         name
-            Of the file; several results of one name may stand beside each other.
+            Name of the run. Results of one name that are made from different inputs are all kept.
         made_from
-            All that the result depends on, as JSON can hold it.
+            Everything that the result depends on, ready for JSON.
         make
-            Makes it; what it returns must be fit for JSON. ``seconds`` is added.
+            Returns the result, ready for JSON; ``seconds`` is added.
+
+        Raises
+        ------
+        UserError
+            If the stored result cannot be read.
         """
         made = fingerprint(made_from)
         path = self.folder / f"{re.sub(r'[^A-Za-z0-9.+_-]', '_', name)}.{made}.json"
         if path.is_file():
-            try:
-                found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise UserError(f"{path}: cannot be read ({error}); delete it") from None
+            found: dict[str, Any] = read_json(path)
             return found
         start = time.perf_counter()
         result = make()

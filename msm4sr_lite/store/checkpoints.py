@@ -1,4 +1,4 @@
-"""Model folders: configuration, weights, item ids and the record of the training."""
+"""Model folders: configuration, weights, item ids and the record of their training."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from msm4sr_lite.store.files import whole_folder, write_json
 
 
 def save_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[str, Any]) -> None:
-    """Write a model folder, whole or not at all; arguments as in ``write_checkpoint``."""
+    """Write a model folder, whole or not at all; parameters as in ``write_checkpoint``."""
     with whole_folder(folder) as draft:
         write_checkpoint(model, draft, items, record)
 
 
 def write_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[str, Any]) -> None:
-    """Write a model's files into a folder that exists.
+    """Write the files of a model into a folder.
 
     Parameters
     ----------
     model
         Its configuration and weights become ``config.json`` and ``model.safetensors``.
     folder
-        Where to write.
+        An existing folder.
     items
         Item ids in the order of the model; ``items[0]``, padding, is not written.
     record
@@ -39,7 +39,18 @@ def write_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[s
 
 
 def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
-    """Return the model of a folder and its item ids; ``items[0]`` is padding."""
+    """Load a model folder.
+
+    Returns
+    -------
+    model, items
+        The model in evaluation mode, and its item ids in order; ``items[0]`` is padding.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no model, or its files do not fit together.
+    """
     folder = Path(folder)
     try:
         items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
@@ -54,7 +65,10 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
 
 
 def find_model_folder(path: Path) -> Path:
-    """Return a model folder itself, or the best one in a run folder."""
+    """Return ``path`` if it is a model folder, else the best model in this run folder.
+
+    A fine-tuned model is better than a pre-trained one.
+    """
     for place in (path, path / "finetuned", path / "pretrained"):
         if (place / "config.json").is_file():
             return place

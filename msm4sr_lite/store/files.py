@@ -1,4 +1,4 @@
-"""Files and folders that are complete or not there: written beside their place, then renamed."""
+"""Files and folders that are complete or absent: written beside their place, then renamed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from msm4sr_lite.config import UserError
 
 
 def _draft(path: Path) -> Path:
@@ -22,7 +24,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: to a neighbour first, then renamed over the target."""
+    """Write a file whole or not at all: into a draft beside it, which then replaces it."""
     draft = _draft(path)
     try:
         with draft.open("wb") as stream:
@@ -36,7 +38,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Have the disk keep a file, or the names in a folder (which Windows cannot be asked for)."""
+    """Flush a file, or the names in a folder, to the disk. Windows cannot flush folders."""
     if os.name != "nt" or path.is_file():
         handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
         try:
@@ -50,9 +52,23 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); delete it or restore a copy") from None
+
+
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to write into; on success it becomes ``path``, else it vanishes.
+    """Yield an empty folder to write into; it becomes ``path`` on success and is removed otherwise.
 
     What was at ``path`` before stays until the new folder is complete.
     """

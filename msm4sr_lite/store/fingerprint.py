@@ -1,4 +1,4 @@
-"""Short hashes that tell whether two things are the same."""
+"""Short hashes and file stamps: whether something is still what it was made from."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def stamp(path: Path) -> tuple[int, int] | None:
-    """Return size and time of a file: enough to notice its replacement without reading it."""
+def file_stamp(path: Path) -> tuple[int, int] | None:
+    """Return size and time of a file, to notice its replacement without reading it."""
     if not path.is_file():
         return None
-    facts = path.stat()
-    return facts.st_size, facts.st_mtime_ns
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def folder_stamp(name: str) -> dict[str, tuple[int, int] | None]:
-    """Return the stamps of a model folder's files; nothing for the id of a model on the hub."""
+    """Return the stamp of every file in a model folder; empty for a hub id."""
     folder = Path(name)
     if not folder.is_dir():
         return {}
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {path.relative_to(folder).as_posix(): stamp(path) for path in files}
+    return {path.relative_to(folder).as_posix(): file_stamp(path) for path in files}
 
 
 def versions(*names: str) -> dict[str, str]:
-    """Return the versions of this library and of others."""
+    """Return the versions of this library and of the packages named."""
     return {"msm4sr_lite": msm4sr_lite.__version__, **{n: metadata.version(n) for n in names}}
 
 
 def first_difference(
     keys: Sequence[str], this: dict[str, Any], other: dict[str, Any]
 ) -> str | None:
-    """Return the first of ``keys`` in which two descriptions differ; silence is no difference."""
-    told = (key for key in keys if key in this and key in other)
-    return next((key for key in told if this[key] != other[key]), None)
+    """Return the first of ``keys`` that both descriptions have with different values, or None."""
+    shared = (key for key in keys if key in this and key in other)
+    return next((key for key in shared if this[key] != other[key]), None)

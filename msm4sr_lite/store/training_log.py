@@ -1,4 +1,4 @@
-"""The callback that shows a training: a progress bar, and one JSON line per epoch in a log file."""
+"""The callback that shows a training: a progress bar, and a log file with one line per epoch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, fitting_batch
+from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_batch
 from msm4sr_lite.fast.processes import Stop, is_first
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import write_text
@@ -18,23 +18,24 @@ if TYPE_CHECKING:
 
 
 class TrainingLog:
-    """Follow a training as its ``callback``.
+    """Show a training and log its epochs; an object to pass as ``callback``.
 
-    Ctrl-C is noted and takes effect between two steps, so the weights are always those of a
-    finished step; with a ``state`` they are kept. A resumed training continues its log.
+    Ctrl-C and SIGTERM take effect between two steps: the state is written, then
+    ``KeyboardInterrupt`` is raised. A second Ctrl-C stops at once, in the middle of a step; then
+    the training resumes from the state that was written last. A resumed training continues its log.
 
     Parameters
     ----------
     name
-        What the progress bar is called.
+        Name of the progress bar.
     config
         Settings of this training.
     targets
-        Training targets per epoch, about.
+        Approximate number of training targets per epoch.
     path
-        The log file; None for no file.
+        The log file, one JSON object per epoch; None for no file.
     state
-        Where the training's state is kept; None if it is not.
+        The file that keeps the training's state; None if nothing is kept.
     """
 
     def __init__(
@@ -57,8 +58,8 @@ class TrainingLog:
         steps, fitting = -(-self.targets // self.config.batch_size), fitting_batch(self.targets)
         if steps < STEPS_PER_EPOCH and fitting < self.config.batch_size:
             say(
-                f"{self.name}: only {steps} steps per epoch; a dataset of this size may be learnt"
-                f" better with batch_size={fitting}"
+                f"{self.name}: batch_size={self.config.batch_size} gives {steps} steps per epoch;"
+                f" a dataset of this size may train better with batch_size={fitting}"
             )
         total = self.config.epochs * self.targets
         self._bar = bar(total=total, name=self.name, unit=" targets", unit_scale=True)
@@ -77,8 +78,8 @@ class TrainingLog:
             self.state.write()
 
     def __call__(self, record: Record) -> None:
-        """Show one step or epoch; raise ``KeyboardInterrupt`` if Ctrl-C was pressed before it."""
-        if not self._shown:  # the first record of this call: earlier epochs stand in the log
+        """Show a step or an epoch; raise ``KeyboardInterrupt`` if a stop was asked for."""
+        if not self._shown:  # the first record: epochs before it are in the log
             self.epochs = [line for line in self.earlier if line["epoch"] < record.epoch]
             self._bar.update(sum(line["targets"] for line in self.epochs))
         self._shown["epoch"] = f"{record.epoch}/{self.config.epochs}"
@@ -117,9 +118,9 @@ class TrainingLog:
         self._sums, self._seen = {}, 0
 
     def summary(self) -> dict[str, Any]:
-        """Return the best epoch, the number of epochs and the seconds, and print them.
+        """Print and return the best epoch, the number of epochs and the seconds.
 
-        Empty if there was no epoch.
+        The result is empty if there was no epoch.
         """
         epochs = self.epochs or self.earlier  # stopped after its last epoch, before it was saved
         if not epochs:
@@ -133,7 +134,16 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Return the epochs in a log file; none if there is no file."""
+    """Return the epochs in a log file; none if there is no file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read.
+    """
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); delete it") from None

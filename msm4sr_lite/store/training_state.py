@@ -1,4 +1,4 @@
-"""The state of a training as one safetensors file, so that a stopped training can be resumed."""
+"""The state of a training in one safetensors file, so that a stopped training resumes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StateFile:
     Parameters
     ----------
     path
-        The file. It is replaced as a whole; of several processes only the first writes it.
+        The file. It is always replaced as a whole. Of several processes only the first writes.
     every
         Seconds between two writes.
     """
@@ -33,7 +33,7 @@ class StateFile:
         self.run: Run | None = None
 
     def keep(self, run: Run) -> None:
-        """Write the file if the last write is longer ago than ``every``."""
+        """Write the file if ``every`` seconds have passed since the last write."""
         self.run = run
         if time.perf_counter() - self.kept >= self.every:
             self.write()
@@ -55,13 +55,13 @@ class StateFile:
         except OSError as error:
             kept = "; the state before it is kept" if self.path.is_file() else ""
             raise UserError(
-                f"{self.path}: cannot be written ({error.strerror}){kept}; make room, or choose"
-                f" another run folder, and start the same command again"
+                f"{self.path}: cannot be written ({error.strerror}){kept}; make room or choose"
+                f" another run folder, then run again: it resumes"
             ) from None
         self.kept = time.perf_counter()
 
     def restore(self, run: Run) -> None:
-        """Bring a training to the state in the file; without a file it starts anew."""
+        """Set a training to the state in the file; without a file it starts from the beginning."""
         self.run = run
         if not self.path.is_file():
             return

@@ -100,6 +100,12 @@ def run_study(
     return results
 
 
+def default_folder(dataset: Dataset, config: StudyConfig) -> Path:
+    """Return where a study of this dataset is kept if no folder is given."""
+    parts = ["study", dataset.name, dataset.domain, "quick" if config.quick else ""]
+    return Path("runs", "-".join(part for part in parts if part))
+
+
 class _Study:
     """The parts that compare models on one dataset."""
 

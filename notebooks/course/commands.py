@@ -27,7 +27,7 @@ def command(*words: object) -> str:
         try:
             code = main([str(word) for word in words])
         except SystemExit as stop:  # an unknown flag
-            code = stop.code
+            code = int(stop.code or 0)
     if code:
         raise RuntimeError(
             f"msm4sr {words[0]} ended with code {code}. {messages.getvalue().strip()}"

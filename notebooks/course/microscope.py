@@ -9,7 +9,8 @@ import numpy as np
 
 from course.protocol import sampled_metrics
 from course.style import LINES, MARKERS, PALETTE
-from msm4sr_lite.evaluation import metrics, summarise
+from msm4sr_lite.evaluation import metrics
+from msm4sr_lite.intervals import summarise
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -37,9 +37,9 @@ machine_report()
 # %% [markdown]
 # ## The shop
 #
-# *Corner shop* is a small made-up shop with two departments. Its pictures are drawn and its customers
+# *Corner shop* is a small made-up shop with two domains, *home* and *outdoor*. Its pictures are drawn and its customers
 # are simulated, so that we know something no real shop knows: how well the best possible recommender
-# could do. Here we stay in the department *home*.
+# could do. Here we stay in the domain *home*.
 
 # %%
 from msm4sr_lite import Dataset
@@ -171,7 +171,7 @@ panel(
 # %% [markdown]
 # ## A recommendation
 #
-# This model was trained before, by `msm4sr run`, on this department. It has learnt from all but
+# This model was trained before, by `msm4sr run`, on this domain. It has learnt from all but
 # the last two purchases of each customer (01 says what these two are kept for). What would it offer
 # after the five above?
 
@@ -321,7 +321,7 @@ show(
 # ## Exercises
 #
 # Two small pieces from which every recommender here is built. Replace the dots; the check tells you what
-# is wrong. `hint("00.most_bought")` helps; the solution is folded below.
+# is wrong. `hint("00.most_popular")` helps; the solution is folded below.
 
 # %%
 import numpy as np

@@ -33,7 +33,7 @@ with (folder / "interactions.csv").open(encoding="utf-8") as lines:
 
 # %% [markdown]
 # There are no stars and no comments. A purchase says "this one, now"; nothing says what somebody did *not*
-# want. Such data are called *implicit feedback*. `read_shop` checks the table (a missing column, an unknown
+# want. Such data are called *implicit feedback*. `Dataset.from_folder` checks the table (a missing column, an unknown
 # item or an unreadable date stops with the number of the line) and sorts it by time.
 
 # %%
@@ -289,7 +289,7 @@ print("test items among these:", cold.sum(), "of", len(targets))
 #    the test leaves, and with it the hard questions.
 # 4. **Tomorrow's best-sellers.** Popularity counted in the days of the test.
 #
-# The first three are tried with *item-to-item counts*: how many customers bought both this item and one
+# The first three are tried with *ItemKNN* (co-occurrence counts): how many customers bought both this item and one
 # that you have? The last with popularity. Each stands beside its honest twin. **Predict** which leak
 # flatters most, before you look. (The measure is NDCG@10: 1 is perfect, higher is better. It is explained
 # below, and so are the intervals, the bars around each point.)
@@ -422,7 +422,7 @@ source(metrics)
 # against it.
 
 # %%
-from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.evaluation import rank_of, target_ranks
 
 words = ["", *(" ".join(dataset.items[i].categories) for i in sequences.items[1:])]
 kinds = torch.from_numpy(np.unique(words, return_inverse=True)[1])
@@ -460,11 +460,11 @@ for name, scorer in (("constant", Constant()), ("same kind", SameKind())):
 # them against it, `nan` too:
 
 # %%
-source(target_ranks, only=("own = scores", "better |= own"))
+source(rank_of)
 
 # %% [markdown]
 # **The history, masked or not.** Whoever has bought a thing seldom buys it at once again. With
-# `mask_history=True` what a customer has does not compete. That is how a shop would use a model; many
+# `filter_seen=True` what a customer has does not compete. That is how a shop would use a model; many
 # papers do without. In the end both are only different questions, as long as all models are asked the same.
 #
 # ## Three models that know only numbers
@@ -472,7 +472,7 @@ source(target_ranks, only=("own = scores", "better |= own"))
 # | | the score of item $i$ after $i_1, \dots, i_n$ |
 # |---|---|
 # | popularity | $c_i$, how often it was bought |
-# | item-to-item | $\sum_k 0.8^{\,n-k}\, c(i_k, i)$, where $c(j, i)$ customers bought both |
+# | ItemKNN | $\sum_k 0.8^{\,n-k}\, c(i_k, i)$, where $c(j, i)$ customers bought both |
 # | SASRec | $\cos(h, e_i) / \tau$ with $h = \text{Transformer}(e_{i_1}, \dots, e_{i_n})$ |
 #
 # The factor 0.8 lets older purchases count less. In SASRec (*self-attentive sequential recommendation*)
@@ -548,7 +548,7 @@ records = watch(epochs, curves, every=2)
 # thousand times, and see between which values 95 % of the means lie.
 
 # %% tags=["nbval-ignore-output"]
-from msm4sr_lite.evaluation import summarise
+from msm4sr_lite.intervals import summarise
 from msm4sr_lite.scoring import ModelScorer
 
 models = {
@@ -570,7 +570,7 @@ for name, result in results.items():
     print(f"{name:<13}", "  ".join(shown))
 
 # %% [markdown]
-# Does SASRec beat popularity? And item-to-item counts? Two intervals that do not overlap settle it. If they
+# Does SASRec beat popularity? And ItemKNN? Two intervals that do not overlap settle it. If they
 # overlap, look at the *difference*, customer by customer: the same customers are easy or hard for both
 # models, and that cancels.
 
@@ -670,7 +670,7 @@ source(sampled_metrics, only=("better = ", "return values"))
 #
 # The same ranks of the same models under every protocol. Move $K$, change the candidates, mask the history.
 # **Predict** before each move: what changes more, the figures or the order? Look for a setting in which
-# item-to-item leads SASRec, and one where it trails.
+# ItemKNN leads SASRec, and one where it trails.
 
 # %% tags=["nbval-ignore-output"]
 from course import (
@@ -695,7 +695,7 @@ panel(
 )
 
 # %% [markdown]
-# Here are the differences once more, SASRec minus item-to-item, with their intervals:
+# Here are the differences once more, SASRec minus ItemKNN, with their intervals:
 
 # %% tags=["nbval-ignore-output"]
 for filtered in (False, True):
@@ -737,7 +737,7 @@ print("SASRec stays above popularity's Recall@10:", better)
 # Nothing about the models has changed, and the figures have doubled; popularity's have more than tripled,
 # since it is good at "somewhere in the first 40". The order can change as well, because another question
 # (who is good at 40?) is asked under the same name. We trained SASRec six times, with three seeds, for 20
-# epochs and for 16: without masking, NDCG@10 put item-to-item ahead among all items and SASRec ahead among
+# epochs and for 16: without masking, NDCG@10 put ItemKNN ahead among all items and SASRec ahead among
 # 100 drawn, each time. Yet the intervals hold 0, all or nearly all of them: neither order is proven, and
 # whoever prints the figures without intervals can choose a winner by choosing a protocol. From here on the
 # course ranks *all* items.
@@ -776,14 +776,14 @@ check("01.rank_of", ...)
 check("01.three_metrics", ...)
 
 # %% [markdown]
-# **5. To find out** (no check, half an hour). Everything above was measured in the department *home*. Run
-# the notebook for *outdoor*, with `department="outdoor"` in `read_shop` and customer `uo0040` in place of
+# **5. To find out** (no check, half an hour). Everything above was measured in the domain *home*. Run
+# the notebook for *outdoor*, with `domain="outdoor"` in `Dataset.from_folder` and customer `uo0040` in place of
 # `uh0040`. Which of its verdicts hold there, too? And with `setup("01", seed=1)`, `torch.manual_seed(1)` and
 # `finetune(..., seed=1)`?
 
 # %% [markdown] tags=["solution"]
 # The leaks, the new items that nobody finds and the blow-up of the figures are there again: they follow
-# from the protocol. But in our run of *outdoor* SASRec came out *ahead* of item-to-item in NDCG@10 with
+# from the protocol. But in our run of *outdoor* SASRec came out *ahead* of ItemKNN in NDCG@10 with
 # histories masked. That does not contradict *home*: "unclear" never meant "equal", and one shop is one
 # shop.
 
@@ -804,7 +804,7 @@ check("01.three_metrics", ...)
 # - Order, repeats, filters and the split come before any model; a leak can be worth more than a model.
 # - Rank among all items, let ties count against the model, say whether histories are masked, and give
 #   intervals.
-# - In this department SASRec beats popularity by far, item-to-item counts not clearly; for new items all
+# - In this domain SASRec beats popularity by far, ItemKNN not clearly; for new items all
 #   are blind.
 #
 # **Next:** 02 begins to open their eyes: it turns pictures into words.

@@ -314,7 +314,7 @@ for words in read_keywords(folder / "features")["h0131"]:
 # %% [markdown]
 # ## Exercises
 #
-# `hint("02.best")` helps; a solution is folded below each task.
+# `hint("02.top_words")` helps; a solution is folded below each task.
 
 # %%
 import numpy as np

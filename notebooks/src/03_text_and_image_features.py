@@ -269,7 +269,7 @@ for name, x in pooled.items():
 # A model that reads one and then the other would step over this gap each time. Words instead of picture
 # vectors should close it: that is the paper's reason for keywords. **Predict**: how large is the gap (0 to
 # 2) in CLIP's space, how large between texts and keywords in BERT's? Can a straight cut (a plane, found by a
-# linear classifier) still tell the two clouds apart? The figure draws each space along the two directions in
+# linear classifier) still separate the two clouds? The figure draws each space along the two directions in
 # which it spreads most, its *principal axes*.
 
 # %%
@@ -345,7 +345,7 @@ print("a linear classifier still separates them:", words.probe > 0.95)
 # ## Where features are kept
 #
 # All vectors of a shop are made once, by `msm4sr keywords` and `msm4sr features`, and kept in a folder, in
-# half precision, with a manifest that says how they were made (here for both departments):
+# half precision, with a manifest that says how they were made (here for both domains):
 
 # %%
 for key in ("text_encoder", "keywords", "n_items", "without_text", "without_image"):

@@ -400,8 +400,8 @@ check("04.last_survivor", ...)
 check("04.repair", ...)
 
 # %% [markdown]
-# **5. To find out** (no check, half an hour). `msm4sr pretrain` draws $p$ from 0 to `--mixup-max`; with
-# `--mixup-draw fixed` $p$ is always that. Pre-train on *outdoor* with `--mixup-max 0`, `0.5` and `1.0`, drawn
+# **5. To find out** (no check, half an hour). `msm4sr pretrain` draws $p$ from 0 to `pretrain.mixup_max`; with
+# `--set pretrain.mixup_draw=fixed` $p$ is always that. Pre-train on *outdoor* with `--set pretrain.mixup_max=0`, `0.5` and `1.0`, drawn
 # or fixed as you like, 30 epochs each, and compare the validation Recall@20 that the command prints. Do
 # three seeds agree on the order?
 

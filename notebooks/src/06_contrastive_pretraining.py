@@ -549,11 +549,11 @@ check("06.collapse", ...)
 check("06.negatives", ...)
 
 # %% [markdown]
-# **4. To find out** (no check, an hour). Pre-train on *outdoor* (`msm4sr pretrain`) with `--cmcl-weight 0`, `0.01` and `1`,
+# **4. To find out** (no check, an hour). Pre-train on *outdoor* (`msm4sr pretrain`) with `--set pretrain.cmcl_weight=0`, `0.01` and `1`,
 # three seeds each, then fine-tune and evaluate. Is there a difference larger than that between two seeds?
 
 # %% [markdown] tags=["solution"]
-# Compare the intervals that `msm4sr evaluate` prints, and the spread of the seeds. On the department *home*, 12 epochs and
+# Compare the intervals that `msm4sr evaluate` prints, and the spread of the seeds. On the domain *home*, 12 epochs and
 # three seeds could not tell any of the released code's differences from zero (`docs/differences.md`). If yours can, say with
 # how many seeds and customers.
 

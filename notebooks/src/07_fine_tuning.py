@@ -164,7 +164,7 @@ print(
 import numpy as np
 from course import panel, slider
 from course.intervals import draw_intervals, format_interval
-from msm4sr_lite.evaluation import summarise
+from msm4sr_lite.intervals import summarise
 
 ORDER = ["popularity", "ItemKNN", "pre-trained", "fine-tuned"]
 user_order = np.random.default_rng(0).permutation(len(targets))
@@ -218,12 +218,12 @@ panel(
 # Whoever draws the $n m$ answers one by one acts as if $\rho$ were 0, and gets an interval that is too narrow by the factor
 # $\sqrt{1 + (m - 1)\, \rho}$. With 5 questions and $\rho = 0.3$ that is 1.5; with $\rho = 1$, the same answer five times, it is $\sqrt 5$: nothing was learnt by asking again.
 # A bootstrap that draws *customers*, each with all their answers, needs to know no $\rho$: what belongs together stays together
-# (the argument `customers` of `evaluation.summarise`).
+# (the argument `users` of `summarise`).
 
 # %% [markdown]
 # ## Pairs say more
 #
-# The intervals of two models overlap. Can they still be told apart? Often yes. Both have answered the *same* questions: easy customers
+# The intervals of two models overlap. Can the difference still be statistically significant? Often yes. Both have answered the *same* questions: easy customers
 # are easy for both. So subtract first, customer by customer, and put the interval on the **difference**.
 
 # %%
@@ -250,7 +250,7 @@ print(f"  smallest gain it could show:     {gain['detectable']:.4f}")
 # with the same budget on validation alone, and corrects for having asked many questions at once (exercise 3):
 #
 # ```
-# msm4sr study main data_samples/corner_shop --department home --quick
+# msm4sr study main data_samples/corner_shop --domain home --quick
 # ```
 #
 # ## How far from the best possible?
@@ -388,6 +388,6 @@ check("07.n_users", ...)
 #
 # - Fine-tuning is one softmax over the catalogue, with a learnt vector per item; validation decides when to stop.
 # - A figure without an interval is half a figure; two models are compared pair by pair, with several seeds, and corrected for many questions.
-# - Know the ceiling if you can, and look where the hits are lost.
+# - Know the upper bound if you can, and look where the hits are lost.
 #
 # **Next:** 08 asks for items nobody has bought yet, and shops the model has never seen.

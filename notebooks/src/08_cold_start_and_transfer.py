@@ -22,7 +22,7 @@ session = setup("08")
 # %% [markdown]
 # ## On the shelf since this morning
 #
-# On the 5th of March the department *home* of our sample shop got a new collection. The models of the sample know the
+# On the 5th of March the domain *home* of our sample shop got a new collection. The models of the sample know the
 # purchases up to that day. Each customer's last purchase, the one to be found in the test, came after it. So there are
 # items that no history holds: they are *strictly cold*. (96 are new, 8 are older and never sold; "new things" below means them all.)
 
@@ -62,7 +62,7 @@ show_images(
 
 # %% [markdown]
 # **Predict.** A quarter of all customers will buy one of these things next. Which of four recommenders can find any of them:
-# the best-sellers, item-to-item counts, a Transformer over item ids (SASRec of notebook 01), the model of notebook 05?
+# popularity, ItemKNN, a Transformer over item ids (SASRec of notebook 01), the model of notebook 05?
 #
 # ## Two ways to know a thing
 
@@ -334,7 +334,7 @@ show(
 )
 
 # %% [markdown]
-# Of a thing without a purchase the counts know nothing, up to twenty purchases next to nothing; only beyond fifty do they draw level with
+# Of a thing without a purchase the counts know nothing, up to twenty purchases next to nothing; only beyond fifty do they catch up with
 # the model. The model's own curve begins higher than it goes on: what was bought once to ten times is what few people want, and
 # fine-tuning has learnt that; new things are not unwanted, only unknown. The length of the history matters less than one might think:
 # taste shows in a few pictures.
@@ -388,7 +388,7 @@ panel(
 )
 
 # %% [markdown]
-# Item-to-item counts offer none of these things to anybody, and that is no weakness of counting: whatever knows an item by its
+# ItemKNN offers none of these things to anybody, and that is no weakness of counting: whatever knows an item by its
 # number must wait for the first purchases.
 #
 # ## Another shop altogether
@@ -401,7 +401,7 @@ print("parts as long as the catalogue:", sum(400 in s or 401 in s for s in sizes
 print("after fine-tuning:", sum(401 in w.shape for w in whole.parameters()))
 
 # %% [markdown]
-# The department *outdoor* has other products, other customers, and not one item in common with *home*. **Predict**: the model
+# The domain *outdoor* has other products, other customers, and not one item in common with *home*. **Predict**: the model
 # that was pre-trained on home is asked for outdoor's test purchases, among 400 items it has never seen. Is it better than chance?
 # Better than outdoor's own best-sellers?
 
@@ -460,8 +460,8 @@ for name, value in score.items():
 
 # %% [markdown]
 # Without one purchase of outdoor the model from home is far above an untrained one, and above outdoor's best-sellers; not above
-# its item-to-item counts, which have seen outdoor's purchases. It has brought along what the
-# two departments share: people who like zigzag and purple go on liking them, and after one kind of need comes another.
+# its ItemKNN, which has seen outdoor's purchases. It has brought along what the
+# two domains share: people who like zigzag and purple go on liking them, and after one kind of need comes another.
 # It has no item ids to bring, and needs none.
 #
 # ## A few customers
@@ -553,7 +553,7 @@ for share, part in curve["shares"].items():
 # what sixty customers teach from scratch. To pre-train on the same sixty customers first (`own` in the file) does not help: 0.037,
 # from scratch 0.036. It is home's customers that make the difference, not the exercise.
 #
-# Look at the open points before you believe a ratio. With sixty validation purchases the moment to stop is half a lottery, and from scratch
+# Look at the open points before you believe a ratio. With sixty validation purchases the moment to stop is half chance, and from scratch
 # some runs end at 0.02, others at 0.05. Of the ten runs the first three alone say 2.03 times, a difference of
 # 0.041 with an interval from 0.004 to 0.078; all ten say 0.034, from 0.023 to 0.046. That is what more runs buy.
 #
@@ -562,7 +562,7 @@ for share, part in curve["shares"].items():
 #
 # ## Exercises
 #
-# `hint("08.cold")` helps; a solution is folded below each task.
+# `hint("08.cold_targets")` helps; a solution is folded below each task.
 
 # %%
 import torch
@@ -595,11 +595,11 @@ check("08.share_offered", ...)
 
 # %% [markdown]
 # **5. To find out** (no check). Some shops give every new thing its turn: the last two of ten places go to the best new
-# things, whatever else scores higher. Change the lists of `mended` so. What does it do to NDCG@10 on new items, and
+# things, whatever else scores higher. Change the lists of `repaired` so. What does it do to NDCG@10 on new items, and
 # what does it cost on the others?
 
 # %% [markdown] tags=["solution"]
-# Take `scores = mended.score(...)`, hide what was bought, take the best eight, then the best two cold ones that are not among
+# Take `scores = repaired.score(...)`, hide what was bought, take the best eight, then the best two cold ones that are not among
 # them; count a hit at its place in that list. New items gain much, since places 9 and 10 were closed to them before; the others lose
 # only those who stood on 9 and 10, where the gain 1 / log2(place + 1) is smallest.
 
@@ -610,8 +610,8 @@ check("08.share_offered", ...)
 # - **Cold that is not cold.** An item that is in the catalogue of fine-tuning has taken part in training, as a wrong answer. And an item with
 #   one purchase is not strictly cold. In a shop without new items, `without_items` makes some: it takes chosen items out of all
 #   training and validation.
-# - **Two departments of one simulated world.** The shoppers of home and outdoor follow the same rule; the products differ, but they are
-#   drawn by the same pen and described by the same phrases. Between two real shops expect less: between two departments of
+# - **Two domains of one simulated world.** The shoppers of home and outdoor follow the same rule; the products differ, but they are
+#   drawn by the same pen and described by the same phrases. Between two real shops expect less: between two domains of
 #   a real one, H&M, nothing at all was gained (`docs/results.md`).
 # - **From scratch, but how?** A baseline that is trained too briefly makes every transfer look good. Here both starts may choose their
 #   learning rate; try others before you believe a ratio.

@@ -355,7 +355,7 @@ sequences = build_sequences(dataset.interactions, catalogue[1:])
 bought = np.bincount(np.concatenate(sequences.train()), minlength=401)[1:]
 places = maps["fine-tuned"]
 figure, panels = plt.subplots(1, 3, figsize=(10.5, 4.3))
-# The palette, which colour-blind readers can tell apart, has colours for seven words.
+# The palette, which colour-blind readers can distinguish, has colours for seven words.
 named = ("blue", "orange", "black", "green", "purple", "red", "yellow")
 paint = dict(zip(named, [*PALETTE[:6], PALETTE[7]], strict=True))
 draw_map(panels[0], places, colour, colours=paint, size=20)
@@ -805,7 +805,7 @@ check("09.trust", ...)
 
 # %% [markdown]
 # **4. To find out** (no check). Make a map that shows the patterns: multiply the last 64 of the 128 numbers by 3
-# before you call `lay_out`. What becomes of the purposes? And is the new map still a map of the model: what is
+# before you call `fit_umap`. What becomes of the purposes? And is the new map still a map of the model: what is
 # its trustworthiness with regard to the *unchanged* vectors?
 
 # %% [markdown] tags=["solution"]

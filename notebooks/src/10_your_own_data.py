@@ -100,7 +100,7 @@ for what in TROUBLE:
     print(f"{what}:\n    {trouble(what)}")
 
 # %% [markdown]
-# Buying a thing again is no mistake: training decides what it means (`--repeats`). Broken pictures are another matter: one bad file among a million must not stop the rest. They are counted and listed in
+# Buying a thing again is no mistake: training decides what it means (`--set data.deduplicate=false`). Broken pictures are another matter: one bad file among a million must not stop the rest. They are counted and listed in
 # `skipped.jsonl`.
 #
 # ## A public data set
@@ -152,8 +152,8 @@ pack(
 )
 
 # %% [markdown]
-# In a terminal it would be `msm4sr convert download/Home_5.json.gz --out shop --images pictures`; in a notebook `command` calls the same.
-# The pictures are named by item id.
+# In a terminal it would be `msm4sr convert download/Home_5.json.gz --out dataset --images images`; in a notebook `command` calls the same.
+# The images are named by item id.
 
 # %%
 import shutil
@@ -178,21 +178,22 @@ print(f"{len(dataset.items)} items, {seen} with a image")
 # %% [markdown]
 # ## The whole method, one command
 #
-# `msm4sr run SHOP --out DIR` does everything in order: keywords, features, pre-training, fine-tuning, evaluation. Each stage writes a
+# `msm4sr run DATA --out RUN` does everything in order: keywords, features, pre-training, fine-tuning, evaluation. Each stage writes a
 # folder, whole or not at all, with a record of what it was made from. Here with the small CLIP of the course, and only so long
 # that you need not wait. **Predict** what happens when it is called a second time.
 
 # %%
 from course import find_encoder
 
-words = ["run", converted, "--out", work / "run", "--filter-seen", "yes"]
-words += ["--pretrain-epochs", 2, "--finetune-epochs", 2, "--json"]
+words = ["run", converted, "--out", work / "run", "--json"]
+words += ["--set", "pretrain.epochs=2", "--set", "finetune.epochs=2"]
 clip = session.samples / "mini_clip"
 if find_encoder() is None:
     print("no sentence encoder on this machine: the sample's features are used instead")
     words += ["--features", session.samples / "corner_shop" / "features"]
 else:
-    words += ["--clip", clip, "--dictionary", clip / "words.txt", "--n-keywords", 5]
+    words += ["--clip", clip, "--dictionary", clip / "words.txt"]
+    words += ["--set", "features.n_keywords=5"]
 command(*words)
 for path in sorted((work / "run").iterdir()):
     print(" ", path.name + "/" * path.is_dir())
@@ -275,17 +276,17 @@ panel(
 # - **The feature table** stays on disk; only the slots of a batch's items are read in pre-training, so its step hardly slows down with the
 #   catalogue (20,000 to 200,000 items: +2 %, `docs/performance.md`).
 # - **All scores of a step** would be the first, so they are never held: the exact softmax goes through the catalogue in pieces. It still *computes* them, every step, which is what
-#   takes time in fine-tuning. `--negatives 5000` draws 5,000 items in their place and corrects for how likely each was drawn.
-# - **Evaluation** counts how many items score at least as high as the right one, batch after batch, in bounded memory. `--valid-users 5000` looks at
+#   takes time in fine-tuning. `--set finetune.n_negatives=5000` draws 5,000 items in their place and corrects for how likely each was drawn.
+# - **Evaluation** counts how many items score at least as high as the right one, batch after batch, in bounded memory. `--set finetune.valid_users=5000` looks at
 #   so many customers after each pass.
 #
 # ## A GPU, or several
 #
-# With a GPU nothing changes but the speed: `--device auto` finds it. `--pretrain-precision bfloat16`, numbers of 16 bits, halves what the encoder's products
+# With a GPU nothing changes but the speed: `--device auto` finds it. `--set pretrain.precision=bfloat16`, numbers of 16 bits, halves what the encoder's products
 # take there (on most laptops' processors it is slower). With several:
 #
 # ```
-# torchrun --nproc-per-node 4 -m msm4sr_lite pretrain my_shop --out DIR
+# torchrun --nproc-per-node 4 -m msm4sr_lite pretrain my_shop --out RUN
 # ```
 #
 # Every process encodes its share of the batch; then they exchange their rows, so that each row has the same negatives as with one process, and the same
@@ -322,13 +323,13 @@ check("10.rows", ...)
 check("10.gigabytes", ...)
 
 # %% [markdown]
-# **3.** `torchrun --nproc-per-node 4 ... --batch-size 1024`, no customer and no next item twice. How many negatives has a row in NIP?
+# **3.** `torchrun --nproc-per-node 4 ... --set pretrain.batch_size=1024`, no customer and no next item twice. How many negatives has a row in NIP?
 
 # %% tags=["exercise"]
 check("10.negatives", ...)
 
 # %% [markdown]
-# **4. To find out** (no check). Take your own shop, or a public data set, and run `msm4sr study main SHOP --quick`. Does anything beat item-to-item counts? If not: are
+# **4. To find out** (no check). Take your own shop, or a public data set, and run `msm4sr study main DATA --quick`. Does anything beat ItemKNN? If not: are
 # the histories too short, the texts too alike, the pictures too few? Look at the items with the fewest purchases first.
 #
 # ## What could mislead you here

@@ -10,8 +10,9 @@ from msm4sr_lite.config import DataConfig, PretrainConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import MoEAdaptor
-from msm4sr_lite.evaluation import metrics, summarise, target_ranks
+from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.intervals import summarise
 from msm4sr_lite.losses import next_item_loss
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.cold_start import cold_items

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from course.intervals import draw_intervals, format_interval, has_interval
 
-from msm4sr_lite.evaluation import summarise
+from msm4sr_lite.intervals import summarise
 
 mpl.use("agg")
 

@@ -18,7 +18,8 @@ from course.protocol import (
 from msm4sr_lite.baselines import Popularity
 from msm4sr_lite.config import DataConfig
 from msm4sr_lite.dataset.split import build_sequences
-from msm4sr_lite.evaluation import metrics, summarise, target_ranks
+from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.intervals import summarise
 from tests.toys import toy_sequences
 
 

@@ -91,13 +91,13 @@ def test_a_long_sentence_is_cut_at_the_best_place():
     assert list(map(len, parts)) == [400, 400, 200]
 
 
-def test_no_letter_is_lost_in_real_texts(shared_data):
+def test_no_letter_is_lost_in_real_texts(real_data):
     """Every letter of a text without HTML is in its sentences, in order."""
     folders = ("amazon_giftcards_raw", "hm_fashion")
     lines = [
         line
         for name in folders
-        for line in (shared_data / name / "items.jsonl")
+        for line in (real_data / name / "items.jsonl")
         .read_text(encoding="utf-8")
         .splitlines()[:1547]
     ]

@@ -91,8 +91,8 @@ def test_the_sample_gives_no_brand(sample_dataset):
     assert {"mug", "lantern", "stoneware", "bamboo"} <= set(words)
 
 
-def test_real_fashion_gives_no_first_name(shared_data):
-    items = list(read_items(shared_data / "hm_fashion" / "items.jsonl").values())[:3000]
+def test_real_fashion_gives_no_first_name(real_data):
+    items = list(read_items(real_data / "hm_fashion" / "items.jsonl").values())[:3000]
     words = set(text_words(items))
     assert not {"inga", "lana", "florida", "kelly", "tanya", "gently", "keep", "wear"} & words
     assert {"pocket", "jersey", "ribbed", "hood", "v-neck", "sleeveless"} <= words

@@ -101,8 +101,8 @@ def test_amazon_2023_in_the_folders_of_its_publishers(tmp_path, converted):
     assert converted(tmp_path / "review_categories")[1].items["P"].title == "Mug"
 
 
-def test_the_real_amazon_files(tmp_path, converted, shared_data):
-    folder = shared_data / "amazon_giftcards_raw"
+def test_the_real_amazon_files(tmp_path, converted, real_data):
+    folder = real_data / "amazon_giftcards_raw"
     summary, dataset = converted(folder)
     facts = json.loads((folder / "stats.json").read_text())
     assert summary["users"] == facts["users"]

@@ -164,10 +164,10 @@ def test_training_sees_images_as_keywords_will(folder, trained):
 
 
 @pytest.mark.slow
-def test_real_photographs(shared_data: Path, tmp_path):
+def test_real_photographs(real_data: Path, tmp_path):
     columns = ["product_type_name", "graphical_appearance_name", "perceived_colour_master_name"]
     report = train_clip(
-        shared_data / "hm_captions",
+        real_data / "hm_captions",
         tmp_path / "out",
         ClipTrainingConfig(epochs=3),
         columns=columns,

@@ -1,0 +1,119 @@
+"""Settings on the command line: ``--preset``, ``--set NAME=VALUE`` and ``--help-all``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, cast
+
+from msm4sr_lite.config import FROM_DATA, PRESETS, UserError
+from msm4sr_lite.settings import SettingField, describe, find_field, section_kinds
+
+EXAMPLES = {
+    "data": "data.n_test=2",
+    "features": "features.n_keywords=5",
+    "pretrain": "pretrain.lr=1e-3",
+    "finetune": "finetune.lr=1e-3",
+    "budget": "budget.patience=10",
+    "clip": "clip.epochs=20",
+}
+
+
+def add_settings(
+    parser: argparse.ArgumentParser,
+    *sections: str,
+    presets: bool = False,
+    config: str = "msm4sr_lite.config.Config",
+) -> None:
+    """Add ``--set NAME=VALUE``, ``--help-all`` and, with ``presets``, ``--preset``.
+
+    ``config`` names the class whose ``sections`` the settings are. It is imported when it is used.
+    """
+    parser.set_defaults(sections=sections, config=config)
+    if presets:
+        parser.add_argument(
+            "--preset",
+            choices=tuple(PRESETS),
+            default="paper",
+            help="settings to start from: the method as described (paper), what validation"
+            " supports (tuned), the released code with its defects (authors); default: %(default)s",
+        )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"any other setting, such as {EXAMPLES[sections[-1]]}; repeatable",
+    )
+    parser.add_argument("--help-all", action=_HelpAll, help="this help and the list of settings")
+
+
+class _HelpAll(argparse.Action):
+    """Print the help and every setting with its default, meaning and range, and stop."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        parser.print_help()
+        preset = " of the preset paper" if parser.get_default("preset") else ""
+        print(f"\nsettings for --set NAME=VALUE, with the defaults{preset}:")
+        for section in parser.get_default("sections"):
+            print()
+            for field in _settings(parser.get_default("config"), [section]):
+                print(f"  {field.name}={field.default}\n      {field.meaning}; {field.allowed}")
+        parser.exit()
+
+
+def _settings(config: str, sections: Sequence[str]) -> list[SettingField]:
+    """Return the settings of some sections, without those that the data decide."""
+    kinds = section_kinds(_config_class(config))
+    found = [field for section in sections for field in describe(kinds[section], section)]
+    return [field for field in found if field.name not in FROM_DATA]
+
+
+def _config_class(name: str) -> type:
+    module, _, kind = name.rpartition(".")
+    return cast(type, getattr(import_module(module), kind))
+
+
+def setting_names(parser: argparse.ArgumentParser, flag: str) -> list[str]:
+    """Return the settings that ``--lr`` or ``--pretrain-lr`` may mean, as ``pretrain.lr=VALUE``."""
+    if not (sections := parser.get_default("sections")):
+        return []
+    wanted = flag.lstrip("-").replace("-", "_").replace(".", "_")
+    return [
+        f"{field.name}=VALUE"
+        for field in _settings(parser.get_default("config"), sections)
+        if wanted in (field.name.replace(".", "_"), field.name.partition(".")[2])
+    ]
+
+
+def given_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what ``--set`` gives, by name: ``{"pretrain.lr": 0.001}``; every value is checked.
+
+    Raises
+    ------
+    UserError
+        For an unknown setting, with the nearest name; for one that has no effect in this command;
+        or for a value out of range.
+    """
+    found: dict[str, Any] = {}
+    for text in args.set:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise UserError(f"--set {text}: write NAME=VALUE, as in {EXAMPLES[args.sections[-1]]}")
+        field = find_field(_config_class(args.config), name)
+        if field.name.partition(".")[0] not in args.sections:
+            raise UserError(
+                f"--set {name}: has no effect in `msm4sr {args.command}`, which has settings of"
+                f" {', '.join(args.sections)} (--help-all lists them)"
+            )
+        found[field.name] = field.parse(value)
+    return found
+
+
+def settings_for_model(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what ``--set`` gives as arguments of ``MSM4SR``: ``{"pretrain__lr": 0.001}``."""
+    return {name.replace(".", "__"): value for name, value in given_settings(args).items()}
