@@ -53,8 +53,8 @@ EVERYWHERE += ["method/test_presets", "method/test_training", "method/test_objec
 TESTS = {
     "similarity": ["method/test_presets"],
     "intervals": ["method/test_evaluation"],
-    "scoring": ["fast/test_fast_evaluation", "recommend/test_recommender"],
-    "feature_table": ["recommend/test_recommender"],
+    "scoring": ["method/test_scoring", "fast/test_fast_evaluation"],
+    "feature_table": ["method/test_scoring", "method/test_encoder"],
     "training_run": ["method/test_training"],
     "fast/objectives": ["method/test_objectives"],
     "fast/scoring": ["fast/test_fast_evaluation"],

@@ -132,3 +132,11 @@ def test_the_cases_of_a_user_are_drawn_together():
     # Users with more cases weigh more, in the value and in every draw.
     uneven = summarise({"x": np.array([1.0, 1.0, 1.0, 0.0])}, np.array([7, 7, 7, 3]))["x"]
     assert (uneven["value"], uneven["low"], uneven["high"]) == (0.75, 0.0, 1.0)
+
+
+def test_users_with_more_cases_weigh_more_in_the_interval():
+    """A hundred users with three hits each, a hundred with one miss: about 0.75, not 0.5."""
+    users = np.concatenate([np.arange(100).repeat(3), np.arange(100, 200)])
+    found = summarise({"x": (users < 100).astype(float)}, users)["x"]
+    assert found["value"] == 0.75
+    assert 0.65 < found["low"] < 0.75 < found["high"] < 0.85
