@@ -317,3 +317,18 @@ def test_a_training_in_plain_form_learns_the_same(monkeypatch):
             losses.append([r.loss for r in pretrain_steps(net, TABLE, SEQUENCES, config)])
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_every_epoch_has_an_order_of_its_own(monkeypatch):
+    """The order of the batches depends on the seed and the epoch, and on nothing else."""
+    orders = []
+
+    def spy(sequences, max_len, batch_size, generator, *options):
+        orders.append(generator.initial_seed())
+        return training_batches(sequences, max_len, batch_size, generator, *options)
+
+    monkeypatch.setattr(training, "training_batches", spy)
+    for seed in (0, 0, 1):
+        pretrain(model(), TABLE, SEQUENCES, PretrainConfig(epochs=3), seed=seed)
+    assert orders[:3] == orders[3:6]
+    assert len(set(orders)) == 6
