@@ -20,6 +20,7 @@ from course.masters import read_master
 import run
 from msm4sr_lite import config
 from msm4sr_lite.cli import build_parser
+from msm4sr_lite.cli.setting_flags import given_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "LICENSES.md")]
@@ -40,6 +41,7 @@ COMMAND = re.compile(rf"(?:\bmsm4sr|-m msm4sr_lite) {PART}")
 MODULE = re.compile(r"\bpython3? -m ([\w.]+)")
 RUN_PY = re.compile(rf"\bpython3? run\.py {PART}")
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+SETTING = re.compile(r"--set ([\w.]+=[\w.+-]+)")
 
 
 @cache
@@ -115,6 +117,17 @@ def flags_of(command: str) -> set[str]:
     return {flag for action in parsers()[command]._actions for flag in action.option_strings}
 
 
+def is_setting(text: str, command: str) -> bool:
+    """Whether a command takes ``--set text``: the name exists, the value is in its range."""
+    parser = parsers()[command]
+    found = {name: parser.get_default(name) for name in ("sections", "config")}
+    try:
+        given_settings(argparse.Namespace(set=[text], command=command, **found))
+    except config.UserError:
+        return False
+    return True
+
+
 def is_runnable(module: str) -> bool:
     """Whether ``python -m module`` starts something."""
     try:
@@ -139,6 +152,13 @@ def unknown_commands(text: str) -> list[str]:
             else:
                 new = set(FLAG.findall(rest)) - flags_of(command)
                 problems += [f"msm4sr {command} {flag}" for flag in sorted(new)]
+                wrong = [one for one in SETTING.findall(rest) if not is_setting(one, command)]
+                problems += [f"msm4sr {command} --set {one}" for one in wrong]
+        if piece.startswith("--set "):
+            takers = [name for name in parsers() if "--set" in flags_of(name)]
+            for one in SETTING.findall(piece):
+                known = any(is_setting(one, name) for name in takers)
+                problems += [] if known else [f"--set {one}"]
         for module in MODULE.findall(piece):
             problems += [] if is_runnable(module) else [f"python -m {module}"]
         for command, rest in RUN_PY.findall(piece):
@@ -253,7 +273,9 @@ def test_what_is_wrong_is_found(tmp_path: Path) -> None:
     shown += (
         "`python run.py lab --prot 1`, `msm4sr\nstudy main S --quick`, `python -m msm4sr_lite`\n"
     )
-    shown += "`python run.py check -- --pdb`, `torchrun -m msm4sr_lite finetun S`"
+    shown += "`python run.py check -- --pdb`, `torchrun -m msm4sr_lite finetun S`,\n"
+    shown += "`msm4sr run S --set pretrain.lr=1e-3 --set pretrain.rl=1`, `--set data.n_test=0`,\n"
+    shown += "`msm4sr keywords S --set pretrain.lr=1`, `--set clip.epochs=3`"
     assert unknown_commands(shown) == [
         "msm4sr run --nothing",
         "python run.py tset",
@@ -262,4 +284,7 @@ def test_what_is_wrong_is_found(tmp_path: Path) -> None:
         "python -m msm4sr_lite.config",
         "python run.py lab --prot",
         "msm4sr finetun",
+        "msm4sr run --set pretrain.rl=1",
+        "--set data.n_test=0",
+        "msm4sr keywords --set pretrain.lr=1",
     ]
