@@ -194,7 +194,6 @@ def test_course_generator_and_studies_are_small() -> None:
     assert code_in(*(ROOT / part for part in parts)) <= COURSE_GENERATOR_STUDIES
 
 
-@waits
 def test_no_file_of_the_package_is_long() -> None:
     lengths = {name: len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items()}
     assert {name: length for name, length in lengths.items() if length > FILE} == {}

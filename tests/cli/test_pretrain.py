@@ -14,6 +14,7 @@ def features_with(data, folder, encoder, msm4sr, *more):
     return folder / "features"
 
 
+@pytest.mark.thorough
 def test_the_stages_one_by_one_equal_run(tmp_path, tiny_bert, json_of, msm4sr):
     data, out = toy_dataset(tmp_path / "toys"), tmp_path / "steps"
     whole = ["run", data, "--out", tmp_path / "whole", "--text-encoder", tiny_bert, *QUICK]
@@ -43,6 +44,7 @@ def test_fine_tuning_needs_a_pre_trained_model(tmp_path, refused):
     assert message in refused("finetune", data, "--out", tmp_path / "out", *features)
 
 
+@pytest.mark.thorough
 def test_fine_tuning_on_other_features_is_made_again(tmp_path, tiny_bert, msm4sr):
     data, out = toy_dataset(tmp_path / "toys"), tmp_path / "out"
     first = features_with(data, out, tiny_bert, msm4sr)
@@ -58,6 +60,7 @@ def test_fine_tuning_on_other_features_is_made_again(tmp_path, tiny_bert, msm4sr
         assert f"finetuned: {message}" in err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", ["weights", "pooling"])
 def test_features_of_another_text_encoder_are_refused(what, tmp_path, tiny_bert, msm4sr, refused):
     """They can be as wide as the model's, so nothing else would notice."""

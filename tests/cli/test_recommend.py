@@ -100,6 +100,7 @@ def test_mistakes_are_one_line(command, refused, words, message):
 # ------------------------------------------------------------------------- new items
 
 
+@pytest.mark.thorough
 def test_new_items_are_recommended_once_they_have_features(
     toy, tmp_path, tiny_bert, msm4sr, json_of
 ):
@@ -199,6 +200,7 @@ def test_control_characters_do_not_reach_the_terminal(offers, sample_dataset, tm
     assert not [char for char in printed if ord(char) < 32 and char != "\n"]
 
 
+@pytest.mark.thorough
 def test_neither_transformers_nor_plotting_is_loaded(toy):
     words = ["recommend", str(toy.data), "--model", str(toy.run), "--user", "u1", "--why"]
     code = (
