@@ -86,12 +86,12 @@ def test_sources_are_domains_and_folders_of_other_datasets(
     theirs = ["--source", str(other_dataset)]
     assert cli.main([*command, *theirs]) == 2
     assert "1 such interactions" in capsys.readouterr().err
-    assert cli.main([*command, *theirs, "--drop-unknown-items"]) == 0
+    assert cli.main([*command, *theirs, "--drop-unknown"]) == 0
     found = json.loads(capsys.readouterr().out)["transfer"]
     assert found["sizes"] == [800, 800]
     assert (found["source"], found["target"]) == ("their dataset", "the whole dataset")
     both = ["--source", f"home,{other_dataset}", "--target", "outdoor"]
-    assert cli.main([*command, *both, "--drop-unknown-items"]) == 0
+    assert cli.main([*command, *both, "--drop-unknown"]) == 0
     found = json.loads(capsys.readouterr().out)["transfer"]
     assert found["sizes"] == [400, 800, 400]
     assert (found["source"], found["target"]) == ("home and their dataset", "outdoor")
