@@ -80,11 +80,11 @@ def describe(out: Path, counts: dict[str, Any]) -> str:
     line = (
         f"{out}: {counts['format']}, {counts['users']} users, {counts['items']} items,"
         f" {counts['interactions']} interactions; {counts['items_with_text']} items with text,"
-        f" {counts['items_with_image']} with an image"
+        f" {counts['items_with_image']} with images"
     )
     notes = {
         "items_with_neither": "{} items with neither will be dropped when the dataset is read",
-        "items_not_listed": "{} items have interactions but are not listed",
+        "items_not_listed": "{} items occur in interactions only",
         "repeated_item_rows": "{} repeated rows of items dropped",
         "below_min_rating": "{} interactions below --min-rating dropped",
         "skipped_lines": "{} lines skipped, the first: {first_skipped}",

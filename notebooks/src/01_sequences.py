@@ -196,7 +196,8 @@ right.set(
 show(
     figure,
     f"Left, users by items: {filled:.1%} of the fields hold a interaction, more of"
-    " them on the left, where the most popular items are. Right, interactions of each item:"
+    " them on the left, where the most popular items are. Right, interactions of each"
+    " item:"
     f" from {times.max()} down to {times.min()}; the first tenth of the items has"
     f" {top:.0%} of all interactions, {seldom} items have fewer than 5.",
 )

@@ -80,18 +80,3 @@ def test_items_that_the_model_does_not_know_are_refused(toy, refused, tmp_path):
     for name, more in (("interactions.csv", "u1,new,9\n"), ("items.jsonl", '{"item_id": "new"}\n')):
         (data / name).write_text((toy.data / name).read_text() + more.replace('w"}', 'w", "title": "N"}'))  # fmt: skip  # noqa: E501
     assert "(the first is 'new')" in refused("evaluate", data, "--model", toy.run)
-
-
-@pytest.mark.thorough
-def test_the_sample_comes_with_its_upper_bound(sample_dataset, json_of, msm4sr):
-    model = sample_dataset / "states" / "home_finetuned"
-    command = ["evaluate", sample_dataset, "--model", model, "--part", "test"]
-    for result in json_of(*command, "--filter-seen", "both")["results"]:
-        models = {name: values["ndcg@10"] for name, values in result["models"].items()}
-        for baseline in ("popularity", "item_knn"):
-            assert models["msm4sr"]["low"] > models[baseline]["high"]
-        oracle = result["upper_bound"]["oracle"]["ndcg@10"]["value"]
-        content = result["upper_bound"]["content"]["ndcg@10"]["value"]
-        assert models["msm4sr"]["value"] < content < oracle
-        share = result["share_of_upper_bound"]["msm4sr"]["oracle"]
-        assert share == pytest.approx(models["msm4sr"]["value"] / oracle, abs=1e-3)
