@@ -177,7 +177,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("patience ends one epoch early", "run.waited <= config", "run.waited < config"),
         ("the last weights are kept, not the best", "model.load_state_dict(run.best)", "run.best"),
         ("a resumed training draws other masks", "generator.manual_seed(_seed(seed, 1, run.step))", "generator.seed()"),
-        ("a resumed epoch begins again", "run.done, None", "0, None"),
+        ("a resumed epoch begins again", "run.done, None)", "0, None)"),
         ("the test items choose the weights", 'held_out("valid")', 'held_out("test")'),
         ("all epochs have one order", "_seed(seed, 0, run.epoch)", "_seed(seed, 0)"),
         ("an interrupted model stays in training mode", "        model.eval()", "        pass"),

@@ -51,12 +51,14 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     UserError
         If the folder holds no model, or its files do not fit together.
     """
+    from safetensors import SafetensorError
+
     folder = Path(folder)
     try:
         items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
         with redirect_stdout(None):  # the hub mixin prints a line that would spoil --json
             model = M2SE.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise UserError(
             f"{folder}: not a model folder ({str(error).splitlines()[0]});"
             f" make one with `msm4sr pretrain` or `msm4sr finetune`"
