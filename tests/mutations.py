@@ -53,7 +53,6 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("a state is read one position late", "cumsum(dim=1) - 1", "cumsum(dim=1)"),
         ("gaps stay open", "(items * kept).gather(1, order)", "items * kept"),
         ("the drop probability is never drawn", "q = draw_probability(config.drop_max,", "q = draw_probability(0 * config.drop_max,"),
-        ("swaps are drawn before dropping", "draw_swaps(shortened,", "draw_swaps(items,"),
     ],
     "encoder": [
         ("slot padding is never masked", "if not self.mask_padding:", "if True:"),
