@@ -53,7 +53,6 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("a state is read one position late", "cumsum(dim=1) - 1", "cumsum(dim=1)"),
         ("gaps stay open", "(items * kept).gather(1, order)", "items * kept"),
         ("the drop probability is never drawn", "q = draw_probability(config.drop_max,", "q = draw_probability(0 * config.drop_max,"),
-        ("swaps are drawn before dropping", "draw_swaps(shortened,", "draw_swaps(items,"),
     ],
     "encoder": [
         ("slot padding is never masked", "if not self.mask_padding:", "if True:"),
@@ -177,7 +176,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("patience ends one epoch early", "run.waited <= config", "run.waited < config"),
         ("the last weights are kept, not the best", "model.load_state_dict(run.best)", "run.best"),
         ("a resumed training draws other masks", "generator.manual_seed(_seed(seed, 1, run.step))", "generator.seed()"),
-        ("a resumed epoch begins again", "run.done, None", "0, None"),
+        ("a resumed epoch begins again", "run.done, None)", "0, None)"),
         ("the test items choose the weights", 'held_out("valid")', 'held_out("test")'),
         ("all epochs have one order", "_seed(seed, 0, run.epoch)", "_seed(seed, 0)"),
         ("an interrupted model stays in training mode", "        model.eval()", "        pass"),

@@ -133,7 +133,15 @@ def compute_keywords(
         counts = _write_keywords(draft, root, images, tokenizer, n, cache, workers)
         write_text(draft / DICTIONARY, "".join(f"{word}\n" for word in words))
         write_record(
-            draft, made_from, {"n_keywords": n, **encoder, **counts, "versions": libraries}
+            draft,
+            made_from,
+            {
+                "n_keywords": n,
+                "max_images": config.max_images,
+                **encoder,
+                **counts,
+                "versions": libraries,
+            },
         )
     _report_skipped(folder, counts["skipped"], len(images))
     return folder

@@ -44,7 +44,8 @@ def evaluate_model(
     """
     if part not in ("valid", "test"):
         raise UserError(f"part must be valid or test; got {part!r}")
-    if trained.record.get("split", "leave_one_out") is None:
+    trained_on = trained.record.get("trained_on", [])
+    if any(split is None for _, split in trained_on):
         raise UserError(
             "this model was trained on every interaction (split=None), so nothing is held out;"
             " fit with split='leave_one_out' to evaluate"
@@ -82,10 +83,10 @@ def evaluate_model(
         candidates=None if candidates is None else candidate_numbers(candidates, sequences.items),
         upper_bound=load_oracles(data.folder, sequences) if exact and part == "test" else {},
     )
-    if trained.record.get("settings", {}).get("sequences") not in (None, sequences.fingerprint()):
+    if any(fingerprint != sequences.fingerprint() for fingerprint, _ in trained_on):
         report.notes.append(
-            "these are not the interactions that the model was trained with: some that are held"
-            " out here may have been used in training"
+            "the model was also trained with other interactions than these: some that are held out"
+            " here may be among them"
         )
     return report
 

@@ -82,20 +82,28 @@ class Serving(Fitted):
             k,
             filter_seen=filter_seen,
             candidates=candidates,
-            exclude=exclude,
+            exclude=self._excluded(exclude, data),
             on_unknown_user=on_unknown_user,
         )
         return found.drop(columns="user_id") if items is not None else found
 
     def similar_items(
-        self, item_id: str, k: int = 10, *, exclude: Iterable[str] | None = None
+        self,
+        item_id: str,
+        k: int = 10,
+        *,
+        data: Dataset | None = None,
+        exclude: Iterable[str] | None = None,
     ) -> pd.DataFrame:
         """Return the items with the most similar embeddings: ``rank``, ``item_id``, ``score``.
 
-        The score is the mean cosine over the modalities, between -1 and 1.
+        The score is the mean cosine over the modalities, between -1 and 1. Items that are not in
+        ``data``, by default the data of ``fit``, are not offered.
         """
-        candidates = self._offered(None, self._data)
-        return self.recommender.similar_items(item_id, k, candidates=candidates, exclude=exclude)
+        data = data if data is not None else self._data
+        (item,) = item_list([item_id])
+        candidates, exclude = self._offered(None, data), self._excluded(exclude, data)
+        return self.recommender.similar_items(item, k, candidates=candidates, exclude=exclude)
 
     def explain(
         self,
@@ -133,7 +141,7 @@ class Serving(Fitted):
         import pandas as pd
 
         history = self._history(user, items, data)
-        (evidence,) = self.evidence(history, [item_id], data=data, keywords=keywords)
+        (evidence,) = self.evidence(history, item_list([item_id]), data=data, keywords=keywords)
         columns = ["kind", "item_id", "position", "text", "effect", "attention"]
         return pd.DataFrame([asdict(piece) for piece in evidence], columns=columns)
 
@@ -210,6 +218,7 @@ class Serving(Fitted):
         """
         data = data if data is not None else self._data
         options["candidates"] = self._offered(options.get("candidates"), data)
+        options["exclude"] = self._excluded(options.get("exclude"), data)
         return describe_recommendations(
             self.recommender,
             history,

@@ -140,6 +140,14 @@ class Stage:
         build = partial(transfer, pretrained, ids)
         return self._run("finetuned", training.finetune, build, data, config, made_from)
 
+    def best_epochs(self) -> dict[str, int]:
+        """Return the best number of epochs of each stage that has run, as settings."""
+        names = {"pretrained": "pretrain.epochs", "finetuned": "finetune.epochs"}
+        return {
+            names[stage]: summary["best"]["epoch"] if summary else 0
+            for stage, summary in self.summaries.items()
+        }
+
     def _run(
         self,
         name: str,
