@@ -35,7 +35,7 @@ from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.store.records import is_finished, read_record, reporting_write_errors
+from msm4sr_lite.store.records import is_finished, read_record, report_write_errors
 from msm4sr_lite.store.training_log import TrainingLog
 from msm4sr_lite.store.training_state import StateFile
 from msm4sr_lite.training import Record
@@ -184,7 +184,7 @@ class Stage:
                 "item_counts": data.item_counts[1:].tolist(),
                 **(self.record or {}),
             }
-            with reporting_write_errors(folder):
+            with report_write_errors(folder):
                 save_checkpoint(model, folder, data.sequences.items, record)
             for left in folder.parent.glob(f"{name}.*.state"):  # of this and of abandoned trainings
                 left.unlink()

@@ -27,14 +27,17 @@ def test_the_stages_one_by_one_equal_run(tmp_path, tiny_bert, json_of, msm4sr):
     assert json_of("evaluate", data, "--model", out, "--part", "test") == expected
 
 
-def test_features_beside_the_dataset_are_used_if_they_fit(tmp_path, msm4sr, refused):
+def test_ready_features_are_used_if_they_fit(tmp_path, msm4sr, refused):
     data, out = dataset_with_features(tmp_path / "toys"), tmp_path / "out"
-    features = ["--features", data / "features"]
-    assert msm4sr("pretrain", data, "--out", out, *features, *MODEL, *PRETRAIN)[0] == 0
+    command = ["pretrain", data, "--out", out, *MODEL, *PRETRAIN]
+    code, _, err = msm4sr(*command)
+    assert code == 0
+    assert f"features: those in {data / 'features'}" in err
+    assert not (out / "features").exists()
     with (data / "items.jsonl").open("a") as stream:
         stream.write('{"item_id": "n1", "title": "New"}\n')
-    message = "1 items of toys have no features (the first is 'n1')"
-    assert message in refused("pretrain", data, "--out", out, *features, *MODEL, *PRETRAIN)
+    message = "features does not fit toys: an item is missing"
+    assert message in refused(*command, "--features", data / "features")
 
 
 def test_fine_tuning_needs_a_pre_trained_model(tmp_path, refused):

@@ -7,7 +7,7 @@ from msm4sr_lite.store.files import whole_folder
 from msm4sr_lite.store.records import (
     is_finished,
     read_record,
-    reporting_write_errors,
+    report_write_errors,
     write_record,
 )
 
@@ -44,7 +44,7 @@ def test_a_full_disk_is_one_line_and_leftovers_are_removed(tmp_path):
     message = r"stage: cannot be written \(No space left on device\); make room .*finished work is"
 
     def write():
-        with reporting_write_errors(tmp_path / "stage"), whole_folder(tmp_path / "stage"):
+        with report_write_errors(tmp_path / "stage"), whole_folder(tmp_path / "stage"):
             assert not left.exists()
             raise OSError(28, "No space left on device")
 
