@@ -36,7 +36,6 @@ READERS = ("msm4sr_lite/dataset/", "docs/convert.md")
 PACKAGE = sorted((ROOT / "msm4sr_lite").rglob("*.py"))
 DOCS = [path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name not in EXEMPT_PAGES]
 
-waits = pytest.mark.xfail(strict=True, reason="the redesign is under way")  # remove one by one
 
 
 def without_older_words(text: str) -> str:

@@ -127,17 +127,8 @@ def compute_keywords(
         n, root = config.n_keywords, dataset.image_root
         counts = _write_keywords(draft, root, images, tokenizer, n, cache, workers)
         write_text(draft / DICTIONARY, "".join(f"{word}\n" for word in words))
-        write_record(
-            draft,
-            made_from,
-            {
-                "n_keywords": n,
-                "max_images": config.max_images,
-                **encoder,
-                **counts,
-                "versions": libraries,
-            },
-        )
+        record = {"n_keywords": n, "max_images": config.max_images, **encoder, **counts}
+        write_record(draft, made_from, record | {"versions": libraries})
     _report_skipped(folder, counts["skipped"], len(images))
     return folder
 

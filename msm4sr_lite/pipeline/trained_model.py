@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from msm4sr_lite import __version__
-from msm4sr_lite.config import Config, UserError, as_dict
+from msm4sr_lite.config import Config, UserError, as_dict, config_from_dict
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable, Slots
@@ -24,7 +24,6 @@ from msm4sr_lite.features.table_files import (
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.settings import section_kinds
 from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, write_checkpoint
 from msm4sr_lite.store.files import whole_folder
 from msm4sr_lite.store.records import read_record
@@ -181,10 +180,8 @@ class TrainedModel:
 def _config(values: dict[str, Any], place: Path) -> Config:
     """Return the settings in a record."""
     try:
-        kinds = section_kinds(Config)
-        sections: dict[str, Any] = {name: kinds[name](**values[name]) for name in kinds}
-        return Config(**sections)
-    except (TypeError, KeyError, UserError) as error:
+        return config_from_dict(values)
+    except (TypeError, AttributeError, UserError) as error:
         raise UserError(f"{place}/record.json: its settings cannot be read ({error})") from None
 
 

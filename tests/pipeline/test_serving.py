@@ -128,10 +128,12 @@ def test_new_items_are_read_from_their_texts(tmp_path, tiny_bert):
     from msm4sr_lite import MSM4SR
 
     settings = {"text_encoder": tiny_bert, "finetune__use_ids": False}
-    model = MSM4SR(**SMALL | settings).fit(dataset(), run_dir=tmp_path / "run")
-    new = pd.DataFrame({"item_id": ["fresh"], "title": ["Title number 3"]})
+    titles = [f"{chr(97 + i % 26)} {chr(97 + i // 26)} title" for i in range(30)]
+    data = dataset(items=item_frame().assign(title=titles))
+    model = MSM4SR(**SMALL | settings).fit(data, run_dir=tmp_path / "run")
+    new = pd.DataFrame({"item_id": ["fresh"], "title": [titles[3]]})
     assert model.add_items(new) == ["fresh"]
-    assert model.add_items(dataset()) == []
+    assert model.add_items(data) == []
     similar = model.similar_items("fresh", k=1)
     assert similar["item_id"][0] == "item3"  # the same text
     model.save_pretrained(tmp_path / "model")
