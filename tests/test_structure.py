@@ -50,7 +50,6 @@ USED = {"__getattr__", "__dir__", "_check_value", "traceback", *msm4sr_lite.__al
 USED |= {"from_frames", "set_params", "to_frame", "training_"}
 
 
-
 # ------------------------------------------------------------------------------ imports
 
 

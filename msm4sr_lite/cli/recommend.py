@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
         else:
             print(f"{args.all_users}: {len(found)} rows for {users} users")
         return
-    if args.user:
+    if args.user is not None:
         history = model.history_of(args.user, data)
     else:
         history = common.item_list(args.items)

@@ -22,6 +22,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.estimate import print_estimate
 from msm4sr_lite.pipeline.evaluating import evaluate_model
 from msm4sr_lite.pipeline.features import Features, find_or_compute_features
+from msm4sr_lite.pipeline.fitted import require_dataset
 from msm4sr_lite.pipeline.parameters import Parameters
 from msm4sr_lite.pipeline.report import Report
 from msm4sr_lite.pipeline.stages import (
@@ -29,6 +30,7 @@ from msm4sr_lite.pipeline.stages import (
     Stage,
     TrainingData,
     describe_training_data,
+    fingerprint_interactions,
     prepare_training_data,
 )
 from msm4sr_lite.pipeline.trained_model import TrainedModel, require_text_encoder
@@ -188,7 +190,7 @@ class MSM4SR(Parameters):
 
         ``earlier`` names what the model has been trained on before: fingerprints and splits.
         """
-        found = self._find_features(data, features, run_dir)
+        found = self._find_features(require_dataset(data), features, run_dir)
         folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
         config = with_settings(self.config, {"model.feature_dim": found.table.width})
         if split is not None:
@@ -203,13 +205,12 @@ class MSM4SR(Parameters):
             config = with_settings(config, first.best_epochs())
             say(f"second run, on every interaction, with {first.best_epochs()}")
             training = TrainingData(hold_out_nothing(training.sequences), training.table)
-        fingerprint = training.sequences.fingerprint()
         record = {
             "config": as_dict(config),
             "preset": self.preset,
             "seed": self.seed,
             "split": split,
-            "trained_on": [*earlier, [fingerprint, split]],
+            "trained_on": [*earlier, [fingerprint_interactions(training.sequences), split]],
             "domain": data.domain,
             "encoders": [self.text_encoder, self.clip, self.dictionary],
             "features": found.folder.resolve().as_posix() if found.folder else None,

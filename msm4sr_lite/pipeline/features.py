@@ -15,6 +15,7 @@ from msm4sr_lite.features.table_files import (
     load_feature_table,
     read_dictionary_file,
     read_keywords,
+    save_feature_table,
 )
 from msm4sr_lite.progress import say
 
@@ -63,6 +64,8 @@ def find_or_compute_features(
                 f"features: {'the table' if given else features} does not fit {data.name}: an item"
                 f" is missing, or a text has changed; compute the features again"
             )
+        if given and run_dir:  # a run folder is complete: from_pretrained finds its features there
+            save_feature_table(Path(run_dir) / "features", given, {})
         return found
     asked: list[Any] = [text_encoder, clip, dictionary, config]
     beside = data.folder / "features" if data.folder else None

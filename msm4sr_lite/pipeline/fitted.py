@@ -41,9 +41,11 @@ class Fitted:
         return self._model
 
     def _data_or(self, data: Dataset | None) -> Dataset:
-        if data is None and self._data is None:
+        self._fitted()
+        data = data if data is not None else self._data
+        if data is None:
             raise UserError("a loaded model holds no interactions; give data= (or items=)")
-        return data if data is not None else self._data  # type: ignore[return-value]
+        return require_dataset(data)
 
     @property
     def recommender(self) -> Recommender:
@@ -62,7 +64,7 @@ class Fitted:
         offered = [item for item in self.recommender.item_ids[1:] if item in known]
         if candidates is None:
             return offered
-        wanted = _known_ids(candidates, known, "candidates", data.name)
+        wanted = known_ids(candidates, known, "candidates", data.name)
         allowed = set(offered)
         return [item for item in wanted if item in allowed]
 
@@ -72,11 +74,13 @@ class Fitted:
             return None
         known = self.recommender.item_number
         places = known.keys() | (data.items.keys() if data is not None else set())
-        wanted = _known_ids(exclude, places, "exclude", data.name if data else "the model")
+        wanted = known_ids(exclude, places, "exclude", data.name if data else "the model")
         return [item for item in wanted if item in known]
 
     def _histories(self, users: Iterable[Any] | Any | None, data: Dataset) -> dict[str, list[str]]:
         """Return the complete history of each user, oldest item first; empty if unknown."""
+        if hasattr(users, "columns"):
+            raise UserError("users must be user ids, not a data frame; give one of its columns")
         frame = data.interactions
         if self._fitted().config.data.deduplicate:  # as in training
             frame = frame.drop_duplicates(["user_id", "item_id"], keep="last")
@@ -121,6 +125,16 @@ class Fitted:
         self._fitted().save(Path(folder))
 
 
+def require_dataset(data: object) -> Dataset:
+    """Return ``data`` if it is a dataset; name the way to make one if it is not."""
+    if not isinstance(data, Dataset):
+        raise UserError(
+            f"data must be a Dataset; got {type(data).__name__}; make one with Dataset.from_folder"
+            f" or Dataset.from_frames"
+        )
+    return data
+
+
 def item_list(items: Sequence[str]) -> list[str]:
     """Return a history as a list of item ids; a single text is refused."""
     if isinstance(items, str):
@@ -136,7 +150,7 @@ def _id(value: object, name: str) -> str:
         raise UserError(f"{value!r} is not a {name}: {error}") from None
 
 
-def _known_ids(ids: Iterable[str], known: Container[str], what: str, where: str) -> list[str]:
+def known_ids(ids: Iterable[str], known: Container[str], what: str, where: str) -> list[str]:
     """Return ids as text, each once; one that is not known is an error."""
     wanted = list(dict.fromkeys(_id(item, "item_id") for item in ids))
     if unknown := [item for item in wanted if item not in known]:

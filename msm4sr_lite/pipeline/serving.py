@@ -72,7 +72,7 @@ class Serving(Fitted):
         if items is not None:
             if users is not None:
                 raise UserError("give users or items, not both")
-            histories = {"": item_list(items)}
+            histories = {"": self._known_items(items)}
             on_unknown_user = "error"
         else:
             histories = self._histories(users, self._data_or(data))
@@ -86,6 +86,14 @@ class Serving(Fitted):
             on_unknown_user=on_unknown_user,
         )
         return found.drop(columns="user_id") if items is not None else found
+
+    def _known_items(self, items: Sequence[str]) -> list[str]:
+        """Return a history of items, all of which the model must know."""
+        history = item_list(items)
+        self.recommender.numbers_of(history, "items")
+        if not history:
+            raise UserError("items is empty; give at least one item id")
+        return history
 
     def similar_items(
         self,

@@ -201,6 +201,13 @@ def describe_training_data(data: TrainingData) -> dict[str, Any]:
     }
 
 
+def fingerprint_interactions(sequences: Sequences) -> str:
+    """Return a short hash of who interacted with what, whatever the order of the item table."""
+    items = [sequences.items[number] for number in sequences.interactions.tolist()]
+    bounds = sequences.bounds().tolist()
+    return fingerprint([sequences.users, items, bounds])
+
+
 def weights_fingerprint(model: M2SE) -> str:
     """Return a short hash of all weights of a model."""
     digest = sha256()

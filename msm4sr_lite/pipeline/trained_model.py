@@ -116,7 +116,9 @@ class TrainedModel:
         """
         place = find_model_folder(folder)
         record = read_record(place)
-        if record.get("format", FORMAT) > FORMAT:
+        if not isinstance(record, dict):
+            raise UserError(f"{place}/record.json: not a record; train the model again")
+        if not isinstance(record.get("format", FORMAT), int) or record.get("format", 1) > FORMAT:
             raise UserError(f"{place}: written by a newer version of msm4sr_lite; update it")
         if "config" not in record:
             raise UserError(f"{place}/record.json: no settings in it; train the model again")

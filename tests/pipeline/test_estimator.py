@@ -1,6 +1,7 @@
 """MSM4SR as an estimator: settings, what is trained on, resuming, evaluation, saving."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -231,6 +232,14 @@ class TestRunFolder:
         )
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A saved model; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    fitted().save_pretrained(folder)
+    return folder
+
+
 class TestSavedModel:
     def test_it_holds_no_user_ids_and_no_interactions(self, tmp_path):
         fitted().save_pretrained(tmp_path / "model")
@@ -279,6 +288,35 @@ class TestSavedModel:
         other = dataset(interaction_frame(seed=8))
         loaded.finetune(other, features=feature_table())
         assert loaded.evaluate()["recall@50"] > 0
+
+    def test_one_with_added_items_can_be_fine_tuned_too(self, tmp_path):
+        model = fitted()
+        model.add_features(feature_table(32).for_items(["", "item30", "item31"]))
+        model.save_pretrained(tmp_path / "model")
+        loaded = MSM4SR.from_pretrained(tmp_path / "model")
+        loaded.finetune(dataset(items=item_frame(32)), features=feature_table(32))
+        assert loaded.evaluate()["recall@50"] == 1.0
+
+    def test_a_run_folder_made_from_a_table_is_complete(self, tmp_path):
+        model = fitted(run_dir=tmp_path)
+        loaded = MSM4SR.from_pretrained(tmp_path)
+        assert loaded.recommend(data=dataset()).equals(model.recommend())
+
+    @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b"x"])
+    @pytest.mark.parametrize(
+        "name", ["config.json", "items.json", "record.json", "model.safetensors"]
+    )
+    def test_a_damaged_file_is_one_line(self, tmp_path, saved, name, content):
+        shutil.copytree(saved, tmp_path / "model")
+        (tmp_path / "model" / name).write_bytes(content)
+        with pytest.raises(UserError):
+            MSM4SR.from_pretrained(tmp_path / "model")
+
+    def test_the_order_of_the_item_table_does_not_matter(self):
+        model = fitted()
+        other = dataset(items=item_frame().iloc[::-1])
+        assert model.evaluate(other).models == model.evaluate().models
+        assert model.evaluate(other).notes == []
 
     def test_features_of_another_text_encoder_are_refused(self, tmp_path):
         table = feature_table()

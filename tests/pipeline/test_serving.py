@@ -162,3 +162,20 @@ def test_a_dataset_with_new_interacted_items_is_not_evaluated(model):
     )
     with pytest.raises(UserError, match=r"'item30'.*add_items"):
         model.evaluate(dataset(frame, item_frame(31)))
+
+
+def test_first_mistakes_are_answered(model):
+    from msm4sr_lite import MSM4SR
+
+    with pytest.raises(UserError, match="data must be a Dataset; got DataFrame"):
+        MSM4SR().fit(interaction_frame())
+    with pytest.raises(UserError, match="data must be a Dataset; got str"):
+        model.evaluate("folder")
+    with pytest.raises(UserError, match="not fitted"):
+        MSM4SR().recommend()
+    with pytest.raises(UserError, match="users must be user ids, not a data frame"):
+        model.recommend(interaction_frame())
+    with pytest.raises(UserError, match="'zz' is not in the model"):
+        model.recommend(items=["zz", "item1"])
+    with pytest.raises(UserError, match="items is empty"):
+        model.recommend(items=[])
