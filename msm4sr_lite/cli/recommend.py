@@ -103,11 +103,10 @@ def run(args: argparse.Namespace) -> None:
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:
     """Let the model recommend items that were added after training; return and print which."""
-    from msm4sr_lite.pipeline.new_items import add_known_features
     from msm4sr_lite.progress import say
 
     folder = args.features or args.model / "features"
-    new, unknown = add_known_features(model, data, folder)
+    new, unknown = model.add_known_features(data, folder)
     if new:
         say(
             f"note: {len(new)} items are new to the model (the first is {new[0]!r}); their texts"

@@ -12,6 +12,7 @@ from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.frames import read_item_frame
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.pipeline.fitted import Fitted, item_list
 from msm4sr_lite.recommend.describe import Recommendation, describe_recommendations
 
@@ -216,6 +217,31 @@ class Serving(Fitted):
         self.recommender.add_items(table)
         self._added.update(table.items[1:])
         self._model = self._fitted().with_items(table, keywords or {})
+
+    def add_known_features(self, data: Dataset, folder: Path) -> tuple[list[str], list[str]]:
+        """Make the new items of a dataset known that a feature folder describes.
+
+        Parameters
+        ----------
+        data
+            The dataset as it is now.
+        folder
+            A feature folder; it may be missing.
+
+        Returns
+        -------
+        added, without_features
+            Ids of the items that were added, and of those that the features lack.
+        """
+        missing = [item for item in data.items if item not in self.recommender.item_number]
+        if not missing or not (folder / "manifest.json").is_file():
+            return [], missing
+        found = Features.load(folder)
+        described, listed = set(found.table.described()), set(found.table.items)
+        added = [item for item in missing if item in described]
+        if added:
+            self.add_features(found.table.for_items(["", *added]), found.keywords)
+        return added, [item for item in missing if item not in listed]
 
     def describe(
         self, history: Sequence[str], k: int = 10, *, data: Dataset | None = None, **options: Any
