@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
+
+import numpy as np
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.convert.images import ImageFolder
