@@ -38,7 +38,6 @@ THOROUGH_TESTS = {
     "test_seeds_run_at_once_are_those_run_one_after_another",
     "test_sources_are_domains_and_folders_of_other_datasets",
     "test_a_stopped_curve_continues",
-    "test_the_log_tells_parts_and_the_plot_draws_them",
     "test_the_wheel_is_the_package_and_nothing_else",
     "test_without_the_top_interactions_the_score_falls_more",
     "test_without_the_top_keywords_of_the_stored_deletions_the_score_falls_more",

@@ -82,7 +82,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("IDs are added to one modality", "modality: embeddings + ids for", 'modality: embeddings + ids * (modality == "text") for'),
         ("the score is that of one modality", "for modality in h]).sum", "for modality in list(h)[:1]]).sum"),
         ("normalized embeddings of one modality", "for embeddings in modalities.values()]", "for embeddings in list(modalities.values())[:1]]"),
-        ("nothing is transferred", "    model.load_state_dict(pretrained.state_dict(), strict=False)\n", ""),
+        ("nothing is transferred", "    model.load_state_dict(weights, strict=False)\n", ""),
         ("the pooling trains although it should not", "self.pool.requires_grad_(c.train_pooling)", "self.pool.requires_grad_(True)"),
         ("the padding row of the IDs is not zero", "self.ids.weight[1:], std", "self.ids.weight, std"),
     ],
@@ -182,7 +182,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("an interrupted model stays in training mode", "        model.eval()", "        pass"),
     ],
     "training_run": [
-        ("a tie is no improvement", "recall >= self.recall", "recall > self.recall"),
+        ("a tie is no improvement", "not recall < self.recall", "recall > self.recall"),
         ("the best weights go on changing", "copy.deepcopy(self.model.state_dict())", "self.model.state_dict()"),
         ("a gradient that is not finite is used", "[total, *each, length]).all()", "[total, *each]).all()"),
         ("gradients are not clipped", "clip_grad_norm_(weights, clip_norm)", "clip_grad_norm_(weights, 1e9)"),
@@ -201,7 +201,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("the last layer answers for the first positions", "x, query = x[rows, at],", "x, query = x[:, : at.shape[1]],"),
     ],
     "fast/losses": [
-        ("NIP multiplies by the temperature", "*z.shape)) / temperature", "*z.shape)) * temperature"),
+        ("NIP multiplies by the temperature", "states = normalize(several) / temperature", "states = normalize(several) * temperature"),
         ("the masked logit is forgotten", "others[rows], masked_logit", "others[rows], EXCLUDED"),
         ("rows of a later block are masked like the first", "others[rows], masked_logit", "others[: len(a[0, rows])], masked_logit"),
         ("the gradient of masked pairs is kept", "if masked_logit != EXCLUDED:", "if False:"),

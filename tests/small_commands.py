@@ -11,11 +11,16 @@ QUICK = [*MODEL, *PRETRAIN, *FINETUNE]
 
 
 def dataset_with_features(folder, items=40, without_image=()):
-    """Write a dataset folder with a feature table: two sentences and mostly one image per item."""
+    """Write a dataset folder with features: a sentence and, mostly, an image for each item."""
     toy_dataset(folder, users=60, items=items)
     names = [f"i{number}" for number in range(items)]
     images = [int(name not in without_image) for name in names]
-    save_table(toy_table([2] * items, images, items=names), folder / "features")
+    table = folder / "items.jsonl"
+    records = [json.loads(line) for line in table.read_text().splitlines()]
+    for record, count in zip(records, images, strict=True):
+        record["images"] = [f"images/{record['item_id']}.png"] * count  # never opened
+    table.write_text("".join(json.dumps(record) + "\n" for record in records))
+    save_table(toy_table([1] * items, images, items=names), folder / "features")
     return folder
 
 

@@ -13,10 +13,8 @@ FORMATS = ("amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="downloaded folder or file")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DATA", help="new dataset folder"
-    )
+    common.add_path(parser, "source", "downloaded folder or file", "SOURCE")
+    common.add_path(parser, "--out", "new dataset folder", "DATA", required=True)
     parser.add_argument(
         "--from",
         dest="format",
@@ -24,33 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="format of the source (default: recognised by the file names)",
     )
-    parser.add_argument(
-        "--items",
-        type=Path,
-        metavar="FILE",
-        help="item file (default: beside the main file)",
-    )
-    parser.add_argument(
-        "--images",
-        type=Path,
-        metavar="DIR",
-        help="folder of images named by item id, in it or below (default: none; H&M: images/)",
-    )
-    parser.add_argument(
-        "--copy-images", action="store_true", help="images copied (default: linked)"
-    )
-    parser.add_argument(
-        "--min-rating",
-        type=float,
-        metavar="X",
-        help="lowest rating kept, in the source's unit (default: all)",
-    )
-    parser.add_argument(
-        "--level", choices=("article", "product"), help="H&M: what an item is (default: article)"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="folder at --out replaced (default: an error)"
-    )
+    common.add_path(parser, "--items", "item file (default: beside the main file)")
+    text = "folder of images named by item id, in it or below (default: none; H&M: images/)"
+    common.add_path(parser, "--images", text, "DIR")
+    common.add_switch(parser, "--copy-images", "images copied (default: linked)")
+    text = "lowest rating kept, in the source's unit (default: all)"
+    parser.add_argument("--min-rating", type=float, metavar="X", help=text)
+    text = "H&M: what an item is (default: article)"
+    parser.add_argument("--level", choices=("article", "product"), help=text)
+    common.add_switch(parser, "--force", "folder at --out replaced (default: an error)")
     common.add_json(parser)
 
 

@@ -61,6 +61,7 @@ def test_commands_work_on_a_base_installation(toy, tmp_path):
     assert skipped in results[-1][2]
 
 
+@pytest.mark.thorough
 def test_a_missing_package_is_named_in_one_line(toy, tmp_path):
     for name in ("interactions", "items"):
         (tmp_path / f"{name}.parquet").write_bytes(b"PAR1")

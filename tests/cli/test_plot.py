@@ -2,9 +2,11 @@
 
 import sys
 
+import pytest
 from PIL import Image
 
 
+@pytest.mark.thorough
 def test_the_curves_of_both_stages_are_drawn(toy, json_of, tmp_path):
     out = tmp_path / "curves.png"
     found = json_of("plot", toy.run, "--out", out)

@@ -14,6 +14,7 @@ def features_with(data, folder, encoder, msm4sr, *more):
     return folder / "features"
 
 
+@pytest.mark.thorough
 def test_the_stages_one_by_one_equal_run(tmp_path, tiny_bert, json_of, msm4sr):
     data, out = toy_dataset(tmp_path / "toys"), tmp_path / "steps"
     whole = ["run", data, "--out", tmp_path / "whole", "--text-encoder", tiny_bert, *QUICK]
@@ -26,14 +27,17 @@ def test_the_stages_one_by_one_equal_run(tmp_path, tiny_bert, json_of, msm4sr):
     assert json_of("evaluate", data, "--model", out, "--part", "test") == expected
 
 
-def test_features_beside_the_dataset_are_used_if_they_fit(tmp_path, msm4sr, refused):
+def test_ready_features_are_used_if_they_fit(tmp_path, msm4sr, refused):
     data, out = dataset_with_features(tmp_path / "toys"), tmp_path / "out"
-    features = ["--features", data / "features"]
-    assert msm4sr("pretrain", data, "--out", out, *features, *MODEL, *PRETRAIN)[0] == 0
+    command = ["pretrain", data, "--out", out, *MODEL, *PRETRAIN]
+    code, _, err = msm4sr(*command)
+    assert code == 0
+    assert f"features: those in {data / 'features'}" in err
+    assert not (out / "features").exists()
     with (data / "items.jsonl").open("a") as stream:
         stream.write('{"item_id": "n1", "title": "New"}\n')
-    message = "1 items of toys have no features (the first is 'n1')"
-    assert message in refused("pretrain", data, "--out", out, *features, *MODEL, *PRETRAIN)
+    message = "features does not fit toys: an item is missing"
+    assert message in refused(*command, "--features", data / "features")
 
 
 def test_fine_tuning_needs_a_pre_trained_model(tmp_path, refused):
@@ -43,6 +47,7 @@ def test_fine_tuning_needs_a_pre_trained_model(tmp_path, refused):
     assert message in refused("finetune", data, "--out", tmp_path / "out", *features)
 
 
+@pytest.mark.thorough
 def test_fine_tuning_on_other_features_is_made_again(tmp_path, tiny_bert, msm4sr):
     data, out = toy_dataset(tmp_path / "toys"), tmp_path / "out"
     first = features_with(data, out, tiny_bert, msm4sr)
@@ -58,6 +63,7 @@ def test_fine_tuning_on_other_features_is_made_again(tmp_path, tiny_bert, msm4sr
         assert f"finetuned: {message}" in err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", ["weights", "pooling"])
 def test_features_of_another_text_encoder_are_refused(what, tmp_path, tiny_bert, msm4sr, refused):
     """They can be as wide as the model's, so nothing else would notice."""

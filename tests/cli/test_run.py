@@ -39,6 +39,7 @@ def test_it_writes_results_and_a_second_run_makes_nothing_again(command, json_of
     assert not list((tmp_path / "out").glob(".*"))
 
 
+@pytest.mark.thorough
 def test_a_changed_setting_makes_again_what_depends_on_it(command, msm4sr):
     msm4sr(*command)
     err = msm4sr(*command, "--set", "finetune.lr=0.01")[2]
@@ -50,6 +51,7 @@ def test_a_changed_setting_makes_again_what_depends_on_it(command, msm4sr):
     assert "finetuned: the input or a setting has changed" in err
 
 
+@pytest.mark.thorough
 def test_a_large_batch_on_a_small_dataset_is_noted(command, msm4sr):
     large = ["--set", "pretrain.batch_size=1024"]
     note = "gives 1 steps per epoch; a dataset of this size may train better with batch_size=64"
@@ -58,6 +60,7 @@ def test_a_large_batch_on_a_small_dataset_is_noted(command, msm4sr):
     assert err.count("steps per epoch") == 1
 
 
+@pytest.mark.thorough
 def test_the_seed_changes_the_weights(command, msm4sr, tmp_path):
     weights = []
     for seed in (0, 0, 1):
@@ -66,6 +69,7 @@ def test_the_seed_changes_the_weights(command, msm4sr, tmp_path):
     assert weights[0] == weights[1] != weights[2]
 
 
+@pytest.mark.thorough
 def test_images_become_keywords_and_features(command, msm4sr, mini_clip, tmp_path):
     images, records = tmp_path / "toys/images", []
     images.mkdir()
