@@ -24,7 +24,6 @@ from msm4sr_lite.settings import (
     UserError,
     as_dict,
     fields_by_name,
-    find_field,
     setting,
     with_settings,
 )
@@ -273,15 +272,6 @@ PRESETS = {
 def setting_fields() -> list[SettingField]:
     """Return name, type, default, meaning and choices of every setting, section after section."""
     return list(fields_by_name(Config).values())
-
-
-def parse_setting(name: str, text: str) -> Any:
-    """Return the value that ``text``, from a command line, stands for in the setting ``name``.
-
-    >>> parse_setting("pretrain.lr", "1e-3"), parse_setting("finetune.use_ids", "no")
-    (0.001, False)
-    """
-    return find_field(Config, name).parse(text)
 
 
 def config_from_dict(values: dict[str, dict[str, Any]]) -> Config:

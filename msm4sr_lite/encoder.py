@@ -254,5 +254,6 @@ def gather_rows(modalities: Modalities, rows: Tensor) -> Modalities:
 def transfer(pretrained: M2SE, n_items: int) -> M2SE:
     """Return a model with fresh ID embeddings for ``n_items`` and the weights of ``pretrained``."""
     model = M2SE(replace(pretrained.config, n_items=n_items))
-    model.load_state_dict(pretrained.state_dict(), strict=False)
+    weights = {name: w for name, w in pretrained.state_dict().items() if name != "ids.weight"}
+    model.load_state_dict(weights, strict=False)
     return model

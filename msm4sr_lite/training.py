@@ -116,12 +116,13 @@ def finetune_steps(
 
 
 def _run_to_end(steps: Iterator[Record], callback: Callback | None) -> list[Record]:
-    records = []
+    epochs = []
     for record in steps:
         if callback:
             callback(record)
-        records.append(record)
-    return [record for record in records if record.recall is not None]
+        if record.recall is not None:
+            epochs.append(record)
+    return epochs
 
 
 def _train(
@@ -153,9 +154,8 @@ def _train(
             model.train()
             order = Generator().manual_seed(_seed(seed, 0, run.epoch))
             sizes = model.config.max_len, config.batch_size
-            for batch in islice(
-                training_batches(sequences, *sizes, order, *options), run.done, None
-            ):
+            batches = training_batches(sequences, *sizes, order, *options)
+            for batch in islice(batches, run.done, None):
                 if len(batch.items) < world:
                     continue  # a last batch with fewer sequences than processes
                 generator.manual_seed(_seed(seed, 1, run.step))

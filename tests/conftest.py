@@ -26,20 +26,18 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 # What `python run.py check` leaves to `python run.py test`: whole stages, drawings, launches, which
-# a change of a line seldom breaks. Folders of tests, files by their name after ``test_`` in whatever
-# folder they lie, and single tests by their function. New files use ``pytest.mark.thorough``.
-THOROUGH_PLACES = {"cli", "data_samples", "planted", "notebook_builder", "handout", "course_tools"}
-THOROUGH_PLACES |= {"run_py", "extraction_resumes", "train_clip", "maps", "map_explorer"}
+# a change of a line seldom breaks. Folders of tests, files by their name after ``test_`` in any
+# folder, and single tests by their function. New files use ``pytest.mark.thorough``.
+THOROUGH_PLACES = {"data_samples", "planted", "run_py", "stages", "train_clip"}
 THOROUGH_TESTS = {
-    "test_a_department_has_the_rest_of_the_shop_to_pre_train_on",
-    "test_a_whole_shop_has_no_rest_and_minutes_are_too_few_for_one",
+    "test_a_domain_can_pre_train_on_the_whole_dataset",
+    "test_a_dataset_compared_on_as_a_whole_adds_nothing",
     "test_everything_that_is_installed_for_us_is_pinned",
-    "test_pretraining_on_two_shops_meets_customers_of_both",
+    "test_pre_training_on_two_domains_mixes_their_users",
     "test_runs_made_at_once_are_those_made_one_after_another",
     "test_seeds_run_at_once_are_those_run_one_after_another",
-    "test_sources_are_departments_and_folders_of_other_shops",
-    "test_the_curve_goes_on_where_it_was",
-    "test_the_log_tells_parts_and_the_plot_draws_them",
+    "test_sources_are_domains_and_folders_of_other_datasets",
+    "test_a_stopped_curve_continues",
     "test_the_wheel_is_the_package_and_nothing_else",
     "test_without_the_top_interactions_the_score_falls_more",
     "test_without_the_top_keywords_of_the_stored_deletions_the_score_falls_more",
@@ -52,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `python run.py check` leaves to `python run.py test`."""
     for item in items:
         name = getattr(item, "originalname", item.name)  # without parameters
-        places = {item.path.stem.removeprefix("test_"), *item.path.parent.parts}
+        places = {item.path.parent.name, item.path.stem.removeprefix("test_")}
         if places & THOROUGH_PLACES or name in THOROUGH_TESTS:
             item.add_marker(pytest.mark.thorough)
 

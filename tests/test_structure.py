@@ -22,14 +22,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Most lines of code: no blank lines, comments or docstrings, so that nobody saves on explanations.
 LIBRARY = 10_900  # to become 8,000
 METHOD_PATH = 790  # to become 550
-COURSE_GENERATOR_STUDIES = 8_000
+COURSE_GENERATOR_STUDIES = 7_500
 FILE = 300  # lines of a file in all
 
 METHOD_FILES = ("sequences", "mixup", "encoder", "losses", "objectives", "evaluation", "scoring")
-METHOD_FILES += ("training", "training_run", "similarity")
+METHOD_FILES += ("training", "training_run", "similarity", "intervals")
 
 # Ring 1 is the method; ring 2 is the library around it. A layer may import itself and those above.
-RING_1 = {*METHOD_FILES, "config", "settings", "feature_table", "device", "fast"}
+RING_1 = {*METHOD_FILES, "intervals", "config", "settings", "feature_table", "device", "fast"}
 LAYERS = (
     ("method",),
     ("store", "progress"),
@@ -45,10 +45,9 @@ LAYERS = (
 # Ring 3 and what belongs to the repository alone.
 OUTSIDE = {"course", "data_samples", "benchmarks", "tests", "launch", "run", "notebooks", "docs"}
 
-# Names that are used although vulture sees no use: by Python, or by users of the package.
-USED = {"__getattr__", *msm4sr_lite.__all__}
-
-waits = pytest.mark.xfail(strict=True, reason="the redesign is under way")  # remove one by one
+# Names that are used although vulture sees no use: by Python and argparse, or by users.
+USED = {"__getattr__", "__dir__", "_check_value", "traceback", *msm4sr_lite.__all__}
+USED |= {"from_frames", "set_params", "to_frame", "training_"}
 
 
 # ------------------------------------------------------------------------------ imports
@@ -98,7 +97,7 @@ def test_every_module_has_a_layer() -> None:
     placed = RING_1 | {part for parts in LAYERS for part in parts}
     found = {name.split(".")[1] for name in MODULES if "." in name}
     assert found - placed == set()
-    assert placed - found <= {"method", "training_run"}
+    assert placed - found <= {"method"}
 
 
 def test_imports_point_to_the_same_layer_or_a_lower_one() -> None:
@@ -109,7 +108,6 @@ def test_imports_point_to_the_same_layer_or_a_lower_one() -> None:
     assert [(a, b) for a, b in arrows if layer(b) > layer(a)] == []
 
 
-@waits
 def test_no_import_goes_round_in_a_circle() -> None:
     modules = {name: [b for b in found if b in MODULES] for name, found in OWN.items()}
     graphlib.TopologicalSorter(modules).prepare()  # raises CycleError and names the circle
@@ -194,7 +192,6 @@ def test_course_generator_and_studies_are_small() -> None:
     assert code_in(*(ROOT / part for part in parts)) <= COURSE_GENERATOR_STUDIES
 
 
-@waits
 def test_no_file_of_the_package_is_long() -> None:
     lengths = {name: len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items()}
     assert {name: length for name, length in lengths.items() if length > FILE} == {}
@@ -203,7 +200,6 @@ def test_no_file_of_the_package_is_long() -> None:
 # ------------------------------------------------------------------------------ dead code
 
 
-@waits
 @pytest.mark.thorough
 def test_nothing_is_left_that_nobody_uses() -> None:
     """Names of the package that neither it nor course, generator, benchmarks or README use."""

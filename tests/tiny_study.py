@@ -7,7 +7,7 @@ import torch
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.cold_table import cold_table
+from msm4sr_lite.study.cold_start import cold_table
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.config import TrainingBudget
 from msm4sr_lite.study.data import StudyData

@@ -16,11 +16,25 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
 from msm4sr_lite.study.forest import draw
-from msm4sr_lite.study.pages import PARTS, as_markdown
+from msm4sr_lite.study.pages import (
+    COLUMNS,
+    PARTS,
+    cold_cells,
+    cold_columns,
+    cold_heading,
+    difference,
+    heading,
+    notes,
+    ordered,
+    table_row,
+    transfer_table,
+    with_interval,
+)
 
 _BLOCK = re.compile(r"(<!-- measured: (\S+)/(\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -42,6 +56,51 @@ def fill(text: str, results: Path) -> str:
         return f"{begin}\n{section}\n{end}"
 
     return _BLOCK.sub(block, text)
+
+
+def as_markdown(part: str, result: dict[str, Any]) -> str:
+    """Return one part's result as a section of a page."""
+    if part == "cold":
+        return cold_as_markdown(result)
+    if part == "transfer":
+        return transfer_table(result)
+    lines = [heading(part, result), "", "Items of the history filtered from the ranking:", ""]
+    lines += table_head("NDCG@10", "Recall@20", "difference in NDCG@10", "p (Holm)", "detectable")
+    for name, model in ordered(result):
+        cells = [with_interval(model["filter_seen"][metric]) for metric in COLUMNS]
+        lines.append(table_row(name, *cells, *difference(result, name)))
+    lines += ["", "Items of the history kept in the ranking, and properties of the lists:", ""]
+    lines += table_head("NDCG@10", "Recall@20", "coverage@10", "popularity bias@10", "seconds")
+    for name, model in ordered(result):
+        cells = [with_interval(model["keep_seen"][metric]) for metric in COLUMNS]
+        cells += [f"{model['coverage@10']:.0%}", f"{model['popularity_bias@10']:.2f}"]
+        lines.append(table_row(name, *cells, f"{model['seconds']:.0f}"))
+    if result["upper_bound"]:
+        lines += [""]
+        lines += table_head(
+            "expected NDCG@10", "share of the content upper bound", "share of the upper bound"
+        )
+        for name, model in ordered(result):
+            share = model["share_of_upper_bound"]
+            shares = [f"{share[kind]:.0%}" for kind in ("content", "oracle")]
+            lines.append(table_row(name, f"{model['expected_ndcg@10']:.4f}", *shares))
+    return "\n".join([*lines, "", *notes(result), ""])
+
+
+def cold_as_markdown(result: dict[str, Any]) -> str:
+    """Return a cold-start study as a section of a page."""
+    columns = list(cold_columns(result))
+    lines = cold_heading(result)
+    lines += [table_row("NDCG@10", *(name for name, _, _ in columns))]
+    lines += ["|---" * (1 + len(columns)) + "|"]
+    lines += [table_row("*test cases*", *(str(count) for _, count, _ in columns))]
+    lines += [table_row(name, *map(with_interval, cells)) for name, cells in cold_cells(result)]
+    return "\n".join([*lines, ""])
+
+
+def table_head(*names: str) -> list[str]:
+    """Return the first two lines of a Markdown table whose first column has no name."""
+    return [f"| | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
 
 
 def collect(study: Path, results: Path) -> list[Path]:

@@ -7,8 +7,8 @@
 >>> fit_baseline("item_knn", BaselineData(sequences)).score([np.array([1])])
 tensor([[0., 0., 2., 0.]], dtype=torch.float64)
 
-A new baseline is a class with ``score`` and an entry in ``BASELINES``; then ``fit_baseline``, the
-studies and the command line know it:
+A new baseline is a class with ``score`` and an entry in ``BASELINES``; then ``fit_baseline`` and
+the command line know it. For studies it needs a grid in ``study.models``, too:
 
 >>> class Newest:
 ...     def __init__(self, sequences):

@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from msm4sr_lite.baselines.history_weights import check_decay, weigh_histories
+from msm4sr_lite.baselines.item_knn import check_decay, weigh_histories
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import Slots
 from msm4sr_lite.similarity import normalize

@@ -12,24 +12,42 @@ from msm4sr_lite.config import UserError
 if TYPE_CHECKING:
     from msm4sr_lite.dataset.dataset import Dataset
 
+Parser = argparse.ArgumentParser | argparse._ArgumentGroup
+
 # Control characters, which could move the cursor or recolour the terminal.
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
 
-COMPUTED = "those in DATA if they fit, else computed"  # which features a training takes
+COMPUTED = "DATA/features if it fits, else computed"  # which features a training takes
 BASELINES = "popularity,item_knn"
+
+
+def add_number(parser: Parser, name: str, help: str, default: int | None = None) -> None:
+    """Add a flag for a whole number; its default is added to the help."""
+    shown = "" if default is None else " (default: %(default)s)"
+    parser.add_argument(name, type=int, default=default, metavar="N", help=help + shown)
+
+
+def add_path(parser: Parser, name: str, help: str, metavar: str = "FILE", **options: Any) -> None:
+    """Add a flag for a file or a folder."""
+    parser.add_argument(name, type=Path, metavar=metavar, help=help, **options)
+
+
+def add_switch(parser: Parser, name: str, help: str) -> None:
+    """Add a flag without a value."""
+    parser.add_argument(name, action="store_true", help=help)
+
+
+def add_names(parser: Parser, name: str, help: str, metavar: str = "NAMES") -> None:
+    """Add a flag for a name or for several, joined by commas."""
+    parser.add_argument(name, default="", metavar=metavar, help=help)
 
 
 def add_dataset(parser: argparse.ArgumentParser, domain: str = "all") -> None:
     """Add the dataset folder and how it is read; ``domain`` says what the default is."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="dataset folder")
-    parser.add_argument(
-        "--domain", default="", metavar="NAME", help=f"domain to use (default: {domain})"
-    )
-    parser.add_argument(
-        "--drop-unknown",
-        action="store_true",
-        help="interactions with unlisted items dropped (default: an error)",
-    )
+    add_path(parser, "data", "dataset folder", "DATA")
+    add_names(parser, "--domain", f"domain to use (default: {domain})", "NAME")
+    text = "interactions with unlisted items dropped (default: an error)"
+    add_switch(parser, "--drop-unknown", text)
 
 
 def read_dataset(args: argparse.Namespace, domain: str = "") -> Dataset:
@@ -52,21 +70,17 @@ def unknown_items(args: argparse.Namespace) -> Any:
 
 def add_run_dir(parser: argparse.ArgumentParser) -> None:
     """Add the run folder."""
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder")
+    add_path(parser, "--out", "run folder", "RUN", required=True)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the trained model."""
-    parser.add_argument(
-        "--model", type=Path, required=True, metavar="DIR", help="run folder or model folder"
-    )
+    add_path(parser, "--model", "run folder or model folder", "DIR", required=True)
 
 
 def add_features(parser: argparse.ArgumentParser, default: str) -> None:
     """Add the folder of ready features; ``default`` says which ones are used without it."""
-    parser.add_argument(
-        "--features", type=Path, metavar="DIR", help=f"ready features (default: {default})"
-    )
+    add_path(parser, "--features", f"ready features (default: {default})", "DIR")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +108,7 @@ def _seed(text: str) -> int:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the machine-readable output."""
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, no text")
+    add_switch(parser, "--json", "one JSON object on stdout, no text")
 
 
 def add_baselines(parser: argparse.ArgumentParser) -> None:

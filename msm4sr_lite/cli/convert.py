@@ -13,10 +13,8 @@ FORMATS = ("amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="downloaded folder or file")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DATA", help="new dataset folder"
-    )
+    common.add_path(parser, "source", "downloaded folder or file", "SOURCE")
+    common.add_path(parser, "--out", "new dataset folder", "DATA", required=True)
     parser.add_argument(
         "--from",
         dest="format",
@@ -24,33 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="format of the source (default: recognised by the file names)",
     )
-    parser.add_argument(
-        "--items",
-        type=Path,
-        metavar="FILE",
-        help="item file (default: beside the main file)",
-    )
-    parser.add_argument(
-        "--images",
-        type=Path,
-        metavar="DIR",
-        help="folder of images named by item id, in it or below (default: none; H&M: images/)",
-    )
-    parser.add_argument(
-        "--copy-images", action="store_true", help="images copied (default: linked)"
-    )
-    parser.add_argument(
-        "--min-rating",
-        type=float,
-        metavar="X",
-        help="lowest rating kept, in the source's unit (default: all)",
-    )
-    parser.add_argument(
-        "--level", choices=("article", "product"), help="H&M: what an item is (default: article)"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="folder at --out replaced (default: an error)"
-    )
+    common.add_path(parser, "--items", "item file (default: beside the main file)")
+    text = "folder of images named by item id, in it or below (default: none; H&M: images/)"
+    common.add_path(parser, "--images", text, "DIR")
+    common.add_switch(parser, "--copy-images", "images copied (default: linked)")
+    text = "lowest rating kept, in the source's unit (default: all)"
+    parser.add_argument("--min-rating", type=float, metavar="X", help=text)
+    text = "H&M: what an item is (default: article)"
+    parser.add_argument("--level", choices=("article", "product"), help=text)
+    common.add_switch(parser, "--force", "folder at --out replaced (default: an error)")
     common.add_json(parser)
 
 
@@ -80,11 +60,11 @@ def describe(out: Path, counts: dict[str, Any]) -> str:
     line = (
         f"{out}: {counts['format']}, {counts['users']} users, {counts['items']} items,"
         f" {counts['interactions']} interactions; {counts['items_with_text']} items with text,"
-        f" {counts['items_with_image']} with an image"
+        f" {counts['items_with_image']} with images"
     )
     notes = {
         "items_with_neither": "{} items with neither will be dropped when the dataset is read",
-        "items_not_listed": "{} items have interactions but are not listed",
+        "items_not_listed": "{} items occur in interactions only",
         "repeated_item_rows": "{} repeated rows of items dropped",
         "below_min_rating": "{} interactions below --min-rating dropped",
         "skipped_lines": "{} lines skipped, the first: {first_skipped}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from msm4sr_lite.cli import common
 
@@ -30,12 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " (default: %(default)s)",
     )
     common.add_baselines(parser)
-    parser.add_argument(
-        "--candidates",
-        type=Path,
-        metavar="FILE",
-        help="items that compete with each target, one item_id per line (default: all)",
-    )
+    text = "items that compete with each target, one item_id per line (default: all)"
+    common.add_path(parser, "--candidates", text)
     common.add_device(parser)
     common.add_json(parser)
 

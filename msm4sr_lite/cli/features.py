@@ -15,10 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_run_dir(parser)
     common.add_text_encoder(parser)
     look = parser.add_mutually_exclusive_group()
-    look.add_argument(
-        "--check", action="store_true", help="comparison of the features in RUN with new embeddings"
-    )
-    look.add_argument("--report", action="store_true", help="description of the features in RUN")
+    text = "comparison of the features in RUN with new embeddings"
+    common.add_switch(look, "--check", text)
+    common.add_switch(look, "--report", "description of the features in RUN")
     add_settings(parser, "features")
     common.add_device(parser)
     common.add_json(parser)

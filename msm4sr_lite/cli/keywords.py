@@ -13,12 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_dataset(parser)
     common.add_run_dir(parser)
     common.add_clip(parser)
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="number of threads that open images (default: one per core, at most 8)",
-    )
+    text = "number of threads that open images (default: one per core, at most 8)"
+    common.add_number(parser, "--workers", text)
     add_settings(parser, "features")
     common.add_device(parser)
     common.add_json(parser)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,8 @@ NAMES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="image to write (default: RUN/curves.png)"
-    )
+    common.add_path(parser, "run_folder", "run folder", "RUN")
+    common.add_path(parser, "--out", "image to write (default: RUN/curves.png)")
     common.add_json(parser)
 
 
@@ -53,6 +52,7 @@ def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise UserError("plot needs matplotlib: pip install 'msm4sr_lite[course]'") from None
+    from msm4sr_lite.store.files import write_bytes
 
     figure = Figure(figsize=(12, 3.4 * len(logs)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -77,9 +77,6 @@ def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:
         axes[2].set(title="targets per second, validation included", ylim=(0, None))
         for axis in axes:
             axis.set_xlabel("epoch")
-    draft = out.with_name(f".{out.name}.draft")
-    try:
-        figure.savefig(draft, format="png", dpi=120)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    image = BytesIO()
+    figure.savefig(image, format="png", dpi=120)
+    write_bytes(out, image.getvalue())

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser, *sections: str) -> None:
     """Add the flags of a training stage with these sections of settings."""
     common.add_dataset(parser)
     common.add_run_dir(parser)
-    common.add_features(parser, f"those in RUN, else {common.COMPUTED}")
+    common.add_features(parser, f"RUN/features, else {common.COMPUTED}")
     add_settings(parser, "data", *(sections or ("model", "pretrain")), presets=True)
     common.add_seed(parser)
     common.add_device(parser)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.cli import common
@@ -28,30 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     who.add_argument(
         "--items", metavar="IDS", help="history: comma-separated item_ids, oldest first"
     )
-    who.add_argument(
-        "--all-users", type=Path, metavar="FILE", help=".csv, .jsonl or .parquet file for all users"
-    )
-    parser.add_argument(
-        "-k", type=int, default=10, help="number of items per user (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--candidates",
-        type=Path,
-        metavar="FILE",
-        help="items to choose from, one item_id per line (default: all)",
-    )
-    parser.add_argument(
-        "--exclude",
-        type=Path,
-        metavar="FILE",
-        help="items never to recommend, one item_id per line (default: none)",
-    )
-    parser.add_argument(
-        "--keep-seen", action="store_true", help="items of the history recommended too"
-    )
-    parser.add_argument(
-        "--no-new-items", action="store_true", help="items added after training not recommended"
-    )
+    common.add_path(who, "--all-users", ".csv, .jsonl or .parquet file to write for all users")
+    common.add_number(parser, "-k", "number of items per user", 10)
+    text = "items to choose from, one item_id per line (default: all)"
+    common.add_path(parser, "--candidates", text)
+    text = "items never to recommend, one item_id per line (default: none)"
+    common.add_path(parser, "--exclude", text)
+    common.add_switch(parser, "--keep-seen", "items of the history recommended too")
+    common.add_switch(parser, "--no-new-items", "items added after training not recommended")
     parser.add_argument(
         "--why",
         nargs="?",
@@ -90,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
         else:
             print(f"{args.all_users}: {len(found)} rows for {users} users")
         return
-    if args.user:
+    if args.user is not None:
         history = model.history_of(args.user, data)
     else:
         history = common.item_list(args.items)
@@ -120,11 +103,10 @@ def run(args: argparse.Namespace) -> None:
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:
     """Let the model recommend items that were added after training; return and print which."""
-    from msm4sr_lite.pipeline.new_items import add_known_features
     from msm4sr_lite.progress import say
 
     folder = args.features or args.model / "features"
-    new, unknown = add_known_features(model, data, folder)
+    new, unknown = model.add_known_features(data, folder)
     if new:
         say(
             f"note: {len(new)} items are new to the model (the first is {new[0]!r}); their texts"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.cli import common
@@ -26,50 +25,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     common.add_dataset(parser)
     common.add_features(parser, common.COMPUTED)
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="study folder (default: runs/study-DATA)"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="few epochs and one seed: a study of minutes"
-    )
-    parser.add_argument(
-        "--models",
-        default="",
-        metavar="NAMES",
-        help="comma-separated models, or variants of ablations (default: all that can run)",
-    )
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        default=3,
-        metavar="N",
-        help="number of test seeds (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=1,
-        metavar="N",
-        help="number of trainings at the same time, one core each (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--configs", type=Path, metavar="FILE", help="chosen settings (default: DIR/configs.json)"
-    )
-    parser.add_argument(
-        "--source",
-        default="",
-        metavar="NAMES",
-        help="transfer: comma-separated domains or dataset folders to pre-train on",
-    )
-    parser.add_argument(
-        "--target",
-        default="",
-        metavar="NAME",
-        help="transfer: domain to use the model in (default: all)",
-    )
-    parser.add_argument(
-        "--clip", metavar="MODEL", help="CLIP-like model for the ablation with its embeddings"
-    )
+    common.add_path(parser, "--out", "study folder (default: runs/study-DATA)", "DIR")
+    common.add_switch(parser, "--quick", "few epochs and one seed: a study of minutes")
+    text = "comma-separated models, or variants of ablations (default: all that can run)"
+    common.add_names(parser, "--models", text)
+    common.add_number(parser, "--seeds", "number of test seeds", 3)
+    common.add_number(parser, "--jobs", "number of trainings at the same time, a core each", 1)
+    common.add_path(parser, "--configs", "chosen settings (default: DIR/configs.json)")
+    text = "transfer: comma-separated domains or dataset folders to pre-train on"
+    common.add_names(parser, "--source", text)
+    text = "transfer: domain to use the model in (default: all)"
+    common.add_names(parser, "--target", text, "NAME")
+    text = "CLIP-like model for the ablation with its embeddings"
+    common.add_names(parser, "--clip", text, "MODEL")
     add_settings(
         parser, "data", "transfer", "budget", config="msm4sr_lite.study.config.StudyConfig"
     )
@@ -116,7 +84,7 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
         configs=args.configs,
         sources=tuple(common.item_list(args.source)),
         target=args.target,
-        clip=args.clip or "",
+        clip=args.clip,
         unknown_items=common.unknown_items(args),
         device=resolve_device(args.device),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.cli.setting_flags import add_settings, given_settings
@@ -11,23 +10,11 @@ from msm4sr_lite.cli.setting_flags import add_settings, given_settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
-    parser.add_argument(
-        "folder", type=Path, metavar="LABELLED", help="folder of labels.csv and images"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new model folder")
-    parser.add_argument(
-        "--columns",
-        default="",
-        metavar="NAMES",
-        help="comma-separated label columns (default: those with few different, short values)",
-    )
-    parser.add_argument(
-        "--n-test",
-        type=int,
-        default=0,
-        metavar="N",
-        help="number of images held out for testing (default: %(default)s)",
-    )
+    common.add_path(parser, "folder", "folder of labels.csv and images", "LABELLED")
+    common.add_path(parser, "--out", "new model folder", "DIR", required=True)
+    text = "comma-separated label columns (default: those with few different, short values)"
+    common.add_names(parser, "--columns", text)
+    common.add_number(parser, "--n-test", "number of images held out for testing", 0)
     add_settings(parser, "clip", config="msm4sr_lite.features.clip.training.ClipConfig")
     common.add_seed(parser)
     common.add_device(parser)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.items import Item
 
 
@@ -26,8 +25,8 @@ def assemble(
     domain: str,
     unknown_items: Literal["error", "drop"],
     notes: list[str],
-) -> Dataset:
-    """Return a dataset of items and interactions that belong together.
+) -> dict[str, Any]:
+    """Return the fields of a ``Dataset`` of items and interactions that belong together.
 
     Parameters
     ----------
@@ -76,7 +75,15 @@ def assemble(
     if interactions.empty:
         raise UserError(f"{name}: no interactions are left" + "".join(f"; {n}" for n in notes))
     interactions = interactions.sort_values("timestamp", kind="stable", ignore_index=True)
-    return Dataset(items, interactions, folder, image_root, name, domain, notes)
+    return {
+        "items": items,
+        "interactions": interactions,
+        "folder": folder,
+        "image_root": image_root,
+        "name": name,
+        "domain": domain,
+        "notes": notes,
+    }
 
 
 def _in_domain(items: dict[str, Item], domain: str, item_table: str) -> dict[str, Item]:

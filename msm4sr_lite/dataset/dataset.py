@@ -74,7 +74,7 @@ class Dataset:
         """
         from msm4sr_lite.dataset.folder import read_folder
 
-        return read_folder(path, domain=domain, unknown_items=unknown_items)
+        return cls(**read_folder(path, domain=domain, unknown_items=unknown_items))
 
     @classmethod
     def from_frames(
@@ -130,7 +130,7 @@ class Dataset:
         """
         from msm4sr_lite.dataset.frames import read_frames
 
-        return read_frames(
+        fields = read_frames(
             interactions,
             items,
             image_root=image_root,
@@ -138,6 +138,7 @@ class Dataset:
             domain=domain,
             unknown_items=unknown_items,
         )
+        return cls(**fields)
 
     @cached_property
     def users(self) -> list[str]:

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.assemble import assemble
 from msm4sr_lite.dataset.cells import text, texts
-from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.interactions import COLUMNS, OPTIONAL, check_interactions
 from msm4sr_lite.dataset.items import Item, collect_items, parse_item
 from msm4sr_lite.dataset.tables import ENDINGS, read_columns, read_rows
@@ -31,8 +30,8 @@ def read_folder(
     *,
     domain: str = "",
     unknown_items: Literal["error", "drop"] = "error",
-) -> Dataset:
-    """Read and check a dataset folder; see ``Dataset.from_folder``."""
+) -> dict[str, Any]:
+    """Read and check a dataset folder: the fields of the ``Dataset`` that ``from_folder`` makes."""
     folder = Path(path)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give one with interactions.csv and items.jsonl")

@@ -10,7 +10,6 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.assemble import assemble
-from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.interactions import COLUMNS, OPTIONAL, check_interactions, merged_ids
 from msm4sr_lite.dataset.items import Item, collect_items, parse_item
 
@@ -25,8 +24,8 @@ def read_frames(
     name: str = "frames",
     domain: str = "",
     unknown_items: Literal["error", "drop"] = "error",
-) -> Dataset:
-    """Check two data frames and make a dataset of them; see ``Dataset.from_frames``."""
+) -> dict[str, Any]:
+    """Check two data frames: the fields of the ``Dataset`` that ``from_frames`` makes."""
     table = _pandas(interactions, "interactions", COLUMNS)
     table = table[[name for name in (*COLUMNS, *OPTIONAL) if name in table]]
     item_table = _pandas(items, "items", ("item_id",))

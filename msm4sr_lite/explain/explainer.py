@@ -8,7 +8,7 @@ of a slot in the attention pooling is reported beside it; a large weight need no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from typing import TypeAlias
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
@@ -93,8 +94,7 @@ class Explainer:
         if swapped:
             positions, _ = self._read_history(history, swapped)
             recommender = copy(recommender)
-            swaps = [position in swapped for position in positions]
-            recommender.scorer = SwappingScorer(self.scorer, swaps)
+            recommender.scorer = SwappingScorer(self.scorer, [p in swapped for p in positions])
         return describe_recommendations(
             recommender, history, k, items=self.items, keywords=self.keywords
         )
@@ -137,9 +137,10 @@ class Explainer:
             If an item or a position is unknown, if the model knows no item of the history, or if
             a model with one modality is asked to swap.
         """
-        return self.explain_many(
+        (found,) = self.explain_many(
             history, [item_id], swapped=swapped, keyword_deletions=keyword_deletions
-        )[0]
+        )
+        return found
 
     @torch.inference_mode()
     def explain_many(
@@ -165,31 +166,24 @@ class Explainer:
         states = self._encode_steps(numbers, steps, changes, swaps)
 
         wanted = torch.tensor(targets, dtype=torch.long, device=self.scorer.device)
-        scores = {
-            modality: cosine_scores(state, self.scorer.items[modality][wanted])
-            for modality, state in states.items()
-        }
-        effects = {modality: (rows[:1] - rows[1:]).T.tolist() for modality, rows in scores.items()}
+        scores = torch.stack(
+            [cosine_scores(state, self.scorer.items[m][wanted]) for m, state in states.items()]
+        )  # (modalities, 1 + steps, targets)
+        effects = (scores[:, :1] - scores[:, 1:]).permute(2, 1, 0).tolist()
         found: list[list[Evidence]] = []
         for column, target in enumerate(targets):
             pieces = [
-                self._evidence(
-                    numbers[i], positions[i], changes.listed[c] if c is not None else None, terms
-                )
-                for (i, c), terms in zip(steps, _terms(effects, column), strict=True)
+                self._evidence(numbers[i], positions[i], changes.get(c), terms)
+                for (i, c), terms in zip(steps, effects[column], strict=True)
             ]
             places = changes.by_item[target]
-            without = {
-                modality: cosine_scores(state[:1], changes.embeddings[modality][places])
-                for modality, state in states.items()
-            }
-            fall = {
-                modality: (scores[modality][0, column] - cosines).tolist()
-                for modality, cosines in without.items()
-            }
+            without = torch.cat(
+                [cosine_scores(z[:1], changes.embeddings[m][places]) for m, z in states.items()]
+            )
+            falls = (scores[:, 0, column, None] - without).T.tolist()
             pieces += [
-                self._evidence(target, 0, changes.listed[c], terms)
-                for c, terms in zip(places, _terms(fall, 0), strict=True)
+                self._evidence(target, 0, changes.get(c), terms)
+                for c, terms in zip(places, falls, strict=True)
             ]
             found.append(sorted(pieces, key=lambda piece: -piece.effect))
         return found
@@ -241,45 +235,30 @@ class Explainer:
             for modality in pool:
                 if change is None or changes.listed[change].affects(modality, swaps[i]):
                     affected[modality].append(place)
-        batch, ends = self._batch(sequences)
+        # Left-aligned, the newest of each.
+        cut = [torch.tensor(sequence[-self.model.config.max_len :]) for sequence in sequences]
+        batch = pad_sequence(cut, batch_first=True).to(items.device)
+        ends = torch.tensor([[len(sequence) - 1] for sequence in cut], device=items.device)
         states: dict[str, Tensor] = {}
         for modality, embeddings in pool.items():
-            rows = torch.tensor(affected[modality])
-            encoded = torch.cat(
-                [
-                    run_transformer(
-                        self.model.transformer,
-                        F.embedding(some.to(items.device), embeddings),
-                        at.to(items.device),
-                    )
-                    for some, at in zip(
-                        batch[rows].split(SEQUENCES), ends[rows].split(SEQUENCES), strict=True
-                    )
-                ]
-            )[:, 0]
-            states[modality] = encoded[:1].repeat(len(sequences), 1)
-            states[modality][rows] = encoded
+            rows = torch.tensor(affected[modality], device=items.device)
+            encoded = [
+                run_transformer(
+                    self.model.transformer, F.embedding(batch[some], embeddings), ends[some]
+                )[:, 0]
+                for some in rows.split(SEQUENCES)
+            ]
+            states[modality] = encoded[0][:1].repeat(len(sequences), 1)
+            states[modality][rows] = torch.cat(encoded)
         return states
 
-    def _batch(self, sequences: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
-        """Left-align the newest of each sequence; return them and their ends, ``(rows, 1)``."""
-        cut = [sequence[-self.model.config.max_len :] for sequence in sequences]
-        batch = torch.zeros(len(cut), max(map(len, cut)), dtype=torch.long)
-        for row, sequence in enumerate(cut):
-            batch[row, : len(sequence)] = torch.tensor(sequence)
-        return batch, torch.tensor([[len(sequence) - 1] for sequence in cut])
-
     def _evidence(
-        self, item: int, position: int, change: Change | None, by_modality: dict[str, float]
+        self, item: int, position: int, change: Change | None, terms: list[float]
     ) -> Evidence:
-        item_id, effect = self.table.items[item], sum(by_modality.values())
+        item_id = self.table.items[item]
+        moved = (sum(terms), dict(zip(self.scorer.items, terms, strict=True)))
         if change is None:
             title = item_title(self.items, item_id)
-            return Evidence("interaction", item_id, position, 0, title, effect, by_modality)
-        kind, index, text, attention = change.kind, change.index, change.text, change.attention
-        return Evidence(kind, item_id, position, index, text, effect, by_modality, attention)
-
-
-def _terms(effects: dict[str, list[list[float]]], column: int) -> Iterator[dict[str, float]]:
-    for terms in zip(*(rows[column] for rows in effects.values()), strict=True):
-        yield dict(zip(effects, terms, strict=True))
+            return Evidence("interaction", item_id, position, 0, title, *moved)
+        what = (change.index, change.text, *moved, change.attention)
+        return Evidence(change.kind, item_id, position, *what)

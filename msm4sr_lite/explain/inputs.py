@@ -18,6 +18,8 @@ from msm4sr_lite.features.sentences import item_sentences
 
 # (item_id, image counted from 1) -> embeddings of its keywords without each of them, (keywords, D)
 KeywordDeletions: TypeAlias = Mapping[tuple[str, int], Tensor]
+# Item number; the slot, or None to keep all; the embedding instead, or None to leave it out
+SlotChange: TypeAlias = tuple[int, int | None, Tensor | None]
 _OTHER = {"text": "image", "image": "text"}
 
 
@@ -39,6 +41,11 @@ class Change:
         """Return whether a modality's sequence changes; a swapped item stands in the other one."""
         return self.both or (self.modality == modality) != swapped
 
+    def of_slot(self, modality: str) -> SlotChange:
+        """Return the change of a modality's slots, as ``change_slots`` takes it."""
+        same = self.modality == modality
+        return self.item, self.slot if same else None, self.replacement if same else None
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -48,11 +55,16 @@ class Changes:
     embeddings: Modalities  # modality -> (changes, d)
     by_item: dict[int, list[int]]  # item number -> places in the list
 
+    def get(self, place: int | None) -> Change | None:
+        """Return the change at a place of the list; None for none."""
+        return None if place is None else self.listed[place]
 
+
+@dataclass(frozen=True)
 class ItemInputs:
     """The slots of items, with what people read about them.
 
-    Parameters
+    Attributes
     ----------
     table
         Features of the items, on the CPU.
@@ -62,13 +74,9 @@ class ItemInputs:
         ``item_id ->`` the keywords of each image.
     """
 
-    def __init__(
-        self,
-        table: FeatureTable,
-        items: Mapping[str, Item],
-        keywords: Mapping[str, Sequence[Sequence[str]]],
-    ) -> None:
-        self.table, self.items, self.keywords = table, items, keywords
+    table: FeatureTable
+    items: Mapping[str, Item]
+    keywords: Mapping[str, Sequence[Sequence[str]]]
 
     def list_changes(
         self, model: M2SE, items: set[int], deletions: KeywordDeletions, device: str
@@ -81,12 +89,12 @@ class ItemInputs:
             pooled = model.pool[modality](*(tensor.to(device) for tensor in slots))
             for item, weights in zip(ordered, pooled[1].tolist(), strict=True):
                 listed += self._changes_of(item, modality, weights, deletions)
-        changed = FeatureTable(
-            [""] * (len(listed) + 1),
-            change_slots(self.table.text, [_slot_change(c, "text") for c in listed]),
-            change_slots(self.table.image, [_slot_change(c, "image") for c in listed]),
-            self.table.manifest,
-        ).to(device)
+        text, image = (
+            change_slots(getattr(self.table, m), [c.of_slot(m) for c in listed])
+            for m in ("text", "image")
+        )
+        ids = [""] * (len(listed) + 1)
+        changed = FeatureTable(ids, text, image, self.table.manifest).to(device)
         rows = torch.arange(len(listed), device=device)
         numbers = torch.tensor([c.item for c in listed], dtype=torch.long, device=device)
         if model.ids is not None:  # an item added after training has no id embedding: as padding
@@ -137,14 +145,6 @@ class ItemInputs:
         return [(kind, index, text) for index, text in texts[:count]]
 
 
-SlotChange: TypeAlias = "tuple[int, int | None, Tensor | None]"
-
-
-def _slot_change(change: Change, modality: str) -> SlotChange:
-    same = change.modality == modality
-    return change.item, change.slot if same else None, change.replacement if same else None
-
-
 def change_slots(slots: Slots, changes: Sequence[SlotChange]) -> Slots:
     """Return one entry per change: an item's slots with one of them left out or replaced.
 
@@ -168,10 +168,11 @@ def change_slots(slots: Slots, changes: Sequence[SlotChange]) -> Slots:
     for item, slot, replacement in [*changes, (int(slots.counts.argmax()), None, None)]:
         start = int(slots.starts[item])
         kept = list(range(start, start + int(slots.counts[item])))
-        if slot is not None and replacement is None:
-            del kept[slot]
-        elif slot is not None and replacement is not None:
-            replaced[len(rows) + slot] = replacement
+        if slot is not None:
+            if replacement is None:
+                del kept[slot]
+            else:
+                replaced[len(rows) + slot] = replacement
         rows += kept
         counts.append(len(kept))
     vectors = slots.vectors[torch.tensor(rows, dtype=torch.long)]

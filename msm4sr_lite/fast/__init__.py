@@ -12,6 +12,10 @@ it is off: losses, training, evaluation, scoring. Weights are the same in both::
     with fast.switched_off():
         pretrain(model, table, sequences, config)
 
+Measured on one core with 10,000 items of 10 text slots and 1,024 targets a step, in processor
+seconds: pre-training 0.28 instead of 0.58, fine-tuning 1.6 instead of 2.4. Evaluation gains more
+(``fast.evaluation``). What each form gains is written beside it.
+
 The environment variable ``MSM4SR_FAST=0`` switches the fast forms off for a whole program.
 """
 

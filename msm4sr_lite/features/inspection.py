@@ -143,16 +143,17 @@ def _report_slots(slots: Slots) -> dict[str, Any]:
     }
 
 
-def table_fits(dataset: Dataset, table: FeatureTable) -> bool:
+def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) -> bool:
     """Return whether a table has every item of a dataset, with the slots that it should have.
 
-    The sentences of each text are counted, and no item may have more image slots than images.
+    The sentences of each text are counted; with ``images`` no item may have more image slots than
+    images.
     """
     number = {item: row for row, item in enumerate(table.items)}
     if not number.keys() >= dataset.items.keys():
         return False
     limit = table.manifest.get("max_sentences", FeatureConfig.max_sentences)
-    per_image = table.manifest.get("image_slots", "images") == "images"
+    per_image = images and table.manifest.get("image_slots", "images") == "images"
     for name, item in dataset.items.items():
         row = number[name]
         if int(table.text.counts[row]) != len(item_sentences(item, limit)):

@@ -75,7 +75,7 @@ def _keywords(
     tokenizer: KeywordTokenizer | None,
     made_by: dict[str, Any],
 ) -> dict[str, list[list[str]]]:
-    limit = FeatureConfig.max_images
+    limit = made_by.get("max_images", FeatureConfig.max_images)
     images = [(item.item_id, name) for item in items for name in item.images[:limit]]
     if not images:
         return {}

@@ -33,12 +33,7 @@ from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
 from msm4sr_lite.store.fingerprint import file_stamp, fingerprint, folder_stamp, versions
-from msm4sr_lite.store.records import (
-    is_finished,
-    read_record,
-    reporting_write_errors,
-    write_record,
-)
+from msm4sr_lite.store.records import is_finished, read_record, report_write_errors, write_record
 
 __all__ = [
     "check_features",
@@ -126,21 +121,20 @@ def compute_keywords(
     encoded_by = [libraries, *(encoder.get(part) for part in ("weights", "config", "processor"))]
     with (
         open_cache(run_dir / "cache", "images", encoded_by, "float32") as cache,
-        reporting_write_errors(folder),
+        report_write_errors(folder),
         whole_folder(folder) as draft,
     ):
         n, root = config.n_keywords, dataset.image_root
         counts = _write_keywords(draft, root, images, tokenizer, n, cache, workers)
         write_text(draft / DICTIONARY, "".join(f"{word}\n" for word in words))
-        write_record(
-            draft, made_from, {"n_keywords": n, **encoder, **counts, "versions": libraries}
-        )
+        record = {"n_keywords": n, "max_images": config.max_images, **encoder, **counts}
+        write_record(draft, made_from, record | {"versions": libraries})
     _report_skipped(folder, counts["skipped"], len(images))
     return folder
 
 
 def _write_no_keywords(folder: Path, made_from: object, n_keywords: int) -> None:
-    with reporting_write_errors(folder), whole_folder(folder) as draft:
+    with report_write_errors(folder), whole_folder(folder) as draft:
         write_records(draft / "keywords.jsonl", ())
         write_records(draft / "skipped.jsonl", ())
         write_record(draft, made_from, {"n_keywords": n_keywords, "images": 0, "skipped": 0})
@@ -279,7 +273,7 @@ def encode_features(
         manifest = {"keywords": record, "made_from": fingerprint(made_from)}
         with (
             open_cache(run_dir / "cache", "sentences", encoded_by, "float16") as cache,
-            reporting_write_errors(folder),
+            report_write_errors(folder),
             _timed("features", "sentence", total) as advance,
         ):
             make_features(folder, sentences, encoder, cache, manifest=manifest, advance=advance)

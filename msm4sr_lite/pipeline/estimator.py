@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from msm4sr_lite.config import (
     Config,
@@ -22,6 +22,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.estimate import print_estimate
 from msm4sr_lite.pipeline.evaluating import evaluate_model
 from msm4sr_lite.pipeline.features import Features, find_or_compute_features
+from msm4sr_lite.pipeline.fitted import require_dataset
 from msm4sr_lite.pipeline.parameters import Parameters
 from msm4sr_lite.pipeline.report import Report
 from msm4sr_lite.pipeline.stages import (
@@ -29,16 +30,18 @@ from msm4sr_lite.pipeline.stages import (
     Stage,
     TrainingData,
     describe_training_data,
+    fingerprint_interactions,
     prepare_training_data,
 )
 from msm4sr_lite.pipeline.trained_model import TrainedModel, require_text_encoder
-from msm4sr_lite.pipeline.tuning import finetune_within
+from msm4sr_lite.pipeline.tuning import check_budget, finetune_within
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Part
 from msm4sr_lite.store.checkpoints import load_checkpoint
 from msm4sr_lite.store.records import read_record
 
-Split = Literal["leave_one_out", "time", "part"]
+AS_SET: Literal["as_set"] = "as_set"  # the split that the setting data.split names
+Split = Literal["leave_one_out", "time", "part", "as_set"]
 
 
 class MSM4SR(Parameters):
@@ -79,12 +82,12 @@ class MSM4SR(Parameters):
         self,
         data: Dataset,
         *,
-        split: Split | None = "leave_one_out",
+        split: Split | None = AS_SET,
         features: FeatureTable | str | Path | None = None,
         run_dir: str | Path | None = None,
         callback: Callback | None = None,
         time_budget: float | None = None,
-    ) -> MSM4SR:
+    ) -> Self:
         """Compute features, pre-train and fine-tune; return when all is done.
 
         Parameters
@@ -92,83 +95,142 @@ class MSM4SR(Parameters):
         data
             Users, items and interactions.
         split
-            What is held out, and so never reaches training, feature fitting or item counts.
-            ``leave_one_out``: each user's most recent interactions. ``time``: all interactions
-            after a date. ``part``: what the column ``part`` of the interactions says (``train``,
-            ``valid``, ``test``). None trains on every interaction, for the model to be shipped:
-            each stage runs for the number of epochs that was best in a first run with
-            ``leave_one_out``, and ``evaluate`` refuses afterwards.
+            What is held out, and so never reaches training, feature fitting or item counts; by
+            default what the setting ``data.split`` names. ``leave_one_out``: each user's most
+            recent interactions. ``time``: all interactions after a date. ``part``: what the column
+            ``part`` of the interactions says (``train``, ``valid``, ``test``). None trains on
+            every interaction, for the model to be shipped: each stage runs for the number of
+            epochs that was best in a first run with held-out interactions, and ``evaluate``
+            refuses afterwards.
         features
             Ready features, a table or its folder. By default those beside the dataset folder if
             they fit its content; else they are computed.
         run_dir
-            Folder in which every stage is kept, so that a stopped ``fit`` resumes.
+            Folder in which every stage is kept: after Ctrl-C, which takes effect between two
+            steps, the same call resumes.
         callback
             Is called with the record of every training step and epoch.
         time_budget
-            Seconds for the whole call: fine-tuning tries other settings on the validation part
-            as long as they last.
+            Seconds: fine-tuning tries other settings on the validation part while they last.
+            Pre-training and the first fine-tuning are finished whatever they take.
 
         Returns
         -------
         self
         """
         started = time.perf_counter()
-        if split is None and time_budget is not None:
-            raise UserError("time_budget needs a validation part; call fit with a split")
-        found = self._find_features(data, features, run_dir)
-        training, config, stage = self._prepare(data, found, split, run_dir, callback)
-        print_estimate(training, config, stage)
-        net = stage.pretrain(training, config.model, config.pretrain)
-        if time_budget is None:
-            net = stage.finetune(training, net, config.finetune)
-        else:
+        check_budget(time_budget, split)
+
+        def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
+            print_estimate(training, config, stage)
+            net = stage.pretrain(training, config.model, config.pretrain)
+            if time_budget is None:
+                return stage.finetune(training, net, config.finetune), config
             left = time_budget - (time.perf_counter() - started)
-            net, config = finetune_within(left, stage, training, net, config)
-        return self._keep(data, found, training, net, config, stage)
+            return finetune_within(left, stage, training, net, config)
+
+        return self._train(data, train, split, features, run_dir, callback)
 
     def pretrain(
         self,
         data: Dataset,
         *,
-        split: Split | None = "leave_one_out",
+        split: Split | None = AS_SET,
         features: FeatureTable | str | Path | None = None,
         run_dir: str | Path | None = None,
         callback: Callback | None = None,
-    ) -> MSM4SR:
+    ) -> Self:
         """Pre-train, without item ids; arguments as in ``fit``."""
-        found = self._find_features(data, features, run_dir)
-        training, config, stage = self._prepare(data, found, split, run_dir, callback)
-        net = stage.pretrain(training, config.model, config.pretrain)
-        return self._keep(data, found, training, net, config, stage)
+
+        def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
+            return stage.pretrain(training, config.model, config.pretrain), config
+
+        return self._train(data, train, split, features, run_dir, callback)
 
     def finetune(
         self,
         data: Dataset,
         *,
-        split: Split | None = "leave_one_out",
+        split: Split | None = AS_SET,
         features: FeatureTable | str | Path | None = None,
         run_dir: str | Path | None = None,
         callback: Callback | None = None,
-    ) -> MSM4SR:
+    ) -> Self:
         """Fine-tune what has been pre-trained, here or on another dataset; arguments as in ``fit``.
 
         It starts from ``run_dir/pretrained`` if that is there, else from this model's weights
         without their item ids.
         """
-        found = self._find_features(data, features, run_dir)
-        training, config, stage = self._prepare(data, found, split, run_dir, callback)
         place = Path(run_dir, "pretrained") if run_dir else None
         if place and (place / "config.json").is_file():
-            require_text_encoder(found.table, read_record(place), place)
-            net, _ = load_checkpoint(place)
+            (start, _), record, name = load_checkpoint(place), read_record(place), str(place)
         elif self._model is not None:
-            require_text_encoder(found.table, self._model.record, Path("this model"))
-            net = self._model.net
+            start, record, name = self._model.net, self._model.record, "this model"
         else:
             raise UserError("nothing to fine-tune: call pretrain or from_pretrained first")
-        net = stage.finetune(training, net, config.finetune)
-        return self._keep(data, found, training, net, config, stage)
+
+        def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
+            require_text_encoder(training.table, record, name)
+            return stage.finetune(training, start, config.finetune), config
+
+        earlier = record.get("trained_on", [])
+        return self._train(data, train, split, features, run_dir, callback, earlier)
+
+    def _train(
+        self,
+        data: Dataset,
+        train: Callable[[Stage, TrainingData, Config], tuple[M2SE, Config]],
+        split: Split | None,
+        features: FeatureTable | str | Path | None,
+        run_dir: str | Path | None,
+        callback: Callback | None,
+        earlier: Sequence[list[str | None]] = (),
+    ) -> Self:
+        """Prepare the data, train, and remember what has been learnt.
+
+        ``earlier`` names what the model has been trained on before: fingerprints and splits.
+        """
+        found = self._find_features(require_dataset(data), features, run_dir)
+        folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
+        config = with_settings(self.config, {"model.feature_dim": found.table.width})
+        if split is not None:
+            split = config.data.split if split == AS_SET else split
+            config = with_settings(config, {"data.split": split})
+        training = prepare_training_data(data, found.table, config.data)
+        if split is None:
+            # The numbers of epochs come from a first run, in which interactions are held out.
+            first = Stage(self.seed, device, folder / "selection" if folder else None)
+            say("first run, with held-out interactions, to choose the numbers of epochs")
+            train(first, training, config)
+            config = with_settings(config, first.best_epochs())
+            say(f"second run, on every interaction, with {first.best_epochs()}")
+            training = TrainingData(hold_out_nothing(training.sequences), training.table)
+        record = {
+            "config": as_dict(config),
+            "preset": self.preset,
+            "seed": self.seed,
+            "split": split,
+            "trained_on": [*earlier, [fingerprint_interactions(training.sequences), split]],
+            "domain": data.domain,
+            "encoders": [self.text_encoder, self.clip, self.dictionary],
+            "features": found.folder.resolve().as_posix() if found.folder else None,
+        }
+        stage = Stage(self.seed, device, folder, callback, record)
+        net, config = train(stage, training, config)
+        self.run_dir, self.training_ = folder, dict(stage.summaries)
+        record |= {"settings": describe_training_data(training)}
+        trained = TrainedModel(
+            net,
+            training.sequences.items,
+            training.table,
+            replace(config, model=net.config),
+            training.item_counts,
+            found.keywords,
+            found.dictionary,
+            {name: value for name, value in record.items() if name != "config"},
+        )
+        self._serve(trained, data, training.sequences)
+        return self
 
     def _find_features(
         self, data: Dataset, features: FeatureTable | str | Path | None, run_dir: str | Path | None
@@ -183,75 +245,6 @@ class MSM4SR(Parameters):
             dictionary=self.dictionary,
             device=resolve_device(self.device),
         )
-
-    def _prepare(
-        self,
-        data: Dataset,
-        features: Features,
-        split: Split | None,
-        run_dir: str | Path | None,
-        callback: Callback | None,
-    ) -> tuple[TrainingData, Config, Stage]:
-        """Return what to train on, all settings, and how to run a stage."""
-        self.run_dir = Path(run_dir) if run_dir else None
-        config = self.config
-        if split is None:
-            config = self._with_best_epochs(data, features, callback)
-        else:
-            config = with_settings(config, {"data.split": split})
-        config = with_settings(config, {"model.feature_dim": features.table.width})
-        training = prepare_training_data(data, features.table, config.data)
-        if split is None:
-            training = TrainingData(hold_out_nothing(training.sequences), training.table)
-        record = {
-            "config": as_dict(config),
-            "preset": self.preset,
-            "seed": self.seed,
-            "split": split,
-            "domain": data.domain,
-            "features": features.folder.as_posix() if features.folder else None,
-        }
-        device = resolve_device(self.device)
-        return training, config, Stage(self.seed, device, self.run_dir, callback, record)
-
-    def _with_best_epochs(
-        self, data: Dataset, features: Features, callback: Callback | None
-    ) -> Config:
-        """Return the settings with the epochs that were best with ``leave_one_out``."""
-        first = MSM4SR(**self.get_params(deep=False), **self.settings)
-        place = self.run_dir / "selection" if self.run_dir else None
-        say("fit: first run, with held-out interactions, to choose the numbers of epochs")
-        first.fit(data, features=features.table, run_dir=place, callback=callback)
-        best = {name: run["best"]["epoch"] for name, run in first.training_.items() if run}
-        epochs = {"pretrain.epochs": best.get("pretrained", 0)}
-        epochs["finetune.epochs"] = best.get("finetuned", 0)
-        say(f"fit: second run, on every interaction: {epochs}")
-        return with_settings(self.config, epochs)
-
-    def _keep(
-        self,
-        data: Dataset,
-        features: Features,
-        training: TrainingData,
-        net: M2SE,
-        config: Config,
-        stage: Stage,
-    ) -> MSM4SR:
-        self.training_ = dict(stage.summaries)
-        record = {**(stage.record or {}), "settings": describe_training_data(training)}
-        record.pop("config")
-        trained = TrainedModel(
-            net,
-            training.sequences.items,
-            training.table,
-            replace(config, model=net.config),
-            training.item_counts,
-            features.keywords,
-            features.dictionary,
-            record,
-        )
-        self._serve(trained, data, training.sequences)
-        return self
 
     def evaluate(
         self,

@@ -17,8 +17,9 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.pipeline.fitted import known_ids
 from msm4sr_lite.pipeline.report import Report, evaluate_scorers
-from msm4sr_lite.pipeline.stages import weights_fingerprint
+from msm4sr_lite.pipeline.stages import fingerprint_interactions, weights_fingerprint
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Part, Sequences
@@ -44,7 +45,8 @@ def evaluate_model(
     """
     if part not in ("valid", "test"):
         raise UserError(f"part must be valid or test; got {part!r}")
-    if trained.record.get("split", "leave_one_out") is None:
+    trained_on = trained.record.get("trained_on", [])
+    if any(split is None for _, split in trained_on):
         raise UserError(
             "this model was trained on every interaction (split=None), so nothing is held out;"
             " fit with split='leave_one_out' to evaluate"
@@ -82,10 +84,10 @@ def evaluate_model(
         candidates=None if candidates is None else candidate_numbers(candidates, sequences.items),
         upper_bound=load_oracles(data.folder, sequences) if exact and part == "test" else {},
     )
-    if trained.record.get("settings", {}).get("sequences") not in (None, sequences.fingerprint()):
+    if any(fingerprint != fingerprint_interactions(sequences) for fingerprint, _ in trained_on):
         report.notes.append(
-            "these are not the interactions that the model was trained with: some that are held"
-            " out here may have been used in training"
+            "the model was also trained with other interactions than these: some that are held out"
+            " here may be among them"
         )
     return report
 
@@ -112,15 +114,10 @@ def _reordered(scorer: ModelScorer, order: np.ndarray) -> ModelScorer:
 def candidate_numbers(candidates: Sequence[str], items: Sequence[str]) -> np.ndarray:
     """Return the item numbers of the candidates, sorted, each once."""
     number = {item: i for i, item in enumerate(items) if i}
-    unknown = [item for item in candidates if item not in number]
-    if unknown:
-        raise UserError(
-            f"candidate {unknown[0]!r} is not among the {len(number)} items of the model; check"
-            f" the item_id"
-        )
-    if not len(candidates):
+    wanted = known_ids(candidates, number, "candidates", f"the model's {len(number)} items")
+    if not wanted:
         raise UserError("no candidates; give at least one item_id, or None for all items")
-    return np.array(sorted({number[item] for item in candidates}))
+    return np.array(sorted(number[item] for item in wanted))
 
 
 def describe_split(config: DataConfig) -> str:

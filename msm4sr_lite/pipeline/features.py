@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from msm4sr_lite.config import FeatureConfig
+from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.stages import compute_features, table_fits
@@ -15,6 +15,7 @@ from msm4sr_lite.features.table_files import (
     load_feature_table,
     read_dictionary_file,
     read_keywords,
+    save_feature_table,
 )
 from msm4sr_lite.progress import say
 
@@ -55,10 +56,17 @@ def find_or_compute_features(
     Features beside the dataset folder are taken only where no other encoder, dictionary or
     feature setting is asked for. New ones are written to ``run_dir``, or to a temporary folder.
     """
-    if isinstance(features, FeatureTable):
-        return Features(features)
     if features is not None:
-        return Features.load(Path(features))
+        given = features if isinstance(features, FeatureTable) else None
+        found = Features(given) if given else Features.load(Path(str(features)))
+        if not table_fits(data, found.table, images=False):
+            raise UserError(
+                f"features: {'the table' if given else features} does not fit {data.name}: an item"
+                f" is missing, or a text has changed; compute the features again"
+            )
+        if given and run_dir:  # a run folder is complete: from_pretrained finds its features there
+            save_feature_table(Path(run_dir) / "features", given, {})
+        return found
     asked: list[Any] = [text_encoder, clip, dictionary, config]
     beside = data.folder / "features" if data.folder else None
     plain = asked == [None, None, "visual+texts", DEFAULT]

@@ -53,8 +53,8 @@ class Parameters(Serving):
         return with_settings(PRESETS[self.preset], given)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return all settings by the names that the constructor takes."""
-        found = {name: getattr(self, name) for name in OWN}
+        """Return all settings by the constructor's names; without ``deep``, those given."""
+        found = {name: getattr(self, name) for name in OWN} | self.settings
         names = [field.name for field in setting_fields()] if deep else []
         for name in names:
             section, setting = name.split(".")
@@ -64,7 +64,7 @@ class Parameters(Serving):
 
     def set_params(self, **params: Any) -> Self:
         """Change settings; what has been learnt is forgotten."""
-        new = type(self)(**{**self.get_params(deep=False), **self.settings, **params})
+        new = type(self)(**{**self.get_params(deep=False), **params})
         self.__dict__.update(new.__dict__)
         return self
 
@@ -91,15 +91,17 @@ class Parameters(Serving):
             Where to compute.
         """
         trained = TrainedModel.load(Path(folder), Path(features) if features else None)
+        record = trained.record
+        preset = record.get("preset", "paper")
+        defaults = as_dict(PRESETS[preset])
         settings = {
             f"{section}__{name}": value
             for section, values in as_dict(trained.config).items()
             for name, value in values.items()
-            if f"{section}.{name}" not in FROM_DATA
+            if f"{section}.{name}" not in FROM_DATA and value != defaults[section][name]
         }
-        record = trained.record
-        preset, seed = record.get("preset", "paper"), record.get("seed", 0)
-        model = cls(preset, seed=seed, device=device, **settings)
+        encoders = zip(OWN[3:], record.get("encoders", ()), strict=False)
+        model = cls(preset, seed=record.get("seed", 0), device=device, **dict(encoders), **settings)
         is_run_folder = not (Path(folder) / "config.json").is_file()
         model.run_dir = Path(folder) if is_run_folder else None
         model._serve(trained, None, None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, evaluate
 from msm4sr_lite.sequences import Part, Sequences
 
@@ -131,6 +132,8 @@ def evaluate_scorers(
         Exact oracles, where there are any.
     """
     users, _ = sequences.cases(part)
+    if not len(users):
+        raise UserError(f"{dataset or 'the data'}: no held-out interactions in the part {part!r}")
     cases = (*sequences.held_out(part), users)
     options: dict[str, Any] = {"filter_seen": filter_seen, "candidates": candidates}
     return Report(

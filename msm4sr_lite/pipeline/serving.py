@@ -12,6 +12,7 @@ from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.frames import read_item_frame
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.pipeline.fitted import Fitted, item_list
 from msm4sr_lite.recommend.describe import Recommendation, describe_recommendations
 
@@ -72,7 +73,7 @@ class Serving(Fitted):
         if items is not None:
             if users is not None:
                 raise UserError("give users or items, not both")
-            histories = {"": item_list(items)}
+            histories = {"": self._known_items(items)}
             on_unknown_user = "error"
         else:
             histories = self._histories(users, self._data_or(data))
@@ -82,20 +83,36 @@ class Serving(Fitted):
             k,
             filter_seen=filter_seen,
             candidates=candidates,
-            exclude=exclude,
+            exclude=self._excluded(exclude, data),
             on_unknown_user=on_unknown_user,
         )
         return found.drop(columns="user_id") if items is not None else found
 
+    def _known_items(self, items: Sequence[str]) -> list[str]:
+        """Return a history of items, all of which the model must know."""
+        history = item_list(items)
+        self.recommender.numbers_of(history, "items")
+        if not history:
+            raise UserError("items is empty; give at least one item id")
+        return history
+
     def similar_items(
-        self, item_id: str, k: int = 10, *, exclude: Iterable[str] | None = None
+        self,
+        item_id: str,
+        k: int = 10,
+        *,
+        data: Dataset | None = None,
+        exclude: Iterable[str] | None = None,
     ) -> pd.DataFrame:
         """Return the items with the most similar embeddings: ``rank``, ``item_id``, ``score``.
 
-        The score is the mean cosine over the modalities, between -1 and 1.
+        The score is the mean cosine over the modalities, between -1 and 1. Items that are not in
+        ``data``, by default the data of ``fit``, are not offered.
         """
-        candidates = self._offered(None, self._data)
-        return self.recommender.similar_items(item_id, k, candidates=candidates, exclude=exclude)
+        data = data if data is not None else self._data
+        (item,) = item_list([item_id])
+        candidates, exclude = self._offered(None, data), self._excluded(exclude, data)
+        return self.recommender.similar_items(item, k, candidates=candidates, exclude=exclude)
 
     def explain(
         self,
@@ -133,7 +150,7 @@ class Serving(Fitted):
         import pandas as pd
 
         history = self._history(user, items, data)
-        (evidence,) = self.evidence(history, [item_id], data=data, keywords=keywords)
+        (evidence,) = self.evidence(history, item_list([item_id]), data=data, keywords=keywords)
         columns = ["kind", "item_id", "position", "text", "effect", "attention"]
         return pd.DataFrame([asdict(piece) for piece in evidence], columns=columns)
 
@@ -201,6 +218,31 @@ class Serving(Fitted):
         self._added.update(table.items[1:])
         self._model = self._fitted().with_items(table, keywords or {})
 
+    def add_known_features(self, data: Dataset, folder: Path) -> tuple[list[str], list[str]]:
+        """Make the new items of a dataset known that a feature folder describes.
+
+        Parameters
+        ----------
+        data
+            The dataset as it is now.
+        folder
+            A feature folder; it may be missing.
+
+        Returns
+        -------
+        added, without_features
+            Ids of the items that were added, and of those that the features lack.
+        """
+        missing = [item for item in data.items if item not in self.recommender.item_number]
+        if not missing or not (folder / "manifest.json").is_file():
+            return [], missing
+        found = Features.load(folder)
+        described, listed = set(found.table.described()), set(found.table.items)
+        added = [item for item in missing if item in described]
+        if added:
+            self.add_features(found.table.for_items(["", *added]), found.keywords)
+        return added, [item for item in missing if item not in listed]
+
     def describe(
         self, history: Sequence[str], k: int = 10, *, data: Dataset | None = None, **options: Any
     ) -> list[Recommendation]:
@@ -210,6 +252,7 @@ class Serving(Fitted):
         """
         data = data if data is not None else self._data
         options["candidates"] = self._offered(options.get("candidates"), data)
+        options["exclude"] = self._excluded(options.get("exclude"), data)
         return describe_recommendations(
             self.recommender,
             history,

@@ -35,7 +35,7 @@ from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.store.records import is_finished, read_record, reporting_write_errors
+from msm4sr_lite.store.records import is_finished, read_record, report_write_errors
 from msm4sr_lite.store.training_log import TrainingLog
 from msm4sr_lite.store.training_state import StateFile
 from msm4sr_lite.training import Record
@@ -140,6 +140,14 @@ class Stage:
         build = partial(transfer, pretrained, ids)
         return self._run("finetuned", training.finetune, build, data, config, made_from)
 
+    def best_epochs(self) -> dict[str, int]:
+        """Return the best number of epochs of each stage that has run, as settings."""
+        names = {"pretrained": "pretrain.epochs", "finetuned": "finetune.epochs"}
+        return {
+            names[stage]: summary["best"]["epoch"] if summary else 0
+            for stage, summary in self.summaries.items()
+        }
+
     def _run(
         self,
         name: str,
@@ -176,7 +184,7 @@ class Stage:
                 "item_counts": data.item_counts[1:].tolist(),
                 **(self.record or {}),
             }
-            with reporting_write_errors(folder):
+            with report_write_errors(folder):
                 save_checkpoint(model, folder, data.sequences.items, record)
             for left in folder.parent.glob(f"{name}.*.state"):  # of this and of abandoned trainings
                 left.unlink()
@@ -191,6 +199,13 @@ def describe_training_data(data: TrainingData) -> dict[str, Any]:
         "features": manifest.get("content", ""),
         "text_encoder": manifest.get("text_encoder", {}),
     }
+
+
+def fingerprint_interactions(sequences: Sequences) -> str:
+    """Return a short hash of who interacted with what, whatever the order of the item table."""
+    items = [sequences.items[number] for number in sequences.interactions.tolist()]
+    bounds = sequences.bounds().tolist()
+    return fingerprint([sequences.users, items, bounds])
 
 
 def weights_fingerprint(model: M2SE) -> str:

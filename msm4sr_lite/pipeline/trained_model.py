@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from msm4sr_lite import __version__
-from msm4sr_lite.config import Config, UserError, as_dict
+from msm4sr_lite.config import Config, UserError, as_dict, config_from_dict
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable, Slots
@@ -21,14 +21,15 @@ from msm4sr_lite.features.table_files import (
     read_keywords,
     save_feature_table,
 )
+from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.settings import section_kinds
 from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, write_checkpoint
 from msm4sr_lite.store.files import whole_folder
 from msm4sr_lite.store.records import read_record
 
 FORMAT = 2
+FILES = {"config.json", "model.safetensors", "items.json", "record.json", "features"}
 
 
 @dataclass
@@ -85,8 +86,9 @@ class TrainedModel:
         UserError
             If there is something else at ``folder``, which would be lost.
         """
-        empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-        if not empty and not (folder / "record.json").is_file():
+        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        is_model = {"config.json", "record.json"} <= there <= FILES
+        if (folder.exists() and not folder.is_dir()) or (there and not is_model):
             raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
         record = {
@@ -114,7 +116,9 @@ class TrainedModel:
         """
         place = find_model_folder(folder)
         record = read_record(place)
-        if record.get("format", FORMAT) > FORMAT:
+        if not isinstance(record, dict):
+            raise UserError(f"{place}/record.json: not a record; train the model again")
+        if not isinstance(record.get("format", FORMAT), int) or record.get("format", 1) > FORMAT:
             raise UserError(f"{place}: written by a newer version of msm4sr_lite; update it")
         if "config" not in record:
             raise UserError(f"{place}/record.json: no settings in it; train the model again")
@@ -178,10 +182,8 @@ class TrainedModel:
 def _config(values: dict[str, Any], place: Path) -> Config:
     """Return the settings in a record."""
     try:
-        kinds = section_kinds(Config)
-        sections: dict[str, Any] = {name: kinds[name](**values[name]) for name in kinds}
-        return Config(**sections)
-    except (TypeError, KeyError, UserError) as error:
+        return config_from_dict(values)
+    except (TypeError, AttributeError, UserError) as error:
         raise UserError(f"{place}/record.json: its settings cannot be read ({error})") from None
 
 
@@ -201,16 +203,27 @@ def _concatenated(first: FeatureTable, second: FeatureTable) -> FeatureTable:
 
 
 def find_features(place: Path, record: dict[str, Any]) -> Path:
-    """Return the feature folder that belongs to a model folder."""
+    """Return the feature folder that belongs to a model folder: the one it was trained on, if any.
+
+    Another one is taken only where that is gone, with a note.
+    """
     places = [place / "features", place.parent / "features"]
     places += [Path(record["features"])] if record.get("features") else []
-    for found in places:
-        if (found / "manifest.json").is_file():
-            return found
-    raise UserError(f"no features in {' or '.join(map(str, places))}; name their folder (features)")
+    there = [found for found in places if (found / "manifest.json").is_file()]
+    if not there:
+        names = " or ".join(map(str, places))
+        raise UserError(f"no features in {names}; name their folder (features)")
+    trained_on = record.get("settings", {}).get("features")
+    same = [found for found in there if read_record(found).get("content") == trained_on]
+    if trained_on and not same:
+        say(
+            f"note: the features in {there[0]} are not those that the model was trained on: items,"
+            f" texts or images have changed since"
+        )
+    return (same or there)[0]
 
 
-def require_text_encoder(table: FeatureTable, record: dict[str, Any], place: Path) -> None:
+def require_text_encoder(table: FeatureTable, record: dict[str, Any], place: Path | str) -> None:
     """Raise a ``UserError`` if a model was trained on the embeddings of another text encoder."""
     from msm4sr_lite.store.fingerprint import first_difference
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from dataclasses import replace
 from itertools import product
 
-from msm4sr_lite.config import Config, as_dict, with_settings
+from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.pipeline.stages import Stage, TrainingData
@@ -18,6 +19,16 @@ from msm4sr_lite.store.fingerprint import fingerprint
 
 GRID = {"finetune.lr": (1e-3, 3e-4, 1e-4), "finetune.use_ids": (True, False)}
 CRITERION = "ndcg@10"
+
+
+def check_budget(seconds: float | None, split: str | None) -> None:
+    """Refuse a time budget that is no positive number, or one without a validation part."""
+    if seconds is None:
+        return
+    if type(seconds) not in (int, float) or not 0 < seconds < math.inf:
+        raise UserError(f"time_budget must be a positive number of seconds; got {seconds!r}")
+    if split is None:
+        raise UserError("time_budget needs a validation part; call fit with a split")
 
 
 def finetune_within(
@@ -39,6 +50,8 @@ def finetune_within(
     model, config
         The best by NDCG@10 on the validation part, seen items filtered, and its settings.
     """
+    if not len(data.sequences.cases("valid")[0]):
+        raise UserError("time_budget: the data have no validation part to choose settings on")
     started, longest = time.perf_counter(), 0.0
     points = [dict(zip(GRID, point, strict=True)) for point in product(*GRID.values())]
     candidates = dict.fromkeys([config, *(with_settings(config, point) for point in points)])

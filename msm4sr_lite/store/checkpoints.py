@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ def write_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[s
         How the model was made, for ``record.json``.
     """
     model.save_pretrained(folder)
+    umask = os.umask(0)
+    os.umask(umask)
+    (folder / "model.safetensors").chmod(0o666 & ~umask)  # it is written for its owner alone
     (folder / "README.md").unlink(missing_ok=True)  # the hub mixin's empty model card
     (folder / "items.json").write_text(json.dumps(items[1:]), encoding="utf-8", newline="\n")
     write_json(folder / "record.json", record)
@@ -51,12 +55,26 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     UserError
         If the folder holds no model, or its files do not fit together.
     """
+    from safetensors import SafetensorError
+
     folder = Path(folder)
     try:
         items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
+        if len(items) == 1:
+            raise ValueError("items.json: no item ids in it")
         with redirect_stdout(None):  # the hub mixin prints a line that would spoil --json
             model = M2SE.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        if model.config.n_items >= len(items):
+            raise ValueError(f"items.json: fewer items than the {model.config.n_items} with an id")
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        RuntimeError,
+        TypeError,
+        AttributeError,
+        SafetensorError,
+    ) as error:
         raise UserError(
             f"{folder}: not a model folder ({str(error).splitlines()[0]});"
             f" make one with `msm4sr pretrain` or `msm4sr finetune`"

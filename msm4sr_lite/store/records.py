@@ -40,7 +40,7 @@ def is_finished(folder: Path, made_from: Any) -> bool:
 
 
 @contextmanager
-def reporting_write_errors(folder: Path) -> Iterator[None]:
+def report_write_errors(folder: Path) -> Iterator[None]:
     """Turn a full disk or a protected folder into a ``UserError`` while ``folder`` is written.
 
     Drafts of ``folder`` that a killed process left are removed first.

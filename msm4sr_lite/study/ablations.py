@@ -10,12 +10,7 @@ from typing import Any
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.study.data import StudyData
-from msm4sr_lite.study.feature_variants import (
-    FewerKeywords,
-    RawClip,
-    TfidfBesideBert,
-    TfidfTexts,
-)
+from msm4sr_lite.study.feature_variants import FewerKeywords, RawClip, TfidfBesideBert, TfidfTexts
 from msm4sr_lite.study.models import ModelSpec
 from msm4sr_lite.study.trainers import ModelTrainer, Settings
 
@@ -97,15 +92,13 @@ def ablations(clip: str = "", *, claims_only: bool = False) -> dict[str, ModelSp
         "TF-IDF instead of BERT": _trained(OtherFeatures(MAIN, TfidfTexts()), "sklearn"),
         "TF-IDF beside BERT": _trained(OtherFeatures(MAIN, TfidfBesideBert()), "sklearn"),
     }
-    for label, setting, values in (
-        ("p_max", "pretrain__mixup_max", (0.25, 1.0)),
-        ("lambda", "pretrain__cmcl_weight", (0.1, 1.0)),
-        ("experts", "model__experts", (1, 4, 16)),
-        ("targets per sequence", "pretrain__targets_per_sequence", (1, 3)),
+    for label, values, *settings in (
+        ("p_max", (0.25, 1.0), "pretrain__mixup_max"),
+        ("lambda", (0.1, 1.0), "pretrain__cmcl_weight"),
+        ("experts", (1, 4, 16), "model__experts"),
+        ("targets per sequence", (1, 3), "pretrain__targets_per_sequence"),
+        ("tau", (0.03, 0.2), "pretrain__temperature", "finetune__temperature"),
     ):
-        found |= {f"{label} = {value:g}": changed(**{setting: value}) for value in values}
-    for tau in (0.03, 0.2):
-        found[f"tau = {tau:g}"] = changed(pretrain__temperature=tau, finetune__temperature=tau)
-    for n in (1, 2, 3):
-        found[f"N = {n}"] = _trained(OtherFeatures(MAIN, FewerKeywords(n)))
-    return found
+        found |= {f"{label} = {v:g}": changed(**dict.fromkeys(settings, v)) for v in values}
+    fewer = {f"N = {n}": OtherFeatures(MAIN, FewerKeywords(n)) for n in (1, 2, 3)}
+    return found | {name: _trained(fit) for name, fit in fewer.items()}

@@ -1,37 +1,24 @@
-"""Items without interactions: how well they are ranked, and what training does to them.
-
-Such items are never a target in fine-tuning, yet the softmax over all items uses them as negatives
-of every target. It pushes their id embeddings away, and it teaches the adaptors that items with
-such content are not chosen. With ``FinetuneConfig(candidates="seen")`` they are no negatives. Their
-id embeddings then keep their random initial values, and ``replace_ids`` removes these, as if the
-items had been added after the training.
-"""
+"""Models compared on cold and rare items, and for users with few interactions."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import torch
 
 from msm4sr_lite.baselines import count_interactions
 from msm4sr_lite.config import UserError
-from msm4sr_lite.encoder import concat_normalized
-from msm4sr_lite.evaluation import (
-    Scorer,
-    metrics,
-    summarise,
-    target_ranks,
-)
-from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.beyond_accuracy import top_lists
+from msm4sr_lite.study.data import StudyData
+from msm4sr_lite.study.paired import with_seeds
 
 POPULARITY = (0, 1, 3, 6, 11)  # training interactions of the target at which a bucket begins
 LENGTHS = (1, 5, 7, 9, 12)  # lengths of the history at which a bucket begins
-CUTOFFS = (5, 10, 20)
+SHOWN = (10, 20)  # cut-offs of the table
+Runs = dict[str, list[dict[str, Any]]]
 
 
 def cold_items(sequences: Sequences) -> np.ndarray:
@@ -42,6 +29,11 @@ def cold_items(sequences: Sequences) -> np.ndarray:
     histories, _ = sequences.held_out("test")
     seen = np.bincount(np.concatenate(histories), minlength=len(sequences.items))
     return 1 + np.flatnonzero(seen[1:] == 0)
+
+
+def cold_cases(sequences: Sequences) -> np.ndarray:
+    """Return the numbers of the test cases with a strictly cold target."""
+    return np.flatnonzero(np.isin(sequences.held_out("test")[1], cold_items(sequences)))
 
 
 def buckets(values: np.ndarray, starts: Sequence[int]) -> dict[str, np.ndarray]:
@@ -59,140 +51,15 @@ def buckets(values: np.ndarray, starts: Sequence[int]) -> dict[str, np.ndarray]:
     return {name: np.flatnonzero(found == i) for i, name in enumerate(names)}
 
 
-def report(
-    scorer: Scorer,
-    sequences: Sequences,
-    *,
-    filter_seen: bool = True,
-    popularity_starts: Sequence[int] = POPULARITY,
-    length_starts: Sequence[int] = LENGTHS,
-) -> dict[str, Any]:
-    """Evaluate a scorer on cold and warm targets, by popularity and by length of the history.
-
-    Parameters
-    ----------
-    scorer
-        Of the items of ``sequences``.
-    sequences
-        Filtered and split interactions.
-    filter_seen
-        Whether items of the history are no candidates.
-    popularity_starts, length_starts
-        Where the ranges begin: training interactions of the target, and length of the history.
-
-    Returns
-    -------
-    results
-        ``all``; ``cold``, with ``among_all`` (all items are candidates) and ``among_cold`` (only
-        cold items are; ``candidates`` is their number); ``by_popularity`` and ``by_history``, range
-        -> results among all items. Each has ``users`` and, if there are any, ``metrics``: name ->
-        value, low, high. ``cold_in_top10`` is the cold items' share of the first ten places, to be
-        compared with ``cold_in_catalogue``, their share of all items.
-    """
+def case_subsets(
+    sequences: Sequences, popularity: Sequence[int], lengths: Sequence[int]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return test cases by interactions of the target and by length of the history."""
     histories, targets = sequences.held_out("test")
-    cold = cold_items(sequences)
-    ranks = target_ranks(scorer, histories, targets, filter_seen=filter_seen)
-    rows = np.flatnonzero(np.isin(targets, cold))
-    among_cold = ranks[:0]
-    if len(rows):
-        asked = [histories[row] for row in rows]
-        among_cold = target_ranks(scorer, asked, targets[rows], candidates=cold)
-    lengths = np.array([len(history) for history in histories])
-    top10 = exposure(scorer, histories, cold, filter_seen=filter_seen)
     return {
-        "all": _summary(ranks),
-        "cold": {
-            "items": len(cold),
-            "among_all": _summary(ranks[rows]),
-            "among_cold": {"candidates": len(cold), **_summary(among_cold)},
-        },
-        "by_popularity": {
-            name: _summary(ranks[chosen])
-            for name, chosen in buckets(
-                count_interactions(sequences)[targets], popularity_starts
-            ).items()
-        },
-        "by_history": {
-            name: _summary(ranks[chosen])
-            for name, chosen in buckets(lengths, length_starts).items()
-        },
-        "cold_in_top10": round(float(top10.mean()), 6),
-        "cold_in_catalogue": round(len(cold) / sequences.n_items, 6),
+        "by_popularity": buckets(count_interactions(sequences)[targets], popularity),
+        "by_history": buckets(np.array([len(history) for history in histories]), lengths),
     }
-
-
-def _summary(ranks: np.ndarray) -> dict[str, Any]:
-    if not len(ranks):
-        return {"users": 0}
-    return {"users": len(ranks), "metrics": summarise(metrics(ranks, CUTOFFS))}
-
-
-def exposure(
-    scorer: Scorer,
-    histories: Sequence[np.ndarray],
-    items: np.ndarray,
-    *,
-    k: int = 10,
-    filter_seen: bool = True,
-    batch_size: int = 256,
-) -> np.ndarray:
-    """Return the share of ``items`` among the first ``k`` recommended, ``(histories,)``.
-
-    Parameters
-    ----------
-    scorer
-        The model or a baseline.
-    histories
-        Item numbers of each history, oldest first.
-    items
-        Item numbers.
-    k
-        Length of the lists.
-    filter_seen
-        Whether items of the history are never recommended.
-    batch_size
-        Histories scored at once.
-    """
-    options = {"filter_seen": filter_seen, "batch_size": batch_size}
-    return np.isin(top_lists(scorer, histories, k, **options), items).mean(axis=1)
-
-
-def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mean"]) -> ModelScorer:
-    """Return a copy of a scorer in which the id embeddings of some items are replaced.
-
-    Parameters
-    ----------
-    scorer
-        Of a model with item ids.
-    items
-        Item numbers. Items that were appended to the scorer have no id embedding, and may be among
-        them.
-    by
-        ``"zero"``, or ``"mean"``: the mean id embedding of all other items.
-
-    Raises
-    ------
-    UserError
-        If the model has no item ids.
-    """
-    if scorer.model.ids is None:
-        raise UserError(
-            "the model has no id embeddings to replace; give a model fine-tuned with use_ids"
-        )
-    other = copy.copy(scorer)
-    with torch.inference_mode():
-        weight, size = scorer.model.ids.weight, len(scorer.units)
-        rows = torch.from_numpy(items).to(weight.device)
-        change = weight.new_zeros(size, weight.shape[1])
-        known = rows[rows < len(weight)]
-        change[known] = -weight[known]
-        if by == "mean":
-            keep = torch.ones(len(weight), dtype=torch.bool, device=weight.device)
-            keep[known], keep[0] = False, False
-            change[rows] += weight[keep].mean(dim=0)
-        other.items = {modality: z + change for modality, z in scorer.items.items()}
-        other.units = concat_normalized(other.items)
-    return other
 
 
 def without_items(
@@ -243,3 +110,79 @@ def without_items(
         ),
         drawn,
     )
+
+
+def cold_table(data: StudyData, found: Runs) -> dict[str, Any]:
+    """Return each model's metrics on subsets of the test cases; items of the history are filtered.
+
+    Parameters
+    ----------
+    data
+        What the models were given.
+    found
+        From ``Comparison.test``: for each model the runs of its seeds.
+
+    Returns
+    -------
+    table
+        ``models``, name -> ``cold_among_cold`` (a cold target is ranked among the cold items),
+        ``cold_among_all``, ``by_popularity`` and ``by_history`` (range -> metrics among all items);
+        ``counts``, the number of test cases of each subset; ``random_ndcg@10``, the NDCG@10 of a
+        random order of the cold items.
+    """
+    users, _ = data.sequences.cases("test")
+    n_cold, rows = len(cold_items(data.sequences)), cold_cases(data.sequences)
+    subsets = case_subsets(data.sequences, POPULARITY, LENGTHS)
+
+    def measured(runs: list[dict[str, Any]], key: str, chosen: np.ndarray) -> dict[str, Any]:
+        ranks = [np.array(run[key]) for run in runs]
+        if key != "among_cold":  # which holds cold targets only
+            ranks = [r[chosen] for r in ranks]
+        return with_seeds([metrics(r, SHOWN) for r in ranks], users[chosen])
+
+    models = {}
+    for name, runs in found.items():
+        model: dict[str, Any] = {}
+        if len(rows):
+            model["cold_among_cold"] = measured(runs, "among_cold", rows)
+            model["cold_among_all"] = measured(runs, "filter_seen", rows)
+        for subset, ranges in subsets.items():
+            model[subset] = {
+                label: measured(runs, "filter_seen", chosen)
+                for label, chosen in ranges.items()
+                if len(chosen)
+            }
+        models[name] = model
+    sizes = {name: {k: len(v) for k, v in ranges.items()} for name, ranges in subsets.items()}
+    gains = 1 / np.log2(np.arange(2, 12))
+    return {
+        "cold_items": n_cold,
+        "counts": {"cold": len(rows), **sizes},
+        "random_ndcg@10": round(float(gains[:n_cold].sum() / max(1, n_cold)), 6),
+        "models": models,
+    }
+
+
+def with_cold_items(
+    data: StudyData, fewest: int = 30, fraction: float = 0.2
+) -> tuple[StudyData, bool]:
+    """Return data with strictly cold test targets: the same, or without interactions of some items.
+
+    Parameters
+    ----------
+    data
+        Dataset, split and features.
+    fewest
+        Number of test cases with a cold target that is enough.
+    fraction
+        Share of the items that become cold if there are fewer.
+
+    Returns
+    -------
+    data, removed
+        ``removed``: whether interactions were removed.
+    """
+    if len(cold_cases(data.sequences)) >= fewest:
+        return data, False
+    sequences, _ = without_items(data.sequences, fraction)
+    return replace(data, sequences=sequences, whole=None), True

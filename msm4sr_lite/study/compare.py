@@ -31,7 +31,7 @@ from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
-from msm4sr_lite.study.cold_start import cold_items
+from msm4sr_lite.study.cold_start import cold_cases, cold_items
 from msm4sr_lite.study.config import TrainingBudget
 from msm4sr_lite.study.data import StudyData
 from msm4sr_lite.study.jobs import run_ahead
@@ -106,11 +106,11 @@ class Comparison:
             for name, filter_seen in PROTOCOLS.items()
         }
         if part == "test":
-            cold = cold_items(self.data.sequences)  # their targets are ranked among them, too
-            rows = np.flatnonzero(np.isin(targets, cold))
+            # Cold targets are ranked among the cold items, too.
+            rows, cold = cold_cases(self.data.sequences), cold_items(self.data.sequences)
             asked = [histories[row] for row in rows]
-            options: dict[str, Any] = {"filter_seen": True, "candidates": cold}
-            result["among_cold"] = target_ranks(scorer, asked, targets[rows], **options).tolist()
+            ranks = target_ranks(scorer, asked, targets[rows], filter_seen=True, candidates=cold)
+            result["among_cold"] = ranks.tolist()
             lists, counts = top_lists(scorer, histories), self.data.interaction_counts
             result["coverage@10"] = coverage(lists, self.data.sequences.n_items)
             result["popularity_bias@10"] = popularity_bias(lists, targets, counts)
@@ -127,8 +127,8 @@ class Comparison:
         path = self.out / "configs.json"
         configs = read_configs(path) if path.is_file() else {}
         missing = [name for name in names if name not in configs]
-        if tries := sum(len(self._points(name)) for name in missing):
-            say(f"study: choosing settings, {tries} runs")
+        if tries := [point for name in missing for point in self._points(name)]:
+            say(f"study: choosing settings, {len(tries)} runs")
         # All settings of a model in one process: they start from the same pre-training.
         run_ahead(self.jobs, [partial(self._try, name) for name in missing])
         for name in missing:
@@ -166,7 +166,15 @@ class Comparison:
             )
         if TUNING_SEED in seeds:
             raise UserError(f"seed {TUNING_SEED} chose the settings; test with other seeds")
-        self._log_access(names, configs, seeds)
+        access = {
+            "configs": fingerprint({name: configs[name]["settings"] for name in names}),
+            "data": self.data.fingerprints,
+            "budget": asdict(self.budget),
+            "models": list(names),
+            "seeds": list(seeds),
+            "version": __version__,
+        }
+        log_access(self.out, access)
         asked: list[tuple[str, Settings, int, Part]] = [
             (name, configs[name]["settings"], seed, "test")
             for place, seed in enumerate(seeds)
@@ -183,30 +191,12 @@ class Comparison:
 
     def upper_bound_runs(self) -> dict[str, list[Run]]:
         """Return the results of the oracles, as runs; none if the upper bound is not known."""
-        return {
-            f"upper bound: {kind}": [
-                self.runs.get(
-                    f"upper-bound-{kind}",
-                    [kind, *self.data.fingerprints],
-                    partial(self.evaluate_scorer, oracle, "test"),
-                )
-            ]
-            for kind, oracle in self.upper_bound.oracles.items()
-        }
-
-    def _log_access(
-        self, names: Sequence[str], configs: dict[str, Any], seeds: Sequence[int]
-    ) -> None:
-        used = {name: configs[name]["settings"] for name in names}
-        access = {
-            "configs": fingerprint(used),
-            "data": self.data.fingerprints,
-            "budget": asdict(self.budget),
-            "models": list(names),
-            "seeds": list(seeds),
-            "version": __version__,
-        }
-        log_access(self.out, access)
+        found = {}
+        for kind, oracle in self.upper_bound.oracles.items():
+            made_from = [kind, *self.data.fingerprints]
+            run = partial(self.evaluate_scorer, oracle, "test")
+            found[f"upper bound: {kind}"] = [self.runs.get(f"upper-bound-{kind}", made_from, run)]
+        return found
 
     def table(self, found: dict[str, list[Run]], against: str = "msm4sr") -> dict[str, Any]:
         """Return each model's metrics and its difference to ``against`` with interval and p.
@@ -215,30 +205,22 @@ class Comparison:
         """
         users, _ = self.data.sequences.cases("test")
         ranks = {
-            protocol: {
-                name: [np.array(run[protocol]) for run in runs]
-                for name, runs in found.items()
-                if runs
-            }
+            protocol: {n: [np.array(run[protocol]) for run in runs] for n, runs in found.items()}
             for protocol in PROTOCOLS
         }
         if against not in found:
-            reached = {
-                name: np.mean([metrics(r)[CHOICE] for r in ranks["filter_seen"][name]])
-                for name in found
-            }
+            each = ranks["filter_seen"].items()
+            reached = {name: np.mean([metrics(r)[CHOICE] for r in rows]) for name, rows in each}
             against = max(found, key=lambda name: reached[name])
         models = {}
         for name, runs in found.items():
             model: dict[str, Any] = {
-                protocol: with_seeds([metrics(r) for r in ranks[protocol][name]], users)
-                for protocol in ranks
+                protocol: with_seeds([metrics(r) for r in of[name]], users)
+                for protocol, of in ranks.items()
             }
-            for key in ("coverage@10", "popularity_bias@10"):
-                model[key] = round(float(np.mean([run[key] for run in runs])), 4)
-            model |= self.upper_bound.shares(runs)
-            model["seconds"] = round(float(np.mean([run["seconds"] for run in runs])), 1)
-            models[name] = model
+            for key, digits in (("coverage@10", 4), ("popularity_bias@10", 4), ("seconds", 1)):
+                model[key] = round(float(np.mean([run[key] for run in runs])), digits)
+            models[name] = model | self.upper_bound.shares(runs)
         others = [name for name in found if name != against]
         change = {
             name: {protocol: paired(of[name], of[against], users) for protocol, of in ranks.items()}

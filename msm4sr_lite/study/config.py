@@ -41,14 +41,12 @@ class TrainingBudget(Settings):
 
     def settings(self) -> dict[str, Any]:
         """Return the budget as settings of a configuration, ``section.name -> value``."""
-        return {
-            "pretrain.batch_size": self.batch_size,
-            "pretrain.epochs": self.pretrain_epochs,
-            "pretrain.patience": self.patience,
-            "finetune.batch_size": self.batch_size,
-            "finetune.epochs": self.finetune_epochs,
-            "finetune.patience": self.patience,
-        }
+        found: dict[str, Any] = {}
+        for stage in ("pretrain", "finetune"):
+            found[f"{stage}.batch_size"] = self.batch_size
+            found[f"{stage}.epochs"] = getattr(self, f"{stage}_epochs")
+            found[f"{stage}.patience"] = self.patience
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +87,9 @@ class TransferConfig(Settings):
         """
         seen = max(1.0, share * targets)
         epochs = int(min(self.finetune_epochs, max(2, self.steps * self.batch_size // seen)))
-        common: dict[str, Any] = {"batch_size": self.batch_size, "patience": self.patience}
         rates = self.rates if share < self.large else self.rates_large
-        return [FinetuneConfig(lr=rate, epochs=epochs, **common) for rate in rates]
+        base = FinetuneConfig(epochs=epochs, batch_size=self.batch_size, patience=self.patience)
+        return [replace(base, lr=rate) for rate in rates]
 
     def starts(self, share: float) -> tuple[str, ...]:
         """Return the starting points that are compared at a share of the users."""

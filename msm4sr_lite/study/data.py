@@ -75,8 +75,7 @@ def prepare(
     UserError
         If items have no entry in the table, or the filters leave no user.
     """
-    unread = sorted(set(dataset.items) - set(table.items))
-    if unread:
+    if unread := sorted(set(dataset.items) - set(table.items)):
         raise UserError(
             f"{len(unread)} items of the dataset have no features (the first is {unread[0]!r});"
             f" run `msm4sr features` on this dataset"

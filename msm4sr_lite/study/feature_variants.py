@@ -5,10 +5,12 @@ Each is a function of the data of a study that returns a feature table in the sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from msm4sr_lite.baselines import tfidf_vectors
 from msm4sr_lite.config import UserError
@@ -36,20 +38,14 @@ class FewerKeywords:
         """Return the table."""
         made, keywords = data.table.manifest["text_encoder"], data.keywords
         most = max((len(image) for item in keywords.values() for image in item), default=0)
-        if most < self.n_keywords:
-            raise UserError(
-                f"the images of this dataset have {most} keywords, not {self.n_keywords}"
-            )
-        best = {
-            item: [image[: self.n_keywords] for image in images]
-            for item, images in keywords.items()
-        }
+        if most < (n := self.n_keywords):
+            raise UserError(f"the images of this dataset have {most} keywords, not {n}")
+        best = {item: [image[:n] for image in images] for item, images in keywords.items()}
         groups = [image_sentences(best.get(item, []), "images") for item in data.table.items[1:]]
         encoder = TextEncoder(made["name"], made["pooling"], data.device)
         embeddings = encoder.encode([sentence for group in groups for sentence in group])
-        counts = np.array([0, *map(len, groups)], dtype=np.int64)
-        image = make_slots(embeddings, counts)
-        return _replaced(data, f"{self.n_keywords} keywords", data.table.text, image)
+        image = make_slots(embeddings, np.array([0, *map(len, groups)], dtype=np.int64))
+        return _replaced(data, f"{n} keywords", image=image)
 
 
 @dataclass(frozen=True)
@@ -65,27 +61,22 @@ class RawClip:
     def __call__(self, data: StudyData) -> FeatureTable:
         """Return the table."""
         tokenizer = KeywordTokenizer(self.clip, ["image"], device=data.device)
-        groups: list[np.ndarray] = []
+        found, counts = [], [0]
         for name in data.table.items[1:]:
-            item, images = data.dataset.items[name], []
-            for image in item.images:
-                try:
-                    images.append(open_image(data.dataset.image_root, image))
-                except ImageError:
-                    continue
+            images = []
+            for file in data.dataset.items[name].images:
+                with suppress(ImageError):
+                    images.append(open_image(data.dataset.image_root, file))
+            counts.append(len(images))
             if images:
-                groups.append(tokenizer.image_embeddings(images).float().cpu().numpy())
-            else:
-                groups.append(np.empty((0, 0)))
-        clip = max((group.shape[1] for group in groups), default=0)
-        width = max(clip, data.table.width)
-        counts = np.array([0, *map(len, groups)], dtype=np.int64)
-        wide = np.zeros((counts.sum(), width), dtype=np.float16)
-        wide[:, :clip] = np.concatenate([group for group in groups if len(group)] or [wide])
+                found.append(tokenizer.image_embeddings(images).float().cpu())
+        clip = torch.cat(found) if found else torch.empty(0, data.table.width)
+        width = max(clip.shape[1], data.table.width)
         text = data.table.text
-        padded = torch.nn.functional.pad(text.vectors, (0, width - data.table.width))
-        text = Slots(padded, text.starts, text.counts)
-        return _replaced(data, "raw CLIP embeddings", text, make_slots(wide, counts))
+        text = replace(text, vectors=F.pad(text.vectors, (0, width - data.table.width)))
+        wide = F.pad(clip, (0, width - clip.shape[1])).half().numpy()
+        image = make_slots(wide, np.array(counts, dtype=np.int64))
+        return _replaced(data, "raw CLIP embeddings", text, image)
 
 
 @dataclass(frozen=True)
@@ -110,7 +101,7 @@ class TfidfTexts:
         length = data.table.text.vectors.float().norm(dim=1).mean().item()
         counts = np.concatenate([[0], described]).astype(np.int64)
         text = make_slots((length * dense[described]).astype(np.float16), counts)
-        return _replaced(data, "TF-IDF texts", text, data.table.image)
+        return _replaced(data, "TF-IDF texts", text)
 
 
 @dataclass(frozen=True)
@@ -125,10 +116,12 @@ class TfidfBesideBert:
         filled = torch.cat([bert_filled, tfidf_filled], dim=1)
         slots = torch.cat([bert, tfidf], dim=1)[filled].half()
         text = make_slots(slots.numpy(), filled.sum(dim=1).numpy())
-        return _replaced(data, "TF-IDF beside texts", text, data.table.image)
+        return _replaced(data, "TF-IDF beside texts", text)
 
 
-def _replaced(data: StudyData, what: str, text: Slots, image: Slots) -> FeatureTable:
-    manifest = data.table.manifest
-    manifest = {**manifest, "content": f"{manifest.get('content', '')}, {what}"}
-    return FeatureTable(data.table.items, text, image, manifest)
+def _replaced(
+    data: StudyData, what: str, text: Slots | None = None, image: Slots | None = None
+) -> FeatureTable:
+    table = data.table
+    manifest = {**table.manifest, "content": f"{table.manifest.get('content', '')}, {what}"}
+    return FeatureTable(table.items, text or table.text, image or table.image, manifest)

@@ -49,10 +49,9 @@ def forest(result: dict[str, Any]) -> tuple[Figure, str]:
         axes.plot([row["low"], row["high"]], [place, place], color=LINE, linewidth=1.5)
         fill = DOT if row["p_holm"] < SIGNIFICANT else "white"
         axes.plot(row["value"], place, "o", markerfacecolor=fill, markeredgecolor=DOT)
-    clear = [name for name in names if rows[name]["p_holm"] < SIGNIFICANT]
+    against, clear = result["against"], [n for n in names if rows[n]["p_holm"] < SIGNIFICANT]
     worse = [name for name in clear if rows[name]["value"] < 0]
     better = [name for name in clear if rows[name]["value"] > 0]
-    against = result["against"]
     axes.set(
         yticks=range(len(names)),
         yticklabels=names,
@@ -63,8 +62,7 @@ def forest(result: dict[str, Any]) -> tuple[Figure, str]:
         " better (full dots)",
         loc="left",
     )
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
     words = f"Differences in NDCG@10 to {against} with 95 % intervals. Significantly worse: "
     words += f"{', '.join(worse) or 'none'}. Significantly better: {', '.join(better) or 'none'}."
     return figure, words

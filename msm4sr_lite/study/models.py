@@ -7,7 +7,7 @@ interactions alone decide which point is used.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -59,6 +59,7 @@ def grid(**values: list[Any]) -> list[Settings]:
 
 
 ENSEMBLE = grid(decay=[0.5, 0.9], weight=[0.5, 1.0])
+RULES = grid(decay=[0, 0.5, 0.8, 0.95])
 DECAYS = grid(decay=[0.5, 0.8, 0.95, 1.0])
 CONTENT = grid(finetune__lr=[1e-3, 3e-4], finetune__use_ids=[True, False])
 IDS = grid(finetune__lr=[1e-3, 3e-4], model__hidden_dropout=[0.2, 0.5])
@@ -78,13 +79,12 @@ def _trained(
     return ModelSpec(points, fit, is_trained=True, needs=needs)
 
 
+WHOLE = WholeDatasetTrainer(pretrains=True)
 TUNED = ModelTrainer(preset="tuned", pretrains=True)
 MODELS: dict[str, ModelSpec] = {
     "popularity": ModelSpec(ONE, BaselineFitter("popularity")),
     "item_knn": ModelSpec(grid(decay=[0.5, 0.9], cosine=[False, True]), BaselineFitter("item_knn")),
-    "sequential_rules": ModelSpec(
-        grid(decay=[0, 0.5, 0.8, 0.95]), BaselineFitter("sequential_rules")
-    ),
+    "sequential_rules": ModelSpec(RULES, BaselineFitter("sequential_rules")),
     "tfidf_knn": ModelSpec(DECAYS, BaselineFitter("tfidf_knn"), needs=TFIDF),
     "bert_knn": ModelSpec(DECAYS, BaselineFitter("bert_knn"), needs=("text",)),
     "item_knn+tfidf": ModelSpec(ENSEMBLE, BaselineFitter("item_knn+tfidf"), needs=TFIDF),
@@ -97,34 +97,20 @@ MODELS: dict[str, ModelSpec] = {
     "text+image": _trained(ModelTrainer(SummedFeatures), CONTENT, "text", "image"),
     "authors": _trained(ModelTrainer(preset="authors", pretrains=True), ONE),
     "msm4sr": _trained(ModelTrainer(pretrains=True)),
-    "msm4sr+whole": _trained(WholeDatasetTrainer(pretrains=True), CONTENT, "whole"),
+    "msm4sr+whole": _trained(WHOLE, CONTENT, "whole"),
     "msm4sr_tuned": _trained(TUNED),
-    "msm4sr_tuned+whole": _trained(
-        WholeDatasetTrainer(preset="tuned", pretrains=True), CONTENT, "whole"
-    ),
+    "msm4sr_tuned+whole": _trained(replace(WHOLE, preset="tuned"), CONTENT, "whole"),
 }
-
-
-QUICK_MODELS = (
-    "popularity",
-    "item_knn",
-    "sequential_rules",
-    "tfidf_knn",
-    "item_knn+tfidf",
-    "sasrec",
-    "text+image",
-    "msm4sr",
-)
+SIMPLE = ("popularity", "item_knn", "sequential_rules", "tfidf_knn", "item_knn+tfidf")
+QUICK_MODELS = (*SIMPLE, "sasrec", "text+image", "msm4sr")
 
 
 def missing_needs(spec: ModelSpec, data: StudyData) -> list[str]:
     """Return why a model cannot run on a dataset, in words; empty if it can."""
-    return [why for need, why in NEEDS.items() if need in spec.needs and not _has(data, need)]
-
-
-def _has(data: StudyData, need: str) -> bool:
-    if need == "sklearn":
-        return find_spec("sklearn") is not None
-    if need == "whole":
-        return data.whole is not None
-    return bool(getattr(data.table, need).counts.any())
+    has = {
+        "text": data.table.text.counts.any(),
+        "image": data.table.image.counts.any(),
+        "whole": data.whole is not None,
+        "sklearn": find_spec("sklearn") is not None,
+    }
+    return [why for need, why in NEEDS.items() if need in spec.needs and not has[need]]

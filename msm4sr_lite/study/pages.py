@@ -1,4 +1,4 @@
-"""Results of a study as text for a terminal and as Markdown for a page."""
+"""Results of a study as text for a terminal."""
 
 from __future__ import annotations
 
@@ -22,50 +22,15 @@ def as_text(part: str, result: dict[str, Any]) -> str:
     if part == "cold":
         return cold_as_text(result)
     if part == "transfer":
-        return transfer_as_markdown(result)
-    lines = [heading(part, result), ""]
+        return transfer_table(result)
+    rows = [["", "NDCG@10", "Recall@20", f"difference to {result['against']}"]]
+    for name, model in ordered(result):
+        gain, p, _ = difference(result, name)
+        change = f"{gain}, p {p if p.startswith('<') else f'= {p}'}" if gain else ""
+        rows.append([name, *(with_interval(model["filter_seen"][m]) for m in COLUMNS), change])
     width = max(map(len, result["models"])) + 2
-    head = ("NDCG@10", "Recall@20", f"difference to {result['against']}")
-    lines.append(" " * width + "".join(f"{name:<27}" for name in head).rstrip())
-    for name, model in ordered(result):
-        cells = [with_interval(model["filter_seen"][metric]) for metric in COLUMNS]
-        row = f"{name:<{width}}" + "".join(f"{cell:<27}" for cell in cells)
-        lines.append((row + with_p(result, name)).rstrip())
-    return "\n".join([*lines, "", *notes(result)])
-
-
-def as_markdown(part: str, result: dict[str, Any]) -> str:
-    """Return one part's result as a section of a page."""
-    if part == "cold":
-        return cold_as_markdown(result)
-    if part == "transfer":
-        return transfer_as_markdown(result)
-    lines = [heading(part, result), "", "Items of the history filtered from the ranking:", ""]
-    lines += table_head("NDCG@10", "Recall@20", "difference in NDCG@10", "p (Holm)", "detectable")
-    for name, model in ordered(result):
-        cells = [with_interval(model["filter_seen"][metric]) for metric in COLUMNS]
-        lines.append(table_row(name, *cells, *difference(result, name)))
-    lines += ["", "Items of the history kept in the ranking, and properties of the lists:", ""]
-    lines += table_head("NDCG@10", "Recall@20", "coverage@10", "popularity bias@10", "seconds")
-    for name, model in ordered(result):
-        cells = [with_interval(model["keep_seen"][metric]) for metric in COLUMNS]
-        cells += [f"{model['coverage@10']:.0%}", f"{model['popularity_bias@10']:.2f}"]
-        lines.append(table_row(name, *cells, f"{model['seconds']:.0f}"))
-    if result["upper_bound"]:
-        lines += [""]
-        lines += table_head(
-            "expected NDCG@10", "share of the content upper bound", "share of the upper bound"
-        )
-        for name, model in ordered(result):
-            share = model["share_of_upper_bound"]
-            shares = [f"{share[kind]:.0%}" for kind in ("content", "oracle")]
-            lines.append(table_row(name, f"{model['expected_ndcg@10']:.4f}", *shares))
-    return "\n".join([*lines, "", *notes(result), ""])
-
-
-def table_head(*names: str) -> list[str]:
-    """Return the first two lines of a Markdown table whose first column has no name."""
-    return [f"| | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    lines = [f"{name:<{width}}" + "".join(f"{cell:<27}" for cell in row) for name, *row in rows]
+    return "\n".join([heading(part, result), "", *map(str.rstrip, lines), "", *notes(result)])
 
 
 def table_row(*cells: str) -> str:
@@ -104,17 +69,6 @@ def cold_as_text(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def cold_as_markdown(result: dict[str, Any]) -> str:
-    """Return a cold-start study as a section of a page."""
-    columns = list(cold_columns(result))
-    lines = cold_heading(result)
-    lines += [table_row("NDCG@10", *(name for name, _, _ in columns))]
-    lines += ["|---" * (1 + len(columns)) + "|"]
-    lines += [table_row("*test cases*", *(str(count) for _, count, _ in columns))]
-    lines += [table_row(name, *map(with_interval, cells)) for name, cells in cold_cells(result)]
-    return "\n".join([*lines, ""])
-
-
 def cold_heading(result: dict[str, Any]) -> list[str]:
     """Say what was evaluated."""
     lines = [heading("cold", result), ""]
@@ -132,13 +86,13 @@ def cold_heading(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def transfer_as_markdown(result: dict[str, Any]) -> str:
+def transfer_table(result: dict[str, Any]) -> str:
     """Return a learning curve as a table, which a terminal can show too."""
-    shot = with_interval(result["zero_shot"]["ndcg@10"])
+    shot, target = with_interval(result["zero_shot"]["ndcg@10"]), result["target"]
     lines = [
-        f"{result['dataset']}, from {result['source']} to {result['target']}: {result['users']}"
+        f"{result['dataset']}, from {result['source']} to {target}: {result['users']}"
         f" users, {result['items']} items, NDCG@10 on the test interactions of all users."
-        f" Zero-shot, without training on {result['target']}: {shot}.",
+        f" Zero-shot, without training on {target}: {shot}.",
         "",
         "| users trained on | pre-trained first | from scratch | ratio | difference | seeds |",
         "|---|---|---|---|---|---|",
@@ -195,12 +149,6 @@ def difference(result: dict[str, Any], name: str) -> list[str]:
     sign = "≈ " if change["p_holm"] > 0.05 else ""
     gain = sign + signed_interval(change)
     return [gain, p_value(change["p_holm"]), f"{change['detectable']:.4f}"]
-
-
-def with_p(result: dict[str, Any], name: str) -> str:
-    """Return a model's difference and its p-value as one text."""
-    gain, p, _ = difference(result, name)
-    return f"{gain}, p {p if p.startswith('<') else f'= {p}'}" if gain else ""
 
 
 def p_value(p: float) -> str:

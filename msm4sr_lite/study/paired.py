@@ -22,14 +22,6 @@ def means(ranks: Sequence[np.ndarray]) -> dict[str, float]:
     return {m: round(float(np.mean([v[m] for v in values])), 6) for m in METRICS}
 
 
-def spread_of_seeds(seeds: np.ndarray) -> float:
-    """Return half of the 95 % interval of a mean over seeds (Student's t); 0 with one seed."""
-    if len(seeds) < 2:
-        return 0.0
-    t = stats.t.ppf(0.975, len(seeds) - 1)
-    return float(t * seeds.std(ddof=1) / math.sqrt(len(seeds)))
-
-
 def with_seeds(
     values: Sequence[dict[str, np.ndarray]], users: np.ndarray | None = None
 ) -> dict[str, dict[str, Any]]:
@@ -52,13 +44,18 @@ def with_seeds(
     """
     each = {name: np.stack([one[name] for one in values]) for name in values[0]}
     over = summarise({name: cases.mean(axis=0) for name, cases in each.items()}, users)
-    found: dict[str, dict[str, Any]] = {name: dict(one) for name, one in over.items()}
+    found: dict[str, dict[str, Any]] = {}
     for name, cases in each.items():
-        one, seeds = found[name], cases.mean(axis=1)
-        value, spread = one["value"], spread_of_seeds(seeds)
-        one["low"] = round(value - math.hypot(value - one["low"], spread), 6)
-        one["high"] = round(value + math.hypot(one["high"] - value, spread), 6)
-        one["seeds"] = seeds.round(6).tolist()
+        value, low, high = (over[name][key] for key in ("value", "low", "high"))
+        seeds, n, spread = cases.mean(axis=1), len(values), 0.0
+        if n > 1:
+            spread = float(stats.t.ppf(0.975, n - 1) * seeds.std(ddof=1) / math.sqrt(n))
+        found[name] = {
+            "value": value,
+            "low": round(value - math.hypot(value - low, spread), 6),
+            "high": round(value + math.hypot(high - value, spread), 6),
+            "seeds": seeds.round(6).tolist(),
+        }
     return found
 
 

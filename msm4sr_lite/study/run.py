@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any, Literal, TypeAlias
 
 from msm4sr_lite.config import UserError, as_dict
 from msm4sr_lite.dataset.dataset import Dataset
@@ -18,17 +16,17 @@ from msm4sr_lite.progress import say
 from msm4sr_lite.store.access_log import read_access_log
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.study.ablations import ablations, is_main
-from msm4sr_lite.study.cold_start import cold_items
-from msm4sr_lite.study.cold_table import cold_table, with_cold_items
+from msm4sr_lite.study.cold_start import cold_cases, cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison, read_configs
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.data import StudyData, prepare
 from msm4sr_lite.study.forest import draw
 from msm4sr_lite.study.models import MODELS, QUICK_MODELS, ModelSpec, missing_needs
-from msm4sr_lite.study.transfer_run import run_transfer, transfer_ends
+from msm4sr_lite.study.transfer_curve import run_transfer, transfer_ends
 from msm4sr_lite.study.whole_dataset import add_whole
 
 Part = Literal["tune", "main", "cold", "ablations", "transfer", "all"]
+Keywords: TypeAlias = dict[str, list[list[str]]]
 
 
 def run_study(
@@ -38,7 +36,7 @@ def run_study(
     out: Path,
     config: StudyConfig | None = None,
     *,
-    keywords: dict[str, list[list[str]]] | None = None,
+    keywords: Keywords | None = None,
     callback: Callable[[str, dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Run one part of a study, or all; finished runs are kept in a folder and not made again.
@@ -81,20 +79,18 @@ def run_study(
     if "transfer" in parts:
         transfer_ends(config)
     study = _Study(dataset, table, out, config, keywords or {}, claims_only=part == "all")
-    run = {
-        "main": study.main,
-        "cold": study.cold,
-        "ablations": study.ablations,
-        "transfer": lambda: run_transfer(dataset, table, out, config),
-    }
     if part == "tune":
-        return {"configs": study.configs()}
+        return {"configs": study.configs(study.with_whole_dataset())}
     results = {}
     for name in parts:
-        results[name] = run[name]()
+        results[name] = getattr(study, name)()
         write_json(out / f"{name}.json", results[name])
         if name == "ablations":
-            _draw_forest(results[name], out / f"{name}.png")
+            try:
+                draw(results[name], out / f"{name}.png")
+            except ImportError:
+                needs = "needs matplotlib (pip install 'msm4sr_lite[course]')"
+                say(f"study: {name}.png skipped: {needs}")
         if callback:
             callback(name, results[name])
     return results
@@ -106,20 +102,16 @@ def default_folder(dataset: Dataset, config: StudyConfig) -> Path:
     return Path("runs", "-".join(part for part in parts if part))
 
 
+@dataclass
 class _Study:
-    """The parts that compare models on one dataset."""
+    """The parts of a study, each a method of its name."""
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        table: FeatureTable,
-        out: Path,
-        config: StudyConfig,
-        keywords: dict[str, list[list[str]]],
-        claims_only: bool,
-    ) -> None:
-        self.out, self.config, self.claims_only = out, config, claims_only
-        self.dataset, self.table, self.keywords = dataset, table, keywords
+    dataset: Dataset
+    table: FeatureTable
+    out: Path
+    config: StudyConfig
+    keywords: Keywords
+    claims_only: bool
 
     @cached_property
     def data(self) -> StudyData:
@@ -133,23 +125,21 @@ class _Study:
 
     def main(self) -> dict[str, Any]:
         """Compare M²SE with all baselines."""
-        data = self._with_whole_dataset()
-        chosen = self.configs(data)
-        study = self._comparison(data)
-        found = study.test(self._names(data), chosen, self.config.seeds)
-        used = {name: chosen[name]["settings"] for name in found}
-        return {**self._about(data), "configs": used, **_table(study, found)}
+        data = self.with_whole_dataset()
+        chosen, names = self.configs(data), self._names(data)
+        result = self._compare(self._comparison(data), names, chosen)
+        return {"configs": {name: chosen[name]["settings"] for name in names}, **result}
 
     def cold(self) -> dict[str, Any]:
         """Compare models on cold and rare items and for users with few interactions."""
-        data = self._with_whole_dataset()
+        data = self.with_whole_dataset()
         chosen = self.configs(data)
         reduced, removed = with_cold_items(data)
         study = self._comparison(reduced)
         found = study.test(self._names(reduced), chosen, self.config.seeds)
         found |= study.upper_bound_runs()
         return {
-            **self._about(reduced),
+            **about(reduced, self.config, self.budget),
             "items_removed": removed,
             **cold_table(reduced, found),
             "access_log": read_access_log(self.out),
@@ -169,21 +159,33 @@ class _Study:
             elif _can_run(name, spec, data):
                 names.append(name)
         study = Comparison(data, self.out, self.budget, variants, self.config.jobs)
-        found = study.test(names, dict.fromkeys(variants, chosen), self.config.seeds)
         used = {"msm4sr": chosen["settings"]}
-        return {**self._about(data), "configs": used, **_table(study, found)}
+        return {"configs": used, **self._compare(study, names, dict.fromkeys(variants, chosen))}
 
-    def configs(
-        self, data: StudyData | None = None, names: list[str] | None = None
-    ) -> dict[str, Any]:
+    def transfer(self) -> dict[str, Any]:
+        """Pre-train on other data and use the model in the target."""
+        return run_transfer(self.dataset, self.table, self.out, self.config)
+
+    def configs(self, data: StudyData, names: list[str] | None = None) -> dict[str, Any]:
         """Return each model's settings: from a file, as chosen before, or chosen now."""
         if self.config.configs:  # a model with one setting has nothing to choose
             only = {n: {"settings": s.grid[0]} for n, s in MODELS.items() if len(s.grid) == 1}
             return only | read_configs(self.config.configs)
         if self.config.quick:
             return {name: {"settings": spec.grid[0]} for name, spec in MODELS.items()}
-        data = data or self._with_whole_dataset()
         return self._comparison(data).tune(names or self._names(data))
+
+    def _compare(
+        self, study: Comparison, names: list[str], configs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Test models and return their table with what was compared on."""
+        found = study.test(names, configs, self.config.seeds)
+        return {
+            **about(study.data, self.config, self.budget),
+            **study.table(found),
+            "upper_bound": study.upper_bound.best,
+            "access_log": read_access_log(self.out),
+        }
 
     def _comparison(self, data: StudyData) -> Comparison:
         return Comparison(data, self.out, self.budget, jobs=self.config.jobs)
@@ -194,18 +196,15 @@ class _Study:
         asked = _known(self.config.models, MODELS) or default
         return [name for name in asked if _can_run(name, MODELS[name], data)]
 
-    def _with_whole_dataset(self) -> StudyData:
+    def with_whole_dataset(self) -> StudyData:
         """Return the data with all that can be pre-trained on; no model of a quick study does."""
         return self.data if self.config.quick else add_whole(self.data, self.table, self.config)
-
-    def _about(self, data: StudyData) -> dict[str, Any]:
-        return about(data, self.config, self.budget)
 
 
 def about(data: StudyData, config: StudyConfig, budget: TrainingBudget) -> dict[str, Any]:
     """Return what was compared on."""
     sequences = data.sequences
-    (users, _), (_, targets) = sequences.cases("test"), sequences.held_out("test")
+    users, _ = sequences.cases("test")
     # Sequences without cuts are tested by their last interaction, whatever was asked for.
     split = "leave-one-out" if sequences.cuts is None else describe_split(config.data)
     return {
@@ -215,7 +214,7 @@ def about(data: StudyData, config: StudyConfig, budget: TrainingBudget) -> dict[
         "cases": len(users),
         "items": sequences.n_items,
         "interactions": len(sequences.interactions),
-        "cold_cases": int(np.isin(targets, cold_items(sequences)).sum()),
+        "cold_cases": len(cold_cases(sequences)),
         "split": split,
         "data": as_dict(config.data),
         "budget": asdict(budget),
@@ -236,15 +235,3 @@ def _can_run(name: str, spec: ModelSpec, data: StudyData) -> bool:
     if missing := missing_needs(spec, data):
         say(f"study: {name} skipped: {' and '.join(missing)}")
     return not missing
-
-
-def _table(study: Comparison, found: dict[str, Any]) -> dict[str, Any]:
-    best, log = study.upper_bound.best, read_access_log(study.out)
-    return {**study.table(found), "upper_bound": best, "access_log": log}
-
-
-def _draw_forest(result: dict[str, Any], path: Path) -> None:
-    try:
-        draw(result, path)
-    except ImportError:
-        say(f"study: {path.name} skipped: needs matplotlib (pip install 'msm4sr_lite[course]')")

@@ -22,6 +22,7 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.study.data import StudyData
+from msm4sr_lite.study.transfer import pretrained_on
 
 Settings = dict[str, Any]
 
@@ -135,9 +136,8 @@ def pretrained(data: StudyData, config: Config, seed: int, states: Path) -> M2SE
     with FileLock(folder.with_suffix(".lock")):
         if (folder / "config.json").is_file():
             return load_checkpoint(folder)[0]
-        torch.manual_seed(seed)
-        model = M2SE(config.model)
         options: dict[str, Any] = {"seed": seed, "device": data.device}
-        training.pretrain(model, data.table, data.sequences, config.pretrain, **options)
+        domains = [(data.table, data.sequences)]
+        model = pretrained_on(domains, config.model, config.pretrain, **options)
         save_checkpoint(model.cpu(), folder, data.sequences.items, {"seed": seed})
         return model

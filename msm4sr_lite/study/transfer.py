@@ -15,12 +15,7 @@ import numpy as np
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.config import (
-    FinetuneConfig,
-    ModelConfig,
-    PretrainConfig,
-    UserError,
-)
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig, UserError
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.feature_table import FeatureTable, Slots
@@ -46,7 +41,6 @@ def join(domains: Sequence[Domain]) -> Domain:
     if not domains:
         raise UserError("no domain to pre-train on; give at least one")
     check_alike(domains)
-    first = domains[0][0]
     parts = [sequences for _, sequences in domains]
     names = [f"{n}/{item}" for n, part in enumerate(parts) for item in part.items[1:]]
     users = [f"{n}/{user}" for n, part in enumerate(parts) for user in part.users]
@@ -57,10 +51,8 @@ def join(domains: Sequence[Domain]) -> Domain:
     cuts = np.concatenate([part.bounds()[:2].T for part in parts])
     text = _join_slots([table.text for table, _ in domains])
     image = _join_slots([table.image for table, _ in domains])
-    return (
-        FeatureTable(["", *names], text, image, first.manifest),
-        Sequences(users, ["", *names], np.concatenate(interactions), offsets, cuts),
-    )
+    joined = FeatureTable(["", *names], text, image, domains[0][0].manifest)
+    return joined, Sequences(users, ["", *names], np.concatenate(interactions), offsets, cuts)
 
 
 def check_alike(domains: Sequence[Domain]) -> None:
@@ -200,7 +192,7 @@ def fine_tuned_ranks(
     configs: Sequence[FinetuneConfig],
     *,
     seed: int = 0,
-    filter_seen: bool = False,
+    device: str = "cpu",
     **options: Any,
 ) -> np.ndarray:
     """Fine-tune with each of some settings, choose by validation, rank all test targets.
@@ -210,12 +202,10 @@ def fine_tuned_ranks(
 
     Parameters
     ----------
-    start, target, share, seed
+    start, target, share, seed, device
         As in ``fine_tuned``.
     configs
         Settings to try, at least one.
-    filter_seen
-        As in ``evaluation.target_ranks``.
     options
         Further arguments of ``fine_tuned``.
 
@@ -224,15 +214,13 @@ def fine_tuned_ranks(
     ranks
         Rank of each test target among all items, ``(cases,)``.
     """
+    if not configs:
+        raise UserError("no settings to fine-tune with; give at least one FinetuneConfig")
     table, sequences = target
-    some = some_users(sequences, share, seed)
-    best, chosen = -1.0, None
+    some, best = some_users(sequences, share, seed), -1.0
     for config in configs:
-        net = fine_tuned(start, target, share, config, seed=seed, **options)
-        recall = training.validation_recall(net, table, some, options.get("device", "cpu"))
+        net = fine_tuned(start, target, share, config, seed=seed, device=device, **options)
+        recall = training.validation_recall(net, table, some, device)
         if recall > best:
             best, chosen = recall, net
-    if chosen is None:
-        raise UserError("no settings to fine-tune with; give at least one FinetuneConfig")
-    scorer = ModelScorer(chosen, table, options.get("device", "cpu"))
-    return target_ranks(scorer, *sequences.held_out("test"), filter_seen=filter_seen)
+    return target_ranks(ModelScorer(chosen, table, device), *sequences.held_out("test"))

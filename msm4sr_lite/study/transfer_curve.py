@@ -9,7 +9,7 @@ kept in ``OUT/runs``, so that a stopped study continues.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from msm4sr_lite.config import ModelConfig, PretrainConfig, as_dict
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, UserError, as_dict
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics
+from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.study.config import TransferConfig
+from msm4sr_lite.study.config import StudyConfig, TransferConfig
+from msm4sr_lite.study.data import prepare
 from msm4sr_lite.study.jobs import run_ahead
 from msm4sr_lite.study.paired import METRICS, paired, with_seeds
 from msm4sr_lite.study.transfer import (
@@ -37,10 +41,11 @@ from msm4sr_lite.study.transfer import (
 )
 
 
+@dataclass
 class TransferCurve:
     """The runs from one or several sources to a target, kept in a folder.
 
-    Parameters
+    Attributes
     ----------
     sources, target
         Feature tables and sequences.
@@ -54,48 +59,46 @@ class TransferCurve:
         Where to compute.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[Domain],
-        target: Domain,
-        config: TransferConfig,
-        out: Path,
-        jobs: int = 1,
-        device: str = "cpu",
-    ) -> None:
-        check_alike([*sources, target])
-        self.sources, self.target, self.config, self.out = sources, target, config, out
-        self.runs, self.jobs, self.device = Runs(out / "runs"), jobs, device
-        self.made_from: list[Any] = [as_dict(config.pretraining())]
-        for table, sequences in (*sources, target):
+    sources: Sequence[Domain]
+    target: Domain
+    config: TransferConfig
+    out: Path
+    jobs: int = 1
+    device: str = "cpu"
+    made_from: list[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        check_alike([*self.sources, self.target])
+        self.made_from = [as_dict(self.config.pretraining())]
+        for table, sequences in (*self.sources, self.target):
             self.made_from += [sequences.fingerprint(), table.manifest["content"]]
 
     def pretrained(self, seed: int) -> M2SE:
         """Return the model that was pre-trained on the sources with this seed."""
         folder = self.out / "states" / f"{fingerprint(self.made_from)}-{seed}"
         if not (folder / "config.json").is_file():
-            model = self._pretrain(self.sources, self.config.pretraining(), seed)
+            options: dict[str, Any] = {"seed": seed, "device": self.device}
+            config = self.config.pretraining()
+            model = pretrained_on(self.sources, ModelConfig(), config, **options)
             items = ["", *(item for table, _ in self.sources for item in table.items[1:])]
             save_checkpoint(model, folder, items, {"seed": seed})
             say(f"transfer: pre-trained, seed {seed}")
         return load_checkpoint(folder)[0]
-
-    def _pretrain(self, domains: Sequence[Domain], config: PretrainConfig, seed: int) -> M2SE:
-        return pretrained_on(domains, ModelConfig(), config, seed=seed, device=self.device)
 
     def ranks(
         self, name: str, seed: int, run: Callable[[], np.ndarray], settings: Sequence[Any] = ()
     ) -> np.ndarray:
         """Return the ranks of a run, made now unless it was made with these settings before."""
         made_from = [*self.made_from, *map(as_dict, settings)]
-        found = self.runs.get(f"{name}-{seed}", made_from, lambda: {"ranks": run().tolist()})
+        runs = Runs(self.out / "runs")
+        found = runs.get(f"{name}-{seed}", made_from, lambda: {"ranks": run().tolist()})
         return np.array(found["ranks"])
 
     def results(self) -> dict[str, Any]:
         """Make the missing runs and compare the starting points at each share."""
         torch.manual_seed(0)
         untrained = M2SE(ModelConfig(feature_dim=self.target[0].width))
-        random = self.ranks("untrained", 0, partial(self._zero_shot, untrained))
+        random = self.ranks("untrained", 0, lambda: self._zero_shot(untrained))
         counts, seeds = self._user_counts(), range(self.config.seeds)
         run_ahead(self.jobs, [partial(self._runs_of_seed, seed, list(counts)) for seed in seeds])
         each = [self._runs_of_seed(seed, list(counts)) for seed in seeds]
@@ -109,14 +112,12 @@ class TransferCurve:
             starts = self.config.starts(share)
             runs = {start: [one[f"{start} {share:g}"] for one in each] for start in starts}
             results = {start: _summary(ranks, users) for start, ranks in runs.items()}
-            value = {start: result["ndcg@10"]["value"] for start, result in results.items()}
+            first, scratch = (results[s]["ndcg@10"]["value"] for s in ("pretrained", "scratch"))
             found["shares"][f"{share:g}"] = {
                 "users": count,
                 **results,
                 "gain": paired(runs["pretrained"], runs["scratch"], users),
-                "ratio": round(value["pretrained"] / value["scratch"], 3)
-                if value["scratch"]
-                else None,
+                "ratio": round(first / scratch, 3) if scratch else None,
             }
         return found
 
@@ -133,35 +134,92 @@ class TransferCurve:
 
     def _runs_of_seed(self, seed: int, shares: Sequence[float]) -> dict[str, np.ndarray]:
         """Return the ranks of all runs of a seed."""
-        found = {
-            "zero shot": self.ranks(
-                "zero shot", seed, lambda: self._zero_shot(self.pretrained(seed))
-            )
-        }
+        shot = self.ranks("zero shot", seed, lambda: self._zero_shot(self.pretrained(seed)))
+        found = {"zero shot": shot}
         for share in shares:
-            settings = self._finetuning(share)
+            settings = self.config.finetuning(self.target[1].training_targets(), share)
             for start in self.config.starts(share):
-                name, run = f"{start} {share:g}", partial(self._fine_tuned, start, share, seed)
+                name = f"{start} {share:g}"
+                run = partial(self._fine_tuned, start, share, settings, seed)
                 found[name] = self.ranks(name, seed, run, settings)
         return found
-
-    def _finetuning(self, share: float) -> list[Any]:
-        return self.config.finetuning(self.target[1].training_targets(), share)
 
     def _zero_shot(self, model: M2SE) -> np.ndarray:
         return zero_shot(model, self.target, device=self.device)
 
-    def _fine_tuned(self, start: str, share: float, seed: int) -> np.ndarray:
+    def _fine_tuned(
+        self, start: str, share: float, settings: list[FinetuneConfig], seed: int
+    ) -> np.ndarray:
+        options: dict[str, Any] = {"seed": seed, "device": self.device}
         model = self.pretrained(seed) if start == "pretrained" else None
         if start == "pretrained_on_target":
             some = self.target[0], some_users(self.target[1], share, seed)
             config = replace(self.config.pretraining(), batch_size=self.config.batch_size)
-            model = self._pretrain([some], config, seed)
-        settings = self._finetuning(share)
-        return fine_tuned_ranks(model, self.target, share, settings, seed=seed, device=self.device)
+            model = pretrained_on([some], ModelConfig(), config, **options)
+        return fine_tuned_ranks(model, self.target, share, settings, **options)
 
 
 def _summary(ranks: Sequence[np.ndarray], users: np.ndarray) -> dict[str, Any]:
     """Return NDCG@10 and Recall@20 with intervals over users and seeds."""
     found = with_seeds([metrics(one) for one in ranks], users)
     return {name: found[name] for name in METRICS}
+
+
+def transfer_ends(config: StudyConfig) -> None:
+    """Raise a ``UserError`` unless sources and target are given."""
+    folders = [Path(name).is_dir() for name in config.sources]
+    if not (folders and (config.target or all(folders))):
+        raise UserError(
+            "a transfer study needs both ends: two domains, as in --source home --target outdoor;"
+            " or folders of other datasets, as in --source their/folder,another/folder"
+        )
+
+
+def run_transfer(
+    dataset: Dataset, table: FeatureTable, out: Path, config: StudyConfig
+) -> dict[str, Any]:
+    """Pre-train on the sources and use the model in the target, with a share of its users.
+
+    Parameters
+    ----------
+    dataset, table
+        The dataset whose domains are named, and the features of all its items.
+    out
+        Study folder.
+    config
+        Settings; ``sources`` and ``target`` must be set.
+    """
+    sources = []
+    for name in config.sources:
+        if (folder := Path(name)).is_dir():
+            sources.append(open_domain(folder, load_feature_table(folder / "features"), config))
+        else:
+            sources.append(open_domain(dataset.folder, table, config, domain=name))
+    names = [Path(name).name if Path(name).is_dir() else name for name in config.sources]
+    target = open_domain(dataset.folder, table, config, domain=config.target)
+    transfer = replace(config.transfer, seeds=config.n_seeds)
+    curve = TransferCurve(sources, target, transfer, out / "transfer", config.jobs, config.device)
+    return {
+        "dataset": dataset.name,
+        "quick": config.quick,
+        "source": " and ".join(names),
+        "target": config.target or "the whole dataset",
+        "users": len(target[1].users),
+        "items": target[1].n_items,
+        "protocol": as_dict(transfer),
+        **curve.results(),
+    }
+
+
+def open_domain(
+    folder: Path | None, table: FeatureTable, config: StudyConfig, domain: str = ""
+) -> Domain:
+    """Read a dataset folder or one domain of it, and filter and split it as the study asks."""
+    if folder is None:
+        raise UserError("transfer between domains needs a dataset folder, not data frames")
+    dataset = Dataset.from_folder(folder, domain=domain, unknown_items=config.unknown_items)
+    try:
+        data = prepare(dataset, table, config.data)
+    except UserError as error:
+        raise UserError(f"{domain or folder}: {error}") from None
+    return data.table, data.sequences

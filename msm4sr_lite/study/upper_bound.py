@@ -19,7 +19,7 @@ from msm4sr_lite.study.beyond_accuracy import candidate_scores
 from msm4sr_lite.study.data import StudyData
 
 
-@dataclass(frozen=True)
+@dataclass
 class UpperBound:
     """Expected NDCG@10 under the true distribution of each test case's item.
 
@@ -48,12 +48,12 @@ class UpperBound:
         """Compute the upper bounds of a dataset, if its true distribution is known."""
         oracles = load_oracles(data.dataset.folder, data.sequences)
         histories, _ = data.sequences.held_out("test")
-        if not oracles:
-            return cls(histories, {}, np.empty((0, 0)), {})
-        truth = oracles["oracle"].score(histories)[:, 1:].numpy()
-        found = cls(histories, oracles, truth, {})
-        best = {kind: found.expected(oracle) or 0.0 for kind, oracle in oracles.items()}
-        return cls(histories, oracles, truth, best)
+        found = cls(histories, oracles, np.empty((0, 0)), {})
+        if oracles:
+            found.truth = oracles["oracle"].score(histories)[:, 1:].numpy()
+        for kind, oracle in oracles.items():
+            found.best[kind] = found.expected(oracle) or 0.0
+        return found
 
     def expected(self, scorer: Scorer) -> float | None:
         """Return the NDCG@10 that a scorer's rankings can expect; None if that is not known."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -109,7 +110,7 @@ def whole_sequences(
     return Sequences(
         users,
         ["", *items],
-        np.array([item for sequence in sequences for item in sequence], dtype=np.int64),
+        np.array(list(chain.from_iterable(sequences)), dtype=np.int64),
         np.concatenate([[0], np.cumsum([len(sequence) for sequence in sequences])]),
         np.array(cuts, dtype=np.int64),
     )

@@ -196,7 +196,8 @@ right.set(
 show(
     figure,
     f"Left, users by items: {filled:.1%} of the fields hold a interaction, more of"
-    " them on the left, where the most popular items are. Right, interactions of each item:"
+    " them on the left, where the most popular items are. Right, interactions of each"
+    " item:"
     f" from {times.max()} down to {times.min()}; the first tenth of the items has"
     f" {top:.0%} of all interactions, {seldom} items have fewer than 5.",
 )
@@ -422,7 +423,7 @@ source(metrics)
 # against it.
 
 # %%
-from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.evaluation import rank_of, target_ranks
 
 words = ["", *(" ".join(dataset.items[i].categories) for i in sequences.items[1:])]
 kinds = torch.from_numpy(np.unique(words, return_inverse=True)[1])
@@ -460,7 +461,7 @@ for name, scorer in (("constant", Constant()), ("same kind", SameKind())):
 # them against it, `nan` too:
 
 # %%
-source(target_ranks, only=("own = scores", "better |= own"))
+source(rank_of)
 
 # %% [markdown]
 # **The history, masked or not.** Whoever has bought a thing seldom buys it at once again. With

@@ -138,8 +138,8 @@ show_images(
 # places goes to new things, which are 26% of the shop? (This is the last column of the table.)
 
 # %%
+from course.cold_start import report
 from msm4sr_lite.baselines import ItemKNN, Popularity
-from msm4sr_lite.study.cold_start import report
 
 
 def line(name, found):
@@ -197,9 +197,9 @@ from dataclasses import replace
 
 import torch
 from course import progress
+from course.cold_start import replace_ids
 from msm4sr_lite.config import FinetuneConfig
 from msm4sr_lite.encoder import transfer
-from msm4sr_lite.study.cold_start import replace_ids
 from msm4sr_lite.training import finetune_steps
 
 config = FinetuneConfig(lr=1e-3, batch_size=256, epochs=3)

@@ -1,25 +1,137 @@
-"""``msm4sr recommend``: what it prints."""
+"""``msm4sr recommend``: for a user, a history or all users; new items; reasons."""
 
+import csv
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
+from toys import toy_dataset
 
-from msm4sr_lite.cli import main
 from msm4sr_lite.config import UserError
 
 
 @pytest.fixture
-def offers(sample_dataset, capsys):
-    """Run ``msm4sr recommend`` on the sample dataset; return its exit code and output."""
+def command(toy):
+    """Return the words of a recommendation with the finished run."""
+    return ["recommend", toy.data, "--model", toy.run]
 
-    def command(*arguments, dataset=sample_dataset):
+
+@pytest.fixture
+def offers(sample_dataset, msm4sr):
+    """Run ``msm4sr recommend`` on the sample; return its exit code and output."""
+
+    def run(*arguments, dataset=sample_dataset):
         model = sample_dataset / "states" / "home_finetuned"
         features = sample_dataset / "features"
-        given = ["recommend", str(dataset), "--model", str(model), "--features", str(features)]
-        code = main([*given, *arguments])
-        return code, *capsys.readouterr()
+        given = ["recommend", dataset, "--model", model, "--features", features]
+        return msm4sr(*given, *arguments)
 
-    return command
+    return run
+
+
+# ------------------------------------------------------------------------- for whom
+
+
+def test_a_user_is_recommended_items_beside_the_history(command, json_of):
+    found = json_of(*command, "--user", "u3", "-k", "3")
+    assert len(found["history"]) == 6
+    assert len(found["recommendations"]) == 3
+    first = found["recommendations"][0]
+    assert first["item_id"] not in found["history"]
+    assert first["sentences"] == [f"Thing {first['item_id'][1:]}"]
+    assert first["score"] == pytest.approx(sum(first["by_modality"].values()), abs=1e-5)
+    assert not first["new"]
+
+
+def test_a_history_is_answered_in_words(command, msm4sr):
+    code, out, err = msm4sr(*command, "--items", "i1, i2", "-k", "39")
+    assert (code, err) == (0, "")
+    assert out.startswith("history, newest last:\n  i1  Thing 1\n  i2  Thing 2\n\n 1. i")
+    assert out.count("text:     Thing ") == 38  # 40 items without the two
+    (marked,) = (line for line in out.splitlines() if "no image: the text is used for both" in line)
+    assert ". i0  score " in marked
+
+
+def test_all_users_go_to_a_file(command, json_of, msm4sr, refused, tmp_path):
+    out = tmp_path / "all.csv"
+    found = json_of(*command, "--all-users", out, "-k", "2")
+    assert found == {"file": str(out), "users": 60, "rows": 120}
+    with out.open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == ["user_id", "rank", "item_id", "score"]
+    one = json_of(*command, "--user", "u7", "-k", "2")["recommendations"]
+    assert [row["item_id"] for row in rows if row["user_id"] == "u7"] == [r["item_id"] for r in one]
+    code, printed, _ = msm4sr(*command, "--all-users", tmp_path / "all.parquet")
+    assert (code, printed) == (0, f"{tmp_path / 'all.parquet'}: 600 rows for 60 users\n")
+    message = "the file name must end in .csv, .parquet, .jsonl"
+    assert message in refused(*command, "--all-users", tmp_path / "all.txt")
+
+
+def test_items_can_be_chosen_excluded_and_repeated(command, json_of, tmp_path):
+    few, some = tmp_path / "few.txt", tmp_path / "some.txt"
+    few.write_text("i5\ni6\ni1\n")
+    some.write_text("i6\n")
+
+    def items(*more):
+        found = json_of(*command, "--items", "i1,i2", "--candidates", few, *more)
+        return sorted(one["item_id"] for one in found["recommendations"])
+
+    assert items() == ["i5", "i6"]
+    assert items("--exclude", some) == ["i5"]
+    assert items("--keep-seen") == ["i1", "i5", "i6"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--user", "nobody"], "dataset has no interactions of user 'nobody'; check the user_id"),
+        (["--items", "i1,ghost"], "item 'ghost' is not in the model; check the item_id"),
+        (["--items", " , "], "no item of the history is known"),
+        (["--user", "u3", "-k", "0"], "k must be a whole number of at least 1; got 0"),
+        (["--user", "u3", "--candidates", "nowhere.txt"], "nowhere.txt: cannot be read"),
+        (["--user", "u3", "--features", "nowhere"], "nowhere: not a feature table"),
+    ],
+)
+def test_mistakes_are_one_line(command, refused, words, message):
+    assert message in refused(*command, *words)
+
+
+# ------------------------------------------------------------------------- new items
+
+
+@pytest.mark.thorough
+def test_new_items_are_recommended_once_they_have_features(tmp_path, tiny_bert, msm4sr):
+    data, out = toy_dataset(tmp_path / "toys"), tmp_path / "run"
+    encoder = ["--text-encoder", tiny_bert]
+    few = ["--set", "pretrain.epochs=1", "--set", "finetune.epochs=1", "--set", "model.dim=8"]
+    assert msm4sr("run", data, "--out", out, *encoder, *few)[0] == 0
+    with (data / "items.jsonl").open("a") as stream:
+        stream.write('{"item_id": "n1", "title": "Thing 3"}\n')
+    command = ["recommend", data, "--model", out, "--items", "i1,i2", "-k", "99"]
+
+    code, printed, err = msm4sr(*command, "--json")
+    assert code == 0
+    assert "note: 1 items have no features in" in err
+    assert "(the first is 'n1'); run `msm4sr features` again" in err
+    assert len(json.loads(printed)["recommendations"]) == 10
+
+    msm4sr("features", data, "--out", out, *encoder)
+    code, printed, err = msm4sr(*command, "--json")
+    assert code == 0
+    assert "note: 1 items are new to the model (the first is 'n1')" in err
+    assert "no features" not in err
+    (new,) = (one for one in json.loads(printed)["recommendations"] if one["new"])
+    assert (new["item_id"], new["sentences"]) == ("n1", ["Thing 3"])
+    assert msm4sr(*command)[1].count("  (new)") == 1
+
+    code, printed, err = msm4sr(*command, "--no-new-items")
+    assert code == 0
+    assert "n1" not in printed + err
+
+
+# ------------------------------------------------------------------------- reasons
 
 
 def test_the_reasons_are_printed_below_each_item(offers):
@@ -43,8 +155,8 @@ def test_json_holds_all_evidence(offers):
         assert {piece["kind"] for piece in pieces} == {"interaction", "sentence", "image"}
         history = {p["item_id"]: p["position"] for p in pieces if p["kind"] == "interaction"}
         assert history == {"h0131": 1, "h0331": 2}
-        own = [p for p in pieces if p["position"] == 0 and p["kind"] == "sentence"]
-        assert {p["text"] for p in own} == set(record["sentences"])
+        item = [p for p in pieces if p["position"] == 0 and p["kind"] == "sentence"]
+        assert {p["text"] for p in item} == set(record["sentences"])
         for piece in pieces:
             assert piece["effect"] == pytest.approx(sum(piece["by_modality"].values()), abs=1e-6)
     plain = json.loads(offers("--items", "h0131", "-k", "1", "--json")[1])
@@ -76,11 +188,22 @@ def test_control_characters_do_not_reach_the_terminal(offers, sample_dataset, tm
     records = [json.loads(line) for line in bad.splitlines()]
     for record in records:
         record.pop("images", None)
+        record.pop("image", None)
     lines = "".join(json.dumps(record) + "\n" for record in records)
     (tmp_path / "items.jsonl").write_text(lines, encoding="utf-8")
-    events = (sample_dataset / "interactions.csv").read_text(encoding="utf-8")
-    (tmp_path / "interactions.csv").write_text(events, encoding="utf-8")
+    shutil.copyfile(sample_dataset / "interactions.csv", tmp_path / "interactions.csv")
     code, printed, _ = offers("--user", "uh0040", "-k", "1", "--why", dataset=tmp_path)
     assert code == 0
     assert "because of interaction 6: 'Bowl \ufffd[31m\ufffd ü <b>' (+0.26)" in printed
     assert not [char for char in printed if ord(char) < 32 and char != "\n"]
+
+
+@pytest.mark.thorough
+def test_neither_transformers_nor_plotting_is_loaded(toy):
+    words = ["recommend", str(toy.data), "--model", str(toy.run), "--user", "u1", "--why"]
+    code = (
+        f"import sys; from msm4sr_lite.cli import main; code = main({words!r});"
+        "print({'transformers', 'matplotlib', 'seaborn', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

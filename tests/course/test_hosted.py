@@ -194,7 +194,7 @@ def test_colabs_cell_brings_the_course_into_the_running_kernel(
 
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(machine)], check=True)
     (packages,) = machine.glob("lib/python*/site-packages")
-    here = Path(nbformat.__file__).parents[2]
+    here = Path(nbformat.__file__).parents[1]
     (packages / "all_else.pth").write_text(f"{here}\n", encoding="utf-8")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip's way to say: no isolation

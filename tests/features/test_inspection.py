@@ -8,7 +8,7 @@ import torch
 from toys import toy_dataset, toy_table
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable, make_slots
 from msm4sr_lite.features.inspection import check_features, report_features, table_fits
 from msm4sr_lite.features.stages import compute_features
@@ -19,14 +19,14 @@ from msm4sr_lite.features.table_files import load_feature_table
 def made(tiny_bert, tmp_path):
     """A dataset folder and a run folder with its features."""
     folder = toy_dataset(tmp_path / "dataset")
-    compute_features(read_folder(folder), tmp_path / "run", text_encoder=tiny_bert)
+    compute_features(Dataset.from_folder(folder), tmp_path / "run", text_encoder=tiny_bert)
     return folder, tmp_path / "run"
 
 
 def test_a_table_equals_what_its_encoder_makes_again(made, tiny_bert):
     folder, run = made
     for place in (run, run / "features"):
-        report = check_features(read_folder(folder), place, text_encoder=tiny_bert)
+        report = check_features(Dataset.from_folder(folder), place, text_encoder=tiny_bert)
         assert report["text"] == {"n_embeddings": 12, "largest_difference": 0.0}
         assert report["image"] == {"n_embeddings": 0, "largest_difference": 0.0}
 
@@ -38,15 +38,15 @@ def test_a_changed_table_or_dataset_is_refused(made, tiny_bert, tmp_path):
     embeddings[3] += 0.01
     np.save(changed / "features/text.npy", embeddings)
     with pytest.raises(UserError, match=r"text embeddings differ by 1\.\de-02, more than 0.001"):
-        check_features(read_folder(folder), changed, text_encoder=tiny_bert)
+        check_features(Dataset.from_folder(folder), changed, text_encoder=tiny_bert)
 
     items = folder / "items.jsonl"
     text = items.read_text(encoding="utf-8")
     items.write_text(text.replace('"Thing 3"', '"Thing 3", "description": "A mug."'))
     with pytest.raises(UserError, match="the dataset's text has changed since"):
-        check_features(read_folder(folder), run, text_encoder=tiny_bert)
+        check_features(Dataset.from_folder(folder), run, text_encoder=tiny_bert)
     items.write_text(text.replace('"i3"', '"another"'))
-    dataset = read_folder(folder, unknown_items="drop")
+    dataset = Dataset.from_folder(folder, unknown_items="drop")
     with pytest.raises(UserError, match="item 'i3' is no longer in the dataset"):
         check_features(dataset, run, text_encoder=tiny_bert)
 
@@ -74,9 +74,9 @@ def test_the_mean_cosine_is_that_of_all_pairs():
 def test_a_table_fits_the_dataset_that_it_was_made_from(made):
     folder, run = made
     table = load_feature_table(run / "features")
-    assert table_fits(read_folder(folder), table)
-    assert not table_fits(read_folder(folder), table.for_items(table.items[:-1]))
+    assert table_fits(Dataset.from_folder(folder), table)
+    assert not table_fits(Dataset.from_folder(folder), table.for_items(table.items[:-1]))
     items = folder / "items.jsonl"
     text = items.read_text(encoding="utf-8")
     items.write_text(text.replace('"Thing 3"', '"Thing 3", "description": "A mug."'))
-    assert not table_fits(read_folder(folder), table)
+    assert not table_fits(Dataset.from_folder(folder), table)

@@ -15,8 +15,7 @@ from toys import toy_dataset
 
 from msm4sr_lite.cli import main
 from msm4sr_lite.config import FeatureConfig, UserError
-from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.features import image_keywords, stages, table
 from msm4sr_lite.features.embedding_cache import EmbeddingCache
 from msm4sr_lite.features.image_keywords import extract_keywords
@@ -57,7 +56,7 @@ def run(folder, dictionary, tiny_clip, tiny_bert):
 
     def run(out, **settings):
         config = FeatureConfig(**{"n_keywords": 3, "pooling": "mean", **settings})
-        compute_features(read_folder(folder), out, config, **models)
+        compute_features(Dataset.from_folder(folder), out, config, **models)
         return files(out)
 
     return run
@@ -133,7 +132,7 @@ def test_the_commands_write_what_the_functions_write(
 
 
 def test_a_dataset_without_images_needs_no_keywords(tiny_bert, tmp_path):
-    dataset = read_folder(toy_dataset(tmp_path / "dataset"))
+    dataset = Dataset.from_folder(toy_dataset(tmp_path / "dataset"))
     config = FeatureConfig()
     features = compute_features(dataset, tmp_path / "run", config, text_encoder=tiny_bert)
     assert features.items == ["", *dataset.items]
@@ -152,12 +151,14 @@ def test_a_dataset_without_images_needs_no_keywords(tiny_bert, tmp_path):
 
 def test_images_without_keywords_are_refused_by_the_second_stage(folder, tiny_bert, tmp_path):
     with pytest.raises(UserError, match="make it with `msm4sr keywords`"):
-        encode_features(read_folder(folder), tmp_path / "out", text_encoder=tiny_bert)
+        encode_features(Dataset.from_folder(folder), tmp_path / "out", text_encoder=tiny_bert)
 
 
 def test_a_short_dictionary_is_refused_before_any_model_is_loaded(folder, dictionary, tmp_path):
     with pytest.raises(UserError, match="n_keywords is 15, but the dictionary has only 6 words"):
-        compute_keywords(read_folder(folder), tmp_path, clip="nobody/none", dictionary=dictionary)
+        compute_keywords(
+            Dataset.from_folder(folder), tmp_path, clip="nobody/none", dictionary=dictionary
+        )
 
 
 class FakeTokenizer:
@@ -361,7 +362,7 @@ def test_ctrl_c_in_a_command_is_one_line(
 KILLED = """
 import os, random, shutil, signal, sys, time
 from msm4sr_lite.config import FeatureConfig
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.features import stages, table
 encode = stages.encode_images
 stages.encode_images = lambda *a, **options: encode(*a, **options, batch_size=8)
@@ -382,7 +383,7 @@ def child(out):
 def run(out):
     config = FeatureConfig(n_keywords=3, pooling="mean")
     models = {"clip": clip, "text_encoder": bert, "dictionary": dictionary}
-    stages.compute_features(read_folder(folder), out, config, **models)
+    stages.compute_features(Dataset.from_folder(folder), out, config, **models)
 
 run(place + "/whole")  # everything is imported before the first fork
 start = time.perf_counter()

@@ -14,10 +14,10 @@ from msm4sr_lite.config import (
     PretrainConfig,
     TrainConfig,
     UserError,
-    parse_setting,
     setting_fields,
     with_settings,
 )
+from msm4sr_lite.settings import find_field
 from msm4sr_lite.store.files import whole_folder, write_json, write_text
 
 
@@ -105,7 +105,7 @@ def test_a_wrong_name_or_value_is_one_line_with_the_nearest_match(settings, mess
     ],
 )
 def test_text_from_the_command_line_is_converted(name, text, value):
-    assert parse_setting(name, text) == value
+    assert find_field(Config, name).parse(text) == value
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_text_from_the_command_line_is_converted(name, text, value):
 )
 def test_text_that_is_no_value_is_refused(name, text):
     with pytest.raises(UserError, match=rf"^{name} must be .*; got '?{text}'?$"):
-        parse_setting(name, text)
+        find_field(Config, name).parse(text)
 
 
 def test_the_presets_and_every_setting_are_listed():

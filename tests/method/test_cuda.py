@@ -79,10 +79,10 @@ def test_losses_and_gradients_are_those_of_the_cpu(stage, options, form):
             if stage == "pretrain":
                 loss, _ = pretraining_loss(net, table, batch, PretrainConfig(**options), generator)
             else:
-                share = torch.full((91,), 1 / 90, device=device)
-                share[0] = 0
+                popularity = torch.full((91,), 1 / 90, device=device)
+                popularity[0] = 0
                 config = FinetuneConfig(**options)
-                loss, _ = finetuning_loss(net, table, batch, config, generator, popularity=share)
+                loss, _ = finetuning_loss(net, table, batch, config, generator, popularity)
         loss.backward()
         found.append([loss.detach(), *(p.grad for p in net.parameters() if p.grad is not None)])
     assert len(found[0]) == len(found[1])
@@ -105,7 +105,7 @@ def test_both_stages_learn(precision):
 
 
 def test_a_training_that_was_stopped_goes_on(tmp_path):
-    """It begins where it was, weights and optimiser on the GPU again."""
+    """It begins where it was, weights and optimizer on the GPU again."""
     config = PretrainConfig(epochs=4, patience=99)
     whole = list(pretrain_steps(model(), TABLE, SEQUENCES, config, device=DEVICE))
     path = tmp_path / "state.pt"

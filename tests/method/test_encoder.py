@@ -37,6 +37,18 @@ def test_an_item_with_one_modality_uses_it_for_both():
     torch.testing.assert_close(unique["text"], z["text"][[3, 1]])
 
 
+@pytest.mark.parametrize("modality", ["text", "image"])
+def test_each_modality_reads_its_slots(modality):
+    """Other image slots change the image embeddings and leave those of the text as they are."""
+    table, model = toy_table([2, 1, 3], [1, 2, 1], width=D), M2SE(CONFIG).eval()
+    before = model.item_embeddings(table, torch.arange(4))
+    getattr(table, modality).vectors.mul_(-1)
+    after = model.item_embeddings(table, torch.arange(4))
+    for name in ("text", "image"):
+        changed = ~torch.isclose(after[name], before[name]).all(dim=1)
+        assert changed.tolist() == [False, *[name == modality] * 3]
+
+
 def test_id_embeddings_start_near_zero_and_padding_stays_zero():
     model = M2SE(ModelConfig(feature_dim=D, n_items=4))
     assert (model.ids.weight[0] == 0).all()

@@ -248,7 +248,7 @@ class Prompts(dict):
 
 
 def keywords(images, words, n, scale=1.0):
-    """The best ``n`` words of each picture, through all of the tokenizer but CLIP itself."""
+    """The best ``n`` words of each image, through all of the tokenizer but CLIP itself."""
     tokenizer = KeywordTokenizer.__new__(KeywordTokenizer)
     tokenizer.dictionary = [str(i) for i in range(len(words))]
     tokenizer.prompt, tokenizer.device, tokenizer.options = "{}", "cpu", {}
@@ -260,7 +260,7 @@ def keywords(images, words, n, scale=1.0):
     return tokenizer.keywords(images, n)
 
 
-def test_07_the_top_keywords_of_a_picture():
+def test_07_the_keywords_of_an_image():
     """Scores fall, no word comes twice, a word below the last changes nothing.
 
     As many words as the dictionary has give all of it; scaling CLIP's vectors changes nothing.
@@ -384,18 +384,18 @@ def ragged(rows=5, time=7):
     return torch.where(torch.arange(time) < lengths[:, None], items, 0)
 
 
-def share(value, items):
+def probability(value, items):
     return torch.full((len(items), 1), value)
 
 
 @pytest.mark.parametrize("keep", ["first", "last"])
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_14_dropping_keeps_the_order_and_moves_left(value, keep):
-    """Share 0 changes nothing. What is left is a subsequence, never empty, with zeros behind."""
+    """Probability 0 changes nothing; else a subsequence is left, never empty, with zeros behind."""
     items = ragged()
-    survives = draw_kept(items, share(value, items), rng(2), keep=keep)
-    assert not survives[items == 0].any()
-    shortened, state = drop_items(items, survives)
+    kept = draw_kept(items, probability(value, items), rng(2), keep=keep)
+    assert not kept[items == 0].any()
+    shortened, state = drop_items(items, kept)
     if value == 0:
         real = items > 0
         assert torch.equal(shortened, items)
@@ -404,16 +404,16 @@ def test_14_dropping_keeps_the_order_and_moves_left(value, keep):
         length = sum(item > 0 for item in after)
         assert 1 <= length <= sum(item > 0 for item in before)
         assert after[length:] == [0] * (7 - length)
-        kept = after[:length]
-        assert kept == [item for item in before if item in kept]
+        left = after[:length]
+        assert left == [item for item in before if item in left]
 
 
 @pytest.mark.parametrize("keep", ["first", "last"])
 def test_15_the_protected_item_stays(keep):
     """The first (or last) item is never dropped, so a single item stays as it is."""
     items = ragged()
-    survives = draw_kept(items, share(1.0, items), rng(), keep=keep)
-    shortened, state = drop_items(items, survives)
+    kept = draw_kept(items, probability(1.0, items), rng(), keep=keep)
+    shortened, state = drop_items(items, kept)
     last = (items > 0).sum(dim=1) - 1
     protected = items[:, 0] if keep == "first" else items[torch.arange(5), last]
     assert torch.equal(shortened[:, 0], protected)
@@ -425,14 +425,14 @@ def test_15_the_protected_item_stays(keep):
 def test_16_the_rate_of_dropping():
     """With one item of n protected the rate is q (n - 1) / n; q ~ U(0, 0.2) has the mean 0.1."""
     items = torch.ones(4000, 25, dtype=torch.long)
-    survives = draw_kept(items, share(0.2, items), rng(5))
-    assert survives[:, 0].all()
-    rate = 1 - survives.float().mean()
+    kept = draw_kept(items, probability(0.2, items), rng(5))
+    assert kept[:, 0].all()
+    rate = 1 - kept.float().mean()
     assert abs(rate - 0.2 * 24 / 25) < 0.006  # 100,000 draws: 5 standard errors
     drawn = draw_probability(0.2, 4000, rng(6), per="sequence")
     assert 0 <= drawn.min() <= drawn.max() <= 0.2
     rate = 1 - draw_kept(items, drawn, rng(7)).float().mean()
-    assert abs(rate - 0.1 * 24 / 25) < 0.008  # 4,000 shares: 5 standard errors
+    assert abs(rate - 0.1 * 24 / 25) < 0.008  # 4,000 probabilities: 5 standard errors
 
 
 # ------------------------------------------------------------------------ mixup
@@ -448,12 +448,12 @@ def modalities():
 def test_17_mixup_keeps_the_sum(modalities):
     """M_t + M_v = Z_t + Z_v; p = 0 is the identity, p = 1 swaps all but the padding."""
     items, text, image = modalities
-    swaps = draw_swaps(items, share(0.5, items), rng(2))
+    swaps = draw_swaps(items, probability(0.5, items), rng(2))
     assert 0 < swaps.sum() < (items > 0).sum()
     mixed_text, mixed_image = complementary_mixup(text, image, swaps)
     torch.testing.assert_close(mixed_text + mixed_image, text + image)
-    assert not draw_swaps(items, share(0.0, items), rng()).any()
-    everything = draw_swaps(items, share(1.0, items), rng())
+    assert not draw_swaps(items, probability(0.0, items), rng()).any()
+    everything = draw_swaps(items, probability(1.0, items), rng())
     assert torch.equal(everything, items > 0)
     mixed_text, mixed_image = complementary_mixup(text, image, everything)
     assert torch.equal(mixed_text[items == 0], text[items == 0])
@@ -464,7 +464,7 @@ def test_17_mixup_keeps_the_sum(modalities):
 def test_18_mixup_never_blends(modalities):
     """Each mixed position is one of the two vectors as it is; the same mask twice undoes itself."""
     items, text, image = modalities
-    swaps = draw_swaps(items, share(0.5, items), rng(2))
+    swaps = draw_swaps(items, probability(0.5, items), rng(2))
     mixed_text, mixed_image = complementary_mixup(text, image, swaps)
     assert torch.equal(mixed_text[swaps], image[swaps])
     assert torch.equal(mixed_image[swaps], text[swaps])
@@ -478,7 +478,7 @@ def test_18_mixup_never_blends(modalities):
 def test_19_mixup_treats_both_modalities_alike(modalities):
     """Equal inputs stay; exchanged inputs give exchanged outputs; mixup_max = 0 switches it off."""
     items, text, image = modalities
-    swaps = draw_swaps(items, share(0.5, items), rng(3))
+    swaps = draw_swaps(items, probability(0.5, items), rng(3))
     one = complementary_mixup(text, image, swaps)
     two = complementary_mixup(image, text, swaps)
     assert torch.equal(one[0], two[1])
@@ -511,7 +511,7 @@ def test_20_the_rate_of_swapping():
         swaps = draw_swaps(items, p, generator)
         assert abs(swaps.float().mean() - p[0, 0]) < 0.08  # 1,000 draws: 5 standard errors
         rates.append(float(swaps.float().mean()))
-    assert abs(np.mean(rates) - 0.25) < 0.035  # 400 shares: 5 standard errors
+    assert abs(np.mean(rates) - 0.25) < 0.035  # 400 probabilities: 5 standard errors
     assert max(rates) > 0.45
 
 
@@ -779,9 +779,9 @@ def test_37_float32_is_exact_enough(rows):
     modalities = [F.normalize(x.double(), dim=-1) for x in (text, image)]
     off = torch.eye(rows, dtype=torch.bool)
 
-    def direction(own, other):
-        positive = (own * other).sum(dim=1) / TAU
-        logits = torch.cat([own @ other.T, own @ own.T], dim=1) / TAU
+    def direction(anchor, other):
+        positive = (anchor * other).sum(dim=1) / TAU
+        logits = torch.cat([anchor @ other.T, anchor @ anchor.T], dim=1) / TAU
         negatives = logits.masked_fill(torch.cat([off, off], dim=1), -torch.inf)
         return torch.cat([positive[:, None], negatives], dim=1).logsumexp(dim=1) - positive
 
@@ -794,29 +794,27 @@ def test_37_float32_is_exact_enough(rows):
 def test_38_the_total_is_a_weighted_sum():
     """Total = w (NIP_t + NIP_v) + lambda CMCL; exchanging the modalities leaves it as it is."""
     hidden = {"text": torch.randn(7, DIM), "image": torch.randn(7, DIM)}
-    goal = {"text": torch.randn(7, DIM), "image": torch.randn(7, DIM)}
+    z = {"text": torch.randn(7, DIM), "image": torch.randn(7, DIM)}
     targets, users = torch.tensor([1, 2, 3, 1, 4, 5, 6]), torch.tensor([0, 0, 1, 1, 2, 2, 3])
     net = model()
 
-    def losses(hidden, goal, **options):
-        total, parts = contrastive_losses(
-            net, hidden, goal, targets, users, PretrainConfig(**options)
-        )
+    def losses(hidden, z, **options):
+        total, parts = contrastive_losses(net, hidden, z, targets, users, PretrainConfig(**options))
         return total.item(), {name: part.item() for name, part in parts.items()}
 
-    _, parts = losses(hidden, goal)
+    _, parts = losses(hidden, z)
     sides = {"same_user": False}, {"same_user": True}
     nip_masked, cmcl_masked = (false_negatives(targets, users, **side) for side in sides)
     for modality in ("text", "image"):
-        assert parts[f"nip_{modality}"] == nip(hidden[modality], goal[modality], nip_masked).item()
+        assert parts[f"nip_{modality}"] == nip(hidden[modality], z[modality], nip_masked).item()
     assert parts["cmcl"] == cmcl(hidden["text"], hidden["image"], cmcl_masked).item()
     for w, weight in ((1.0, 0.01), (2.0, 0.5), (0.0, 3.0), (1.0, 0.0)):
-        total, _ = losses(hidden, goal, nip_weight=w, cmcl_weight=weight)
+        total, _ = losses(hidden, z, nip_weight=w, cmcl_weight=weight)
         expected = w * (parts["nip_text"] + parts["nip_image"]) + weight * parts["cmcl"]
         assert total == pytest.approx(expected, rel=1e-6)
-    other = [dict(zip(("image", "text"), side.values(), strict=True)) for side in (hidden, goal)]
+    other = [dict(zip(("image", "text"), side.values(), strict=True)) for side in (hidden, z)]
     assert losses(*other, cmcl_weight=1.0)[0] == pytest.approx(
-        losses(hidden, goal, cmcl_weight=1.0)[0], rel=1e-6
+        losses(hidden, z, cmcl_weight=1.0)[0], rel=1e-6
     )
 
 
@@ -959,10 +957,10 @@ def test_45_leave_one_out_and_prefixes():
         for user, count in enumerate(counts)
         for time, item in enumerate(generator.permutation(130)[:count])
     ]
-    events = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    interactions = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
     time_of = {(user, item): time for user, item, time in rows}
     sequences = build_sequences(
-        events.sort_values("timestamp", kind="stable"), [f"i{i}" for i in range(130)]
+        interactions.sort_values("timestamp", kind="stable"), [f"i{i}" for i in range(130)]
     )
     test_of = dict(zip(sequences.users, sequences.held_out("test")[1].tolist(), strict=True))
     data = next(training_batches(sequences, 50, 10**6, rng(), prefix_augmentation=True))
@@ -970,11 +968,11 @@ def test_45_leave_one_out_and_prefixes():
     for user, items, targets in zip(data.users, data.items, data.targets, strict=True):
         name = sequences.users[int(user)]
         samples[name] += 1
-        own = sequences.user_sequence(int(user)).tolist()
+        anchor = sequences.user_sequence(int(user)).tolist()
         (target,) = targets[targets > 0].tolist()
-        at = own.index(target)
+        at = anchor.index(target)
         inputs = items[items > 0].tolist()
-        assert inputs == own[max(0, at - 50) : at]
+        assert inputs == anchor[max(0, at - 50) : at]
         times = [time_of[name, sequences.items[item]] for item in inputs]
         assert max(times) <= time_of[name, sequences.items[target]]
         assert target != test_of[name]
@@ -1062,6 +1060,6 @@ def test_48_same_seed_same_losses():
     assert losses(3) == losses(3)
     assert losses(3) != losses(4)
     items = torch.ones(300, 50, dtype=torch.long)
-    one, two, other = (draw_swaps(items, share(0.25, items), rng(s)) for s in (4, 4, 5))
+    one, two, other = (draw_swaps(items, probability(0.25, items), rng(s)) for s in (4, 4, 5))
     assert torch.equal(one, two)
     assert not torch.equal(one, other)

@@ -22,7 +22,7 @@ from msm4sr_lite.config import (
     PretrainConfig,
     as_dict,
 )
-from msm4sr_lite.dataset.folder import read_folder
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE, match_scores, transfer
 from msm4sr_lite.fast import objectives as fast_objectives
@@ -256,7 +256,7 @@ def test_every_setting_of_the_features_changes_the_table(
     tables, encoder = [], {"text_encoder": tiny_bert}
     for config in changed(kind, name):
         out = tmp_path / f"out{len(tables)}"
-        table = stages.compute_features(read_folder(dataset), out, config, **encoder)
+        table = stages.compute_features(Dataset.from_folder(dataset), out, config, **encoder)
         tables.append((table.text.vectors.tolist(), table.image.vectors.tolist()))
     assert tables[0] != tables[1]
 

@@ -204,12 +204,12 @@ def test_mixup(lengths, seed, p):
 
 @some
 @given(axes(7, 11), seeds, st.floats(0, 1), st.sampled_from(["first", "last"]))
-def test_drop(lengths, seed, share, keep):
+def test_drop(lengths, seed, q, keep):
     rows, time = lengths
     real = ragged(seed, rows, time)
     items = torch.where(real, torch.arange(1, rows * time + 1).view(rows, time), 0)
     generator = torch.Generator().manual_seed(seed)
-    kept = draw_kept(items, torch.full((rows, 1), share), generator, keep=keep)
+    kept = draw_kept(items, torch.full((rows, 1), q), generator, keep=keep)
     shortened, state = drop_items(items, kept)
     for row in range(rows):
         left, position = reference.drop(items[row].tolist(), kept[row].tolist())
@@ -285,15 +285,15 @@ def test_pretraining_loss_with_and_without_projections(drawn, projections):
     kept = reference.false_negatives(targets, users, same_user=False)
     excluded = reference.false_negatives(targets, users, same_user=True)
 
-    def mapped(view, side):
-        weight, bias = (p.detach().double() for p in net.project[view].parameters())
+    def mapped(modality, side):
+        weight, bias = (p.detach().double() for p in net.project[modality].parameters())
         return torch.stack([reference.linear(row, weight, bias) for row in side])
 
     def library(text, image, *targets_z):
         total, parts = contrastive_losses(
             net,
             {"text": text.float(), "image": image.float()},
-            dict(zip(("text", "image"), (goal.float() for goal in targets_z), strict=True)),
+            dict(zip(("text", "image"), (z.float() for z in targets_z), strict=True)),
             torch.tensor(targets),
             torch.tensor(users),
             PretrainConfig(cmcl_weight=0.5),
@@ -303,10 +303,12 @@ def test_pretraining_loss_with_and_without_projections(drawn, projections):
     def slow(text, image, *targets_z):
         nips, pairs = [], [(text, image)]
         if projections:
-            pairs = [(mapped(view, text), mapped(view, image)) for view in ("text", "image")]
-        for place, goal in enumerate(targets_z):
+            pairs = [
+                (mapped(modality, text), mapped(modality, image)) for modality in ("text", "image")
+            ]
+        for place, z in enumerate(targets_z):
             states = list(pairs[place]) if projections else [(text, image)[place]]
-            nips.append(reference.next_item_loss(states, goal, kept, 0.07))
+            nips.append(reference.next_item_loss(states, z, kept, 0.07))
         cmcl = sum(reference.cross_modal_loss(*pair, excluded, 0.07) for pair in pairs)
         return (nips[0] + nips[1] + 0.5 * cmcl, *nips, cmcl)
 

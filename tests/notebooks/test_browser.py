@@ -274,18 +274,18 @@ def test_each_control_of_the_microscope_is_obeyed(
     (panel,) = shown.panels().all()
 
     def wait_for(words: str) -> float:
-        """Return the seconds until the live picture's alternative text starts with words."""
+        """Return the seconds until the live figure's alternative text starts with words."""
         start = time.perf_counter()
         panel.locator(f'img[alt^="{words}"]').wait_for(timeout=5_000)
         return time.perf_counter() - start
 
-    wait_for("K = 10, candidates: all items, history not masked")
+    wait_for("K = 10, candidates: all items, seen items not filtered")
     panel.get_by_label("candidates").select_option("100 drawn")
-    waits = [wait_for("K = 10, candidates: 100 drawn, history not masked")]
-    panel.get_by_label("history masked").check()
-    waits.append(wait_for("K = 10, candidates: 100 drawn, history masked"))
+    waits = [wait_for("K = 10, candidates: 100 drawn, seen items not filtered")]
+    panel.get_by_label("seen items filtered").check()
+    waits.append(wait_for("K = 10, candidates: 100 drawn, seen items filtered"))
     panel.get_by_label("K", exact=True).select_option("50")
-    waits.append(wait_for("K = 50, candidates: 100 drawn, history masked"))
+    waits.append(wait_for("K = 50, candidates: 100 drawn, seen items filtered"))
     assert max(waits) < 2, waits
     panel.screenshot(path=SHOTS / "98_microscope.png")
     shown.check_and_close()
@@ -316,11 +316,11 @@ def test_the_map_explorer(lab: tuple[str, Path], browser: sync_api.Browser) -> N
 
 
 def test_the_cold_item_maker(lab: tuple[str, Path], browser: sync_api.Browser) -> None:
-    """Pictures and texts mix freely, nothing is no item, and what is typed is shown as typed."""
+    """Images and texts mix freely, nothing is no item, and what is typed is shown as typed."""
     shown = run_in_lab(lab, browser, Path(__file__).parent / "browser" / "98_cold_items.py")
     (panel,) = shown.panels().all()
     view = panel.locator(".widget-html-content")
-    picture, text = panel.locator("select").all()
+    image, text = panel.locator("select").all()
 
     def choose(box: sync_api.Locator, option: str, words: str) -> float:
         start = time.perf_counter()
@@ -328,17 +328,17 @@ def test_the_cold_item_maker(lab: tuple[str, Path], browser: sync_api.Browser) -
         view.get_by_text(words).first.wait_for(timeout=10_000)
         return time.perf_counter() - start
 
-    sync_api.expect(view).to_contain_text("of the customers, among their first ten")
-    assert view.locator("img").count() >= 1 + 3 + 5  # the item, customers' things, neighbours
+    sync_api.expect(view).to_contain_text("of the users, among their first ten")
+    assert view.locator("img").count() >= 1 + 3 + 5  # the item, users' items, neighbours
     quickest = min(
         choose(text, "h0033", "Little one's brass lamp"),
-        choose(picture, "h0010", "zigzag, orange, black"),
+        choose(image, "h0010", "zigzag, orange, black"),
         choose(text, "h0012", "Everyday basket in willow"),
     )
     assert quickest < 1, f"the panel took {quickest:.2f} s at best"
-    choose(picture, "no picture", "no picture")
-    choose(text, "no text", "neither text nor picture")
-    own = panel.get_by_label("or your own words")
+    choose(image, "no image", "no image")
+    choose(text, "no text", "needs a text or an image")
+    own = panel.get_by_label("or another text")
     own.fill("<img src=x> for rainy days")
     own.press("Enter")
     answer = view.get_by_text("<img src=x> for rainy days").or_(view.get_by_text("No encoder"))
@@ -348,7 +348,7 @@ def test_the_cold_item_maker(lab: tuple[str, Path], browser: sync_api.Browser) -
     shown.check_and_close()
 
 
-def test_the_sequence_editor_is_played_with(
+def test_every_control_of_the_history_editor_works(
     lab: tuple[str, Path], browser: sync_api.Browser
 ) -> None:
     """By keyboard and pointer, on the width of a tablet: every button, and what it leads to."""
@@ -395,7 +395,7 @@ def test_the_demo_is_a_page_of_its_own_under_voila(
 
 
 def play(page: sync_api.Page, shot: Path) -> None:
-    """Change the first basket with every control of the sequence editor on the page."""
+    """Change the first history with every control of the history editor on the page."""
     panel = page.locator(".msm4sr-editor").last
     panel.wait_for(timeout=120_000)
     view = panel.locator(".widget-html-content")
@@ -425,13 +425,13 @@ def play(page: sync_api.Page, shot: Path) -> None:
 
     assert "oldest first: 6 items." in view.inner_text()
     assert button("Later").is_disabled()
-    act(button("Exchange text and picture").tap, "exchanged at 6.")
-    act(button("Earlier").tap, "exchanged at 5.")
-    assert box("place").evaluate("list => list.selectedIndex") == 4
-    act(lambda: button("Later").press("Enter"), "exchanged at 6.")
+    act(button("Swap text and image").tap, "swapped at 6.")
+    act(button("Earlier").tap, "swapped at 5.")
+    assert box("position").evaluate("list => list.selectedIndex") == 4
+    act(lambda: button("Later").press("Enter"), "swapped at 6.")
     act(button("Remove").tap, "oldest first: 5 items.")
     box("kind").select_option("clock")
-    act(button("Add to basket").tap, "oldest first: 6 items.")
+    act(button("Add to history").tap, "oldest first: 6 items.")
     act(lambda: box("explain").select_option(index=2), "Why 3. ")
     assert all(image.get_attribute("alt") for image in view.locator("img").all())
     line = view.locator("td strong").last.evaluate("text => getComputedStyle(text).lineHeight")
@@ -442,7 +442,7 @@ def play(page: sync_api.Page, shot: Path) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     panel.screenshot(path=shot)
     page.set_viewport_size(size)
-    act(lambda: box("start with").select_option("an empty basket"), "The basket is empty")
+    act(lambda: box("start with").select_option("an empty history"), "The history is empty")
     assert button("Remove").is_disabled()
-    act(button("Add to basket").tap, "oldest first: 1 item.")
+    act(button("Add to history").tap, "oldest first: 1 item.")
     assert sorted(seconds)[len(seconds) // 2] < 1, seconds  # browser and kernel together

@@ -1,11 +1,19 @@
 """MSM4SR as an estimator: settings, what is trained on, resuming, evaluation, saving."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
-from small_dataset import SMALL, dataset, feature_table, fitted, interaction_frame
+from small_dataset import (
+    SMALL,
+    dataset,
+    feature_table,
+    fitted,
+    interaction_frame,
+    item_frame,
+)
 
 from msm4sr_lite import MSM4SR, UserError
 
@@ -117,6 +125,44 @@ class TestWhatIsTrainedOn:
         with pytest.raises(UserError, match="no column part"):
             fitted(split="part")
 
+    def test_a_model_pretrained_on_every_interaction_is_not_evaluated(self, tmp_path):
+        options = {"features": feature_table()}
+        model = MSM4SR(seed=3, **SMALL).pretrain(dataset(), split=None, **options)
+        model.finetune(dataset(), **options)
+        with pytest.raises(UserError, match="nothing is held out"):
+            model.evaluate()
+        model.save_pretrained(tmp_path / "model")
+        loaded = MSM4SR.from_pretrained(tmp_path / "model").finetune(dataset(), **options)
+        with pytest.raises(UserError, match="nothing is held out"):
+            loaded.evaluate(part="test")
+
+    def test_a_model_pretrained_on_other_interactions_says_so(self):
+        model = MSM4SR(seed=3, **SMALL)
+        model.pretrain(dataset(interaction_frame(seed=8)), features=feature_table())
+        model.finetune(dataset(), features=feature_table())
+        assert "also trained with other interactions" in str(model.evaluate())
+
+    def test_the_setting_of_the_split_is_obeyed(self):
+        model = fitted(settings={"data__split": "time", "data__test_share": 0.2})
+        assert model.evaluate().protocol["split"].startswith("by time")
+
+    def test_without_a_validation_part_evaluate_says_so(self):
+        frame = interaction_frame()
+        place = frame.groupby("user_id").cumcount()
+        frame["part"] = np.where(place < 7, "train", "test")
+        model = fitted(dataset(frame), split="part")
+        with pytest.raises(UserError, match="no held-out interactions in the part 'valid'"):
+            model.evaluate()
+        assert model.evaluate(part="test")["recall@50"] == 1.0
+
+    def test_features_that_do_not_fit_the_texts_are_refused(self):
+        items = item_frame()
+        items.loc[3, "description"] = "One more sentence."
+        with pytest.raises(UserError, match=r"does not fit toys.*text has changed"):
+            fitted(dataset(items=items))
+        with pytest.raises(UserError, match="does not fit toys"):
+            fitted(dataset(items=item_frame(31)))
+
     def test_the_same_seed_gives_the_same_weights_and_another_one_others(self):
         assert_same_weights(fitted(), fitted())
         assert not torch.equal(
@@ -172,6 +218,11 @@ class TestRunFolder:
         model.evaluate(part="test")
         assert len(json.loads((tmp_path / "access_log.json").read_text())) == 1
 
+    @pytest.mark.parametrize("budget", ["60", -1, 0, float("nan"), True])
+    def test_a_time_budget_that_is_none_is_refused(self, budget):
+        with pytest.raises(UserError, match="time_budget must be a positive number"):
+            fitted(time_budget=budget)
+
     def test_a_time_budget_keeps_the_best_settings(self, tmp_path):
         model = fitted(run_dir=tmp_path, time_budget=3)
         assert len(list((tmp_path / "tuning").iterdir())) >= 1
@@ -179,6 +230,14 @@ class TestRunFolder:
         assert record["config"]["finetune"] == json.loads(
             json.dumps(vars(model._model.config.finetune))
         )
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A saved model; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    fitted().save_pretrained(folder)
+    return folder
 
 
 class TestSavedModel:
@@ -205,6 +264,14 @@ class TestSavedModel:
         with pytest.raises(UserError, match=r"holds no interactions; give data="):
             loaded.recommend(["user1"])
 
+    def test_its_encoders_and_settings_are_kept(self, tmp_path):
+        settings = {"text_encoder": "some/encoder", "dictionary": "texts", "data__n_test": 2}
+        fitted(settings=settings).save_pretrained(tmp_path / "model")
+        loaded = MSM4SR.from_pretrained(tmp_path / "model")
+        assert (loaded.text_encoder, loaded.dictionary) == ("some/encoder", "texts")
+        assert loaded.get_params(deep=False)["data__n_test"] == 2
+        assert MSM4SR(**loaded.get_params(deep=False)).config == loaded.config
+
     def test_it_replaces_a_model_but_nothing_else(self, tmp_path):
         model = fitted()
         model.save_pretrained(tmp_path / "model")
@@ -221,6 +288,35 @@ class TestSavedModel:
         other = dataset(interaction_frame(seed=8))
         loaded.finetune(other, features=feature_table())
         assert loaded.evaluate()["recall@50"] > 0
+
+    def test_one_with_added_items_can_be_fine_tuned_too(self, tmp_path):
+        model = fitted()
+        model.add_features(feature_table(32).for_items(["", "item30", "item31"]))
+        model.save_pretrained(tmp_path / "model")
+        loaded = MSM4SR.from_pretrained(tmp_path / "model")
+        loaded.finetune(dataset(items=item_frame(32)), features=feature_table(32))
+        assert loaded.evaluate()["recall@50"] == 1.0
+
+    def test_a_run_folder_made_from_a_table_is_complete(self, tmp_path):
+        model = fitted(run_dir=tmp_path)
+        loaded = MSM4SR.from_pretrained(tmp_path)
+        assert loaded.recommend(data=dataset()).equals(model.recommend())
+
+    @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b"x"])
+    @pytest.mark.parametrize(
+        "name", ["config.json", "items.json", "record.json", "model.safetensors"]
+    )
+    def test_a_damaged_file_is_one_line(self, tmp_path, saved, name, content):
+        shutil.copytree(saved, tmp_path / "model")
+        (tmp_path / "model" / name).write_bytes(content)
+        with pytest.raises(UserError):
+            MSM4SR.from_pretrained(tmp_path / "model")
+
+    def test_the_order_of_the_item_table_does_not_matter(self):
+        model = fitted()
+        other = dataset(items=item_frame().iloc[::-1])
+        assert model.evaluate(other).models == model.evaluate().models
+        assert model.evaluate(other).notes == []
 
     def test_features_of_another_text_encoder_are_refused(self, tmp_path):
         table = feature_table()

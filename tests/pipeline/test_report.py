@@ -55,4 +55,4 @@ def test_other_interactions_than_those_of_training_are_noted(model):
     from small_dataset import dataset, interaction_frame
 
     report = model.evaluate(dataset(interaction_frame(seed=9)))
-    assert "may have been used in training" in str(report)
+    assert "also trained with other interactions" in str(report)

@@ -2,7 +2,14 @@
 
 import pandas as pd
 import pytest
-from small_dataset import dataset, feature_table, fitted, interaction_frame, item_frame
+from small_dataset import (
+    SMALL,
+    dataset,
+    feature_table,
+    fitted,
+    interaction_frame,
+    item_frame,
+)
 
 from msm4sr_lite import UserError
 
@@ -89,6 +96,51 @@ def test_new_items_are_scored_once_their_features_are_known():
     model.recommend(items=["item30"], k=1)
 
 
+def test_added_items_are_offered_and_can_be_candidates():
+    model = fitted()
+    model.add_features(feature_table(32).for_items(["", "item30", "item31"]))
+    assert set(model.recommend(["user1"], candidates=["item30"])["item_id"]) == {"item30"}
+    assert "item31" in set(model.recommend(["user1"], k=32)["item_id"])
+
+
+def test_ids_are_asked_for_as_they_are_read():
+    frame = interaction_frame()
+    frame["user_id"] = frame["user_id"].str.removeprefix("user").astype(float)
+    frame["item_id"] = frame["item_id"].str.removeprefix("item").astype(int)
+    items = item_frame().assign(item_id=range(30))
+    table = feature_table()
+    table.items[1:] = [str(i) for i in range(30)]
+    model = fitted(dataset(frame, items), features=table)
+    assert model.recommend([1.0]).equals(model.recommend(1))
+    assert model.recommend(items=[1, 2.0, "3"]).equals(model.recommend(items=["1", "2", "3"]))
+    assert model.similar_items(4).equals(model.similar_items("4"))
+
+
+def test_items_of_the_data_that_the_model_lacks_may_be_excluded(model):
+    bigger = dataset(items=item_frame(31))
+    assert len(model.recommend(["user1"], data=bigger, exclude=["item30"])) == 10
+    with pytest.raises(UserError, match="exclude: 'nothing'"):
+        model.recommend(["user1"], exclude=["nothing"])
+
+
+def test_new_items_are_read_from_their_texts(tmp_path, tiny_bert):
+    """Texts alone, with the encoder that made the features."""
+    from msm4sr_lite import MSM4SR
+
+    settings = {"text_encoder": tiny_bert, "finetune__use_ids": False}
+    titles = [f"{chr(97 + i % 26)} {chr(97 + i // 26)} title" for i in range(30)]
+    data = dataset(items=item_frame().assign(title=titles))
+    model = MSM4SR(**SMALL | settings).fit(data, run_dir=tmp_path / "run")
+    new = pd.DataFrame({"item_id": ["fresh"], "title": [titles[3]]})
+    assert model.add_items(new) == ["fresh"]
+    assert model.add_items(data) == []
+    similar = model.similar_items("fresh", k=1)
+    assert similar["item_id"][0] == "item3"  # the same text
+    model.save_pretrained(tmp_path / "model")
+    loaded = MSM4SR.from_pretrained(tmp_path / "model")
+    assert "fresh" in set(loaded.recommend(items=["item1"], k=31)["item_id"])
+
+
 def test_a_model_with_new_items_can_be_saved(tmp_path):
     from msm4sr_lite import MSM4SR
 
@@ -110,3 +162,20 @@ def test_a_dataset_with_new_interacted_items_is_not_evaluated(model):
     )
     with pytest.raises(UserError, match=r"'item30'.*add_items"):
         model.evaluate(dataset(frame, item_frame(31)))
+
+
+def test_first_mistakes_are_answered(model):
+    from msm4sr_lite import MSM4SR
+
+    with pytest.raises(UserError, match="data must be a Dataset; got DataFrame"):
+        MSM4SR().fit(interaction_frame())
+    with pytest.raises(UserError, match="data must be a Dataset; got str"):
+        model.evaluate("folder")
+    with pytest.raises(UserError, match="not fitted"):
+        MSM4SR().recommend()
+    with pytest.raises(UserError, match="users must be user ids, not a data frame"):
+        model.recommend(interaction_frame())
+    with pytest.raises(UserError, match="'zz' is not in the model"):
+        model.recommend(items=["zz", "item1"])
+    with pytest.raises(UserError, match="items is empty"):
+        model.recommend(items=[])

@@ -1,39 +1,28 @@
-"""Strictly cold items: which they are, how they are measured, what fine-tuning does to them."""
+"""Cold items: which they are, how items are made cold, how models are compared on them."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from msm4sr_lite.baselines import Popularity, count_interactions
-from msm4sr_lite.config import ModelConfig, UserError
-from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.split import build_sequences
-from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.baselines import count_interactions
+from msm4sr_lite.config import UserError
+from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.study.cold_start import (
     buckets,
     cold_items,
-    exposure,
-    replace_ids,
-    report,
+    cold_table,
+    with_cold_items,
     without_items,
 )
-from tests.tiny_study import sequences_of
-from tests.toys import toy_sequences, toy_table
+from msm4sr_lite.study.compare import Comparison
+from tests.tiny_study import SHORT, sequences_of
+from tests.toys import toy_sequences
 
 ROWS = [[1, 2, 3, 7], [2, 1, 4, 8], [3, 2, 1, 4, 5], [1, 3, 2, 6, 7]]
 TOY = sequences_of(ROWS, n_items=9)
-
-
-class Ordered:
-    """Scores every item by its number: the last one is the best."""
-
-    def score(self, histories):
-        return torch.arange(10.0).expand(len(histories), -1)
 
 
 def test_cold_items_are_in_no_history():
@@ -47,47 +36,6 @@ def test_buckets_hold_every_value_once():
     assert {name: values[rows].tolist() for name, rows in found.items()} == {
         "0": [0], "1-2": [1, 2], "3-5": [3, 5], "6-10": [6, 10], "11+": [11, 99]
     }  # fmt: skip
-
-
-def test_a_report_computed_by_hand():
-    found = report(Ordered(), TOY, length_starts=(1, 4))
-    # Targets 7, 8, 5, 7: before them stand 8 and 9; 9; 6 to 9; 8 and 9.
-    ndcg = [1 / math.log2(rank + 1) for rank in (3, 2, 5, 3)]
-    assert found["all"]["users"] == 4
-    assert found["all"]["metrics"]["ndcg@5"]["value"] == pytest.approx(np.mean(ndcg), abs=1e-6)
-    cold = found["cold"]
-    assert (cold["items"], cold["among_all"]["users"]) == (4, 4)
-    assert cold["among_cold"]["candidates"] == 4
-    # Among 5, 7, 8 and 9 item 5 is no longer beaten by 6.
-    ndcg = [1 / math.log2(rank + 1) for rank in (3, 2, 4, 3)]
-    value = cold["among_cold"]["metrics"]["ndcg@5"]
-    assert value["value"] == pytest.approx(np.mean(ndcg), abs=1e-6)
-    assert value["low"] <= value["value"] <= value["high"]
-    assert found["by_popularity"]["0"]["users"] == 4
-    assert found["by_popularity"]["1-2"] == {"users": 0}
-    assert {name: part["users"] for name, part in found["by_history"].items()} == {
-        "1-3": 2,
-        "4+": 2,
-    }
-    masked = report(Ordered(), TOY, length_starts=(1, 4))
-    assert masked == found  # the same question, the same answer
-    assert found["cold_in_catalogue"] == pytest.approx(4 / 9, abs=1e-6)
-
-
-def test_report_where_no_test_item_is_cold():
-    rows = [[1, 2, 3, 4], [4, 3, 2, 1], [2, 1, 4, 3]]
-    found = report(Ordered(), sequences_of(rows, 9))
-    assert found["cold"]["among_all"] == {"users": 0}
-    assert found["cold"]["among_cold"] == {"candidates": 5, "users": 0}
-
-
-def test_exposure_computed_by_hand():
-    histories = [np.array([9, 8]), np.array([1])]
-    one = exposure(Ordered(), histories, np.array([7, 9]), k=2)
-    assert one.tolist() == [0.5, 0.5]  # 7 and 6 for the first, 9 and 8 for the second
-    shown = exposure(Ordered(), histories, np.array([7, 9]), k=2, filter_seen=False, batch_size=1)
-    assert shown.tolist() == [0.5, 0.5]
-    assert exposure(Ordered(), histories, np.array([8, 9]), k=2).tolist() == [0.0, 1.0]
 
 
 class TestWithoutItems:
@@ -133,64 +81,35 @@ class TestWithoutItems:
             without_items(sequences_of([[1, 2, 3], [4, 5, 6]], 6), 0.99)
 
 
-@pytest.fixture
-def model():
-    net = M2SE(ModelConfig(feature_dim=11, dim=8, ffn_dim=8, n_items=9)).eval()
-    torch.nn.init.normal_(net.ids.weight[1:])
-    return net
+def test_test_cases_are_split_by_popularity_and_history_length(data, tmp_path):
+    data = replace(data, sequences=toy_sequences([6, 5, 6, 4, 5], n_items=19))
+    study = Comparison(data, tmp_path, SHORT)
+    found = {"popularity": [study.run("popularity", {}, 0, "test")]}
+    table = cold_table(data, found)
+    _, targets = data.sequences.held_out("test")
+    counts = data.interaction_counts[targets]
+    assert sum(table["counts"]["by_popularity"].values()) == len(targets)
+    assert table["counts"]["by_popularity"]["0"] == (counts == 0).sum()
+    assert sum(table["counts"]["by_history"].values()) == len(targets)
+    ranks = np.array(found["popularity"][0]["filter_seen"])
+    found_by = table["models"]["popularity"]["by_popularity"]
+    for label, (low, high) in {"0": (0, 0), "1-2": (1, 2), "3-5": (3, 5)}.items():
+        rows = (counts >= low) & (counts <= high)
+        assert table["counts"]["by_popularity"][label] == rows.sum()
+        if not rows.any():
+            assert label not in found_by
+            continue
+        expected = metrics(ranks[rows], [10])["ndcg@10"].mean()
+        assert found_by[label]["ndcg@10"]["value"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_id_embeddings_are_replaced_by_zero_or_their_mean(model):
-    table = toy_table([1] * 9, [2] * 9)
-    scorer = ModelScorer(model, table)
-    untouched = {view: z.clone() for view, z in scorer.items.items()}
-    with torch.inference_mode():
-        content = model.item_embeddings(table, torch.arange(10))
-        mean = model.ids.weight[[1, 2, 3, 4, 6]].mean(dim=0)
-    cold = np.array([5, 7, 8, 9])
-    for by, stand_in in (("zero", 0), ("mean", mean)):
-        other = replace_ids(scorer, cold, by)
-        for view, z in other.items.items():
-            torch.testing.assert_close(z[cold], content[view][cold] + stand_in)
-            torch.testing.assert_close(z[[1, 2, 3, 4, 6]], untouched[view][[1, 2, 3, 4, 6]])
-            assert torch.equal(scorer.items[view], untouched[view])
-        histories = [np.array([1, 2])]
-        torch.testing.assert_close(other.score_on_device(histories), other.score(histories))
-    scorer.append(toy_table([2], [1], seed=9, items=["new"]))
-    appended = scorer.items["text"][10].clone()
-    other = replace_ids(scorer, np.array([5, 10]), "mean")
-    with torch.inference_mode():
-        mean = model.ids.weight[[1, 2, 3, 4, 6, 7, 8, 9]].mean(dim=0)
-    torch.testing.assert_close(other.items["text"][10], appended + mean)
-    torch.testing.assert_close(other.items["text"][5], content["text"][5] + mean)
-    assert torch.equal(replace_ids(scorer, np.array([10]), "zero").items["text"][10], appended)
-    plain = ModelScorer(M2SE(replace(model.config, n_items=0)), table)
-    with pytest.raises(UserError, match="no id embeddings to replace"):
-        replace_ids(plain, cold, "zero")
-
-
-def test_fine_tuned_models_hardly_recommend_cold_items_of_the_sample(sample_dataset):
-    """Fine-tuned on a catalogue with things nobody bought: these are hardly ever recommended."""
-    from msm4sr_lite.features.table_files import load_feature_table
-    from msm4sr_lite.store.checkpoints import load_checkpoint
-
-    dataset = Dataset.from_folder(sample_dataset, domain="home")
-    model, items = load_checkpoint(sample_dataset / "states" / "home_finetuned")
-    table = load_feature_table(sample_dataset / "features").for_items(items)
-    sequences = build_sequences(dataset.interactions, items[1:])
-    scorer = ModelScorer(model, table)
-    trained = report(scorer, sequences)
-    zero = report(replace_ids(scorer, cold_items(sequences), "zero"), sequences)
-    assert trained["cold"]["items"] == 104
-    assert trained["cold"]["among_all"]["users"] == 299
-    assert trained["cold_in_catalogue"] == 0.26
-    assert trained["cold_in_top10"] < zero["cold_in_top10"] < 0.26 / 4
-
-    def ndcg(found, among):
-        return found["cold"][among]["metrics"]["ndcg@10"]["value"]
-
-    assert ndcg(trained, "among_all") < ndcg(zero, "among_all")
-    # Among themselves it ranks them far better than popularity, for which all are equal.
-    nothing = report(Popularity(sequences), sequences)
-    assert ndcg(trained, "among_cold") > 2 * 0.0437  # what a guess among 104 gets
-    assert ndcg(nothing, "among_cold") == 0
+def test_a_dataset_without_cold_items_gets_some(data):
+    busy = replace(data, sequences=toy_sequences([12] * 40, n_items=19))
+    same, made = with_cold_items(busy, fewest=0)
+    assert (same, made) == (busy, False)
+    fewer, made = with_cold_items(busy)
+    assert made
+    cold = cold_items(fewer.sequences)
+    assert len(cold) >= 3
+    assert not np.isin(np.concatenate(fewer.sequences.train()), cold).any()
+    assert fewer.table is busy.table

@@ -35,11 +35,11 @@ def test_fewer_keywords_are_encoded_anew(tmp_path, data):
 
 
 def test_raw_clip_embeddings_stand_in_the_image_slots(sample_dataset, mini_clip):
-    from msm4sr_lite.dataset.folder import read_folder
+    from msm4sr_lite.dataset.dataset import Dataset
     from msm4sr_lite.features.images import open_image
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
-    dataset = read_folder(sample_dataset, domain="home")
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
     chosen = list(dataset.items)[:12]
     items = ["", *chosen]
     table = load_feature_table(sample_dataset / "features").for_items(items)

@@ -8,7 +8,7 @@ import pytest
 
 from msm4sr_lite import cli
 from msm4sr_lite.config import UserError
-from msm4sr_lite.study import transfer_run
+from msm4sr_lite.study import transfer_curve
 from msm4sr_lite.study.config import QUICK, StudyConfig, TransferConfig
 from tests.tiny_study import ONE, TWO
 
@@ -21,7 +21,7 @@ def command(sample_dataset, tmp_path):
 
 def test_the_command_writes_the_curve(command, tmp_path, monkeypatch, capsys):
     domains = {"home": ONE, "outdoor": TWO}
-    monkeypatch.setattr(transfer_run, "open_domain", lambda *_, domain: domains[domain])
+    monkeypatch.setattr(transfer_curve, "open_domain", lambda *_, domain: domains[domain])
     assert cli.main([*command, "--quick"]) == 0
     path = tmp_path / "out" / "transfer.json"
     found = json.loads(path.read_text(encoding="utf-8"))
@@ -41,9 +41,9 @@ def test_flags_change_the_protocol(command, monkeypatch):
     def open_domain(folder, table, config, *, domain):
         opened.append(config.data.n_test)
 
-    monkeypatch.setattr(transfer_run, "open_domain", open_domain)
+    monkeypatch.setattr(transfer_curve, "open_domain", open_domain)
     monkeypatch.setattr("msm4sr_lite.device.resolve_device", lambda name: f"asked for {name}")
-    monkeypatch.setattr(transfer_run, "TransferCurve", spy)
+    monkeypatch.setattr(transfer_curve, "TransferCurve", spy)
     given = ["--set", "data.n_test=2", "--set", "transfer.patience=3", "--seeds", "5"]
     given += ["--set", "transfer.finetune_epochs=7", "--set", "transfer.pretrain_epochs=9"]
     given += ["--jobs", "2", "--device", "cuda"]
@@ -80,18 +80,18 @@ def test_sources_are_domains_and_folders_of_other_datasets(
         def results(self):
             return {"shares": {}, "sizes": [sequences.n_items for _, sequences in self.domains]}
 
-    monkeypatch.setattr(transfer_run, "TransferCurve", Fake)
+    monkeypatch.setattr(transfer_curve, "TransferCurve", Fake)
     monkeypatch.setattr("msm4sr_lite.study.pages.as_text", lambda part, result: "")
     command = ["study", "transfer", str(sample_dataset), "--out", str(tmp_path / "out"), "--json"]
     theirs = ["--source", str(other_dataset)]
     assert cli.main([*command, *theirs]) == 2
     assert "1 such interactions" in capsys.readouterr().err
-    assert cli.main([*command, *theirs, "--drop-unknown-items"]) == 0
+    assert cli.main([*command, *theirs, "--drop-unknown"]) == 0
     found = json.loads(capsys.readouterr().out)["transfer"]
     assert found["sizes"] == [800, 800]
     assert (found["source"], found["target"]) == ("their dataset", "the whole dataset")
     both = ["--source", f"home,{other_dataset}", "--target", "outdoor"]
-    assert cli.main([*command, *both, "--drop-unknown-items"]) == 0
+    assert cli.main([*command, *both, "--drop-unknown"]) == 0
     found = json.loads(capsys.readouterr().out)["transfer"]
     assert found["sizes"] == [400, 800, 400]
     assert (found["source"], found["target"]) == ("home and their dataset", "outdoor")
@@ -126,4 +126,4 @@ def test_a_transfer_study_needs_both_ends(sample_dataset, tmp_path, given, capsy
 
 def test_domains_of_data_frames_cannot_be_opened():
     with pytest.raises(UserError, match="needs a dataset folder, not data frames"):
-        transfer_run.open_domain(None, ONE[0], StudyConfig(), domain="home")
+        transfer_curve.open_domain(None, ONE[0], StudyConfig(), domain="home")

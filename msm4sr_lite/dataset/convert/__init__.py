@@ -6,7 +6,6 @@
     records    what a converter returns
     tolerant   rows of a file; bad rows are skipped and counted, too many stop the conversion
     images     image files in a folder, found by item id
-    id_set     which ids were seen, at 8 bytes each
     write      the dataset folder
 
 How to add a converter:

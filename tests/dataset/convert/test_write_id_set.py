@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msm4sr_lite.dataset.convert.id_set import IdSet
+from msm4sr_lite.dataset.convert.write import IdSet
 
 NAMES = ["", *(a + b for a in "abcdefghij" for b in "abcdefghij")]
 

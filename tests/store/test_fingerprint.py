@@ -1,0 +1,58 @@
+"""Fingerprints and stamps change with what they stand for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from msm4sr_lite.store.fingerprint import (
+    file_stamp,
+    fingerprint,
+    first_difference,
+    folder_stamp,
+    versions,
+)
+
+
+def test_a_fingerprint_depends_on_values_and_not_on_the_order_of_keys():
+    assert fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
+    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+    assert fingerprint(Path("x")) == fingerprint("x")
+    assert len(fingerprint(None)) == 16
+
+
+def test_a_stamp_notices_another_size_or_time(tmp_path):
+    path = tmp_path / "x"
+    assert file_stamp(path) is None
+    path.write_text("one")
+    os.utime(path, (1, 1))
+    first = file_stamp(path)
+    path.write_text("two!")
+    os.utime(path, (1, 1))
+    second = file_stamp(path)
+    os.utime(path, (2, 2))
+    assert len({first, second, file_stamp(path)}) == 3
+
+
+def test_a_model_folder_has_a_stamp_and_a_hub_id_has_none(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "x").write_text("x")
+    assert list(folder_stamp(str(tmp_path))) == ["sub/x"]
+    assert folder_stamp("sentence-transformers/all-MiniLM-L6-v2") == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, "b"),
+        ({"a": 1, "b": 2}, {"a": 2, "b": 3}, "a"),
+        ({"a": 1}, {"b": 3}, None),
+        ({"a": 1, "z": 1}, {"a": 1, "z": 2}, None),
+    ],
+)
+def test_the_first_difference_among_shared_keys(one, other, expected):
+    assert first_difference(("a", "b"), one, other) == expected
+
+
+def test_versions_name_this_library_first():
+    assert list(versions("numpy")) == ["msm4sr_lite", "numpy"]
