@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPTokenizer, VisionTextDualEncoderModel
 
-from msm4sr_lite.features.clip.captions import PROMPT, write_captions
+from msm4sr_lite.features.clip.captions import PROMPT, TEMPLATES, write_captions
 from msm4sr_lite.features.clip.images import augment
 from msm4sr_lite.features.clip.losses import rate, step_loss
 from msm4sr_lite.settings import Settings, setting
@@ -31,6 +30,7 @@ class ClipTrainingConfig(Settings):
     patience: int = setting(6, "epochs to wait for a better average precision", "ours", ">= 0")
     batch_size: int = setting(32, "images per step", "ours", ">= 2")
     lr: float = setting(3e-3, "AdamW's highest learning rate", "ours", "> 0")
+    text_lr: float = setting(3e-4, "the same for the text encoder", "ours", "> 0")
     weight_decay: float = setting(0.05, "AdamW's weight decay", "ours", ">= 0")
     image_size: int = setting(
         80, "side of a square image in pixels; other shapes get the same area", "ours", ">= 16"
@@ -125,11 +125,7 @@ def train_epochs(
     generator = torch.Generator().manual_seed(seed)
     rng = random.Random(f"captions {seed}")
     batches = max(1, len(training.pixels) // config.batch_size)
-    groups: list[dict[str, Any]] = [
-        {"params": [w for w in model.parameters() if w.ndim > 1]},
-        {"params": [w for w in model.parameters() if w.ndim < 2], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(_parameter_groups(model, config))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, partial(rate, steps=config.epochs * batches)
     )
@@ -172,21 +168,43 @@ def _set_memory_format(model: VisionTextDualEncoderModel, memory: torch.memory_f
             weight.data = weight.data.contiguous(memory_format=memory)
 
 
+def _parameter_groups(
+    model: VisionTextDualEncoderModel, config: ClipTrainingConfig
+) -> list[dict[str, Any]]:
+    """Return the parameters by learning rate and weight decay.
+
+    The text encoder moves slowly: to the image encoder its embeddings are the targets, and it
+    learns hardly anything while they keep changing. Vectors, such as biases, do not decay.
+    """
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for name, weight in model.named_parameters():
+        lr = config.text_lr if name.startswith("text_") else config.lr
+        decay = config.weight_decay if weight.ndim > 1 else 0.0
+        groups.setdefault((lr, decay), []).append(weight)
+    return [
+        {"params": weights, "lr": lr, "weight_decay": decay}
+        for (lr, decay), weights in groups.items()
+    ]
+
+
 @torch.no_grad()
 def center_words(
     model: VisionTextDualEncoderModel, tokenizer: CLIPTokenizer, words: Sequence[str]
 ) -> None:
-    """Remove from the untrained text projection the direction that all words share.
+    """Remove from the untrained text projection the directions of the caption templates.
 
-    An untrained text encoder is strongly anisotropic: most of an embedding comes from the prompt
-    around the word, so that any two words have a cosine of about 0.97. The first few hundred
-    steps would have little to learn from.
+    An untrained text encoder is strongly anisotropic: most of an embedding comes from the template
+    around the word, so that any two words have a cosine of about 0.97, and the same word in
+    another template is far away. The first few hundred steps would have little to learn from.
     """
-    prompts = [PROMPT.format(word) for word in words]
-    tokens = tokenizer(prompts, padding=True, truncation=True, return_tensors="pt").to(model.device)
-    shared = F.normalize(model.text_model(**tokens).pooler_output.mean(0), dim=0)
+    means = []
+    for template in dict.fromkeys(TEMPLATES):
+        captions = [template.format(word) for word in words]
+        tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
+        means.append(model.text_model(**tokens.to(model.device)).pooler_output.mean(0))
+    directions = torch.linalg.qr(torch.stack(means, dim=1)).Q
     weight = model.text_projection.weight
-    weight -= torch.outer(weight @ shared, shared)
+    weight -= weight @ directions @ directions.T
 
 
 @torch.inference_mode()
