@@ -60,7 +60,7 @@ def test_listed_candidates_compete_with_each_target(command, json_of, refused, t
         assert (found["models"] == everything["models"]) == (count == 40)
     assert found["models"]["msm4sr"]["recall@5"]["value"] == 1  # at most two rivals
     listed.write_text("i1\nghost\n")
-    assert "candidate 'ghost' is not among the 40 items" in refused(
+    assert "candidates: 'ghost' is not an item of the model's 40 items" in refused(
         *command, "--candidates", listed
     )
     listed.write_text("\n")
