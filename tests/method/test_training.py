@@ -332,3 +332,11 @@ def test_every_epoch_has_an_order_of_its_own(monkeypatch):
         pretrain(model(), TABLE, SEQUENCES, PretrainConfig(epochs=3), seed=seed)
     assert orders[:3] == orders[3:6]
     assert len(set(orders)) == 6
+
+
+def test_the_loss_of_an_epoch_weighs_its_steps_by_their_targets():
+    config = PretrainConfig(epochs=1, batch_size=7)
+    *steps, epoch = pretrain_steps(model(), TABLE, SEQUENCES, config)
+    assert len({step.targets for step in steps}) > 1
+    total = sum(step.loss * step.targets for step in steps)
+    assert epoch.loss == pytest.approx(total / epoch.targets)
