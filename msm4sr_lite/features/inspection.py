@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -12,10 +11,9 @@ from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable, Slots
-from msm4sr_lite.features.embedding_cache import EmbeddingCache
 from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table import DatasetSentences, make_features
-from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.features.table import encode_slots, slot_sentences
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar
 from msm4sr_lite.similarity import normalize
@@ -57,48 +55,35 @@ def check_features(
         If items or texts have changed, or an embedding differs by more than 1e-3.
     """
     folder = feature_folder(folder)
-    stored = load_feature_table(folder)
+    stored, again = load_feature_table(folder), "run `msm4sr features` again"
     made_by = stored.manifest["text_encoder"]
     if gone := [item for item in stored.items[1:] if item not in dataset.items]:
-        raise UserError(
-            f"{folder}: item {gone[0]!r} is no longer in the dataset; run `msm4sr features` again"
-        )
-    sentences = DatasetSentences(
+        raise UserError(f"{folder}: item {gone[0]!r} is no longer in the dataset; {again}")
+    sentences = slot_sentences(
         [dataset.items[item] for item in stored.items[1:]],
-        folder / "keywords.jsonl",
+        read_keywords(folder),
         stored.manifest["max_sentences"],
         stored.manifest["image_slots"],
     )
-    encoder = TextEncoder(
-        text_encoder or made_by["name"], made_by["pooling"], resolve_device(device)
-    )
-    total = len(stored.text.vectors) + len(stored.image.vectors)
-    with (
-        TemporaryDirectory(ignore_cleanup_errors=True) as place,  # Windows: the table is open
-        EmbeddingCache(Path(place) / "embeddings.sqlite") as cache,
-        bar(total=total, name="features: check", unit="sentence") as progress,
-    ):
-        make_features(Path(place) / "features", sentences, encoder, cache, advance=progress.update)
-        fresh = load_feature_table(Path(place) / "features")
-        return {
-            name: _compare(folder, name, getattr(stored, name), getattr(fresh, name))
-            for name in ("text", "image")
-        }
-
-
-def _compare(folder: Path, name: str, stored: Slots, fresh: Slots) -> dict[str, Any]:
-    if stored.counts.tolist() != fresh.counts.tolist():
-        raise UserError(
-            f"{folder}: the dataset's {name} has changed since; run `msm4sr features` again"
-        )
-    gaps = (stored.vectors.float() - fresh.vectors.float()).abs()
-    largest = float(gaps.max()) if gaps.numel() else 0.0
-    if not largest <= TOLERANCE:
-        raise UserError(
-            f"{folder}: {name} embeddings differ by {largest:.1e}, more than {TOLERANCE:g}; run"
-            f" `msm4sr features` again with this text encoder"
-        )
-    return {"n_embeddings": len(stored.vectors), "largest_difference": largest}
+    name, pooling = text_encoder or made_by["name"], made_by["pooling"]
+    encoder = TextEncoder(name, pooling, resolve_device(device))
+    report = {}
+    for part in ("text", "image"):
+        old, groups = getattr(stored, part), [getattr(slots, part) for slots in sentences]
+        if old.counts[1:].tolist() != [*map(len, groups)]:
+            raise UserError(f"{folder}: the dataset's {part} has changed since; {again}")
+        total = len({sentence for group in groups for sentence in group})
+        with bar(total=total, name=f"features: check {part}", unit="sentence") as progress:
+            new = encode_slots(groups, encoder, progress.update)
+        gaps = (old.vectors.float() - new.vectors.float()).abs()
+        largest = float(gaps.max()) if gaps.numel() else 0.0
+        if not largest <= TOLERANCE:
+            raise UserError(
+                f"{folder}: {part} embeddings differ by {largest:.1e}, more than {TOLERANCE:g};"
+                f" {again} with this text encoder"
+            )
+        report[part] = {"n_embeddings": len(old.vectors), "largest_difference": largest}
+    return report
 
 
 def report_features(table: FeatureTable) -> dict[str, Any]:
@@ -125,21 +110,21 @@ def report_features(table: FeatureTable) -> dict[str, Any]:
 
 def _report_slots(slots: Slots) -> dict[str, Any]:
     counts = slots.counts[1:]
-    filled = counts[counts > 0]
-    n, total = 0, torch.zeros(slots.vectors.shape[1], dtype=torch.float64)
+    filled = counts[counts > 0].double()
+    n = len(slots.vectors)
+    total = torch.zeros(slots.vectors.shape[1], dtype=torch.float64)
     distinct: set[bytes] = set()
     for block in slots.vectors.split(_BLOCK):
-        n, total = n + len(block), total + normalize(block).double().sum(dim=0)
+        total += normalize(block).double().sum(dim=0)
         distinct.update(map(bytes, block.numpy()))
-    # The squared sum of n unit vectors holds all n² cosines, n of them of a vector with itself.
-    cosine = float((total @ total - n) / (n * (n - 1))) if n > 1 else None
     return {
         "n_slots": n,
         "items_without": int((counts == 0).sum()),
-        "mean_slots": float(filled.double().mean()) if len(filled) else 0.0,
+        "mean_slots": float(filled.mean()) if len(filled) else 0.0,
         "max_slots": int(counts.max()) if len(counts) else 0,
         "n_distinct": len(distinct),
-        "mean_cosine": cosine,
+        # The squared sum of n unit vectors holds all n² cosines, n of a vector with itself.
+        "mean_cosine": float((total @ total - n) / (n * (n - 1))) if n > 1 else None,
     }
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.config import DEFAULT_CLIP, FeatureConfig, UserError
-from msm4sr_lite.features.pretrained import load_pretrained, longest_input
+from msm4sr_lite.features.pretrained import describe_model, load_pretrained, longest_input
 from msm4sr_lite.similarity import normalize
+from msm4sr_lite.store.fingerprint import fingerprint
 
 
-@dataclass(frozen=True)
-class Keyword:
+class Keyword(NamedTuple):
     """A dictionary word with its score: the cosine of image and word in CLIP's space."""
 
     word: str
@@ -82,6 +82,27 @@ class KeywordTokenizer:
         self.options = self._tokenizer_options()
         self.word_embeddings = self._word_embeddings()
 
+    def describe(self) -> dict[str, Any]:
+        """Return what determines the keywords.
+
+        These are the model's name, hashes of its weights, configuration, tokenizer and image
+        processor, the prompt, the settings of the choice, and size and hash of the dictionary.
+        """
+        model, processor = (
+            describe_model(self.name, self.model, self.tokenizer),
+            self.image_processor,
+        )
+        return {
+            "clip": model.pop("name"),
+            **model,
+            "processor": fingerprint([type(processor).__name__, processor.to_dict()]),
+            "prompt": self.prompt,
+            "threshold": self.threshold,
+            "diversity": self.diversity,
+            "dictionary_size": len(self.dictionary),
+            "dictionary": hashlib.sha256("\n".join(self.dictionary).encode()).hexdigest()[:16],
+        }
+
     def _tokenizer_options(self) -> dict[str, Any]:
         """Return how texts are padded: to the longest of the batch, or all to the full length.
 
@@ -111,7 +132,8 @@ class KeywordTokenizer:
         for start in range(0, len(texts), batch_size):
             batch = list(texts[start : start + batch_size])
             tokens = self.tokenizer(batch, return_tensors="pt", **self.options)
-            embeddings.append(_pooled(self.model.get_text_features(**tokens.to(self.device))))
+            found = self.model.get_text_features(**tokens.to(self.device))
+            embeddings.append(found.pooler_output)
         return normalize(torch.cat(embeddings))
 
     def image_embeddings(self, images: Sequence[Image.Image]) -> Tensor:
@@ -122,7 +144,7 @@ class KeywordTokenizer:
     def encode(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the normalized embeddings of images that ``self.image_processor`` has prepared."""
         inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
-        return normalize(_pooled(self.model.get_image_features(**inputs)))
+        return normalize(self.model.get_image_features(**inputs).pooler_output)
 
     def keywords(self, images: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
         """Return the ``n`` best keywords of each image, best first; all of a shorter dictionary."""
@@ -138,11 +160,6 @@ class KeywordTokenizer:
             self.threshold,
             self.diversity,
         )
-
-
-def _pooled(features: Any) -> Tensor:
-    """Return the embeddings: transformers 5 wraps them in an output object, version 4 does not."""
-    return features if isinstance(features, Tensor) else features.pooler_output
 
 
 def top_keywords(

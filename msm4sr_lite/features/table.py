@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.feature_table import Slots, make_slots
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
-from msm4sr_lite.features.prefetch import blocks
-from msm4sr_lite.features.provenance import describe_text_encoder
 from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table_files import FORMAT, iterate_keywords, write_table
+from msm4sr_lite.features.table_files import DICTIONARY, FORMAT, KEYWORDS, write_table
+from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.progress import bar
 from msm4sr_lite.store.fingerprint import fingerprint, versions
-
-if TYPE_CHECKING:
-    from msm4sr_lite.features.text_encoder import TextEncoder
 
 _BLOCK = 2048  # new sentences that are sorted by length and stored together
 
@@ -39,69 +34,33 @@ class ItemSentences(NamedTuple):
     image: list[str]
 
 
-class Survey(NamedTuple):
-    """Slots per item, ``(items,)``, and a short hash of all sentences."""
+def slot_sentences(
+    items: Iterable[Item],
+    keywords: Mapping[str, Sequence[Sequence[str]]],
+    max_sentences: int = 10,
+    image_slots: Literal["images", "keywords"] = "images",
+) -> list[ItemSentences]:
+    """Return what fills the slots of each item.
 
-    text: np.ndarray
-    image: np.ndarray
-    content: str
-
-
-@dataclass(frozen=True)
-class DatasetSentences:
-    """All sentences of a dataset. Each iteration makes them anew, so none need be kept in memory.
-
-    Attributes
+    Parameters
     ----------
     items
         The items.
     keywords
-        The file ``keywords.jsonl``, its lines in the order of the items; None if there are no
-        images.
+        ``item_id ->`` the keywords of each of its images.
     max_sentences
         Text slots per item, at most.
     image_slots
         What fills an image slot; see ``image_sentences``.
     """
-
-    items: Collection[Item]
-    keywords: Path | None = None
-    max_sentences: int = 10
-    image_slots: Literal["images", "keywords"] = "images"
-
-    def __iter__(self) -> Iterator[ItemSentences]:
-        records = iterate_keywords(self.keywords) if self.keywords else iter(())
-        known = (record for record in records if record[0] in self.ids)
-        next_id, next_images = next(known, ("", []))
-        for item in self.items:
-            images: list[list[str]] = []
-            if item.item_id == next_id:
-                images, (next_id, next_images) = next_images, next(known, ("", []))
-            yield ItemSentences(
-                item.item_id,
-                item_sentences(item, self.max_sentences),
-                image_sentences(images, self.image_slots),
-            )
-        if next_id:
-            raise UserError(
-                f"{self.keywords}: item {next_id!r} is in another order than in the dataset;"
-                f" run `msm4sr keywords` again"
-            )
-
-    @cached_property
-    def ids(self) -> dict[str, None]:
-        """The item ids, in order."""
-        return dict.fromkeys(item.item_id for item in self.items)
-
-    @cached_property
-    def survey(self) -> Survey:
-        """Number of slots and hash of the sentences."""
-        counts = np.zeros((2, len(self.items)), dtype=np.int32)
-        digest = hashlib.sha256()
-        for row, slots in enumerate(self):
-            counts[:, row] = len(slots.text), len(slots.image)
-            digest.update(json.dumps(slots).encode())
-        return Survey(counts[0], counts[1], digest.hexdigest()[:16])
+    return [
+        ItemSentences(
+            item.item_id,
+            item_sentences(item, max_sentences),
+            image_sentences(keywords.get(item.item_id, []), image_slots),
+        )
+        for item in items
+    ]
 
 
 def image_sentences(
@@ -119,17 +78,40 @@ def image_sentences(
     return [" ".join(keywords) for keywords in images]
 
 
+def content_hash(sentences: Iterable[ItemSentences]) -> str:
+    """Return a short hash of all sentences and of the items that they belong to."""
+    digest = hashlib.sha256()
+    for slots in sentences:
+        digest.update(json.dumps(slots).encode())
+    return digest.hexdigest()[:16]
+
+
+def encode_slots(
+    groups: Sequence[Sequence[str]],
+    encoder: TextEncoder,
+    advance: Callable[[int], object] = lambda count: None,
+) -> Slots:
+    """Return the embeddings of some sentences per item, in memory; padding comes first."""
+    sentences = [sentence for group in groups for sentence in group]
+    counts = np.array([0, *map(len, groups)], dtype=np.int64)
+    return make_slots(encoder.encode(sentences, advance=advance), counts)
+
+
 def make_features(
     folder: Path,
-    sentences: DatasetSentences,
+    sentences: Sequence[ItemSentences],
     encoder: TextEncoder,
     cache: EmbeddingCache,
     *,
+    keywords: Path | None = None,
     manifest: dict[str, Any] | None = None,
     batch_size: int = 64,
-    advance: Callable[[int], object] = lambda count: None,
 ) -> None:
     """Encode every sentence of a dataset and write the feature table, whole or not at all.
+
+    New sentences are taken in the order given, block by block, and each block is kept at once. So a
+    run that resumes after a stop forms the same batches as one that was never stopped, and its
+    embeddings are the same to the last bit.
 
     Parameters
     ----------
@@ -141,89 +123,51 @@ def make_features(
         Encodes text and keywords alike.
     cache
         Embeddings (float16) that this encoder has computed already; new ones are added.
+    keywords
+        The folder of the keywords, whose files are copied; None if there are no images.
     manifest
         Additions to the manifest, such as how the keywords were made.
     batch_size
         Number of sentences in one forward pass.
-    advance
-        ``advance(n)`` is called when ``n`` more slots are done.
     """
-    encode_sentences(_flat(sentences), encoder, cache, batch_size, advance)
-    text = _embeddings((s for slots in sentences for s in slots.text), cache)
-    image = _embeddings((s for slots in sentences for s in slots.image), cache)
-    write_table(
-        folder,
-        list(sentences.ids),
-        {"text": (sentences.survey.text, text), "image": (sentences.survey.image, image)},
-        _manifest(sentences, encoder) | (manifest or {}),
-        sentences.keywords,
-    )
+    flat = [sentence for slots in sentences for sentence in (*slots.text, *slots.image)]
+    unique = {content_key(sentence.encode()): sentence for sentence in flat}
+    new = [key for key in unique if key not in cache]
+    with bar(total=len(new), name="features", unit="sentence") as progress:
+        for start in range(0, len(new), _BLOCK):
+            keys = new[start : start + _BLOCK]
+            texts = [unique[key] for key in keys]
+            cache.add(keys, encoder.encode(texts, batch_size, progress.update))
 
+    def embeddings(groups: Iterable[Sequence[str]]) -> Iterator[np.ndarray]:
+        keys = [content_key(sentence.encode()) for group in groups for sentence in group]
+        for start in range(0, len(keys), _BLOCK):
+            yield cache.read(keys[start : start + _BLOCK])
 
-def _manifest(sentences: DatasetSentences, encoder: TextEncoder) -> dict[str, Any]:
-    text, image, content = sentences.survey
-    encoded_by = describe_text_encoder(encoder)
-    return {
+    description = encoder.describe()
+    record = {
         "format": FORMAT,
         "width": encoder.width,
-        "text_encoder": encoded_by,
+        "text_encoder": description,
         "keywords": {},
-        "max_sentences": sentences.max_sentences,
-        "image_slots": sentences.image_slots,
-        "content": fingerprint([content, encoded_by]),
-        "n_items": len(text),
-        "without_text": int((text == 0).sum()),
-        "without_image": int((image == 0).sum()),
-        "n_text_slots": int(text.sum()),
-        "n_image_slots": int(image.sum()),
+        "content": fingerprint([content_hash(sentences), description]),
+        "n_items": len(sentences),
         "versions": versions("torch", "transformers", "tokenizers"),
     }
-
-
-def encode_sentences(
-    sentences: Iterable[str],
-    encoder: TextEncoder,
-    cache: EmbeddingCache,
-    batch_size: int = 64,
-    advance: Callable[[int], object] = lambda count: None,
-) -> None:
-    """Add the embeddings of all new sentences to ``cache``.
-
-    New sentences are taken in the order given, block by block, and each block is kept at once. So a
-    run that resumes after a stop forms the same batches as one that was never stopped, and its
-    embeddings are the same to the last bit.
-    """
-    block: dict[bytes, str] = {}
-
-    def counted(starts: Iterable[int]) -> Iterator[int]:
-        for start in starts:
-            yield start
-            advance(min(batch_size, len(block) - start))
-
-    def flush() -> None:
-        if block:
-            cache.add(list(block), encoder.encode(list(block.values()), batch_size, counted))
-            block.clear()
-
-    for sentence in sentences:
-        key = content_key(sentence.encode())
-        if key in block or key in cache:
-            advance(1)
-            continue
-        block[key] = sentence
-        if len(block) == _BLOCK:
-            flush()
-    flush()
-
-
-def _flat(sentences: Iterable[ItemSentences]) -> Iterator[str]:
-    for slots in sentences:
-        yield from slots.text
-        yield from slots.image
-
-
-def _embeddings(sentences: Iterable[str], cache: EmbeddingCache) -> Iterator[np.ndarray]:
-    for block in blocks(sentences, _BLOCK):
-        keys = [content_key(sentence.encode()) for sentence in block]
-        known = cache.read(keys)
-        yield np.stack([known[key] for key in keys])
+    parts = {}
+    for name in ("text", "image"):
+        groups = [getattr(slots, name) for slots in sentences]
+        counts = np.array([*map(len, groups)], dtype=np.int32)
+        record |= {
+            f"without_{name}": int((counts == 0).sum()),
+            f"n_{name}_slots": int(counts.sum()),
+        }
+        parts[name] = counts, embeddings(groups)
+    copied = [keywords / KEYWORDS, keywords / DICTIONARY] if keywords else []
+    write_table(
+        folder,
+        [slots.item_id for slots in sentences],
+        parts,
+        record | (manifest or {}),
+        {file.name: file.read_text(encoding="utf-8") for file in copied if file.is_file()},
+    )

@@ -13,11 +13,11 @@ def test_an_unusable_image_stops_no_other(tokenizer, tmp_path):
     Image.new("RGB", (9, 9), "red").save(tmp_path / "good.png")
     names = [("a", "bad.png"), ("b", "good.png"), ("c", "https://example.org/x.png")]
     cache = EmbeddingCache(":memory:", "float32")
-    *skipped, found = extract_keywords(tmp_path, names, tokenizer, 2, cache, batch_size=1)
+    one, found, other = extract_keywords(tmp_path, names, tokenizer, 2, cache, batch_size=1)
     assert found["item_id"] == "b"
     assert len(found["keywords"]) == 2
-    assert [(r["item_id"], r["reason"]) for r in skipped] == [
-        ("a", "bad.png: no such file"),
+    assert [(r["item_id"], r["reason"]) for r in (one, other)] == [
+        ("a", "bad.png: No such file or directory"),
         ("c", "https://example.org/x.png: a URL, not a file; download the image into images/"),
     ]
 
@@ -26,7 +26,7 @@ def test_trouble_with_the_cache_is_not_taken_for_an_unusable_image(folder, mini_
     def damaged(*_):
         raise UserError("v.sqlite: damaged")
 
-    monkeypatch.setattr(EmbeddingCache, "file_key", damaged)
+    monkeypatch.setattr(EmbeddingCache, "__contains__", damaged)
     tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), EmbeddingCache(":memory:", "float32")
     with pytest.raises(UserError, match=r"v.sqlite: damaged"):
         list(extract_keywords(folder, [("i0", "images/0.png")], tokenizer, 1, cache))

@@ -137,19 +137,19 @@ def unusable_images(folder):
     (root / "loop.png").symlink_to(root / "loop.png")
     getattr(os, "mkfifo", Path.touch)(root / "pipe.png")
     return root, {
-        "none.png": "no such file",
+        "none.png": "No such file",
         "empty.png": "an empty file",
         "text.png": "not an image, or damaged",
         "draw.eps": "not an image",
         **{f"cut.{ending}": "cannot be decoded" for ending in ("png", "jpg", "gif")},
         "cut.webp": "cannot be decoded|not an image",
-        "images": "a folder, not an image",
+        "images": "not a regular file",
         "pipe.png": "not a regular file|an empty file",
         "../secret.png": "outside the dataset folder",
         "link.png": "outside the dataset folder",
         "loop.png": "loop.png: ",
-        "nul\0.png": "cannot be decoded",
-        "long" * 999: "cannot be decoded|no such file",
+        "nul\0.png": "null",
+        "long" * 999: "too long|No such file",
         "https://example.org/x.png": "a URL, not a file",
         "//example.org/x.png": "a URL, not a file",
         "data:image/png;base64,AAAA": "a URL, not a file",
@@ -173,8 +173,8 @@ def test_an_image_without_read_permission(tmp_path, monkeypatch):
         def refuse(*_, **__):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(Image, "open", refuse)
-    with pytest.raises(ImageError, match=r"x.png: permission denied; change the file"):
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ImageError, match=r"x.png: Permission denied"):
         open_image(tmp_path, "x.png")
 
 
@@ -207,6 +207,6 @@ def test_pillows_own_warnings_do_not_escape(tmp_path):
         with Image.open(tmp_path / "huge.png"):
             assert len(escaped) == 1
         fresh = runpy.run_path(module.__file__)  # as on the first import
-        with pytest.raises(fresh["ImageError"], match="10000 x 10000 pixels are too many"):
+        with pytest.raises(fresh["ImageError"], match=r"too many pixels \(10000 x 10000\)"):
             fresh["open_image"](tmp_path, "huge.png")
     assert len(escaped) == 1

@@ -8,7 +8,6 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.new_items import encode_new_items
-from msm4sr_lite.features.provenance import describe_text_encoder, describe_tokenizer
 from msm4sr_lite.features.text_encoder import TextEncoder
 
 IMAGES = ("images/h0001_1.png",)
@@ -23,8 +22,8 @@ def test_they_are_encoded_as_the_manifest_says(sample_dataset, encoder, tokenize
     item = Item("mug", "Red mug", description="Holds tea. Light.", images=IMAGES)
     bare = Item("plain", text="A word.")
     manifest = {
-        "text_encoder": describe_text_encoder(encoder),
-        "keywords": {"n_keywords": 2, **describe_tokenizer(tokenizer)},
+        "text_encoder": encoder.describe(),
+        "keywords": {"n_keywords": 2, **tokenizer.describe()},
         "max_sentences": 2,
     }
     table, keywords = encode_new_items([item, bare], sample_dataset, encoder, tokenizer, manifest)
@@ -69,5 +68,5 @@ def test_another_encoder_is_refused(
 
 def test_a_missing_image_is_refused(sample_dataset, encoder, tokenizer):
     item = Item("mug", images=("nothing.png",))
-    with pytest.raises(UserError, match=r"nothing\.png: no such file"):
+    with pytest.raises(UserError, match=r"nothing\.png: No such file"):
         encode_new_items([item], sample_dataset, encoder, tokenizer, {})
