@@ -1,7 +1,5 @@
 """The dictionary: the candidate keywords of images."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +10,7 @@ from msm4sr_lite.dataset.folder import read_column
 from msm4sr_lite.features.word_lists import text_words, word_list
 
 LONGEST_LABEL = 5  # words; anything longer is a text
+MOST_LABELS = 2000
 
 
 def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = None) -> list[str]:
@@ -40,30 +39,27 @@ def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = No
     ['black', 'white', 'grey']
     """
     items = list(items)
-    names = [source] if Path(source).is_file() else source.split("+")
-    found = [word.strip() for name in names for word in _words(name, source, items, folder)]
-    return list(dict.fromkeys(word for word in found if word and word[0] != "#"))
+    found: list[str] = []
+    for name in [source] if Path(source).is_file() else source.split("+"):
+        if name == "visual":
+            found += word_list("visual_words")
+        elif name == "texts":
+            found += text_words(items)
+        elif name.startswith("column:"):
+            found += column_labels(name.removeprefix("column:"), items, folder)
+        else:
+            try:
+                found += Path(name).read_text(encoding="utf-8-sig").splitlines()
+            except (OSError, ValueError):
+                raise UserError(
+                    f"dictionary {source!r}: {name!r} is neither visual, texts, column:NAME nor a"
+                    f" UTF-8 text file with one word per line"
+                ) from None
+    stripped = (word.strip() for word in found)
+    return list(dict.fromkeys(word for word in stripped if word and word[0] != "#"))
 
 
-def _words(name: str, source: str, items: list[Item], folder: Path | None) -> list[str]:
-    if name == "visual":
-        return word_list("visual_words")
-    if name == "texts":
-        return text_words(items)
-    if name.startswith("column:"):
-        return column_labels(name.removeprefix("column:"), items, folder)
-    try:
-        return Path(name).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError):
-        raise UserError(
-            f"dictionary {source!r}: {name!r} is neither visual, texts, column:NAME nor a UTF-8"
-            f" text file with one word per line"
-        ) from None
-
-
-def column_labels(
-    column: str, items: Iterable[Item], folder: Path | None, limit: int = 2000
-) -> list[str]:
+def column_labels(column: str, items: Iterable[Item], folder: Path | None) -> list[str]:
     """Return the labels in a column of the item file, the most frequent first, in lower case.
 
     A list in a cell holds several labels. Labels of more than five words are dropped.
@@ -75,15 +71,14 @@ def column_labels(
     for item_id, labels in read_column(folder, column):
         if item_id in wanted:
             counts.update({" ".join(label.lower().split()) for label in labels})
-    ranked = sorted(counts, key=lambda label: (-counts[label], label))
-    short = [
+    found = [
         label
-        for label in ranked
+        for label in sorted(counts, key=lambda label: (-counts[label], label))
         if len(label.split()) <= LONGEST_LABEL and any(map(str.isalpha, label))
     ]
-    if not short:
+    if not found:
         raise UserError(
             f"dictionary column:{column}: no labels of at most {LONGEST_LABEL} words in it; name"
             f" another column"
         )
-    return short[:limit]
+    return found[:MOST_LABELS]

@@ -6,8 +6,6 @@ SQLite database: an embedding is in it whole or not at all, whenever the process
 stops. The cache only saves time; deleting it loses nothing else.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 import threading
@@ -15,7 +13,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -35,7 +33,7 @@ def content_key(content: bytes) -> bytes:
 @contextmanager
 def open_cache(
     folder: Path, kind: str, encoder: dict[str, Any], dtype: str
-) -> Iterator[EmbeddingCache]:
+) -> "Iterator[EmbeddingCache]":
     """Open the cache of exactly this encoder; on success, delete those of other encoders.
 
     Parameters
@@ -100,7 +98,7 @@ class EmbeddingCache:
             self._base.close()
             raise
 
-    def __enter__(self) -> EmbeddingCache:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

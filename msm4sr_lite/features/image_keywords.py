@@ -5,8 +5,6 @@ time. Every embedding is then compared with the dictionary. So after a change of
 the prompt or the number of keywords, CLIP need not read the images again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise

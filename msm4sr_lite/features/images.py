@@ -1,7 +1,5 @@
 """Open images of all common formats, and say in one line why one cannot be used."""
 
-from __future__ import annotations
-
 import io
 import re
 import warnings

@@ -1,7 +1,5 @@
 """Check a feature table against its encoder, and describe one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Keywords of an image: the N dictionary words whose CLIP embeddings are most similar to it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -119,11 +117,9 @@ class KeywordTokenizer:
 
     def _word_embeddings(self) -> Tensor:
         """Return a normalized embedding per word, ``(words, width)``: the mean over the prompts."""
-        prompts = [
-            [template.strip().replace("{}", word) for word in self.dictionary]
-            for template in self.prompt.split("|")
-        ]
-        return normalize(torch.stack([*map(self.text_embeddings, prompts)]).mean(dim=0))
+        prompts = [prompt.strip() for prompt in self.prompt.split("|")]
+        texts = ([prompt.replace("{}", word) for word in self.dictionary] for prompt in prompts)
+        return normalize(torch.stack([*map(self.text_embeddings, texts)]).mean(dim=0))
 
     @torch.inference_mode()
     def text_embeddings(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
@@ -131,9 +127,8 @@ class KeywordTokenizer:
         embeddings = []
         for start in range(0, len(texts), batch_size):
             batch = list(texts[start : start + batch_size])
-            tokens = self.tokenizer(batch, return_tensors="pt", **self.options)
-            found = self.model.get_text_features(**tokens.to(self.device))
-            embeddings.append(found.pooler_output)
+            tokens = self.tokenizer(batch, return_tensors="pt", **self.options).to(self.device)
+            embeddings.append(self.model.get_text_features(**tokens).pooler_output)
         return normalize(torch.cat(embeddings))
 
     def image_embeddings(self, images: Sequence[Image.Image]) -> Tensor:
@@ -152,14 +147,8 @@ class KeywordTokenizer:
 
     def choose(self, embeddings: Tensor, n: int) -> list[list[Keyword]]:
         """Return the ``n`` best keywords for each image embedding, ``(images, width)``."""
-        return top_keywords(
-            embeddings.to(self.device),
-            self.word_embeddings,
-            self.dictionary,
-            n,
-            self.threshold,
-            self.diversity,
-        )
+        images, choice = embeddings.to(self.device), (self.threshold, self.diversity)
+        return top_keywords(images, self.word_embeddings, self.dictionary, n, *choice)
 
 
 def top_keywords(

@@ -1,7 +1,5 @@
 """Encode new items from their texts and images as an existing feature table was made."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ They lie in a local folder, in the hub's cache, in an optional package, or on th
 features name them with short hashes of all that determines the embeddings.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from importlib import resources, util

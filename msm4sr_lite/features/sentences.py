@@ -1,7 +1,5 @@
 """Split an item's text into sentences: HTML, lists, missing full stops included."""
 
-from __future__ import annotations
-
 import html
 import re
 

@@ -6,8 +6,6 @@ made from. A stage whose record still fits is skipped. What an encoder has compu
 change costs only what depends on it.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

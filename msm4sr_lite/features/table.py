@@ -4,8 +4,6 @@ An item has one slot, an embedding, per sentence of its text, and one per image.
 the sentence of its keywords, which the text encoder reads like any other.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -16,8 +16,6 @@ A feature folder holds
     how the table was made.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence

@@ -4,8 +4,6 @@ The same encoder reads the sentences of an item's text and the keywords of its i
 modalities lie in one space.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Literal
 

@@ -5,12 +5,10 @@ it ("a *striped* cup", "with *pockets*,"), one with the neighbours of a verb cou
 *wear* it", "*shape* the waist"). Words that start with a capital inside sentences are names.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 
 from msm4sr_lite.dataset.dataset import Item
@@ -82,53 +80,40 @@ def text_words(
     """
     stop = set(word_list("stop_words"))
     counts: Counter[str] = Counter()
-    uses: defaultdict[str, _Uses] = defaultdict(_Uses)
+    uses: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for item in items:
         heads = item_sentences(replace(item, description="", text=""), 10**6)
         running = item_sentences(replace(item, title="", brand="", categories=()), 10**6)
         head_tokens, tokens = ([*map(_tokens, sentences)] for sentences in (heads, running))
         counts.update({t.lower() for sentence in head_tokens + tokens for t in sentence})
         for sentence in tokens or head_tokens:
-            _count_uses(sentence, uses)
+            for word, use in _uses(sentence):
+                uses[word][use] += 1
     labels = {w for item in items for c in item.categories for w in _tokens(c.lower())}
     most = max(max_share * len(items), min_items)
-
-    def is_wanted(word: str) -> bool:
-        return (
-            len(word) >= 3
-            and "'" not in word
-            and re.search("[aeiouy]", word) is not None
-            and word not in stop
-            and min_items <= counts[word] <= most
-            and (not word.endswith("ly") or word in _NO_ADVERB)
-            and (word in labels or _is_nominal(word, uses))
-        )
-
     ranked = sorted(counts, key=lambda word: (-counts[word], word))
-    return [word for word in ranked if is_wanted(word)][:limit]
+    found = [
+        word
+        for word in ranked
+        if re.fullmatch(r"(?=.*[aeiouy])[^']{3,}", word)
+        and word not in stop
+        and min_items <= counts[word] <= most
+        and (not word.endswith("ly") or word in _NO_ADVERB)
+        and (word in labels or _is_nominal(word, uses))
+    ]
+    return found[:limit]
 
 
-@dataclass
-class _Uses:
-    """How often a word occurs: in all, with a capital, and with which neighbours."""
-
-    all: int = 0
-    capital: int = 0
-    led: int = 0  # after a determiner, a preposition or a number
-    followed: int = 0  # before a comma, "and", "of" and the like
-    verb: int = 0
-
-
-def _is_nominal(word: str, uses: defaultdict[str, _Uses]) -> bool:
+def _is_nominal(word: str, uses: Mapping[str, Counter[str]]) -> bool:
     use = uses[word]
-    nominal = use.led + use.followed
+    nominal = use["led"] + use["followed"]
     # "straps" is the plural of "strap", which occurs after "the"; "entertains" is no plural.
-    verbal = word.endswith("s") and not word.endswith(("ss", "us")) and not uses[word[:-1]].led
+    verbal = word.endswith("s") and not word.endswith(("ss", "us")) and not uses[word[:-1]]["led"]
     return (
-        2 * use.capital < use.all  # else a name
-        and nominal > use.verb
-        and nominal - use.verb >= 0.25 * use.all
-        and (use.led > 0 or not verbal)
+        2 * use["capital"] < use["all"]  # else a name
+        and nominal > use["verb"]
+        and nominal - use["verb"] >= 0.25 * use["all"]
+        and (use["led"] > 0 or not verbal)
     )
 
 
@@ -139,34 +124,33 @@ def _tokens(sentence: str) -> list[str]:
     return _TOKEN.findall(re.sub(r"'s\b", "", plain))
 
 
-def _count_uses(tokens: list[str], uses: defaultdict[str, _Uses]) -> None:
-    """Count the uses of every word of one sentence."""
-    for place, token in enumerate(tokens):
+def _uses(tokens: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the uses of every word of one sentence.
+
+    These are ``all``; ``led`` by a determiner, a preposition or a number; ``followed`` by a comma,
+    "and", "of" and the like; ``verb``; and ``capital``, of a name.
+    """
+    lower = ["", *(token.lower() for token in tokens), "."]
+    for place, (left, token, word, right) in enumerate(
+        zip(lower, tokens, lower[1:], lower[2:], strict=False)
+    ):
         if not token[0].isalpha():
             continue
-        word = token.lower()
-        left = tokens[place - 1].lower() if place else ""
-        right = tokens[place + 1].lower() if place + 1 < len(tokens) else "."
         led = left in _DETERMINERS or left in _PREPOSITIONS or left.isdigit()
         followed = right in _FOLLOWS or not right[0].isalnum()
         if word.endswith("ing"):  # "for storing" is a verb, "the lining" is not
             led, followed = left in _DETERMINERS, False
         elif word.endswith("ed"):  # "made of" is a verb, "padded cups" is not
             followed = right[0].isalpha() and right not in _FOLLOWS
-        use = uses[word]
-        use.all += 1
         participle = left in _BE and word.endswith(("ed", "en", "ing", "wn"))  # "is worn", "is red"
-        if left in _BEFORE_VERB or right in _AFTER_VERB or participle:
-            use.verb += 1
-        elif led:
-            use.led += 1
+        verb = left in _BEFORE_VERB or right in _AFTER_VERB or participle
+        yield word, "all"
+        if verb or led:
+            yield word, "verb" if verb else "led"
         elif followed or _SUFFIX.search(word):
-            use.followed += 1
+            yield word, "followed"
         elif not place and token[0].isupper():
-            use.capital += 1
-        if (
-            place
-            and not token.rsplit("-", 1)[-1].islower()
-            and left not in {".", ":", "!", "?", '"', "("}
-        ):
-            use.capital += 1
+            yield word, "capital"
+        is_start = not place or left in {".", ":", "!", "?", '"', "("}
+        if not is_start and not token.rsplit("-", 1)[-1].islower():
+            yield word, "capital"
