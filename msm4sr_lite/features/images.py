@@ -1,14 +1,29 @@
-"""Open images of all common formats, and say in one line why one cannot be used."""
+"""Open images of all common formats, and turn all images of a dataset into keywords.
+
+One unusable image does not stop the others: an `ImageError` says in one line what is wrong with it.
+
+CLIP turns every new image into an embedding, which is kept in an `EmbeddingCache`. This takes the
+time. Every embedding is then compared with the dictionary. So after a change of the dictionary,
+the prompt or the number of keywords, CLIP need not read the images again.
+"""
 
 import io
 import re
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.pretrained import first_line
 
 MAX_PIXELS = 64_000_000
@@ -42,10 +57,10 @@ def open_image(root: Path, name: str) -> Image.Image:
         If the file is missing, outside the folder, no image, damaged, or has more than 64 million
         pixels (refused before it is decoded).
     """
-    return decode_image(read_image(root, name), name)
+    return _decode_image(_read_image(root, name), name)
 
 
-def read_image(root: Path, name: str) -> bytes:
+def _read_image(root: Path, name: str) -> bytes:
     """Return the content of an image file in the folder ``root``."""
     if re.match(r"([a-z][a-z0-9+.-]*:)?//|data:", name, re.IGNORECASE):
         raise ImageError(f"{name[:200]}: a URL, not a file; download the image into images/")
@@ -61,7 +76,7 @@ def read_image(root: Path, name: str) -> bytes:
         raise ImageError(f"{name}: {reason}") from None
 
 
-def decode_image(content: bytes, name: str) -> Image.Image:
+def _decode_image(content: bytes, name: str) -> Image.Image:
     """Return the RGB image in the content of a file; ``name`` is for the messages."""
     try:
         with Image.open(io.BytesIO(content)) as image:  # reads the header only
@@ -107,3 +122,91 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
+
+
+def extract_keywords(
+    image_root: Path,
+    images: Sequence[tuple[str, str]],
+    tokenizer: KeywordTokenizer,
+    n_keywords: int,
+    cache: EmbeddingCache,
+    *,
+    batch_size: int = 64,
+    workers: int = 2,
+) -> Iterator[dict[str, Any]]:
+    """Find the best keywords of each image, in the order given.
+
+    The new images of a batch go through the model together and are kept at once. So a run that
+    resumes after a stop forms the same batches as one that was never stopped, and its embeddings
+    are the same to the last bit.
+
+    Parameters
+    ----------
+    image_root
+        The folder that image names are relative to.
+    images
+        Pairs of item id and image name.
+    tokenizer
+        The CLIP-like model with its dictionary.
+    n_keywords
+        N, number of keywords for one image.
+    cache
+        Embeddings (float32) that this model has computed already; new ones are added.
+    batch_size
+        Number of images in one forward pass.
+    workers
+        Threads that open and resize the next images while the model computes. Pillow and torch
+        release Python's global lock while they work.
+
+    Yields
+    ------
+    record
+        ``item_id``, ``image``, ``keywords`` and ``scores``, best first. For an image that cannot
+        be used: ``item_id``, ``image`` and ``reason``.
+    """
+
+    def opened(name: str) -> tuple[bytes, Mapping[str, Tensor] | None]:
+        """Return the key of an image, and what the model reads of it if it is new."""
+        content = _read_image(image_root, name)
+        if (key := content_key(content)) in cache:
+            return key, None
+        image = _decode_image(content, name)
+        try:
+            return key, tokenizer.image_processor(images=[image], return_tensors="pt")
+        except (ValueError, MemoryError) as error:
+            raise ImageError(f"{name}: cannot be resized ({error})") from None
+
+    with ThreadPoolExecutor(workers) as pool:
+        batches = (
+            [
+                (*image, pool.submit(opened, image[1]))
+                for image in images[start : start + batch_size]
+            ]
+            for start in range(0, len(images), batch_size)
+        )
+        for batch, _ in pairwise(chain(batches, [[]])):  # the next batch is being opened
+            usable: list[tuple[str, str, bytes]] = []
+            new: dict[bytes, Mapping[str, Tensor]] = {}
+            for item_id, name, job in batch:
+                try:
+                    key, inputs = job.result()
+                except ImageError as error:
+                    yield {"item_id": item_id, "image": name, "reason": str(error)}
+                    continue
+                usable.append((item_id, name, key))
+                if inputs is not None and key not in cache:
+                    new[key] = inputs
+            if new:
+                parts = list(new.values())
+                joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+                cache.add(list(new), tokenizer.encode(joined).cpu().numpy())
+            if usable:
+                embeddings = torch.from_numpy(cache.read([key for *_, key in usable]))
+                best = tokenizer.choose(embeddings, n_keywords)
+                for (item_id, name, _), keywords in zip(usable, best, strict=True):
+                    yield {
+                        "item_id": item_id,
+                        "image": name,
+                        "keywords": [keyword.word for keyword in keywords],
+                        "scores": [round(keyword.score, 4) for keyword in keywords],
+                    }

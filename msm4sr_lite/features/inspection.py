@@ -8,7 +8,7 @@ import torch
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
-from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.features.table import encode_slots, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
@@ -97,33 +97,23 @@ def report_features(table: FeatureTable) -> dict[str, Any]:
         directions, whatever the sentence. It is None with fewer than two slots.
     """
     manifest = table.manifest
-    return {
-        "n_items": len(table.items) - 1,
-        "width": table.width,
-        "text_encoder": manifest.get("text_encoder", {}),
-        "keywords": manifest.get("keywords", {}),
-        **{name: _report_slots(getattr(table, name)) for name in ("text", "image")},
-    }
-
-
-def _report_slots(slots: Slots) -> dict[str, Any]:
-    counts = slots.counts[1:]
-    filled = counts[counts > 0].double()
-    n = len(slots.vectors)
-    total = torch.zeros(slots.vectors.shape[1], dtype=torch.float64)
-    distinct: set[bytes] = set()
-    for block in slots.vectors.split(_BLOCK):
-        total += normalize(block).double().sum(dim=0)
-        distinct.update(map(bytes, block.numpy()))
-    return {
-        "n_slots": n,
-        "items_without": int((counts == 0).sum()),
-        "mean_slots": float(filled.mean()) if len(filled) else 0.0,
-        "max_slots": int(counts.max()) if len(counts) else 0,
-        "n_distinct": len(distinct),
-        # The squared sum of n unit vectors holds all n² cosines, n of a vector with itself.
-        "mean_cosine": float((total @ total - n) / (n * (n - 1))) if n > 1 else None,
-    }
+    report: dict[str, Any] = {"n_items": len(table.items) - 1, "width": table.width}
+    report |= {name: manifest.get(name, {}) for name in ("text_encoder", "keywords")}
+    for name, slots in (("text", table.text), ("image", table.image)):
+        counts, n = slots.counts[1:], len(slots.vectors)
+        filled = counts[counts > 0].double()
+        blocks = slots.vectors.split(_BLOCK)
+        total = torch.stack([normalize(block).double().sum(dim=0) for block in blocks]).sum(dim=0)
+        report[name] = {
+            "n_slots": n,
+            "items_without": len(counts) - len(filled),
+            "mean_slots": float(filled.mean()) if len(filled) else 0.0,
+            "max_slots": int(slots.counts.max()),
+            "n_distinct": len(set(map(bytes, slots.vectors.numpy()))),
+            # The squared sum of n unit vectors holds all n² cosines, n of a vector with itself.
+            "mean_cosine": float((total @ total - n) / (n * (n - 1))) if n > 1 else None,
+        }
+    return report
 
 
 def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) -> bool:
@@ -132,15 +122,12 @@ def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) ->
     The sentences of each text are counted; with ``images`` no item may have more image slots than
     images.
     """
-    number = {item: row for row, item in enumerate(table.items)}
-    if not number.keys() >= dataset.items.keys():
+    if not dataset.items.keys() <= set(table.items):
         return False
+    part, items = table.for_items(["", *dataset.items]), dataset.items.values()
     limit = table.manifest.get("max_sentences", FeatureConfig.max_sentences)
+    if part.text.counts[1:].tolist() != [len(item_sentences(item, limit)) for item in items]:
+        return False
     per_image = images and table.manifest.get("image_slots", "images") == "images"
-    for name, item in dataset.items.items():
-        row = number[name]
-        if int(table.text.counts[row]) != len(item_sentences(item, limit)):
-            return False
-        if per_image and int(table.image.counts[row]) > len(item.images):
-            return False
-    return True
+    n_images = torch.tensor([len(item.images) for item in items])
+    return not per_image or bool((part.image.counts[1:] <= n_images).all())

