@@ -41,12 +41,12 @@ from transformers.utils.logging import disable_progress_bar
 
 from benchmarks.measure import machine
 from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.dictionary import word_list
 from msm4sr_lite.features.embedding_cache import EmbeddingCache
 from msm4sr_lite.features.images import extract_keywords, open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import make_features, slot_sentences
 from msm4sr_lite.features.text_encoder import TextEncoder
-from msm4sr_lite.features.word_lists import word_list
 
 MINI_CLIP = Path(__file__).resolve().parents[1] / "data_samples" / "mini_clip"
 SIZES = {  # layers, width, heads

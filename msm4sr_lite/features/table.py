@@ -19,7 +19,7 @@ from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table_files import DICTIONARY, FORMAT, KEYWORDS, write_table
+from msm4sr_lite.features.table_files import FORMAT, write_table
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar
 from msm4sr_lite.store.fingerprint import fingerprint, first_difference, versions
@@ -166,7 +166,7 @@ def make_features(
             f"n_{name}_slots": int(counts.sum()),
         }
         parts[name] = counts, embeddings(groups)
-    copied = [keywords / KEYWORDS, keywords / DICTIONARY] if keywords else []
+    copied = [keywords / n for n in ("keywords.jsonl", "dictionary.txt")] if keywords else []
     write_table(
         folder,
         [slots.item_id for slots in sentences],

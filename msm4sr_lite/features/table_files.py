@@ -30,7 +30,6 @@ from msm4sr_lite.features.pretrained import first_line
 from msm4sr_lite.store.files import whole_folder, write_json
 
 FORMAT = 2
-KEYWORDS, DICTIONARY = "keywords.jsonl", "dictionary.txt"
 
 
 def load_feature_table(folder: str | Path) -> FeatureTable:
@@ -93,7 +92,7 @@ def write_table(
         The contents of ``keywords.jsonl`` and ``dictionary.txt``, where there are any.
     """
     with whole_folder(folder) as draft:
-        texts = {KEYWORDS: "", "items.json": json.dumps(items), **(files or {})}
+        texts = {"keywords.jsonl": "", "items.json": json.dumps(items), **(files or {})}
         for name, text in texts.items():
             (draft / name).write_text(text, encoding="utf-8", newline="\n")
         for name, (counts, blocks) in modalities.items():
@@ -115,14 +114,14 @@ def save_feature_table(
 ) -> None:
     """Write a feature table that is in memory, with its keywords and their dictionary."""
     files = {
-        KEYWORDS: "".join(
+        "keywords.jsonl": "".join(
             json_line({"item_id": item, "keywords": words})
             for item in table.items[1:]
             for words in keywords.get(item, [])
         )
     }
     if dictionary:
-        files[DICTIONARY] = "".join(f"{word}\n" for word in dictionary)
+        files["dictionary.txt"] = "".join(f"{word}\n" for word in dictionary)
     modalities = {}
     for name, slots in (("text", table.text), ("image", table.image)):
         vectors, counts = slots.vectors.numpy(), slots.counts[1:].numpy()
@@ -139,7 +138,7 @@ def read_keywords(folder: str | Path) -> dict[str, list[list[str]]]:
     keywords
         ``item_id ->`` the keywords of each of its images, best first.
     """
-    path = Path(folder) / KEYWORDS
+    path = Path(folder) / "keywords.jsonl"
     found: dict[str, list[list[str]]] = {}
     try:
         with path.open(encoding="utf-8") as stream:
@@ -155,7 +154,7 @@ def read_keywords(folder: str | Path) -> dict[str, list[list[str]]]:
 
 def read_dictionary_file(folder: Path) -> list[str]:
     """Return the candidate keywords that a feature folder was made with; empty if unknown."""
-    path = folder / DICTIONARY
+    path = folder / "dictionary.txt"
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.tables import read_columns
-from msm4sr_lite.features.word_lists import word_list
+from msm4sr_lite.features.dictionary import word_list
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 NO_LABEL = {"", "-", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown"}

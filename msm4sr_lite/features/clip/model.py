@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from msm4sr_lite.features.clip.captions import TEMPLATES
-from msm4sr_lite.features.word_lists import word_list
+from msm4sr_lite.features.dictionary import word_list
 
 TOKENS = 32  # longest caption
 VOCABULARY = 1500  # most tokens, 512 of them single bytes

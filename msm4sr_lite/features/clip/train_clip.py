@@ -90,7 +90,16 @@ def train_clip(
         say(f"train-clip: {missing} images of labels.csv are not in the folder")
     if problems:
         say(f"train-clip: {len(problems)} images cannot be read, the first: {problems[0]}")
-    split = _split(folder, len(kept), n_test, seed)
+    order = torch.randperm(len(kept), generator=torch.Generator().manual_seed(seed)).tolist()
+    test, rest = order[:n_test], order[n_test:]
+    n_validation = max(MIN_VALIDATION, round(VALIDATION_SHARE * len(rest)))
+    validation, training = rest[:n_validation], rest[n_validation:]
+    if n_test < 0 or len(training) < MIN_TRAINING:
+        raise UserError(
+            f"{folder}: {len(training)} training images, but at least {MIN_TRAINING} are needed"
+            f" ({len(kept)} usable, {len(validation)} for validation, {n_test} for testing); add"
+            " images or hold out fewer for testing"
+        )
 
     torch.manual_seed(seed)
     tokenizer, processor = make_tokenizer(words), make_processor(size)
@@ -101,37 +110,33 @@ def train_clip(
     for row, cells in zip(true, labels.to_numpy(), strict=True):
         row[[index[word] for word in chain(*cells)]] = True
     word_columns = [[index[word] for word in column] for column in column_words.values()]
-    training, validation = (
-        LabelledImages(pixels[rows], true[rows])
-        for rows in (split["training"], split["validation"])
-    )
+    seen, unseen = (LabelledImages(pixels[rows], true[rows]) for rows in (training, validation))
     steps = train_epochs(
-        model, tokenizer, processor, words, word_columns, training, validation, config, seed
+        model, tokenizer, processor, words, word_columns, seen, unseen, config, seed
     )
     epochs: list[Epoch] = []
-    with bar(name="train-clip", unit="epoch", total=config.epochs) as progress:
-        for epoch in steps:
-            epochs.append(epoch)
-            progress.set_postfix(loss=epoch.loss, average_precision=epoch.average_precision)
-            progress.update()
-            if callback:
-                callback(epoch)
+    progress = bar(steps, name="train-clip", unit="epoch", total=config.epochs)
+    for epoch in progress:
+        epochs.append(epoch)
+        progress.set_postfix(loss=epoch.loss, average_precision=epoch.average_precision)
+        if callback:
+            callback(epoch)
     best = [epoch for epoch in epochs if epoch.best][-1]
     say(
         f"train-clip: best epoch {best.number} of {len(epochs)}, average precision"
-        f" {best.average_precision:.3f} on {len(split['validation'])} validation images"
+        f" {best.average_precision:.3f} on {len(validation)} validation images"
     )
 
     with whole_folder(out) as draft:
         for part in (model, tokenizer, processor):
             part.save_pretrained(draft)
         write_text(draft / "words.txt", "".join(f"{word}\n" for word in words))
-        trained_on = labels.iloc[split["training"]]
+        trained_on = labels.iloc[training]
         report: dict[str, Any] = {
             "name": out.name,
             "columns": list(column_words),
             "words": len(words),
-            "training_images": len(split["training"]),
+            "training_images": len(training),
             "unusable_images": missing + len(problems),
             "image_size": list(size),
             "config": as_dict(config),
@@ -145,28 +150,11 @@ def train_clip(
             "prompt": PROMPT,
             **{
                 part: label_retrieval(draft, words, folder, labels.iloc[rows], trained_on, device)
-                for part, rows in split.items()
-                if rows and part != "training"
+                for part, rows in (("test", test), ("validation", validation))
+                if rows
             },
             "log": [[e.number, round(e.loss, 4), round(e.average_precision, 4)] for e in epochs],
         }
         write_json(draft / "evaluation.json", report)
         write_card(draft, report)
     return report
-
-
-def _split(folder: Path, count: int, n_test: int, seed: int) -> dict[str, list[int]]:
-    """Split image indices at random into test, validation and training."""
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
-    held_out = n_test + max(MIN_VALIDATION, round(VALIDATION_SHARE * (count - n_test)))
-    if n_test < 0 or count - held_out < MIN_TRAINING:
-        raise UserError(
-            f"{folder}: {max(0, count - held_out)} training images, but at least {MIN_TRAINING} are"
-            f" needed ({count} usable, {held_out - n_test} for validation, {n_test} for testing);"
-            " add images or hold out fewer for testing"
-        )
-    return {
-        "test": order[:n_test],
-        "validation": order[n_test:held_out],
-        "training": order[held_out:],
-    }
