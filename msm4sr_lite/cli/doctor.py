@@ -16,11 +16,6 @@ from msm4sr_lite.cli import common
 COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "umap-learn", "nbval")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_json(parser)
-
-
 def run(args: argparse.Namespace) -> int:
     """Print the findings; exit code 1 if something needed is missing."""
     found = findings()

@@ -19,13 +19,6 @@ NAMES = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_path(parser, "run_folder", "run folder", "RUN")
-    common.add_path(parser, "--out", "image to write (default: RUN/curves.png)")
-    common.add_json(parser)
-
-
 def run(args: argparse.Namespace) -> None:
     """Draw the training logs that are in the run folder."""
     from msm4sr_lite.store.training_log import read_log

@@ -17,36 +17,6 @@ if TYPE_CHECKING:
 OTHER = {"text": "image", "image": "text"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_dataset(parser, domain="that of the model")
-    common.add_model(parser)
-    common.add_features(parser, "those of the model")
-    who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--user", metavar="ID", help="user_id of the dataset")
-    who.add_argument(
-        "--items", metavar="IDS", help="history: comma-separated item_ids, oldest first"
-    )
-    common.add_path(who, "--all-users", ".csv, .jsonl or .parquet file to write for all users")
-    common.add_number(parser, "-k", "number of items per user", 10)
-    text = "items to choose from, one item_id per line (default: all)"
-    common.add_path(parser, "--candidates", text)
-    text = "items never to recommend, one item_id per line (default: none)"
-    common.add_path(parser, "--exclude", text)
-    common.add_switch(parser, "--keep-seen", "items of the history recommended too")
-    common.add_switch(parser, "--no-new-items", "items added after training not recommended")
-    parser.add_argument(
-        "--why",
-        nargs="?",
-        const="inputs",
-        choices=("inputs", "keywords"),
-        help="the interactions, sentences and images that moved each score (inputs); with keywords"
-        " also single keywords, which the text encoder reads again",
-    )
-    common.add_device(parser)
-    common.add_json(parser)
-
-
 def run(args: argparse.Namespace) -> None:
     """Print recommendations, or write those of all users."""
     from msm4sr_lite.pipeline import MSM4SR
