@@ -6,12 +6,11 @@ import argparse
 from dataclasses import asdict
 
 from msm4sr_lite.cli import common
+from msm4sr_lite.dataset.summary import summary
 
 
 def run(args: argparse.Namespace) -> None:
     """Read everything and print one screen."""
-    from msm4sr_lite.dataset.summary import summary
-
     found = summary(common.read_dataset(args, notes=False))
     if args.json:
         common.print_json(asdict(found))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msm4sr_lite.config import UserError
-
-if TYPE_CHECKING:
-    from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.progress import say
 
 # Control characters, which could move the cursor or recolour the terminal.
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
@@ -18,9 +17,6 @@ _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
 
 def read_dataset(args: argparse.Namespace, domain: str = "", notes: bool = True) -> Dataset:
     """Read the dataset folder of a command and print its notes on stderr."""
-    from msm4sr_lite.dataset.dataset import Dataset
-    from msm4sr_lite.progress import say
-
     unknown: Any = "drop" if args.drop_unknown else "error"
     data = Dataset.from_folder(args.data, domain=args.domain or domain, unknown_items=unknown)
     for note in data.notes if notes else []:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.cli import common
+from msm4sr_lite.dataset.convert import convert_dataset
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the dataset folder and print what is in it."""
-    from msm4sr_lite.dataset.convert import convert_dataset
-
     summary = convert_dataset(
         args.source,
         args.out,

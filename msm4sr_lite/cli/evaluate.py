@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 
+from msm4sr_lite.baselines import require_baselines
 from msm4sr_lite.cli import common
+from msm4sr_lite.fast.processes import is_first
+from msm4sr_lite.pipeline import MSM4SR
 
 FILTERS = {"yes": [True], "no": [False], "both": [False, True]}
 
 
 def run(args: argparse.Namespace) -> None:
     """Print a table or one JSON object; with ``--filter-seen both`` two tables or ``results``."""
-    from msm4sr_lite.baselines import require_baselines
-    from msm4sr_lite.fast.processes import is_first
-    from msm4sr_lite.pipeline import MSM4SR
-
     baselines = require_baselines(common.item_list(args.baselines))
     candidates = common.read_ids(args.candidates)
     model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msm4sr_lite.cli import common
-
-if TYPE_CHECKING:
-    from msm4sr_lite.dataset.dataset import Dataset
-    from msm4sr_lite.explain.evidence import Evidence
-    from msm4sr_lite.pipeline import MSM4SR
-    from msm4sr_lite.recommend.describe import Recommendation
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.explain.evidence import (
+    NO_EVIDENCE,
+    Evidence,
+    describe_evidence,
+    strongest_evidence,
+)
+from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.progress import say
+from msm4sr_lite.recommend.describe import Recommendation
+from msm4sr_lite.recommend.output import check_output_path, write_recommendations
 
 OTHER = {"text": "image", "image": "text"}
 
 
 def run(args: argparse.Namespace) -> None:
     """Print recommendations, or write those of all users."""
-    from msm4sr_lite.pipeline import MSM4SR
-    from msm4sr_lite.recommend.output import check_output_path, write_recommendations
-
     if args.all_users:
         check_output_path(args.all_users)
     options: dict[str, Any] = {
@@ -73,8 +75,6 @@ def run(args: argparse.Namespace) -> None:
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:
     """Let the model recommend items that were added after training; return and print which."""
-    from msm4sr_lite.progress import say
-
     folder = args.features or args.model / "features"
     new, unknown = model.add_known_features(data, folder)
     if new:
@@ -105,8 +105,6 @@ def describe(rank: int, one: Recommendation, new: bool) -> list[str]:
 
 def reasons(evidence: list[Evidence], data: Dataset) -> list[str]:
     """Return the strongest evidence for a recommendation as lines."""
-    from msm4sr_lite.explain.evidence import NO_EVIDENCE, describe_evidence, strongest_evidence
-
     best = strongest_evidence(evidence, 2, {"interaction"})
     best += strongest_evidence(evidence, 1, {"sentence", "image", "keyword"})
     found = [f"because of {describe_evidence(piece, data.items)}" for piece in best]

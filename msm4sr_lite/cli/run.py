@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 
+from msm4sr_lite.baselines import require_baselines
 from msm4sr_lite.cli import common
 from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.progress import say
+from msm4sr_lite.store.files import write_json
 
 
 def run(args: argparse.Namespace) -> None:
     """Fit in the run folder, then evaluate the test part once into ``results.json``."""
-    from msm4sr_lite.baselines import require_baselines
-    from msm4sr_lite.pipeline import MSM4SR
-    from msm4sr_lite.progress import say
-    from msm4sr_lite.store.files import write_json
-
     baselines = require_baselines(common.item_list(args.baselines))
     model = MSM4SR(
         args.preset,

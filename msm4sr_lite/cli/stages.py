@@ -7,16 +7,19 @@ from typing import Any
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.config import Config, with_settings
+from msm4sr_lite.fast.processes import is_first
+from msm4sr_lite.features.inspection import check_features, feature_folder, report_features
+from msm4sr_lite.features.stages import compute_keywords, encode_features
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.store.records import read_record
 
 FOLDERS = {"pretrain": "pretrained", "finetune": "finetuned"}
 
 
 def keywords(args: argparse.Namespace) -> None:
     """Write ``RUN/keywords``."""
-    from msm4sr_lite.config import Config, with_settings
-    from msm4sr_lite.features.stages import compute_keywords
-    from msm4sr_lite.store.records import read_record
-
     folder = compute_keywords(
         common.read_dataset(args),
         args.out,
@@ -32,12 +35,6 @@ def keywords(args: argparse.Namespace) -> None:
 
 def features(args: argparse.Namespace) -> None:
     """Write ``RUN/features``, or look at those that are there."""
-    from msm4sr_lite.config import Config, with_settings
-    from msm4sr_lite.features.inspection import check_features, feature_folder, report_features
-    from msm4sr_lite.features.stages import encode_features
-    from msm4sr_lite.features.table_files import load_feature_table
-    from msm4sr_lite.store.records import read_record
-
     options = {"text_encoder": args.text_encoder, "device": args.device}
     look = args.report or args.check
     folder = feature_folder(args.out) if look else args.out / "features"
@@ -67,10 +64,6 @@ def _in_words(value: Any) -> str:
 
 def train(args: argparse.Namespace) -> None:
     """Write ``RUN/pretrained`` or ``RUN/finetuned``."""
-    from msm4sr_lite.fast.processes import is_first
-    from msm4sr_lite.pipeline import MSM4SR
-    from msm4sr_lite.store.records import read_record
-
     model = MSM4SR(args.preset, seed=args.seed, device=args.device, **given_settings(args))
     computed = args.out / "features"
     known = computed if (computed / "manifest.json").is_file() else None

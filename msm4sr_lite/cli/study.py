@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.cli.setting_flags import given_settings
-
-if TYPE_CHECKING:
-    from msm4sr_lite.study.config import StudyConfig
+from msm4sr_lite.device import resolve_device
+from msm4sr_lite.pipeline.features import find_or_compute_features
+from msm4sr_lite.progress import say
+from msm4sr_lite.settings import with_settings
+from msm4sr_lite.study.config import QUICK, StudyConfig
+from msm4sr_lite.study.pages import as_text
+from msm4sr_lite.study.run import default_folder, run_study
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the parts that were asked for; print their tables or one JSON object."""
-    from msm4sr_lite.pipeline.features import find_or_compute_features
-    from msm4sr_lite.progress import say
-    from msm4sr_lite.study.pages import as_text
-    from msm4sr_lite.study.run import default_folder, run_study
 
     def show(part: str, result: dict[str, Any]) -> None:
         if not args.json:
@@ -36,12 +37,6 @@ def run(args: argparse.Namespace) -> None:
 
 def study_config(args: argparse.Namespace) -> StudyConfig:
     """Return the settings that the flags ask for."""
-    from dataclasses import replace
-
-    from msm4sr_lite.device import resolve_device
-    from msm4sr_lite.settings import with_settings
-    from msm4sr_lite.study.config import QUICK, StudyConfig
-
     config = with_settings(QUICK if args.quick else StudyConfig(), given_settings(args))
     return replace(
         config,

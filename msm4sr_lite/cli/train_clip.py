@@ -6,15 +6,14 @@ import argparse
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.device import resolve_device
+from msm4sr_lite.features.clip.train_clip import train_clip
+from msm4sr_lite.features.clip.training import ClipConfig
+from msm4sr_lite.settings import with_settings
 
 
 def run(args: argparse.Namespace) -> None:
     """Train the model, write its folder and print its figures."""
-    from msm4sr_lite.device import resolve_device
-    from msm4sr_lite.features.clip.train_clip import train_clip
-    from msm4sr_lite.features.clip.training import ClipConfig
-    from msm4sr_lite.settings import with_settings
-
     report = train_clip(
         args.folder,
         args.out,
