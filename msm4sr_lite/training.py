@@ -84,14 +84,11 @@ def finetune(
     sequences: Sequences,
     config: FinetuneConfig,
     *,
-    seed: int = 0,
-    device: str = "cpu",
-    state: State | None = None,
     callback: Callback | None = None,
+    **options: Any,
 ) -> list[Record]:
     """Fine-tune ``model`` in place for one dataset; arguments as in ``pretrain``."""
-    steps = finetune_steps(model, table, sequences, config, seed=seed, device=device, state=state)
-    return _run_to_end(steps, callback)
+    return _run_to_end(finetune_steps(model, table, sequences, config, **options), callback)
 
 
 def pretrain_steps(
