@@ -116,8 +116,8 @@ class Serving(Fitted):
 
     def explain(
         self,
-        user: str | None,
-        item_id: str,
+        user: str | None = None,
+        item_id: str = "",
         *,
         items: Sequence[str] | None = None,
         data: Dataset | None = None,
@@ -128,11 +128,12 @@ class Serving(Fitted):
         Parameters
         ----------
         user
-            User id, or None with ``items=``.
+            User id; left out with ``items=``.
         item_id
             The item to explain, recommended or not.
         items
-            A history given as item ids, oldest first.
+            A history given as item ids, oldest first:
+            ``model.explain(item_id="h0131", items=["h0001", "h0002"])``.
         data
             Where the history and the texts come from; by default the data of ``fit``.
         keywords
@@ -149,6 +150,8 @@ class Serving(Fitted):
         """
         import pandas as pd
 
+        if not item_id:
+            raise UserError("give the item to explain: item_id")
         history = self._history(user, items, data)
         (evidence,) = self.evidence(history, item_list([item_id]), data=data, keywords=keywords)
         columns = ["kind", "item_id", "position", "text", "effect", "attention"]
