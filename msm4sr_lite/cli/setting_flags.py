@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from msm4sr_lite.config import FROM_DATA, UserError
-from msm4sr_lite.settings import SettingField, describe, find_field, section_kinds
+from msm4sr_lite.settings import SettingField, fields_by_name, find_field
 
 EXAMPLES = {
     "data": "data.n_test=2",
@@ -47,9 +47,9 @@ class _HelpAll(argparse.Action):
 
 def _settings(config: str, sections: Sequence[str]) -> list[SettingField]:
     """Return the settings of some sections, without those that the data decide."""
-    kinds = section_kinds(_class(config))
-    found = [field for section in sections for field in describe(kinds[section], section)]
-    return [field for field in found if field.name not in FROM_DATA]
+    known = fields_by_name(_class(config)).values()
+    wanted = [field for field in known if field.name.partition(".")[0] in sections]
+    return [field for field in wanted if field.name not in FROM_DATA]
 
 
 def _class(name: str) -> Any:
