@@ -21,7 +21,7 @@ from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.estimate import print_estimate
 from msm4sr_lite.pipeline.evaluating import evaluate_model
-from msm4sr_lite.pipeline.features import Features, find_or_compute_features
+from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.pipeline.fitted import require_dataset
 from msm4sr_lite.pipeline.parameters import Parameters
 from msm4sr_lite.pipeline.report import Report
@@ -190,8 +190,16 @@ class MSM4SR(Parameters):
 
         ``earlier`` names what the model has been trained on before: fingerprints and splits.
         """
-        found = self._find_features(require_dataset(data), features, run_dir)
         folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
+        encoders = {name: getattr(self, name) for name in ("text_encoder", "clip", "dictionary")}
+        found = find_or_compute_features(
+            require_dataset(data),
+            features,
+            run_dir,
+            self.config.features,
+            device=device,
+            **encoders,
+        )
         config = with_settings(self.config, {"model.feature_dim": found.table.width})
         if split is not None:
             split = config.data.split if split == AS_SET else split
@@ -212,7 +220,7 @@ class MSM4SR(Parameters):
             "split": split,
             "trained_on": [*earlier, [fingerprint_interactions(training.sequences), split]],
             "domain": data.domain,
-            "encoders": [self.text_encoder, self.clip, self.dictionary],
+            "encoders": list(encoders.values()),
             "features": found.folder.resolve().as_posix() if found.folder else None,
         }
         stage = Stage(self.seed, device, folder, callback, record)
@@ -231,20 +239,6 @@ class MSM4SR(Parameters):
         )
         self._serve(trained, data, training.sequences)
         return self
-
-    def _find_features(
-        self, data: Dataset, features: FeatureTable | str | Path | None, run_dir: str | Path | None
-    ) -> Features:
-        return find_or_compute_features(
-            data,
-            features,
-            run_dir,
-            self.config.features,
-            text_encoder=self.text_encoder,
-            clip=self.clip,
-            dictionary=self.dictionary,
-            device=resolve_device(self.device),
-        )
 
     def evaluate(
         self,
