@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.frames import read_item_frame
 from msm4sr_lite.device import resolve_device
+from msm4sr_lite.explain.evidence import Evidence
+from msm4sr_lite.explain.explainer import Explainer
+from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions, load_table_encoder
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.pipeline.fitted import Fitted, item_list
 from msm4sr_lite.recommend.describe import Recommendation, describe_recommendations
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from msm4sr_lite.explain.evidence import Evidence
 
 
 class Serving(Fitted):
@@ -148,8 +148,6 @@ class Serving(Fitted):
             ``text``, ``effect`` (the score minus the score without this input) and ``attention``
             (its weight in attention pooling).
         """
-        import pandas as pd
-
         if not item_id:
             raise UserError("give the item to explain: item_id")
         history = self._history(user, items, data)
@@ -166,9 +164,6 @@ class Serving(Fitted):
         keywords: bool = False,
     ) -> list[list[Evidence]]:
         """Return the evidence for and against several items after one history; see ``explain``."""
-        from msm4sr_lite.explain.explainer import Explainer
-        from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions, load_table_encoder
-
         trained, data = self._fitted(), data if data is not None else self._data
         texts = data.items if data is not None else {}
         deletions = None
