@@ -27,7 +27,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msm4sr_lite.baselines import Probabilities, ScoreEnsemble, fit_baseline
+from msm4sr_lite.baselines import fit_baseline
+from msm4sr_lite.baselines.simple import Probabilities, ScoreEnsemble
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device

@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from msm4sr_lite import training
@@ -57,12 +56,6 @@ class TrainingData:
 
     sequences: Sequences
     table: FeatureTable
-
-    @property
-    def item_counts(self) -> np.ndarray:
-        """How often each item occurs in the training part, shape ``(items + 1,)``."""
-        train = self.sequences.train()
-        return np.bincount(np.concatenate(train), minlength=len(self.sequences.items))
 
 
 def prepare_training_data(
@@ -181,7 +174,7 @@ class Stage:
                 "made_from": fingerprint(made_from),
                 "settings": made_from,
                 "training": self.summaries[name],
-                "item_counts": data.item_counts[1:].tolist(),
+                "item_counts": data.sequences.item_counts()[1:].tolist(),
                 **(self.record or {}),
             }
             with report_write_errors(folder):
