@@ -35,8 +35,7 @@ from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import is_finished, read_record, report_write_errors
-from msm4sr_lite.store.training_log import TrainingLog
-from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.store.training_files import StateFile, TrainingLog
 from msm4sr_lite.training import Record
 
 Callback = Callable[[Record], object]

@@ -23,7 +23,7 @@ from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
-from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.store.training_files import StateFile
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.config import TrainingBudget
 from msm4sr_lite.study.data import StudyData
