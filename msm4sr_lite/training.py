@@ -105,7 +105,7 @@ def finetune_steps(
     model: M2SE, table: FeatureTable, sequences: Sequences, config: FinetuneConfig, **options: Any
 ) -> Iterator[Record]:
     """Do what ``finetune`` does step by step: yield one record per step and per epoch."""
-    counts = np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items)) * 1.0
+    counts = sequences.item_counts() * 1.0
     counts[1:] += config.candidates == "all"  # then every item can be drawn as a negative
     popularity = torch.from_numpy(counts / counts.sum()).float().to(options.get("device", "cpu"))
     loss_of = partial(finetuning_loss, popularity=popularity)

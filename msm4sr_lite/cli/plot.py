@@ -21,7 +21,7 @@ NAMES = {
 
 def run(args: argparse.Namespace) -> None:
     """Draw the training logs that are in the run folder."""
-    from msm4sr_lite.store.training_log import read_log
+    from msm4sr_lite.store.training_files import read_log
 
     logs = {stage: read_log(args.run_folder / f"{stage}_log.jsonl") for stage in STAGES}
     logs = {stage: lines for stage, lines in logs.items() if lines}

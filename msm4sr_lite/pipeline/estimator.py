@@ -232,7 +232,7 @@ class MSM4SR(Parameters):
             training.sequences.items,
             training.table,
             replace(config, model=net.config),
-            training.item_counts,
+            training.sequences.item_counts(),
             found.keywords,
             found.dictionary,
             {name: value for name, value in record.items() if name != "config"},

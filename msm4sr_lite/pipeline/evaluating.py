@@ -23,7 +23,7 @@ from msm4sr_lite.pipeline.stages import fingerprint_interactions, weights_finger
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Part, Sequences
-from msm4sr_lite.store.access_log import log_access
+from msm4sr_lite.store.records import log_access
 
 
 def evaluate_model(

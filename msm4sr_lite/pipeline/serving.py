@@ -13,8 +13,8 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.frames import read_item_frame
 from msm4sr_lite.device import resolve_device
+from msm4sr_lite.explain.effects import measure_effects
 from msm4sr_lite.explain.evidence import Evidence
-from msm4sr_lite.explain.explainer import Explainer
 from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions, load_table_encoder
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.features import Features
@@ -165,13 +165,19 @@ class Serving(Fitted):
     ) -> list[list[Evidence]]:
         """Return the evidence for and against several items after one history; see ``explain``."""
         trained, data = self._fitted(), data if data is not None else self._data
-        texts = data.items if data is not None else {}
         deletions = None
         if keywords:
             encoder = load_table_encoder(trained.table.manifest, resolve_device(self.device))
             deletions = embed_keyword_deletions(encoder, trained.keywords, [*history, *item_ids])
-        explainer = Explainer(self.recommender, trained.table, texts, trained.keywords)
-        return explainer.explain_many(history, item_ids, keyword_deletions=deletions)
+        return measure_effects(
+            self.recommender,
+            trained.table,
+            history,
+            item_ids,
+            items=data.items if data is not None else None,
+            keywords=trained.keywords,
+            keyword_deletions=deletions,
+        )
 
     # ------------------------------------------------------------------ new items, saving
 

@@ -25,7 +25,7 @@ from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
-from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.store.training_files import StateFile
 from msm4sr_lite.training import (
     finetune,
     finetune_steps,
