@@ -14,14 +14,14 @@ from msm4sr_lite.config import (
     setting_fields,
     with_settings,
 )
-from msm4sr_lite.pipeline.serving import Serving
+from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 
 DEFAULTS = {"preset": "paper", "seed": 0, "device": "auto", "text_encoder": None, "clip": None}
 DEFAULTS |= {"dictionary": "visual+texts"}
 
 
-class Parameters(Serving):
+class Parameters(Evaluating):
     """The constructor of ``MSM4SR``, ``get_params``, ``set_params`` and ``from_pretrained``."""
 
     def __init__(
