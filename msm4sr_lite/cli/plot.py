@@ -58,9 +58,7 @@ def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:
         losses.set_index(log.index).rename(columns=NAMES).plot(ax=left, marker=".", ylabel="nats")
         left.set_title(f"{STAGES[stage]}: loss")
         best = log.index[log["best"]][-1]
-        log["recall@20"].plot(
-            ax=middle, color="black", marker=".", title="validation Recall@20", ylim=(0, None)
-        )
+        log["recall@20"].plot(ax=middle, color="black", marker=".", title="validation Recall@20")
         middle.plot([best], log.loc[[best], "recall@20"], "D", label=f"best: epoch {best}")
         middle.legend()
         took = log["seconds"].diff().fillna(log["seconds"]).clip(lower=0.01)
