@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from msm4sr_lite import __version__
 from msm4sr_lite.baselines import BaselineData, fit_baseline
@@ -21,7 +19,6 @@ from msm4sr_lite.pipeline.fitted import known_ids
 from msm4sr_lite.pipeline.report import Report, evaluate_scorers
 from msm4sr_lite.pipeline.stages import fingerprint_interactions, weights_fingerprint
 from msm4sr_lite.pipeline.trained_model import TrainedModel
-from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.records import log_access
 
@@ -56,7 +53,7 @@ def evaluate_model(
         sequences = _sequences_of(trained, data, config)
     known = {item: number for number, item in enumerate(trained.items)}
     order = np.array([known[item] for item in sequences.items])
-    scorer = _reordered(trained.scorer(device), order)
+    scorer = trained.scorer(device).select(order)
     texts = [data.items.get(item) for item in sequences.items]
     inputs = BaselineData(
         sequences,
@@ -65,8 +62,6 @@ def evaluate_model(
     )
     scorers: dict[str, Scorer] = {"msm4sr": scorer}
     scorers |= {name: fit_baseline(name, inputs) for name in baselines}
-    # A filter on items removes interactions that the exact oracles need.
-    exact = config.n_test == 1 and not config.min_item_interactions
     if part == "test" and log_folder:
         access = {
             "model": weights_fingerprint(trained.net),
@@ -82,7 +77,7 @@ def evaluate_model(
         split=describe_split(config),
         filter_seen=filter_seen,
         candidates=None if candidates is None else candidate_numbers(candidates, sequences.items),
-        upper_bound=load_oracles(data.folder, sequences) if exact and part == "test" else {},
+        upper_bound=load_oracles(data.folder, sequences) if part == "test" else {},
     )
     if any(fingerprint != fingerprint_interactions(sequences) for fingerprint, _ in trained_on):
         report.notes.append(
@@ -101,14 +96,6 @@ def _sequences_of(trained: TrainedModel, data: Dataset, config: DataConfig) -> S
             f" {new[0]!r}); call add_items first, or fine-tune on this dataset"
         )
     return build_sequences(data.interactions, [i for i in data.items if i in known], config)
-
-
-def _reordered(scorer: ModelScorer, order: np.ndarray) -> ModelScorer:
-    """Return the scorer with its items in another order, or some of them."""
-    found, rows = copy(scorer), torch.from_numpy(order)
-    found.items = {name: embeddings[rows] for name, embeddings in scorer.items.items()}
-    found.units = scorer.units[rows]
-    return found
 
 
 def candidate_numbers(candidates: Sequence[str], items: Sequence[str]) -> np.ndarray:
