@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 
 import numpy as np
-import torch
 
 from msm4sr_lite import __version__
 from msm4sr_lite.baselines import BaselineData, fit_baseline
@@ -22,7 +20,6 @@ from msm4sr_lite.pipeline.report import Report, evaluate_scorers
 from msm4sr_lite.pipeline.serving import Serving
 from msm4sr_lite.pipeline.stages import fingerprint_interactions, weights_fingerprint
 from msm4sr_lite.pipeline.trained_model import TrainedModel
-from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.records import log_access
 
@@ -74,11 +71,11 @@ class Evaluating(Serving):
                 " fit with split='leave_one_out' to evaluate"
             )
         sequences = self._sequences if data is None or data is self._data else None
-        data, config = self._data_or(data), trained.config.data
+        data = self._data_or(data)
         sequences = sequences or _sequences_of(trained, data)
         numbers = {item: number for number, item in enumerate(trained.items)}
         order = np.array([numbers[item] for item in sequences.items])
-        scorer = _reordered(trained.scorer(resolve_device(self.device)), order)
+        scorer = trained.scorer(resolve_device(self.device)).select(order)
         texts = [data.items.get(item) for item in sequences.items]
         inputs = BaselineData(
             sequences,
@@ -87,8 +84,6 @@ class Evaluating(Serving):
         )
         scorers: dict[str, Scorer] = {"msm4sr": scorer}
         scorers |= {name: fit_baseline(name, inputs) for name in baselines}
-        # A filter on items removes interactions that the exact oracles need.
-        exact = config.n_test == 1 and not config.min_item_interactions
         if part == "test" and self.run_dir:
             model, version = weights_fingerprint(trained.net), __version__
             access = {"model": model, "data": sequences.fingerprint(), "version": version}
@@ -98,10 +93,10 @@ class Evaluating(Serving):
             sequences,
             part,
             dataset=data.name,
-            split=describe_split(config),
+            split=describe_split(trained.config.data),
             filter_seen=filter_seen,
             candidates=candidate_numbers(candidates, sequences.items),
-            upper_bound=load_oracles(data.folder, sequences) if exact and part == "test" else {},
+            upper_bound=load_oracles(data.folder, sequences) if part == "test" else {},
         )
         if any(fingerprint != fingerprint_interactions(sequences) for fingerprint, _ in trained_on):
             report.notes.append(
@@ -121,14 +116,6 @@ def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
         )
     items = [item for item in data.items if item in known]
     return build_sequences(data.interactions, items, trained.config.data)
-
-
-def _reordered(scorer: ModelScorer, order: np.ndarray) -> ModelScorer:
-    """Return the scorer with its items in another order, or some of them."""
-    found, rows = copy(scorer), torch.from_numpy(order)
-    found.items = {name: embeddings[rows] for name, embeddings in scorer.items.items()}
-    found.units = scorer.units[rows]
-    return found
 
 
 def candidate_numbers(candidates: Sequence[str] | None, items: Sequence[str]) -> np.ndarray | None:

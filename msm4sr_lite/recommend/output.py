@@ -11,6 +11,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_bytes
+from msm4sr_lite.store.records import report_write_errors
 
 
 def _jsonl(frame: pd.DataFrame) -> bytes:
@@ -46,10 +47,8 @@ def write_recommendations(frame: pd.DataFrame, path: str | Path) -> None:
     path = Path(path)
     check_output_path(path)
     data = WRITERS[path.suffix.lower()](frame)
-    try:
+    with report_write_errors(path):
         write_bytes(path, data)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def check_output_path(path: str | Path) -> None:

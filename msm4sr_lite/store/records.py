@@ -43,18 +43,18 @@ def is_finished(folder: Path, made_from: Any) -> bool:
 
 
 @contextmanager
-def report_write_errors(folder: Path) -> Iterator[None]:
-    """Turn a full disk or a protected folder into a ``UserError`` while ``folder`` is written.
+def report_write_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a protected folder into a ``UserError`` while ``path`` is written.
 
-    Drafts of ``folder`` that a killed process left are removed first.
+    Drafts of this folder that a killed process left are removed first.
     """
     try:
-        for draft in folder.parent.glob(f".{folder.name}.*"):
+        for draft in path.parent.glob(f".{path.name}.*"):
             shutil.rmtree(draft, ignore_errors=True)
         yield
     except OSError as error:
         raise UserError(
-            f"{folder}: cannot be written ({error.strerror or error}); make room or choose another"
+            f"{path}: cannot be written ({error.strerror or error}); make room or choose another"
             f" folder, then run again: finished work is kept"
         ) from None
 

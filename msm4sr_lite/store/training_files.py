@@ -13,6 +13,7 @@ from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import write_bytes, write_text
+from msm4sr_lite.store.records import report_write_errors
 
 if TYPE_CHECKING:
     from msm4sr_lite.training import Record, Run
@@ -53,14 +54,8 @@ class StateFile:
         for index, moments in run.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
         counters = json.dumps({name: getattr(run, name) for name in COUNTERS})
-        try:
+        with report_write_errors(self.path):
             write_bytes(self.path, save(tensors, {"counters": counters}))
-        except OSError as error:
-            kept = "; the state before it is kept" if self.path.is_file() else ""
-            raise UserError(
-                f"{self.path}: cannot be written ({error.strerror}){kept}; make room or choose"
-                f" another run folder, then run again: it resumes"
-            ) from None
         self.kept = time.perf_counter()
 
     def restore(self, run: Run) -> None:

@@ -80,7 +80,7 @@ def test_a_full_disk_keeps_the_state_before_it(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("msm4sr_lite.store.training_files.write_bytes", full)
-    message = r"cannot be written \(No space left on device\); the state before it is kept"
+    message = r"cannot be written \(No space left on device\); make room .*finished work is kept"
     with pytest.raises(UserError, match=message):
         next(steps)
     assert state.path.read_bytes() == before
