@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
-from msm4sr_lite.dataset.frames import read_item_frame
+from msm4sr_lite.dataset.sources import read_item_frame
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.features import Features

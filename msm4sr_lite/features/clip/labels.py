@@ -86,7 +86,7 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> LabelledFolder:
     path = folder / "labels.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such file; write one row per image: its name, then its labels")
-    table = read_columns(path).frame
+    table = read_columns(path)
     if table.empty:
         raise UserError(f"{path}: no image in it; write one row per image")
     image = "image" if "image" in table.columns else str(table.columns[0])

@@ -7,7 +7,7 @@ from published_files import MOVIES, write
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [
-        ({}, {}, "nothing here that can be converted; looked for amazon-2018: reviews X_5.json.gz"),
+        ({}, {}, "nothing here that can be converted; looked for amazon-2018: reviews X.json.gz"),
         ({"u__data": "1\t1\t1\t1\n"}, {"format": "hm"}, "looked for hm: transactions_train.csv"),
         ({"u__data": "1\t1\t1\t1\n"}, {}, "no file of items beside it"),
         ({"u__data": "", "u__item": "x"}, {}, "u.item line 1: 1 fields instead of 24"),
