@@ -22,7 +22,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.cells import text, texts
 from msm4sr_lite.dataset.interactions import COLUMNS, OPTIONAL, check_interactions, merged_ids
 from msm4sr_lite.dataset.items import Item, collect_items
-from msm4sr_lite.dataset.tables import ENDINGS, place_in, read_columns, read_rows
+from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_columns, read_rows
 
 EXAMPLES = 3  # merged ids named in a note
 
@@ -139,13 +139,7 @@ def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
     if not isinstance(frame, pd.DataFrame):
         raise UserError(f"{what} is a {kind}; give a pandas or polars data frame")
     names = [str(name) for name in frame.columns]
-    if missing := [name for name in columns if name not in names]:
-        raise UserError(
-            f"{what}: no column {', '.join(missing)}; the data frame must have"
-            f" {', '.join(columns)} (found {', '.join(names)[:80]})"
-        )
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise UserError(f"{what}: two columns are called {twice[0]!r}; rename one")
+    check_header(what, columns, names)
     if frame.empty:
         raise UserError(f"{what}: the data frame has no rows")
     return frame.set_axis(names, axis=1).reset_index(drop=True)

@@ -96,9 +96,8 @@ def filter_interactions(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame
     while True:
         per_user = table.groupby("user_id")["item_id"].transform("size")
         per_item = table.groupby("item_id")["user_id"].transform("size")
-        keep = (per_user >= config.min_user_interactions) & (
-            per_item >= config.min_item_interactions
-        )
+        keep = per_user >= config.min_user_interactions
+        keep &= per_item >= config.min_item_interactions
         if keep.all():
             return table
         table = table[keep]

@@ -48,7 +48,7 @@ def describe(counts: dict[str, Any]) -> str:
     Examples
     --------
     >>> import pandas as pd
-    >>> from msm4sr_lite.dataset import Dataset
+    >>> from msm4sr_lite import Dataset
     >>> interactions = pd.DataFrame(
     ...     {"user_id": ["ann", "ann", "ann"], "item_id": ["a", "b", "a"], "timestamp": [1, 2, 2]}
     ... )

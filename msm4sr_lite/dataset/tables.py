@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,7 +25,6 @@ S = TypeVar("S")
 OnBad = Callable[[int, int, Exception], None]
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
-BLOCK = 1 << 18  # rows turned into columns at once
 # What the csv module says, and what it means.
 CSV_ERRORS = {
     "unexpected end": "a quote is not closed",
@@ -53,8 +51,8 @@ def read_rows(
     columns
         Columns that the header must name. All columns are returned. JSON lines have no header.
     kind
-        ``csv``, ``tsv``, ``jsonl``, ``parquet``, or ``atomic``: tabs, and quotes without a meaning.
-        Empty: as the name of the file ends.
+        ``csv``, ``tsv``, ``jsonl``, ``parquet``, or ``atomic``: tabs, a header like
+        ``user_id:token``, and quotes without a meaning. Empty: as the name of the file ends.
     lenient
         Accept Latin-1 lines and stray quotes.
     on_bad
@@ -69,34 +67,27 @@ def read_rows(
     kind = kind or _kind(path)
     on_bad = on_bad or stop_at(place_in(path))
     if kind == "parquet":
-        yield from enumerate(_parquet(path, columns).to_pylist(), start=1)
+        yield from enumerate(_parquet_rows(path, columns), start=1)
     elif kind == "jsonl":
         yield from parse_rows(numbered_lines(path, lenient=lenient), json_object, on_bad)
     else:
         reader, header = _open_csv(path, kind, lenient)
-        _require_columns(path, columns, header)
+        check_header(path, columns, header)
         for place, cells in _csv_rows(reader, len(header), on_bad):
             yield place, dict(zip(header, cells, strict=True))
 
 
-def read_columns(
-    path: Path, columns: Sequence[str] = (), optional: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Return some columns of a table; the index holds the place of each row.
+def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+    """Return some columns of a table, with cells of any type; the index holds their places.
 
     Parameters
     ----------
     path
         The file.
     columns
-        Their names; empty: all columns that have a name (not for JSON lines).
+        Their names.
     optional
         Columns that are returned too if they are there.
-
-    Returns
-    -------
-    frame
-        The cells; those of csv files are text.
 
     Raises
     ------
@@ -105,31 +96,14 @@ def read_columns(
     """
     import pandas as pd
 
-    kind, names = _kind(path), [*columns, *optional]
-    if kind == "parquet":
-        # Whole numbers stay exact where cells are missing, and an index is an ordinary column.
-        frame: pd.DataFrame = _parquet(path, columns, names).to_pandas(
-            integer_object_nulls=True, ignore_metadata=True
-        )
-        return frame.set_axis(range(1, len(frame) + 1))
-    if kind == "jsonl":
-        rows = read_rows(path)
-    else:
-        header = read_header(path, kind)
-        names = [name for name in names or header if name and name in header]
-        rows = read_rows(path, columns)
-    blocks = iter(lambda: list(islice(rows, BLOCK)), [])
-    frames = [
-        pd.DataFrame(
-            [cells for _, cells in block],
-            index=[place for place, _ in block],
-            columns=names,
-            dtype=object if kind == "jsonl" else str,
-        )
-        for block in blocks
-    ]
-    frame = pd.concat(frames or [pd.DataFrame(columns=names)])
-    return frame.drop(columns=[c for c in optional if c in frame and frame[c].isna().all()])
+    places: list[int] = []
+    cells: dict[str, list[Any]] = {name: [] for name in (*columns, *optional)}
+    for place, row in read_rows(path, columns):
+        places.append(place)
+        for name, column in cells.items():
+            column.append(row.get(name))
+    frame = pd.DataFrame(cells, places, dtype=object)
+    return frame.drop(columns=[name for name in optional if frame[name].isna().all()])
 
 
 def parse_rows(
@@ -212,8 +186,8 @@ def _open_csv(path: Path, kind: str, lenient: bool) -> tuple[Any, list[str]]:
         raise UserError(f"{path} line 1: {reason(error)}") from None
     if not any(header):
         raise UserError(f"{path}: the file is empty; the first line must name the columns")
-    if twice := [name for name in header if name and header.count(name) > 1]:
-        raise UserError(f"{path} line 1: two columns are called {twice[0]!r}; rename one")
+    if kind == "atomic":  # a name and its type
+        header = [name.rpartition(":")[0] or name for name in header]
     return reader, header
 
 
@@ -234,19 +208,21 @@ def _csv_rows(reader: Any, width: int, on_bad: OnBad) -> Iterator[tuple[int, lis
             on_bad(before + 1, reader.line_num - before, error)
 
 
-def _require_columns(path: Path, columns: Sequence[str], header: Sequence[str]) -> None:
+def check_header(what: Any, columns: Sequence[str], header: Sequence[str]) -> None:
+    """Raise a ``UserError`` unless a header has all columns, and no name twice."""
+    if twice := [name for name in header if name and header.count(name) > 1]:
+        raise UserError(f"{what}: two columns are called {twice[0]!r}; rename one")
     if missing := [name for name in columns if name not in header]:
         hint = ""
         if len(header) == 1 and any(mark in header[0] for mark in ";\t|,"):
-            hint = "; the separator must be a comma in .csv files and a tab in .tsv files"
+            hint = "; the separator must be a comma in .csv files and a tab in others"
         raise UserError(
-            f"{path}: no column {', '.join(missing)}; the first line must name"
-            f" {','.join(columns)} (found {', '.join(map(str, header))[:80]}){hint}"
+            f"{what}: no column {', '.join(missing)}; needed are {','.join(columns)}"
+            f" (found {', '.join(header)[:80]}){hint}"
         )
 
 
-def _parquet(path: Path, columns: Sequence[str], wanted: Sequence[str] = ()) -> Any:
-    """Return a pyarrow table: the ``wanted`` columns that are there, or all."""
+def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     try:
         import pyarrow.dataset
     except ImportError:
@@ -255,9 +231,9 @@ def _parquet(path: Path, columns: Sequence[str], wanted: Sequence[str] = ()) -> 
         ) from None
     try:
         dataset = pyarrow.dataset.dataset(path, format="parquet")
-        _require_columns(path, columns, dataset.schema.names)
-        names = [name for name in wanted if name in dataset.schema.names]
-        return dataset.to_table(columns=names or None)
+        check_header(path, columns, dataset.schema.names)
+        for batch in dataset.to_batches():
+            yield from batch.to_pylist()
     except UserError:
         raise
     except (OSError, ValueError) as error:  # pyarrow's own errors are among these

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from msm4sr_lite.dataset import Dataset
+from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.summary import describe, summary
 
 

@@ -26,7 +26,8 @@ from typing import Any
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.convert import amazon, hm, movielens, recbole
 from msm4sr_lite.dataset.convert.published import Format, Source
-from msm4sr_lite.dataset.convert.write import write_dataset
+from msm4sr_lite.dataset.convert.write import require_writable, write_dataset
+from msm4sr_lite.store.files import whole_folder
 
 __all__ = ["FORMATS", "convert_dataset"]
 
@@ -98,12 +99,18 @@ def convert_dataset(
     found.items = Path(items) if items else found.items
     found.images = Path(images) if images else found.images
     found.level = level or ""
-    try:
-        return write_dataset(
-            converter, found, out, min_rating=min_rating, copy_images=copy_images, force=force
+    if found.items is None and found.images is None:
+        raise UserError(
+            f"{found.interactions}: no file of items beside it, so there is neither text nor"
+            f" image; expected {converter.files}; name it with --items, or images with --images"
         )
+    try:
+        require_writable(out, found, force)
+        with whole_folder(out) as draft:
+            summary = write_dataset(draft, converter, found, min_rating, copy_images)
     except OSError as error:  # a full disk, no permission
         raise UserError(f"{out}: cannot be written: {error}; choose another folder") from None
+    return summary
 
 
 def _find_source(path: Path, format: str) -> tuple[Format, Source]:
@@ -119,12 +126,10 @@ def _find_source(path: Path, format: str) -> tuple[Format, Source]:
     found, errors = {}, []
     for key, converter in tried.items():
         try:
-            source = converter.find(path)
+            if source := converter.find(path):
+                found[key] = (converter, source)
         except UserError as error:
             errors.append(error)
-            continue
-        if source:
-            found[key] = (converter, source)
     if len(found) > 1:
         raise UserError(f"{path}: could be {' or '.join(found)}; name the format (--from)")
     if found:

@@ -6,7 +6,6 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ Record = dict[str, Any]
 
 def _release(
     year: int,
-    endings: tuple[str, str],
+    ending: str,
     fields: tuple[str, str, str, str],
     unit: int,
     describe: Callable[[Record], Record],
@@ -29,8 +28,8 @@ def _release(
 
     Parameters
     ----------
-    year, endings
-        The release, and how the names of its files end.
+    year, ending
+        The release, and how the names of its files end, unless packed.
     fields
         Of a review: user, item, time and rating. An item has the same id.
     unit
@@ -46,15 +45,16 @@ def _release(
         record = _object(line)
         return {"item_id": printable_id(record.get(fields[1]), fields[1]), **describe(record)}
 
-    expected = "one JSON object a line with {}"
-    reviews = expected.format(", ".join(fields))
-    items = expected.format(f"{fields[1]}, title, description")
+    endings = (f"{ending}.gz", ending)
+    what = "one JSON object a line with"
     return published.Format(
         f"Amazon reviews {year}",
-        f"reviews X{endings[0]} or X{endings[1]}, and items meta_X{endings[0]}",
-        partial(_pair, endings=endings),
-        lambda source: source.read(source.interactions, review, expected=reviews),
-        lambda source: source.read(source.items, item, expected=items),
+        f"reviews X{ending} or X{ending}.gz, and items meta_X{ending} or meta_X{ending}.gz",
+        lambda path: _pair(path, endings),
+        lambda source: source.read(
+            source.interactions, review, expected=f"{what} {', '.join(fields)}"
+        ),
+        lambda source: source.read(source.items, item, expected=f"{what} {fields[1]} and title"),
     )
 
 
@@ -96,9 +96,8 @@ def _describe_2018(record: Record) -> Record:
 
 def _describe_2023(record: Record) -> Record:
     images = record.get("images")
-    found = (
-        [image for image in images if isinstance(image, dict)] if isinstance(images, list) else []
-    )
+    images = images if isinstance(images, list) else []
+    found = [image for image in images if isinstance(image, dict)]
     found.sort(key=lambda image: image.get("variant") != "MAIN")
     return {
         "title": text(record.get("title")),
@@ -127,13 +126,10 @@ def _pair(source: Path, endings: tuple[str, str]) -> published.Source | None:
         for path in files
         if path.name.endswith(endings) and not path.name.startswith("meta_")
     }
-    if source.is_dir():
-        # Any data folder may hold some .json or an items.jsonl; names of the sets are capitalised.
-        likely = [path for path, meta in found.items() if meta]
-        likely = likely or [path for path in found if path.name[0].isupper()]
-    reviews = published.only_file(
-        likely if source.is_dir() else list(found), source, "review files"
-    )
+    likely = [path for path, meta in found.items() if meta or source.is_file()]
+    # Any data folder may hold some .json or an items.jsonl; names of the sets are capitalised.
+    likely = likely or [path for path in found if path.name[0].isupper()]
+    reviews = published.only_file(likely, source, "review files")
     return published.Source(reviews, found[reviews]) if reviews else None
 
 
@@ -151,17 +147,9 @@ def _meta(reviews: Path, endings: tuple[str, str]) -> Path | None:
 
 
 RELEASE_2018 = _release(
-    2018,
-    (".json.gz", ".json"),
-    ("reviewerID", "asin", "unixReviewTime", "overall"),
-    1,
-    _describe_2018,
+    2018, ".json", ("reviewerID", "asin", "unixReviewTime", "overall"), 1, _describe_2018
 )
 # An item of 2023 is a parent product with all its colours and sizes.
 RELEASE_2023 = _release(
-    2023,
-    (".jsonl.gz", ".jsonl"),
-    ("user_id", "parent_asin", "timestamp", "rating"),
-    1000,
-    _describe_2023,
+    2023, ".jsonl", ("user_id", "parent_asin", "timestamp", "rating"), 1000, _describe_2023
 )

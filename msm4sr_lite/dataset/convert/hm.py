@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from msm4sr_lite.dataset.cells import printable_id
 from msm4sr_lite.dataset.convert.published import Format, Interaction, Source, find_pair
 
-PRODUCT_DIGITS = 7  # of the ten of an article; the other three are colour and pattern
+LEVELS = {"article": 10, "product": 7}  # digits; the last three are colour and pattern
 SHARED = ("index_name", "product_group_name", "product_type_name")
 VARIANT = ("graphical_appearance_name", "colour_group_name")
 
@@ -27,13 +26,13 @@ def _find(source: Path) -> Source | None:
 
 def _interactions(source: Source) -> Iterator[Interaction]:
     """Yield the interactions; their time is the start of the day (UTC)."""
-    length = PRODUCT_DIGITS if source.level == "product" else None
+    digits = LEVELS[source.level or "article"]
 
     def interaction(row: dict[str, str]) -> Interaction:
         return Interaction(
             printable_id(row["customer_id"], "customer_id"),
-            _article(row["article_id"])[:length],
-            _midnight(row["t_dat"]),
+            _article(row["article_id"])[:digits],
+            datetime.fromisoformat(row["t_dat"].strip()).replace(tzinfo=UTC).timestamp(),
         )
 
     columns = ("t_dat", "customer_id", "article_id")
@@ -46,14 +45,13 @@ def _items(source: Source) -> Iterator[dict[str, Any]]:
     A product has the text of its first article without colour and pattern, and the images of all
     its articles, which follow one another in the file.
     """
-    level_is_product = source.level == "product"
-    categories = SHARED if level_is_product else SHARED + VARIANT
-    length = PRODUCT_DIGITS if level_is_product else None
+    digits = LEVELS[source.level or "article"]
+    categories = SHARED if source.level == "product" else SHARED + VARIANT
 
     def article(row: dict[str, str]) -> dict[str, Any]:
         number = _article(row["article_id"])
         return {
-            "item_id": number[:length],
+            "item_id": number[:digits],
             "title": row["prod_name"].strip(),
             "categories": [row[name].strip() for name in categories if row[name].strip()],
             "description": row["detail_desc"].strip(),
@@ -63,7 +61,7 @@ def _items(source: Source) -> Iterator[dict[str, Any]]:
 
     columns = ("article_id", "prod_name", "detail_desc", *SHARED, *VARIANT)
     articles = source.read(source.items, article, columns=columns)
-    if not level_is_product:
+    if source.level != "product":
         yield from articles
         return
     for _, group in groupby(articles, lambda item: item["item_id"]):
@@ -80,19 +78,11 @@ def _article(value: str) -> str:
     return found
 
 
-@lru_cache(maxsize=4096)
-def _midnight(day: str) -> float:
-    try:
-        return datetime.strptime(day.strip(), "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        raise ValueError(f"t_dat {day[:40]!r} is not a date like 2018-09-20") from None
-
-
 HM = Format(
     "H&M",
     "transactions_train.csv and articles.csv, and images/ if wanted",
     _find,
     _interactions,
     _items,
-    levels=("article", "product"),
+    levels=tuple(LEVELS),
 )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.cells import printable_id
 from msm4sr_lite.dataset.convert.published import (
     Format,
@@ -17,6 +16,7 @@ from msm4sr_lite.dataset.convert.published import (
 )
 from msm4sr_lite.dataset.tables import read_header
 
+OTHER_IDS = ("user_id", "review_id", "session_id")
 # Names of these fields in the published datasets.
 TITLES = ("title", "item_name", "name", "movie_title", "product_name", "app_name")
 BRANDS = ("brand", "store", "manufacturer", "artist")
@@ -36,70 +36,46 @@ def _find(source: Path) -> Source | None:
 
 def _interactions(source: Source) -> Iterator[Interaction]:
     """Yield the interactions; ``rating`` is read where there is one."""
-    names = ("user_id", _item_field(source), "timestamp")
-    fields = _fields(source.interactions, names)
-    user, item, time = columns = [fields[name] for name in names]
-    rating = fields.get("rating", "")
+    item, rating = _item_field(source), "rating" if "rating" in _header(source) else ""
     return source.read(
         source.interactions,
-        lambda row: interaction(row, user, item, time, rating),
-        columns=columns,
+        lambda row: interaction(row, "user_id", item, "timestamp", rating),
+        columns=("user_id", item, "timestamp"),
         kind="atomic",
     )
 
 
 def _items(source: Source) -> Iterator[dict[str, Any]]:
     """Yield the items; fields with other names than those above are not used."""
-    if source.items is None:
-        return iter(())
     key = _item_field(source)
-    fields = _fields(source.items, (key,))
-    key = fields[key]
-    title, brand, categories, description = (
-        next((fields[name] for name in known if name in fields), "")
-        for known in (TITLES, BRANDS, CATEGORIES, DESCRIPTIONS)
-    )
 
     def item(row: dict[str, str]) -> dict[str, Any]:
+        title, brand, categories, description = (
+            next((row[name].strip() for name in known if name in row), "")
+            for known in (TITLES, BRANDS, CATEGORIES, DESCRIPTIONS)
+        )
         # Categories are separated by commas; some published files put each name in quotes.
-        names = (part.strip(" '\"[]") for part in row.get(categories, "").split(", "))
+        names = [part.strip(" '\"[]") for part in categories.split(", ")]
         return {
             "item_id": printable_id(row[key], key),
-            "title": row.get(title, "").strip(),
-            "brand": row.get(brand, "").strip(),
-            "categories": list(filter(None, names)),
-            "description": row.get(description, "").strip(),
+            "title": title,
+            "brand": brand,
+            "categories": [name for name in names if name],
+            "description": description,
         }
 
     return source.read(source.items, item, columns=(key,), kind="atomic")
 
 
-def _fields(path: Path, needed: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return ``name -> column`` of each field, such as ``user_id -> user_id:token``."""
-    columns = read_header(path, "atomic", lenient=True)
-    if not all(":" in column for column in columns):
-        raise UserError(
-            f"{path}: the first line must name each field with its type, separated by tabs, like"
-            f" user_id:token; found {' '.join(columns)[:80]!r}"
-        )
-    fields = {column.partition(":")[0]: column for column in columns}
-    if missing := [name for name in needed if name not in fields]:
-        raise UserError(
-            f"{path}: no field {missing[0]} (found {', '.join(fields)[:80]}); user_id, item_id and"
-            f" timestamp are needed, because a sequence needs an order"
-        )
-    return fields
-
-
 def _item_field(source: Source) -> str:
     """Return ``item_id``, or the field that stands for it (``product_id``) if only one can."""
-    fields = _fields(source.interactions)
-    others = [
-        name
-        for name, column in fields.items()
-        if column.endswith("_id:token") and name not in ("user_id", "review_id", "session_id")
-    ]
-    return others[0] if "item_id" not in fields and len(others) == 1 else "item_id"
+    header = _header(source)
+    others = [name for name in header if name.endswith("_id") and name not in OTHER_IDS]
+    return others[0] if "item_id" not in header and len(others) == 1 else "item_id"
+
+
+def _header(source: Source) -> list[str]:
+    return read_header(source.interactions, "atomic", lenient=True)
 
 
 RECBOLE = Format("RecBole atomic files", "NAME.inter and NAME.item", _find, _interactions, _items)

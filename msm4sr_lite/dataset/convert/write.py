@@ -6,9 +6,9 @@ import csv
 import json
 import os
 import shutil
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,96 +16,105 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.convert.published import Format, Interaction, Source
 from msm4sr_lite.dataset.items import TEXT_FIELDS
 from msm4sr_lite.progress import bar
-from msm4sr_lite.store.files import whole_folder, write_json
+from msm4sr_lite.store.files import write_json
 
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 MAX_IMAGES = 10  # of one item
 RECORD = "converted.json"
+COUNTS = ("users", "items", "interactions", "items_with_text", "items_with_image")
+COUNTS += ("items_with_neither", "items_not_listed", "repeated_item_rows", "below_min_rating")
 WRITTEN = {"interactions.csv", "items.jsonl", "images", RECORD}
 
 
 def write_dataset(
-    format: Format,
-    source: Source,
-    out: Path,
-    *,
-    min_rating: float | None,
-    copy_images: bool,
-    force: bool,
+    draft: Path, format: Format, source: Source, min_rating: float | None, copy_images: bool
 ) -> dict[str, Any]:
-    """Write a dataset folder, completely or not at all; see ``convert_dataset``."""
-    _require_writable(out, source, force)
-    if source.items is None and source.images is None:
+    """Write a dataset folder; see ``convert_dataset``."""
+    counts = dict.fromkeys(COUNTS, 0)
+    rows = bar(format.interactions(source), name="interactions", unit="row")
+    interacted = _write_interactions(draft / "interactions.csv", rows, min_rating, counts)
+    if not interacted:
         raise UserError(
-            f"{source.interactions}: no file of items beside it, so there is neither text nor"
-            f" image; expected {format.files}; name it with --items, or images with --images"
+            f"{source.interactions}: no interaction has a rating of at least {min_rating:g};"
+            f" lower min_rating"
         )
-    with whole_folder(out) as draft:
-        with _new_file(draft / "items.jsonl") as stream:
-            items = _ItemWriter(stream, draft / "images", source.images, copy_images)
-            for item in bar(format.items(source), name="items", unit="row"):
-                items.write(item)
-            listed = len(items.seen)
-            rows = bar(format.interactions(source), name="interactions", unit="row")
-            with _new_file(draft / "interactions.csv") as table:
-                users, written, below = _write_interactions(table, rows, items, min_rating)
-        if not written:
-            raise UserError(
-                f"{source.interactions}: no interaction has a rating of at least {min_rating:g};"
-                f" lower min_rating"
-            )
-        summary = {
-            "format": format.name,
-            "users": users,
-            "items": len(items.seen),
-            "interactions": written,
-            "items_with_text": items.counts["text"],
-            "items_with_image": items.counts["image"],
-            "items_with_neither": items.counts["neither"],
-            "items_not_listed": len(items.seen) - listed,
-            "repeated_item_rows": items.counts["repeated"],
-            "below_min_rating": below,
-            "skipped_lines": source.skipped,
-            "first_skipped": source.first_skipped,
-        }
-        write_json(draft / RECORD, summary)
+    images = find_images(source.images) if source.images else {}
+    rows = bar(format.items(source), name="items", unit="row")
+    with _new_file(draft / "items.jsonl") as stream:
+        for row in _each_item(rows, interacted, counts):
+            names = row.pop("image_names", [row["item_id"]])
+            found = [images[name] for name in names if name in images][:MAX_IMAGES]
+            for original, relative in found:
+                _bring(original, draft / "images" / relative, copy_images)
+            fields = {name: value for name, value in row.items() if value}
+            has_text = any(fields.get(name) for name in TEXT_FIELDS)
+            counts["items"] += 1
+            counts["items_with_text"] += has_text
+            counts["items_with_image"] += bool(found)
+            counts["items_with_neither"] += not (has_text or found)
+            if len(found) == 1:
+                fields["image"] = f"images/{found[0][1]}"
+            elif found:
+                fields["images"] = [f"images/{relative}" for _, relative in found]
+            stream.write(json.dumps(fields, ensure_ascii=False) + "\n")
+    skipped = {"skipped_lines": source.skipped, "first_skipped": source.first_skipped}
+    summary = {"format": format.name, **counts, **skipped}
+    write_json(draft / RECORD, summary)
     return summary
 
 
-class _ItemWriter:
-    """Writes ``items.jsonl`` and the images, each item once, and counts what they have."""
+def _write_interactions(
+    path: Path, rows: Iterable[Interaction], min_rating: float | None, counts: dict[str, int]
+) -> dict[str, None]:
+    """Write ``interactions.csv``, with ratings if the first row has one; return the item ids."""
+    rows = iter(rows)
+    first = next(rows)
+    header = ["user_id", "item_id", "timestamp", *(["rating"] if first.rating is not None else [])]
+    if min_rating is not None and first.rating is None:
+        raise UserError("min_rating: this dataset has no ratings; leave it out")
+    users: set[str] = set()
+    items: dict[str, None] = {}
+    with _new_file(path) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(header)
+        for row in chain([first], rows):
+            if min_rating is not None and (row.rating or 0) < min_rating:
+                counts["below_min_rating"] += 1
+                continue
+            counts["interactions"] += 1
+            users.add(row.user_id)
+            items[row.item_id] = None
+            time = int(row.timestamp) if row.timestamp.is_integer() else row.timestamp
+            table.writerow([row.user_id, row.item_id, time, row.rating][: len(header)])
+    counts["users"] = len(users)
+    return items
 
-    def __init__(self, stream: TextIO, target: Path, folder: Path | None, copy: bool) -> None:
-        self.stream, self.target, self.copy = stream, target, copy
-        self.images = find_images(folder) if folder else {}
-        self.seen: set[str] = set()
-        self.counts: Counter[str] = Counter()
 
-    def write(self, item: dict[str, Any]) -> None:
-        """Write an item that is new; its images become hard links where the disk allows it."""
-        if item["item_id"] in self.seen:
-            self.counts["repeated"] += 1
-            return
-        self.seen.add(item["item_id"])
-        fields = {name: value for name, value in item.items() if value and name != "image_names"}
-        named = item.get("image_names", [item["item_id"]])
-        found = [self.images[name] for name in named if name in self.images][:MAX_IMAGES]
-        for original, relative in found:
-            copy = self.target / relative
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            if not self.copy:
-                with suppress(OSError):
-                    os.link(original.resolve(), copy)
-            if not copy.exists():
-                shutil.copyfile(original, copy)
-        names = [f"images/{relative}" for _, relative in found]
-        if names:
-            fields |= {"image": names[0]} if len(names) == 1 else {"images": names}
-        has_text = any(fields.get(name) for name in TEXT_FIELDS)
-        self.counts["text"] += has_text
-        self.counts["image"] += bool(names)
-        self.counts["neither"] += not (has_text or names)
-        self.stream.write(json.dumps(fields, ensure_ascii=False) + "\n")
+def _each_item(
+    rows: Iterable[dict[str, Any]], interacted: dict[str, None], counts: dict[str, int]
+) -> Iterator[dict[str, Any]]:
+    """Yield the first row of each item; last come the items that only occur in interactions."""
+    seen: set[str] = set()
+    for row in rows:
+        if row["item_id"] in seen:
+            counts["repeated_item_rows"] += 1
+        else:
+            seen.add(row["item_id"])
+            yield row
+    for item_id in interacted:
+        if item_id not in seen:
+            counts["items_not_listed"] += 1
+            yield {"item_id": item_id}
+
+
+def _bring(original: Path, target: Path, copy: bool) -> None:
+    """Make a hard link to an image where the disk allows it and no copy is asked for."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not copy:
+        with suppress(OSError):
+            os.link(original.resolve(), target)
+    if not target.exists():
+        shutil.copyfile(original, target)
 
 
 def find_images(folder: Path) -> dict[str, tuple[Path, str]]:
@@ -125,40 +134,12 @@ def find_images(folder: Path) -> dict[str, tuple[Path, str]]:
     return found
 
 
-def _write_interactions(
-    stream: TextIO, rows: Iterable[Interaction], items: _ItemWriter, min_rating: float | None
-) -> tuple[int, int, int]:
-    """Write ``interactions.csv``; it has a column of ratings if the first interaction has one.
-
-    Returns the numbers of users, of interactions, and of those below ``min_rating``.
-    """
-    table = csv.writer(stream, lineterminator="\n")
-    users: set[str] = set()
-    written = below = 0
-    for row in rows:
-        if not written and not below:
-            rated = row.rating is not None
-            if min_rating is not None and not rated:
-                raise UserError("min_rating: this dataset has no ratings; leave it out")
-            table.writerow(["user_id", "item_id", "timestamp", *(["rating"] if rated else [])])
-        if min_rating is not None and (row.rating or 0) < min_rating:
-            below += 1
-            continue
-        written += 1
-        users.add(row.user_id)
-        if row.item_id not in items.seen:
-            items.write({"item_id": row.item_id})
-        time = int(row.timestamp) if row.timestamp.is_integer() else row.timestamp
-        table.writerow([row.user_id, row.item_id, time, *([row.rating] if rated else [])])
-    return len(users), written, below
-
-
 def _new_file(path: Path) -> TextIO:
     # What cannot be written as UTF-8, half a surrogate pair from a broken emoji, becomes "?".
     return path.open("w", encoding="utf-8", newline="\n", errors="replace")
 
 
-def _require_writable(out: Path, source: Source, force: bool) -> None:
+def require_writable(out: Path, source: Source, force: bool) -> None:
     """Refuse a target that holds other files, or the files that are to be read."""
     if not out.exists():
         return

@@ -77,7 +77,7 @@ def test_files_cut_short_and_lines_without_end(tmp_path, refused, monkeypatch):
     path = source / "Mugs_5.json.gz"
     path.write_bytes(path.read_bytes()[:-500])
     assert "cannot be read to its end" in refused(source)
-    monkeypatch.setattr(lines, "LONGEST", 30)
+    monkeypatch.setattr(lines, "LONGEST", 40)
     assert "line 1: longer than" in refused(amazon_2018(tmp_path))
     other = write(tmp_path / "movies", **MOVIES["latest"])
     assert "line 2: longer than" in refused(other)  # in a csv file too
