@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
 from msm4sr_lite.cli import common
-from msm4sr_lite.dataset.summary import summary
+from msm4sr_lite.dataset.summary import describe, summary
 
 
 def run(args: argparse.Namespace) -> None:
     """Read everything and print one screen."""
     found = summary(common.read_dataset(args, notes=False))
     if args.json:
-        common.print_json(asdict(found))
+        common.print_json(found)
     else:
-        for line in str(found).splitlines():
+        for line in describe(found).splitlines():
             common.print_line(line)

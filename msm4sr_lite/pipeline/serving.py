@@ -11,7 +11,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
-from msm4sr_lite.dataset.frames import read_item_frame
+from msm4sr_lite.dataset.sources import read_item_frame
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.explain.effects import measure_effects
 from msm4sr_lite.explain.evidence import Evidence
