@@ -6,7 +6,7 @@ import pytest
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.folder import read_items
+from msm4sr_lite.dataset.sources import read_items
 from msm4sr_lite.features.dictionary import read_dictionary, text_words, word_list
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.tables import read_columns
+from msm4sr_lite.dataset.tables import read_rows
 from msm4sr_lite.features.dictionary import word_list
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
@@ -49,7 +49,10 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
     path = folder / "labels.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such file; write one row per image: its name, then its labels")
-    table = read_columns(path).frame
+    table = pd.DataFrame([cells for _, cells in read_rows(path)], dtype=str)
+    table = table.drop(columns="", errors="ignore")
+    if table.empty:
+        raise UserError(f"{path}: no image in it; write one row per image")
     image = "image" if "image" in table else str(table.columns[0])
     files = _find(folder, table.pop(image))
     table = table.set_axis(files)[[file is not None for file in files]]
