@@ -26,28 +26,25 @@ _ADDRESS = re.compile(r"\S*\w[.@]\w\S*")  # shop.com, 5.5
 _TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[^\w\s]")
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_DETERMINERS = _set(
-    "a an the this these those my your our his her its their each every no some any both"
-)
-_PREPOSITIONS = _set("at by for from in into of on over per to under with without between")
-_BEFORE_VERB = _set(
-    "to i you we they he she it who that which can could may might must shall should will would"
-    " not don't doesn't can't won't let please"
-)
-_BE = _set("is are be been being was were")
-_FOLLOWS = _PREPOSITIONS | _BE | {"and", "or"}
-_AFTER_VERB = _DETERMINERS - {"no", "both"} | _set("you it them us me up")
 _SUFFIX = re.compile(
     r"\w{2}(?:ous|ful|less|able|ible|ular|ish|ive|tion|ment|ness|ity|ship|ance|ence|ette|like)s?$"
 )
-_NO_ADVERB = _set(
-    "belly bubbly chilly comfy costly cuddly curly daily family friendly frilly fly holly jelly"
-    " jolly lily lively lonely lovely scaly silly smelly sparkly ugly weekly woolly wrinkly"
-)
+
+
+def word_list(name: str) -> list[str]:
+    """Return a list of the library: ``visual_words`` (what images show) or ``stop_words``.
+
+    >>> len(word_list("stop_words"))
+    982
+    """
+    text = resources.files("msm4sr_lite.features").joinpath(f"{name}.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+_CLASSES = {
+    name: frozenset(words.split())
+    for name, words in (line.split(": ") for line in word_list("word_classes"))
+}
 
 
 def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = None) -> list[str]:
@@ -121,16 +118,6 @@ def column_labels(column: str, items: Iterable[Item], folder: Path | None) -> li
     return found[:MOST_LABELS]
 
 
-def word_list(name: str) -> list[str]:
-    """Return a list of the library: ``visual_words`` (what images show) or ``stop_words``.
-
-    >>> len(word_list("stop_words"))
-    982
-    """
-    text = resources.files("msm4sr_lite.features").joinpath(f"{name}.txt").read_text("utf-8")
-    return [line for line in text.splitlines() if line and not line.startswith("#")]
-
-
 def text_words(
     items: Sequence[Item], min_items: int = 2, max_share: float = 0.5, limit: int = 2000
 ) -> list[str]:
@@ -177,7 +164,7 @@ def text_words(
         if re.fullmatch(r"(?=.*[aeiouy])[^']{3,}", word)
         and word not in stop
         and min_items <= counts[word] <= most
-        and (not word.endswith("ly") or word in _NO_ADVERB)
+        and (not word.endswith("ly") or word in _CLASSES["no_adverb"])
         and (word in labels or _is_nominal(word, uses))
     ]
     return found[:limit]
@@ -215,14 +202,19 @@ def _uses(tokens: list[str]) -> Iterator[tuple[str, str]]:
     ):
         if not token[0].isalpha():
             continue
-        led = left in _DETERMINERS or left in _PREPOSITIONS or left.isdigit()
-        followed = right in _FOLLOWS or not right[0].isalnum()
+        left_is, right_is = (
+            {name for name, words in _CLASSES.items() if neighbour in words}
+            for neighbour in (left, right)
+        )
+        led = bool(left_is & {"determiner", "preposition"}) or left.isdigit()
+        followed = "after_noun" in right_is or not right[0].isalnum()
         if word.endswith("ing"):  # "for storing" is a verb, "the lining" is not
-            led, followed = left in _DETERMINERS, False
+            led, followed = "determiner" in left_is, False
         elif word.endswith("ed"):  # "made of" is a verb, "padded cups" is not
-            followed = right[0].isalpha() and right not in _FOLLOWS
-        participle = left in _BE and word.endswith(("ed", "en", "ing", "wn"))  # "is worn", "is red"
-        verb = left in _BEFORE_VERB or right in _AFTER_VERB or participle
+            followed = right[0].isalpha() and "after_noun" not in right_is
+        verb = "before_verb" in left_is or "after_verb" in right_is
+        if "be" in left_is and word.endswith(("ed", "en", "ing", "wn")):  # "is worn"
+            verb = True
         yield word, "all"
         if verb or led:
             yield word, "verb" if verb else "led"

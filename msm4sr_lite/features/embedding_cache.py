@@ -104,19 +104,19 @@ class EmbeddingCache:
     def __exit__(self, *_: object) -> None:
         self._base.close()
 
-    def _find(self, what: str, key: bytes) -> Any:
+    def _find(self, key: bytes) -> Any:
         with self._guarded():
-            query = f"SELECT {what} FROM embeddings WHERE key = ?"
+            query = "SELECT embedding, checksum FROM embeddings WHERE key = ?"
             return self._base.execute(query, (key,)).fetchone()
 
     def __contains__(self, key: bytes) -> bool:
-        return self._find("1", key) is not None
+        return self._find(key) is not None
 
     def read(self, keys: Sequence[bytes]) -> np.ndarray:
         """Return the embeddings of known keys, ``(keys, width)``."""
         rows = []
         for key in keys:
-            embedding, checksum = self._find("embedding, checksum", key) or (b"", None)
+            embedding, checksum = self._find(key) or (b"", None)
             if zlib.crc32(embedding) != checksum:
                 raise UserError(f"{self.path}: damaged; {_DELETE}")
             rows.append(np.frombuffer(embedding, dtype=self.dtype))

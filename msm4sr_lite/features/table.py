@@ -161,10 +161,7 @@ def make_features(
     for name in ("text", "image"):
         groups = [getattr(slots, name) for slots in sentences]
         counts = np.array([*map(len, groups)], dtype=np.int32)
-        record |= {
-            f"without_{name}": int((counts == 0).sum()),
-            f"n_{name}_slots": int(counts.sum()),
-        }
+        record[f"without_{name}"] = int((counts == 0).sum())
         parts[name] = counts, embeddings(groups)
     copied = [keywords / n for n in ("keywords.jsonl", "dictionary.txt")] if keywords else []
     write_table(
@@ -224,12 +221,8 @@ def encode_new_items(
         best = tokenizer.keywords(opened, made_by.get("n_keywords", default.n_keywords))
         for (item_id, _), words in zip(images, best, strict=True):
             keywords.setdefault(item_id, []).append([keyword.word for keyword in words])
-    sentences = slot_sentences(
-        items,
-        keywords,
-        manifest.get("max_sentences", default.max_sentences),
-        manifest.get("image_slots", default.image_slots),
-    )
+    filling = [manifest.get(s, getattr(default, s)) for s in ("max_sentences", "image_slots")]
+    sentences = slot_sentences(items, keywords, *filling)
     ids = ["", *(item.item_id for item in items)]
     text, image = (encode_slots([slots[k] for slots in sentences], encoder) for k in (1, 2))
     return FeatureTable(ids, text, image, manifest), keywords

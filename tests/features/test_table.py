@@ -34,7 +34,6 @@ def test_slots_and_manifest_are_filled(tiny_bert, tmp_path):
         np.testing.assert_allclose(vectors, encoder.encode(texts), atol=1e-3)
     manifest = table.manifest
     assert (manifest["n_items"], manifest["without_text"], manifest["without_image"]) == (3, 1, 2)
-    assert (manifest["n_text_slots"], manifest["n_image_slots"]) == (4, 2)
     assert manifest["keywords"] == {"clip": "tiny"}
     assert manifest["versions"]["torch"] == torch.__version__
     assert (tmp_path / "f/keywords.jsonl").read_text(encoding="utf-8") == "as it is"
