@@ -133,19 +133,17 @@ def make_features(
     batch_size
         Number of sentences in one forward pass.
     """
-    flat = [sentence for slots in sentences for sentence in (*slots.text, *slots.image)]
-    unique = {content_key(sentence.encode()): sentence for sentence in flat}
-    new = [key for key in unique if key not in cache]
+    found = (sentence for slots in sentences for sentence in (*slots.text, *slots.image))
+    new = [sentence for sentence in dict.fromkeys(found) if _key(sentence) not in cache]
     with bar(total=len(new), name="features", unit="sentence") as progress:
         for start in range(0, len(new), _BLOCK):
-            keys = new[start : start + _BLOCK]
-            texts = [unique[key] for key in keys]
-            cache.add(keys, encoder.encode(texts, batch_size, progress.update))
+            block = new[start : start + _BLOCK]
+            cache.add([*map(_key, block)], encoder.encode(block, batch_size, progress.update))
 
     def embeddings(groups: Iterable[Sequence[str]]) -> Iterator[np.ndarray]:
-        keys = [content_key(sentence.encode()) for group in groups for sentence in group]
-        for start in range(0, len(keys), _BLOCK):
-            yield cache.read(keys[start : start + _BLOCK])
+        texts = [sentence for group in groups for sentence in group]
+        for start in range(0, len(texts), _BLOCK):
+            yield cache.read([*map(_key, texts[start : start + _BLOCK])])
 
     description = encoder.describe()
     record = {
@@ -171,6 +169,10 @@ def make_features(
         record | (manifest or {}),
         {file.name: file.read_text(encoding="utf-8") for file in copied if file.is_file()},
     )
+
+
+def _key(sentence: str) -> bytes:
+    return content_key(sentence.encode())
 
 
 def encode_new_items(
