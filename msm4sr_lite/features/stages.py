@@ -217,8 +217,8 @@ def encode_features(
         encoder = TextEncoder(name, config.pooling, resolve_device(device))
         manifest = {"keywords": made_by, **filling, "made_from": fingerprint(made_from)}
         with (
-            open_cache(run_dir / "cache", "sentences", encoder.describe(), "float16") as cache,
             report_write_errors(folder),
+            open_cache(run_dir / "cache", "sentences", encoder.describe(), "float16") as cache,
         ):
             make_features(folder, sentences, encoder, cache, keywords=source, manifest=manifest)
     return load_feature_table(folder)
