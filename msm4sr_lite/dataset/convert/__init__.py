@@ -91,9 +91,8 @@ def convert_dataset(
     out = Path(out)
     converter, found = _find_source(Path(source), format)
     if level and level not in converter.levels:
-        known = " and ".join(converter.levels)
-        known = f"it has {known}" if known else "only H&M has levels"
-        raise UserError(f"level {level!r} does not exist in {converter.name}; {known}")
+        known = " and ".join(converter.levels) or "no levels; only H&M has some"
+        raise UserError(f"level {level!r} does not exist in {converter.name}; it has {known}")
     if items and not Path(items).is_file():
         raise UserError(f"{items}: no such file; items names the file of items")
     found.items = Path(items) if items else found.items
