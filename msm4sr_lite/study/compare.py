@@ -26,10 +26,9 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Part
-from msm4sr_lite.store.access_log import log_access
-from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.records import cached_run, log_access
 from msm4sr_lite.study.beyond_accuracy import coverage, popularity_bias, top_lists
 from msm4sr_lite.study.cold_start import cold_cases, cold_items
 from msm4sr_lite.study.config import TrainingBudget
@@ -75,7 +74,7 @@ class Comparison:
         budget = budget or TrainingBudget()
         self.budget = budget.for_targets(data.sequences.training_targets())
         self.specs = MODELS if specs is None else specs
-        self.runs, self.jobs = Runs(out / "runs"), jobs
+        self.jobs = jobs
 
     @cached_property
     def upper_bound(self) -> UpperBound:
@@ -96,7 +95,7 @@ class Comparison:
             scorer = spec.fit(self.data, settings, seed, self.out / "states")
             return self.evaluate_scorer(scorer, part)
 
-        return self.runs.get(f"{name}-{seed}-{part}", made_from, make)
+        return cached_run(self.out / "runs", f"{name}-{seed}-{part}", made_from, make)
 
     def evaluate_scorer(self, scorer: Scorer, part: Part) -> Run:
         """Return the ranks of all targets of ``part`` and properties of the top-10 lists."""
@@ -195,7 +194,8 @@ class Comparison:
         for kind, oracle in self.upper_bound.oracles.items():
             made_from = [kind, *self.data.fingerprints]
             run = partial(self.evaluate_scorer, oracle, "test")
-            found[f"upper bound: {kind}"] = [self.runs.get(f"upper-bound-{kind}", made_from, run)]
+            name = f"upper-bound-{kind}"
+            found[f"upper bound: {kind}"] = [cached_run(self.out / "runs", name, made_from, run)]
         return found
 
     def table(self, found: dict[str, list[Run]], against: str = "msm4sr") -> dict[str, Any]:

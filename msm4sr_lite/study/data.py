@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from msm4sr_lite.baselines import BaselineData, count_interactions
+from msm4sr_lite.baselines import BaselineData
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
@@ -52,7 +52,7 @@ class StudyData:
     @cached_property
     def interaction_counts(self) -> np.ndarray:
         """How often each item occurs in the training sequences, ``(items + 1,)``."""
-        return count_interactions(self.sequences)
+        return self.sequences.item_counts()
 
     @cached_property
     def baseline_data(self) -> BaselineData:

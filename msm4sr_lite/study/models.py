@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.baselines import SASRec, SummedFeatures
+from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.study.data import StudyData
 from msm4sr_lite.study.trainers import (

@@ -14,7 +14,8 @@ import torch
 from filelock import FileLock
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines import ItemKNN, Probabilities, ScoreEnsemble, fit_baseline
+from msm4sr_lite.baselines import fit_baseline
+from msm4sr_lite.baselines.simple import ItemKNN, Probabilities, ScoreEnsemble
 from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import Scorer

@@ -24,9 +24,9 @@ from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.progress import say
-from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.records import cached_run
 from msm4sr_lite.study.config import StudyConfig, TransferConfig
 from msm4sr_lite.study.data import prepare
 from msm4sr_lite.study.jobs import run_ahead
@@ -90,8 +90,9 @@ class TransferCurve:
     ) -> np.ndarray:
         """Return the ranks of a run, made now unless it was made with these settings before."""
         made_from = [*self.made_from, *map(as_dict, settings)]
-        runs = Runs(self.out / "runs")
-        found = runs.get(f"{name}-{seed}", made_from, lambda: {"ranks": run().tolist()})
+        found = cached_run(
+            self.out / "runs", f"{name}-{seed}", made_from, lambda: {"ranks": run().tolist()}
+        )
         return np.array(found["ranks"])
 
     def results(self) -> dict[str, Any]:

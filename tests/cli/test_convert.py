@@ -5,7 +5,7 @@ import json
 import pytest
 from published_files import amazon_2018, review
 
-from msm4sr_lite.cli import build_parser
+from msm4sr_lite.cli.commands import build_parser
 from msm4sr_lite.dataset.convert import FORMATS
 
 

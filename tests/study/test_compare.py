@@ -9,7 +9,7 @@ import torch
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.store.access_log import read_access_log
+from msm4sr_lite.store.records import read_access_log
 from msm4sr_lite.study.compare import Comparison, read_configs
 from msm4sr_lite.study.models import MODELS, ModelSpec
 from tests.tiny_study import SHORT, TINY, ConstantScorer, study_data_with_whole
