@@ -36,11 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_names(parser, "--source", text)
     text = "transfer: domain to use the model in (default: all)"
     common.add_names(parser, "--target", text, "NAME")
-    text = "CLIP-like model for the ablation with its embeddings"
-    common.add_names(parser, "--clip", text, "MODEL")
-    add_settings(
-        parser, "data", "transfer", "budget", config="msm4sr_lite.study.config.StudyConfig"
-    )
+    add_settings(parser, "data", "budget", config="msm4sr_lite.study.config.StudyConfig")
     common.add_device(parser)
     common.add_json(parser)
 
@@ -59,9 +55,7 @@ def run(args: argparse.Namespace) -> None:
     config, data = study_config(args), common.read_dataset(args)
     out = args.out or default_folder(data, config)
     found = find_or_compute_features(data, args.features, out, device=config.device)
-    result = run_study(
-        args.part, data, found.table, out, config, keywords=found.keywords, callback=show
-    )
+    result = run_study(args.part, data, found.table, out, config, callback=show)
     if args.json:
         common.print_json(result)
     say(f"study: results in {out}")
@@ -84,7 +78,6 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
         configs=args.configs,
         sources=tuple(common.item_list(args.source)),
         target=args.target,
-        clip=args.clip,
         unknown_items=common.unknown_items(args),
         device=resolve_device(args.device),
     )
