@@ -25,6 +25,7 @@ from benchmarks.studies.other_features import (
 )
 from benchmarks.studies.whole_dataset import whole_dataset
 from msm4sr_lite import cli
+from msm4sr_lite.cli.commands import build_parser
 from msm4sr_lite.cli.study import study_config
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.evaluation import Scorer
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--clip", default="")
     own, rest = parser.parse_known_args(arguments)
-    args = cli.build_parser().parse_args(["study", *rest])
+    args = build_parser().parse_args(["study", *rest])
     MODELS.update(further_models(study_config(args).data, args.features))
     ABLATIONS.update(further_ablations(own.clip, args.features))
     return cli.main(["study", *rest])

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from msm4sr_lite.baselines import tfidf_vectors
+from msm4sr_lite.baselines.simple import tfidf_vectors
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.images import ImageError, open_image

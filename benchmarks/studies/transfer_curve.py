@@ -13,7 +13,6 @@ the users of the share only, and the test targets of *all* users are ranked. Fla
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +26,8 @@ import torch
 from benchmarks.studies.results_page import as_markdown
 from msm4sr_lite import training
 from msm4sr_lite.cli import common
-from msm4sr_lite.cli.study import add_arguments, study_config
+from msm4sr_lite.cli.commands import build_parser
+from msm4sr_lite.cli.study import study_config
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import Scorer
@@ -254,10 +254,8 @@ def learning_curve(target: StudyData, out: Path, config: StudyConfig) -> dict[st
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the curve, write it to a file and print its table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.transfer_curve")
-    add_arguments(parser)
     given = sys.argv[1:] if arguments is None else arguments
-    args = parser.parse_args(["transfer", *given])
+    args = build_parser().parse_args(["study", "transfer", *given])
     config, dataset = study_config(args), common.read_dataset(args)
     config = replace(config, budget=QUICK if config.quick else CurveConfig())
     out = args.out or Path("runs", f"transfer-{dataset.name}")

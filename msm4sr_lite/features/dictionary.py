@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.folder import read_column
+from msm4sr_lite.dataset.sources import read_column
 from msm4sr_lite.features.word_lists import text_words, word_list
 
 LONGEST_LABEL = 5  # words; anything longer is a text

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from msm4sr_lite.baselines import count_interactions
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.sequences import Sequences
@@ -56,7 +55,7 @@ def case_subsets(
     """Return test cases by interactions of the target and by length of the history."""
     histories, targets = sequences.held_out("test")
     return {
-        "by_popularity": buckets(count_interactions(sequences)[targets], popularity),
+        "by_popularity": buckets(sequences.item_counts()[targets], popularity),
         "by_history": buckets(np.array([len(history) for history in histories]), lengths),
     }
 

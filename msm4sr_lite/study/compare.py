@@ -27,10 +27,9 @@ from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.sequences import Part
-from msm4sr_lite.store.access_log import log_access
-from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.store.files import read_json, write_json
 from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.records import cached_run, log_access
 from msm4sr_lite.study.cold_start import cold_cases, cold_items
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.models import Settings, Spec, StudyData, missing_needs
@@ -89,7 +88,7 @@ class Comparison:
         def make() -> Run:
             return self.measure(spec.fit(self.data, settings, seed, self.out / "states"), part)
 
-        return Runs(self.out / "runs").get(f"{name}-{seed}-{part}", made_from, make)
+        return cached_run(self.out / "runs", f"{name}-{seed}-{part}", made_from, make)
 
     def measure(self, scorer: Scorer, part: Part) -> Run:
         """Return the ranks of all targets of ``part`` and properties of the top-10 lists."""
@@ -107,7 +106,7 @@ class Comparison:
         ranks = target_ranks(scorer, asked, targets[rows], filter_seen=True, candidates=cold)
         best = top_items(scorer.score, histories, 10, np.arange(len(sequences.items)) > 0)
         listed = np.concatenate([items for items, _ in best])
-        counts = self.data.item_counts
+        counts = sequences.item_counts()
         popularity = counts[targets].mean()
         return {
             **found,

@@ -7,7 +7,7 @@ interactions alone decide which point is used.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import product
@@ -17,7 +17,10 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 from filelock import FileLock
 
-from msm4sr_lite import baselines, training
+from msm4sr_lite import training
+from msm4sr_lite.baselines import BaselineData, fit_baseline
+from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
+from msm4sr_lite.baselines.simple import ItemKNN, Probabilities, ScoreEnsemble
 from msm4sr_lite.config import PRESETS, Config, DataConfig, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE, transfer
@@ -56,11 +59,11 @@ class StudyData(stages.TrainingData):
         return [stages.describe_training_data(one) for one in (self, self.source) if one]
 
     @cached_property
-    def baseline_data(self) -> baselines.BaselineData:
+    def baseline_data(self) -> BaselineData:
         """What baselines are fitted on."""
         items = [self.dataset.items.get(item) for item in self.sequences.items]
         texts = [" ".join(item_sentences(item)) if item else "" for item in items]
-        return baselines.BaselineData(self.sequences, self.table, texts)
+        return BaselineData(self.sequences, self.table, texts)
 
 
 def prepare(
@@ -111,7 +114,7 @@ class BaselineSpec:
 
     def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
         """Fit and return the scorer."""
-        return baselines.fit_baseline(self.name, data.baseline_data, **settings)
+        return fit_baseline(self.name, data.baseline_data, **settings)
 
 
 @dataclass(frozen=True)
@@ -158,35 +161,33 @@ class ModelSpec:
         """Train and return the scorer; pre-trained models are kept in the folder ``states``."""
         config = self.config(data, settings)
         options: dict[str, Any] = {"seed": seed, "device": data.device}
-        if not self.pretrains:
-            inputs = data.sequences, data.table
-            return baselines.fit_sequence_model(self.build, *inputs, config=config, **options)
-        first = data.source if self.on_source and data.source else data
-        net = pretrained(first, config, states, **options)
+        if self.pretrains:
+            first = data.source if self.on_source and data.source else data
+            net = pretrained(first, config, states, **options)
         if self.finetunes:
             torch.manual_seed(seed)
-            net = transfer(net, data.sequences.n_items if config.finetune.use_ids else 0)
+            ids = data.sequences.n_items if config.finetune.use_ids else 0
+            untrained = replace(config.model, n_items=ids)
+            net = transfer(net, ids) if self.pretrains else self.build(untrained)
             training.finetune(net, data.table, data.sequences, config.finetune, **options)
         return ModelScorer(net, data.table, data.device)
 
 
 @dataclass(frozen=True)
 class EnsembleSpec(ModelSpec):
-    """Score ensemble of baselines.ItemKNN and a model, which is trained once for all weights."""
+    """Score ensemble of ItemKNN and a model, which is trained once for all weights."""
 
     trained: dict[str, Scorer] = field(default_factory=dict, repr=False, compare=False)
 
     def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
-        """Train the model unless that is done, fit baselines.ItemKNN, return their ensemble."""
+        """Train the model unless that is done, fit ItemKNN, return their ensemble."""
         config = self.config(data, settings)
         made_from = fingerprint([as_dict(config), seed, data.made_from])
         if made_from not in self.trained:
             self.trained.clear()  # memory for one model is enough
             self.trained[made_from] = super().fit(data, settings, seed, states)
-        found = baselines.Probabilities(self.trained[made_from], config.finetune.temperature)
-        return baselines.ScoreEnsemble(
-            baselines.ItemKNN(data.sequences, settings["decay"]), found, settings["weight"]
-        )
+        found = Probabilities(self.trained[made_from], config.finetune.temperature)
+        return ScoreEnsemble(ItemKNN(data.sequences, settings["decay"]), found, settings["weight"])
 
 
 def pretrained(
@@ -220,12 +221,10 @@ MODELS: dict[str, Spec] = {
     # Far from msm4sr_tuned: both start from the same pre-training, and where two train at once the
     # second of two neighbours would wait for the first.
     "item_knn+msm4sr_tuned": EnsembleSpec(ENSEMBLE, "tuned"),
-    "sasrec": ModelSpec(IDS, build=baselines.SASRec, pretrains=False),
+    "sasrec": ModelSpec(IDS, build=SASRec, pretrains=False),
     "text": ModelSpec(settings={"model.modalities": "text"}, pretrains=False, needs=("text",)),
     "image": ModelSpec(settings={"model.modalities": "image"}, pretrains=False, needs=("image",)),
-    "text+image": ModelSpec(
-        build=baselines.SummedFeatures, pretrains=False, needs=("text", "image")
-    ),
+    "text+image": ModelSpec(build=SummedFeatures, pretrains=False, needs=("text", "image")),
     "authors": ModelSpec(ONE, "authors"),
     "msm4sr": ModelSpec(),
     "msm4sr_tuned": ModelSpec(preset="tuned"),

@@ -12,8 +12,8 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.evaluating import describe_split
 from msm4sr_lite.progress import say
-from msm4sr_lite.store.access_log import read_access_log
 from msm4sr_lite.store.files import write_json
+from msm4sr_lite.store.records import read_access_log
 from msm4sr_lite.study.ablations import ABLATIONS, CLAIMS, is_main
 from msm4sr_lite.study.cold_start import cold_cases, cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison

@@ -13,7 +13,7 @@ from benchmarks.studies.other_features import (
     TfidfBesideBert,
     TfidfTexts,
 )
-from msm4sr_lite.baselines import tfidf_vectors
+from msm4sr_lite.baselines.simple import tfidf_vectors
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table

@@ -3,7 +3,7 @@
 import pytest
 
 from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.folder import read_items
+from msm4sr_lite.dataset.sources import read_items
 from msm4sr_lite.features.word_lists import text_words, word_list
 
 

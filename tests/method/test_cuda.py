@@ -17,13 +17,13 @@ from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import target_ranks
-from msm4sr_lite.explain.explainer import Explainer
+from msm4sr_lite.explain.effects import measure_effects
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
-from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.store.training_files import StateFile
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.models import MODELS, StudyData
@@ -160,7 +160,7 @@ def test_recommendations_and_their_reasons():
         scorer = ModelScorer(net.to(device), table, device)
         recommender = Recommender(scorer, ["", *items])
         best = list(recommender.recommend({"": ["i1", "i2", "i3"]}, k=5)["item_id"])
-        pieces = Explainer(recommender, table).explain(["i1", "i2", "i3"], "i5")
+        (pieces,) = measure_effects(recommender, table, ["i1", "i2", "i3"], ["i5"])
         found.append(
             (
                 best,

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from msm4sr_lite.baselines import count_interactions
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.sequences import training_batches
@@ -28,7 +27,7 @@ TOY = sequences_of(ROWS, n_items=9)
 
 def test_cold_items_are_in_no_history():
     assert cold_items(TOY).tolist() == [5, 7, 8, 9]  # 6 and 4 are validation items
-    assert count_interactions(TOY).tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
+    assert TOY.item_counts().tolist() == [0, 4, 4, 2, 0, 0, 0, 0, 0, 0]
 
 
 def test_buckets_hold_every_value_once():
@@ -83,7 +82,7 @@ def test_test_cases_are_split_by_popularity_and_history_length(data, tmp_path):
     found = {"popularity": [study.run("popularity", {}, 0, "test")]}
     table = cold_table(data, found)
     _, targets = data.sequences.held_out("test")
-    counts = data.item_counts[targets]
+    counts = data.sequences.item_counts()[targets]
     assert sum(table["counts"]["by_popularity"].values()) == len(targets)
     assert table["counts"]["by_popularity"]["0"] == (counts == 0).sum()
     assert sum(table["counts"]["by_history"].values()) == len(targets)

@@ -11,7 +11,7 @@ import torch
 from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics
-from msm4sr_lite.store.access_log import read_access_log
+from msm4sr_lite.store.records import read_access_log
 from msm4sr_lite.study.compare import Comparison, read_configs
 from msm4sr_lite.study.models import MODELS, ModelSpec
 from tests.tiny_study import SHORT, TINY, ConstantScorer
@@ -93,7 +93,7 @@ def test_cold_targets_are_also_ranked_among_the_cold_items(data, tmp_path):
         by_hand.append(1 + sum(scores[row, i] >= scores[row, targets[row]] for i in rivals))
     assert found["among_cold"] == by_hand
     # What was bought for validation alone is not cold, though no training sequence holds it.
-    assert len(cold) < (data.item_counts[1:] == 0).sum()
+    assert len(cold) < (data.sequences.item_counts()[1:] == 0).sum()
 
 
 def test_a_file_without_chosen_settings_is_refused(tmp_path):
@@ -118,7 +118,7 @@ def test_coverage_and_popularity_bias_of_the_lists(tmp_path, data):
     study = Comparison(data, tmp_path, SHORT, MODELS)
     found = study.measure(ConstantScorer(*np.arange(20.0)), "test")
     lists = [[i for i in range(19, 0, -1) if i not in seen][:10] for seen in histories]
-    counts = data.item_counts
+    counts = data.sequences.item_counts()
     assert found["coverage@10"] == len({item for row in lists for item in row}) / 19
     recommended = np.mean([counts[item] for row in lists for item in row])
     assert found["popularity_bias@10"] == pytest.approx(recommended / counts[targets].mean())

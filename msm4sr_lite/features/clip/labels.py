@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.tables import read_columns
+from msm4sr_lite.dataset.tables import read_rows
 from msm4sr_lite.features.word_lists import word_list
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
@@ -86,7 +86,8 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> LabelledFolder:
     path = folder / "labels.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such file; write one row per image: its name, then its labels")
-    table = read_columns(path).frame
+    table = pd.DataFrame([cells for _, cells in read_rows(path)], dtype=str)
+    table = table.drop(columns="", errors="ignore")
     if table.empty:
         raise UserError(f"{path}: no image in it; write one row per image")
     image = "image" if "image" in table.columns else str(table.columns[0])

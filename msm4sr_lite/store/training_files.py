@@ -1,20 +1,91 @@
-"""The callback that shows a training: a progress bar, and a log file with one line per epoch."""
+"""What is kept of a training while it runs: its state, to resume it, and a log of its epochs."""
 
 from __future__ import annotations
 
 import json
+import signal
+import threading
+import time
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_batch
-from msm4sr_lite.fast.processes import Stop, is_first
+from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.progress import bar, say
-from msm4sr_lite.store.files import write_text
-from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.store.files import write_bytes, write_text
+from msm4sr_lite.store.records import report_write_errors
 
 if TYPE_CHECKING:
-    from msm4sr_lite.training import Record
+    from msm4sr_lite.training import Record, Run
+
+COUNTERS = ("epoch", "done", "step", "waited", "recall", "seconds", "total", "seen")
+
+
+class StateFile:
+    """Weights, best weights, Adam's moments as tensors; the counters as JSON in the header.
+
+    Parameters
+    ----------
+    path
+        The file. It is always replaced as a whole. Of several processes only the first writes.
+    every
+        Seconds between two writes.
+    """
+
+    def __init__(self, path: Path, every: float = 120.0) -> None:
+        self.path, self.every, self.kept = path, every, time.perf_counter()
+        self.run: Run | None = None
+
+    def keep(self, run: Run) -> None:
+        """Write the file if ``every`` seconds have passed since the last write."""
+        self.run = run
+        if time.perf_counter() - self.kept >= self.every:
+            self.write()
+
+    def write(self) -> None:
+        """Write the file now."""
+        run = self.run
+        if run is None or not is_first():
+            return
+        from safetensors.torch import save
+
+        tensors = run.model.state_dict(prefix="model.")
+        tensors |= {f"best.{name}": value for name, value in run.best.items()}
+        for index, moments in run.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        counters = json.dumps({name: getattr(run, name) for name in COUNTERS})
+        with report_write_errors(self.path):
+            write_bytes(self.path, save(tensors, {"counters": counters}))
+        self.kept = time.perf_counter()
+
+    def restore(self, run: Run) -> None:
+        """Set a training to the state in the file; without a file it starts from the beginning."""
+        self.run = run
+        if not self.path.is_file():
+            return
+        from safetensors import SafetensorError, safe_open
+
+        parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "adam": {}}
+        try:
+            with safe_open(self.path, "pt") as file:
+                counters = json.loads(file.metadata()["counters"])
+                for name in file.keys():  # noqa: SIM118  the file is no dictionary
+                    part, rest = name.split(".", 1)
+                    parts[part][rest] = file.get_tensor(name)
+            run.model.load_state_dict(parts["model"])
+            run.best = parts["best"]
+            adam = run.optimizer.state_dict()
+            for name, value in parts["adam"].items():
+                index, moment = name.split(".")
+                adam["state"].setdefault(int(index), {})[moment] = value
+            run.optimizer.load_state_dict(adam)
+            for name in COUNTERS:
+                setattr(run, name, counters[name])
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise UserError(
+                f"{self.path}: not the state of this training ({str(error).splitlines()[0]});"
+                f" delete it to begin again"
+            ) from None
 
 
 class TrainingLog:
@@ -47,7 +118,7 @@ class TrainingLog:
         state: StateFile | None = None,
     ) -> None:
         self.name, self.config, self.targets = name, config, targets
-        self.path, self.state, self.stop = path, state, Stop()
+        self.path, self.state, self.stop_asked = path, state, False
         self.earlier = read_log(path) if path else []
         self.epochs: list[dict[str, Any]] = []
         self._shown: dict[str, str] = {}
@@ -63,16 +134,19 @@ class TrainingLog:
             )
         total = self.config.epochs * self.targets
         self._bar = bar(total=total, name=self.name, unit=" targets", unit_scale=True)
-        self.stop.__enter__()
+        self._handlers: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._ask_to_stop)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop.__exit__()
+    def _ask_to_stop(self, number: int, frame: object) -> None:
+        self.stop_asked = True
+        signal.signal(number, self._handlers[number])  # a second one stops at once
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         self._bar.close()
         if isinstance(error, RuntimeError) and self.state:  # another process has ended
             self.state.write()
@@ -92,7 +166,7 @@ class TrainingLog:
         else:
             self._end_epoch(record)
         self._bar.set_postfix(self._shown, refresh=False)
-        if self.stop.asked:
+        if self.stop_asked:
             if self.state:
                 self.state.write()
             raise KeyboardInterrupt

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset import Dataset
+from msm4sr_lite.dataset.dataset import Dataset
 
 
 def frames(users=("u1", "u1", "u2"), item_ids=("a", "b", "b"), times=(10, 20, 5), items=None):

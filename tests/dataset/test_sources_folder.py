@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset import Dataset
-from msm4sr_lite.dataset.folder import read_column
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.sources import read_column
 
 ITEMS = [
     {"item_id": "a", "title": "Mug", "image": "images/a.png"},

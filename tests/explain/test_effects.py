@@ -11,9 +11,10 @@ from toys import toy_table
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.encoder import M2SE, match_scores
-from msm4sr_lite.explain.explainer import Explainer
+from msm4sr_lite.explain.effects import Change, edit_slots, measure_effects
 from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions
 from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 
@@ -21,6 +22,25 @@ from msm4sr_lite.scoring import ModelScorer
 def model(**settings):
     torch.manual_seed(0)
     return M2SE(ModelConfig(feature_dim=11, dim=6, experts=3, heads=2, **settings)).eval()
+
+
+class Explainer:
+    """What explanations are made from, for the tests."""
+
+    def __init__(self, recommender, table, items, keywords):
+        self.recommender, self.table = recommender, table
+        self.items, self.keywords = items, keywords
+        self.scorer, self.model = recommender.scorer, recommender.scorer.model
+
+    def explain_many(self, history, item_ids, **options):
+        options = {"items": self.items, "keywords": self.keywords, **options}
+        return measure_effects(self.recommender, self.table, history, item_ids, **options)
+
+    def explain(self, history, item_id, **options):
+        return self.explain_many(history, [item_id], **options)[0]
+
+    def best(self, history, k):
+        return self.recommender.recommend({"": history}, k)["item_id"].tolist()
 
 
 # ------------------------------------------------------------------- evidence, checked by hand
@@ -219,40 +239,6 @@ def test_keywords_with_a_slot_each_need_no_deletions(explainer):
     assert keywords["mug"].effect == pytest.approx(lower, abs=2e-6)
 
 
-@pytest.mark.parametrize("explainer", [{}, {"n_items": 12}], indirect=True)
-def test_exchanged_modalities(explainer):
-    net, table = explainer.model, explainer.table
-    history, swapped = numbers_of(explainer, HISTORY), {2, 4}
-
-    @torch.inference_mode()
-    def by_hand(table, left_out=None):
-        numbers = torch.tensor(history)
-        z = net.with_ids(net.item_embeddings(table, numbers), numbers)
-        mixed = {
-            modality: torch.stack([z[other if k + 1 in swapped else modality][k] for k in range(5)])
-            for modality, other in (("text", "image"), ("image", "text"))
-        }
-        kept = [k for k in range(5) if k != left_out]
-        last = {
-            v: s[:, -1] for v, s in net.encode({v: m[None, kept] for v, m in mixed.items()}).items()
-        }
-        target = torch.tensor([10])
-        return float(match_scores(last, net.with_ids(net.item_embeddings(table, target), target)))
-
-    offers = explainer.recommend(HISTORY, 12, swapped=swapped)
-    assert {r.item_id: r.score for r in offers}["i9"] == pytest.approx(by_hand(table), abs=2e-6)
-    frame = explainer.recommender.recommend({"": HISTORY}, 12)
-    assert [r.item_id for r in explainer.recommend(HISTORY, 12)] == frame["item_id"].tolist()
-    pieces = explainer.explain(HISTORY, "i9", swapped=swapped)
-    assert by_hand(table) != pytest.approx(score(net, table, history, 10), abs=1e-3)
-    for piece in pieces:
-        if piece.kind == "interaction":
-            lower = by_hand(table) - by_hand(table, piece.position - 1)
-        else:
-            lower = by_hand(table) - by_hand(edited(table, {slot_of(explainer, piece): None}))
-        assert piece.effect == pytest.approx(lower, abs=2e-6), piece
-
-
 def test_evidence_is_sorted_by_effect(explainer):
     effects = [p.effect for p in explainer.explain(HISTORY, "i9")]
     assert effects == sorted(effects, reverse=True)
@@ -261,13 +247,15 @@ def test_evidence_is_sorted_by_effect(explainer):
 
 def test_a_scorer_and_its_table_are_enough(explainer):
     """Without items and keywords the effects are the same, and numbers stand for the texts."""
-    bare = Explainer(explainer.scorer, explainer.table)
+    bare = Explainer(explainer.recommender, explainer.table, None, None)
     for one, two in zip(bare.explain(HISTORY, "i9"), explainer.explain(HISTORY, "i9"), strict=True):
         assert (one.effect, one.item_id, one.index) == (two.effect, two.item_id, two.index)
         named = one.item_id if one.kind == "interaction" else f"{one.kind} {one.index}"
         assert one.text == named
-    with pytest.raises(UserError, match="an explanation needs a model"):
-        Explainer(Recommender(object(), explainer.table.items), explainer.table)
+    with pytest.raises(UserError, match="explanations need a model"):
+        measure_effects(
+            Recommender(object(), explainer.table.items), explainer.table, ["i1"], ["i2"]
+        )
 
 
 def test_items_explained_together_are_explained_as_alone(explainer):
@@ -292,35 +280,26 @@ def test_unknown_items_of_a_history_keep_their_position(explainer):
 
 
 def test_mistakes_are_refused(explainer):
-    for history, items, options, message in (
-        (["ghost"], ["i9"], {}, "no item of the history is known"),
-        (HISTORY, ["ghost"], {}, "item 'ghost' is not in the model; check"),
-        (HISTORY, ["i9"], {"swapped": {6}}, "a history of 5 items has no position 6"),
-        (
-            HISTORY,
-            ["i9"],
-            {"keyword_deletions": {("i4", 1): torch.zeros(2, 11)}},
-            r"3 keywords .*\(3, 11\)",
-        ),
-    ):
-        with pytest.raises(UserError, match=message):
-            explainer.explain_many(history, items, **options)
+    with pytest.raises(UserError, match="no item of the history is known"):
+        explainer.explain(["ghost"], "i9")
+    with pytest.raises(UserError, match="item 'ghost' is not in the model; check"):
+        explainer.explain(HISTORY, "ghost")
 
 
-@pytest.mark.parametrize("explainer", [{"max_len": 3}], indirect=True)
-def test_of_a_long_history_the_newest_are_exchanged(explainer):
-    for history, swapped in ((HISTORY, {1, 2, 4}), (["ghost", *HISTORY], {2, 5})):
-        offers = explainer.recommend(history, 12, swapped=swapped)
-        short = explainer.recommend(HISTORY[-3:], 12, swapped={2})
-        expected = {r.item_id: r.score for r in short}
-        for offer in offers:
-            assert offer.score == pytest.approx(expected[offer.item_id], abs=2e-6)
-
-
-@pytest.mark.parametrize("explainer", [{"modalities": "text"}], indirect=True)
-def test_one_modality_has_nothing_to_swap_with(explainer):
-    with pytest.raises(UserError, match="has one modality, text: nothing to swap"):
-        explainer.explain(HISTORY, "i9", swapped={1})
+def test_edited_slots_are_padded_to_the_width_of_all_items():
+    table = toy_table([2, 3, 0, 1, 3], [1] * 5)
+    changes = [
+        Change(item, "text", slot, "sentence", 1, "", replacement=instead)
+        for item, slot, instead in ((2, 1, None), (4, 0, None), (1, 0, torch.ones(11).half()))
+    ]
+    edited_table = edit_slots(table, changes)
+    found, valid = edited_table.text.gather(torch.arange(3))
+    assert valid.sum(dim=1).tolist() == [2, 0, 2]
+    first, _ = table.text.gather(torch.tensor([2]))
+    assert torch.equal(found[0, :2], first[0, [0, 2]])
+    assert torch.equal(found[2, 0], torch.ones(11))
+    assert found.shape[1] == 3
+    assert edited_table.image.counts.tolist() == [1, 1, 1, 1]
 
 
 def test_an_item_added_after_training_is_explained_as_any_other():
@@ -330,7 +309,7 @@ def test_an_item_added_after_training_is_explained_as_any_other():
     first = table.items[:12]
     recommender = Recommender(ModelScorer(net, table.for_items(first)), first)
     recommender.add_items(table.for_items(["", "i11"]))
-    pieces = Explainer(recommender, table, ITEMS).explain(["i1", "i2", "i11"], "i11")
+    pieces = Explainer(recommender, table, ITEMS, {}).explain(["i1", "i2", "i11"], "i11")
     whole, left = (
         recommender.recommend({"": history}, 1, candidates=["i11"], filter_seen=False)["score"][0]
         for history in (["i1", "i2", "i11"], ["i1", "i11"])
@@ -352,9 +331,9 @@ def dataset(sample_dataset):
 
 @pytest.fixture(scope="module")
 def sample(sample_dataset, dataset):
-    return Explainer.load(
-        dataset, sample_dataset / "states" / "home_finetuned", sample_dataset / "features"
-    )
+    states = sample_dataset / "states" / "home_finetuned"
+    trained = TrainedModel.load(states, sample_dataset / "features")
+    return Explainer(trained.recommender("cpu"), trained.table, dataset.items, trained.keywords)
 
 
 @pytest.fixture(scope="module")
@@ -363,7 +342,7 @@ def offers(sample, dataset):
     users = sorted(set(dataset.interactions["user_id"]))[:: 1200 // USERS]
     assert len(users) == USERS
     rows = dataset.interactions.groupby("user_id", sort=False)["item_id"].agg(list)
-    return [(rows[user], sample.recommend(rows[user], 1)[0].item_id) for user in users]
+    return [(rows[user], sample.best(rows[user], 1)[0]) for user in users]
 
 
 def surely_above(high, low):
@@ -463,10 +442,8 @@ def test_without_the_top_keywords_of_the_stored_deletions_the_score_falls_more(
     vectors = torch.from_numpy(np.load(folder / "vectors.npy"))
     deletions = {(r["item_id"], 1): v[1:] for r, v in zip(records, vectors, strict=True)}
     history = [record["item_id"] for record in records]
-    best = sample.recommend(history, 60)
-    assert_top_keywords_matter(
-        sample, deletions, [(history, offer.item_id) for offer in best], count
-    )
+    best = sample.best(history, 60)
+    assert_top_keywords_matter(sample, deletions, [(history, offer) for offer in best], count)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from published_files import MOVIES, amazon_2018, json_lines, review, write
 
 from msm4sr_lite.dataset import lines
-from msm4sr_lite.dataset.convert import tolerant
+from msm4sr_lite.dataset.convert import published
 
 
 def test_bad_lines_are_counted_and_the_first_is_named(tmp_path, converted):
@@ -50,7 +50,7 @@ def test_too_many_bad_lines_are_another_format(tmp_path, refused):
 
 
 def test_a_large_file_of_another_format_is_not_read_to_its_end(tmp_path, refused, monkeypatch):
-    monkeypatch.setattr(tolerant, "SOON", 50)
+    monkeypatch.setattr(published, "SOON", 50)
     message = refused(amazon_2018(tmp_path, [review(), *[{"user_id": "u"}] * 5000]))
     assert "49 of the first 50 lines" in message
 
@@ -77,7 +77,7 @@ def test_files_cut_short_and_lines_without_end(tmp_path, refused, monkeypatch):
     path = source / "Mugs_5.json.gz"
     path.write_bytes(path.read_bytes()[:-500])
     assert "cannot be read to its end" in refused(source)
-    monkeypatch.setattr(lines, "LONGEST", 30)
+    monkeypatch.setattr(lines, "LONGEST", 40)
     assert "line 1: longer than" in refused(amazon_2018(tmp_path))
     other = write(tmp_path / "movies", **MOVIES["latest"])
     assert "line 2: longer than" in refused(other)  # in a csv file too
