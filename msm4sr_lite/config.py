@@ -28,17 +28,13 @@ from msm4sr_lite.settings import (
     with_settings,
 )
 
-__all__ = [
-    "SettingField",
-    "UserError",
-    "as_dict",
-    "with_settings",
-]
+__all__ = ["SettingField", "UserError", "as_dict", "with_settings"]
 
 # OpenAI's CLIP with the smallest ViT, at the hub revision that has safetensors weights.
 DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
 DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 STEPS_PER_EPOCH = 40  # with far fewer, training on small datasets stops too early
+SHARE = ">= 0 and < 1"
 FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by the user
 
 
@@ -48,17 +44,13 @@ class DataConfig(Settings):
 
     min_user_interactions: int = setting(5, "drop users with fewer interactions", "code", ">= 0")
     min_item_interactions: int = setting(0, "drop items with fewer interactions", "code", ">= 0")
-    deduplicate: bool = setting(
-        True, "keep only the last of a user's interactions with the same item", "code"
-    )
+    deduplicate: bool = setting(True, "keep a user's last interaction with each item only", "code")
     split: Literal["leave_one_out", "time", "part"] = setting(
         "leave_one_out",
         "hold out each user's last interactions, all after a date, or by the column part",
         "code",
     )
-    n_test: int = setting(
-        1, "split=leave_one_out: number of test interactions per user", "code", ">= 1"
-    )
+    n_test: int = setting(1, "leave_one_out: number of test interactions per user", "code", ">= 1")
     test_share: float = setting(
         0.1, "split=time: share of test (and of validation) dates", "ours", "> 0 and < 0.5"
     )
@@ -86,9 +78,7 @@ class FeatureConfig(Settings):
     threshold: float = setting(
         -1.0, "drop keywords with a lower cosine, except the best", "ours", ">= -1 and <= 1"
     )
-    diversity: float = setting(
-        0.0, "penalty for similar keywords; 0 takes the N best", "ours", ">= 0 and < 1"
-    )
+    diversity: float = setting(0.0, "penalty for similar keywords; 0: the N best", "ours", SHARE)
     pooling: Literal["auto", "mean", "cls"] = setting(
         "auto", "sentence embedding: mean of tokens, first token, or what the model says", "ours"
     )
@@ -106,12 +96,8 @@ class FeatureConfig(Settings):
 class ModelConfig(Settings):
     """The encoder M²SE."""
 
-    feature_dim: int = setting(
-        768, "D, width of the BERT embeddings (set from the features)", "code", ">= 1"
-    )
-    n_items: int = setting(
-        0, "number of items with an ID embedding (set from the dataset)", "code", ">= 0"
-    )
+    feature_dim: int = setting(768, "D, width of the BERT embeddings", "code", ">= 1")
+    n_items: int = setting(0, "number of items with an ID embedding", "code", ">= 0")
     dim: int = setting(64, "d, width of the model", "code", ">= 1")
     layers: int = setting(2, "number of Transformer layers", "code", ">= 1")
     heads: int = setting(2, "number of attention heads", "code", ">= 1")
@@ -125,28 +111,16 @@ class ModelConfig(Settings):
     train_pooling: bool = setting(True, "train the attention pooling", "notes")
     mask_padding: bool = setting(True, "empty slots get no attention weight", "notes")
     modalities: Literal["both", "text", "image"] = setting("both", "modalities in use", "abstract")
-    projections: bool = setting(
-        False, "project both sequence representations before the losses", "code"
-    )
-    hidden_dropout: float = setting(
-        0.2, "dropout probability of hidden states", "code", ">= 0 and < 1"
-    )
-    attention_dropout: float = setting(
-        0.2, "dropout probability of attention weights", "code", ">= 0 and < 1"
-    )
-    adaptor_dropout: float = setting(
-        0.2, "dropout probability inside the MoE adaptor", "code", ">= 0 and < 1"
-    )
-    feature_dropout: float = setting(
-        0.0, "dropout probability of pooled features", "ours", ">= 0 and < 1"
-    )
+    projections: bool = setting(False, "project h_t and h_v before the losses", "code")
+    hidden_dropout: float = setting(0.2, "dropout of hidden states", "code", SHARE)
+    attention_dropout: float = setting(0.2, "dropout of attention weights", "code", SHARE)
+    adaptor_dropout: float = setting(0.2, "dropout inside the MoE adaptor", "code", SHARE)
+    feature_dropout: float = setting(0.0, "dropout of pooled features", "ours", SHARE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.dim % self.heads:
-            raise UserError(
-                f"dim must be a multiple of heads; got dim={self.dim}, heads={self.heads}"
-            )
+            raise UserError(f"dim must be a multiple of heads; got {self.dim} and {self.heads}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,9 +137,7 @@ class TrainConfig(Settings):
     patience: int = setting(20, "epochs to wait for a better validation Recall@20", "code", ">= 0")
     clip_norm: float = setting(5.0, "largest L2 norm of the gradient", "code", "> 0")
     temperature: float = setting(0.07, "tau, divides every cosine", "code", "> 0")
-    targets_per_sequence: int = setting(
-        0, "random targets kept per sequence; 0: all", "ours", ">= 0"
-    )
+    targets_per_sequence: int = setting(0, "random targets per sequence; 0: all", "ours", ">= 0")
     valid_users: int = setting(0, "random users for validation; 0 takes all", "ours", ">= 0")
     precision: Literal["float32", "bfloat16"] = setting(
         "float32", "number format of the encoder; losses are always float32", "ours"

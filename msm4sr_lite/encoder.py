@@ -131,10 +131,8 @@ class Block(nn.Module):
         heads = (part.unflatten(-1, (self.heads, -1)) for part in self.qkv(x).chunk(3, dim=-1))
         query, key, value = (part.transpose(1, 2) for part in heads)  # (batch, heads, time, dim)
         dropout = self.attention_dropout * self.training
-        attended = F.scaled_dot_product_attention(
-            query, key, value, is_causal=True, dropout_p=dropout
-        )
-        attended = self.out(attended.transpose(1, 2).flatten(2))
+        seen = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+        attended = self.out(seen.transpose(1, 2).flatten(2))
         x = self.norm_attention(x + self.dropout(attended))
         return self.norm_ffn(x + self.dropout(self.down(F.gelu(self.up(x)))))
 
@@ -215,9 +213,8 @@ class M2SE(nn.Module, PyTorchModelHubMixin, library_name="msm4sr_lite", tags=TAG
         """
         z = {m: self.embed_modality(m, getattr(table, m), items) for m in self.modalities}
         if len(z) == 2:
-            has_text, has_image = (
-                slots.counts[items, None] > 0 for slots in (table.text, table.image)
-            )
+            has_text = table.text.counts[items, None] > 0
+            has_image = table.image.counts[items, None] > 0
             text, image = z["text"], z["image"]
             z["text"] = torch.where(has_text | ~has_image, text, image)
             z["image"] = torch.where(has_image | ~has_text, image, text)

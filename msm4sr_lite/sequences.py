@@ -75,6 +75,10 @@ class Sequences:
         """Return each user's interactions before the first one that is held out."""
         return [self.user_sequence(user)[:end] for user, end in enumerate(self.bounds()[0])]
 
+    def item_counts(self) -> np.ndarray:
+        """Return each item's number of training interactions, ``(items + 1,)``."""
+        return np.bincount(np.concatenate(self.train()), minlength=len(self.items))
+
     def training_targets(self, per_sequence: int = 0) -> int:
         """Return the number of targets per epoch; approximate if ``per_sequence`` limits them."""
         return int((self.bounds()[0] - 1).clip(min=0, max=per_sequence or None).sum())

@@ -119,21 +119,11 @@ def describe(kind: type, section: str = "") -> list[SettingField]:
     return found
 
 
-def section_kinds(config: type) -> dict[str, type[Settings]]:
-    """Return the sections of a configuration, by name."""
-    hints = get_type_hints(config)
-    return {name: kind for name, kind in hints.items() if _is_section(kind)}
-
-
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Settings)
-
-
 def fields_by_name(config: type) -> dict[str, SettingField]:
     """Return all settings of a configuration with sections, by names like ``pretrain.lr``."""
-    sections = section_kinds(config)
-    described = [one for name, kind in sections.items() for one in describe(kind, name)]
-    return {one.name: one for one in described}
+    hints = get_type_hints(config).items()
+    kinds = [hint for hint in hints if isinstance(hint[1], type) and issubclass(hint[1], Settings)]
+    return {one.name: one for section, kind in kinds for one in describe(kind, section)}
 
 
 def find_field(config: type, name: str) -> SettingField:
@@ -148,17 +138,11 @@ def find_field(config: type, name: str) -> SettingField:
     name = name.replace("__", ".")
     if name in known:
         return known[name]
-    section, dot, _ = name.partition(".")
-    sections = list(section_kinds(config))
-    if section not in sections:
-        close = get_close_matches(name, known, n=1, cutoff=0.75)
-        close = close or [one for one in known if not dot and one.endswith(f".{name}")]
-        close = close or [f"{s}.…" for s in get_close_matches(section, sections, n=1)]
-        hint = f"did you mean {close[0]!r}?" if close else f"sections are {', '.join(sections)}"
-    else:
-        inside = [one for one in known if one.startswith(f"{section}.")]
-        close = get_close_matches(name, inside, n=1, cutoff=0.0)
-        hint = f"did you mean {close[0]!r}?"
+    sections = dict.fromkeys(one.partition(".")[0] for one in known)
+    inside = [one for one in known if one.startswith(name.partition(".")[0] + ".")]
+    close = [one for one in known if one.endswith(f".{name}")]
+    close = close or get_close_matches(name, inside or known, n=1, cutoff=0.0 if inside else 0.6)
+    hint = f"did you mean {close[0]!r}?" if close else f"sections are {', '.join(sections)}"
     raise UserError(f"unknown setting {name!r}; {hint}")
 
 

@@ -84,14 +84,11 @@ def finetune(
     sequences: Sequences,
     config: FinetuneConfig,
     *,
-    seed: int = 0,
-    device: str = "cpu",
-    state: State | None = None,
     callback: Callback | None = None,
+    **options: Any,
 ) -> list[Record]:
     """Fine-tune ``model`` in place for one dataset; arguments as in ``pretrain``."""
-    steps = finetune_steps(model, table, sequences, config, seed=seed, device=device, state=state)
-    return _run_to_end(steps, callback)
+    return _run_to_end(finetune_steps(model, table, sequences, config, **options), callback)
 
 
 def pretrain_steps(
@@ -108,7 +105,7 @@ def finetune_steps(
     model: M2SE, table: FeatureTable, sequences: Sequences, config: FinetuneConfig, **options: Any
 ) -> Iterator[Record]:
     """Do what ``finetune`` does step by step: yield one record per step and per epoch."""
-    counts = np.bincount(np.concatenate(sequences.train()), minlength=len(sequences.items)) * 1.0
+    counts = sequences.item_counts() * 1.0
     counts[1:] += config.candidates == "all"  # then every item can be drawn as a negative
     popularity = torch.from_numpy(counts / counts.sum()).float().to(options.get("device", "cpu"))
     loss_of = partial(finetuning_loss, popularity=popularity)

@@ -49,7 +49,7 @@ class Record:
 
 
 class State(Protocol):
-    """Where a training keeps what it needs to go on, such as ``store.training_state.StateFile``."""
+    """Where a training keeps what it needs to go on, such as ``store.training_files.StateFile``."""
 
     def restore(self, run: Run) -> None:
         """Bring ``run`` to the kept state, if there is one."""

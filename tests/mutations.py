@@ -150,7 +150,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
     "scoring": [
         ("the state after the padding is used", "(items != 0).sum(dim=1) - 1", "-torch.ones(len(items), dtype=torch.long)"),
         ("scores are averaged over modalities", ".values())).sum(dim=0)", ".values())).mean(dim=0)"),
-        ("candidates have no IDs", "self.items = model.with_ids(self._embed(table, items), items)", "self.items = self._embed(table, items)"),
+        ("candidates have no IDs", "return self.model.with_ids(z, items)", "return z"),
         ("the order of a selection is ignored", "gather_rows(self.items, rows)", "self.items"),
     ],
     "feature_table": [

@@ -22,7 +22,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Most lines of code: no blank lines, comments or docstrings, so that nobody saves on explanations.
 LIBRARY = 10_900  # to become 8,000
 METHOD_PATH = 790  # to become 550
-COURSE_GENERATOR_STUDIES = 7_500
+COURSE_GENERATOR_STUDIES = 8_000
 FILE = 300  # lines of a file in all
 
 METHOD_FILES = ("sequences", "mixup", "encoder", "losses", "objectives", "evaluation", "scoring")
@@ -133,14 +133,14 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path, monkeypatch) -> N
     package = tmp_path / "msm4sr_lite" / "store"
     package.mkdir(parents=True)
     text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from course import panels\n"
-    text += "def f():\n    from ..dataset import folder\n    from . import files\n"
+    text += "def f():\n    from ..dataset import sources\n    from . import files\n"
     text += "    from msm4sr_lite import Recommender\n    import_module('msm4sr_lite.cli')\n"
     (package / "x.py").write_text(text, encoding="utf-8")
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     assert set(imported(package / "x.py")) == {
         "typing",
         "course",
-        "msm4sr_lite.dataset.folder",
+        "msm4sr_lite.dataset.sources",
         "msm4sr_lite.store.files",
         "msm4sr_lite.Recommender",
         "msm4sr_lite.cli",

@@ -34,12 +34,12 @@ from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.store.cached_runs import Runs
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.files import write_json, write_text
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.study.data import prepare
-from msm4sr_lite.study.paired import means, paired
+from msm4sr_lite.store.records import cached_run
+from msm4sr_lite.study.models import prepare
+from msm4sr_lite.study.paired import paired
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Study:
         self, sequences: Sequences, tables: dict[str, FeatureTable], protocol: Protocol, out: Path
     ) -> None:
         self.sequences, self.tables, self.protocol, self.out = sequences, tables, protocol, out
-        self.runs = Runs(out / "runs")
+        self.runs = out / "runs"
 
     def ranks(self, name: str, seed: int) -> np.ndarray:
         """Return the rank of each test target; train first unless that is done."""
@@ -152,7 +152,7 @@ class Study:
             histories, targets = self.sequences.held_out("test")
             return {"ranks": target_ranks(ModelScorer(model, table), histories, targets).tolist()}
 
-        found = self.runs.get(f"{name}-{seed}", self._made_from(name, seed), make)
+        found = cached_run(self.runs, f"{name}-{seed}", self._made_from(name, seed), make)
         return np.array(found["ranks"])
 
     def _made_from(self, name: str, seed: int) -> list[Any]:
@@ -196,7 +196,7 @@ class Study:
         return {
             name: {
                 "against": variant.against,
-                "metrics": means(ranks[name]),
+                "metrics": long_histories.means(ranks[name]),
                 "change": paired(ranks[name], ranks[variant.against][: len(ranks[name])]),
             }
             for name, variant in VARIANTS.items()

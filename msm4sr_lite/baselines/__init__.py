@@ -17,42 +17,173 @@ the command line know it. For studies it needs a grid in ``study.models``, too:
 ...     def score(self, histories):
 ...         return self.row.expand(len(histories), -1)
 >>> import torch
->>> BASELINES["newest"] = Baseline(lambda data: Newest(data.sequences), "each user's newest item")
+>>> BASELINES["newest"] = lambda data: Newest(data.sequences)
 >>> fit_baseline("newest", BaselineData(sequences)).score([np.array([1])])
 tensor([[0., 1., 1., 0.]])
 >>> del BASELINES["newest"]
 """
 
-from msm4sr_lite.baselines.content_knn import ContentKNN, mean_embeddings, tfidf_vectors
-from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble
-from msm4sr_lite.baselines.item_knn import ItemKNN
-from msm4sr_lite.baselines.popularity import Popularity, count_interactions
-from msm4sr_lite.baselines.registry import (
-    BASELINES,
-    Baseline,
-    BaselineData,
-    fit_baseline,
-    require_baselines,
-)
-from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures, fit_sequence_model
-from msm4sr_lite.baselines.sequential_rules import SequentialRules
+from __future__ import annotations
 
-__all__ = [
-    "BASELINES",
-    "Baseline",
-    "BaselineData",
-    "ContentKNN",
-    "ItemKNN",
-    "Popularity",
-    "Probabilities",
-    "SASRec",
-    "ScoreEnsemble",
-    "SequentialRules",
-    "SummedFeatures",
-    "count_interactions",
-    "fit_baseline",
-    "fit_sequence_model",
-    "mean_embeddings",
-    "require_baselines",
-    "tfidf_vectors",
-]
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+
+from msm4sr_lite import training
+from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
+from msm4sr_lite.baselines.simple import (
+    ContentKNN,
+    ItemKNN,
+    Popularity,
+    ScoreEnsemble,
+    SequentialRules,
+    mean_embeddings,
+    tfidf_vectors,
+)
+from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import Scorer
+from msm4sr_lite.feature_table import FeatureTable, make_slots
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class BaselineData:
+    """What baselines are fitted on.
+
+    Attributes
+    ----------
+    sequences
+        The users' sequences; only their training part is used.
+    table
+        Features, entry i for item number i; None if there are none.
+    texts
+        The text of each item, ``items + 1`` strings, the first for padding; None if there are none.
+    """
+
+    sequences: Sequences
+    table: FeatureTable | None = None
+    texts: Sequence[str] | None = None
+
+
+def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
+    """Fit a baseline.
+
+    Parameters
+    ----------
+    name
+        A key of ``BASELINES``.
+    data
+        What to fit it on.
+    settings
+        Settings of this baseline, such as ``decay``.
+
+    Returns
+    -------
+    scorer
+        Can be evaluated (``evaluation.evaluate``) and can recommend (``Recommender``).
+
+    Raises
+    ------
+    UserError
+        If there is no such baseline or setting, a setting is out of range, or the baseline needs
+        features or texts that ``data`` lacks.
+    """
+    require_baselines([name])
+    known = list(inspect.signature(BASELINES[name]).parameters)[1:]
+    if unknown := [setting for setting in settings if setting not in known]:
+        there = f"there are {', '.join(known)}" if known else "it has none"
+        raise UserError(f"baseline {name!r} has no setting {unknown[0]!r}; {there}")
+    return BASELINES[name](data, **settings)
+
+
+def require_baselines(names: Iterable[str]) -> list[str]:
+    """Return names as a list, each once.
+
+    Raises
+    ------
+    UserError
+        If a name is not in ``BASELINES``, or scikit-learn is needed and not installed.
+    """
+    wanted = list(dict.fromkeys(names))
+    if unknown := [name for name in wanted if name not in BASELINES]:
+        raise UserError(f"no baseline {unknown[0]!r}; there are {', '.join(BASELINES)}")
+    if any("tfidf" in name for name in wanted) and find_spec("sklearn") is None:
+        raise UserError("TF-IDF needs scikit-learn: pip install 'msm4sr_lite[course]'")
+    return wanted
+
+
+def _popularity(data: BaselineData) -> Scorer:
+    """Items with the most interactions, alike for all users."""
+    return Popularity(data.sequences)
+
+
+def _item_knn(data: BaselineData, decay: float = 0.8, cosine: bool = False) -> Scorer:
+    """Items that co-occur with the history's items in other users."""
+    return ItemKNN(data.sequences, decay, cosine)
+
+
+def _sequential_rules(data: BaselineData, decay: float = 0.5, steps: int = 10) -> Scorer:
+    """Items that soon followed the newest item of the history."""
+    return SequentialRules(data.sequences, decay, steps)
+
+
+def _tfidf_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
+    """Items whose texts resemble the history's (TF-IDF)."""
+    return ContentKNN(tfidf_vectors(_needed(data, "texts")), decay)
+
+
+def _bert_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
+    """Items whose mean sentence embeddings resemble the history's."""
+    return ContentKNN(mean_embeddings(_needed(data, "table").text), decay)
+
+
+def _item_knn_and_tfidf(data: BaselineData, decay: float = 0.8, weight: float = 1.0) -> Scorer:
+    """Score ensemble of ``item_knn`` and ``tfidf_knn``."""
+    return ScoreEnsemble(_item_knn(data, decay), _tfidf_knn(data, decay), weight)
+
+
+def _train(
+    build: Callable[[ModelConfig], M2SE],
+    data: BaselineData,
+    config: Config = PRESETS["paper"],
+    seed: int = 0,
+    device: str = "cpu",
+) -> Scorer:
+    """Train a model from scratch; the weights of its best epoch by Recall@20 on validation."""
+    n_items, is_sasrec = data.sequences.n_items, build is SASRec
+    if data.table is None and is_sasrec:
+        none = make_slots(np.zeros((0, 1), np.float16), np.zeros(n_items + 1, np.int64))
+        data = replace(data, table=FeatureTable(data.sequences.items, none, none, {}))
+    table = _needed(data, "table")
+    torch.manual_seed(seed)
+    ids = n_items if config.finetune.use_ids or is_sasrec else 0
+    model = build(replace(config.model, feature_dim=table.width, n_items=ids))
+    training.finetune(model, table, data.sequences, config.finetune, seed=seed, device=device)
+    return ModelScorer(model, table, device)
+
+
+def _needed(data: BaselineData, what: str) -> Any:
+    if (value := getattr(data, what)) is None:
+        raise UserError(f"this baseline needs {what}, which the data lack")
+    return value
+
+
+# name -> fit(data, **settings), which returns the fitted scorer
+BASELINES: dict[str, Callable[..., Scorer]] = {
+    "popularity": _popularity,
+    "item_knn": _item_knn,
+    "sequential_rules": _sequential_rules,
+    "tfidf_knn": _tfidf_knn,
+    "bert_knn": _bert_knn,
+    "item_knn+tfidf": _item_knn_and_tfidf,
+    "sasrec": partial(_train, SASRec),
+    "text+image": partial(_train, SummedFeatures),
+}

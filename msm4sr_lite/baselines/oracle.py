@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -94,34 +95,28 @@ def load_oracles(folder: Path | None, sequences: Sequences) -> dict[str, Oracle]
     if folder is None or not path.is_file() or sequences.cuts is not None:
         return {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            stored = {name: file[name] for name in file.files}
-        row_of_user = {user: row for row, user in enumerate(stored["user_ids"].tolist())}
-        column = {item: place for place, item in enumerate(stored["item_ids"].tolist())}
-        hashes = stored["history_hash"].tolist()
-        factors = {kind: (stored[f"{kind}_states"], stored[f"{kind}_weights"]) for kind in KINDS}
+        with np.load(path) as file:
+            stored_users, stored_items = pd.Index(file["user_ids"]), pd.Index(file["item_ids"])
+            stored_hashes = file["history_hash"]
+            factors = {kind: (file[f"{kind}_states"], file[f"{kind}_weights"]) for kind in KINDS}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: cannot be read ({error}); delete it or copy it again") from None
 
-    users, _ = sequences.cases("test")
-    histories, _ = sequences.held_out("test")
-    items = sequences.items
-    if not all(item in column for item in items[1:]):
+    items, (histories, _) = sequences.items, sequences.held_out("test")
+    hashes = [history_hash([items[i] for i in history]) for history in histories]
+    users = [sequences.users[user] for user in sequences.cases("test")[0]]
+    rows, columns = stored_users.get_indexer(users), stored_items.get_indexer(items[1:])
+    unknown = (rows < 0).any() or (columns < 0).any()
+    if unknown or stored_hashes[rows].tolist() != hashes:
         return {}
-    rows = {}
-    for user, history in zip(users.tolist(), histories, strict=True):
-        row = row_of_user.get(sequences.users[user], -1)
-        found = history_hash([items[i] for i in history])
-        if row < 0 or hashes[row] != found:
-            return {}
-        rows[found] = row
-    columns = [column[item] for item in items[1:]]
-    others = np.setdiff1d(np.arange(len(column)), columns)
+    others = np.delete(np.arange(len(stored_items)), columns)
     oracles = {}
     for kind, (states, weights) in factors.items():
         # Products of float64: in float32, items that are equally probable would differ.
         states, weights = states.astype(np.float64), weights.astype(np.float64)
-        if (states[list(rows.values())] @ weights[:, others]).any():
+        if (states[rows] @ weights[:, others]).any():
             return {}
-        oracles[kind] = Oracle(states, np.pad(weights[:, columns], ((0, 0), (1, 0))), rows, items)
+        row_of = dict(zip(hashes, rows.tolist(), strict=True))
+        weights = np.pad(weights[:, columns], ((0, 0), (1, 0)))
+        oracles[kind] = Oracle(states, weights, row_of, items)
     return oracles

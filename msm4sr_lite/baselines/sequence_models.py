@@ -15,18 +15,14 @@ baseline                      an item's embedding
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from msm4sr_lite import training
-from msm4sr_lite.config import PRESETS, Config, ModelConfig
+from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import M2SE, Modalities
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.sequences import Sequences
 
 
 class SASRec(M2SE):
@@ -68,41 +64,3 @@ class SummedFeatures(M2SE):
             z = self.embed_modality(modality, slots, items)
             total = total + z * (slots.counts[items] > 0).unsqueeze(1)
         return {"sum": total}
-
-
-def fit_sequence_model(
-    build: Callable[[ModelConfig], M2SE],
-    sequences: Sequences,
-    table: FeatureTable,
-    *,
-    config: Config = PRESETS["paper"],
-    seed: int = 0,
-    device: str = "cpu",
-) -> ModelScorer:
-    """Train a model from scratch on the training part of ``sequences``.
-
-    Parameters
-    ----------
-    build
-        Makes the model of a configuration, such as ``SASRec``.
-    sequences
-        The users' sequences; held-out interactions are never trained on.
-    table
-        Features, entry i for item number i.
-    config
-        Its parts ``model`` and ``finetune`` are used.
-    seed
-        Fixes the initial weights, the order of batches and dropout.
-    device
-        ``cpu`` or ``cuda``.
-
-    Returns
-    -------
-    scorer
-        The weights of the best epoch by Recall@20 on the validation part.
-    """
-    torch.manual_seed(seed)
-    n_items = sequences.n_items if config.finetune.use_ids else 0
-    model = build(replace(config.model, feature_dim=table.width, n_items=n_items))
-    training.finetune(model, table, sequences, config.finetune, seed=seed, device=device)
-    return ModelScorer(model, table, device)

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
 from msm4sr_lite.cli import common
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_dataset(parser)
-    common.add_json(parser)
+from msm4sr_lite.dataset.summary import describe, summary
 
 
 def run(args: argparse.Namespace) -> None:
     """Read everything and print one screen."""
-    from msm4sr_lite.dataset.dataset import Dataset
-    from msm4sr_lite.dataset.summary import summary
-
-    unknown = common.unknown_items(args)
-    found = summary(Dataset.from_folder(args.data, domain=args.domain, unknown_items=unknown))
+    found = summary(common.read_dataset(args, notes=False))
     if args.json:
-        common.print_json(asdict(found))
+        common.print_json(found)
     else:
-        for line in str(found).splitlines():
+        for line in describe(found).splitlines():
             common.print_line(line)

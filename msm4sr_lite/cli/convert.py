@@ -7,37 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.cli import common
-
-FORMATS = ("amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_path(parser, "source", "downloaded folder or file", "SOURCE")
-    common.add_path(parser, "--out", "new dataset folder", "DATA", required=True)
-    parser.add_argument(
-        "--from",
-        dest="format",
-        choices=FORMATS,
-        default="",
-        help="format of the source (default: recognised by the file names)",
-    )
-    common.add_path(parser, "--items", "item file (default: beside the main file)")
-    text = "folder of images named by item id, in it or below (default: none; H&M: images/)"
-    common.add_path(parser, "--images", text, "DIR")
-    common.add_switch(parser, "--copy-images", "images copied (default: linked)")
-    text = "lowest rating kept, in the source's unit (default: all)"
-    parser.add_argument("--min-rating", type=float, metavar="X", help=text)
-    text = "H&M: what an item is (default: article)"
-    parser.add_argument("--level", choices=("article", "product"), help=text)
-    common.add_switch(parser, "--force", "folder at --out replaced (default: an error)")
-    common.add_json(parser)
+from msm4sr_lite.dataset.convert import convert_dataset
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the dataset folder and print what is in it."""
-    from msm4sr_lite.dataset.convert import convert_dataset
-
     summary = convert_dataset(
         args.source,
         args.out,

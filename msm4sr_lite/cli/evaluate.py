@@ -4,43 +4,16 @@ from __future__ import annotations
 
 import argparse
 
+from msm4sr_lite.baselines import require_baselines
 from msm4sr_lite.cli import common
+from msm4sr_lite.fast.processes import is_first
+from msm4sr_lite.pipeline import MSM4SR
 
 FILTERS = {"yes": [True], "no": [False], "both": [False, True]}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_dataset(parser, domain="that of the model")
-    common.add_model(parser)
-    common.add_features(parser, "those of the model")
-    parser.add_argument(
-        "--part",
-        choices=("valid", "test"),
-        default="valid",
-        help="held-out interactions to predict; test is entered in the access log"
-        " (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--filter-seen",
-        choices=tuple(FILTERS),
-        default="yes",
-        help="whether items of a user's history are filtered from the ranking"
-        " (default: %(default)s)",
-    )
-    common.add_baselines(parser)
-    text = "items that compete with each target, one item_id per line (default: all)"
-    common.add_path(parser, "--candidates", text)
-    common.add_device(parser)
-    common.add_json(parser)
-
-
 def run(args: argparse.Namespace) -> None:
     """Print a table or one JSON object; with ``--filter-seen both`` two tables or ``results``."""
-    from msm4sr_lite.baselines import require_baselines
-    from msm4sr_lite.fast.processes import is_first
-    from msm4sr_lite.pipeline import MSM4SR
-
     baselines = require_baselines(common.item_list(args.baselines))
     candidates = common.read_ids(args.candidates)
     model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)

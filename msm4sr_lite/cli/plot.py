@@ -7,8 +7,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import UserError
+from msm4sr_lite.store.files import write_bytes
 
 STAGES = {"pretrained": "pre-training", "finetuned": "fine-tuning"}
 NAMES = {
@@ -19,16 +22,9 @@ NAMES = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_path(parser, "run_folder", "run folder", "RUN")
-    common.add_path(parser, "--out", "image to write (default: RUN/curves.png)")
-    common.add_json(parser)
-
-
 def run(args: argparse.Namespace) -> None:
     """Draw the training logs that are in the run folder."""
-    from msm4sr_lite.store.training_log import read_log
+    from msm4sr_lite.store.training_files import read_log
 
     logs = {stage: read_log(args.run_folder / f"{stage}_log.jsonl") for stage in STAGES}
     logs = {stage: lines for stage, lines in logs.items() if lines}
@@ -52,31 +48,25 @@ def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise UserError("plot needs matplotlib: pip install 'msm4sr_lite[course]'") from None
-    from msm4sr_lite.store.files import write_bytes
 
     figure = Figure(figsize=(12, 3.4 * len(logs)), layout="constrained")
     FigureCanvasAgg(figure)
     rows = figure.subplots(len(logs), 3, squeeze=False)
-    for axes, (stage, lines) in zip(rows, logs.items(), strict=True):
-        epochs = [line["epoch"] for line in lines]
-        for mark, name in zip("osv^", lines[0].get("parts") or ["loss"], strict=False):
-            values = [line.get("parts", line)[name] for line in lines]
-            axes[0].plot(epochs, values, marker=mark, markersize=3, label=NAMES.get(name, name))
-        axes[0].set(title=f"{STAGES[stage]}: loss", ylabel="nats")
-        axes[0].legend()
-        recall = [line["recall@20"] for line in lines]
-        axes[1].plot(epochs, recall, color="black")
-        best = max(i for i, line in enumerate(lines) if line["best"])
-        axes[1].plot(epochs[best], recall[best], "D", label=f"best: epoch {epochs[best]}")
-        axes[1].set(title="validation Recall@20", ylim=(0, None))
-        axes[1].legend()
-        seconds = [line["seconds"] for line in lines]
-        took = [after - before for before, after in zip([0.0, *seconds], seconds, strict=False)]
-        speed = [line["targets"] / max(time, 0.01) for line, time in zip(lines, took, strict=True)]
-        axes[2].plot(epochs, speed, color="black")
-        axes[2].set(title="targets per second, validation included", ylim=(0, None))
-        for axis in axes:
-            axis.set_xlabel("epoch")
+    for (left, middle, right), (stage, lines) in zip(rows, logs.items(), strict=True):
+        log = pd.DataFrame(lines).set_index("epoch")
+        losses = pd.DataFrame([line.get("parts") or {"loss": line["loss"]} for line in lines])
+        losses.set_index(log.index).rename(columns=NAMES).plot(ax=left, marker=".", ylabel="nats")
+        left.set_title(f"{STAGES[stage]}: loss")
+        best = log.index[log["best"]][-1]
+        log["recall@20"].plot(ax=middle, color="black", marker=".", title="validation Recall@20")
+        middle.plot([best], log.loc[[best], "recall@20"], "D", label=f"best: epoch {best}")
+        middle.legend()
+        took = log["seconds"].diff().fillna(log["seconds"]).clip(lower=0.01)
+        speed = log["targets"] / took
+        title = "targets per second, validation included"
+        speed.plot(ax=right, color="black", marker=".", title=title)
+        middle.set_ylim(0)
+        right.set_ylim(0)
     image = BytesIO()
     figure.savefig(image, format="png", dpi=120)
     write_bytes(out, image.getvalue())

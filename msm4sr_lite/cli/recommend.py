@@ -4,54 +4,26 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msm4sr_lite.cli import common
-
-if TYPE_CHECKING:
-    from msm4sr_lite.dataset.dataset import Dataset
-    from msm4sr_lite.explain.evidence import Evidence
-    from msm4sr_lite.pipeline import MSM4SR
-    from msm4sr_lite.recommend.describe import Recommendation
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.explain.evidence import (
+    NO_EVIDENCE,
+    Evidence,
+    describe_evidence,
+    strongest_evidence,
+)
+from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.progress import say
+from msm4sr_lite.recommend.describe import Recommendation
+from msm4sr_lite.recommend.output import check_output_path, write_recommendations
 
 OTHER = {"text": "image", "image": "text"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_dataset(parser, domain="that of the model")
-    common.add_model(parser)
-    common.add_features(parser, "those of the model")
-    who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--user", metavar="ID", help="user_id of the dataset")
-    who.add_argument(
-        "--items", metavar="IDS", help="history: comma-separated item_ids, oldest first"
-    )
-    common.add_path(who, "--all-users", ".csv, .jsonl or .parquet file to write for all users")
-    common.add_number(parser, "-k", "number of items per user", 10)
-    text = "items to choose from, one item_id per line (default: all)"
-    common.add_path(parser, "--candidates", text)
-    text = "items never to recommend, one item_id per line (default: none)"
-    common.add_path(parser, "--exclude", text)
-    common.add_switch(parser, "--keep-seen", "items of the history recommended too")
-    common.add_switch(parser, "--no-new-items", "items added after training not recommended")
-    parser.add_argument(
-        "--why",
-        nargs="?",
-        const="inputs",
-        choices=("inputs", "keywords"),
-        help="the interactions, sentences and images that moved each score (inputs); with keywords"
-        " also single keywords, which the text encoder reads again",
-    )
-    common.add_device(parser)
-    common.add_json(parser)
-
-
 def run(args: argparse.Namespace) -> None:
     """Print recommendations, or write those of all users."""
-    from msm4sr_lite.pipeline import MSM4SR
-    from msm4sr_lite.recommend.output import check_output_path, write_recommendations
-
     if args.all_users:
         check_output_path(args.all_users)
     options: dict[str, Any] = {
@@ -103,8 +75,6 @@ def run(args: argparse.Namespace) -> None:
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:
     """Let the model recommend items that were added after training; return and print which."""
-    from msm4sr_lite.progress import say
-
     folder = args.features or args.model / "features"
     new, unknown = model.add_known_features(data, folder)
     if new:
@@ -135,8 +105,6 @@ def describe(rank: int, one: Recommendation, new: bool) -> list[str]:
 
 def reasons(evidence: list[Evidence], data: Dataset) -> list[str]:
     """Return the strongest evidence for a recommendation as lines."""
-    from msm4sr_lite.explain.evidence import NO_EVIDENCE, describe_evidence, strongest_evidence
-
     best = strongest_evidence(evidence, 2, {"interaction"})
     best += strongest_evidence(evidence, 1, {"sentence", "image", "keyword"})
     found = [f"because of {describe_evidence(piece, data.items)}" for piece in best]

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import argparse
 
+from msm4sr_lite.baselines import require_baselines
 from msm4sr_lite.cli import common
-from msm4sr_lite.cli.setting_flags import add_settings, settings_for_model
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_dataset(parser)
-    common.add_run_dir(parser)
-    common.add_features(parser, common.COMPUTED)
-    common.add_text_encoder(parser)
-    common.add_clip(parser)
-    add_settings(parser, "data", "features", "model", "pretrain", "finetune", presets=True)
-    common.add_baselines(parser)
-    common.add_seed(parser)
-    common.add_device(parser)
-    common.add_json(parser)
+from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.progress import say
+from msm4sr_lite.store.files import write_json
 
 
 def run(args: argparse.Namespace) -> None:
     """Fit in the run folder, then evaluate the test part once into ``results.json``."""
-    from msm4sr_lite.baselines import require_baselines
-    from msm4sr_lite.pipeline import MSM4SR
-    from msm4sr_lite.progress import say
-    from msm4sr_lite.store.files import write_json
-
     baselines = require_baselines(common.item_list(args.baselines))
     model = MSM4SR(
         args.preset,
@@ -37,10 +22,9 @@ def run(args: argparse.Namespace) -> None:
         text_encoder=args.text_encoder,
         clip=args.clip,
         dictionary=args.dictionary,
-        **settings_for_model(args),
+        **given_settings(args),
     )
-    split = model.config.data.split
-    model.fit(common.read_dataset(args), split=split, features=args.features, run_dir=args.out)
+    model.fit(common.read_dataset(args), features=args.features, run_dir=args.out)
     report = model.evaluate(part="test", baselines=baselines)
     write_json(args.out / "results.json", report.to_dict())
     if args.json:

@@ -1,14 +1,14 @@
-"""Settings on the command line: ``--preset``, ``--set NAME=VALUE`` and ``--help-all``."""
+"""Settings on the command line: ``--set NAME=VALUE`` and ``--help-all``."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
-from msm4sr_lite.config import FROM_DATA, PRESETS, UserError
-from msm4sr_lite.settings import SettingField, describe, find_field, section_kinds
+from msm4sr_lite.config import FROM_DATA, UserError
+from msm4sr_lite.settings import SettingField, fields_by_name, find_field
 
 EXAMPLES = {
     "data": "data.n_test=2",
@@ -20,32 +20,11 @@ EXAMPLES = {
 }
 
 
-def add_settings(
-    parser: argparse.ArgumentParser,
-    *sections: str,
-    presets: bool = False,
-    config: str = "msm4sr_lite.config.Config",
-) -> None:
-    """Add ``--set NAME=VALUE``, ``--help-all`` and, with ``presets``, ``--preset``.
-
-    ``config`` names the class whose ``sections`` the settings are. It is imported when it is used.
-    """
+def add_settings(parser: argparse.ArgumentParser, sections: Sequence[str], config: str) -> None:
+    """Add ``--set`` and ``--help-all`` for these sections of the class that ``config`` names."""
     parser.set_defaults(sections=sections, config=config)
-    if presets:
-        parser.add_argument(
-            "--preset",
-            choices=tuple(PRESETS),
-            default="paper",
-            help="settings to start from: the method as described (paper), what validation"
-            " supports (tuned), the released code with its defects (authors); default: %(default)s",
-        )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help=f"any other setting, such as {EXAMPLES[sections[-1]]}; repeatable",
-    )
+    text = f"any other setting, such as {EXAMPLES[sections[-1]]}; repeatable"
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     parser.add_argument("--help-all", action=_HelpAll, help="this help and the list of settings")
 
 
@@ -68,14 +47,15 @@ class _HelpAll(argparse.Action):
 
 def _settings(config: str, sections: Sequence[str]) -> list[SettingField]:
     """Return the settings of some sections, without those that the data decide."""
-    kinds = section_kinds(_config_class(config))
-    found = [field for section in sections for field in describe(kinds[section], section)]
-    return [field for field in found if field.name not in FROM_DATA]
+    known = fields_by_name(_class(config)).values()
+    wanted = [field for field in known if field.name.partition(".")[0] in sections]
+    return [field for field in wanted if field.name not in FROM_DATA]
 
 
-def _config_class(name: str) -> type:
+def _class(name: str) -> Any:
+    """Import a class when it is needed: some configurations load heavy libraries."""
     module, _, kind = name.rpartition(".")
-    return cast(type, getattr(import_module(module), kind))
+    return getattr(import_module(module), kind)
 
 
 def setting_names(parser: argparse.ArgumentParser, flag: str) -> list[str]:
@@ -91,7 +71,7 @@ def setting_names(parser: argparse.ArgumentParser, flag: str) -> list[str]:
 
 
 def given_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what ``--set`` gives, by name: ``{"pretrain.lr": 0.001}``; every value is checked.
+    """Return what ``--set`` gives, as arguments of ``MSM4SR``: ``{"pretrain__lr": 0.001}``.
 
     Raises
     ------
@@ -104,16 +84,11 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals:
             raise UserError(f"--set {text}: write NAME=VALUE, as in {EXAMPLES[args.sections[-1]]}")
-        field = find_field(_config_class(args.config), name)
+        field = find_field(_class(args.config), name)
         if field.name.partition(".")[0] not in args.sections:
             raise UserError(
                 f"--set {name}: has no effect in `msm4sr {args.command}`, which has settings of"
                 f" {', '.join(args.sections)} (--help-all lists them)"
             )
-        found[field.name] = field.parse(value)
+        found[field.name.replace(".", "__")] = field.parse(value)
     return found
-
-
-def settings_for_model(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what ``--set`` gives as arguments of ``MSM4SR``: ``{"pretrain__lr": 0.001}``."""
-    return {name.replace(".", "__"): value for name, value in given_settings(args).items()}

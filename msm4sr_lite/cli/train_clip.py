@@ -5,29 +5,15 @@ from __future__ import annotations
 import argparse
 
 from msm4sr_lite.cli import common
-from msm4sr_lite.cli.setting_flags import add_settings, given_settings
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of this command."""
-    common.add_path(parser, "folder", "folder of labels.csv and images", "LABELLED")
-    common.add_path(parser, "--out", "new model folder", "DIR", required=True)
-    text = "comma-separated label columns (default: those with few different, short values)"
-    common.add_names(parser, "--columns", text)
-    common.add_number(parser, "--n-test", "number of images held out for testing", 0)
-    add_settings(parser, "clip", config="msm4sr_lite.features.clip.training.ClipConfig")
-    common.add_seed(parser)
-    common.add_device(parser)
-    common.add_json(parser)
+from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.device import resolve_device
+from msm4sr_lite.features.clip.train_clip import train_clip
+from msm4sr_lite.features.clip.training import ClipConfig
+from msm4sr_lite.settings import with_settings
 
 
 def run(args: argparse.Namespace) -> None:
     """Train the model, write its folder and print its figures."""
-    from msm4sr_lite.device import resolve_device
-    from msm4sr_lite.features.clip.train_clip import train_clip
-    from msm4sr_lite.features.clip.training import ClipConfig
-    from msm4sr_lite.settings import with_settings
-
     report = train_clip(
         args.folder,
         args.out,

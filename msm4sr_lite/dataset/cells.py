@@ -49,6 +49,7 @@ def id_text(value: Any, name: str) -> str:
         found = str(value).strip()
     if not found:
         raise ValueError(f"empty {name}")
+    found.encode()  # half of a pair of surrogates is an error
     return found
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.items import Item
+from msm4sr_lite.dataset.sources import match, read_folder, read_frames
 
 __all__ = ["Dataset", "Item"]
 
@@ -60,7 +61,7 @@ class Dataset:
         ----------
         path
             A folder with ``interactions.csv``, ``items.jsonl`` and images; see
-            ``msm4sr_lite.dataset.folder`` for other file types and the columns.
+            ``msm4sr_lite.dataset.sources`` for other file types and the columns.
         domain
             Keep only the items of this domain, and their interactions.
         unknown_items
@@ -72,9 +73,10 @@ class Dataset:
         UserError
             If anything cannot be read as meant; names the file and the line.
         """
-        from msm4sr_lite.dataset.folder import read_folder
-
-        return cls(**read_folder(path, domain=domain, unknown_items=unknown_items))
+        folder = Path(path)
+        found = match(read_folder(folder), domain, unknown_items)
+        name = folder.resolve().name
+        return cls(found.items, found.interactions, folder, folder, name, domain, found.notes)
 
     @classmethod
     def from_frames(
@@ -128,17 +130,9 @@ class Dataset:
         >>> data.user_history("ann")
         ['8', '7']
         """
-        from msm4sr_lite.dataset.frames import read_frames
-
-        fields = read_frames(
-            interactions,
-            items,
-            image_root=image_root,
-            name=name,
-            domain=domain,
-            unknown_items=unknown_items,
-        )
-        return cls(**fields)
+        found = match(read_frames(interactions, items), domain, unknown_items)
+        images = Path(image_root)
+        return cls(found.items, found.interactions, None, images, name, domain, found.notes)
 
     @cached_property
     def users(self) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.cells import id_text, text, texts
+from msm4sr_lite.dataset.tables import parse_rows, stop_at
 
 TEXT_FIELDS = ("title", "brand", "categories", "description", "text")
 
@@ -69,60 +70,48 @@ def parse_item(row: dict[str, Any]) -> Item:
     for name in (*TEXT_FIELDS, "image", "images", "domain", "department"):
         if isinstance(row.get(name), (dict, bool)):
             raise ValueError(f"{name} is {str(row[name])[:40]}; write a text")
+    domain, alias = text(row.get("domain")), text(row.get("department"))
+    if domain and alias and domain != alias:
+        raise ValueError(f"domain {domain!r} and department {alias!r} differ; keep domain only")
     images = texts(row.get("images")) or texts(row.get("image"))
+    for name in images:  # an image must not be outside its folder, on any system
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in parts:
+            raise ValueError(
+                f"image {name!r} lies outside the image folder; name it relative to that"
+            )
     return Item(
         item_id=id_text(row.get("item_id"), "item_id"),
-        title=text(row.get("title")),
-        brand=text(row.get("brand")),
         categories=tuple(texts(row.get("categories"))),
-        description=text(row.get("description")),
-        text=text(row.get("text")),
-        images=tuple(map(_inside, images)),
-        domain=_domain(row),
+        images=tuple(images),
+        domain=domain or alias,
+        **{name: text(row.get(name)) for name in ("title", "brand", "description", "text")},
     )
 
 
-def collect_items(
-    items: Iterable[tuple[int, Item]], where: Callable[[int], str]
-) -> dict[str, Item]:
-    """Return ``item_id -> Item`` in the order given.
+def collect_items(rows: Iterable[tuple[int, dict[Any, Any]]], place_in: str) -> dict[str, Item]:
+    """Return ``item_id -> Item`` in the order of the rows.
 
     Parameters
     ----------
-    items
-        The place (line or row) of each item, and the item.
-    where
-        Names a place in an error message.
+    rows
+        The place and the cells of each row.
+    place_in
+        Names the table in an error message; the place follows.
 
     Raises
     ------
     UserError
-        If two items have the same id.
+        If a row cannot be read as meant, or two items have the same id.
     """
     found: dict[str, Item] = {}
     places: dict[str, int] = {}
-    for place, item in items:
+    for place, item in parse_rows(rows, parse_item, stop_at(place_in)):
         first = places.setdefault(item.item_id, place)
         if first != place:
             raise UserError(
-                f"{where(place)}: item_id {item.item_id!r} is already used in {where(first)};"
-                f" keep one row per item"
+                f"{place_in} {place}: item_id {item.item_id!r} is already used in {place_in}"
+                f" {first}; keep one row per item"
             )
         found[item.item_id] = item
     return found
-
-
-def _domain(row: dict[str, Any]) -> str:
-    """Return the domain; ``department`` is an older name of the field."""
-    domain, alias = text(row.get("domain")), text(row.get("department"))
-    if domain and alias and domain != alias:
-        raise ValueError(f"domain {domain!r} and department {alias!r} differ; keep domain only")
-    return domain or alias
-
-
-def _inside(name: str) -> str:
-    """Refuse image names that could leave the image folder, on any system."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in parts:
-        raise ValueError(f"image {name!r} lies outside the image folder; name it relative to that")
-    return name

@@ -35,7 +35,7 @@ def read_lines(path: Path, *, lenient: bool = False) -> Iterator[str]:
         with path.open("rb") as file:
             packed = file.peek(2)[:2] == b"\x1f\x8b"
             with gzip.open(file) if packed else file as stream:
-                yield from _decoded(_with_line_feeds(cast(BinaryIO, stream)), path, lenient)
+                yield from _decoded(cast(BinaryIO, stream), path, lenient)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(
             f"{path}: cannot be read to its end ({error}); download or unpack it again"
@@ -43,29 +43,19 @@ def read_lines(path: Path, *, lenient: bool = False) -> Iterator[str]:
 
 
 def _decoded(stream: BinaryIO, path: Path, lenient: bool) -> Iterator[str]:
-    readline, number = stream.readline, 0
-    while line := readline(LONGEST):
-        number += 1
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
+    head = stream.peek(HEAD)[:HEAD]  # type: ignore[attr-defined]
+    if b"\r" in head and b"\n" not in head:  # lines end with carriage returns alone
+        stream = io.BytesIO(stream.read().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    for number, line in enumerate(iter(lambda: stream.readline(LONGEST), b""), start=1):
         if len(line) >= LONGEST:
             raise UserError(
                 f"{path} line {number}: longer than {LONGEST >> 20} MiB; give the data file as it"
                 f" was published"
             )
         try:
-            yield line.decode()
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
             if not lenient:
-                raise UserError(
-                    f"{path} line {number}: not UTF-8; save the file as UTF-8"
-                ) from None
+                place = f"{path} line {number}"
+                raise UserError(f"{place}: not UTF-8; save the file as UTF-8") from None
             yield line.decode("latin-1")
-
-
-def _with_line_feeds(stream: BinaryIO) -> BinaryIO:
-    """Return the stream; a file whose lines end with carriage returns alone is rewritten."""
-    head = stream.peek(HEAD)[:HEAD]  # type: ignore[attr-defined]
-    if b"\r" in head and b"\n" not in head:
-        return io.BytesIO(stream.read().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-    return stream

@@ -55,9 +55,16 @@ def build_sequences(
     ['b', 'c', 'a']
     """
     config = config or DataConfig()
-    table = _filter(interactions[interactions["item_id"].isin(set(item_ids))], config)
+    table = filter_interactions(interactions[interactions["item_id"].isin(set(item_ids))], config)
     if table.empty:
-        raise UserError(_nobody_left(interactions["user_id"].nunique(), config))
+        what = "different items" if config.deduplicate else "interactions"
+        least = config.min_item_interactions
+        raise UserError(
+            f"no user has {config.min_user_interactions} or more {what}"
+            + (f", counting items with {least} or more interactions" if least else "")
+            + f" ({interactions['user_id'].nunique()} users in the dataset); lower"
+            + f" min_user_interactions{' or min_item_interactions' if least else ''}"
+        )
 
     kept = set(table["item_id"]) if config.min_item_interactions else set(item_ids)
     numbered = [item for item in item_ids if item in kept]
@@ -74,16 +81,23 @@ def build_sequences(
     )
 
 
-def _filter(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
-    """Drop repeated interactions, then rare users and items until none is left."""
+def filter_interactions(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
+    """Drop repeated interactions, then rare users and items until none is left.
+
+    Parameters
+    ----------
+    table
+        Columns ``user_id`` and ``item_id``, sorted by time.
+    config
+        ``deduplicate``, ``min_user_interactions`` and ``min_item_interactions``.
+    """
     if config.deduplicate:
         table = table.drop_duplicates(["user_id", "item_id"], keep="last")
     while True:
         per_user = table.groupby("user_id")["item_id"].transform("size")
         per_item = table.groupby("item_id")["user_id"].transform("size")
-        keep = (per_user >= config.min_user_interactions) & (
-            per_item >= config.min_item_interactions
-        )
+        keep = per_user >= config.min_user_interactions
+        keep &= per_item >= config.min_item_interactions
         if keep.all():
             return table
         table = table[keep]
@@ -97,49 +111,36 @@ def _cuts(
     None stands for the plain case: the last interaction is tested, the one before validated.
     """
     if config.split == "part":
-        if "part" not in table:
-            raise UserError("split='part': the interactions have no column part (train/valid/test)")
-        users = table["user_id"].to_numpy()
-        return _cuts_of_parts(table["part"].to_numpy(), users, codes, len(counts))
-    if config.split == "time":
+        ranks = _part_ranks(table, codes)
+        before = [codes[ranks < rank] for rank in (1, 2)]
+    elif config.split == "time":
         times = table["timestamp"].to_numpy()
         dates = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
-        before = [np.bincount(codes[times < date], minlength=len(counts)) for date in dates]
-        return np.stack(before, axis=1).astype(np.int64)
-    if config.n_test > 1:
+        before = [codes[times < date] for date in dates]
+    elif config.n_test > 1:
         return counts[:, None] - [config.n_test + 1, config.n_test]
-    return None
+    else:
+        return None
+    return np.stack([np.bincount(users, minlength=len(counts)) for users in before], axis=1)
 
 
-def _cuts_of_parts(
-    parts: np.ndarray, users: np.ndarray, codes: np.ndarray, n_users: int
-) -> np.ndarray:
-    """Return the cuts of a split given by the user: train, then valid, then test, per user."""
-    ranks = np.array([PARTS.index(part) for part in parts])
+def _part_ranks(table: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
+    """Return 0, 1, 2 for train, valid, test, which must follow each other for every user."""
+    if "part" not in table:
+        raise UserError("split='part': the interactions have no column part (train/valid/test)")
+    ranks = table["part"].map(PARTS.index).to_numpy()
     order = np.argsort(codes, kind="stable")
-    same_user = np.diff(codes[order]) == 0
-    if (wrong := same_user & (np.diff(ranks[order]) < 0)).any():
-        row = order[int(np.flatnonzero(wrong)[0]) + 1]
+    wrong = (np.diff(codes[order]) == 0) & (np.diff(ranks[order]) < 0)
+    if wrong.any():
+        row = table.iloc[order[int(np.argmax(wrong)) + 1]]
         raise UserError(
-            f"user {users[row]!r} has a {parts[row]} interaction after a later part; every user's"
-            f" parts must follow each other in time: train, valid, test"
+            f"user {row['user_id']!r} has a {row['part']} interaction after a later part; every"
+            f" user's parts must follow each other in time: train, valid, test"
         )
-    before = [np.bincount(codes[ranks < rank], minlength=n_users) for rank in (1, 2)]
-    return np.stack(before, axis=1).astype(np.int64)
+    return ranks
 
 
 def hold_out_nothing(sequences: Sequences) -> Sequences:
     """Return the sequences with every interaction in the training part."""
     length = np.diff(sequences.offsets)
     return replace(sequences, cuts=np.stack([length, length], axis=1))
-
-
-def _nobody_left(users: int, config: DataConfig) -> str:
-    what = "different items" if config.deduplicate else "interactions"
-    least = config.min_item_interactions
-    return (
-        f"no user has {config.min_user_interactions} or more {what}"
-        + (f", counting items with {least} or more interactions" if least else "")
-        + f" ({users} users in the dataset); lower min_user_interactions"
-        + (" or min_item_interactions" if least else "")
-    )

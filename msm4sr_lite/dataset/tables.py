@@ -1,116 +1,91 @@
 """The table reader: csv, tsv, JSON lines (each also packed with gzip) and parquet.
 
 Dataset folders and converters read all their tables here, row by row (``read_rows``) or some
-columns as a whole (``read_columns``). Every row comes with its place, so that each error names the
-file and the line. What a single cell may hold is decided in ``cells``.
+columns as a whole (``read_columns``). Every row comes with its place, which is its first line in a
+text file and its number in a parquet file, so that each error names it. What a single cell may hold
+is decided in ``cells``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from msm4sr_lite.dataset.parquet import parquet_frame, parquet_rows
-from msm4sr_lite.dataset.text_tables import (
-    ENDINGS,
-    Dialect,
-    OnBad,
-    Row,
-    json_rows,
-    kind_of,
-    open_csv,
-    place_name,
-    require_columns,
-    stop_at,
-)
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.lines import read_lines
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-__all__ = ["ENDINGS", "Columns", "Dialect", "Row", "read_columns", "read_header", "read_rows"]
+T = TypeVar("T")
+S = TypeVar("S")
+OnBad = Callable[[int, int, Exception], None]
 
-BLOCK = 1 << 18  # rows turned into columns at once
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Some columns of a table.
-
-    Attributes
-    ----------
-    path
-        The file.
-    frame
-        The cells; those of csv files are text.
-    lines
-        The line of each row, shape ``(rows,)``; None for parquet files.
-    """
-
-    path: Path
-    frame: pd.DataFrame
-    lines: np.ndarray | None
-
-    def where(self, row: int) -> str:
-        """Name a row (0 = the first), counting lines as an editor does."""
-        return place_name(self.path, row + 1 if self.lines is None else int(self.lines[row]))
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+# What the csv module says, and what it means.
+CSV_ERRORS = {
+    "unexpected end": "a quote is not closed",
+    "expected after": 'text after a closing quote; write a quote inside a cell as ""',
+    "new-line": "a carriage return outside quotes; remove it",
+    "field larger": "a cell of more than 131072 characters; is a quote not closed?",
+}
 
 
 def read_rows(
     path: Path,
     columns: Sequence[str] = (),
     *,
-    dialect: Dialect | None = None,
+    kind: str = "",
     lenient: bool = False,
     on_bad: OnBad | None = None,
-) -> Iterator[Row]:
-    """Yield the rows of a table; memory does not grow with the file.
-
-    Parameters
-    ----------
-    path
-        The file; its ending names its kind unless ``dialect`` is given.
-    columns
-        Columns that must be there. All columns are returned.
-    dialect
-        Read the file as a text table with these separators.
-    lenient
-        Accept Latin-1 lines and stray quotes.
-    on_bad
-        Called with the first line, the number of lines and the reason where a row cannot be read;
-        the row is then left out. By default it stops the reading.
-
-    Raises
-    ------
-    UserError
-        With file and line, if the table cannot be read.
-    """
-    on_bad = on_bad or stop_at(path)
-    kind = "csv" if dialect else kind_of(path)
-    if kind == "parquet":
-        yield from parquet_rows(path, columns)
-    elif kind == "jsonl":
-        yield from json_rows(path, lenient, on_bad)
-    else:
-        header, rows = open_csv(path, dialect, lenient, on_bad)
-        require_columns(path, columns, header)
-        for place, cells in rows:
-            yield Row(place, dict(zip(header, cells, strict=True)))
-
-
-def read_columns(
-    path: Path, columns: Sequence[str] | None = None, optional: Sequence[str] = ()
-) -> Columns:
-    """Return some columns of a table.
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the place and the cells of each row; memory does not grow with a text file.
 
     Parameters
     ----------
     path
         The file.
     columns
-        Their names; None: all columns that have a name (not for JSON lines).
+        Columns that the header must name. All columns are returned. JSON lines have no header.
+    kind
+        ``csv``, ``tsv``, ``jsonl``, ``parquet``, or ``atomic``: tabs, a header like
+        ``user_id:token``, and quotes without a meaning. Empty: as the name of the file ends.
+    lenient
+        Accept Latin-1 lines and stray quotes.
+    on_bad
+        Called with the place, the number of lines and the reason where a row cannot be read; the
+        row is then left out. By default it stops the reading.
+
+    Raises
+    ------
+    UserError
+        With file and line, if the table cannot be read.
+    """
+    kind = kind or _kind(path)
+    on_bad = on_bad or stop_at(place_in(path))
+    if kind == "parquet":
+        yield from enumerate(_parquet_rows(path, columns), start=1)
+    elif kind == "jsonl":
+        yield from parse_rows(numbered_lines(path, lenient=lenient), json_object, on_bad)
+    else:
+        reader, header = _open_csv(path, kind, lenient)
+        check_header(path, columns, header)
+        for place, cells in _csv_rows(reader, len(header), on_bad):
+            yield place, dict(zip(header, cells, strict=True))
+
+
+def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+    """Return some columns of a table, with cells of any type; the index holds their places.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Their names.
     optional
         Columns that are returned too if they are there.
 
@@ -119,54 +94,148 @@ def read_columns(
     UserError
         With file and line, if the table cannot be read or lacks a column.
     """
-    import numpy as np
     import pandas as pd
 
-    kind = kind_of(path)
-    if kind == "parquet":
-        return Columns(path, parquet_frame(path, columns, optional), None)
-    if kind == "jsonl":
-        names = [*(columns or ()), *optional]
-        rows: Iterator[tuple[int, list[Any]]]
-        rows = ((place, [cells.get(c) for c in names]) for place, cells in read_rows(path))
-        wanted = list(range(len(names)))
-    else:
-        header, rows = open_csv(path, None, False, stop_at(path))
-        require_columns(path, columns or (), header)
-        names = list(columns or filter(None, header))
-        names += [name for name in optional if name in header and name not in names]
-        wanted = [header.index(name) for name in names]
-    frames, lines = [], []
-    for places, cells in _blocks(rows, wanted):
-        dtype = object if kind == "jsonl" else str
-        series = {c: pd.Series(v, dtype=dtype) for c, v in zip(names, cells, strict=True)}
-        frames.append(pd.DataFrame(series))
-        lines.append(np.array(places, np.int64))
-    frame = pd.concat(frames, ignore_index=True)
-    if kind == "jsonl":
-        frame = frame.drop(columns=[name for name in optional if frame[name].isna().all()])
-    return Columns(path, frame, np.concatenate(lines))
+    places: list[int] = []
+    cells: dict[str, list[Any]] = {name: [] for name in (*columns, *optional)}
+    for place, row in read_rows(path, columns):
+        places.append(place)
+        for name, column in cells.items():
+            column.append(row.get(name))
+    frame = pd.DataFrame(cells, places, dtype=object)
+    return frame.drop(columns=[name for name in optional if frame[name].isna().all()])
 
 
-def read_header(path: Path, dialect: Dialect | None = None, *, lenient: bool = False) -> list[str]:
-    """Return the column names of a text table."""
-    return open_csv(path, dialect, lenient, stop_at(path))[0]
+def parse_rows(
+    rows: Iterable[tuple[int, S]], parse: Callable[[S], T], on_bad: OnBad
+) -> Iterator[tuple[int, T]]:
+    """Yield each place and ``parse(row)``, which raises ``ValueError`` for a bad row."""
+    for place, row in rows:
+        try:
+            parsed = parse(row)
+        except (ValueError, RecursionError) as error:
+            on_bad(place, 1, error)
+        else:
+            yield place, parsed
 
 
-def _blocks(
-    rows: Iterator[tuple[int, list[Any]]], wanted: Sequence[int]
-) -> Iterator[tuple[list[int], list[list[Any]]]]:
-    """Turn rows into columns, a block at a time; there is always at least one block."""
+def stop_at(place_in: str) -> OnBad:
+    """Return the strict answer to a bad row: an error that names its place."""
+
+    def stop(place: int, _: int, error: Exception) -> None:
+        raise UserError(f"{place_in} {place}: {reason(error)}") from None
+
+    return stop
+
+
+def place_in(path: Path) -> str:
+    """Name the lines of a text file, or the rows of a parquet file; the number follows."""
+    return f"{path} {'row' if path.suffix == '.parquet' else 'line'}"
+
+
+def reason(error: Exception) -> str:
+    """Return what is wrong with a row, as a clause for an error message."""
+    if isinstance(error, RecursionError):
+        return "not a JSON object: nested too deeply"
+    if isinstance(error, csv.Error):
+        known = (text for mark, text in CSV_ERRORS.items() if mark in str(error))
+        return next(known, f"not a row of a table: {error}")
+    return str(error)
+
+
+def json_object(line: str) -> dict[str, Any]:
+    """Read one JSON object; anything else is a ``ValueError``."""
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"not a JSON object: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return record
+
+
+def numbered_lines(path: Path, *, lenient: bool) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of each line that is not blank."""
+    lines = enumerate(read_lines(path, lenient=lenient), start=1)
+    return ((number, line) for number, line in lines if line.strip())
+
+
+def read_header(path: Path, kind: str) -> list[str]:
+    """Return the column names of a text table of this kind; its lines may be Latin-1."""
+    return _open_csv(path, kind, lenient=True)[1]
+
+
+def _kind(path: Path) -> str:
+    kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    if kind not in ("csv", "tsv", "jsonl", "parquet"):
+        raise UserError(f"{path}: not a table; files that end with {', '.join(ENDINGS)} are read")
+    return kind
+
+
+def _open_csv(path: Path, kind: str, lenient: bool) -> tuple[Any, list[str]]:
+    """Return a csv reader behind the header, and the header."""
+    reader = csv.reader(
+        read_lines(path, lenient=lenient),
+        delimiter="," if kind == "csv" else "\t",
+        quoting=csv.QUOTE_NONE if kind == "atomic" else csv.QUOTE_MINIMAL,
+        strict=not lenient,
+    )
+    try:
+        header = [name.strip() for name in next(reader, [])]
+    except csv.Error as error:
+        raise UserError(f"{path} line 1: {reason(error)}") from None
+    if not any(header):
+        raise UserError(f"{path}: the file is empty; the first line must name the columns")
+    if kind == "atomic":  # a name and its type
+        header = [name.rpartition(":")[0] or name for name in header]
+    return reader, header
+
+
+def _csv_rows(reader: Any, width: int, on_bad: OnBad) -> Iterator[tuple[int, list[str]]]:
     while True:
-        places: list[int] = []
-        columns: list[list[Any]] = [[] for _ in wanted]
-        adders = [(column.append, index) for column, index in zip(columns, wanted, strict=True)]
-        for place, cells in rows:
-            places.append(place)
-            for add, index in adders:
-                add(cells[index])
-            if len(places) == BLOCK:
-                break
-        yield places, columns
-        if len(places) < BLOCK:
+        before = reader.line_num
+        try:
+            for cells in reader:
+                if len(cells) == width and (width > 1 or cells[0].strip()):
+                    yield before + 1, cells
+                elif any(map(str.strip, cells)):  # else the line is blank
+                    raise ValueError(f"{len(cells)} cells, the header has {width}")
+                before = reader.line_num
             return
+        except UserError:  # about the file, not about this row
+            raise
+        except (ValueError, csv.Error) as error:
+            on_bad(before + 1, reader.line_num - before, error)
+
+
+def check_header(what: Any, columns: Sequence[str], header: Sequence[str]) -> None:
+    """Raise a ``UserError`` unless a header has all columns, and no name twice."""
+    if twice := [name for name in header if name and header.count(name) > 1]:
+        raise UserError(f"{what}: two columns are called {twice[0]!r}; rename one")
+    if missing := [name for name in columns if name not in header]:
+        hint = ""
+        if len(header) == 1 and any(mark in header[0] for mark in ";\t|,"):
+            hint = "; the separator must be a comma in .csv files and a tab in others"
+        raise UserError(
+            f"{what}: no column {', '.join(missing)}; needed are {','.join(columns)}"
+            f" (found {', '.join(header)[:80]}){hint}"
+        )
+
+
+def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    try:
+        import pyarrow.dataset
+    except ImportError:
+        raise UserError(
+            f"{path}: reading parquet needs pyarrow: pip install 'msm4sr_lite[parquet]'"
+        ) from None
+    try:
+        dataset = pyarrow.dataset.dataset(path, format="parquet")
+        check_header(path, columns, dataset.schema.names)
+        for batch in dataset.to_batches():
+            yield from batch.to_pylist()
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:  # pyarrow's own errors are among these
+        text = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"{path}: cannot be read as parquet: {text}") from None

@@ -11,11 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.features.text_encoder import TextEncoder
 
 
@@ -37,7 +35,7 @@ def load_table_encoder(manifest: Mapping[str, Any], device: str = "cpu") -> Text
     UserError
         If its weights are not on this machine, or differ from those that made the table.
     """
-    from msm4sr_lite.features.provenance import weight_hash
+    from msm4sr_lite.features.pretrained import weight_hash
 
     made = manifest.get("text_encoder", {})
     if not made.get("name"):
@@ -80,31 +78,3 @@ def embed_keyword_deletions(
     vectors = encoder.encode([sentence for group in images.values() for sentence in group])
     groups = torch.from_numpy(vectors).split([len(group) for group in images.values()])
     return dict(zip(images, groups, strict=True))
-
-
-@torch.no_grad()
-def keyword_influence(model: M2SE, slots: Tensor, image: int, deletions: Tensor) -> Tensor:
-    """Return how much z_v changes when one keyword of an image is deleted: 1 - cosine.
-
-    Parameters
-    ----------
-    model
-        Pre-trained or fine-tuned, with the image modality.
-    slots
-        The item's image slots, one per image, ``(images, D)``.
-    image
-        Which of them the keywords belong to, counted from 0.
-    deletions
-        Embeddings of its pseudo-sentence without each keyword, ``(keywords, D)``.
-
-    Returns
-    -------
-    influence
-        One number per keyword, ``(keywords,)``: 0 if nothing changes, at most 2.
-    """
-    count = len(deletions)
-    changed = slots.float().repeat(count + 1, 1, 1)  # the last entry stays as it is
-    changed[torch.arange(count), image] = deletions.float()
-    valid = torch.ones(changed.shape[:2], dtype=torch.bool)
-    z = model.adapt["image"](model.pool["image"](changed, valid)[0])
-    return 1 - F.cosine_similarity(z[:count], z[count:], dim=1)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any
 
 from msm4sr_lite.config import UserError
 
@@ -48,28 +44,3 @@ def joined(device: str = "auto") -> Iterator[None]:
         ) from error
     finally:
         dist.destroy_process_group()
-
-
-class Stop:
-    """Note Ctrl-C and the request to terminate, so that work can stop between two steps.
-
-    A second Ctrl-C stops at once.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        signal.signal(number, self.before[number])
-
-    def __enter__(self) -> Stop:
-        self.before: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)

@@ -20,11 +20,9 @@ from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.estimate import print_estimate
-from msm4sr_lite.pipeline.evaluating import evaluate_model
-from msm4sr_lite.pipeline.features import Features, find_or_compute_features
+from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.pipeline.fitted import require_dataset
 from msm4sr_lite.pipeline.parameters import Parameters
-from msm4sr_lite.pipeline.report import Report
 from msm4sr_lite.pipeline.stages import (
     Callback,
     Stage,
@@ -36,7 +34,6 @@ from msm4sr_lite.pipeline.stages import (
 from msm4sr_lite.pipeline.trained_model import TrainedModel, require_text_encoder
 from msm4sr_lite.pipeline.tuning import check_budget, finetune_within
 from msm4sr_lite.progress import say
-from msm4sr_lite.sequences import Part
 from msm4sr_lite.store.checkpoints import load_checkpoint
 from msm4sr_lite.store.records import read_record
 
@@ -190,8 +187,16 @@ class MSM4SR(Parameters):
 
         ``earlier`` names what the model has been trained on before: fingerprints and splits.
         """
-        found = self._find_features(require_dataset(data), features, run_dir)
         folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
+        encoders = {name: getattr(self, name) for name in ("text_encoder", "clip", "dictionary")}
+        found = find_or_compute_features(
+            require_dataset(data),
+            features,
+            run_dir,
+            self.config.features,
+            device=device,
+            **encoders,
+        )
         config = with_settings(self.config, {"model.feature_dim": found.table.width})
         if split is not None:
             split = config.data.split if split == AS_SET else split
@@ -212,7 +217,7 @@ class MSM4SR(Parameters):
             "split": split,
             "trained_on": [*earlier, [fingerprint_interactions(training.sequences), split]],
             "domain": data.domain,
-            "encoders": [self.text_encoder, self.clip, self.dictionary],
+            "encoders": list(encoders.values()),
             "features": found.folder.resolve().as_posix() if found.folder else None,
         }
         stage = Stage(self.seed, device, folder, callback, record)
@@ -224,70 +229,10 @@ class MSM4SR(Parameters):
             training.sequences.items,
             training.table,
             replace(config, model=net.config),
-            training.item_counts,
+            training.sequences.item_counts(),
             found.keywords,
             found.dictionary,
             {name: value for name, value in record.items() if name != "config"},
         )
         self._serve(trained, data, training.sequences)
         return self
-
-    def _find_features(
-        self, data: Dataset, features: FeatureTable | str | Path | None, run_dir: str | Path | None
-    ) -> Features:
-        return find_or_compute_features(
-            data,
-            features,
-            run_dir,
-            self.config.features,
-            text_encoder=self.text_encoder,
-            clip=self.clip,
-            dictionary=self.dictionary,
-            device=resolve_device(self.device),
-        )
-
-    def evaluate(
-        self,
-        data: Dataset | None = None,
-        *,
-        part: Part = "valid",
-        filter_seen: bool = True,
-        baselines: Sequence[str] = (),
-        candidates: Sequence[str] | None = None,
-    ) -> Report:
-        """Rank the whole catalogue for every held-out interaction.
-
-        Parameters
-        ----------
-        data
-            By default the data of ``fit``.
-        part
-            ``valid``; or ``test``, which is entered in the access log of the run folder.
-        filter_seen
-            Whether items of a user's history are taken out of the ranking, as ``recommend`` does.
-        baselines
-            Names of baselines to fit on the same training part and evaluate beside the model.
-        candidates
-            Item ids that compete with each target; None for all items.
-
-        Returns
-        -------
-        report
-            Recall, NDCG and MRR with 95 % bootstrap intervals over users.
-
-        Raises
-        ------
-        UserError
-            If the model was trained on every interaction (``split=None``).
-        """
-        return evaluate_model(
-            self._fitted(),
-            self._data_or(data),
-            self._sequences if data is None or data is self._data else None,
-            part=part,
-            filter_seen=filter_seen,
-            baselines=baselines,
-            candidates=candidates,
-            device=resolve_device(self.device),
-            log_folder=self.run_dir,
-        )

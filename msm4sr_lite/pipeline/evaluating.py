@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
-from pathlib import Path
 
 import numpy as np
-import torch
 
 from msm4sr_lite import __version__
 from msm4sr_lite.baselines import BaselineData, fit_baseline
@@ -15,84 +12,101 @@ from msm4sr_lite.baselines.oracle import load_oracles
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.device import resolve_device
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.pipeline.fitted import known_ids
 from msm4sr_lite.pipeline.report import Report, evaluate_scorers
+from msm4sr_lite.pipeline.serving import Serving
 from msm4sr_lite.pipeline.stages import fingerprint_interactions, weights_fingerprint
 from msm4sr_lite.pipeline.trained_model import TrainedModel
-from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Part, Sequences
-from msm4sr_lite.store.access_log import log_access
+from msm4sr_lite.store.records import log_access
 
 
-def evaluate_model(
-    trained: TrainedModel,
-    data: Dataset,
-    sequences: Sequences | None = None,
-    *,
-    part: Part = "valid",
-    filter_seen: bool = True,
-    baselines: Sequence[str] = (),
-    candidates: Sequence[str] | None = None,
-    device: str = "cpu",
-    log_folder: Path | None = None,
-) -> Report:
-    """Rank the catalogue for every held-out interaction; see ``MSM4SR.evaluate``.
+class Evaluating(Serving):
+    """The part of ``MSM4SR`` that measures how well held-out interactions are predicted."""
 
-    ``sequences`` are those of ``data`` if they are known; else they are built with the settings
-    that the model was trained with.
-    """
-    if part not in ("valid", "test"):
-        raise UserError(f"part must be valid or test; got {part!r}")
-    trained_on = trained.record.get("trained_on", [])
-    if any(split is None for _, split in trained_on):
-        raise UserError(
-            "this model was trained on every interaction (split=None), so nothing is held out;"
-            " fit with split='leave_one_out' to evaluate"
+    def evaluate(
+        self,
+        data: Dataset | None = None,
+        *,
+        part: Part = "valid",
+        filter_seen: bool = True,
+        baselines: Sequence[str] = (),
+        candidates: Sequence[str] | None = None,
+    ) -> Report:
+        """Rank the whole catalogue for every held-out interaction.
+
+        Parameters
+        ----------
+        data
+            By default the data of ``fit``.
+        part
+            ``valid``; or ``test``, which is entered in the access log of the run folder.
+        filter_seen
+            Whether items of a user's history are taken out of the ranking, as ``recommend`` does.
+        baselines
+            Names of baselines to fit on the same training part and evaluate beside the model.
+        candidates
+            Item ids that compete with each target; None for all items.
+
+        Returns
+        -------
+        report
+            Recall, NDCG and MRR with 95 % bootstrap intervals over users.
+
+        Raises
+        ------
+        UserError
+            If the model was trained on every interaction (``split=None``).
+        """
+        trained = self._fitted()
+        if part not in ("valid", "test"):
+            raise UserError(f"part must be valid or test; got {part!r}")
+        trained_on = trained.record.get("trained_on", [])
+        if any(split is None for _, split in trained_on):
+            raise UserError(
+                "this model was trained on every interaction (split=None), so nothing is held out;"
+                " fit with split='leave_one_out' to evaluate"
+            )
+        sequences = self._sequences if data is None or data is self._data else None
+        data = self._data_or(data)
+        sequences = sequences or _sequences_of(trained, data)
+        numbers = {item: number for number, item in enumerate(trained.items)}
+        order = np.array([numbers[item] for item in sequences.items])
+        scorer = trained.scorer(resolve_device(self.device)).select(order)
+        texts = [data.items.get(item) for item in sequences.items]
+        inputs = BaselineData(
+            sequences,
+            trained.table.for_items(sequences.items),
+            [" ".join(item_sentences(item)) if item else "" for item in texts],
         )
-    config = trained.config.data
-    if sequences is None:
-        sequences = _sequences_of(trained, data, config)
-    known = {item: number for number, item in enumerate(trained.items)}
-    order = np.array([known[item] for item in sequences.items])
-    scorer = _reordered(trained.scorer(device), order)
-    texts = [data.items.get(item) for item in sequences.items]
-    inputs = BaselineData(
-        sequences,
-        trained.table.for_items(sequences.items),
-        [" ".join(item_sentences(item)) if item else "" for item in texts],
-    )
-    scorers: dict[str, Scorer] = {"msm4sr": scorer}
-    scorers |= {name: fit_baseline(name, inputs) for name in baselines}
-    # A filter on items removes interactions that the exact oracles need.
-    exact = config.n_test == 1 and not config.min_item_interactions
-    if part == "test" and log_folder:
-        access = {
-            "model": weights_fingerprint(trained.net),
-            "data": sequences.fingerprint(),
-            "version": __version__,
-        }
-        log_access(log_folder, access)
-    report = evaluate_scorers(
-        scorers,
-        sequences,
-        part,
-        dataset=data.name,
-        split=describe_split(config),
-        filter_seen=filter_seen,
-        candidates=None if candidates is None else candidate_numbers(candidates, sequences.items),
-        upper_bound=load_oracles(data.folder, sequences) if exact and part == "test" else {},
-    )
-    if any(fingerprint != fingerprint_interactions(sequences) for fingerprint, _ in trained_on):
-        report.notes.append(
-            "the model was also trained with other interactions than these: some that are held out"
-            " here may be among them"
+        scorers: dict[str, Scorer] = {"msm4sr": scorer}
+        scorers |= {name: fit_baseline(name, inputs) for name in baselines}
+        if part == "test" and self.run_dir:
+            model, version = weights_fingerprint(trained.net), __version__
+            access = {"model": model, "data": sequences.fingerprint(), "version": version}
+            log_access(self.run_dir, access)
+        report = evaluate_scorers(
+            scorers,
+            sequences,
+            part,
+            dataset=data.name,
+            split=describe_split(trained.config.data),
+            filter_seen=filter_seen,
+            candidates=candidate_numbers(candidates, sequences.items),
+            upper_bound=load_oracles(data.folder, sequences) if part == "test" else {},
         )
-    return report
+        if any(fingerprint != fingerprint_interactions(sequences) for fingerprint, _ in trained_on):
+            report.notes.append(
+                "the model was also trained with other interactions than these: some that are held"
+                " out here may be among them"
+            )
+        return report
 
 
-def _sequences_of(trained: TrainedModel, data: Dataset, config: DataConfig) -> Sequences:
+def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
     known = set(trained.items[1:])
     interacted = set(data.interactions["item_id"])
     if new := [item for item in data.items if item in interacted and item not in known]:
@@ -100,19 +114,14 @@ def _sequences_of(trained: TrainedModel, data: Dataset, config: DataConfig) -> S
             f"{len(new)} items of {data.name} with interactions are not in the model (the first is"
             f" {new[0]!r}); call add_items first, or fine-tune on this dataset"
         )
-    return build_sequences(data.interactions, [i for i in data.items if i in known], config)
+    items = [item for item in data.items if item in known]
+    return build_sequences(data.interactions, items, trained.config.data)
 
 
-def _reordered(scorer: ModelScorer, order: np.ndarray) -> ModelScorer:
-    """Return the scorer with its items in another order, or some of them."""
-    found, rows = copy(scorer), torch.from_numpy(order)
-    found.items = {name: embeddings[rows] for name, embeddings in scorer.items.items()}
-    found.units = scorer.units[rows]
-    return found
-
-
-def candidate_numbers(candidates: Sequence[str], items: Sequence[str]) -> np.ndarray:
-    """Return the item numbers of the candidates, sorted, each once."""
+def candidate_numbers(candidates: Sequence[str] | None, items: Sequence[str]) -> np.ndarray | None:
+    """Return the item numbers of the candidates, sorted, each once; None for all."""
+    if candidates is None:
+        return None
     number = {item: i for i, item in enumerate(items) if i}
     wanted = known_ids(candidates, number, "candidates", f"the model's {len(number)} items")
     if not wanted:

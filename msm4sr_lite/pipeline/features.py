@@ -10,7 +10,8 @@ from typing import Any
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.features.stages import compute_features, table_fits
+from msm4sr_lite.features.inspection import table_fits
+from msm4sr_lite.features.stages import compute_features
 from msm4sr_lite.features.table_files import (
     load_feature_table,
     read_dictionary_file,
@@ -46,15 +47,14 @@ def find_or_compute_features(
     run_dir: str | Path | None,
     config: FeatureConfig = DEFAULT,
     *,
-    text_encoder: str | None = None,
-    clip: str | None = None,
-    dictionary: str = "visual+texts",
     device: str = "cpu",
+    **encoders: Any,
 ) -> Features:
     """Return the features given; else those beside the dataset, if they fit it; else new ones.
 
     Features beside the dataset folder are taken only where no other encoder, dictionary or
     feature setting is asked for. New ones are written to ``run_dir``, or to a temporary folder.
+    ``encoders`` are ``text_encoder``, ``clip`` and ``dictionary`` of ``MSM4SR``.
     """
     if features is not None:
         given = features if isinstance(features, FeatureTable) else None
@@ -67,9 +67,8 @@ def find_or_compute_features(
         if given and run_dir:  # a run folder is complete: from_pretrained finds its features there
             save_feature_table(Path(run_dir) / "features", given, {})
         return found
-    asked: list[Any] = [text_encoder, clip, dictionary, config]
     beside = data.folder / "features" if data.folder else None
-    plain = asked == [None, None, "visual+texts", DEFAULT]
+    plain = config == DEFAULT and set(encoders.values()) <= {None, "visual+texts"}
     if plain and beside and (beside / "manifest.json").is_file():
         found = Features.load(beside)
         if table_fits(data, found.table):
@@ -78,14 +77,5 @@ def find_or_compute_features(
         say(f"features: those in {beside} do not fit the items and texts; new ones are computed")
     temporary = None if run_dir else TemporaryDirectory(ignore_cleanup_errors=True)
     place = Path(run_dir) if run_dir else Path(temporary.name)  # type: ignore[union-attr]
-    compute_features(
-        data,
-        place,
-        config,
-        clip=clip,
-        text_encoder=text_encoder,
-        dictionary=dictionary,
-        device=device,
-    )
-    made = Features.load(place / "features")
-    return replace(made, temporary=temporary)
+    compute_features(data, place, config, device=device, **encoders)
+    return replace(Features.load(place / "features"), temporary=temporary)

@@ -14,13 +14,14 @@ from msm4sr_lite.config import (
     setting_fields,
     with_settings,
 )
-from msm4sr_lite.pipeline.serving import Serving
+from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 
-OWN = ("preset", "seed", "device", "text_encoder", "clip", "dictionary")
+DEFAULTS = {"preset": "paper", "seed": 0, "device": "auto", "text_encoder": None, "clip": None}
+DEFAULTS |= {"dictionary": "visual+texts"}
 
 
-class Parameters(Serving):
+class Parameters(Evaluating):
     """The constructor of ``MSM4SR``, ``get_params``, ``set_params`` and ``from_pretrained``."""
 
     def __init__(
@@ -40,6 +41,11 @@ class Parameters(Serving):
         self.settings = settings
         _ = self.config  # refuses unknown settings at once
 
+    def __repr__(self) -> str:
+        given = self.get_params(deep=False).items()
+        changed = (f"{name}={value!r}" for name, value in given if DEFAULTS.get(name) != value)
+        return f"{type(self).__name__}({', '.join(changed)})"
+
     # ------------------------------------------------------------------ settings
 
     @property
@@ -54,7 +60,7 @@ class Parameters(Serving):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return all settings by the constructor's names; without ``deep``, those given."""
-        found = {name: getattr(self, name) for name in OWN} | self.settings
+        found = {name: getattr(self, name) for name in DEFAULTS} | self.settings
         names = [field.name for field in setting_fields()] if deep else []
         for name in names:
             section, setting = name.split(".")
@@ -100,7 +106,7 @@ class Parameters(Serving):
             for name, value in values.items()
             if f"{section}.{name}" not in FROM_DATA and value != defaults[section][name]
         }
-        encoders = zip(OWN[3:], record.get("encoders", ()), strict=False)
+        encoders = zip(list(DEFAULTS)[3:], record.get("encoders", ()), strict=False)
         model = cls(preset, seed=record.get("seed", 0), device=device, **dict(encoders), **settings)
         is_run_folder = not (Path(folder) / "config.json").is_file()
         model.run_dir = Path(folder) if is_run_folder else None

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, evaluate
 from msm4sr_lite.sequences import Part, Sequences
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")  # what a table shows
 Metrics = dict[str, dict[str, float]]  # "ndcg@10" -> {"value", "low", "high"}
@@ -67,8 +65,6 @@ class Report:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per model and metric: ``model, metric, value, low, high``."""
-        import pandas as pd
-
         return pd.DataFrame(
             {"model": name, "metric": metric, **numbers}
             for name, metrics in self.models.items()

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
-from msm4sr_lite.dataset.frames import read_item_frame
+from msm4sr_lite.dataset.sources import read_item_frame
 from msm4sr_lite.device import resolve_device
+from msm4sr_lite.explain.effects import measure_effects
+from msm4sr_lite.explain.evidence import Evidence
+from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions, load_table_encoder
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.pipeline.fitted import Fitted, item_list
 from msm4sr_lite.recommend.describe import Recommendation, describe_recommendations
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from msm4sr_lite.explain.evidence import Evidence
 
 
 class Serving(Fitted):
@@ -116,8 +116,8 @@ class Serving(Fitted):
 
     def explain(
         self,
-        user: str | None,
-        item_id: str,
+        user: str | None = None,
+        item_id: str = "",
         *,
         items: Sequence[str] | None = None,
         data: Dataset | None = None,
@@ -128,11 +128,12 @@ class Serving(Fitted):
         Parameters
         ----------
         user
-            User id, or None with ``items=``.
+            User id; left out with ``items=``.
         item_id
             The item to explain, recommended or not.
         items
-            A history given as item ids, oldest first.
+            A history given as item ids, oldest first:
+            ``model.explain(item_id="h0131", items=["h0001", "h0002"])``.
         data
             Where the history and the texts come from; by default the data of ``fit``.
         keywords
@@ -147,8 +148,8 @@ class Serving(Fitted):
             ``text``, ``effect`` (the score minus the score without this input) and ``attention``
             (its weight in attention pooling).
         """
-        import pandas as pd
-
+        if not item_id:
+            raise UserError("give the item to explain: item_id")
         history = self._history(user, items, data)
         (evidence,) = self.evidence(history, item_list([item_id]), data=data, keywords=keywords)
         columns = ["kind", "item_id", "position", "text", "effect", "attention"]
@@ -163,17 +164,20 @@ class Serving(Fitted):
         keywords: bool = False,
     ) -> list[list[Evidence]]:
         """Return the evidence for and against several items after one history; see ``explain``."""
-        from msm4sr_lite.explain.explainer import Explainer
-        from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions, load_table_encoder
-
         trained, data = self._fitted(), data if data is not None else self._data
-        texts = data.items if data is not None else {}
         deletions = None
         if keywords:
             encoder = load_table_encoder(trained.table.manifest, resolve_device(self.device))
             deletions = embed_keyword_deletions(encoder, trained.keywords, [*history, *item_ids])
-        explainer = Explainer(self.recommender, trained.table, texts, trained.keywords)
-        return explainer.explain_many(history, item_ids, keyword_deletions=deletions)
+        return measure_effects(
+            self.recommender,
+            trained.table,
+            history,
+            item_ids,
+            items=data.items if data is not None else None,
+            keywords=trained.keywords,
+            keyword_deletions=deletions,
+        )
 
     # ------------------------------------------------------------------ new items, saving
 

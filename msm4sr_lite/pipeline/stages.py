@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from msm4sr_lite import training
@@ -36,8 +35,7 @@ from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import is_finished, read_record, report_write_errors
-from msm4sr_lite.store.training_log import TrainingLog
-from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.store.training_files import StateFile, TrainingLog
 from msm4sr_lite.training import Record
 
 Callback = Callable[[Record], object]
@@ -57,12 +55,6 @@ class TrainingData:
 
     sequences: Sequences
     table: FeatureTable
-
-    @property
-    def item_counts(self) -> np.ndarray:
-        """How often each item occurs in the training part, shape ``(items + 1,)``."""
-        train = self.sequences.train()
-        return np.bincount(np.concatenate(train), minlength=len(self.sequences.items))
 
 
 def prepare_training_data(
@@ -181,7 +173,7 @@ class Stage:
                 "made_from": fingerprint(made_from),
                 "settings": made_from,
                 "training": self.summaries[name],
-                "item_counts": data.item_counts[1:].tolist(),
+                "item_counts": data.sequences.item_counts()[1:].tolist(),
                 **(self.record or {}),
             }
             with report_write_errors(folder):

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from msm4sr_lite import __version__
 from msm4sr_lite.config import Config, UserError, as_dict, config_from_dict
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import (
     load_feature_table,
     read_dictionary_file,
@@ -149,7 +148,7 @@ class TrainedModel:
     ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
         """Return features and keywords of new items, made as those of the table were."""
         from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-        from msm4sr_lite.features.new_items import encode_new_items
+        from msm4sr_lite.features.table import encode_new_items
         from msm4sr_lite.features.text_encoder import TextEncoder
 
         manifest = self.table.manifest
@@ -173,7 +172,7 @@ class TrainedModel:
         return replace(
             self,
             items=items,
-            table=_concatenated(self.table, table),
+            table=self.table.append(table),
             item_counts=None if counts is None else np.pad(counts, (0, len(items) - len(counts))),
             keywords=self.keywords | keywords,
         )
@@ -185,21 +184,6 @@ def _config(values: dict[str, Any], place: Path) -> Config:
         return config_from_dict(values)
     except (TypeError, AttributeError, UserError) as error:
         raise UserError(f"{place}/record.json: its settings cannot be read ({error})") from None
-
-
-def _concatenated(first: FeatureTable, second: FeatureTable) -> FeatureTable:
-    """Return one table with the items of both, the padding once."""
-
-    def join(a: Slots, b: Slots) -> Slots:
-        return Slots(
-            torch.cat([a.vectors, b.vectors]),
-            torch.cat([a.starts, b.starts[1:] + len(a.vectors)]),
-            torch.cat([a.counts, b.counts[1:]]),
-        )
-
-    items = [*first.items, *second.items[1:]]
-    text, image = join(first.text, second.text), join(first.image, second.image)
-    return FeatureTable(items, text, image, first.manifest)
 
 
 def find_features(place: Path, record: dict[str, Any]) -> Path:

@@ -11,7 +11,6 @@ from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.recommend.recommender import Recommender
-from msm4sr_lite.scoring import ModelScorer
 
 Keywords = Mapping[str, Sequence[Sequence[str]]]  # item_id -> the keywords of each image
 
@@ -83,13 +82,17 @@ def describe_recommendations(
     UserError
         If no item of the history is known to the model, and as in ``Recommender.recommend``.
     """
-    by_modality = score_by_modality(recommender, history)
-    best = recommender.recommend({"": history}, k, on_unknown_user="error", **options)
+    scorer = recommender.model_scorer("scores by modality")
+    numbers = recommender.known_items(history)
+    if not len(numbers):
+        raise UserError("no item of the history is known to the model; check the item ids")
+    by_modality = scorer.score_by_modality([numbers])
     found = []
+    best = recommender.recommend({"": history}, k, **options)
     for item_id, score in zip(best["item_id"], best["score"], strict=True):
-        number = recommender.item_number[item_id]
-        terms = {modality: float(scores[number]) for modality, scores in by_modality.items()}
-        item = (items or {}).get(item_id)
+        number, item = recommender.item_number[item_id], (items or {}).get(item_id)
+        terms = {modality: float(scores[0, number]) for modality, scores in by_modality.items()}
+        lacks = table and len(terms) > 1
         found.append(
             Recommendation(
                 item_id,
@@ -97,34 +100,7 @@ def describe_recommendations(
                 terms,
                 item_sentences(item) if item else [],
                 [list(words) for words in (keywords or {}).get(item_id, [])],
-                [m for m in terms if len(terms) > 1 and table and not _count(table, m, number)],
+                [m for m in terms if lacks and not getattr(table, m).counts[number]],
             )
         )
     return found
-
-
-def _count(table: FeatureTable, modality: str, number: int) -> int:
-    """Return how many sentences or images an item has."""
-    return int(getattr(table, modality).counts[number])
-
-
-def score_by_modality(recommender: Recommender, history: Sequence[str]) -> dict[str, Any]:
-    """Return the term of each modality in the scores of all items after one history.
-
-    Returns
-    -------
-    by_modality
-        ``modality ->`` cosines ``(items + 1,)``, a tensor on the CPU.
-
-    Raises
-    ------
-    UserError
-        If no item of the history is known to the model.
-    """
-    numbers = recommender.known_items(history)
-    if not len(numbers):
-        raise UserError("no item of the history is known to the model; check the item ids")
-    if not isinstance(recommender.scorer, ModelScorer):
-        raise UserError("scores by modality need a model; this scorer has no modalities")
-    terms = recommender.scorer.score_by_modality([numbers])
-    return {modality: scores[0] for modality, scores in terms.items()}

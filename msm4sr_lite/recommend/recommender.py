@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,14 +13,10 @@ from torch import Tensor
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.features.table_files import load_feature_table
-from msm4sr_lite.recommend.output import recommendation_frame
 from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.store.checkpoints import load_checkpoint
 
 OnUnknownUser: TypeAlias = Literal["popular", "error", "skip"]
-ON_UNKNOWN_USER: tuple[OnUnknownUser, ...] = ("popular", "error", "skip")
 
 
 class Recommender:
@@ -38,9 +32,6 @@ class Recommender:
     popularity
         Number of training interactions of each item, ``(items + 1,)``, for users without a known
         history; None if it is not known.
-    available
-        Ids of the items that may be recommended, such as those still in the dataset; None for all.
-        It can be set anew at any time. Ids that the model does not know are ignored.
 
     Attributes
     ----------
@@ -61,36 +52,19 @@ class Recommender:
     """
 
     def __init__(
-        self,
-        scorer: Scorer,
-        item_ids: Sequence[str],
-        popularity: np.ndarray | None = None,
-        *,
-        available: Iterable[str] | None = None,
+        self, scorer: Scorer, item_ids: Sequence[str], popularity: np.ndarray | None = None
     ) -> None:
-        if popularity is not None and len(popularity) != len(item_ids):
-            raise UserError(
-                f"popularity must have one count per item, padding included: {len(item_ids)};"
-                f" got {len(popularity)}"
-            )
-        if isinstance(scorer, ModelScorer) and len(scorer.units) != len(item_ids):
-            raise UserError(
-                f"the scorer has {len(scorer.units)} items, padding included, but item_ids has"
-                f" {len(item_ids)}; give both in the same order"
-            )
+        for name, entries in (
+            ("popularity", popularity),
+            ("scorer", getattr(scorer, "units", None)),
+        ):
+            if entries is not None and len(entries) != len(item_ids):
+                raise UserError(
+                    f"{name} has {len(entries)} items, padding included, but item_ids has"
+                    f" {len(item_ids)}; give both in the same order"
+                )
         self.scorer, self.item_ids, self.popularity = scorer, list(item_ids), popularity
         self.item_number = {item: i for i, item in enumerate(self.item_ids) if i}
-        self.available: Iterable[str] | None = None if available is None else set(available)
-
-    @classmethod
-    def load(cls, model: str | Path, features: str | Path, device: str = "cpu") -> Recommender:
-        """Load a model folder and the feature folder that it was trained with."""
-        net, items = load_checkpoint(model)
-        table = load_feature_table(features).for_items(items)
-        try:
-            return cls(ModelScorer(net, table, device), items)
-        except UserError as error:
-            raise UserError(f"{features}: {error} (model: {model})") from None
 
     def recommend(
         self,
@@ -135,13 +109,12 @@ class Recommender:
             If k is below 1, an id in ``candidates`` or ``exclude`` is unknown, a user is unknown
             and ``on_unknown_user="error"``, or popular items are needed and counts are missing.
         """
-        k = _positive(k)
-        if on_unknown_user not in ON_UNKNOWN_USER:
+        choices = get_args(OnUnknownUser)
+        if on_unknown_user not in choices:
             raise UserError(
-                f"on_unknown_user must be one of {', '.join(ON_UNKNOWN_USER)};"
-                f" got {on_unknown_user!r}"
+                f"on_unknown_user must be one of {', '.join(choices)}; got {on_unknown_user!r}"
             )
-        allowed = self._allowed(candidates, exclude)
+        allowed = self._allowed(k, candidates, exclude)
         known = {user: self.known_items(history) for user, history in histories.items()}
         unknown = [user for user, numbers in known.items() if not len(numbers)]
         found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -156,8 +129,21 @@ class Recommender:
         score = getattr(self.scorer, "score_on_device", self.scorer.score)
         best = top_items(score, [known[user] for user in asked], k, allowed, filter_seen)
         found |= dict(zip(asked, best, strict=True))
-        return recommendation_frame(
-            [(user, *found[user]) for user in histories if user in found], self.item_ids
+        return self._frame({user: found[user] for user in histories if user in found})
+
+    def _frame(self, found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
+        """Return a row per user and item from the numbers and scores of each user's items."""
+        none = np.empty(0, int), np.empty(0)  # the types of an empty column
+        numbers, scores = map(np.concatenate, zip(none, *found.values(), strict=True))
+        counts = [len(of_user) for of_user, _ in found.values()]
+        users, items = np.array([*found], dtype=object), np.array(self.item_ids, dtype=object)
+        return pd.DataFrame(
+            {
+                "user_id": pd.Series(users.repeat(counts), dtype=str),
+                "rank": np.concatenate([none[0], *(np.arange(n) + 1 for n in counts)]),
+                "item_id": pd.Series(items[numbers], dtype=str),
+                "score": scores,
+            }
         )
 
     def similar_items(
@@ -188,15 +174,15 @@ class Recommender:
         UserError
             If an id is unknown, k is below 1 or the scorer has no item embeddings.
         """
-        scorer, k = self._model_scorer("similar items"), _positive(k)
+        scorer = self.model_scorer("similar items")
 
         def cosines(histories: Sequence[np.ndarray]) -> Tensor:
             rows = torch.tensor([history[-1] for history in histories], device=scorer.units.device)
             return scorer.units[rows] @ scorer.units.T / len(scorer.items)
 
-        allowed = self._allowed(candidates, exclude)
+        allowed = self._allowed(k, candidates, exclude)
         (best,) = top_items(cosines, [self.numbers_of([item_id])], k, allowed)
-        return recommendation_frame([("", *best)], self.item_ids).drop(columns="user_id")
+        return self._frame({"": best}).drop(columns="user_id")
 
     def add_items(self, table: FeatureTable) -> None:
         """Recommend more items from now on, from their texts and images alone, without training.
@@ -215,7 +201,7 @@ class Recommender:
             If the model has an item already, an item has neither text nor image, or the features
             have another width than the model's. Then no item is added.
         """
-        scorer = self._model_scorer("new items")
+        scorer = self.model_scorer("new items")
         numbers, described = dict(self.item_number), set(table.described())
         for item in table.items[1:]:
             if item in numbers:
@@ -227,8 +213,6 @@ class Recommender:
         self.item_number, self.item_ids = numbers, ["", *numbers]
         if self.popularity is not None:
             self.popularity = np.append(self.popularity, np.zeros(len(table.items) - 1))
-        if self.available is not None:
-            self.available = {*self.available, *table.items[1:]}
 
     def numbers_of(self, item_ids: Iterable[str], where: str = "") -> np.ndarray:
         """Return the numbers of items; an item that the model does not know is an error.
@@ -252,17 +236,15 @@ class Recommender:
         return np.array([number for number in numbers if number], dtype=np.int64)
 
     def _allowed(
-        self, candidates: Iterable[str] | None, exclude: Iterable[str] | None
+        self, k: int, candidates: Iterable[str] | None, exclude: Iterable[str] | None
     ) -> np.ndarray:
-        """Return which items may be recommended, ``(items + 1,)``; padding never."""
+        """Check k, and return which items may be recommended, ``(items + 1,)``; padding never."""
+        if not isinstance(k, (int, np.integer)) or k < 1:
+            raise UserError(f"k must be a whole number of at least 1; got {k!r}")
         allowed = np.ones(len(self.item_ids), dtype=bool)
-        if self.available is not None:
-            available = set(self.available)
-            allowed = np.array([item in available for item in self.item_ids])
         if candidates is not None:
-            chosen = np.zeros_like(allowed)
-            chosen[self.numbers_of(candidates, "candidates")] = True
-            allowed &= chosen
+            allowed[:] = False
+            allowed[self.numbers_of(candidates, "candidates")] = True
         if exclude is not None:
             allowed[self.numbers_of(exclude, "exclude")] = False
         allowed[0] = False
@@ -281,17 +263,8 @@ class Recommender:
         best = order[allowed[order]][:k]
         return best, self.popularity[best]
 
-    def _model_scorer(self, wanted: str) -> ModelScorer:
+    def model_scorer(self, wanted: str) -> ModelScorer:
+        """Return the scorer if it is a model, which what is ``wanted`` needs."""
         if not isinstance(self.scorer, ModelScorer):
             raise UserError(f"{wanted} need a model with item embeddings; this scorer has none")
         return self.scorer
-
-
-def _positive(k: int) -> int:
-    try:
-        value = operator.index(k)
-    except TypeError:
-        value = 0
-    if value < 1:
-        raise UserError(f"k must be a whole number of at least 1; got {k!r}")
-    return value

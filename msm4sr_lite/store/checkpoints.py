@@ -58,6 +58,7 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     from safetensors import SafetensorError
 
     folder = Path(folder)
+    damage = OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError
     try:
         items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
         if len(items) == 1:
@@ -66,15 +67,7 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
             model = M2SE.from_pretrained(folder)
         if model.config.n_items >= len(items):
             raise ValueError(f"items.json: fewer items than the {model.config.n_items} with an id")
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        RuntimeError,
-        TypeError,
-        AttributeError,
-        SafetensorError,
-    ) as error:
+    except damage as error:
         raise UserError(
             f"{folder}: not a model folder ({str(error).splitlines()[0]});"
             f" make one with `msm4sr pretrain` or `msm4sr finetune`"

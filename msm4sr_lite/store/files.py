@@ -27,10 +27,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: into a draft beside it, which then replaces it."""
     draft = _draft(path)
     try:
-        with draft.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        draft.write_bytes(data)
+        _sync(draft)
         draft.replace(path)
         _sync(path.parent)
     finally:

@@ -1,10 +1,13 @@
-"""The record that each stage leaves: what it was made from, so that it is not made twice."""
+"""Records: what a stage or a run was made from, so that it is not made twice; test-set accesses."""
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +43,67 @@ def is_finished(folder: Path, made_from: Any) -> bool:
 
 
 @contextmanager
-def report_write_errors(folder: Path) -> Iterator[None]:
-    """Turn a full disk or a protected folder into a ``UserError`` while ``folder`` is written.
+def report_write_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a protected folder into a ``UserError`` while ``path`` is written.
 
-    Drafts of ``folder`` that a killed process left are removed first.
+    Drafts of this folder that a killed process left are removed first.
     """
     try:
-        for draft in folder.parent.glob(f".{folder.name}.*"):
+        for draft in path.parent.glob(f".{path.name}.*"):
             shutil.rmtree(draft, ignore_errors=True)
         yield
     except OSError as error:
         raise UserError(
-            f"{folder}: cannot be written ({error.strerror or error}); make room or choose another"
+            f"{path}: cannot be written ({error.strerror or error}); make room or choose another"
             f" folder, then run again: finished work is kept"
         ) from None
+
+
+def cached_run(
+    folder: Path, name: str, made_from: Any, make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the stored result of a run, or make and store it, so that a stopped study resumes.
+
+    Parameters
+    ----------
+    folder
+        Holds a file per run; it is made when the first result is written.
+    name
+        Name of the run. Results of one name that are made from different inputs are all kept.
+    made_from
+        Everything that the result depends on, ready for JSON.
+    make
+        Returns the result, ready for JSON; ``seconds`` is added.
+
+    Raises
+    ------
+    UserError
+        If the stored result cannot be read.
+    """
+    file_name = re.sub(r"[^A-Za-z0-9.+_-]", "_", name)
+    path = folder / f"{file_name}.{fingerprint(made_from)}.json"
+    if not path.is_file():
+        start = time.perf_counter()
+        result = make()
+        seconds = round(time.perf_counter() - start, 1)
+        write_json(path, {"made_from": made_from, **result, "seconds": seconds})
+        say(f"study: {name}, {seconds:.0f} s")
+    found: dict[str, Any] = read_json(path)
+    return found
+
+
+def log_access(folder: Path, access: dict[str, Any]) -> None:
+    """Add a use of the test part to ``folder/access_log.json``: when, and with which model.
+
+    The same access again is not repeated.
+    """
+    known = read_access_log(folder)
+    if all({k: v for k, v in one.items() if k != "when"} != access for one in known):
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(folder / "access_log.json", [*known, {"when": when, **access}])
+
+
+def read_access_log(folder: Path) -> list[dict[str, Any]]:
+    """Return all accesses to the test part that a folder's log lists."""
+    path = folder / "access_log.json"
+    return read_json(path) if path.is_file() else []

@@ -17,9 +17,9 @@ from course.panels import close_all, show_live, show_stills
 if TYPE_CHECKING:
     from ipywidgets import Button, Dropdown, HBox
 
+    from course.explainer import Explainer
     from msm4sr_lite.dataset.dataset import Dataset
-    from msm4sr_lite.explain.explainer import Explainer
-    from msm4sr_lite.explain.inputs import KeywordDeletions
+    from msm4sr_lite.explain.effects import KeywordDeletions
 
 # Core widgets read their sizes from these; 44 pixels are enough for a finger.
 _STYLE = (

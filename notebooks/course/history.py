@@ -12,10 +12,10 @@ from course.strips import Card, item_card, strips
 from course.style import PALETTE
 
 if TYPE_CHECKING:
+    from course.explainer import Explainer
     from msm4sr_lite.dataset.dataset import Dataset
+    from msm4sr_lite.explain.effects import KeywordDeletions
     from msm4sr_lite.explain.evidence import Evidence
-    from msm4sr_lite.explain.explainer import Explainer
-    from msm4sr_lite.explain.inputs import KeywordDeletions
 
 N_RECOMMENDATIONS = 10
 _Modality: TypeAlias = Literal["text", "image"]

@@ -176,20 +176,12 @@ panel(
 # after the five above?
 
 # %%
-from msm4sr_lite import Recommender
-from msm4sr_lite.features.table_files import read_keywords
-from msm4sr_lite.recommend.describe import describe_recommendations
+from msm4sr_lite import MSM4SR
 
-recommender = Recommender.load(
-    folder / "states" / "home_finetuned", folder / "features"
+model = MSM4SR.from_pretrained(
+    folder / "states" / "home_finetuned", features=folder / "features"
 )
-recommendations = describe_recommendations(
-    recommender,
-    known,
-    k=5,
-    items=dataset.items,
-    keywords=read_keywords(folder / "features"),
-)
+recommendations = model.describe(known, k=5, data=dataset)
 show_images(
     [
         folder / i[0] if (i := dataset.items[r.item_id].images) else None

@@ -130,7 +130,7 @@ for deduplicate in (False, True):
 from course import source
 from msm4sr_lite.dataset import split
 
-source(split._filter, only=("while True", "table = table[keep]"))
+source(split.filter_interactions, only=("while True", "table = table[keep]"))
 
 # %% [markdown]
 # Every customer of the sample has at least 5 purchases, and 222 of the 384 items that were bought were

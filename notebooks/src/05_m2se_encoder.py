@@ -204,10 +204,8 @@ for k in (1, 2, 5, 10):
 import json
 
 import numpy as np
-from msm4sr_lite.explain.keyword_deletion import (
-    delete_each_keyword,
-    keyword_influence,
-)
+from course.explainer import keyword_influence
+from msm4sr_lite.explain.keyword_deletion import delete_each_keyword
 
 left_out = json.loads((folder / "deletions" / "words.json").read_text())
 reread = torch.from_numpy(np.load(folder / "deletions" / "vectors.npy"))

@@ -44,8 +44,8 @@ import json
 import numpy as np
 import torch
 from course import History, edit_history
+from course.explainer import Explainer
 from msm4sr_lite import Dataset
-from msm4sr_lite.explain.explainer import Explainer
 
 folder = session.samples / "corner_shop"
 dataset = Dataset.from_folder(folder, domain="home")

@@ -6,7 +6,8 @@ import torch
 from toys import toy_sequences, toy_table
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures, fit_sequence_model
+from msm4sr_lite.baselines import BaselineData, fit_baseline
+from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
 from msm4sr_lite.config import PRESETS, ModelConfig
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.scoring import ModelScorer
@@ -53,7 +54,8 @@ def test_a_fit_is_the_training_with_the_same_seed(table, use_ids):
     paper = PRESETS["paper"]
     finetune = replace(paper.finetune, epochs=2, batch_size=8, use_ids=use_ids)
     config = replace(paper, model=ModelConfig(**SIZES), finetune=finetune)
-    scorer = fit_sequence_model(SummedFeatures, sequences, table, config=config, seed=5)
+    data = BaselineData(sequences, table)
+    scorer = fit_baseline("text+image", data, config=config, seed=5)
     torch.manual_seed(5)
     model = SummedFeatures(replace(config.model, n_items=19 if use_ids else 0))
     training.finetune(model, table, sequences, finetune, seed=5)

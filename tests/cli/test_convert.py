@@ -5,8 +5,8 @@ import json
 import pytest
 from published_files import amazon_2018, review
 
-from msm4sr_lite.cli import build_parser
-from msm4sr_lite.dataset.convert import formats
+from msm4sr_lite.cli.commands import build_parser
+from msm4sr_lite.dataset.convert import FORMATS
 
 
 def test_one_line_says_what_was_written_and_what_was_left_out(tmp_path, msm4sr):
@@ -51,7 +51,7 @@ def test_an_existing_folder_is_replaced_only_by_force(tmp_path, msm4sr, refused)
     assert not (out / "notes.txt").exists()
 
 
-@pytest.mark.parametrize("name", list(formats.FORMATS))
+@pytest.mark.parametrize("name", list(FORMATS))
 def test_every_format_can_be_named(name):
     args = build_parser().parse_args(["convert", "x", "--out", "y", "--from", name])
     assert args.format == name

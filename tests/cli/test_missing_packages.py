@@ -68,7 +68,7 @@ def test_a_missing_package_is_named_in_one_line(toy, tmp_path):
     study = ["study", "main", toy.data, "--out", tmp_path / "study", "--quick", "--jobs", "2"]
     study += ["--features", toy.data / "features", "--models", "popularity"]
     tfidf = ["--baselines", "popularity,tfidf_knn"]
-    baseline = "baseline 'tfidf_knn' needs the package sklearn: pip install 'msm4sr_lite[course]'"
+    baseline = "TF-IDF needs scikit-learn: pip install 'msm4sr_lite[course]'"
     expected = [
         (["plot", toy.run], "plot needs matplotlib: pip install 'msm4sr_lite[course]'"),
         (study, "jobs above 1 need joblib: pip install 'msm4sr_lite[course]'"),

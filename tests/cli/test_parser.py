@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from msm4sr_lite.cli import COMMANDS, build_parser
+from msm4sr_lite.cli.commands import COMMANDS, build_parser
 
 HEAVY = {"torch", "transformers", "pandas", "numpy", "matplotlib", "tqdm", "PIL", "scipy"}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from msm4sr_lite.cli import build_parser
-from msm4sr_lite.cli.setting_flags import given_settings, settings_for_model
+from msm4sr_lite.cli.commands import build_parser
+from msm4sr_lite.cli.setting_flags import given_settings
 from msm4sr_lite.config import FROM_DATA, UserError, setting_fields
 
 SECTIONS = {
@@ -27,12 +27,14 @@ def test_every_setting_can_be_set(field):
     value = field.choices[-1] if field.choices else field.default
     for command, sections in SECTIONS.items():
         if field.name.partition(".")[0] in sections:
-            assert given_settings(parsed(command, f"{field.name}={value}")) == {field.name: value}
+            assert given_settings(parsed(command, f"{field.name}={value}")) == {
+                field.name.replace(".", "__"): value
+            }
 
 
 def test_settings_become_arguments_of_the_estimator():
     args = parsed("run", "pretrain.lr=1e-3", "finetune.use_ids = no", "pretrain.lr=2e-3")
-    assert settings_for_model(args) == {"pretrain__lr": 0.002, "finetune__use_ids": False}
+    assert given_settings(args) == {"pretrain__lr": 0.002, "finetune__use_ids": False}
 
 
 @pytest.mark.parametrize(

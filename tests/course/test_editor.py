@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from course import History, edit_history
 from course.editor import HistoryEditor
+from course.explainer import Explainer
 from course.history import HistoryView, evidence_table
 
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.explain.evidence import Evidence
-from msm4sr_lite.explain.explainer import Explainer
 
 
 @pytest.fixture(scope="module")

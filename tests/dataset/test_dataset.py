@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset import Dataset
-from msm4sr_lite.dataset.dataset import format_period
+from msm4sr_lite.dataset.dataset import Dataset, format_period
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from msm4sr_lite.config import DataConfig, UserError
-from msm4sr_lite.dataset import build_sequences
+from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.sequences import training_batches
 
 

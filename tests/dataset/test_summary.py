@@ -5,26 +5,26 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from msm4sr_lite.dataset import Dataset
-from msm4sr_lite.dataset.summary import summary
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.summary import describe, summary
 
 
 def test_counts_are_those_of_a_plain_loop(sample_dataset):
     dataset = Dataset.from_folder(sample_dataset)
     found = summary(dataset)
     rows = list(dataset.interactions.itertuples(index=False))
-    assert found.interactions == len(rows)
-    assert found.users == len({row.user_id for row in rows})
-    assert found.items == len(dataset.items)
+    assert found["interactions"] == len(rows)
+    assert found["users"] == len({row.user_id for row in rows})
+    assert found["items"] == len(dataset.items)
     pairs = Counter((row.user_id, row.item_id) for row in rows)
-    assert found.repeated == sum(pairs.values()) - len(pairs)
+    assert found["repeated"] == sum(pairs.values()) - len(pairs)
     times = Counter((row.user_id, row.timestamp) for row in rows)
-    assert found.ties == sum(n for n in times.values() if n > 1)
-    assert found.without_interactions == len(set(dataset.items) - {row.item_id for row in rows})
-    assert found.without_text == sum(not item.has_text for item in dataset.items.values())
-    assert found.without_images == sum(not item.images for item in dataset.items.values())
-    assert found.domains == dict(Counter(item.domain for item in dataset.items.values()))
-    assert found.median_history == np.median(list(Counter(r.user_id for r in rows).values()))
+    assert found["ties"] == sum(n for n in times.values() if n > 1)
+    assert found["without_interactions"] == len(set(dataset.items) - {row.item_id for row in rows})
+    assert found["without_text"] == sum(not item.has_text for item in dataset.items.values())
+    assert found["without_images"] == sum(not item.images for item in dataset.items.values())
+    assert found["domains"] == dict(Counter(item.domain for item in dataset.items.values()))
+    assert found["median_history"] == np.median(list(Counter(r.user_id for r in rows).values()))
 
 
 def test_the_text_names_dates_domains_and_notes():
@@ -33,7 +33,8 @@ def test_the_text_names_dates_domains_and_notes():
         {"user_id": ["ann", "bob"], "item_id": ["a", "b"], "timestamp": times}
     )
     items = pd.DataFrame({"item_id": ["a", "b", "c"], "image": ["a.jpg", "b.jpg", ""]})
-    text = str(summary(Dataset.from_frames(interactions, items.assign(domain="home"), name="toys")))
+    dataset = Dataset.from_frames(interactions, items.assign(domain="home"), name="toys")
+    text = describe(summary(dataset))
     assert text.splitlines()[0] == "toys"
     assert "2, 2024-01-02 to 2024-03-04; 0 repeated" in text
     assert "2 without text, 0 without images" in text

@@ -10,7 +10,7 @@ import pytest
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import lines, tables
-from msm4sr_lite.dataset.tables import Dialect, read_columns, read_header, read_rows
+from msm4sr_lite.dataset.tables import read_columns, read_header, read_rows
 
 CELLS = {"a": ["1", "x y", ""], "b": ["é", "", "3"]}
 
@@ -28,7 +28,7 @@ def file(tmp_path):
 
 
 def rows(path, *args, **options):
-    return [row.cells for row in read_rows(path, *args, **options)]
+    return [cells for _, cells in read_rows(path, *args, **options)]
 
 
 WRITERS = {
@@ -42,13 +42,11 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-@pytest.mark.parametrize("block", [2, 3, 1000])
-def test_every_kind_of_file_gives_the_same_rows_and_columns(tmp_path, monkeypatch, name, block):
-    monkeypatch.setattr(tables, "BLOCK", block)
+def test_every_kind_of_file_gives_the_same_rows_and_columns(tmp_path, name):
     frame = pd.DataFrame(CELLS)
     WRITERS[name](tmp_path / name, frame)
     assert rows(tmp_path / name) == frame.to_dict("records")
-    found = read_columns(tmp_path / name, ["b", "a"]).frame
+    found = read_columns(tmp_path / name, ["b", "a"])
     assert found.to_dict("list") == {"b": CELLS["b"], "a": CELLS["a"]}
 
 
@@ -57,21 +55,22 @@ def test_a_parquet_folder_is_one_table(tmp_path):
     for part in (0, 1):
         pd.DataFrame({"a": [part]}).to_parquet(tmp_path / "t.parquet" / f"part-{part}.parquet")
     (tmp_path / "t.parquet" / "_SUCCESS").write_text("")
-    assert read_columns(tmp_path / "t.parquet", ["a"]).frame["a"].tolist() == [0, 1]
+    assert read_columns(tmp_path / "t.parquet", ["a"])["a"].tolist() == [0, 1]
 
 
 def test_whole_numbers_in_parquet_stay_exact_beside_missing_cells(tmp_path):
     frame = pd.DataFrame({"a": pd.array([2**60 + 1, None], dtype="Int64")}).set_index("a")
     frame.to_parquet(tmp_path / "t.parquet")
-    assert read_columns(tmp_path / "t.parquet", ["a"]).frame["a"].tolist() == [2**60 + 1, None]
+    assert read_columns(tmp_path / "t.parquet", ["a"])["a"].tolist() == [2**60 + 1, None]
 
 
 def test_places_are_the_lines_that_an_editor_shows(file):
     text = 'a,b\n1,2\n\n   \n"two\nlines",3\n4,5\n'
-    assert [row.place for row in read_rows(file("t.csv", text))] == [2, 5, 7]
-    columns = read_columns(file("t.csv", text), ["a"])
-    assert columns.where(2).endswith("t.csv line 7")
-    assert [row.place for row in read_rows(file("t.jsonl", '{}\n\n{"a": 1}\n'))] == [1, 3]
+    path = file("t.csv", text)
+    assert [place for place, _ in read_rows(path)] == [2, 5, 7]
+    assert read_columns(path, ["a"]).index.tolist() == [2, 5, 7]
+    assert tables.place_in(path).endswith("t.csv line")
+    assert [place for place, _ in read_rows(file("t.jsonl", '{}\n\n{"a": 1}\n'))] == [1, 3]
 
 
 def test_whether_a_file_is_packed_is_seen_from_its_content(file):
@@ -86,17 +85,10 @@ def test_byte_order_mark_spaces_in_the_header_and_old_line_ends(file):
     ]
 
 
-def test_a_dialect_goes_before_the_name_of_the_file(file):
+def test_a_kind_goes_before_the_name_of_the_file(file):
     path = file("t.inter", 'a:token\tb\n"1\t2\n')
-    dialect = Dialect("\t", quotes=False)
-    assert rows(path, dialect=dialect) == [{"a:token": '"1', "b": "2"}]
-    assert read_header(path, dialect) == ["a:token", "b"]
-
-
-def test_all_columns_are_read_by_default_but_nameless_ones(file):
-    found = read_columns(file("t.csv", "a,,b\n1,2,3\n")).frame
-    assert found.to_dict("list") == {"a": ["1"], "b": ["3"]}
-    assert list(read_columns(file("t.csv", "a,b\n")).frame) == ["a", "b"]
+    assert rows(path, kind="atomic") == [{"a": '"1', "b": "2"}]
+    assert read_header(path, "atomic") == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -105,14 +97,14 @@ def test_all_columns_are_read_by_default_but_nameless_ones(file):
         ("t.csv", "", r"t.csv: the file is empty; the first line must name the columns"),
         ("t.csv", "a,b\n1,2\n1\n", r"t.csv line 3: 1 cells, the header has 2"),
         ("t.csv", "a,b\n1,2,\n", r"t.csv line 2: 3 cells, the header has 2"),
-        ("t.csv", "a,b,a\n", r"t.csv line 1: two columns are called 'a'; rename one"),
+        ("t.csv", "a,b,a\n", r"t.csv: two columns are called 'a'; rename one"),
         ("t.csv", 'a,b\n1,2\n3,"4\n5,6\n', r"t.csv line 3: a quote is not closed"),
         ("t.csv", 'a,b\n1,"2"3\n', r"t.csv line 2: text after a closing quote"),
         ("t.csv", "a,b\n1,2\n3\r3,4\n", r"t.csv line 3: a carriage return outside quotes"),
         ("t.csv", 'a\n"' + "1\n" * 99999, r"t.csv line 2: a cell of more than 131072 char"),
         ("t.csv", b"a,b\n1,2\n\xff,3\n", r"t.csv line 3: not UTF-8; save the file as UTF-8"),
-        ("t.csv", "c,b\n", r"t.csv: no column a; the first line must name a \(found c, b\)"),
-        ("t.tsv", "a,b\n", r"a tab in .tsv files"),
+        ("t.csv", "c,b\n", r"t.csv: no column a; needed are a \(found c, b\)"),
+        ("t.tsv", "a,b\n", r"a tab in others"),
         ("t.csv.gz", gzip.compress(b"a,b\n" * 999, mtime=0)[:-9], r"cannot be read to its end"),
         ("t.jsonl", '{"a": 1}\n[]\n', r"t.jsonl line 2: not a JSON object"),
         ("t.jsonl", "{}\n" + "[" * 99999, r"t.jsonl line 2: not a JSON object: nested too deeply"),

@@ -86,7 +86,7 @@ def test_settings_of_one_section_are_replaced_together():
         ({"experts": 1}, "unknown setting 'experts'; did you mean 'model.experts'?"),
         ({"zz": 1}, "unknown setting 'zz'; sections are data, features, model, pretrain, finetune"),
         ({"pretrain.lr": "fast"}, "pretrain.lr must be a number > 0; got 'fast'"),
-        ({"model.dim": 65}, "model.dim must be a multiple of heads; got dim=65, heads=2"),
+        ({"model.dim": 65}, "model.dim must be a multiple of heads; got 65 and 2"),
     ],
 )
 def test_a_wrong_name_or_value_is_one_line_with_the_nearest_match(settings, message):

@@ -17,16 +17,16 @@ from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import target_ranks
-from msm4sr_lite.explain.explainer import Explainer
+from msm4sr_lite.explain.effects import measure_effects
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
-from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.store.training_files import StateFile
 from msm4sr_lite.study.compare import Comparison
-from msm4sr_lite.study.config import TrainingBudget
-from msm4sr_lite.study.data import StudyData
+from msm4sr_lite.study.config import StudyConfig, TrainingBudget
+from msm4sr_lite.study.models import MODELS, StudyData
 from msm4sr_lite.training import finetune_steps, pretrain_steps
 from tests.toys import toy_dataset, toy_sequences, toy_table
 
@@ -128,12 +128,13 @@ def test_a_study_in_several_processes_shares_the_gpu(tmp_path):
     sequences = toy_sequences([6] * 12, n_items=12)
     table = toy_table([1] * 12, [1] * 12, width=384)
     budget = TrainingBudget(pretrain_epochs=1, finetune_epochs=1)
-    data = StudyData(dataset, sequences, table, DEVICE)
-    study = Comparison(data, tmp_path / "study", budget, jobs=2)
-    recipes = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
-    found = study.test(list(recipes), recipes, [1])
+    data = StudyData(sequences, table, dataset, DEVICE)
+    config = StudyConfig(budget=budget, n_seeds=1, jobs=2)
+    study = Comparison(data, tmp_path / "study", config, MODELS)
+    chosen = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
+    found = study.test(list(chosen), chosen)
     assert {name: len(runs[0]["keep_seen"]) for name, runs in found.items()} == dict.fromkeys(
-        recipes, 12
+        chosen, 12
     )
 
 
@@ -159,7 +160,7 @@ def test_recommendations_and_their_reasons():
         scorer = ModelScorer(net.to(device), table, device)
         recommender = Recommender(scorer, ["", *items])
         best = list(recommender.recommend({"": ["i1", "i2", "i3"]}, k=5)["item_id"])
-        pieces = Explainer(recommender, table).explain(["i1", "i2", "i3"], "i5")
+        (pieces,) = measure_effects(recommender, table, ["i1", "i2", "i3"], ["i5"])
         found.append(
             (
                 best,

@@ -25,7 +25,7 @@ from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
-from msm4sr_lite.store.training_state import StateFile
+from msm4sr_lite.store.training_files import StateFile
 from msm4sr_lite.training import (
     finetune,
     finetune_steps,
@@ -205,7 +205,9 @@ def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UserError, match=r"No space left on device\); the state before it is kept"):
+    with pytest.raises(
+        UserError, match=r"No space left on device\); make room .*finished work is kept"
+    ):
         next(records)
     assert state.path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["state"]

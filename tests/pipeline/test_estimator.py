@@ -57,6 +57,10 @@ class TestSettings:
         assert MSM4SR(**model.get_params()).config == model.config
         assert model.get_params(deep=False).keys() >= {"preset", "seed", "device"}
 
+    def test_it_is_shown_with_the_settings_given(self):
+        model = MSM4SR("tuned", seed=3, pretrain__epochs=2)
+        assert repr(model) == "MSM4SR(preset='tuned', seed=3, pretrain__epochs=2)"
+
     def test_set_params_changes_settings_and_forgets_what_was_learnt(self):
         model = fitted().set_params(seed=5, finetune__lr=0.01)
         assert (model.seed, model.config.finetune.lr) == (5, 0.01)

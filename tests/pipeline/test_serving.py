@@ -81,7 +81,11 @@ def test_an_explanation_names_every_input(model):
     assert found["effect"].is_monotonic_decreasing
     assert (found["kind"] == "interaction").sum() == 8
     with pytest.raises(UserError, match="a user or items"):
-        model.explain(None, "item1")
+        model.explain(item_id="item1")
+    with pytest.raises(UserError, match="give the item to explain"):
+        model.explain("user1")
+    same = model.explain(item_id="item1", items=model.history_of("user1"))
+    assert same["effect"].tolist() == model.explain("user1", "item1")["effect"].tolist()
     with pytest.raises(UserError, match="no interactions of user 'nobody'"):
         model.explain("nobody", "item1")
 

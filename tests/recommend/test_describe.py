@@ -7,7 +7,7 @@ from toys import toy_table
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.recommend.describe import describe_recommendations, score_by_modality
+from msm4sr_lite.recommend.describe import describe_recommendations
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 
@@ -29,13 +29,13 @@ def test_items_scores_and_descriptions_belong_together(recommender):
     frame = recommender.recommend({"": history}, 12)
     assert [r.item_id for r in found] == frame["item_id"].tolist()
     assert [r.score for r in found] == frame["score"].tolist()
-    by_modality = score_by_modality(recommender, history)
+    by_modality = recommender.scorer.score_by_modality([recommender.known_items(history)])
     for r in found:
         assert r.sentences == [f"Thing {r.item_id[1:]}"]
         assert r.keywords == KEYWORDS.get(r.item_id, [])
         assert r.score == pytest.approx(sum(r.by_modality.values()), abs=1e-6)
         number = recommender.item_number[r.item_id]
-        assert r.by_modality == {m: float(scores[number]) for m, scores in by_modality.items()}
+        assert r.by_modality == {m: float(scores[0, number]) for m, scores in by_modality.items()}
 
 
 def test_filters_are_passed_on(recommender):

@@ -3,25 +3,17 @@
 import json
 import sys
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.recommend.output import (
-    check_output_path,
-    recommendation_frame,
-    write_recommendations,
-)
+from msm4sr_lite.recommend.output import check_output_path, write_recommendations
 
 
 @pytest.fixture
 def frame():
-    rows = [
-        ("ü,1", np.array([2, 1]), np.array([0.1 + 0.2, 1 / 3])),
-        ('a"b', np.array([3]), np.array([7.0])),
-    ]
-    return recommendation_frame(rows, ["", "007", "b\nc", "1e5"])
+    rows = [("ü,1", 1, "b\nc", 0.1 + 0.2), ("ü,1", 2, "007", 1 / 3), ('a"b', 1, "1e5", 7.0)]
+    return pd.DataFrame(rows, columns=["user_id", "rank", "item_id", "score"])
 
 
 def test_every_format_gives_back_what_was_written(frame, tmp_path):
@@ -42,8 +34,8 @@ def test_every_format_gives_back_what_was_written(frame, tmp_path):
         assert [file.name for file in path.parent.glob(f"*.{ending.upper()}*")] == [path.name]
 
 
-def test_an_empty_frame_is_written(tmp_path):
-    empty = recommendation_frame([], [""])
+def test_an_empty_frame_is_written(frame, tmp_path):
+    empty = frame[:0]
     write_recommendations(empty, tmp_path / "none.csv")
     assert (tmp_path / "none.csv").read_text() == "user_id,rank,item_id,score\n"
     write_recommendations(empty, tmp_path / "none.jsonl")

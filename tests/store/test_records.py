@@ -1,11 +1,14 @@
-"""The record of a stage: whether it is finished, and what is said if it cannot be written."""
+"""The record of a stage, runs that are not made again, and the log of test-set accesses."""
 
 import pytest
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import whole_folder
 from msm4sr_lite.store.records import (
+    cached_run,
     is_finished,
+    log_access,
+    read_access_log,
     read_record,
     report_write_errors,
     write_record,
@@ -51,3 +54,50 @@ def test_a_full_disk_is_one_line_and_leftovers_are_removed(tmp_path):
     with pytest.raises(UserError, match=message):
         write()
     assert list(tmp_path.iterdir()) == [other]
+
+
+@pytest.fixture
+def make():
+    """Return a function that counts its calls."""
+    made = []
+
+    def run():
+        made.append(1)
+        return {"ranks": [len(made)]}
+
+    return run
+
+
+def test_a_run_is_made_once_and_again_when_anything_changes(make, tmp_path):
+    folder = tmp_path / "runs"
+    for x, ranks in ((2, [1]), (2, [1]), (3, [2]), (2, [1])):
+        assert cached_run(folder, "a b/c", [1, {"x": x}], make)["ranks"] == ranks
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_its_time_is_measured_and_printed(make, tmp_path, capsys):
+    assert cached_run(tmp_path, "name", [], make)["seconds"] >= 0
+    assert capsys.readouterr().err == "study: name, 0 s\n"
+
+
+def test_a_damaged_result_is_named(make, tmp_path):
+    cached_run(tmp_path, "name", [], make)
+    for broken in tmp_path.iterdir():
+        broken.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"name\.\w+\.json: cannot be read .*; delete it"):
+        cached_run(tmp_path, "name", [], make)
+
+
+def test_a_failed_run_is_not_kept(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        cached_run(tmp_path, "name", [], lambda: {"x": 1 / 0})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_access_is_logged_once(tmp_path):
+    assert read_access_log(tmp_path) == []
+    for model in ("a", "b", "a"):
+        log_access(tmp_path, {"model": model})
+    log = read_access_log(tmp_path)
+    assert [one["model"] for one in log] == ["a", "b"]
+    assert all(one["when"].endswith("+00:00") for one in log)

@@ -2,38 +2,43 @@
 
 ::
 
-    formats    which converter reads a folder or file
-    records    what a converter returns
-    tolerant   rows of a file; bad rows are skipped and counted, too many stop the conversion
-    images     image files in a folder, found by item id
-    write      the dataset folder
+    published  what a format is, and the rows of its files; bad rows are skipped and counted
+    write      the dataset folder with its images
 
-How to add a converter:
+How to add a format:
 
-1. Write a module here with the members of ``records.Converter``. ``movielens`` is a good model.
-2. ``NAME`` and ``FILES`` are texts for messages. ``find`` returns the source files, or None.
-3. ``interactions`` and ``items`` are generators. Read the files with ``tolerant.each_row`` (csv,
-   tsv) or ``tolerant.each_line`` (anything else), and give them a function that turns one row into
-   an ``Interaction`` or an ``ItemRow``. It raises ``ValueError`` with the reason for a bad row;
-   the functions of ``msm4sr_lite.dataset.cells`` do so.
-4. Add the module to ``formats.FORMATS``, and a section to ``docs/convert.md``.
-5. Test it in ``tests/dataset/convert`` with a few lines of the real format.
+1. Write a module here with a ``published.Format``. ``movielens`` is a good model.
+2. ``find`` returns the source files, or None. ``interactions`` and ``items`` read them with
+   ``Source.read``, and give it a function that turns one row of a table, or one line, into an
+   ``Interaction`` or into the fields of an item. It raises ``ValueError`` with the reason for a bad
+   row; the functions of ``msm4sr_lite.dataset.cells`` do so.
+3. Add the format to ``FORMATS``, and a section to ``docs/convert.md``.
+4. Test it in ``tests/dataset/convert`` with a few lines of the real format.
 
 No file is read as a whole. Memory grows only with the number of users, items and images.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.convert.formats import find_source
-from msm4sr_lite.dataset.convert.records import Converter, Source
-from msm4sr_lite.dataset.convert.write import write_dataset
+from msm4sr_lite.dataset.convert import amazon, hm, movielens, recbole
+from msm4sr_lite.dataset.convert.published import Format, Source
+from msm4sr_lite.dataset.convert.write import require_writable, write_dataset
+from msm4sr_lite.store.files import whole_folder
+from msm4sr_lite.store.records import report_write_errors
 
-__all__ = ["convert_dataset"]
+__all__ = ["FORMATS", "convert_dataset"]
+
+FORMATS = {
+    "amazon-2018": amazon.RELEASE_2018,
+    "amazon-2023": amazon.RELEASE_2023,
+    "movielens": movielens.MOVIELENS,
+    "recbole": recbole.RECBOLE,
+    "hm": hm.HM,
+}
 
 
 def convert_dataset(
@@ -60,7 +65,7 @@ def convert_dataset(
     out
         The dataset folder. One that an earlier conversion wrote is replaced.
     format
-        A key of ``formats.FORMATS``; empty: recognised by the file names.
+        A key of ``FORMATS``; empty: recognised by the file names.
     items
         The file of items; None: found beside the interactions.
     images
@@ -85,31 +90,48 @@ def convert_dataset(
         If the source cannot be read as this format, or ``out`` cannot be written or replaced.
     """
     out = Path(out)
-    converter, found = find_source(Path(source), format)
-    found = _with_options(converter, found, items, images, level)
-    try:
-        return write_dataset(
-            converter, found, out, min_rating=min_rating, copy_images=copy_images, force=force
+    converter, found = _find_source(Path(source), format)
+    if level and level not in converter.levels:
+        known = " and ".join(converter.levels) or "no levels; only H&M has some"
+        raise UserError(f"level {level!r} does not exist in {converter.name}; it has {known}")
+    if items and not Path(items).is_file():
+        raise UserError(f"{items}: no such file; items names the file of items")
+    found.items = Path(items) if items else found.items
+    found.images = Path(images) if images else found.images
+    found.level = level or ""
+    if found.items is None and found.images is None:
+        raise UserError(
+            f"{found.interactions}: no file of items beside it, so there is neither text nor"
+            f" image; expected {converter.files}; name it with --items, or images with --images"
         )
-    except OSError as error:  # a full disk, no permission
-        raise UserError(f"{out}: cannot be written: {error}; choose another folder") from None
+    with report_write_errors(out):
+        require_writable(out, found, force)
+        with whole_folder(out) as draft:
+            return write_dataset(draft, converter, found, min_rating, copy_images)
 
 
-def _with_options(
-    converter: Converter,
-    source: Source,
-    items: str | Path | None,
-    images: str | Path | None,
-    level: str | None,
-) -> Source:
-    if level:
-        levels = getattr(converter, "LEVELS", ())
-        if level not in levels:
-            known = f"it has {' and '.join(levels)}" if levels else "only H&M has levels"
-            raise UserError(f"level {level!r} does not exist in {converter.NAME}; {known}")
-        source = replace(source, level=level)
-    if items:
-        if not Path(items).is_file():
-            raise UserError(f"{items}: no such file; items names the file of items")
-        source = replace(source, items=Path(items))
-    return replace(source, images=Path(images)) if images else source
+def _find_source(path: Path, format: str) -> tuple[Format, Source]:
+    """Return the format of a folder or of a file of interactions, and the files found there."""
+    if format and format not in FORMATS:
+        raise UserError(f"no format {format!r}; there is {', '.join(FORMATS)}")
+    if path.suffix in (".zip", ".tar", ".tgz"):
+        raise UserError(f"{path}: unpack the archive first, then give the folder")
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    tried = {format: FORMATS[format]} if format else FORMATS
+    # Several review files side by side are an error of one format only: try the others first.
+    found, errors = {}, []
+    for key, converter in tried.items():
+        try:
+            if source := converter.find(path):
+                found[key] = (converter, source)
+        except UserError as error:
+            errors.append(error)
+    if len(found) > 1:
+        raise UserError(f"{path}: could be {' or '.join(found)}; name the format (--from)")
+    if found:
+        return next(iter(found.values()))
+    if errors:
+        raise errors[0]
+    wanted = "; ".join(f"{key}: {converter.files}" for key, converter in tried.items())
+    raise UserError(f"{path}: nothing here that can be converted; looked for {wanted}")

@@ -1,93 +1,74 @@
-"""H&M purchases: ``transactions_train.csv``, ``articles.csv``, ``images/0xx/``."""
+"""H&M transactions: ``transactions_train.csv``, ``articles.csv``, ``images/0xx/``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.dataset.cells import printable_id
-from msm4sr_lite.dataset.convert.records import (
-    Interaction,
-    ItemRow,
-    Skipped,
-    Source,
-    item_row,
-)
-from msm4sr_lite.dataset.convert.tolerant import each_row
+from msm4sr_lite.dataset.convert import published
 
-NAME = "H&M"
 FILES = "transactions_train.csv and articles.csv, and images/ if wanted"
-LEVELS = ("article", "product")
-PRODUCT_DIGITS = 7  # of the ten of an article; the other three are colour and pattern
+LEVELS = {"article": 10, "product": 7}  # digits; the last three are colour and pattern
 SHARED = ("index_name", "product_group_name", "product_type_name")
 VARIANT = ("graphical_appearance_name", "colour_group_name")
 
 
-def find(source: Path) -> Source | None:
+def _find(source: Path) -> published.Source | None:
     """Return the tables, and the images if they are there."""
-    folder = source if source.is_dir() else source.parent
-    path, articles, images = (
-        folder / name for name in ("transactions_train.csv", "articles.csv", "images")
-    )
-    if not path.is_file() or source not in (folder, path):
-        return None
-    return Source(
-        path, articles if articles.is_file() else None, images if images.is_dir() else None
-    )
+    found = published.find_pair(source, {"transactions_train.csv": "articles.csv"})
+    if found and (images := found.interactions.parent / "images").is_dir():
+        found.images = images
+    return found
 
 
-def interactions(source: Source, skipped: Skipped) -> Iterator[Interaction]:
-    """Yield the purchases in the order of the file; their time is the start of the day (UTC)."""
-    length = PRODUCT_DIGITS if source.level == "product" else None
+def _interactions(source: published.Source) -> Iterator[published.Interaction]:
+    """Yield the interactions; their time is the start of the day (UTC)."""
+    digits = LEVELS[source.level or "article"]
 
-    def purchase(row: dict[str, str]) -> Interaction:
-        return Interaction(
+    def interaction(row: dict[str, str]) -> published.Interaction:
+        return published.Interaction(
             printable_id(row["customer_id"], "customer_id"),
-            _article(row["article_id"])[:length],
-            _midnight(row["t_dat"]),
+            _article(row["article_id"])[:digits],
+            datetime.fromisoformat(row["t_dat"].strip()).replace(tzinfo=UTC).timestamp(),
         )
 
     columns = ("t_dat", "customer_id", "article_id")
-    return each_row(source.interactions, purchase, columns, skipped)
+    return source.read(source.interactions, interaction, columns=columns)
 
 
-def items(source: Source, skipped: Skipped) -> Iterator[ItemRow]:
+def _items(source: published.Source) -> Iterator[dict[str, Any]]:
     """Yield the articles or the products.
 
     A product has the text of its first article without colour and pattern, and the images of all
     its articles, which follow one another in the file.
     """
+    digits = LEVELS[source.level or "article"]
+    categories = SHARED if source.level == "product" else SHARED + VARIANT
+
+    def article(row: dict[str, str]) -> dict[str, Any]:
+        number = _article(row["article_id"])
+        return {
+            "item_id": number[:digits],
+            "title": row["prod_name"].strip(),
+            "categories": [row[name].strip() for name in categories if row[name].strip()],
+            "description": row["detail_desc"].strip(),
+            "domain": row.get("index_group_name", "").strip(),
+            "image_names": [number],
+        }
+
     columns = ("article_id", "prod_name", "detail_desc", *SHARED, *VARIANT)
-    rows = each_row(
-        source.items,
-        lambda row: row | {"article_id": _article(row["article_id"])},
-        columns,
-        skipped,
-    )
+    articles = source.read(source.items, article, columns=columns)
     if source.level != "product":
-        for row in rows:
-            yield _item(row["article_id"], (row["article_id"],), row, SHARED + VARIANT)
+        yield from articles
         return
-    for product, group in groupby(rows, lambda row: row["article_id"][:PRODUCT_DIGITS]):
-        articles = list(group)
-        names = tuple(row["article_id"] for row in articles)
-        yield _item(product, names, articles[0], SHARED)
-
-
-def _item(
-    item_id: str, image_names: tuple[str, ...], row: dict[str, str], categories: tuple[str, ...]
-) -> ItemRow:
-    fields: dict[str, Any] = {
-        "title": row["prod_name"].strip(),
-        "categories": [row[name].strip() for name in categories if row[name].strip()],
-        "description": row["detail_desc"].strip(),
-        "domain": row.get("index_group_name", "").strip(),
-    }
-    return item_row(item_id, *image_names, **fields)
+    for _, group in groupby(articles, lambda item: item["item_id"]):
+        first, *others = group
+        names = [name for item in (first, *others) for name in item["image_names"]]
+        yield first | {"image_names": names}
 
 
 def _article(value: str) -> str:
@@ -98,9 +79,4 @@ def _article(value: str) -> str:
     return found
 
 
-@lru_cache(maxsize=4096)
-def _midnight(day: str) -> float:
-    try:
-        return datetime.strptime(day.strip(), "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        raise ValueError(f"t_dat {day[:40]!r} is not a date like 2018-09-20") from None
+HM = published.Format("H&M", FILES, _find, _interactions, _items, tuple(LEVELS))

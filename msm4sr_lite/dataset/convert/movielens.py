@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
+from typing import Any
 
-from msm4sr_lite.dataset.cells import number, printable_id
-from msm4sr_lite.dataset.convert.records import (
-    Interaction,
-    ItemRow,
-    Skipped,
-    Source,
-    item_row,
-)
-from msm4sr_lite.dataset.convert.tolerant import each_line, each_row
+from msm4sr_lite.dataset.cells import printable_id
+from msm4sr_lite.dataset.convert import published
 
-NAME = "MovieLens"
 FILES = "u.data and u.item, or ratings.dat and movies.dat, or ratings.csv and movies.csv"
 PAIRS = {"u.data": "u.item", "ratings.dat": "movies.dat", "ratings.csv": "movies.csv"}
+RATING = ("userId", "movieId", "rating", "timestamp")
+MOVIE = ("movieId", "title", "genres")
 # The flags at the end of a line of u.item, as its u.genre names them; the first is "unknown".
 GENRES = (
     "", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
@@ -26,76 +21,57 @@ GENRES = (
 )  # fmt: skip
 
 
-def find(source: Path) -> Source | None:
-    """Return the ratings and the movies of one release."""
-    folder = source if source.is_dir() else source.parent
-    for ratings, movies in PAIRS.items():
-        path = folder / ratings
-        if path.is_file() and source in (folder, path):
-            return Source(path, folder / movies if (folder / movies).is_file() else None)
-    return None
+def _interactions(source: published.Source) -> Iterator[published.Interaction]:
+    path = source.interactions
+    if path.suffix == ".csv":
+        return source.read(path, _rating, columns=RATING)
+    mark = "\t" if path.suffix == ".data" else "::"
+    expected = f"user, movie, rating and time, separated by {mark!r}"
+    return source.read(path, lambda line: _rating(_cells(line, mark, RATING)), expected=expected)
 
 
-def interactions(source: Source, skipped: Skipped) -> Iterator[Interaction]:
-    """Yield the ratings."""
-    if source.interactions.suffix == ".csv":
-        columns = ("userId", "movieId", "rating", "timestamp")
-        return each_row(
-            source.interactions,
-            lambda row: _rating([row[name] for name in columns]),
-            columns,
-            skipped,
-        )
-    separator = "\t" if source.interactions.suffix == ".data" else "::"
-    expected = f"user, movie, rating and time, separated by {separator!r}"
-    return each_line(
-        source.interactions, lambda line: _rating(line.split(separator)), expected, skipped
-    )
+def _rating(row: dict[str, str]) -> published.Interaction:
+    return published.interaction(row, "userId", "movieId", "timestamp", "rating")
 
 
-def items(source: Source, skipped: Skipped) -> Iterator[ItemRow]:
+def _items(source: published.Source) -> Iterator[dict[str, Any]]:
     """Yield the movies; genres become categories."""
     if source.interactions.suffix == ".csv":
-        return each_row(
-            source.items,
-            lambda row: _movie(row["movieId"], row["title"], row["genres"].split("|")),
-            ("movieId", "title", "genres"),
-            skipped,
-        )
+        return source.read(source.items, _movie, columns=MOVIE)
     if source.interactions.suffix == ".data":
         expected = f"id|title|date|date|address and {len(GENRES)} flags of genres"
-        return each_line(source.items, _flagged, expected, skipped)
-    return each_line(source.items, _dotted, "id::title::genre|genre", skipped)
+        return source.read(source.items, _flagged_movie, expected=expected)
+    return source.read(source.items, _dotted_movie, expected="id::title::genre|genre")
 
 
-def _rating(cells: list[str]) -> Interaction:
-    if len(cells) != 4:
-        raise ValueError(f"{len(cells)} fields instead of 4")
-    user, movie, rating, time = cells
-    return Interaction(
-        printable_id(user, "user"),
-        printable_id(movie, "movie"),
-        number(time, "timestamp"),
-        number(rating, "rating"),
-    )
+def _movie(row: dict[str, str]) -> dict[str, Any]:
+    genres = [genre.strip() for genre in row["genres"].split("|")]
+    return {
+        "item_id": printable_id(row["movieId"], "movieId"),
+        "title": row["title"].strip(),
+        "categories": [genre for genre in genres if genre not in ("", "(no genres listed)")],
+    }
 
 
-def _dotted(line: str) -> ItemRow:
-    movie, _, rest = line.rstrip("\r\n").partition("::")
+def _dotted_movie(line: str) -> dict[str, Any]:
+    movie, _, rest = line.partition("::")
     title, mark, genres = rest.rpartition("::")
     if not mark:
         raise ValueError("not id::title::genres")
-    return _movie(movie, title, genres.split("|"))
+    return _movie({"movieId": movie, "title": title, "genres": genres})
 
 
-def _flagged(line: str) -> ItemRow:
-    cells = line.rstrip("\r\n").split("|")
-    if len(cells) != 5 + len(GENRES):
-        raise ValueError(f"{len(cells)} fields instead of {5 + len(GENRES)}")
-    flags = zip(GENRES, cells[5:], strict=True)
-    return _movie(cells[0], cells[1], [genre for genre, flag in flags if flag == "1"])
+def _flagged_movie(line: str) -> dict[str, Any]:
+    row = _cells(line, "|", ("movieId", "title", "date", "video date", "address", *GENRES))
+    return _movie(row | {"genres": "|".join(genre for genre in GENRES if row[genre] == "1")})
 
 
-def _movie(movie: str, title: str, genres: list[str]) -> ItemRow:
-    known = [genre.strip() for genre in genres if genre.strip() not in ("", "(no genres listed)")]
-    return item_row(printable_id(movie, "movie"), title=title.strip(), categories=known)
+def _cells(line: str, mark: str, names: tuple[str, ...]) -> dict[str, str]:
+    cells = line.rstrip("\r\n").split(mark)
+    if len(cells) != len(names):
+        raise ValueError(f"{len(cells)} fields instead of {len(names)}")
+    return dict(zip(names, cells, strict=True))
+
+
+_find = partial(published.find_pair, pairs=PAIRS)
+MOVIELENS = published.Format("MovieLens", FILES, _find, _interactions, _items)

@@ -3,8 +3,8 @@
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset import Dataset
 from msm4sr_lite.dataset.convert import convert_dataset
+from msm4sr_lite.dataset.dataset import Dataset
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from published_files import MOVIES, write
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [
-        ({}, {}, "nothing here that can be converted; looked for amazon-2018: reviews X_5.json.gz"),
+        ({}, {}, "nothing here that can be converted; looked for amazon-2018: reviews X.json"),
         ({"u__data": "1\t1\t1\t1\n"}, {"format": "hm"}, "looked for hm: transactions_train.csv"),
         ({"u__data": "1\t1\t1\t1\n"}, {}, "no file of items beside it"),
-        ({"u__data": "", "u__item": "x"}, {}, "u.item line 1: 1 fields instead of 24"),
+        ({"u__data": "1\t1\t1\t1\n", "u__item": "x"}, {}, "u.item line 1: 1 fields instead of 24"),
         (MOVIES["100k"] | {"u__data": ""}, {}, "u.data: no line with data in it"),
         (MOVIES["1m"] | {"ratings__dat": "1::2::3\n"}, {}, "3 fields instead of 4"),
         (MOVIES["latest"] | {"ratings__csv": "a,b\n"}, {}, "no column userId, movieId"),
@@ -23,18 +23,23 @@ from published_files import MOVIES, write
         (
             MOVIES["1m"],
             {"level": "product"},
-            "level 'product' does not exist in MovieLens; only H&M",
+            "level 'product' does not exist in MovieLens; it has no levels; only H&M",
         ),
         (MOVIES["1m"], {"min_rating": 6}, "rating of at least 6; lower min_rating"),
         (MOVIES["1m"], {"items": "nowhere"}, "items names the file"),
         (MOVIES["1m"], {"images": "nowhere"}, "images must be in a folder"),
         ({"A__json__gz": "", "B__json__gz": ""}, {}, "2 review files (A.json.gz, B.json.gz)"),
         ({"a__inter": "", "b__inter": ""}, {}, "2 .inter files (a.inter, b.inter)"),
-        ({"a__inter": "user_id\titem_id\n", "a__item": "x"}, {}, "name each field with its type"),
+        ({"a__inter": "user_id:token,item_id:token\n", "a__item": "x"}, {}, "and a tab in others"),
+        (
+            {"a__inter": "user_id\titem_id\n", "a__item": "x"},
+            {},
+            "no column timestamp; needed are user_id,item_id,timestamp",
+        ),
         (
             {"a__inter": "user_id:token\titem_id:token\nu\ti\n", "a__item": "item_id:token\ni\n"},
             {},
-            "no field timestamp",
+            "no column timestamp",
         ),
         (
             {"a__inter": "user_id:token\titem_id:token\ttimestamp:float\nu\ti\t1\n"}

@@ -1,11 +1,9 @@
-"""H&M purchases become datasets of articles or of products."""
+"""H&M transactions become datasets of articles or of products."""
 
 import time
 
 import pytest
 from published_files import hm
-
-from msm4sr_lite.dataset.convert import hm as hm_format
 
 
 @pytest.mark.parametrize("zero", ["0", ""])
@@ -25,11 +23,12 @@ def test_hm_articles(tmp_path, converted, zero):
     assert len(list((tmp_path / "dataset/images").rglob("*.*"))) == 2  # none of an unknown article
 
 
-def test_a_day_starts_at_the_same_moment_everywhere(monkeypatch):
+def test_a_day_starts_at_the_same_moment_everywhere(tmp_path, converted, monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     getattr(time, "tzset", bool)()  # there is none on Windows
     try:
-        assert hm_format._midnight.__wrapped__("2018-09-20") == 1537401600
+        _, dataset = converted(hm(tmp_path))
+        assert dataset.interactions["timestamp"].min() == 1537401600
     finally:
         monkeypatch.undo()
         getattr(time, "tzset", bool)()

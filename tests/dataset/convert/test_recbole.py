@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_files import write
 
-from msm4sr_lite.dataset import Dataset
 from msm4sr_lite.dataset.convert import convert_dataset
+from msm4sr_lite.dataset.dataset import Dataset
 
 
 def test_recbole(tmp_path, converted):

@@ -1,0 +1,293 @@
+"""All flags and commands of ``msm4sr`` in two tables, and the parser made from them."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from msm4sr_lite.cli.parser import CommandParser, Parser
+from msm4sr_lite.cli.setting_flags import add_settings
+from msm4sr_lite.config import PRESETS
+
+Flag = dict[str, Any]  # options of ``add_argument``; ``shown`` is what the help says of the default
+
+
+def seed(text: str) -> int:
+    """Return a seed that all random number generators accept."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"must be an integer from 0 to {2**32 - 1}; got {text!r}")
+    return int(text)
+
+
+def switch(help: str, shown: str = "") -> Flag:
+    """Describe a flag without a value."""
+    return {"help": help, "shown": shown, "action": "store_true"}
+
+
+def path(help: str, metavar: str = "FILE", shown: str = "", required: bool = False) -> Flag:
+    """Describe a flag for a file or a folder."""
+    flag = {"help": help, "shown": shown, "type": Path, "metavar": metavar}
+    return flag | ({"required": True} if required else {})
+
+
+def number(help: str, default: int | None, shown: str = "%(default)s", type: Any = int) -> Flag:
+    """Describe a flag for a number."""
+    return {"help": help, "shown": shown, "type": type, "default": default, "metavar": "N"}
+
+
+def text(help: str, shown: str, metavar: str = "NAMES", default: str | None = None) -> Flag:
+    """Describe a flag for a name, or for several that are joined by commas."""
+    return {"help": help, "shown": shown, "default": default, "metavar": metavar}
+
+
+def choice(help: str, *choices: str) -> Flag:
+    """Describe a flag for one of some words; the first is the default."""
+    return {"help": help, "shown": "%(default)s", "choices": choices, "default": choices[0]}
+
+
+COMPUTED = "DATA/features if it fits, else computed"
+FLAGS = {
+    "data": path("dataset folder", "DATA"),
+    "--domain": text("domain to use", "all", "NAME"),
+    "--drop-unknown": switch("interactions with unlisted items dropped", "an error"),
+    "--out": path("run folder", "RUN", required=True),
+    "--model": path("run folder or model folder", "DIR", required=True),
+    "--features": path("ready features", "DIR", COMPUTED),
+    "--text-encoder": text("BERT-like model, folder or hub id", "all-MiniLM-L6-v2", "MODEL"),
+    "--clip": text("CLIP-like model, folder or hub id", "CLIP ViT-B/32", "MODEL"),
+    "--dictionary": text(
+        "candidate keywords: visual, texts, column:NAME or a file with one per line; several"
+        " joined by +",
+        "%(default)s",
+        "LIST",
+        "visual+texts",
+    ),
+    "--preset": choice(
+        "settings to start from: the method as described (paper), what validation supports"
+        " (tuned), the released code with its defects (authors)",
+        *PRESETS,
+    ),
+    "--seed": number("random seed", 0, type=seed),
+    "--device": choice("device to compute on; auto: a GPU if there is one", "auto", "cpu", "cuda"),
+    "--json": switch("one JSON object on stdout, no text"),
+    "--baselines": text(
+        "comma-separated baselines to evaluate too",
+        "%(default)s",
+        default="popularity,item_knn",
+    ),
+    # evaluate
+    "--part": choice(
+        "held-out interactions to predict; test is entered in the access log", "valid", "test"
+    ),
+    "--filter-seen": choice(
+        "whether items of a user's history are filtered from the ranking", "yes", "no", "both"
+    ),
+    "--candidates": path("items that compete with each target, one item_id per line", shown="all"),
+    # recommend
+    "--user": text("user_id of the dataset", "", "ID"),
+    "--items": text("history: comma-separated item_ids, oldest first", "", "IDS"),
+    "--all-users": path(".csv, .jsonl or .parquet file to write for all users"),
+    "-k": number("number of items per user", 10),
+    "--exclude": path("items never to recommend, one item_id per line", shown="none"),
+    "--keep-seen": switch("items of the history recommended too"),
+    "--no-new-items": switch("items added after training not recommended"),
+    "--why": {
+        "nargs": "?",
+        "const": "inputs",
+        "choices": ("inputs", "keywords"),
+        "help": "the interactions, sentences and images that moved each score (inputs); with"
+        " keywords also single keywords, which the text encoder reads again",
+    },
+    # study
+    "part": {
+        "choices": ("tune", "main", "cold", "ablations", "transfer", "all"),
+        "metavar": "PART",
+        "help": "tune (choose settings), main (compare models), cold (cold items), ablations,"
+        " transfer, or all: main, cold and the ablations of what the paper adds",
+    },
+    "--quick": switch("few epochs and one seed: a study of minutes"),
+    "--models": text("comma-separated models, or variants of ablations", "all that can run"),
+    "--seeds": number("number of test seeds", 3),
+    "--jobs": number("number of trainings at the same time, a core each", 1),
+    "--configs": path("chosen settings", shown="DIR/configs.json"),
+    "--source": text("transfer: comma-separated domains or dataset folders to pre-train on", ""),
+    "--target": text("transfer: domain to use the model in", "all", "NAME"),
+    # convert
+    "source": path("downloaded folder or file", "SOURCE"),
+    "--from": choice("source format", "amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
+    | {"dest": "format", "default": "", "shown": "recognised by the file names"},
+    "--images": path(
+        "folder of images named by item id, in it or below", "DIR", "none; H&M: images/"
+    ),
+    "--copy-images": switch("images copied", "linked"),
+    "--min-rating": number("lowest rating kept, in the source's unit", None, "all", float),
+    "--level": choice("H&M: what an item is", "article", "product")
+    | {"default": None, "shown": "article"},
+    "--force": switch("folder at --out replaced", "an error"),
+    # train-clip, plot and the stages
+    "folder": path("folder of labels.csv and images", "LABELLED"),
+    "--columns": text("comma-separated label columns", "those with few different, short values"),
+    "--n-test": number("number of images held out for testing", 0),
+    "run_folder": path("run folder", "RUN"),
+    "--workers": number("number of threads that open images", None, "one per core, at most 8"),
+    "--check": switch("comparison of the features in RUN with new embeddings"),
+    "--report": switch("description of the features in RUN"),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes
+    ----------
+    help
+        What it does.
+    run
+        Module of this package and function.
+    flags
+        Names in ``FLAGS``, in the order of the help. ``[--a|--b]`` exclude each other; of
+        ``(--a|--b)`` one is required.
+    sections
+        Sections of ``config`` that ``--set`` changes; without any there is no ``--set``.
+    config
+        Class of the settings; it is imported when it is used.
+    own
+        Options of flags that differ from those in ``FLAGS``.
+    """
+
+    help: str
+    run: str
+    flags: str
+    sections: tuple[str, ...] = ()
+    config: str = "msm4sr_lite.config.Config"
+    own: dict[str, Flag] = field(default_factory=dict)
+
+
+DATASET = "data --domain --drop-unknown "
+END = " --device --json"
+OF_MODEL = {
+    "--domain": {"shown": "that of the model"},
+    "--features": {"shown": "those of the model"},
+}
+BEFORE = {"--features": {"shown": f"RUN/features, else {COMPUTED}"}}
+COMMANDS = {
+    "check": Command("read a dataset and print what is in it", "check.run", DATASET + "--json"),
+    "run": Command(
+        "compute features, pre-train, fine-tune and evaluate",
+        "run.run",
+        DATASET
+        + "--out --features --text-encoder --clip --dictionary --preset --baselines --seed"
+        + END,
+        ("data", "features", "model", "pretrain", "finetune"),
+    ),
+    "evaluate": Command(
+        "rank the whole catalogue for held-out interactions, beside baselines",
+        "evaluate.run",
+        DATASET + "--model --features --part --filter-seen --baselines --candidates" + END,
+        own=OF_MODEL,
+    ),
+    "recommend": Command(
+        "recommend items for users or for a history, with reasons",
+        "recommend.run",
+        DATASET
+        + "--model --features (--user|--items|--all-users) -k --candidates --exclude --keep-seen"
+        " --no-new-items --why" + END,
+        own={
+            **OF_MODEL,
+            "--candidates": path("items to choose from, one item_id per line", shown="all"),
+        },
+    ),
+    "study": Command(
+        "compare models on a dataset: same data, training budget and statistics",
+        "study.run",
+        f"part {DATASET}--features --out --quick --models --seeds --jobs --configs --source"
+        " --target" + END,
+        ("data", "budget"),
+        "msm4sr_lite.study.config.StudyConfig",
+        {
+            "--out": path("study folder", "DIR", "runs/study-DATA") | {"required": False},
+        },
+    ),
+    "convert": Command(
+        "turn a public dataset (Amazon, MovieLens, RecBole, H&M) into a dataset folder",
+        "convert.run",
+        "source --out --from --items --images --copy-images --min-rating --level --force --json",
+        own={
+            "--out": path("new dataset folder", "DATA"),
+            "--items": path("item file", shown="beside the main file"),
+        },
+    ),
+    "train-clip": Command(
+        "train a small CLIP-like model on a labelled image folder",
+        "train_clip.run",
+        "folder --out --columns --n-test --seed" + END,
+        ("clip",),
+        "msm4sr_lite.features.clip.training.ClipConfig",
+        {"--out": path("new model folder", "DIR")},
+    ),
+    "doctor": Command("check this machine", "doctor.run", "--json"),
+    "plot": Command(
+        "draw the training curves of a run folder (PNG)",
+        "plot.run",
+        "run_folder --out --json",
+        own={"--out": path("image to write", shown="RUN/curves.png") | {"required": False}},
+    ),
+    "keywords": Command(
+        "stage 1: find the best keywords of every image (CLIP)",
+        "stages.keywords",
+        DATASET + "--out --clip --dictionary --workers" + END,
+        ("features",),
+    ),
+    "features": Command(
+        "stage 2: embed sentences and keywords (BERT)",
+        "stages.features",
+        DATASET + "--out --text-encoder [--check|--report]" + END,
+        ("features",),
+    ),
+    "pretrain": Command(
+        "stage 3: contrastive pre-training, without item ids",
+        "stages.train",
+        DATASET + "--out --features --preset --seed" + END,
+        ("data", "model", "pretrain"),
+        own=BEFORE,
+    ),
+    "finetune": Command(
+        "stage 4: fine-tune the pre-trained model, with item ids",
+        "stages.train",
+        DATASET + "--out --features --preset --seed" + END,
+        ("data", "finetune"),
+        own=BEFORE,
+    ),
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = Parser(
+        prog="msm4sr", description="Multimodal sequential recommendation on a dataset folder."
+    )
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=CommandParser
+    )
+    for name, command in COMMANDS.items():
+        one = commands.add_parser(name, help=command.help, description=command.help)
+        for word in command.flags.split():
+            add_flags(one, word, command.own)
+        if command.sections:
+            add_settings(one, command.sections, command.config)
+    return parser
+
+
+def add_flags(parser: argparse.ArgumentParser, word: str, own: dict[str, Flag]) -> None:
+    """Add one flag, or several that exclude each other."""
+    group: Any = parser
+    if word[0] in "[(":
+        group = parser.add_mutually_exclusive_group(required=word[0] == "(")
+    for name in word.strip("[()]").split("|"):
+        options = FLAGS[name] | own.get(name, {})
+        shown = options.pop("shown", "")
+        options["help"] += f" (default: {shown})" if shown else ""
+        group.add_argument(name, **options)

@@ -1,0 +1,74 @@
+"""``msm4sr keywords``, ``features``, ``pretrain`` and ``finetune``: the stages one by one."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from msm4sr_lite.cli import common
+from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.config import Config, with_settings
+from msm4sr_lite.fast.processes import is_first
+from msm4sr_lite.features.inspection import check_features, feature_folder, report_features
+from msm4sr_lite.features.stages import compute_keywords, encode_features
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.store.records import read_record
+
+FOLDERS = {"pretrain": "pretrained", "finetune": "finetuned"}
+
+
+def keywords(args: argparse.Namespace) -> None:
+    """Write ``RUN/keywords``."""
+    folder = compute_keywords(
+        common.read_dataset(args),
+        args.out,
+        with_settings(Config(), given_settings(args)).features,
+        clip=args.clip,
+        dictionary=args.dictionary,
+        device=args.device,
+        workers=args.workers,
+    )
+    if args.json:
+        common.print_json({"stage": "keywords", "folder": str(folder), **read_record(folder)})
+
+
+def features(args: argparse.Namespace) -> None:
+    """Write ``RUN/features``, or look at those that are there."""
+    options = {"text_encoder": args.text_encoder, "device": args.device}
+    look = args.report or args.check
+    folder = feature_folder(args.out) if look else args.out / "features"
+    if args.report:
+        found = report_features(load_feature_table(folder))
+    elif args.check:
+        found = check_features(common.read_dataset(args), folder, **options)
+    else:
+        config = with_settings(Config(), given_settings(args)).features
+        encode_features(common.read_dataset(args), args.out, config, **options)
+        found = read_record(folder)
+    if args.json:
+        common.print_json({"stage": "features", "folder": str(folder), **found})
+    elif look:
+        for name, value in found.items():
+            common.print_line(f"{name:<14}{_in_words(value)}")
+
+
+def _in_words(value: Any) -> str:
+    """Return a value of a report as text; of a dictionary its entries that have a value."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_in_words(v)}" for k, v in value.items() if v is not None)
+    if isinstance(value, list):
+        return " ".join(map(_in_words, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def train(args: argparse.Namespace) -> None:
+    """Write ``RUN/pretrained`` or ``RUN/finetuned``."""
+    model = MSM4SR(args.preset, seed=args.seed, device=args.device, **given_settings(args))
+    computed = args.out / "features"
+    known = computed if (computed / "manifest.json").is_file() else None
+    stage = getattr(model, args.command)
+    stage(common.read_dataset(args), features=args.features or known, run_dir=args.out)
+    folder = args.out / FOLDERS[args.command]
+    if args.json and is_first():
+        common.print_json({"stage": args.command, "folder": str(folder), **read_record(folder)})

@@ -1,0 +1,193 @@
+"""Where a dataset comes from: a dataset folder, or two data frames.
+
+::
+
+    my_dataset/
+      interactions.csv   user_id,item_id,timestamp
+      items.jsonl        item_id,title,brand,categories,description,text,image,images,domain
+      images/            image files, named relative to the dataset folder
+
+Both tables may be csv, tsv or JSON lines files, plain or packed with gzip, or parquet files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.cells import text, texts
+from msm4sr_lite.dataset.interactions import COLUMNS, check_interactions, merged_ids
+from msm4sr_lite.dataset.items import Item, collect_items
+from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_columns, read_rows
+
+EXAMPLES = 3  # merged ids named in a note
+
+
+class Tables(NamedTuple):
+    """Items and interactions, each checked alone.
+
+    Attributes
+    ----------
+    items
+        ``item_id -> Item``, in the order of the table.
+    interactions
+        As ``check_interactions`` returns them.
+    notes
+        What looks suspicious.
+    item_table, place_in
+        What to call the two tables in messages; the place of an interaction follows.
+    """
+
+    items: dict[str, Item]
+    interactions: pd.DataFrame
+    notes: list[str]
+    item_table: str
+    place_in: str
+
+
+def read_folder(folder: Path) -> Tables:
+    """Read the two tables of a dataset folder."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give one with interactions.csv and items.jsonl")
+    notes: list[str] = []
+    path = _find(folder, "interactions", ".csv", notes)
+    items_path = _find(folder, "items", ".jsonl", notes)
+    items = read_items(items_path)
+    table = read_columns(path, COLUMNS, optional=("part",))
+    if table.empty:
+        raise UserError(f"{path}: no interactions in the file; write one per row")
+    interactions = check_interactions(table, place_in(path))
+    return Tables(items, interactions, notes, str(items_path), place_in(path))
+
+
+def read_items(path: Path) -> dict[str, Item]:
+    """Return ``item_id -> Item`` in the order of an item table.
+
+    Raises
+    ------
+    UserError
+        With file and line, if a row cannot be read as meant or two items have the same id.
+    """
+    items = collect_items(read_rows(path, ("item_id",)), place_in(path))
+    if not items:
+        raise UserError(f"{path}: no items in the file; write one per row")
+    return items
+
+
+def read_column(folder: Path, column: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield each item's id and the texts in its cell of one column of the item table."""
+    path = _find(folder, "items", ".jsonl", [])
+    columns: dict[str, None] = {}
+    for _, cells in read_rows(path):
+        columns |= dict.fromkeys(cells)
+        yield text(cells.get("item_id")), texts(cells.get(column))
+    if column not in columns:
+        raise UserError(f"{path}: no column {column!r}; there is {', '.join(list(columns)[:20])}")
+
+
+def _find(folder: Path, stem: str, usual: str, notes: list[str]) -> Path:
+    """Return the table of this name, whatever its kind; the usual kind goes before others."""
+    endings = sorted(ENDINGS, key=lambda ending: ending != usual)
+    found = [path for ending in endings if (path := folder / f"{stem}{ending}").exists()]
+    if not found:
+        others = ", ".join(endings[1:])
+        raise UserError(f"{folder}: {stem}{usual} not found (also looked for {others})")
+    if len(found) > 1:
+        others = ", ".join(path.name for path in found[1:])
+        notes.append(f"{found[0].name} was read; {others} was not")
+    return found[0]
+
+
+def read_frames(interactions: Any, items: Any) -> Tables:
+    """Read two data frames."""
+    table = _pandas(interactions, "interactions", COLUMNS)
+    checked = check_interactions(table, "interactions row")
+    notes = []
+    for column in ("user_id", "item_id"):
+        if merged := merged_ids(table[column]):
+            notes.append(
+                f"interactions: {len(merged)} values of {column} stand for ids that differed before"
+                f" they became text, like {', '.join(map(repr, merged[:EXAMPLES]))} (number and"
+                f" text, or spaces around it): merged"
+            )
+    found = {item.item_id: item for item in read_item_frame(items)}
+    return Tables(found, checked, notes, "items", "interactions row")
+
+
+def read_item_frame(items: Any) -> list[Item]:
+    """Return the items of a data frame with a column ``item_id``; see ``Dataset.from_frames``."""
+    rows = _pandas(items, "items", ("item_id",)).to_dict("records")
+    return list(collect_items(enumerate(rows), "items row").values())
+
+
+def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return any data frame as one of pandas, which must have some columns."""
+    kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
+    try:
+        if hasattr(frame, "to_pandas"):
+            frame = frame.to_pandas()
+        elif hasattr(frame, "__dataframe__") and not isinstance(frame, pd.DataFrame):
+            frame = pd.api.interchange.from_dataframe(frame)
+    except ImportError:  # polars and the interchange protocol need pyarrow
+        raise UserError(
+            f"{what}: reading a {kind} needs pyarrow: pip install 'msm4sr_lite[parquet]'"
+        ) from None
+    if not isinstance(frame, pd.DataFrame):
+        raise UserError(f"{what} is a {kind}; give a pandas or polars data frame")
+    names = [str(name) for name in frame.columns]
+    check_header(what, columns, names)
+    if frame.empty:
+        raise UserError(f"{what}: the data frame has no rows")
+    return frame.set_axis(names, axis=1).reset_index(drop=True)
+
+
+def match(tables: Tables, domain: str, unknown_items: str) -> Tables:
+    """Return the items and interactions that belong together, these sorted by time.
+
+    Parameters
+    ----------
+    tables
+        Items and interactions.
+    domain, unknown_items
+        As in ``Dataset.from_folder``.
+
+    Raises
+    ------
+    UserError
+        If an item is unknown, there is no such domain, or nothing is left.
+    """
+    items, interactions, notes, item_table, place_in = tables
+    if unknown_items not in ("error", "drop"):
+        raise UserError(f"unknown_items is {unknown_items!r}; use 'error' or 'drop'")
+    unknown = interactions[~interactions["item_id"].isin(items.keys())]
+    if len(unknown):
+        if unknown_items == "error":
+            raise UserError(
+                f"{place_in} {unknown.index[0]}: item {unknown['item_id'].iloc[0]!r} is not in"
+                f" {item_table} ({len(unknown)} such interactions); add the item, or drop these"
+                f" interactions with unknown_items='drop' (--drop-unknown)"
+            )
+        notes.append(
+            f"{len(unknown)} interactions with items that are not in {item_table}: dropped"
+        )
+    if domain:
+        named = ", ".join(sorted({item.domain for item in items.values() if item.domain})[:20])
+        items = {key: item for key, item in items.items() if item.domain == domain}
+        if not items:
+            raise UserError(f"{item_table}: no domain {domain!r}; it has {named or 'no domains'}")
+    empty = [key for key, item in items.items() if not item.has_text and not item.images]
+    if empty:
+        notes.append(
+            f"{len(empty)} items have neither text nor image (the first is {empty[0]!r}):"
+            f" dropped with their interactions; give them a title or an image"
+        )
+    items = {key: item for key, item in items.items() if item.has_text or item.images}
+    interactions = interactions[interactions["item_id"].isin(items.keys())]
+    if interactions.empty:
+        raise UserError("; ".join([f"{item_table}: no interactions are left", *notes]))
+    interactions = interactions.sort_values("timestamp", kind="stable", ignore_index=True)
+    return tables._replace(items=items, interactions=interactions)

@@ -1,0 +1,201 @@
+"""Measures what moved the score of a recommendation: each input is left out in turn.
+
+The inputs are the interactions of the history, and the slots of the history's items and of the
+recommended item: their sentences, images and, where they can be embedded again, keywords. The
+effect of an input is exact: the score with all inputs minus the score without this one. The weight
+of a slot in the attention pooling is reported beside it; a large weight need not be a large effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.explain.evidence import Evidence, Kind, item_title
+from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.recommend.describe import Keywords
+from msm4sr_lite.recommend.recommender import Recommender
+from msm4sr_lite.scoring import ModelScorer
+
+SEQUENCES = 64  # sequences in one call of the encoder: more use more memory and are no faster
+
+# (item_id, image counted from 1) -> embeddings of its keywords without each of them, (keywords, D)
+KeywordDeletions: TypeAlias = Mapping[tuple[str, int], Tensor]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A slot of an item that is left out or, for a keyword, replaced by another embedding."""
+
+    item: int  # item number
+    modality: str
+    slot: int  # counted from 0
+    kind: Kind
+    index: int
+    text: str
+    attention: float | None = None
+    replacement: Tensor | None = None
+
+
+@torch.inference_mode()
+def measure_effects(
+    recommender: Recommender,
+    table: FeatureTable,
+    history: Sequence[str],
+    item_ids: Sequence[str],
+    *,
+    items: Mapping[str, Item] | None = None,
+    keywords: Keywords | None = None,
+    keyword_deletions: KeywordDeletions | None = None,
+) -> list[list[Evidence]]:
+    """Return the evidence for and against each of some items after one history.
+
+    Parameters
+    ----------
+    recommender
+        With a model as its scorer.
+    table
+        The features that the scorer was made with.
+    history
+        Item ids, oldest first. Items that the model does not know are passed over. Of a longer
+        history the newest ``max_len`` items count, and the one before them where one of these is
+        left out.
+    item_ids
+        The items to explain, recommended or not.
+    items
+        ``item_id -> Item``, such as ``dataset.items``: the titles and sentences to show. Without
+        them ids and "sentence 1" are shown.
+    keywords
+        ``item_id ->`` the keywords of each image; without them "image 1" is shown.
+    keyword_deletions
+        For each image whose keywords are to be explained, the embeddings of its keywords without
+        each of them (``keyword_deletion.embed_keyword_deletions``). A table with one slot per
+        keyword (``image_slots="keywords"``) does not need them.
+
+    Returns
+    -------
+    evidence
+        For each item one entry per input, the strongest in its favour first. A history of one item
+        has no evidence of kind ``interaction``: without it there is no score to compare with.
+
+    Raises
+    ------
+    UserError
+        If an item is unknown, the model knows no item of the history, an item has no entry in
+        ``table``, or the scorer is not a model.
+    """
+    scorer, number = recommender.model_scorer("explanations"), recommender.item_number
+    known = [(k, number[item]) for k, item in enumerate(history, 1) if item in number]
+    if not known:
+        raise UserError("no item of the history is known to the model; check the item ids")
+    max_len, items = scorer.model.config.max_len, items or {}
+    positions, numbers = zip(*known[-max_len - 1 :], strict=True)
+    targets = recommender.numbers_of(item_ids).tolist()
+    read = range(max(0, len(numbers) - max_len), len(numbers))
+    table = table.for_items(recommender.item_ids).to("cpu")
+    changed = sorted({*numbers[read.start :], *targets})
+    changes = list_changes(scorer, table, changed, items, keywords or {}, keyword_deletions or {})
+
+    # A scorer of few items: padding, the history, the targets, and an item for each change.
+    few = scorer.select(np.array([0, *numbers, *targets]))
+    first_target, first_change = 1 + len(numbers), len(few.units)
+    changed_items = torch.tensor([change.item for change in changes], device=scorer.device)
+    rows = torch.arange(len(changes), device=scorer.device)
+    z = scorer.embed(edit_slots(table, changes), rows, changed_items)
+    few.items = {m: torch.cat([embeddings, z[m]]) for m, embeddings in few.items.items()}
+
+    # What is left out in turn: the interaction at place i, or a slot of the item there.
+    steps: list[tuple[int, Change, list[int]]] = []
+    if len(numbers) > 1:
+        titles = {i: item_title(items, table.items[numbers[i]]) for i in read}
+        steps = [(i, Change(numbers[i], "", 0, "interaction", 0, titles[i]), []) for i in read]
+    ordered = list(enumerate(changes, first_change))
+    steps += [(i, one, [c]) for i in read for c, one in ordered if one.item == numbers[i]]
+    whole = list(range(1, first_target))
+    sequences = [whole, *([*whole[:i], *instead, *whole[i + 1 :]] for i, _, instead in steps)]
+    blocks = torch.arange(len(sequences)).split(SEQUENCES)
+    scored = [few.score_by_modality([np.array(sequences[k]) for k in block]) for block in blocks]
+    # modality -> scores of the few items after each sequence; row 0 belongs to the whole history
+    scores = {m: torch.cat([block[m] for block in scored]).numpy() for m in few.items}
+
+    found = []
+    for column, target in enumerate(targets, first_target):
+        cells = [(positions[i], one, row, column) for row, (i, one, _) in enumerate(steps, 1)]
+        cells += [(0, one, 0, c) for c, one in ordered if one.item == target]
+        pieces = []
+        for position, one, *cell in cells:
+            terms = {m: float(s[0, column] - s[tuple(cell)]) for m, s in scores.items()}
+            moved = one.index, one.text, sum(terms.values()), terms, one.attention
+            pieces.append(Evidence(one.kind, table.items[one.item], position, *moved))
+        found.append(sorted(pieces, key=lambda piece: -piece.effect))
+    return found
+
+
+def list_changes(
+    scorer: ModelScorer,
+    table: FeatureTable,
+    numbers: Sequence[int],
+    items: Mapping[str, Item],
+    keywords: Keywords,
+    deletions: KeywordDeletions,
+) -> list[Change]:
+    """Return every slot of the items with these numbers as a change, with its attention weight."""
+    changes = []
+    for modality in scorer.model.modalities:
+        slots = getattr(table, modality)
+        gathered = (tensor.to(scorer.device) for tensor in slots.gather(torch.tensor(numbers)))
+        weights = scorer.model.pool[modality](*gathered)[1].tolist()
+        for number, attention in zip(numbers, weights, strict=True):
+            item_id, count = table.items[number], int(slots.counts[number])
+            of_images = list(enumerate(keywords.get(item_id, []), 1))
+            kind: Kind = "image"
+            named = [(k, ", ".join(words)) for k, words in of_images]
+            if modality == "text":
+                kind, item = "sentence", items.get(item_id)
+                named = list(enumerate(item_sentences(item, max(1, count)) if item else [], 1))
+            elif table.manifest.get("image_slots") == "keywords":
+                kind = "keyword"
+                named = [(k, word) for k, words in of_images for word in words]
+            named += [(k, f"{kind} {k}") for k in range(len(named) + 1, count + 1)]
+            for slot, (index, text) in enumerate(named[:count]):
+                changes.append(Change(number, modality, slot, kind, index, text, attention[slot]))
+                if kind == "image" and (item_id, index) in deletions:
+                    words = keywords[item_id][index - 1]
+                    for word, without in zip(words, deletions[item_id, index], strict=True):
+                        changes.append(
+                            Change(number, modality, slot, "keyword", index, word, None, without)
+                        )
+    return changes
+
+
+def edit_slots(table: FeatureTable, changes: Sequence[Change]) -> FeatureTable:
+    """Return a table with an entry per change: its item with the slot left out or replaced.
+
+    A last entry repeats the item with the most slots, so that padding is as wide as for all items:
+    with ``mask_padding = False`` embeddings depend on that width.
+    """
+
+    def edit(modality: str) -> Slots:
+        slots = getattr(table, modality)
+        widest = Change(int(slots.counts.argmax()), "", 0, "image", 0, "")
+        entries = []
+        for change in [*changes, widest]:
+            start = int(slots.starts[change.item])
+            entry = slots.vectors[start : start + int(slots.counts[change.item])]
+            if change.modality == modality:
+                instead = [] if change.replacement is None else [change.replacement[None]]
+                entry = torch.cat([entry[: change.slot], *instead, entry[change.slot + 1 :]])
+            entries.append(entry)
+        counts = torch.tensor([len(entry) for entry in entries])
+        return Slots(torch.cat(entries), counts.cumsum(0) - counts, counts)
+
+    ids = [table.items[change.item] for change in changes]
+    return FeatureTable(ids, edit("text"), edit("image"), table.manifest)

@@ -1,0 +1,83 @@
+"""One protocol for all baselines."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from toys import toy_sequences, toy_table
+
+from msm4sr_lite.baselines import BASELINES, BaselineData, fit_baseline, require_baselines
+from msm4sr_lite.config import PRESETS, ModelConfig, UserError
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import Scorer, evaluate
+from msm4sr_lite.recommend.recommender import Recommender
+from msm4sr_lite.scoring import ModelScorer
+
+PAPER = PRESETS["paper"]
+TINY = replace(
+    PAPER,
+    model=ModelConfig(dim=8, ffn_dim=8, layers=1, experts=2, max_len=6),
+    finetune=replace(PAPER.finetune, epochs=1, batch_size=8, use_ids=False),
+)
+TRAINED = {"sasrec": {"config": TINY}, "text+image": {"config": TINY}}
+
+
+@pytest.fixture
+def data():
+    sequences = toy_sequences([5, 7, 6, 9], n_items=13)
+    texts = ["", *(f"thing {n % 5} of kind {n % 3}" for n in range(1, 14))]
+    return BaselineData(sequences, toy_table([2] * 13, [1] * 13), texts)
+
+
+@pytest.mark.parametrize("name", [*BASELINES, "msm4sr"])
+def test_every_baseline_is_a_scorer(name, data):
+    if name == "msm4sr":
+        scorer = ModelScorer(M2SE(ModelConfig(feature_dim=11, max_len=6)), data.table)
+    else:
+        scorer = fit_baseline(name, data, **TRAINED.get(name, {}))
+    assert isinstance(scorer, Scorer)
+    histories, targets = data.sequences.held_out("test")
+    scores = scorer.score(histories)
+    assert scores.shape == (4, 14)
+    assert torch.isfinite(scores).all()
+    assert scores[:, 1:].std() > 0
+    assert torch.equal(scores, scorer.score(histories))
+    assert torch.allclose(scores[1:2], scorer.score(histories[1:2]), atol=1e-6)
+    result = evaluate(scorer, histories, targets)
+    assert 0 <= result["ndcg@10"]["low"] <= result["ndcg@10"]["value"] <= 1
+    found = Recommender(scorer, data.sequences.items).recommend({"u": ["i1", "i2"]}, k=3)
+    assert len(found) == 3
+
+
+def test_what_a_baseline_needs_is_named(data):
+    bare = BaselineData(data.sequences)
+    needs = dict.fromkeys(["tfidf_knn", "item_knn+tfidf"], "texts")
+    needs |= dict.fromkeys(["bert_knn", "text+image"], "table")
+    for name in BASELINES:
+        if name in needs:
+            with pytest.raises(UserError, match=f"needs {needs[name]}, which the data lack"):
+                fit_baseline(name, bare)
+        else:
+            fit_baseline(name, bare, **TRAINED.get(name, {}))
+
+
+def test_names_are_checked_before_anything_is_computed():
+    assert require_baselines(["item_knn", "sasrec", "item_knn"]) == ["item_knn", "sasrec"]
+    assert require_baselines([]) == []
+    with pytest.raises(UserError, match="no baseline 'magic'; there are popularity, item_knn"):
+        require_baselines(["item_knn", "magic"])
+
+
+def test_unknown_names_and_settings_are_refused(data):
+    for name, settings, message in (
+        ("magic", {}, "no baseline 'magic'; there are popularity, item_knn"),
+        (
+            "item_knn",
+            {"decy": 1},
+            "baseline 'item_knn' has no setting 'decy'; there are decay",
+        ),
+        ("popularity", {"decay": 1}, "baseline 'popularity' has no setting 'decay'; it has none"),
+        ("tfidf_knn", {"decay": 2}, "decay must be from 0 to 1; got 2"),
+    ):
+        with pytest.raises(UserError, match=message):
+            fit_baseline(name, data, **settings)

@@ -1,0 +1,217 @@
+"""What a dataset folder may hold, and what each mistake in it says."""
+
+import gzip
+import json
+
+import pandas as pd
+import pytest
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.sources import read_column
+
+ITEMS = [
+    {"item_id": "a", "title": "Mug", "image": "images/a.png"},
+    {"item_id": "b", "description": "A blue bowl."},
+]
+INTERACTIONS = "user_id,item_id,timestamp\nu1,a,10\nu1,b,20\nu2,b,5\n"
+
+
+@pytest.fixture
+def dataset_folder(tmp_path):
+    """Return a function that writes a small valid dataset folder, with any file replaced."""
+
+    def write(interactions=INTERACTIONS, items=ITEMS):
+        if isinstance(interactions, str):
+            interactions = interactions.encode()
+        (tmp_path / "interactions.csv").write_bytes(interactions)
+        if isinstance(items, list):
+            items = "\n".join(map(json.dumps, items))
+        (tmp_path / "items.jsonl").write_bytes(
+            items if isinstance(items, bytes) else items.encode()
+        )
+        return tmp_path
+
+    return write
+
+
+def test_reads_items_and_interactions_sorted_by_time(dataset_folder):
+    folder = dataset_folder()
+    dataset = Dataset.from_folder(folder)
+    assert list(dataset.items) == ["a", "b"]
+    assert dataset.items["a"].images == ("images/a.png",)
+    assert dataset.interactions["item_id"].tolist() == ["b", "a", "b"]
+    assert (dataset.notes, dataset.domain) == ([], "")
+    assert dataset.folder == dataset.image_root == folder
+    assert dataset.name == folder.name
+
+
+def test_equal_timestamps_keep_their_order_in_the_file(dataset_folder):
+    rows = "\n".join(f"u,{item},7" for item in "abbaab")
+    dataset = Dataset.from_folder(dataset_folder(f"user_id,item_id,timestamp\n{rows}\n"))
+    assert "".join(dataset.interactions["item_id"]) == "abbaab"
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("2023-01-02", "2023-01-01T10:00:00+02:00"),
+        ("9999-12-31", "2023-01-01"),
+        ("17.5", "3"),
+        ("1e9", "-4"),
+    ],
+)
+def test_timestamps_are_numbers_or_iso_dates(dataset_folder, times):
+    text = "user_id,item_id,timestamp\n" + "".join(
+        f"u,{i},{t}\n" for i, t in zip("ab", times, strict=True)
+    )
+    dataset = Dataset.from_folder(dataset_folder(text))
+    assert dataset.interactions["item_id"].tolist() == ["b", "a"]
+
+
+def test_extra_columns_quotes_and_byte_order_mark_are_fine(dataset_folder):
+    text = '\ufeffitem_id,price,user_id,timestamp\na,"1,5","u,1",3\n'
+    dataset = Dataset.from_folder(dataset_folder(text))
+    assert dataset.interactions["user_id"].tolist() == ["u,1"]
+
+
+TABLES = {
+    ".csv.gz": lambda path, frame: frame.to_csv(path, index=False),
+    ".tsv": lambda path, frame: frame.to_csv(path, index=False, sep="\t"),
+    ".jsonl": lambda path, frame: frame.to_json(path, orient="records", lines=True),
+    ".jsonl.gz": lambda path, frame: frame.to_json(path, orient="records", lines=True),
+    ".parquet": lambda path, frame: frame.to_parquet(path),
+}
+
+
+@pytest.mark.parametrize("ending", TABLES)
+def test_tables_of_every_kind_hold_the_same(dataset_folder, tmp_path, ending):
+    expected = Dataset.from_folder(dataset_folder())
+    (tmp_path / "interactions.csv").unlink()
+    (tmp_path / "items.jsonl").unlink()
+    frame = pd.DataFrame(
+        {"user_id": ["u1", "u1", "u2"], "item_id": ["a", "b", "b"], "timestamp": [10, 20, 5]}
+    )
+    TABLES[ending](tmp_path / f"interactions{ending}", frame)
+    TABLES[ending](tmp_path / f"items{ending}", pd.DataFrame(ITEMS))
+    dataset = Dataset.from_folder(tmp_path)
+    pd.testing.assert_frame_equal(dataset.interactions, expected.interactions)
+    assert dataset.items == expected.items
+
+
+def test_of_two_tables_of_one_name_the_usual_one_is_read(dataset_folder, tmp_path):
+    folder = dataset_folder()
+    with gzip.open(tmp_path / "interactions.csv.gz", "wt") as stream:
+        stream.write("nonsense")
+    assert Dataset.from_folder(folder).notes == [
+        "interactions.csv was read; interactions.csv.gz was not"
+    ]
+
+
+def test_one_domain_is_kept(dataset_folder):
+    items = [{**ITEMS[0], "domain": "home"}, {**ITEMS[1], "domain": "outdoor"}]
+    dataset = Dataset.from_folder(dataset_folder(items=items), domain="home")
+    assert list(dataset.items) == ["a"]
+    assert dataset.domain == "home"
+    assert dataset.interactions["item_id"].tolist() == ["a"]
+    with pytest.raises(UserError, match=r"items.jsonl: no domain 'garden'; it has home, outdoor"):
+        Dataset.from_folder(dataset_folder(items=items), domain="garden")
+
+
+def test_items_with_neither_text_nor_image_are_dropped_with_a_note(dataset_folder):
+    items = [ITEMS[0], {"item_id": "b", "title": "  "}]
+    dataset = Dataset.from_folder(dataset_folder(items=items))
+    assert list(dataset.items) == ["a"]
+    assert dataset.notes == [
+        "1 items have neither text nor image (the first is 'b'): dropped with their interactions;"
+        " give them a title or an image"
+    ]
+    with pytest.raises(UserError, match="no interactions are left; 1 items have neither"):
+        Dataset.from_folder(
+            dataset_folder("user_id,item_id,timestamp\nu,b,1\n", [ITEMS[0], items[1]])
+        )
+
+
+def test_interactions_with_unknown_items_are_refused_or_dropped(dataset_folder):
+    folder = dataset_folder(INTERACTIONS + "u3,ghost,1\nu4,ghost,2\n")
+    message = r"line 5: item 'ghost' is not in \S+items.jsonl \(2 such .*unknown_items='drop'"
+    with pytest.raises(UserError, match=message):
+        Dataset.from_folder(folder)
+    dataset = Dataset.from_folder(folder, unknown_items="drop")
+    assert len(dataset.interactions) == 3
+    assert "2 interactions with items that are not in" in dataset.notes[0]
+    with pytest.raises(UserError, match="unknown_items is 'keep'; use 'error' or 'drop'"):
+        Dataset.from_folder(folder, unknown_items="keep")
+
+
+@pytest.mark.parametrize(
+    ("interactions", "message"),
+    [
+        ("", r"interactions.csv: the file is empty"),
+        ("user_id,item_id,timestamp\n", r"interactions.csv: no interactions"),
+        ("user_id,item\nu,a\n", r"no column item_id, timestamp; .*\(found user_id, item\)"),
+        ("user_id;item_id;timestamp\nu;a;1\n", r"the separator must be a comma in .csv files"),
+        (INTERACTIONS + "u3,a,\n", r"line 5: timestamp '' is neither"),
+        (INTERACTIONS + "u3,a,NaN\n", r"line 5: timestamp 'NaN'"),
+        (INTERACTIONS + "u3,a,inf\n", r"line 5: timestamp 'inf'"),
+        (INTERACTIONS + "u3,a,yesterday\n", r"line 5: timestamp 'yesterday'"),
+        ('user_id,item_id,timestamp\n"u\n1",a,3\nu,b,soon\n', r"line 4: timestamp 'soon'"),
+        (INTERACTIONS + "\nu3,,7\n", r"line 6: empty item_id"),
+        (INTERACTIONS + " ,a,7\n", r"line 5: empty user_id"),
+        (b"user_id,item_id,timestamp\nu,a,1\nu\xff,a,2\n", r"line 3: not UTF-8"),
+        (INTERACTIONS + "u,a,1,2,3,4\n", r"line 5: 6 cells, the header has 3"),
+        (INTERACTIONS + "u,a\n", r"line 5: 2 cells, the header has 3"),
+    ],
+)
+def test_bad_interactions_name_the_line(dataset_folder, interactions, message):
+    with pytest.raises(UserError, match=message):
+        Dataset.from_folder(dataset_folder(interactions))
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ("", r"items.jsonl: no items"),
+        ('{"item_id": "a", "title": "x"}\n{oops\n', r"items.jsonl line 2: not a JSON object"),
+        ("[1]\n", r"line 1: not a JSON object"),
+        ('{"title": "x"}\n', r"line 1: no item_id"),
+        (
+            [ITEMS[0], ITEMS[1], ITEMS[0]],
+            r"line 3: item_id 'a' is already used in \S+items.jsonl line 1",
+        ),
+        (b'{"item_id": "a", "title": "\xe9"}\n', r"items.jsonl line 1: not UTF-8"),
+        ([{"item_id": "a", "image": "../../etc/passwd"}], r"line 1: image '../../etc/passwd' lies"),
+        ([{"item_id": "a", "image": "/etc/passwd"}], r"lies outside the image folder"),
+        ([{"item_id": "a", "image": r"C:\secret.png"}], r"lies outside the image folder"),
+        ([{"item_id": "a", "images": ["ok.png", r"..\x.png"]}], r"lies outside the image folder"),
+        ([{"item_id": "a", "title": {"en": "Mug"}}], r"line 1: title is {'en': 'Mug'}; write"),
+        ("[" * 100_000, r"line 1: not a JSON object"),
+        (
+            '{"item_id": "a", "text": ' + "[" * 900 + "]" * 900 + "}",
+            r"line 1: .*nested too deep",
+        ),
+        ([{"item_id": "\ud800"}], r"line 1: .*surrogates not allowed"),
+    ],
+)
+def test_bad_items_name_the_line(dataset_folder, items, message):
+    with pytest.raises(UserError, match=message):
+        Dataset.from_folder(dataset_folder(items=items))
+
+
+def test_missing_files_and_folders_are_named(tmp_path, dataset_folder):
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        Dataset.from_folder(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"interactions.csv not found \(also looked for"):
+        Dataset.from_folder(tmp_path)
+    dataset_folder()
+    (tmp_path / "items.jsonl").unlink()
+    with pytest.raises(UserError, match=r"items.jsonl not found"):
+        Dataset.from_folder(tmp_path)
+
+
+def test_any_column_of_the_item_table_can_be_read(dataset_folder):
+    items = [{**ITEMS[0], "colour": ["blue", "white"]}, {**ITEMS[1], "colour": None}]
+    folder = dataset_folder(items=items)
+    assert list(read_column(folder, "colour")) == [("a", ["blue", "white"]), ("b", [])]
+    with pytest.raises(UserError, match="no column 'size'; there is item_id, title, image, colour"):
+        list(read_column(folder, "size"))
