@@ -35,7 +35,7 @@ def load_table_encoder(manifest: Mapping[str, Any], device: str = "cpu") -> Text
     UserError
         If its weights are not on this machine, or differ from those that made the table.
     """
-    from msm4sr_lite.features.provenance import weight_hash
+    from msm4sr_lite.features.pretrained import weight_hash
 
     made = manifest.get("text_encoder", {})
     if not made.get("name"):

@@ -148,7 +148,7 @@ class TrainedModel:
     ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
         """Return features and keywords of new items, made as those of the table were."""
         from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-        from msm4sr_lite.features.new_items import encode_new_items
+        from msm4sr_lite.features.table import encode_new_items
         from msm4sr_lite.features.text_encoder import TextEncoder
 
         manifest = self.table.manifest

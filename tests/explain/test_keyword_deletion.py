@@ -27,7 +27,7 @@ def test_deletions_are_embedded_by_the_encoder(tiny_bert):
 
 
 def test_only_the_encoder_of_the_table_is_accepted(tiny_bert):
-    from msm4sr_lite.features.provenance import weight_hash
+    from msm4sr_lite.features.pretrained import weight_hash
 
     weights = weight_hash(TextEncoder(tiny_bert).model)
     made = {"name": tiny_bert, "pooling": "cls", "weights": weights}
