@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from msm4sr_lite.cli import common
-from msm4sr_lite.dataset.summary import describe, summary
+from msm4sr_lite.dataset.dataset import describe, summary
 
 
 def run(args: argparse.Namespace) -> None:

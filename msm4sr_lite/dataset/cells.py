@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 LISTS = (list, tuple, np.ndarray)
+NO_TEXTS = (bool, np.bool_, dict, set)
 EXACT = 2**53  # above this, a float no longer holds every whole number
 
 
@@ -35,8 +36,8 @@ def id_text(value: Any, name: str) -> str:
     """
     if isinstance(value, str):
         found = value.strip()
-    elif is_missing(value) or isinstance(value, (bool, np.bool_, dict, set, *LISTS)):
-        raise ValueError(f"no {name}")
+    elif isinstance(value, NO_TEXTS + LISTS) or is_missing(value):
+        found = ""
     elif isinstance(value, Integral):
         found = str(int(value))
     elif isinstance(value, Real) and float(value).is_integer():
@@ -48,7 +49,7 @@ def id_text(value: Any, name: str) -> str:
     else:
         found = str(value).strip()
     if not found:
-        raise ValueError(f"empty {name}")
+        raise ValueError(f"no {name}; it must not be empty")
     found.encode()  # half of a pair of surrogates is an error
     return found
 
@@ -88,7 +89,7 @@ def text(value: Any) -> str:
         return value.strip()
     if isinstance(value, LISTS):
         return "\n".join(filter(None, map(text, value)))
-    if isinstance(value, (bool, np.bool_, dict, set)) or is_missing(value):
+    if isinstance(value, NO_TEXTS) or is_missing(value):
         return ""
     return str(value).strip()
 

@@ -9,21 +9,24 @@ is decided in ``cells``.
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.lines import read_lines
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 T = TypeVar("T")
 S = TypeVar("S")
 OnBad = Callable[[int, int, Exception], None]
 
+LONGEST = 1 << 24  # bytes in a line: a file without line ends must not fill the memory
+HEAD = 1 << 16
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 # What the csv module says, and what it means.
 CSV_ERRORS = {
@@ -94,20 +97,14 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
     UserError
         With file and line, if the table cannot be read or lacks a column.
     """
-    import pandas as pd
-
-    places: list[int] = []
-    cells: dict[str, list[Any]] = {name: [] for name in (*columns, *optional)}
-    for place, row in read_rows(path, columns):
-        places.append(place)
-        for name, column in cells.items():
-            column.append(row.get(name))
-    frame = pd.DataFrame(cells, places, dtype=object)
+    names = [*columns, *optional]
+    rows = ([place, *map(row.get, names)] for place, row in read_rows(path, columns))
+    frame = pd.DataFrame(rows, columns=["place", *names], dtype=object).set_index("place")
     return frame.drop(columns=[name for name in optional if frame[name].isna().all()])
 
 
 def parse_rows(
-    rows: Iterable[tuple[int, S]], parse: Callable[[S], T], on_bad: OnBad
+    rows: Iterable[tuple[Any, S]], parse: Callable[[S], T], on_bad: OnBad
 ) -> Iterator[tuple[int, T]]:
     """Yield each place and ``parse(row)``, which raises ``ValueError`` for a bad row."""
     for place, row in rows:
@@ -152,6 +149,51 @@ def json_object(line: str) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ValueError("not a JSON object")
     return record
+
+
+def read_lines(path: Path, *, lenient: bool = False) -> Iterator[str]:
+    """Yield the lines of a UTF-8 file with their ends.
+
+    Parameters
+    ----------
+    path
+        The file. Whether it is packed with gzip is seen from its content, not from its name:
+        browsers unpack files without renaming them.
+    lenient
+        Read lines that are not UTF-8 as Latin-1. Otherwise they are an error.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read to its end, a line is not UTF-8, or longer than 16 MiB.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.peek(2)[:2] == b"\x1f\x8b"
+            yield from _decoded(gzip.GzipFile(fileobj=file) if packed else file, path, lenient)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(
+            f"{path}: cannot be read to its end ({error}); download or unpack it again"
+        ) from None
+
+
+def _decoded(stream: Any, path: Path, lenient: bool) -> Iterator[str]:
+    head = stream.peek(HEAD)[:HEAD]
+    if b"\r" in head and b"\n" not in head:  # lines end with carriage returns alone
+        stream = io.BytesIO(stream.read().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    for number, line in enumerate(iter(lambda: stream.readline(LONGEST), b""), start=1):
+        if len(line) >= LONGEST:
+            raise UserError(
+                f"{path} line {number}: longer than {LONGEST >> 20} MiB; give the data file as it"
+                f" was published"
+            )
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            if not lenient:
+                place = f"{path} line {number}"
+                raise UserError(f"{place}: not UTF-8; save the file as UTF-8") from None
+            yield line.decode("latin-1")
 
 
 def numbered_lines(path: Path, *, lenient: bool) -> Iterator[tuple[int, str]]:

@@ -41,7 +41,7 @@ def test_ids_as_text(value, expected):
 def test_ids_that_cannot_be_used():
     with pytest.raises(ValueError, match="too large to be exact; write ids as text"):
         id_text(2.0**53, "item_id")
-    with pytest.raises(ValueError, match="empty item_id"):
+    with pytest.raises(ValueError, match="no item_id"):
         id_text("  ", "item_id")
     with pytest.raises(ValueError, match=r"item_id 'a\\x00b' has unprintable characters"):
         printable_id("a\0b", "item_id")

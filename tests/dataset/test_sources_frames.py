@@ -9,6 +9,7 @@ import pytest
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.sources import merged_ids
 
 
 def frames(users=("u1", "u1", "u2"), item_ids=("a", "b", "b"), times=(10, 20, 5), items=None):
@@ -167,8 +168,8 @@ ITEM_ROWS = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"]})
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"users": ["u", None, "u"]}, "interactions row 1: no user_id; every interaction needs"),
-        ({"users": ["u", " ", "u"]}, "interactions row 1: empty user_id"),
+        ({"users": ["u", None, "u"]}, "interactions row 1: no user_id; it must not be empty"),
+        ({"users": ["u", " ", "u"]}, "interactions row 1: no user_id"),
         ({"users": ["u", ["v"], "u"]}, "interactions row 1: no user_id"),
         ({"users": [1.0, float("nan"), 2.0]}, "interactions row 1: no user_id"),
         ({"users": [1.0, 1e300, 2.0]}, "interactions row 1: user_id 1e[+]300 is .* too large"),
@@ -191,3 +192,17 @@ ITEM_ROWS = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"]})
 def test_what_cannot_be_meant_is_refused_with_the_row(changes, message):
     with pytest.raises(UserError, match=message):
         Dataset.from_frames(*frames(**changes))
+
+
+@pytest.mark.parametrize(
+    ("values", "merged"),
+    [
+        ([1, "1", 2, "2", "3"], ["1", "2"]),
+        ([1, 1.0, 2], []),
+        (["a", " a", "b"], ["a"]),
+        (["a", None, "a"], []),
+        ([1, 2, 2], []),
+    ],
+)
+def test_ids_that_stand_for_several_values(values, merged):
+    assert merged_ids(pd.Series(values, dtype=object, name="user_id")) == merged

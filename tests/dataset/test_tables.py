@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset import lines, tables
+from msm4sr_lite.dataset import tables
 from msm4sr_lite.dataset.tables import read_columns, read_header, read_rows
 
 CELLS = {"a": ["1", "x y", ""], "b": ["é", "", "3"]}
@@ -132,7 +132,7 @@ def test_bad_rows_can_be_collected_instead(file):
 
 
 def test_a_line_without_end_does_not_fill_the_memory(file, monkeypatch):
-    monkeypatch.setattr(lines, "LONGEST", 100)
+    monkeypatch.setattr(tables, "LONGEST", 100)
     with pytest.raises(UserError, match="line 2: longer than"):
         rows(file("t.csv", "a\n" + "x" * 200))
 
