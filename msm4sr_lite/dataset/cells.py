@@ -11,21 +11,11 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 LISTS = (list, tuple, np.ndarray)
 NO_TEXTS = (bool, np.bool_, dict, set)
 EXACT = 2**53  # above this, a float no longer holds every whole number
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a cell is empty: None, NaN, or one of pandas' missing values.
-
-    >>> [is_missing(value) for value in (None, float("nan"), "", 0)]
-    [True, True, False, False]
-    """
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, Real) and math.isnan(value)
 
 
 def id_text(value: Any, name: str) -> str:
@@ -36,15 +26,13 @@ def id_text(value: Any, name: str) -> str:
     """
     if isinstance(value, str):
         found = value.strip()
-    elif isinstance(value, NO_TEXTS + LISTS) or is_missing(value):
+    elif isinstance(value, NO_TEXTS + LISTS) or pd.isna(value):
         found = ""
     elif isinstance(value, Integral):
         found = str(int(value))
     elif isinstance(value, Real) and float(value).is_integer():
         if abs(float(value)) >= EXACT:
-            raise ValueError(
-                f"{name} {value} is a decimal number too large to be exact; write ids as text"
-            )
+            raise ValueError(f"{name} {value} is too large to be exact; write ids as text")
         found = str(int(float(value)))
     else:
         found = str(value).strip()
@@ -89,7 +77,7 @@ def text(value: Any) -> str:
         return value.strip()
     if isinstance(value, LISTS):
         return "\n".join(filter(None, map(text, value)))
-    if isinstance(value, NO_TEXTS) or is_missing(value):
+    if isinstance(value, NO_TEXTS) or pd.isna(value):
         return ""
     return str(value).strip()
 

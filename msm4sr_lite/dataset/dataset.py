@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.items import Item
+from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.dataset.sources import match, read_folder, read_frames
 
 __all__ = ["Dataset", "Item"]
@@ -149,9 +149,7 @@ class Dataset:
             If the user has no interaction.
         """
         if user_id not in self._rows:
-            raise UserError(
-                f"{self.name}: no interactions of user {user_id!r}; check the user_id (see .users)"
-            )
+            raise UserError(f"{self.name}: no interactions of user {user_id!r}; see .users")
         history: list[str] = self.interactions["item_id"].iloc[self._rows[user_id]].tolist()
         return history
 

@@ -12,31 +12,16 @@ Both tables may be csv, tsv or JSON lines files, plain or packed with gzip, or p
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.cells import id_text, text, texts
-from msm4sr_lite.dataset.items import Item, collect_items
-from msm4sr_lite.dataset.tables import (
-    ENDINGS,
-    check_header,
-    parse_rows,
-    place_in,
-    read_columns,
-    read_rows,
-    stop_at,
-)
-
-COLUMNS = ("user_id", "item_id", "timestamp")
-PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
-EXAMPLES = 3  # merged ids named in a note
+from msm4sr_lite.dataset.cells import text, texts
+from msm4sr_lite.dataset.rows import COLUMNS, Item, check_interactions, collect_items, merged_ids
+from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_columns, read_rows
 
 
 class Tables(NamedTuple):
@@ -122,9 +107,8 @@ def read_frames(interactions: Any, items: Any) -> Tables:
     for column in ("user_id", "item_id"):
         if merged := merged_ids(table[column]):
             notes.append(
-                f"interactions: {len(merged)} values of {column} stand for ids that differed before"
-                f" they became text, like {', '.join(map(repr, merged[:EXAMPLES]))} (number and"
-                f" text, or spaces around it): merged"
+                f"interactions: {len(merged)} ids in {column} differed before they became text, like"
+                f" {', '.join(map(repr, merged[:3]))} (number and text, or spaces): merged"
             )
     found = {item.item_id: item for item in read_item_frame(items)}
     return Tables(found, checked, notes, "items", "interactions row")
@@ -157,74 +141,6 @@ def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
     return frame.set_axis(names, axis=1).reset_index(drop=True)
 
 
-def check_interactions(table: pd.DataFrame, place_in: str) -> pd.DataFrame:
-    """Return ids as text and timestamps as numbers, in the order of the table.
-
-    Parameters
-    ----------
-    table
-        The columns ``user_id``, ``item_id`` and ``timestamp``, with cells of any type, and
-        perhaps ``part``: a split given by the user. The index holds the place of each row.
-    place_in
-        Names the table in an error message; the place follows.
-
-    Raises
-    ------
-    UserError
-        If an id is missing, a timestamp is neither a number nor a date, or a part is not one of
-        ``train``, ``valid`` and ``test``.
-    """
-    columns: dict[str, Any] = {name: _ids(table[name], place_in) for name in ("user_id", "item_id")}
-    columns["timestamp"] = _seconds(table["timestamp"], place_in)
-    if "part" in table:
-        columns["part"] = parts = table["part"].astype(str).str.strip()
-        if len(wrong := parts[~parts.isin(PARTS)]):
-            place = f"{place_in} {wrong.index[0]}"
-            raise UserError(f"{place}: part {wrong.iloc[0]!r} is not one of {', '.join(PARTS)}")
-    return pd.DataFrame(columns, index=table.index)
-
-
-def merged_ids(column: pd.Series) -> list[str]:
-    """Return the ids that stand for several different values of a column, once they are text.
-
-    >>> merged_ids(pd.Series([1, "1", 2, "b"]))
-    ['1']
-    """
-    # "1" and " 1" differ, 1 and 1.0 do not.
-    kinds = (
-        (id_text(v, "id"), v if isinstance(v, str) else float) for v in column.dropna().unique()
-    )
-    counts = Counter(text for text, _ in dict.fromkeys(kinds))
-    return [text for text, count in counts.items() if count > 1]
-
-
-def _ids(column: pd.Series, place_in: str) -> pd.Series:
-    """Return ids as text without spaces around them."""
-    parse = partial(id_text, name=str(column.name))
-    ids = [text for _, text in parse_rows(column.items(), parse, stop_at(place_in))]
-    return pd.Series(ids, column.index, dtype=str)
-
-
-def _seconds(column: pd.Series, place_in: str) -> np.ndarray:
-    """Return numbers as they are and dates as seconds since 1970 (UTC unless they name a zone)."""
-    times = np.full(len(column), np.nan)
-    if not pd.api.types.is_bool_dtype(column):
-        if not pd.api.types.is_datetime64_any_dtype(column):
-            times = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
-        if np.isnan(times).all():
-            dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-            since = dates - pd.Timestamp(0, unit="s", tz="UTC")
-            times = (since / pd.Timedelta(seconds=1)).to_numpy("float64")
-    if not (finite := np.isfinite(times)).all():
-        row = int(np.argmin(finite))
-        raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {str(column.iloc[row])!r} is neither a"
-            f" number nor an ISO date; use one form, like 1700000000 or 2023-11-14T22:13:20, in"
-            f" every row"
-        )
-    return times
-
-
 def match(tables: Tables, domain: str, unknown_items: str) -> Tables:
     """Return the items and interactions that belong together, these sorted by time.
 
@@ -251,9 +167,7 @@ def match(tables: Tables, domain: str, unknown_items: str) -> Tables:
                 f" {item_table} ({len(unknown)} such interactions); add the item, or drop these"
                 f" interactions with unknown_items='drop' (--drop-unknown)"
             )
-        notes.append(
-            f"{len(unknown)} interactions with items that are not in {item_table}: dropped"
-        )
+        notes.append(f"{len(unknown)} interactions with items not in {item_table}: dropped")
     if domain:
         named = ", ".join(sorted({item.domain for item in items.values() if item.domain})[:20])
         items = {key: item for key, item in items.items() if item.domain == domain}

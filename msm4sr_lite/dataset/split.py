@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import DataConfig, UserError
-from msm4sr_lite.dataset.sources import PARTS
+from msm4sr_lite.dataset.rows import PARTS
 from msm4sr_lite.sequences import Sequences
 
 

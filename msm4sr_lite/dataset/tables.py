@@ -183,16 +183,12 @@ def _decoded(stream: Any, path: Path, lenient: bool) -> Iterator[str]:
         stream = io.BytesIO(stream.read().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     for number, line in enumerate(iter(lambda: stream.readline(LONGEST), b""), start=1):
         if len(line) >= LONGEST:
-            raise UserError(
-                f"{path} line {number}: longer than {LONGEST >> 20} MiB; give the data file as it"
-                f" was published"
-            )
+            raise UserError(f"{path} line {number}: longer than 16 MiB; is this the data file?")
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
             if not lenient:
-                place = f"{path} line {number}"
-                raise UserError(f"{place}: not UTF-8; save the file as UTF-8") from None
+                raise UserError(f"{path} line {number}: not UTF-8; save it as UTF-8") from None
             yield line.decode("latin-1")
 
 

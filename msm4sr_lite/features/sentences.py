@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Iterable, Mapping
 
 from msm4sr_lite.dataset.dataset import Item
 
@@ -67,6 +68,11 @@ def item_sentences(item: Item, limit: int = 10) -> list[str]:
             lines = _NUMBER.sub("\n", lines)
         pieces += [s for line in _BULLET.split(lines) for s in _sentences(line)]
     return [piece for piece in pieces if re.search(r"\w", piece)][:limit]
+
+
+def item_texts(items: Mapping[str, Item], item_ids: Iterable[str]) -> list[str]:
+    """Return each item's sentences as one text; empty where an id has no item, as for padding."""
+    return [" ".join(item_sentences(items[i])) if i in items else "" for i in item_ids]
 
 
 def _plain(text: str) -> str:

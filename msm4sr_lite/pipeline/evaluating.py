@@ -14,7 +14,7 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.evaluation import Scorer
-from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.features.sentences import item_texts
 from msm4sr_lite.pipeline.fitted import known_ids
 from msm4sr_lite.pipeline.report import Report, evaluate_scorers
 from msm4sr_lite.pipeline.serving import Serving
@@ -76,12 +76,8 @@ class Evaluating(Serving):
         numbers = {item: number for number, item in enumerate(trained.items)}
         order = np.array([numbers[item] for item in sequences.items])
         scorer = trained.scorer(resolve_device(self.device)).select(order)
-        texts = [data.items.get(item) for item in sequences.items]
-        inputs = BaselineData(
-            sequences,
-            trained.table.for_items(sequences.items),
-            [" ".join(item_sentences(item)) if item else "" for item in texts],
-        )
+        texts = item_texts(data.items, sequences.items)
+        inputs = BaselineData(sequences, trained.table.for_items(sequences.items), texts)
         scorers: dict[str, Scorer] = {"msm4sr": scorer}
         scorers |= {name: fit_baseline(name, inputs) for name in baselines}
         if part == "test" and self.run_dir:

@@ -132,25 +132,20 @@ def cold_table(data: StudyData, found: dict[str, list[dict[str, Any]]]) -> dict[
     n_cold, rows = len(cold_items(data.sequences)), cold_cases(data.sequences)
     subsets = case_subsets(data.sequences)
 
-    def measured(ranks: list[np.ndarray], chosen: np.ndarray) -> dict[str, Any]:
+    def measured(ranks: np.ndarray, chosen: np.ndarray) -> dict[str, Any]:
         return with_seeds([metrics(one, SHOWN) for one in ranks], users[chosen])
 
     models: dict[str, Any] = {}
     for name, runs in found.items():
-        ranks, among_cold = (
-            [np.array(run[key]) for run in runs] for key in ("filter_seen", "among_cold")
-        )
+        ranks = np.array([run["filter_seen"] for run in runs])
         models[name] = {
-            subset: {
-                label: measured([one[chosen] for one in ranks], chosen)
-                for label, chosen in ranges.items()
-                if len(chosen)
-            }
+            subset: {k: measured(ranks[:, v], v) for k, v in ranges.items() if len(v)}
             for subset, ranges in subsets.items()
         }
         if len(rows):
+            among_cold = np.array([run["among_cold"] for run in runs])
             models[name]["cold_among_cold"] = measured(among_cold, rows)
-            models[name]["cold_among_all"] = measured([one[rows] for one in ranks], rows)
+            models[name]["cold_among_all"] = measured(ranks[:, rows], rows)
     sizes = {name: {k: len(v) for k, v in ranges.items()} for name, ranges in subsets.items()}
     gains = 1 / np.log2(np.arange(2, 12))
     return {

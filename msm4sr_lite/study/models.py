@@ -26,7 +26,7 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.features.sentences import item_texts
 from msm4sr_lite.pipeline import stages
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
@@ -61,8 +61,7 @@ class StudyData(stages.TrainingData):
     @cached_property
     def baseline_data(self) -> BaselineData:
         """What baselines are fitted on."""
-        items = [self.dataset.items.get(item) for item in self.sequences.items]
-        texts = [" ".join(item_sentences(item)) if item else "" for item in items]
+        texts = item_texts(self.dataset.items, self.sequences.items)
         return BaselineData(self.sequences, self.table, texts)
 
 
@@ -231,6 +230,55 @@ MODELS: dict[str, Spec] = {
 }
 QUICK_MODELS = ["popularity", "item_knn", "sequential_rules", "tfidf_knn", "item_knn+tfidf"]
 QUICK_MODELS += ["sasrec", "text+image", "msm4sr"]
+
+# Variants of M²SE: one component removed, or one setting changed.
+MAIN = ModelSpec()
+
+
+def changed(**settings: Any) -> ModelSpec:
+    """Return the main model with settings changed; ``__`` in a name stands for a full stop."""
+    return ModelSpec(settings={k.replace("__", "."): value for k, value in settings.items()})
+
+
+CLAIMS = ("msm4sr", "no pre-training", "no fine-tuning", "no mixup", "no CMCL")
+ABLATIONS: dict[str, Spec] = {
+    "msm4sr": MAIN,
+    "no pre-training": ModelSpec(pretrains=False),
+    "no fine-tuning": ModelSpec(finetunes=False),
+    "no mixup": changed(pretrain__mixup_max=0.0),
+    "no CMCL": changed(pretrain__cmcl_weight=0.0),
+    "no NIP": changed(pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
+    "no images": changed(model__modalities="text"),
+    "no text": changed(model__modalities="image"),
+    "no item dropping": changed(pretrain__drop_max=0.0),
+    "no ids": changed(finetune__use_ids=False),
+    "with ids": changed(finetune__use_ids=True),
+    "mean pooling": changed(model__item_pooling="mean"),
+    "frozen pooling": changed(model__train_pooling=False),
+    "unmasked pooling": changed(model__mask_padding=False),
+    "candidates: seen": changed(finetune__candidates="seen"),
+    "prefix augmentation": changed(
+        pretrain__prefix_augmentation=True, finetune__prefix_augmentation=True
+    ),
+}
+for label, values, *names in (
+    ("p_max", (0.25, 1.0), "pretrain__mixup_max"),
+    ("lambda", (0.1, 1.0), "pretrain__cmcl_weight"),
+    ("experts", (1, 4, 16), "model__experts"),
+    ("targets per sequence", (1, 3), "pretrain__targets_per_sequence"),
+    ("tau", (0.03, 0.2), "pretrain__temperature", "finetune__temperature"),
+):
+    ABLATIONS |= {f"{label} = {v:g}": changed(**dict.fromkeys(names, v)) for v in values}
+
+
+def is_main(spec: Spec, data: StudyData, settings: Settings) -> bool:
+    """Return whether a variant with these settings is equal to the main model.
+
+    An example is *no ids* if the chosen settings have none.
+    """
+    if not isinstance(spec, ModelSpec) or replace(spec, settings={}) != MAIN:
+        return False
+    return spec.config(data, settings) == MAIN.config(data, settings)
 
 
 def missing_needs(spec: Spec, data: StudyData) -> list[str]:

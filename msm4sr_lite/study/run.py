@@ -14,12 +14,11 @@ from msm4sr_lite.pipeline.evaluating import describe_split
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import read_access_log
-from msm4sr_lite.study.ablations import ABLATIONS, CLAIMS, is_main
 from msm4sr_lite.study.cold_start import cold_cases, cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.config import StudyConfig
-from msm4sr_lite.study.models import MODELS, QUICK_MODELS, prepare
-from msm4sr_lite.study.transfer import SCRATCH, TRANSFER, require_ends, transfer_data
+from msm4sr_lite.study.models import ABLATIONS, CLAIMS, MODELS, QUICK_MODELS, is_main, prepare
+from msm4sr_lite.study.transfer import SCRATCH, TRANSFER, transfer_data
 
 Part = Literal["tune", "main", "cold", "ablations", "transfer", "all"]
 Result = dict[str, Any]
@@ -70,7 +69,7 @@ def run_study(
         parts = ["main"] if config.quick else ["main", "cold", "ablations"]
         parts += ["transfer"] if config.sources or config.target else []
     if "transfer" in parts:
-        require_ends(config)
+        target = transfer_data(dataset, table, config)
     if part != "transfer":
         data = prepare(dataset, table, config.data, config.device)
         study = Comparison(data, out, config, MODELS)
@@ -86,8 +85,7 @@ def run_study(
             names = CLAIMS if part == "all" else config.models or ABLATIONS
             results[name] = compare_ablations(study, names)
         else:
-            data = transfer_data(dataset, table, config)
-            transfer = Comparison(data, out / name, config, TRANSFER, against=SCRATCH)
+            transfer = Comparison(target, out / name, config, TRANSFER, against=SCRATCH)
             results[name] = compare(transfer, list(TRANSFER))
             results[name]["source"] = " and ".join(Path(name).name for name in config.sources)
         write_json(out / f"{name}.json", results[name])

@@ -44,22 +44,17 @@ def transfer_data(dataset: Dataset, table: FeatureTable, config: StudyConfig) ->
     UserError
         If an end is missing, or other text encoders made the features of the sources.
     """
-    require_ends(config)
-    target = open_domain(config.target, dataset, table, config)
-    sources = [open_domain(name, dataset, table, config) for name in config.sources]
-    for name, source in zip(config.sources, sources, strict=True):
-        require_text_encoder(target.table, {"settings": describe_training_data(source)}, name)
-    return replace(target, source=join(sources))
-
-
-def require_ends(config: StudyConfig) -> None:
-    """Raise a ``UserError`` unless sources and target are given."""
     folders = [Path(name).is_dir() for name in config.sources]
     if not (folders and (config.target or all(folders))):
         raise UserError(
             "a transfer study needs both ends: two domains, as in --source home --target outdoor;"
             " or folders of other datasets, as in --source their/folder,another/folder"
         )
+    target = open_domain(config.target, dataset, table, config)
+    sources = [open_domain(name, dataset, table, config) for name in config.sources]
+    for name, source in zip(config.sources, sources, strict=True):
+        require_text_encoder(target.table, {"settings": describe_training_data(source)}, name)
+    return replace(target, source=join(sources))
 
 
 def open_domain(name: str, dataset: Dataset, table: FeatureTable, config: StudyConfig) -> StudyData:

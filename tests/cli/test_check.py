@@ -21,7 +21,7 @@ def test_unlisted_items_are_refused_or_dropped_with_a_note(tmp_path, refused, ms
     assert "item 'ghost' is not in" in refused("check", data)
     code, out, err = msm4sr("check", data, "--drop-unknown")
     assert (code, err) == (0, "")
-    assert "note: 1 interactions with items that are not in" in out
+    assert "note: 1 interactions with items not in" in out
 
 
 def test_a_folder_that_is_none_and_an_unknown_domain_are_refused(tmp_path, refused):

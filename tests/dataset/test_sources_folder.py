@@ -139,7 +139,7 @@ def test_interactions_with_unknown_items_are_refused_or_dropped(dataset_folder):
         Dataset.from_folder(folder)
     dataset = Dataset.from_folder(folder, unknown_items="drop")
     assert len(dataset.interactions) == 3
-    assert "2 interactions with items that are not in" in dataset.notes[0]
+    assert "2 interactions with items not in" in dataset.notes[0]
     with pytest.raises(UserError, match="unknown_items is 'keep'; use 'error' or 'drop'"):
         Dataset.from_folder(folder, unknown_items="keep")
 

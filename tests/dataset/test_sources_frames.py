@@ -9,7 +9,6 @@ import pytest
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.sources import merged_ids
 
 
 def frames(users=("u1", "u1", "u2"), item_ids=("a", "b", "b"), times=(10, 20, 5), items=None):
@@ -85,7 +84,7 @@ def test_ids_of_any_type_become_text(ids, expected):
 def test_a_note_says_where_ids_became_the_same(ids):
     interactions, items = frames(users=ids)
     (note,) = Dataset.from_frames(interactions, items).notes
-    assert "interactions: 1 values of user_id stand for ids that differed" in note
+    assert "interactions: 1 ids in user_id differed before they became text" in note
     assert repr(str(ids[0]).strip()) in note
 
 
@@ -192,17 +191,3 @@ ITEM_ROWS = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"]})
 def test_what_cannot_be_meant_is_refused_with_the_row(changes, message):
     with pytest.raises(UserError, match=message):
         Dataset.from_frames(*frames(**changes))
-
-
-@pytest.mark.parametrize(
-    ("values", "merged"),
-    [
-        ([1, "1", 2, "2", "3"], ["1", "2"]),
-        ([1, 1.0, 2], []),
-        (["a", " a", "b"], ["a"]),
-        (["a", None, "a"], []),
-        ([1, 2, 2], []),
-    ],
-)
-def test_ids_that_stand_for_several_values(values, merged):
-    assert merged_ids(pd.Series(values, dtype=object, name="user_id")) == merged

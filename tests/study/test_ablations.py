@@ -1,7 +1,6 @@
 """Variants of M²SE."""
 
-from msm4sr_lite.study.ablations import ABLATIONS, CLAIMS, is_main
-from msm4sr_lite.study.models import ModelSpec
+from msm4sr_lite.study.models import ABLATIONS, CLAIMS, ModelSpec, is_main
 
 
 def test_every_ablation_changes_one_thing(data):

@@ -128,15 +128,12 @@ def _pair(source: Path, endings: tuple[str, str]) -> published.Source | None:
 
 def _meta(reviews: Path, endings: tuple[str, str]) -> Path | None:
     """Return ``meta_Books.*`` for ``Books.*``, ``Books_5.*`` or ``reviews_Books_5.*``."""
-    ending = next(ending for ending in endings if reviews.name.endswith(ending))
-    category = reviews.name.removesuffix(ending)
-    category = re.sub(r"_\d+$", "", category.removeprefix("reviews_"))
+    category = reviews.name.removesuffix(".gz").removesuffix(endings[1]).removeprefix("reviews_")
+    category = re.sub(r"_\d+$", "", category)
     # The 2023 release keeps both kinds of files in folders side by side.
-    for folder in (reviews.parent, reviews.parent.parent / "meta_categories"):
-        for name in (f"meta_{category}{ending}" for ending in endings):
-            if (folder / name).is_file():
-                return folder / name
-    return None
+    folders = (reviews.parent, reviews.parent.parent / "meta_categories")
+    paths = (folder / f"meta_{category}{ending}" for folder in folders for ending in endings)
+    return next(filter(Path.is_file, paths), None)
 
 
 RELEASE_2018 = _release(

@@ -2,7 +2,7 @@
 
 from published_files import amazon_2018, hm, json_lines, review, write
 
-from msm4sr_lite.dataset.convert.write import find_images
+from msm4sr_lite.dataset.convert import find_images
 
 
 def test_images_of_a_folder_even_for_items_that_are_not_listed(tmp_path, converted):

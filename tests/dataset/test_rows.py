@@ -1,8 +1,9 @@
-"""How a row of the item table becomes an item."""
+"""How a row becomes an item, and which ids became the same when they became text."""
 
+import pandas as pd
 import pytest
 
-from msm4sr_lite.dataset.items import Item, parse_item
+from msm4sr_lite.dataset.rows import Item, merged_ids, parse_item
 
 
 def test_all_fields():
@@ -54,3 +55,17 @@ def test_has_text():
     assert not Item("a", images=("a.jpg",), domain="home").has_text
     assert Item("a", brand="x").has_text
     assert Item("a", categories=("x",)).has_text
+
+
+@pytest.mark.parametrize(
+    ("values", "merged"),
+    [
+        ([1, "1", 2, "2", "3"], ["1", "2"]),
+        ([1, 1.0, 2], []),
+        (["a", " a", "b"], ["a"]),
+        (["a", None, "a"], []),
+        ([1, 2, 2], []),
+    ],
+)
+def test_ids_that_stand_for_several_values(values, merged):
+    assert merged_ids(pd.Series(values, dtype=object, name="user_id")) == merged

@@ -1,0 +1,187 @@
+"""The rows of the two tables, checked: an item; and who interacted with what when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.cells import id_text, text, texts
+from msm4sr_lite.dataset.tables import parse_rows, stop_at
+
+COLUMNS = ("user_id", "item_id", "timestamp")
+PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
+TEXT_FIELDS = ("title", "brand", "categories", "description", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item.
+
+    Attributes
+    ----------
+    item_id
+        The id.
+    title, brand, description, text
+        Texts; empty where the dataset has none.
+    categories
+        Names of categories, from the widest to the narrowest.
+    images
+        Image files, named relative to the dataset's image folder and inside it.
+    domain
+        Name of the domain; empty where the dataset names none.
+    """
+
+    item_id: str
+    title: str = ""
+    brand: str = ""
+    categories: tuple[str, ...] = ()
+    description: str = ""
+    text: str = ""
+    images: tuple[str, ...] = ()
+    domain: str = ""
+
+    @property
+    def has_text(self) -> bool:
+        """Whether any text field is filled."""
+        return any(getattr(self, name) for name in TEXT_FIELDS)
+
+
+def parse_item(row: dict[str, Any]) -> Item:
+    """Return the item in one row.
+
+    Parameters
+    ----------
+    row
+        ``item_id`` and any of ``title``, ``brand``, ``categories`` (a text or a list),
+        ``description``, ``text``, ``image`` or ``images`` (a list), ``domain`` (also called
+        ``department``). Other fields are not used.
+
+    Raises
+    ------
+    ValueError
+        With the reason, if the row cannot be read as meant.
+
+    Examples
+    --------
+    >>> parse_item({"item_id": 7, "title": "Blue mug", "image": "mug.jpg"}).images
+    ('mug.jpg',)
+    """
+    for name in (*TEXT_FIELDS, "image", "images", "domain", "department"):
+        if isinstance(row.get(name), (dict, bool)):
+            raise ValueError(f"{name} is {str(row[name])[:40]}; write a text")
+    domain, alias = text(row.get("domain")), text(row.get("department"))
+    if domain and alias and domain != alias:
+        raise ValueError(f"domain {domain!r} and department {alias!r} differ; keep domain only")
+    images = texts(row.get("images")) or texts(row.get("image"))
+    for name in images:  # an image must not be outside its folder, on any system
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in parts:
+            raise ValueError(f"image {name!r} lies outside the image folder; move it there")
+    return Item(
+        item_id=id_text(row.get("item_id"), "item_id"),
+        categories=tuple(texts(row.get("categories"))),
+        images=tuple(images),
+        domain=domain or alias,
+        **{name: text(row.get(name)) for name in ("title", "brand", "description", "text")},
+    )
+
+
+def collect_items(rows: Iterable[tuple[int, dict[Any, Any]]], place_in: str) -> dict[str, Item]:
+    """Return ``item_id -> Item`` in the order of the rows.
+
+    Parameters
+    ----------
+    rows
+        The place and the cells of each row.
+    place_in
+        Names the table in an error message; the place follows.
+
+    Raises
+    ------
+    UserError
+        If a row cannot be read as meant, or two items have the same id.
+    """
+    found: dict[str, Item] = {}
+    places: dict[str, int] = {}
+    for place, item in parse_rows(rows, parse_item, stop_at(place_in)):
+        first = places.setdefault(item.item_id, place)
+        if first != place:
+            twice = f"item_id {item.item_id!r} is already used in {place_in} {first}"
+            raise UserError(f"{place_in} {place}: {twice}; keep one row per item")
+        found[item.item_id] = item
+    return found
+
+
+def check_interactions(table: pd.DataFrame, place_in: str) -> pd.DataFrame:
+    """Return ids as text and timestamps as numbers, in the order of the table.
+
+    Parameters
+    ----------
+    table
+        The columns ``user_id``, ``item_id`` and ``timestamp``, with cells of any type, and
+        perhaps ``part``: a split given by the user. The index holds the place of each row.
+    place_in
+        Names the table in an error message; the place follows.
+
+    Raises
+    ------
+    UserError
+        If an id is missing, a timestamp is neither a number nor a date, or a part is not one of
+        ``train``, ``valid`` and ``test``.
+    """
+    columns: dict[str, Any] = {name: _ids(table[name], place_in) for name in ("user_id", "item_id")}
+    columns["timestamp"] = _seconds(table["timestamp"], place_in)
+    if "part" in table:
+        columns["part"] = parts = table["part"].astype(str).str.strip()
+        if len(wrong := parts[~parts.isin(PARTS)]):
+            place = f"{place_in} {wrong.index[0]}"
+            raise UserError(f"{place}: part {wrong.iloc[0]!r} is not one of {', '.join(PARTS)}")
+    return pd.DataFrame(columns, index=table.index)
+
+
+def merged_ids(column: pd.Series) -> list[str]:
+    """Return the ids that stand for several different values of a column, once they are text.
+
+    >>> merged_ids(pd.Series([1, "1", 2, "b"]))
+    ['1']
+    """
+    # "1" and " 1" differ, 1 and 1.0 do not.
+    kinds = (
+        (id_text(v, "id"), v if isinstance(v, str) else float) for v in column.dropna().unique()
+    )
+    counts = Counter(text for text, _ in dict.fromkeys(kinds))
+    return [text for text, count in counts.items() if count > 1]
+
+
+def _ids(column: pd.Series, place_in: str) -> pd.Series:
+    """Return ids as text without spaces around them."""
+    parse = partial(id_text, name=str(column.name))
+    ids = [text for _, text in parse_rows(column.items(), parse, stop_at(place_in))]
+    return pd.Series(ids, column.index, dtype=str)
+
+
+def _seconds(column: pd.Series, place_in: str) -> np.ndarray:
+    """Return numbers as they are and dates as seconds since 1970 (UTC unless they name a zone)."""
+    times = np.full(len(column), np.nan)
+    if not pd.api.types.is_bool_dtype(column):
+        if not pd.api.types.is_datetime64_any_dtype(column):
+            times = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
+        if np.isnan(times).all():
+            dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+            since = dates - pd.Timestamp(0, unit="s", tz="UTC")
+            times = (since / pd.Timedelta(seconds=1)).to_numpy("float64")
+    if not (finite := np.isfinite(times)).all():
+        row = int(np.argmin(finite))
+        raise UserError(
+            f"{place_in} {column.index[row]}: timestamp {str(column.iloc[row])!r} is neither a number"
+            f" nor an ISO date; write all as 1700000000 or all as 2023-11-14T22:13:20"
+        )
+    return times
