@@ -12,7 +12,6 @@ from msm4sr_lite.baselines.oracle import load_oracles
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
-from msm4sr_lite.device import resolve_device
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.pipeline.fitted import known_ids
@@ -73,9 +72,8 @@ class Evaluating(Serving):
         sequences = self._sequences if data is None or data is self._data else None
         data = self._data_or(data)
         sequences = sequences or _sequences_of(trained, data)
-        numbers = {item: number for number, item in enumerate(trained.items)}
-        order = np.array([numbers[item] for item in sequences.items])
-        scorer = trained.scorer(resolve_device(self.device)).select(order)
+        order = self.recommender.numbers_of(sequences.items[1:])
+        scorer = self.recommender.model_scorer("evaluation").select(np.array([0, *order]))
         texts = [data.items.get(item) for item in sequences.items]
         inputs = BaselineData(
             sequences,
@@ -123,7 +121,7 @@ def candidate_numbers(candidates: Sequence[str] | None, items: Sequence[str]) ->
     if candidates is None:
         return None
     number = {item: i for i, item in enumerate(items) if i}
-    wanted = known_ids(candidates, number, "candidates", f"the model's {len(number)} items")
+    wanted = known_ids(candidates, number, "candidates", "the model")
     if not wanted:
         raise UserError("no candidates; give at least one item_id, or None for all items")
     return np.array(sorted(number[item] for item in wanted))

@@ -34,7 +34,7 @@ from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.store.records import is_finished, read_record, report_write_errors
+from msm4sr_lite.store.records import is_finished, read_record
 from msm4sr_lite.store.training_files import StateFile, TrainingLog
 from msm4sr_lite.training import Record
 
@@ -176,8 +176,7 @@ class Stage:
                 "item_counts": data.sequences.item_counts()[1:].tolist(),
                 **(self.record or {}),
             }
-            with report_write_errors(folder):
-                save_checkpoint(model, folder, data.sequences.items, record)
+            save_checkpoint(model, folder, data.sequences.items, record)
             for left in folder.parent.glob(f"{name}.*.state"):  # of this and of abandoned trainings
                 left.unlink()
         return model.eval()

@@ -12,6 +12,7 @@ import numpy as np
 from msm4sr_lite import __version__
 from msm4sr_lite.config import Config, UserError, as_dict, config_from_dict
 from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import (
@@ -141,17 +142,17 @@ class TrainedModel:
         self,
         items: Sequence[Item],
         image_root: Path,
+        device: str,
         *,
         text_encoder: str | None = None,
         clip: str | None = None,
-        device: str = "cpu",
     ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
         """Return features and keywords of new items, made as those of the table were."""
         from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
         from msm4sr_lite.features.new_items import encode_new_items
         from msm4sr_lite.features.text_encoder import TextEncoder
 
-        manifest = self.table.manifest
+        manifest, device = self.table.manifest, resolve_device(device)
         made_by, seen_by = manifest.get("text_encoder", {}), manifest.get("keywords", {})
         encoder = TextEncoder(text_encoder or made_by["name"], made_by["pooling"], device)
         tokenizer = None

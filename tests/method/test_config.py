@@ -148,7 +148,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match="disk full"):
         write_text(target, "new")
     assert target.read_bytes().startswith(b"{")
     assert [p.name for p in target.parent.iterdir()] == ["a.json"]
@@ -179,6 +179,6 @@ def test_the_old_folder_comes_back_if_the_last_step_fails(tmp_path, monkeypatch)
         return rename(self, other)
 
     monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(OSError, match="held open"), whole_folder(target) as draft:
+    with pytest.raises(UserError, match="held open"), whole_folder(target) as draft:
         (draft / "x").write_text("new")
     assert (target / "x").read_text() == "old"
