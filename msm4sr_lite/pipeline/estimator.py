@@ -19,7 +19,7 @@ from msm4sr_lite.dataset.split import hold_out_nothing
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.pipeline.estimate import print_estimate
+from msm4sr_lite.pipeline.budget import check_budget, finetune_within, print_estimate
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.pipeline.fitted import require_dataset
 from msm4sr_lite.pipeline.parameters import Parameters
@@ -28,13 +28,12 @@ from msm4sr_lite.pipeline.stages import (
     Stage,
     TrainingData,
     describe_training_data,
-    fingerprint_interactions,
     prepare_training_data,
 )
 from msm4sr_lite.pipeline.trained_model import TrainedModel, require_text_encoder
-from msm4sr_lite.pipeline.tuning import check_budget, finetune_within
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.checkpoints import load_checkpoint
+from msm4sr_lite.store.fingerprint import fingerprint_interactions
 from msm4sr_lite.store.records import read_record
 
 AS_SET: Literal["as_set"] = "as_set"  # the split that the setting data.split names

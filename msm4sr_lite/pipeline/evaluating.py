@@ -17,9 +17,13 @@ from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.pipeline.fitted import known_ids
 from msm4sr_lite.pipeline.report import Report, evaluate_scorers
 from msm4sr_lite.pipeline.serving import Serving
-from msm4sr_lite.pipeline.stages import fingerprint_interactions, weights_fingerprint
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.sequences import Part, Sequences
+from msm4sr_lite.store.fingerprint import (
+    fingerprint_interactions,
+    fingerprint_sequences,
+    fingerprint_weights,
+)
 from msm4sr_lite.store.records import log_access
 
 
@@ -83,9 +87,8 @@ class Evaluating(Serving):
         scorers: dict[str, Scorer] = {"msm4sr": scorer}
         scorers |= {name: fit_baseline(name, inputs) for name in baselines}
         if part == "test" and self.run_dir:
-            model, version = weights_fingerprint(trained.net), __version__
-            access = {"model": model, "data": sequences.fingerprint(), "version": version}
-            log_access(self.run_dir, access)
+            model, known = fingerprint_weights(trained.net), fingerprint_sequences(sequences)
+            log_access(self.run_dir, {"model": model, "data": known, "version": __version__})
         report = evaluate_scorers(
             scorers,
             sequences,

@@ -15,17 +15,14 @@ from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.features.table_files import (
-    load_feature_table,
-    read_dictionary_file,
-    read_keywords,
-    save_feature_table,
-)
+from msm4sr_lite.features.table_files import save_feature_table
+from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, write_checkpoint
 from msm4sr_lite.store.files import whole_folder
+from msm4sr_lite.store.fingerprint import first_difference
 from msm4sr_lite.store.records import read_record
 
 FORMAT = 2
@@ -120,21 +117,24 @@ class TrainedModel:
             raise UserError(f"{place}/record.json: not a record; train the model again")
         if not isinstance(record.get("format", FORMAT), int) or record.get("format", 1) > FORMAT:
             raise UserError(f"{place}: written by a newer version of msm4sr_lite; update it")
-        if "config" not in record:
-            raise UserError(f"{place}/record.json: no settings in it; train the model again")
+        try:
+            config = config_from_dict(record["config"])
+        except (KeyError, TypeError, AttributeError, UserError) as error:
+            raise UserError(
+                f"{place}/record.json: its settings cannot be read ({error}); train the model again"
+            ) from None
         net, items = load_checkpoint(place)
-        found = features or find_features(place, record)
-        table = load_feature_table(found)
-        require_text_encoder(table, record, place)
+        found = Features.load(features or find_features(place, record))
+        require_text_encoder(found.table, record, place)
         counts = record.get("item_counts")
         return cls(
             net,
             items,
-            table.for_items(items),
-            _config(record["config"], place),
+            found.table.for_items(items),
+            config,
             None if counts is None else np.array([0, *counts]),
-            read_keywords(found) if (found / "keywords.jsonl").is_file() else {},
-            read_dictionary_file(found),
+            found.keywords,
+            found.dictionary,
             {key: value for key, value in record.items() if key not in ("config", "item_counts")},
         )
 
@@ -179,14 +179,6 @@ class TrainedModel:
         )
 
 
-def _config(values: dict[str, Any], place: Path) -> Config:
-    """Return the settings in a record."""
-    try:
-        return config_from_dict(values)
-    except (TypeError, AttributeError, UserError) as error:
-        raise UserError(f"{place}/record.json: its settings cannot be read ({error})") from None
-
-
 def find_features(place: Path, record: dict[str, Any]) -> Path:
     """Return the feature folder that belongs to a model folder: the one it was trained on, if any.
 
@@ -210,8 +202,6 @@ def find_features(place: Path, record: dict[str, Any]) -> Path:
 
 def require_text_encoder(table: FeatureTable, record: dict[str, Any], place: Path | str) -> None:
     """Raise a ``UserError`` if a model was trained on the embeddings of another text encoder."""
-    from msm4sr_lite.store.fingerprint import first_difference
-
     known = record.get("settings", {}).get("text_encoder", {})
     found = table.manifest.get("text_encoder", {})
     if key := first_difference(("weights", "pooling"), known, found):

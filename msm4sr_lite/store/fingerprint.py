@@ -7,15 +7,42 @@ import json
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msm4sr_lite
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from msm4sr_lite.sequences import Sequences
 
 
 def fingerprint(value: Any) -> str:
     """Return a short hash of a value that JSON can hold."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def fingerprint_sequences(sequences: Sequences) -> str:
+    """Return a short hash of all interactions and of their split."""
+    digest = hashlib.sha256(json.dumps([sequences.users, sequences.items]).encode())
+    digest.update(sequences.interactions.tobytes() + sequences.offsets.tobytes())
+    digest.update(b"" if sequences.cuts is None else sequences.cuts.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def fingerprint_interactions(sequences: Sequences) -> str:
+    """Return a short hash of who interacted with what, whatever the order of the item table."""
+    items = [sequences.items[number] for number in sequences.interactions.tolist()]
+    return fingerprint([sequences.users, items, sequences.bounds().tolist()])
+
+
+def fingerprint_weights(model: nn.Module) -> str:
+    """Return a short hash of all weights of a model."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def file_stamp(path: Path) -> tuple[int, int] | None:

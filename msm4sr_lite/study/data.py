@@ -15,6 +15,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.store.fingerprint import fingerprint_sequences
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class StudyData:
     @cached_property
     def fingerprints(self) -> list[str]:
         """Fingerprints of interactions and features, on which all results depend."""
-        return [self.sequences.fingerprint(), str(self.table.manifest.get("content", ""))]
+        return [fingerprint_sequences(self.sequences), str(self.table.manifest.get("content", ""))]
 
     @cached_property
     def interaction_counts(self) -> np.ndarray:

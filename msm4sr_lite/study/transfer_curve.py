@@ -25,7 +25,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
-from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_sequences
 from msm4sr_lite.store.records import cached_run
 from msm4sr_lite.study.config import StudyConfig, TransferConfig
 from msm4sr_lite.study.data import prepare
@@ -71,7 +71,7 @@ class TransferCurve:
         check_alike([*self.sources, self.target])
         self.made_from = [as_dict(self.config.pretraining())]
         for table, sequences in (*self.sources, self.target):
-            self.made_from += [sequences.fingerprint(), table.manifest["content"]]
+            self.made_from += [fingerprint_sequences(sequences), table.manifest["content"]]
 
     def pretrained(self, seed: int) -> M2SE:
         """Return the model that was pre-trained on the sources with this seed."""

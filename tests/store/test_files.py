@@ -7,7 +7,6 @@ import pytest
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import read_json, whole_folder, write_bytes, write_json, write_text
 
-
 FULL = r"cannot be written \(No space left on device\); make room .*finished work is kept"
 
 

@@ -3,11 +3,17 @@
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 
+from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.store.fingerprint import (
     file_stamp,
     fingerprint,
+    fingerprint_interactions,
+    fingerprint_sequences,
+    fingerprint_weights,
     first_difference,
     folder_stamp,
     versions,
@@ -56,3 +62,27 @@ def test_the_first_difference_among_shared_keys(one, other, expected):
 
 def test_versions_name_this_library_first():
     assert list(versions("numpy")) == ["msm4sr_lite", "numpy"]
+
+
+def sequences(items, order):
+    frame = pd.DataFrame({"user_id": "u", "item_id": list(items), "timestamp": range(len(items))})
+    return build_sequences(frame, list(order))
+
+
+def test_sequences_are_known_by_their_items_and_their_order():
+    one, same = sequences("abcde", "abcde"), sequences("abcde", "abcde")
+    assert fingerprint_sequences(one) == fingerprint_sequences(same)
+    other, reordered = sequences("abced", "abcde"), sequences("abcde", "edcba")
+    for fingerprint_of in (fingerprint_sequences, fingerprint_interactions):
+        assert fingerprint_of(one) != fingerprint_of(other)
+    assert fingerprint_sequences(one) != fingerprint_sequences(reordered)
+    assert fingerprint_interactions(one) == fingerprint_interactions(reordered)
+
+
+def test_a_changed_weight_is_seen():
+    model = torch.nn.Linear(2, 1)
+    before = fingerprint_weights(model)
+    assert before == fingerprint_weights(model)
+    with torch.no_grad():
+        model.weight[0, 0] += 1
+    assert before != fingerprint_weights(model)
