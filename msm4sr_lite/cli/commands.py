@@ -174,10 +174,12 @@ OF_MODEL = {
 }
 BEFORE = {"--features": {"shown": f"RUN/features, else {COMPUTED}"}}
 COMMANDS = {
-    "check": Command("read a dataset and print what is in it", "check.run", DATASET + "--json"),
+    "check": Command(
+        "read a dataset and print what is in it", "datasets.check", DATASET + "--json"
+    ),
     "run": Command(
         "compute features, pre-train, fine-tune and evaluate",
-        "run.run",
+        "stages.run",
         DATASET
         + "--out --features --text-encoder --clip --dictionary --preset --baselines --seed"
         + END,
@@ -185,7 +187,7 @@ COMMANDS = {
     ),
     "evaluate": Command(
         "rank the whole catalogue for held-out interactions, beside baselines",
-        "evaluate.run",
+        "stages.evaluate",
         DATASET + "--model --features --part --filter-seen --baselines --candidates" + END,
         own=OF_MODEL,
     ),
@@ -214,7 +216,7 @@ COMMANDS = {
     ),
     "convert": Command(
         "turn a public dataset (Amazon, MovieLens, RecBole, H&M) into a dataset folder",
-        "convert.run",
+        "datasets.convert",
         "source --out --from --items --images --copy-images --min-rating --level --force --json",
         own={
             "--out": path("new dataset folder", "DATA"),

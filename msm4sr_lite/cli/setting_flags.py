@@ -10,20 +10,11 @@ from typing import Any
 from msm4sr_lite.config import FROM_DATA, UserError
 from msm4sr_lite.settings import SettingField, fields_by_name, find_field
 
-EXAMPLES = {
-    "data": "data.n_test=2",
-    "features": "features.n_keywords=5",
-    "pretrain": "pretrain.lr=1e-3",
-    "finetune": "finetune.lr=1e-3",
-    "budget": "budget.patience=10",
-    "clip": "clip.epochs=20",
-}
-
 
 def add_settings(parser: argparse.ArgumentParser, sections: Sequence[str], config: str) -> None:
     """Add ``--set`` and ``--help-all`` for these sections of the class that ``config`` names."""
     parser.set_defaults(sections=sections, config=config)
-    text = f"any other setting, such as {EXAMPLES[sections[-1]]}; repeatable"
+    text = "any other setting (--help-all lists them); repeatable"
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     parser.add_argument("--help-all", action=_HelpAll, help="this help and the list of settings")
 
@@ -83,7 +74,7 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     for text in args.set:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals:
-            raise UserError(f"--set {text}: write NAME=VALUE, as in {EXAMPLES[args.sections[-1]]}")
+            raise UserError(f"--set {text}: write NAME=VALUE; --help-all lists the names")
         field = find_field(_class(args.config), name)
         if field.name.partition(".")[0] not in args.sections:
             raise UserError(

@@ -30,8 +30,7 @@ def run(args: argparse.Namespace) -> None:
     result = run_study(
         args.part, data, found.table, out, config, keywords=found.keywords, callback=show
     )
-    if args.json:
-        common.print_json(result)
+    common.show(args, result)
     say(f"study: results in {out}")
 
 

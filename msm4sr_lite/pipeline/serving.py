@@ -140,9 +140,12 @@ class Serving(Fitted):
         """
         if not item_id:
             raise UserError("give the item to explain: item_id")
-        if (user is None) == (items is None):
+        if user is not None and items is None:
+            history = self.history_of(user, data)
+        elif items is not None and user is None:
+            history = item_list(items)
+        else:
             raise UserError("give a user or items, one of them")
-        history = item_list(items) if user is None else self.history_of(user, data)
         (evidence,) = self.evidence(history, item_list([item_id]), data=data, keywords=keywords)
         columns = ["kind", "item_id", "position", "text", "effect", "attention"]
         return pd.DataFrame([asdict(piece) for piece in evidence], columns=columns)
