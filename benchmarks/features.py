@@ -41,13 +41,12 @@ from transformers.utils.logging import disable_progress_bar
 
 from benchmarks.measure import machine
 from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.dictionary import word_list
 from msm4sr_lite.features.embedding_cache import EmbeddingCache
-from msm4sr_lite.features.image_keywords import extract_keywords
-from msm4sr_lite.features.images import open_image
+from msm4sr_lite.features.images import extract_keywords, open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-from msm4sr_lite.features.table import DatasetSentences, make_features
+from msm4sr_lite.features.table import make_features, slot_sentences
 from msm4sr_lite.features.text_encoder import TextEncoder
-from msm4sr_lite.features.word_lists import word_list
 
 MINI_CLIP = Path(__file__).resolve().parents[1] / "data_samples" / "mini_clip"
 SIZES = {  # layers, width, heads
@@ -172,7 +171,6 @@ def sentence_rates(place: Path, args: argparse.Namespace) -> dict:
         Item(str(n), title=" ".join(rng.choices(words, k=rng.randint(3, 30))))
         for n in range(args.sentences)
     ]
-    (place / "keywords.jsonl").touch()
     encoder = TextEncoder(bert(place / "bert", args.text))
     titles = sorted({item.title for item in items}, key=lambda title: (len(title), title))
     assert len(titles) == len(items)
@@ -188,8 +186,7 @@ def sentence_rates(place: Path, args: argparse.Namespace) -> dict:
 
     def stage() -> None:
         with EmbeddingCache(place / "sentences.sqlite") as cache:
-            source = DatasetSentences(items, place / "keywords.jsonl")
-            make_features(place / "features", source, encoder, cache)
+            make_features(place / "features", slot_sentences(items, {}), encoder, cache)
         (place / "sentences.sqlite").unlink()
 
     return side_by_side({"bare": bare, "stage": stage}, len(titles), args.repeats)

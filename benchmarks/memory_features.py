@@ -54,10 +54,10 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     from transformers.utils.logging import disable_progress_bar
 
     from msm4sr_lite.features.embedding_cache import EmbeddingCache
-    from msm4sr_lite.features.image_keywords import extract_keywords
-    from msm4sr_lite.features.images import ItemImages
+    from msm4sr_lite.features.images import extract_keywords
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-    from msm4sr_lite.features.table import DatasetSentences, make_features
+    from msm4sr_lite.features.table import make_features, slot_sentences
+    from msm4sr_lite.features.table_files import read_keywords
     from msm4sr_lite.features.text_encoder import TextEncoder
 
     disable_progress_bar()
@@ -83,12 +83,13 @@ def extract(folder: Path, count: int) -> dict[str, float]:
         EmbeddingCache(folder / "images.sqlite", "float32") as cache,
         (folder / "keywords.jsonl").open("w", encoding="utf-8") as stream,
     ):
-        for record in extract_keywords(folder, ItemImages(items, 1), tokenizer, 3, cache):
+        images = [(item.item_id, item.images[0]) for item in items]
+        for record in extract_keywords(folder, images, tokenizer, 3, cache):
             stream.write(json.dumps(record) + "\n")
     keywords = peak_memory()
     with EmbeddingCache(folder / "sentences.sqlite") as cache:
-        sentences = DatasetSentences(items, folder / "keywords.jsonl")
-        make_features(folder / "features", sentences, encoder, cache)
+        sentences = slot_sentences(items, read_keywords(folder))
+        make_features(folder / "features", sentences, encoder, cache, keywords=folder)
     table = sum((folder / f"features/{part}.npy").stat().st_size for part in ("text", "image"))
     return {
         "items": count,

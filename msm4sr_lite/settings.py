@@ -182,8 +182,3 @@ def with_settings(config: C, settings: Mapping[str, Any]) -> C:
         except UserError as error:
             raise UserError(f"{section}.{error}") from None
     return dataclasses.replace(config, **changed)  # type: ignore[type-var]
-
-
-def as_dict(config: Any) -> dict[str, Any]:
-    """Return a configuration as plain nested dictionaries, ready for JSON."""
-    return dataclasses.asdict(config)

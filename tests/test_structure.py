@@ -22,7 +22,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Most lines of code: no blank lines, comments or docstrings, so that nobody saves on explanations.
 LIBRARY = 10_900  # to become 8,000
 METHOD_PATH = 790  # to become 550
-COURSE_GENERATOR_STUDIES = 7_500
+COURSE_GENERATOR_STUDIES = 8_000
 FILE = 300  # lines of a file in all
 
 METHOD_FILES = ("sequences", "mixup", "encoder", "losses", "objectives", "evaluation", "scoring")

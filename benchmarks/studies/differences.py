@@ -38,8 +38,8 @@ from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.files import write_json, write_text
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_sequences
 from msm4sr_lite.store.records import cached_run
-from msm4sr_lite.study.data import prepare
-from msm4sr_lite.study.paired import means, paired
+from msm4sr_lite.study.models import prepare
+from msm4sr_lite.study.paired import paired
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Study:
         return {
             name: {
                 "against": variant.against,
-                "metrics": means(ranks[name]),
+                "metrics": long_histories.means(ranks[name]),
                 "change": paired(ranks[name], ranks[variant.against][: len(ranks[name])]),
             }
             for name, variant in VARIANTS.items()

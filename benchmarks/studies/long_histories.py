@@ -9,6 +9,7 @@ released code, every item is predicted from the L items before it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +40,7 @@ from msm4sr_lite.sequences import (
     windows,
 )
 from msm4sr_lite.store.files import write_json
-from msm4sr_lite.study.paired import means, paired
+from msm4sr_lite.study.paired import METRICS, paired
 
 WAYS: tuple[Literal["all_positions", "prefix"], ...] = ("all_positions", "prefix")
 LENGTH = 122  # interactions of each simulated user, two of them held out
@@ -198,3 +199,9 @@ def compare_states(
 
 def _targets(pieces: list[np.ndarray], real: Tensor) -> Any:
     return zip(pieces, real.sum(dim=1).tolist(), strict=True)
+
+
+def means(ranks: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return each metric's mean over test cases and seeds."""
+    values = [metrics(one) for one in ranks]
+    return {name: round(float(np.mean([v[name] for v in values])), 6) for name in METRICS}

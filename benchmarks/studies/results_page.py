@@ -18,21 +18,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from benchmarks.studies.forest import draw
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
-from msm4sr_lite.study.forest import draw
 from msm4sr_lite.study.pages import (
-    COLUMNS,
     PARTS,
-    cold_cells,
-    cold_columns,
-    cold_heading,
-    difference,
+    comparison_rows,
     heading,
     notes,
-    ordered,
-    table_row,
-    transfer_table,
+    result_table,
     with_interval,
 )
 
@@ -60,47 +56,64 @@ def fill(text: str, results: Path) -> str:
 
 def as_markdown(part: str, result: dict[str, Any]) -> str:
     """Return one part's result as a section of a page."""
+    if "shares" in result:  # of benchmarks.studies.transfer_curve
+        return learning_curve(result)
+    table = markdown(result_table(part, result), "NDCG@10" if part == "cold" else "")
     if part == "cold":
-        return cold_as_markdown(result)
-    if part == "transfer":
-        return transfer_table(result)
-    lines = [heading(part, result), "", "Items of the history filtered from the ranking:", ""]
-    lines += table_head("NDCG@10", "Recall@20", "difference in NDCG@10", "p (Holm)", "detectable")
-    for name, model in ordered(result):
-        cells = [with_interval(model["filter_seen"][metric]) for metric in COLUMNS]
-        lines.append(table_row(name, *cells, *difference(result, name)))
-    lines += ["", "Items of the history kept in the ranking, and properties of the lists:", ""]
-    lines += table_head("NDCG@10", "Recall@20", "coverage@10", "popularity bias@10", "seconds")
-    for name, model in ordered(result):
-        cells = [with_interval(model["keep_seen"][metric]) for metric in COLUMNS]
-        cells += [f"{model['coverage@10']:.0%}", f"{model['popularity_bias@10']:.2f}"]
-        lines.append(table_row(name, *cells, f"{model['seconds']:.0f}"))
-    if result["upper_bound"]:
-        lines += [""]
-        lines += table_head(
-            "expected NDCG@10", "share of the content upper bound", "share of the upper bound"
-        )
-        for name, model in ordered(result):
-            share = model["share_of_upper_bound"]
-            shares = [f"{share[kind]:.0%}" for kind in ("content", "oracle")]
-            lines.append(table_row(name, f"{model['expected_ndcg@10']:.4f}", *shares))
-    return "\n".join([*lines, "", *notes(result), ""])
+        return f"{heading(part, result)}\n\n{table}\n"
+    kept = comparison_rows(result, "keep_seen")
+    expected = {}
+    for name, row in kept.items():
+        model = result["models"][name]
+        row |= {
+            "coverage@10": f"{model['coverage@10']:.0%}",
+            "popularity bias@10": f"{model['popularity_bias@10']:.2f}",
+            "seconds": f"{model['seconds']:.0f}",
+        }
+        if share := model.get("share_of_upper_bound"):
+            expected[name] = {
+                "expected NDCG@10": f"{model['expected_ndcg@10']:.4f}",
+                "share of the content upper bound": f"{share['content']:.0%}",
+                "share of the upper bound": f"{share['oracle']:.0%}",
+            }
+    columns = ["NDCG@10", "Recall@20", "coverage@10", "popularity bias@10", "seconds"]
+    lines = [heading(part, result), "Items of the history filtered from the ranking:", table]
+    lines.append("Items of the history kept in the ranking, and properties of the lists:")
+    lines.append(markdown(pd.DataFrame.from_dict(kept, orient="index")[columns]))
+    if expected:
+        lines.append(markdown(pd.DataFrame.from_dict(expected, orient="index")))
+    return "\n\n".join([*lines, notes(part, result)]) + "\n"
 
 
-def cold_as_markdown(result: dict[str, Any]) -> str:
-    """Return a cold-start study as a section of a page."""
-    columns = list(cold_columns(result))
-    lines = cold_heading(result)
-    lines += [table_row("NDCG@10", *(name for name, _, _ in columns))]
-    lines += ["|---" * (1 + len(columns)) + "|"]
-    lines += [table_row("*test cases*", *(str(count) for _, count, _ in columns))]
-    lines += [table_row(name, *map(with_interval, cells)) for name, cells in cold_cells(result)]
-    return "\n".join([*lines, ""])
+def learning_curve(result: dict[str, Any]) -> str:
+    """Return a learning curve of transfer as a section of a page."""
+    target, shot = result["target"], with_interval(result["zero_shot"]["ndcg@10"])
+    text = (
+        f"{result['dataset']}, from {result['source']} to {target}: {result['users']}"
+        f" users, {result['items']} items, NDCG@10 on the test interactions of all users."
+        f" Zero-shot, without training on {target}: {shot}."
+    )
+    rows = {
+        f"{float(share):.0%}, {starts['users']}": {
+            "pre-trained first": with_interval(starts["pretrained"]["ndcg@10"]),
+            "from scratch": with_interval(starts["scratch"]["ndcg@10"]),
+            "ratio": "" if starts["ratio"] is None else f"{starts['ratio']:.2f}",
+            "difference": with_interval(starts["gain"]["ndcg@10"], "+"),
+            "seeds": str(len(starts["gain"]["ndcg@10"]["seeds"])),
+        }
+        for share, starts in result["shares"].items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return f"{text}\n\n{markdown(table, 'users trained on')}\n"
 
 
-def table_head(*names: str) -> list[str]:
-    """Return the first two lines of a Markdown table whose first column has no name."""
-    return [f"| | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+def markdown(table: pd.DataFrame, corner: str = "") -> str:
+    """Return a table as Markdown; ``corner`` stands above the names of the rows."""
+    rows = [[corner, *table.columns], ["---"] * (1 + len(table.columns))]
+    rows += [[name, *cells] for name, cells in zip(table.index, table.to_numpy(), strict=True)]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines[:2] = lines[0].replace("|  |", "| |"), lines[1].replace(" ", "")
+    return "\n".join(lines)
 
 
 def collect(study: Path, results: Path) -> list[Path]:

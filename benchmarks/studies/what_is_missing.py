@@ -37,10 +37,15 @@ from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.store.records import cached_run
 from msm4sr_lite.study.compare import CHOICE, read_configs
 from msm4sr_lite.study.config import TrainingBudget
-from msm4sr_lite.study.data import StudyData, prepare
-from msm4sr_lite.study.models import MODELS, missing_needs
+from msm4sr_lite.study.models import (
+    MODELS,
+    ModelSpec,
+    Settings,
+    StudyData,
+    missing_needs,
+    prepare,
+)
 from msm4sr_lite.study.paired import paired
-from msm4sr_lite.study.trainers import ModelTrainer, Settings
 
 ADDED = ("tfidf_knn", "item_knn+tfidf")  # all are compared with the last one
 ALONE = ("popularity", "item_knn", *ADDED)
@@ -82,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ranks = all_ranks(data, configs, budget, seeds, args.out / "runs")
     users, _ = data.sequences.cases("valid")
     _, targets = data.sequences.held_out("valid")
-    print(comparison_table(ranks, users, data.interaction_counts[targets]))
+    print(comparison_table(ranks, users, data.sequences.item_counts()[targets]))
 
 
 def all_ranks(
@@ -109,7 +114,7 @@ def all_ranks(
     for name in (name for name in names if name in TRAINED):
         settings = {**budget.settings(), **chosen[name]}
         for seed in seeds:
-            made_from = [repr(MODELS[name].fit), settings, seed, added, POWERS, *data.fingerprints]
+            made_from = [repr(MODELS[name]), settings, seed, added, POWERS, data.made_from]
             make = partial(ranks_of_model, data, name, settings, seed, fitted, runs)
             result = cached_run(runs, f"missing-{name}-{seed}", made_from, make)
             for row, ranks in result["ranks"].items():
@@ -126,9 +131,9 @@ def ranks_of_model(
     folder: Path,
 ) -> dict[str, dict[str, list[int]]]:
     """Train one model; return its ranks alone, in ensembles, and divided by popularity."""
-    trainer = cast(ModelTrainer, MODELS[name].fit)
-    alone = trainer(data, settings, seed, folder / "states")
-    likely = Probabilities(alone, trainer.config(data, settings).finetune.temperature)
+    spec = cast(ModelSpec, MODELS[name])
+    alone = spec.fit(data, settings, seed, folder / "states")
+    likely = Probabilities(alone, spec.config(data, settings).finetune.temperature)
     rows: dict[str, Scorer] = {name: alone}
     for other in ADDED:
         if other in fitted:
@@ -143,7 +148,7 @@ class LessPopular:
 
     def __init__(self, data: StudyData, likely: Probabilities, power: float) -> None:
         self.likely = likely
-        self.divisor = torch.from_numpy((1.0 + data.interaction_counts) ** power)
+        self.divisor = torch.from_numpy((1.0 + data.sequences.item_counts()) ** power)
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return a score for each item."""

@@ -206,12 +206,11 @@ COMMANDS = {
         "compare models on a dataset: same data, training budget and statistics",
         "study.run",
         f"part {DATASET}--features --out --quick --models --seeds --jobs --configs --source"
-        " --target --clip" + END,
-        ("data", "transfer", "budget"),
+        " --target" + END,
+        ("data", "budget"),
         "msm4sr_lite.study.config.StudyConfig",
         {
             "--out": path("study folder", "DIR", "runs/study-DATA") | {"required": False},
-            "--clip": {"help": "CLIP-like model for the ablation with its embeddings", "shown": ""},
         },
     ),
     "convert": Command(

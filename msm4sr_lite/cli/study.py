@@ -27,9 +27,7 @@ def run(args: argparse.Namespace) -> None:
     config, data = study_config(args), common.read_dataset(args)
     out = args.out or default_folder(data, config)
     found = find_or_compute_features(data, args.features, out, device=config.device)
-    result = run_study(
-        args.part, data, found.table, out, config, keywords=found.keywords, callback=show
-    )
+    result = run_study(args.part, data, found.table, out, config, callback=show)
     common.show(args, result)
     say(f"study: results in {out}")
 
@@ -45,7 +43,6 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
         configs=args.configs,
         sources=tuple(common.item_list(args.source)),
         target=args.target or "",
-        clip=args.clip or "",
         unknown_items="drop" if args.drop_unknown else "error",
         device=resolve_device(args.device),
     )

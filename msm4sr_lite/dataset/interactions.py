@@ -12,7 +12,6 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.cells import id_text
 
 COLUMNS = ("user_id", "item_id", "timestamp")
-OPTIONAL = ("part",)
 PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.cells import text, texts
-from msm4sr_lite.dataset.interactions import COLUMNS, OPTIONAL, check_interactions, merged_ids
+from msm4sr_lite.dataset.interactions import COLUMNS, check_interactions, merged_ids
 from msm4sr_lite.dataset.items import Item, collect_items
 from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_columns, read_rows
 
@@ -57,7 +57,7 @@ def read_folder(folder: Path) -> Tables:
     path = _find(folder, "interactions", ".csv", notes)
     items_path = _find(folder, "items", ".jsonl", notes)
     items = read_items(items_path)
-    table = read_columns(path, COLUMNS, OPTIONAL)
+    table = read_columns(path, COLUMNS, optional=("part",))
     if table.empty:
         raise UserError(f"{path}: no interactions in the file; write one per row")
     interactions = check_interactions(table, place_in(path))

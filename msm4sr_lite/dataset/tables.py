@@ -160,9 +160,9 @@ def numbered_lines(path: Path, *, lenient: bool) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in lines if line.strip())
 
 
-def read_header(path: Path, kind: str = "csv", *, lenient: bool = False) -> list[str]:
-    """Return the column names of a text table."""
-    return _open_csv(path, kind, lenient)[1]
+def read_header(path: Path, kind: str) -> list[str]:
+    """Return the column names of a text table of this kind; its lines may be Latin-1."""
+    return _open_csv(path, kind, lenient=True)[1]
 
 
 def _kind(path: Path) -> str:

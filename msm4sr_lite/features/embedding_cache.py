@@ -6,27 +6,23 @@ SQLite database: an embedding is in it whole or not at all, whenever the process
 stops. The cache only saves time; deleting it loses nothing else.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.fingerprint import fingerprint, versions
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, embedding BLOB, checksum INTEGER);
-CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, size INTEGER, time INTEGER, key BLOB);
-"""
-_MANY = 500  # keys in one query
+_TABLE = "embeddings (key BLOB PRIMARY KEY, embedding BLOB, checksum INTEGER)"
+_DECISIVE = ("weights", "config", "tokenizer", "processor", "pooling")
+_DELETE = "delete this file and run again: only time is lost"
 
 
 def content_key(content: bytes) -> bytes:
@@ -36,8 +32,8 @@ def content_key(content: bytes) -> bytes:
 
 @contextmanager
 def open_cache(
-    folder: Path, kind: str, encoded_by: list[Any], dtype: str
-) -> Iterator[EmbeddingCache]:
+    folder: Path, kind: str, encoder: dict[str, Any], dtype: str
+) -> "Iterator[EmbeddingCache]":
     """Open the cache of exactly this encoder; on success, delete those of other encoders.
 
     Parameters
@@ -46,12 +42,15 @@ def open_cache(
         Where the caches are.
     kind
         What is encoded: ``images`` or ``sentences``.
-    encoded_by
-        What determines the embeddings: the encoder's hashes and the versions of libraries.
+    encoder
+        Its description. Hashes of the weights and the like determine the embeddings, as do the
+        versions of the libraries.
     dtype
         Type of the embeddings, ``float16`` or ``float32``.
     """
-    path = folder / f"{kind}-{fingerprint(encoded_by)}.sqlite"
+    encoded_by = [encoder.get(part) for part in _DECISIVE]
+    libraries = versions("torch", "transformers", "tokenizers", "pillow")
+    path = folder / f"{kind}-{fingerprint([encoded_by, libraries])}.sqlite"
     with EmbeddingCache(path, dtype) as cache:
         yield cache
     for other in folder.glob(f"{kind}-*"):
@@ -84,7 +83,7 @@ class EmbeddingCache:
 
     def __init__(self, path: Path | str, dtype: str = "float16") -> None:
         self.path, self.dtype = Path(path), np.dtype(dtype)
-        self._lock = threading.Lock()  # worker threads read while the model's thread writes
+        self._lock = threading.Lock()  # worker threads look up while the model's thread writes
         with self._guarded():
             if str(path) != ":memory:":
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,78 +91,46 @@ class EmbeddingCache:
         try:
             with self._guarded():
                 self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
-                self._base.executescript(f"BEGIN EXCLUSIVE; {_TABLES} COMMIT")
+                self._base.executescript(
+                    f"BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS {_TABLE}; COMMIT"
+                )
         except UserError:
             self._base.close()
             raise
 
-    def __enter__(self) -> EmbeddingCache:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._base.close()  # what was not committed is dropped
+        self._base.close()
+
+    def _find(self, key: bytes) -> Any:
+        with self._guarded():
+            query = "SELECT embedding, checksum FROM embeddings WHERE key = ?"
+            return self._base.execute(query, (key,)).fetchone()
 
     def __contains__(self, key: bytes) -> bool:
-        with self._guarded():
-            query = "SELECT 1 FROM embeddings WHERE key = ?"
-            return self._base.execute(query, (key,)).fetchone() is not None
+        return self._find(key) is not None
 
-    def read(self, keys: Iterable[bytes]) -> dict[bytes, np.ndarray]:
-        """Return the embeddings of those keys that are known, each of shape ``(width,)``."""
-        found = {}
-        columns = "key, embedding, checksum FROM embeddings"
-        for key, embedding, checksum in self._select(columns, "key", keys):
+    def read(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Return the embeddings of known keys, ``(keys, width)``."""
+        rows = []
+        for key in keys:
+            embedding, checksum = self._find(key) or (b"", None)
             if zlib.crc32(embedding) != checksum:
                 raise UserError(f"{self.path}: damaged; {_DELETE}")
-            found[key] = np.frombuffer(embedding, dtype=self.dtype)
-        return found
+            rows.append(np.frombuffer(embedding, dtype=self.dtype))
+        return np.stack(rows)
 
     def add(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
-        """Store embeddings ``(keys, width)`` and the files noted so far for good, all or none."""
+        """Store embeddings ``(keys, width)`` for good, all or none."""
         rows = [np.ascontiguousarray(row, dtype=self.dtype).tobytes() for row in embeddings]
         with self._guarded():
             self._base.executemany(
                 "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
                 [(key, row, zlib.crc32(row)) for key, row in zip(keys, rows, strict=True)],
             )
-        self.commit()
-
-    def commit(self) -> None:
-        """Store the files noted so far for good."""
-        with self._guarded():
             self._base.commit()
-
-    def note_file(self, name: str, stamp: Sequence[int] | None, key: bytes | None) -> None:
-        """Note the key of a file with this size and time; None if the file cannot be used."""
-        size, time = stamp or (None, None)
-        with self._guarded():
-            self._base.execute(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (name, size, time, key)
-            )
-
-    def file_key(self, name: str, stamp: Sequence[int]) -> bytes | None:
-        """Return the key noted for a file, if its size and time are still the same."""
-        query = "SELECT key FROM files WHERE name = ? AND size = ? AND time = ?"
-        with self._guarded():
-            row = self._base.execute(query, (name, *stamp)).fetchone()
-        return row[0] if row else None
-
-    def file_keys(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Return ``name -> key`` of those files that can be used."""
-        return {
-            name: key for name, key in self._select("name, key FROM files", "name", names) if key
-        }
-
-    def _select(self, what: str, column: str, values: Iterable[object]) -> Iterator[tuple]:
-        wanted = list(dict.fromkeys(values))
-        for start in range(0, len(wanted), _MANY):
-            some = wanted[start : start + _MANY]
-            places = ",".join("?" * len(some))
-            with self._guarded():
-                rows = self._base.execute(
-                    f"SELECT {what} WHERE {column} IN ({places})", some
-                ).fetchall()
-            yield from rows
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -171,19 +138,8 @@ class EmbeddingCache:
         try:
             with self._lock:
                 yield
-        except OSError as error:
-            raise UserError(f"{self.path}: cannot be written ({error.strerror}); {_MOVE}") from None
-        except sqlite3.DatabaseError as error:
-            remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-            raise UserError(f"{self.path}: {remedy or f'damaged ({error}); {_DELETE}'}") from None
-
-
-_MOVE = "fix that, or choose another run folder"
-_DELETE = "delete this file and run again: only time is lost"
-_REMEDIES = {
-    sqlite3.SQLITE_BUSY: "in use by another run; wait for it, or choose another run folder",
-    sqlite3.SQLITE_FULL: "the disk is full; free some space and run again, finished work is kept",
-    sqlite3.SQLITE_READONLY: f"cannot be written (read-only); {_MOVE}",
-    sqlite3.SQLITE_CANTOPEN: f"cannot be opened or written; {_MOVE}",
-    sqlite3.SQLITE_IOERR: f"the disk cannot be read or written; {_MOVE}",
-}
+        except (OSError, sqlite3.DatabaseError) as error:
+            remedy = f"make room, choose another run folder, or {_DELETE}"
+            if "locked" in str(error):
+                remedy = "in use by another run; wait for it, or choose another run folder"
+            raise UserError(f"{self.path}: {error}; {remedy}") from None

@@ -1,19 +1,29 @@
-"""Open images of all common formats, and say in one line why one cannot be used."""
+"""Open images of all common formats, and turn all images of a dataset into keywords.
 
-from __future__ import annotations
+One unusable image does not stop the others: an `ImageError` says in one line what is wrong with it.
 
+CLIP turns every new image into an embedding, which is kept in an `EmbeddingCache`. This takes the
+time. Every embedding is then compared with the dictionary. So after a change of the dictionary,
+the prompt or the number of keywords, CLIP need not read the images again.
+"""
+
+import io
 import re
 import warnings
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.pretrained import first_line
 
 MAX_PIXELS = 64_000_000
@@ -22,22 +32,6 @@ MAX_ASPECT = 20
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # Large images are refused below; Pillow's other warnings do not help the user.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-@dataclass(frozen=True)
-class ItemImages:
-    """The images of items as pairs of item id and image name, at most ``limit`` per item."""
-
-    items: Collection[Item]
-    limit: int
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        for item in self.items:
-            for name in item.images[: self.limit]:
-                yield item.item_id, name
-
-    def __len__(self) -> int:
-        return sum(min(len(item.images), self.limit) for item in self.items)
 
 
 class ImageError(UserError):
@@ -63,43 +57,43 @@ def open_image(root: Path, name: str) -> Image.Image:
         If the file is missing, outside the folder, no image, damaged, or has more than 64 million
         pixels (refused before it is decoded).
     """
+    return _decode_image(_read_image(root, name), name)
+
+
+def _read_image(root: Path, name: str) -> bytes:
+    """Return the content of an image file in the folder ``root``."""
     if re.match(r"([a-z][a-z0-9+.-]*:)?//|data:", name, re.IGNORECASE):
         raise ImageError(f"{name[:200]}: a URL, not a file; download the image into images/")
+    path = root / name
     try:
-        path = root / name
         if not path.resolve().is_relative_to(root.resolve()):
-            raise ImageError(f"{name}: lies outside the dataset folder; put it into images/")
-        if path.is_dir():
-            raise ImageError(f"{name}: a folder, not an image; name a file in it")
+            raise ValueError("lies outside the dataset folder; put it into images/")
         if path.exists() and not path.is_file():  # a pipe would wait for ever
-            raise ImageError(f"{name}: not a regular file")
-        with Image.open(path, formats=_formats()) as image:
+            raise ValueError("not a regular file; name an image file")
+        return path.read_bytes()
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise ImageError(f"{name}: {reason}") from None
+
+
+def _decode_image(content: bytes, name: str) -> Image.Image:
+    """Return the RGB image in the content of a file; ``name`` is for the messages."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:  # reads the header only
+            if image.format not in _FORMATS:
+                raise UnidentifiedImageError
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise ImageError(
-                    f"{name}: {width} x {height} pixels are too many; scale it down to at"
-                    f" most {MAX_PIXELS // 10**6} million"
-                )
+                raise Image.DecompressionBombError(f"{width} x {height}")
             return _as_rgb(_middle(_upright(image)))
-    except ImageError:
-        raise
-    except FileNotFoundError:
-        raise ImageError(f"{name}: no such file") from None
-    except PermissionError:
-        raise ImageError(f"{name}: permission denied; change the file's permissions") from None
     except UnidentifiedImageError:
-        what = "not an image, or damaged" if path.stat().st_size else "an empty file"
+        what = "not an image, or damaged" if content else "an empty file"
         raise ImageError(f"{name}: {what}; {', '.join(_FORMATS)} can be read") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"{name}: too many pixels; scale it down") from None
+    except Image.DecompressionBombError as error:
+        most = f"at most {MAX_PIXELS // 10**6} million"
+        raise ImageError(f"{name}: too many pixels ({error}); scale it down to {most}") from None
     except Exception as error:  # decoders raise anything at damaged files
         raise ImageError(f"{name}: cannot be decoded ({first_line(error)})") from None
-
-
-@cache
-def _formats() -> list[str]:
-    Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]  # not all in every Pillow
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -112,12 +106,10 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _middle(image: Image.Image) -> Image.Image:
-    width, height = image.size
-    short = MAX_ASPECT * min(width, height)
-    if max(width, height) <= short:
-        return image
-    left, top = max(0, width - short) // 2, max(0, height - short) // 2
-    return image.crop((left, top, left + min(width, short), top + min(height, short)))
+    """Crop an image that is far too long."""
+    width, height = (min(side, MAX_ASPECT * min(image.size)) for side in image.size)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
@@ -128,6 +120,93 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         image = Image.fromarray((values / top * 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
+
+
+def extract_keywords(
+    image_root: Path,
+    images: Sequence[tuple[str, str]],
+    tokenizer: KeywordTokenizer,
+    n_keywords: int,
+    cache: EmbeddingCache,
+    *,
+    batch_size: int = 64,
+    workers: int = 2,
+) -> Iterator[dict[str, Any]]:
+    """Find the best keywords of each image, in the order given.
+
+    The new images of a batch go through the model together and are kept at once. So a run that
+    resumes after a stop forms the same batches as one that was never stopped, and its embeddings
+    are the same to the last bit.
+
+    Parameters
+    ----------
+    image_root
+        The folder that image names are relative to.
+    images
+        Pairs of item id and image name.
+    tokenizer
+        The CLIP-like model with its dictionary.
+    n_keywords
+        N, number of keywords for one image.
+    cache
+        Embeddings (float32) that this model has computed already; new ones are added.
+    batch_size
+        Number of images in one forward pass.
+    workers
+        Threads that open and resize the next images while the model computes. Pillow and torch
+        release Python's global lock while they work.
+
+    Yields
+    ------
+    record
+        ``item_id``, ``image``, ``keywords`` and ``scores``, best first. For an image that cannot
+        be used: ``item_id``, ``image`` and ``reason``.
+    """
+
+    def opened(name: str) -> tuple[bytes, Mapping[str, Tensor] | None]:
+        """Return the key of an image, and what the model reads of it if it is new."""
+        content = _read_image(image_root, name)
+        if (key := content_key(content)) in cache:
+            return key, None
+        image = _decode_image(content, name)
+        try:
+            return key, tokenizer.image_processor(images=[image], return_tensors="pt")
+        except (ValueError, MemoryError) as error:
+            raise ImageError(f"{name}: cannot be resized ({error})") from None
+
+    with ThreadPoolExecutor(workers) as pool:
+        batches = (
+            [
+                (*image, pool.submit(opened, image[1]))
+                for image in images[start : start + batch_size]
+            ]
+            for start in range(0, len(images), batch_size)
+        )
+        for batch, _ in pairwise(chain(batches, [[]])):  # the next batch is being opened
+            usable: list[tuple[str, str, bytes]] = []
+            new: dict[bytes, Mapping[str, Tensor]] = {}
+            for item_id, name, job in batch:
+                try:
+                    key, inputs = job.result()
+                except ImageError as error:
+                    yield {"item_id": item_id, "image": name, "reason": str(error)}
+                    continue
+                usable.append((item_id, name, key))
+                if inputs is not None and key not in cache:
+                    new[key] = inputs
+            if new:
+                parts = list(new.values())
+                joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+                cache.add(list(new), tokenizer.encode(joined).cpu().numpy())
+            if usable:
+                embeddings = torch.from_numpy(cache.read([key for *_, key in usable]))
+                best = tokenizer.choose(embeddings, n_keywords)
+                for (item_id, name, _), keywords in zip(usable, best, strict=True):
+                    yield {
+                        "item_id": item_id,
+                        "image": name,
+                        "keywords": [keyword.word for keyword in keywords],
+                        "scores": [round(keyword.score, 4) for keyword in keywords],
+                    }

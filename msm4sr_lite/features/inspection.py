@@ -1,9 +1,6 @@
 """Check a feature table against its encoder, and describe one."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -11,11 +8,10 @@ import torch
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
-from msm4sr_lite.feature_table import FeatureTable, Slots
-from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table import DatasetSentences, make_features
-from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.features.table import encode_slots, slot_sentences
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar
 from msm4sr_lite.similarity import normalize
@@ -57,48 +53,35 @@ def check_features(
         If items or texts have changed, or an embedding differs by more than 1e-3.
     """
     folder = feature_folder(folder)
-    stored = load_feature_table(folder)
+    stored, again = load_feature_table(folder), "run `msm4sr features` again"
     made_by = stored.manifest["text_encoder"]
     if gone := [item for item in stored.items[1:] if item not in dataset.items]:
-        raise UserError(
-            f"{folder}: item {gone[0]!r} is no longer in the dataset; run `msm4sr features` again"
-        )
-    sentences = DatasetSentences(
+        raise UserError(f"{folder}: item {gone[0]!r} is no longer in the dataset; {again}")
+    sentences = slot_sentences(
         [dataset.items[item] for item in stored.items[1:]],
-        folder / "keywords.jsonl",
+        read_keywords(folder),
         stored.manifest["max_sentences"],
         stored.manifest["image_slots"],
     )
-    encoder = TextEncoder(
-        text_encoder or made_by["name"], made_by["pooling"], resolve_device(device)
-    )
-    total = len(stored.text.vectors) + len(stored.image.vectors)
-    with (
-        TemporaryDirectory(ignore_cleanup_errors=True) as place,  # Windows: the table is open
-        EmbeddingCache(Path(place) / "embeddings.sqlite") as cache,
-        bar(total=total, name="features: check", unit="sentence") as progress,
-    ):
-        make_features(Path(place) / "features", sentences, encoder, cache, advance=progress.update)
-        fresh = load_feature_table(Path(place) / "features")
-        return {
-            name: _compare(folder, name, getattr(stored, name), getattr(fresh, name))
-            for name in ("text", "image")
-        }
-
-
-def _compare(folder: Path, name: str, stored: Slots, fresh: Slots) -> dict[str, Any]:
-    if stored.counts.tolist() != fresh.counts.tolist():
-        raise UserError(
-            f"{folder}: the dataset's {name} has changed since; run `msm4sr features` again"
-        )
-    gaps = (stored.vectors.float() - fresh.vectors.float()).abs()
-    largest = float(gaps.max()) if gaps.numel() else 0.0
-    if not largest <= TOLERANCE:
-        raise UserError(
-            f"{folder}: {name} embeddings differ by {largest:.1e}, more than {TOLERANCE:g}; run"
-            f" `msm4sr features` again with this text encoder"
-        )
-    return {"n_embeddings": len(stored.vectors), "largest_difference": largest}
+    name, pooling = text_encoder or made_by["name"], made_by["pooling"]
+    encoder = TextEncoder(name, pooling, resolve_device(device))
+    report = {}
+    for part in ("text", "image"):
+        old, groups = getattr(stored, part), [getattr(slots, part) for slots in sentences]
+        if old.counts[1:].tolist() != [*map(len, groups)]:
+            raise UserError(f"{folder}: the dataset's {part} has changed since; {again}")
+        total = len({sentence for group in groups for sentence in group})
+        with bar(total=total, name=f"features: check {part}", unit="sentence") as progress:
+            new = encode_slots(groups, encoder, progress.update)
+        gaps = (old.vectors.float() - new.vectors.float()).abs()
+        largest = float(gaps.max()) if gaps.numel() else 0.0
+        if not largest <= TOLERANCE:
+            raise UserError(
+                f"{folder}: {part} embeddings differ by {largest:.1e}, more than {TOLERANCE:g};"
+                f" {again} with this text encoder"
+            )
+        report[part] = {"n_embeddings": len(old.vectors), "largest_difference": largest}
+    return report
 
 
 def report_features(table: FeatureTable) -> dict[str, Any]:
@@ -114,33 +97,23 @@ def report_features(table: FeatureTable) -> dict[str, Any]:
         directions, whatever the sentence. It is None with fewer than two slots.
     """
     manifest = table.manifest
-    return {
-        "n_items": len(table.items) - 1,
-        "width": table.width,
-        "text_encoder": manifest.get("text_encoder", {}),
-        "keywords": manifest.get("keywords", {}),
-        **{name: _report_slots(getattr(table, name)) for name in ("text", "image")},
-    }
-
-
-def _report_slots(slots: Slots) -> dict[str, Any]:
-    counts = slots.counts[1:]
-    filled = counts[counts > 0]
-    n, total = 0, torch.zeros(slots.vectors.shape[1], dtype=torch.float64)
-    distinct: set[bytes] = set()
-    for block in slots.vectors.split(_BLOCK):
-        n, total = n + len(block), total + normalize(block).double().sum(dim=0)
-        distinct.update(map(bytes, block.numpy()))
-    # The squared sum of n unit vectors holds all n² cosines, n of them of a vector with itself.
-    cosine = float((total @ total - n) / (n * (n - 1))) if n > 1 else None
-    return {
-        "n_slots": n,
-        "items_without": int((counts == 0).sum()),
-        "mean_slots": float(filled.double().mean()) if len(filled) else 0.0,
-        "max_slots": int(counts.max()) if len(counts) else 0,
-        "n_distinct": len(distinct),
-        "mean_cosine": cosine,
-    }
+    report: dict[str, Any] = {"n_items": len(table.items) - 1, "width": table.width}
+    report |= {name: manifest.get(name, {}) for name in ("text_encoder", "keywords")}
+    for name, slots in (("text", table.text), ("image", table.image)):
+        counts, n = slots.counts[1:], len(slots.vectors)
+        filled = counts[counts > 0].double()
+        blocks = slots.vectors.split(_BLOCK)
+        total = torch.stack([normalize(block).double().sum(dim=0) for block in blocks]).sum(dim=0)
+        report[name] = {
+            "n_slots": n,
+            "items_without": len(counts) - len(filled),
+            "mean_slots": float(filled.mean()) if len(filled) else 0.0,
+            "max_slots": int(slots.counts.max()),
+            "n_distinct": len(set(map(bytes, slots.vectors.numpy()))),
+            # The squared sum of n unit vectors holds all n² cosines, n of a vector with itself.
+            "mean_cosine": float((total @ total - n) / (n * (n - 1))) if n > 1 else None,
+        }
+    return report
 
 
 def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) -> bool:
@@ -149,15 +122,12 @@ def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) ->
     The sentences of each text are counted; with ``images`` no item may have more image slots than
     images.
     """
-    number = {item: row for row, item in enumerate(table.items)}
-    if not number.keys() >= dataset.items.keys():
+    if not dataset.items.keys() <= set(table.items):
         return False
+    part, items = table.for_items(["", *dataset.items]), dataset.items.values()
     limit = table.manifest.get("max_sentences", FeatureConfig.max_sentences)
+    if part.text.counts[1:].tolist() != [len(item_sentences(item, limit)) for item in items]:
+        return False
     per_image = images and table.manifest.get("image_slots", "images") == "images"
-    for name, item in dataset.items.items():
-        row = number[name]
-        if int(table.text.counts[row]) != len(item_sentences(item, limit)):
-            return False
-        if per_image and int(table.image.counts[row]) > len(item.images):
-            return False
-    return True
+    n_images = torch.tensor([len(item.images) for item in items])
+    return not per_image or bool((part.image.counts[1:] <= n_images).all())

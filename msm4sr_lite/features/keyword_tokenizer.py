@@ -1,22 +1,20 @@
 """Keywords of an image: the N dictionary words whose CLIP embeddings are most similar to it."""
 
-from __future__ import annotations
-
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.config import DEFAULT_CLIP, FeatureConfig, UserError
-from msm4sr_lite.features.pretrained import load_pretrained, longest_input
+from msm4sr_lite.features.pretrained import describe_model, load_pretrained, longest_input
 from msm4sr_lite.similarity import normalize
+from msm4sr_lite.store.fingerprint import fingerprint
 
 
-@dataclass(frozen=True)
-class Keyword:
+class Keyword(NamedTuple):
     """A dictionary word with its score: the cosine of image and word in CLIP's space."""
 
     word: str
@@ -82,6 +80,27 @@ class KeywordTokenizer:
         self.options = self._tokenizer_options()
         self.word_embeddings = self._word_embeddings()
 
+    def describe(self) -> dict[str, Any]:
+        """Return what determines the keywords.
+
+        These are the model's name, hashes of its weights, configuration, tokenizer and image
+        processor, the prompt, the settings of the choice, and size and hash of the dictionary.
+        """
+        model, processor = (
+            describe_model(self.name, self.model, self.tokenizer),
+            self.image_processor,
+        )
+        return {
+            "clip": model.pop("name"),
+            **model,
+            "processor": fingerprint([type(processor).__name__, processor.to_dict()]),
+            "prompt": self.prompt,
+            "threshold": self.threshold,
+            "diversity": self.diversity,
+            "dictionary_size": len(self.dictionary),
+            "dictionary": hashlib.sha256("\n".join(self.dictionary).encode()).hexdigest()[:16],
+        }
+
     def _tokenizer_options(self) -> dict[str, Any]:
         """Return how texts are padded: to the longest of the batch, or all to the full length.
 
@@ -98,11 +117,9 @@ class KeywordTokenizer:
 
     def _word_embeddings(self) -> Tensor:
         """Return a normalized embedding per word, ``(words, width)``: the mean over the prompts."""
-        prompts = [
-            [template.strip().replace("{}", word) for word in self.dictionary]
-            for template in self.prompt.split("|")
-        ]
-        return normalize(torch.stack([*map(self.text_embeddings, prompts)]).mean(dim=0))
+        prompts = [prompt.strip() for prompt in self.prompt.split("|")]
+        texts = ([prompt.replace("{}", word) for word in self.dictionary] for prompt in prompts)
+        return normalize(torch.stack([*map(self.text_embeddings, texts)]).mean(dim=0))
 
     @torch.inference_mode()
     def text_embeddings(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
@@ -110,8 +127,8 @@ class KeywordTokenizer:
         embeddings = []
         for start in range(0, len(texts), batch_size):
             batch = list(texts[start : start + batch_size])
-            tokens = self.tokenizer(batch, return_tensors="pt", **self.options)
-            embeddings.append(_pooled(self.model.get_text_features(**tokens.to(self.device))))
+            tokens = self.tokenizer(batch, return_tensors="pt", **self.options).to(self.device)
+            embeddings.append(self.model.get_text_features(**tokens).pooler_output)
         return normalize(torch.cat(embeddings))
 
     def image_embeddings(self, images: Sequence[Image.Image]) -> Tensor:
@@ -122,7 +139,7 @@ class KeywordTokenizer:
     def encode(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the normalized embeddings of images that ``self.image_processor`` has prepared."""
         inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
-        return normalize(_pooled(self.model.get_image_features(**inputs)))
+        return normalize(self.model.get_image_features(**inputs).pooler_output)
 
     def keywords(self, images: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
         """Return the ``n`` best keywords of each image, best first; all of a shorter dictionary."""
@@ -130,19 +147,8 @@ class KeywordTokenizer:
 
     def choose(self, embeddings: Tensor, n: int) -> list[list[Keyword]]:
         """Return the ``n`` best keywords for each image embedding, ``(images, width)``."""
-        return top_keywords(
-            embeddings.to(self.device),
-            self.word_embeddings,
-            self.dictionary,
-            n,
-            self.threshold,
-            self.diversity,
-        )
-
-
-def _pooled(features: Any) -> Tensor:
-    """Return the embeddings: transformers 5 wraps them in an output object, version 4 does not."""
-    return features if isinstance(features, Tensor) else features.pooler_output
+        images, choice = embeddings.to(self.device), (self.threshold, self.diversity)
+        return top_keywords(images, self.word_embeddings, self.dictionary, n, *choice)
 
 
 def top_keywords(

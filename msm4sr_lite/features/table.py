@@ -1,32 +1,28 @@
-"""Build the feature table: every sentence and the keywords of every image become slots.
+"""Build the feature table, and encode new items in the same way.
 
 An item has one slot, an embedding, per sentence of its text, and one per image. An image enters as
 the sentence of its keywords, which the text encoder reads like any other.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from msm4sr_lite.config import UserError
+from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
-from msm4sr_lite.features.prefetch import blocks
-from msm4sr_lite.features.provenance import describe_text_encoder
+from msm4sr_lite.features.images import open_image
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table_files import FORMAT, iterate_keywords, write_table
-from msm4sr_lite.store.fingerprint import fingerprint, versions
-
-if TYPE_CHECKING:
-    from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.features.table_files import FORMAT, write_table
+from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.progress import bar
+from msm4sr_lite.store.fingerprint import fingerprint, require_same, versions
 
 _BLOCK = 2048  # new sentences that are sorted by length and stored together
 
@@ -39,69 +35,33 @@ class ItemSentences(NamedTuple):
     image: list[str]
 
 
-class Survey(NamedTuple):
-    """Slots per item, ``(items,)``, and a short hash of all sentences."""
+def slot_sentences(
+    items: Iterable[Item],
+    keywords: Mapping[str, Sequence[Sequence[str]]],
+    max_sentences: int = 10,
+    image_slots: Literal["images", "keywords"] = "images",
+) -> list[ItemSentences]:
+    """Return what fills the slots of each item.
 
-    text: np.ndarray
-    image: np.ndarray
-    content: str
-
-
-@dataclass(frozen=True)
-class DatasetSentences:
-    """All sentences of a dataset. Each iteration makes them anew, so none need be kept in memory.
-
-    Attributes
+    Parameters
     ----------
     items
         The items.
     keywords
-        The file ``keywords.jsonl``, its lines in the order of the items; None if there are no
-        images.
+        ``item_id ->`` the keywords of each of its images.
     max_sentences
         Text slots per item, at most.
     image_slots
         What fills an image slot; see ``image_sentences``.
     """
-
-    items: Collection[Item]
-    keywords: Path | None = None
-    max_sentences: int = 10
-    image_slots: Literal["images", "keywords"] = "images"
-
-    def __iter__(self) -> Iterator[ItemSentences]:
-        records = iterate_keywords(self.keywords) if self.keywords else iter(())
-        known = (record for record in records if record[0] in self.ids)
-        next_id, next_images = next(known, ("", []))
-        for item in self.items:
-            images: list[list[str]] = []
-            if item.item_id == next_id:
-                images, (next_id, next_images) = next_images, next(known, ("", []))
-            yield ItemSentences(
-                item.item_id,
-                item_sentences(item, self.max_sentences),
-                image_sentences(images, self.image_slots),
-            )
-        if next_id:
-            raise UserError(
-                f"{self.keywords}: item {next_id!r} is in another order than in the dataset;"
-                f" run `msm4sr keywords` again"
-            )
-
-    @cached_property
-    def ids(self) -> dict[str, None]:
-        """The item ids, in order."""
-        return dict.fromkeys(item.item_id for item in self.items)
-
-    @cached_property
-    def survey(self) -> Survey:
-        """Number of slots and hash of the sentences."""
-        counts = np.zeros((2, len(self.items)), dtype=np.int32)
-        digest = hashlib.sha256()
-        for row, slots in enumerate(self):
-            counts[:, row] = len(slots.text), len(slots.image)
-            digest.update(json.dumps(slots).encode())
-        return Survey(counts[0], counts[1], digest.hexdigest()[:16])
+    return [
+        ItemSentences(
+            item.item_id,
+            item_sentences(item, max_sentences),
+            image_sentences(keywords.get(item.item_id, []), image_slots),
+        )
+        for item in items
+    ]
 
 
 def image_sentences(
@@ -119,17 +79,40 @@ def image_sentences(
     return [" ".join(keywords) for keywords in images]
 
 
+def content_hash(sentences: Iterable[ItemSentences]) -> str:
+    """Return a short hash of all sentences and of the items that they belong to."""
+    digest = hashlib.sha256()
+    for slots in sentences:
+        digest.update(json.dumps(slots).encode())
+    return digest.hexdigest()[:16]
+
+
+def encode_slots(
+    groups: Sequence[Sequence[str]],
+    encoder: TextEncoder,
+    advance: Callable[[int], object] = lambda count: None,
+) -> Slots:
+    """Return the embeddings of some sentences per item, in memory; padding comes first."""
+    sentences = [sentence for group in groups for sentence in group]
+    counts = np.array([0, *map(len, groups)], dtype=np.int64)
+    return make_slots(encoder.encode(sentences, advance=advance), counts)
+
+
 def make_features(
     folder: Path,
-    sentences: DatasetSentences,
+    sentences: Sequence[ItemSentences],
     encoder: TextEncoder,
     cache: EmbeddingCache,
     *,
+    keywords: Path | None = None,
     manifest: dict[str, Any] | None = None,
     batch_size: int = 64,
-    advance: Callable[[int], object] = lambda count: None,
 ) -> None:
     """Encode every sentence of a dataset and write the feature table, whole or not at all.
+
+    New sentences are taken in the order given, block by block, and each block is kept at once. So a
+    run that resumes after a stop forms the same batches as one that was never stopped, and its
+    embeddings are the same to the last bit.
 
     Parameters
     ----------
@@ -141,89 +124,107 @@ def make_features(
         Encodes text and keywords alike.
     cache
         Embeddings (float16) that this encoder has computed already; new ones are added.
+    keywords
+        The folder of the keywords, whose files are copied; None if there are no images.
     manifest
         Additions to the manifest, such as how the keywords were made.
     batch_size
         Number of sentences in one forward pass.
-    advance
-        ``advance(n)`` is called when ``n`` more slots are done.
     """
-    encode_sentences(_flat(sentences), encoder, cache, batch_size, advance)
-    text = _embeddings((s for slots in sentences for s in slots.text), cache)
-    image = _embeddings((s for slots in sentences for s in slots.image), cache)
+    found = (sentence for slots in sentences for sentence in (*slots.text, *slots.image))
+    new = [sentence for sentence in dict.fromkeys(found) if _key(sentence) not in cache]
+    with bar(total=len(new), name="features", unit="sentence") as progress:
+        for start in range(0, len(new), _BLOCK):
+            block = new[start : start + _BLOCK]
+            cache.add([*map(_key, block)], encoder.encode(block, batch_size, progress.update))
+
+    def embeddings(groups: Iterable[Sequence[str]]) -> Iterator[np.ndarray]:
+        texts = [sentence for group in groups for sentence in group]
+        for start in range(0, len(texts), _BLOCK):
+            yield cache.read([*map(_key, texts[start : start + _BLOCK])])
+
+    description = encoder.describe()
+    record = {
+        "format": FORMAT,
+        "width": encoder.width,
+        "text_encoder": description,
+        "keywords": {},
+        "content": fingerprint([content_hash(sentences), description]),
+        "n_items": len(sentences),
+        "versions": versions("torch", "transformers", "tokenizers"),
+    }
+    parts = {}
+    for name in ("text", "image"):
+        groups = [getattr(slots, name) for slots in sentences]
+        counts = np.array([*map(len, groups)], dtype=np.int32)
+        record[f"without_{name}"] = int((counts == 0).sum())
+        parts[name] = counts, embeddings(groups)
+    copied = [keywords / n for n in ("keywords.jsonl", "dictionary.txt")] if keywords else []
     write_table(
         folder,
-        list(sentences.ids),
-        {"text": (sentences.survey.text, text), "image": (sentences.survey.image, image)},
-        _manifest(sentences, encoder) | (manifest or {}),
-        sentences.keywords,
+        [slots.item_id for slots in sentences],
+        parts,
+        record | (manifest or {}),
+        {file.name: file.read_text(encoding="utf-8") for file in copied if file.is_file()},
     )
 
 
-def _manifest(sentences: DatasetSentences, encoder: TextEncoder) -> dict[str, Any]:
-    text, image, content = sentences.survey
-    encoded_by = describe_text_encoder(encoder)
-    return {
-        "format": FORMAT,
-        "width": encoder.width,
-        "text_encoder": encoded_by,
-        "keywords": {},
-        "max_sentences": sentences.max_sentences,
-        "image_slots": sentences.image_slots,
-        "content": fingerprint([content, encoded_by]),
-        "n_items": len(text),
-        "without_text": int((text == 0).sum()),
-        "without_image": int((image == 0).sum()),
-        "n_text_slots": int(text.sum()),
-        "n_image_slots": int(image.sum()),
-        "versions": versions("torch", "transformers", "tokenizers"),
-    }
+def _key(sentence: str) -> bytes:
+    return content_key(sentence.encode())
 
 
-def encode_sentences(
-    sentences: Iterable[str],
+def encode_new_items(
+    items: Sequence[Item],
+    image_root: Path,
     encoder: TextEncoder,
-    cache: EmbeddingCache,
-    batch_size: int = 64,
-    advance: Callable[[int], object] = lambda count: None,
-) -> None:
-    """Add the embeddings of all new sentences to ``cache``.
+    tokenizer: KeywordTokenizer | None,
+    manifest: dict[str, Any],
+) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
+    """Encode items that came after a feature table was made.
 
-    New sentences are taken in the order given, block by block, and each block is kept at once. So a
-    run that resumes after a stop forms the same batches as one that was never stopped, and its
-    embeddings are the same to the last bit.
+    Parameters
+    ----------
+    items
+        The new items.
+    image_root
+        The folder that their images are named relative to.
+    encoder
+        The text encoder of the existing table.
+    tokenizer
+        Its keyword tokenizer; None if no item has an image.
+    manifest
+        The existing table's manifest: numbers of keywords and sentences, and the encoders.
+
+    Returns
+    -------
+    table
+        Slots of the new items; entry i belongs to ``items[i - 1]``, entry 0 is padding.
+    keywords
+        ``item_id ->`` the keywords of each image, best first.
+
+    Raises
+    ------
+    UserError
+        If the encoders are not those of the table, an image cannot be opened, or there is an image
+        and no tokenizer.
     """
-    block: dict[bytes, str] = {}
-
-    def counted(starts: Iterable[int]) -> Iterator[int]:
-        for start in starts:
-            yield start
-            advance(min(batch_size, len(block) - start))
-
-    def flush() -> None:
-        if block:
-            cache.add(list(block), encoder.encode(list(block.values()), batch_size, counted))
-            block.clear()
-
-    for sentence in sentences:
-        key = content_key(sentence.encode())
-        if key in block or key in cache:
-            advance(1)
-            continue
-        block[key] = sentence
-        if len(block) == _BLOCK:
-            flush()
-    flush()
-
-
-def _flat(sentences: Iterable[ItemSentences]) -> Iterator[str]:
-    for slots in sentences:
-        yield from slots.text
-        yield from slots.image
-
-
-def _embeddings(sentences: Iterable[str], cache: EmbeddingCache) -> Iterator[np.ndarray]:
-    for block in blocks(sentences, _BLOCK):
-        keys = [content_key(sentence.encode()) for sentence in block]
-        known = cache.read(keys)
-        yield np.stack([known[key] for key in keys])
+    default, made_by = FeatureConfig(), manifest.get("keywords", {})
+    differs, remedy = "differs from that of the features", "encode new items like the others"
+    table_encoder = manifest.get("text_encoder", {})
+    require_same(f"the text encoder {differs}", encoder.describe(), table_encoder, remedy)
+    limit = made_by.get("max_images", default.max_images)
+    images = [(item.item_id, name) for item in items for name in item.images[:limit]]
+    keywords: dict[str, list[list[str]]] = {}
+    if images:
+        if tokenizer is None:
+            raise UserError(f"item {images[0][0]!r} has an image; give a keyword tokenizer")
+        require_same(f"the keyword tokenizer {differs}", tokenizer.describe(), made_by, remedy)
+        opened = [open_image(image_root, name) for _, name in images]
+        best = tokenizer.keywords(opened, made_by.get("n_keywords", default.n_keywords))
+        for (item_id, _), words in zip(images, best, strict=True):
+            keywords.setdefault(item_id, []).append([keyword.word for keyword in words])
+    filling = [manifest.get(s, getattr(default, s)) for s in ("max_sentences", "image_slots")]
+    sentences = slot_sentences(items, keywords, *filling)
+    ids = ["", *(item.item_id for item in items)]
+    text, image = (encode_slots([slots[k] for slots in sentences], encoder) for k in (1, 2))
+    return FeatureTable(ids, text, image, manifest), keywords

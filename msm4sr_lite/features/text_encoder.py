@@ -4,16 +4,19 @@ The same encoder reads the sentences of an item's text and the keywords of its i
 modalities lie in one space.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 import torch
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
-from msm4sr_lite.features.pretrained import load_pretrained, longest_input, trained_pooling
+from msm4sr_lite.features.pretrained import (
+    describe_model,
+    load_pretrained,
+    longest_input,
+    trained_pooling,
+)
 
 
 class TextEncoder:
@@ -56,12 +59,16 @@ class TextEncoder:
         self.width = int(config.hidden_size)
         self.max_length = longest_input(self.model, self.tokenizer)
 
+    def describe(self) -> dict[str, str]:
+        """Return pooling, name, and hashes of the weights, configuration and tokenizer."""
+        return {"pooling": self.pooling, **describe_model(self.name, self.model, self.tokenizer)}
+
     @torch.inference_mode()
     def encode(
         self,
         sentences: Sequence[str],
         batch_size: int = 64,
-        progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+        advance: Callable[[int], object] = lambda count: None,
     ) -> np.ndarray:
         """Return float16 embeddings ``(sentences, width)``; equal sentences are encoded once.
 
@@ -71,14 +78,14 @@ class TextEncoder:
             The texts; what is longer than the model reads is cut off.
         batch_size
             Number of sentences in one forward pass.
-        progress
-            Wraps the loop over batches, such as a progress bar.
+        advance
+            ``advance(n)`` is called after every pass, with its number of sentences.
         """
         # Sentences of similar length share a batch: little padding.
         unique = sorted(set(sentences), key=lambda s: (len(s), s))
         embeddings = np.empty((len(unique), self.width), dtype=np.float16)
         cut = {"truncation": True, "max_length": self.max_length}
-        for start in progress(range(0, len(unique), batch_size)):
+        for start in range(0, len(unique), batch_size):
             batch = unique[start : start + batch_size]
             tokens = self.tokenizer(batch, padding=True, return_tensors="pt", **cut).to(self.device)
             states = self.model(**tokens).last_hidden_state
@@ -88,5 +95,6 @@ class TextEncoder:
                 valid = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
                 pooled = (states * valid).sum(dim=1) / valid.sum(dim=1).clamp(min=1)
             embeddings[start : start + len(batch)] = pooled.float().cpu().numpy()
+            advance(len(batch))
         row = {sentence: number for number, sentence in enumerate(unique)}
         return embeddings[[row[sentence] for sentence in sentences]] if sentences else embeddings

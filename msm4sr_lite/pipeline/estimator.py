@@ -231,7 +231,7 @@ class MSM4SR(Parameters):
             training.sequences.item_counts(),
             found.keywords,
             found.dictionary,
-            {name: value for name, value in record.items() if name != "config"},
+            record,
         )
         self._serve(trained, data, training.sequences)
         return self

@@ -73,8 +73,8 @@ class Evaluating(Serving):
                 "this model was trained on every interaction (split=None), so nothing is held out;"
                 " fit with split='leave_one_out' to evaluate"
             )
-        sequences = self._sequences if data is None or data is self._data else None
         data = self._data_or(data)
+        sequences = self._sequences if data is self._data else None
         sequences = sequences or _sequences_of(trained, data)
         order = self.recommender.numbers_of(sequences.items[1:])
         scorer = self.recommender.model_scorer("evaluation").select(np.array([0, *order]))

@@ -10,7 +10,8 @@ from typing import Any
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.features.stages import compute_features, table_fits
+from msm4sr_lite.features.inspection import table_fits
+from msm4sr_lite.features.stages import compute_features
 from msm4sr_lite.features.table_files import (
     load_feature_table,
     read_dictionary_file,

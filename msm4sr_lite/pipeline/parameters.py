@@ -11,7 +11,7 @@ from msm4sr_lite.config import (
     Config,
     UserError,
     as_dict,
-    setting_fields,
+    flatten,
     with_settings,
 )
 from msm4sr_lite.pipeline.evaluating import Evaluating
@@ -61,12 +61,7 @@ class Parameters(Evaluating):
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return all settings by the constructor's names; without ``deep``, those given."""
         found = {name: getattr(self, name) for name in DEFAULTS} | self.settings
-        names = [field.name for field in setting_fields()] if deep else []
-        for name in names:
-            section, setting = name.split(".")
-            if name not in FROM_DATA:
-                found[f"{section}__{setting}"] = getattr(getattr(self.config, section), setting)
-        return found
+        return found | (_arguments(self.config) if deep else {})
 
     def set_params(self, **params: Any) -> Self:
         """Change settings; what has been learnt is forgotten."""
@@ -99,16 +94,17 @@ class Parameters(Evaluating):
         trained = TrainedModel.load(Path(folder), Path(features) if features else None)
         record = trained.record
         preset = record.get("preset", "paper")
-        defaults = as_dict(PRESETS[preset])
-        settings = {
-            f"{section}__{name}": value
-            for section, values in as_dict(trained.config).items()
-            for name, value in values.items()
-            if f"{section}.{name}" not in FROM_DATA and value != defaults[section][name]
-        }
+        defaults, known = _arguments(PRESETS[preset]), _arguments(trained.config)
+        settings = {name: value for name, value in known.items() if value != defaults[name]}
         encoders = zip(list(DEFAULTS)[3:], record.get("encoders", ()), strict=False)
         model = cls(preset, seed=record.get("seed", 0), device=device, **dict(encoders), **settings)
         is_run_folder = not (Path(folder) / "config.json").is_file()
         model.run_dir = Path(folder) if is_run_folder else None
         model._serve(trained, None, None)
         return model
+
+
+def _arguments(config: Config) -> dict[str, Any]:
+    """Return settings by the names that the constructor takes: ``pretrain__lr``."""
+    known = flatten(as_dict(config)).items()
+    return {name.replace(".", "__"): value for name, value in known if name not in FROM_DATA}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from msm4sr_lite import __version__
-from msm4sr_lite.config import Config, UserError, as_dict, config_from_dict
+from msm4sr_lite.config import Config, UserError, as_dict, flatten, with_settings
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
@@ -22,7 +22,7 @@ from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, write_checkpoint
 from msm4sr_lite.store.files import whole_folder
-from msm4sr_lite.store.fingerprint import first_difference
+from msm4sr_lite.store.fingerprint import require_same
 from msm4sr_lite.store.records import read_record
 
 FORMAT = 2
@@ -88,13 +88,8 @@ class TrainedModel:
         if (folder.exists() and not folder.is_dir()) or (there and not is_model):
             raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
-        record = {
-            "format": FORMAT,
-            "version": __version__,
-            "config": as_dict(self.config),
-            "item_counts": counts,
-            **self.record,
-        }
+        now = {"config": as_dict(self.config), "item_counts": counts}
+        record = {"format": FORMAT, "version": __version__, **now, **self.record, **now}
         with whole_folder(folder) as draft:
             write_checkpoint(self.net, draft, self.items, record)
             save_feature_table(draft / "features", self.table, self.keywords, self.dictionary)
@@ -118,7 +113,7 @@ class TrainedModel:
         if not isinstance(record.get("format", FORMAT), int) or record.get("format", 1) > FORMAT:
             raise UserError(f"{place}: written by a newer version of msm4sr_lite; update it")
         try:
-            config = config_from_dict(record["config"])
+            config = with_settings(Config(), flatten(record["config"]))
         except (KeyError, TypeError, AttributeError, UserError) as error:
             raise UserError(
                 f"{place}/record.json: its settings cannot be read ({error}); train the model again"
@@ -135,7 +130,7 @@ class TrainedModel:
             None if counts is None else np.array([0, *counts]),
             found.keywords,
             found.dictionary,
-            {key: value for key, value in record.items() if key not in ("config", "item_counts")},
+            record,
         )
 
     def encode_items(
@@ -149,7 +144,7 @@ class TrainedModel:
     ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
         """Return features and keywords of new items, made as those of the table were."""
         from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-        from msm4sr_lite.features.new_items import encode_new_items
+        from msm4sr_lite.features.table import encode_new_items
         from msm4sr_lite.features.text_encoder import TextEncoder
 
         manifest, device = self.table.manifest, resolve_device(device)
@@ -203,9 +198,6 @@ def find_features(place: Path, record: dict[str, Any]) -> Path:
 def require_text_encoder(table: FeatureTable, record: dict[str, Any], place: Path | str) -> None:
     """Raise a ``UserError`` if a model was trained on the embeddings of another text encoder."""
     known = record.get("settings", {}).get("text_encoder", {})
-    found = table.manifest.get("text_encoder", {})
-    if key := first_difference(("weights", "pooling"), known, found):
-        raise UserError(
-            f"{place}: trained on features of a text encoder with other {key} ({known[key]}) than"
-            f" these ({found[key]}); give the features it was trained with, or train again"
-        )
+    difference = f"{place}: the text encoder of these features differs from that of its training"
+    remedy = "give the features it was trained with, or train again"
+    require_same(difference, table.manifest.get("text_encoder", {}), known, remedy)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import nn
 
 import msm4sr_lite
+from msm4sr_lite.config import UserError
+from msm4sr_lite.sequences import Sequences
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from msm4sr_lite.sequences import Sequences
+# What makes an encoder another one.
+DECISIVE = ("weights", "pooling", "prompt", "threshold", "diversity", "dictionary")
 
 
 def fingerprint(value: Any) -> str:
@@ -67,9 +69,14 @@ def versions(*names: str) -> dict[str, str]:
     return {"msm4sr_lite": msm4sr_lite.__version__, **{n: metadata.version(n) for n in names}}
 
 
-def first_difference(
-    keys: Sequence[str], this: dict[str, Any], other: dict[str, Any]
-) -> str | None:
-    """Return the first of ``keys`` that both descriptions have with different values, or None."""
-    shared = (key for key in keys if key in this and key in other)
-    return next((key for key in shared if this[key] != other[key]), None)
+def require_same(
+    difference: str, this: Mapping[str, Any], other: Mapping[str, Any], remedy: str
+) -> None:
+    """Raise a ``UserError`` if two descriptions of an encoder differ in what both of them name.
+
+    Only what determines the embeddings is compared. The message is the difference, what differs,
+    and the remedy.
+    """
+    for key in DECISIVE:
+        if key in this and key in other and this[key] != other[key]:
+            raise UserError(f"{difference} in {key} ({this[key]}, there {other[key]}); {remedy}")

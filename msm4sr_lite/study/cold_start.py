@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,12 @@ import numpy as np
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.data import StudyData
+from msm4sr_lite.study.models import StudyData
 from msm4sr_lite.study.paired import with_seeds
 
 POPULARITY = (0, 1, 3, 6, 11)  # training interactions of the target at which a bucket begins
 LENGTHS = (1, 5, 7, 9, 12)  # lengths of the history at which a bucket begins
 SHOWN = (10, 20)  # cut-offs of the table
-Runs = dict[str, list[dict[str, Any]]]
 
 
 def cold_items(sequences: Sequences) -> np.ndarray:
@@ -42,16 +42,15 @@ def buckets(values: np.ndarray, starts: Sequence[int]) -> dict[str, np.ndarray]:
     {'0': [0], '1-2': [3], '3+': [1, 2]}
     """
     found = np.digitize(values, starts) - 1
-    ends = [*(end - 1 for end in starts[1:]), None]
     names = [
-        f"{start}+" if end is None else f"{start}" if end == start else f"{start}-{end}"
-        for start, end in zip(starts, ends, strict=True)
+        f"{start}" if end == start + 1 else f"{start}-{end - 1}" for start, end in pairwise(starts)
     ]
+    names.append(f"{starts[-1]}+")
     return {name: np.flatnonzero(found == i) for i, name in enumerate(names)}
 
 
 def case_subsets(
-    sequences: Sequences, popularity: Sequence[int], lengths: Sequence[int]
+    sequences: Sequences, popularity: Sequence[int] = POPULARITY, lengths: Sequence[int] = LENGTHS
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return test cases by interactions of the target and by length of the history."""
     histories, targets = sequences.held_out("test")
@@ -62,7 +61,7 @@ def case_subsets(
 
 
 def without_items(
-    sequences: Sequences, fraction: float, seed: int = 0
+    sequences: Sequences, fraction: float = 0.2, seed: int = 0
 ) -> tuple[Sequences, np.ndarray]:
     """Make random items strictly cold: remove all their interactions but those that test.
 
@@ -84,10 +83,8 @@ def without_items(
     Raises
     ------
     UserError
-        If ``fraction`` is out of range, or no user is left.
+        If no user is left.
     """
-    if not 0 < fraction < 1:
-        raise UserError(f"fraction must be above 0 and below 1; got {fraction}")
     rng = np.random.default_rng(seed)
     count = max(1, round(fraction * sequences.n_items))
     drawn = np.sort(1 + rng.choice(sequences.n_items, count, replace=False))
@@ -96,22 +93,24 @@ def without_items(
     lengths = np.add.reduceat(keep, sequences.offsets[:-1])
     stay = lengths >= 3
     if not stay.any():
-        raise UserError(
-            f"without {count} items no user has three interactions left; use a smaller fraction"
-        )
+        raise UserError(f"without {count} of the items no user has three interactions left")
     keep &= np.repeat(stay, np.diff(sequences.offsets))
-    return (
-        Sequences(
-            [user for user, here in zip(sequences.users, stay, strict=True) if here],
-            sequences.items,
-            sequences.interactions[keep],
-            np.concatenate([[0], np.cumsum(lengths[stay])]),
-        ),
-        drawn,
-    )
+    users = [sequences.users[user] for user in np.flatnonzero(stay)]
+    offsets = np.concatenate([[0], np.cumsum(lengths[stay])])
+    return Sequences(users, sequences.items, sequences.interactions[keep], offsets), drawn
 
 
-def cold_table(data: StudyData, found: Runs) -> dict[str, Any]:
+def with_cold_items(data: StudyData, fewest: int = 30) -> tuple[StudyData, bool]:
+    """Return data with strictly cold test targets, and whether interactions were removed for it.
+
+    Interactions of some items are removed if fewer than ``fewest`` test targets are cold.
+    """
+    if len(cold_cases(data.sequences)) >= fewest:
+        return data, False
+    return replace(data, sequences=without_items(data.sequences)[0]), True
+
+
+def cold_table(data: StudyData, found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Return each model's metrics on subsets of the test cases; items of the history are filtered.
 
     Parameters
@@ -131,27 +130,27 @@ def cold_table(data: StudyData, found: Runs) -> dict[str, Any]:
     """
     users, _ = data.sequences.cases("test")
     n_cold, rows = len(cold_items(data.sequences)), cold_cases(data.sequences)
-    subsets = case_subsets(data.sequences, POPULARITY, LENGTHS)
+    subsets = case_subsets(data.sequences)
 
-    def measured(runs: list[dict[str, Any]], key: str, chosen: np.ndarray) -> dict[str, Any]:
-        ranks = [np.array(run[key]) for run in runs]
-        if key != "among_cold":  # which holds cold targets only
-            ranks = [r[chosen] for r in ranks]
-        return with_seeds([metrics(r, SHOWN) for r in ranks], users[chosen])
+    def measured(ranks: list[np.ndarray], chosen: np.ndarray) -> dict[str, Any]:
+        return with_seeds([metrics(one, SHOWN) for one in ranks], users[chosen])
 
-    models = {}
+    models: dict[str, Any] = {}
     for name, runs in found.items():
-        model: dict[str, Any] = {}
-        if len(rows):
-            model["cold_among_cold"] = measured(runs, "among_cold", rows)
-            model["cold_among_all"] = measured(runs, "filter_seen", rows)
-        for subset, ranges in subsets.items():
-            model[subset] = {
-                label: measured(runs, "filter_seen", chosen)
+        ranks, among_cold = (
+            [np.array(run[key]) for run in runs] for key in ("filter_seen", "among_cold")
+        )
+        models[name] = {
+            subset: {
+                label: measured([one[chosen] for one in ranks], chosen)
                 for label, chosen in ranges.items()
                 if len(chosen)
             }
-        models[name] = model
+            for subset, ranges in subsets.items()
+        }
+        if len(rows):
+            models[name]["cold_among_cold"] = measured(among_cold, rows)
+            models[name]["cold_among_all"] = measured([one[rows] for one in ranks], rows)
     sizes = {name: {k: len(v) for k, v in ranges.items()} for name, ranges in subsets.items()}
     gains = 1 / np.log2(np.arange(2, 12))
     return {
@@ -160,28 +159,3 @@ def cold_table(data: StudyData, found: Runs) -> dict[str, Any]:
         "random_ndcg@10": round(float(gains[:n_cold].sum() / max(1, n_cold)), 6),
         "models": models,
     }
-
-
-def with_cold_items(
-    data: StudyData, fewest: int = 30, fraction: float = 0.2
-) -> tuple[StudyData, bool]:
-    """Return data with strictly cold test targets: the same, or without interactions of some items.
-
-    Parameters
-    ----------
-    data
-        Dataset, split and features.
-    fewest
-        Number of test cases with a cold target that is enough.
-    fraction
-        Share of the items that become cold if there are fewer.
-
-    Returns
-    -------
-    data, removed
-        ``removed``: whether interactions were removed.
-    """
-    if len(cold_cases(data.sequences)) >= fewest:
-        return data, False
-    sequences, _ = without_items(data.sequences, fraction)
-    return replace(data, sequences=sequences, whole=None), True

@@ -6,34 +6,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from msm4sr_lite.config import (
-    STEPS_PER_EPOCH,
-    DataConfig,
-    FinetuneConfig,
-    PretrainConfig,
-    UserError,
-    fitting_batch,
-)
+from msm4sr_lite.config import STEPS_PER_EPOCH, DataConfig, fitting_batch
 from msm4sr_lite.settings import Settings, setting
+
+BATCH = f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch"
+TRAINING = "maximum number of epochs of every other training"
+PATIENCE = "epochs without a better validation Recall@20 before the stop"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingBudget(Settings):
     """Training budget, the same for all models."""
 
-    batch_size: int = setting(
-        0,
-        f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch",
-        "ours",
-        ">= 0",
-    )
+    batch_size: int = setting(0, BATCH, "ours", ">= 0")
     pretrain_epochs: int = setting(80, "maximum number of epochs of pre-training", "ours", ">= 0")
-    finetune_epochs: int = setting(
-        60, "maximum number of epochs of every other training", "ours", ">= 0"
-    )
-    patience: int = setting(
-        15, "epochs without a better validation Recall@20 before the stop", "ours", ">= 0"
-    )
+    finetune_epochs: int = setting(60, TRAINING, "ours", ">= 0")
+    patience: int = setting(15, PATIENCE, "ours", ">= 0")
 
     def for_targets(self, targets: int) -> TrainingBudget:
         """Return the budget with a batch size chosen for this number of training targets."""
@@ -41,68 +29,18 @@ class TrainingBudget(Settings):
 
     def settings(self) -> dict[str, Any]:
         """Return the budget as settings of a configuration, ``section.name -> value``."""
-        found: dict[str, Any] = {}
-        for stage in ("pretrain", "finetune"):
-            found[f"{stage}.batch_size"] = self.batch_size
-            found[f"{stage}.epochs"] = getattr(self, f"{stage}_epochs")
-            found[f"{stage}.patience"] = self.patience
-        return found
+        return {
+            "pretrain.batch_size": self.batch_size,
+            "pretrain.epochs": self.pretrain_epochs,
+            "pretrain.patience": self.patience,
+            "finetune.batch_size": self.batch_size,
+            "finetune.epochs": self.finetune_epochs,
+            "finetune.patience": self.patience,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferConfig(Settings):
-    """Learning curve of transfer; the same settings for all starting points.
-
-    Attributes
-    ----------
-    seeds
-        Number of seeds; each decides pre-training, the drawn users and fine-tuning.
-    shares
-        Shares of the target's users. A share of fewer users than ``fewest`` is skipped.
-    rates, rates_large
-        Learning rates of fine-tuning for small shares and for shares from ``large`` on. If there
-        are several, the validation interactions choose.
-    """
-
-    seeds: int = 3
-    shares: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
-    fewest: int = setting(10, "smallest number of users of a share", "ours", ">= 1")
-    large: float = setting(0.2, "shares from here on are large", "ours", ">= 0")
-    rates: tuple[float, ...] = (3e-4, 1e-3)
-    rates_large: tuple[float, ...] = (1e-3,)
-    batch_size: int = setting(
-        64, "training targets in one step; 256 in pre-training on the sources", "ours", ">= 1"
-    )
-    finetune_epochs: int = setting(60, "maximum number of epochs of fine-tuning", "ours", ">= 0")
-    steps: int = setting(800, "maximum number of steps of fine-tuning, about", "ours", ">= 1")
-    patience: int = setting(
-        10, "epochs without a better validation Recall@20 before the stop", "ours", ">= 0"
-    )
-    pretrain_epochs: int = setting(60, "maximum number of epochs of pre-training", "ours", ">= 0")
-
-    def finetuning(self, targets: int, share: float) -> list[FinetuneConfig]:
-        """Return the settings to try when a share of the users is trained on.
-
-        ``targets`` is the number of training targets of all users.
-        """
-        seen = max(1.0, share * targets)
-        epochs = int(min(self.finetune_epochs, max(2, self.steps * self.batch_size // seen)))
-        rates = self.rates if share < self.large else self.rates_large
-        base = FinetuneConfig(epochs=epochs, batch_size=self.batch_size, patience=self.patience)
-        return [replace(base, lr=rate) for rate in rates]
-
-    def starts(self, share: float) -> tuple[str, ...]:
-        """Return the starting points that are compared at a share of the users."""
-        both = ("pretrained", "scratch")
-        return (*both, "pretrained_on_target") if share < self.large else both
-
-    def pretraining(self) -> PretrainConfig:
-        """Return the settings of pre-training on the sources."""
-        return PretrainConfig(batch_size=256, epochs=self.pretrain_epochs, patience=self.patience)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyConfig:
+class StudyConfig(Settings):
     """Settings of ``run_study``.
 
     Attributes
@@ -110,9 +48,7 @@ class StudyConfig:
     data
         Filters and split.
     budget
-        Training budget of every part but ``transfer``.
-    transfer
-        Training budget and protocol of ``transfer``; its ``seeds`` are set from ``n_seeds``.
+        Training budget of all models.
     n_seeds
         Number of test seeds: 1, 2, ... Seed 0 is used to choose the settings.
     jobs
@@ -126,8 +62,6 @@ class StudyConfig:
     sources, target
         Part ``transfer``: domains of the dataset, or folders of other datasets, to pre-train on,
         and the domain to use the model in (empty: the whole dataset).
-    clip
-        CLIP-like model for the ablation with its raw embeddings; empty: without this ablation.
     unknown_items
         Whether interactions of items that are not listed are an error or dropped, in datasets
         that the study opens itself.
@@ -137,22 +71,15 @@ class StudyConfig:
 
     data: DataConfig = field(default_factory=DataConfig)
     budget: TrainingBudget = field(default_factory=TrainingBudget)
-    transfer: TransferConfig = field(default_factory=TransferConfig)
-    n_seeds: int = 3
-    jobs: int = 1
+    n_seeds: int = setting(3, "number of test seeds", "ours", ">= 1")
+    jobs: int = setting(1, "number of trainings at the same time", "ours", ">= 1")
     models: tuple[str, ...] = ()
     quick: bool = False
     configs: Path | None = None
     sources: tuple[str, ...] = ()
     target: str = ""
-    clip: str = ""
     unknown_items: Literal["error", "drop"] = "error"
     device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        for name, value in (("seeds", self.n_seeds), ("jobs", self.jobs)):
-            if value < 1:
-                raise UserError(f"{name} must be at least 1; got {value}")
 
     @property
     def seeds(self) -> list[int]:
@@ -161,8 +88,5 @@ class StudyConfig:
 
 
 QUICK = StudyConfig(
-    quick=True,
-    n_seeds=1,
-    budget=TrainingBudget(pretrain_epochs=10, finetune_epochs=10),
-    transfer=TransferConfig(seeds=1, shares=(0.05, 1.0), finetune_epochs=2, pretrain_epochs=1),
+    quick=True, n_seeds=1, budget=TrainingBudget(pretrain_epochs=10, finetune_epochs=10)
 )

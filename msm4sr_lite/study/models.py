@@ -1,4 +1,4 @@
-"""The baselines and models that a study compares, with the settings that each may choose from.
+"""The baselines and models that a study compares, and how each is fitted.
 
 Each has a grid of at most four points, and the same training budget if it is trained. Validation
 interactions alone decide which point is used.
@@ -7,45 +7,71 @@ interactions alone decide which point is used.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
+import torch
+from filelock import FileLock
+
+from msm4sr_lite import training
+from msm4sr_lite.baselines import BaselineData, fit_baseline
 from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
+from msm4sr_lite.baselines.simple import ItemKNN, Probabilities, ScoreEnsemble
+from msm4sr_lite.config import PRESETS, Config, DataConfig, as_dict, with_settings
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import Scorer
-from msm4sr_lite.study.data import StudyData
-from msm4sr_lite.study.trainers import (
-    BaselineFitter,
-    EnsembleTrainer,
-    ModelTrainer,
-    Settings,
-    WholeDatasetTrainer,
-)
+from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.pipeline import stages
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
+from msm4sr_lite.store.fingerprint import fingerprint
+
+Settings: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class ModelSpec:
-    """A baseline or model of a study.
+class StudyData(stages.TrainingData):
+    """What all models of a study are given: the same split and the same features.
 
     Attributes
     ----------
-    grid
-        The settings to choose from.
-    fit
-        ``fit(data, settings, seed, states)`` returns the scorer. ``states`` is a folder for
-        pre-trained models that several settings start from.
-    is_trained
-        Whether it is trained, so that its results depend on the seed and the training budget.
-    needs
-        What it cannot run without, names in ``NEEDS``.
+    dataset
+        For the texts of the items, and for the oracles of a simulated dataset.
+    device
+        Where to compute.
+    source
+        Other data that models can be pre-trained on.
     """
 
-    grid: list[Settings]
-    fit: Callable[[StudyData, Settings, int, Path], Scorer]
-    is_trained: bool = False
-    needs: tuple[str, ...] = ()
+    dataset: Dataset
+    device: str = "cpu"
+    source: stages.TrainingData | None = None
+
+    @cached_property
+    def made_from(self) -> list[dict[str, Any]]:
+        """Fingerprints of the sequences and features, on which all results depend."""
+        return [stages.describe_training_data(one) for one in (self, self.source) if one]
+
+    @cached_property
+    def baseline_data(self) -> BaselineData:
+        """What baselines are fitted on."""
+        items = [self.dataset.items.get(item) for item in self.sequences.items]
+        texts = [" ".join(item_sentences(item)) if item else "" for item in items]
+        return BaselineData(self.sequences, self.table, texts)
+
+
+def prepare(
+    dataset: Dataset, table: FeatureTable, config: DataConfig, device: str = "cpu"
+) -> StudyData:
+    """Filter and split a dataset and order its features accordingly."""
+    found = stages.prepare_training_data(dataset, table, config)
+    return StudyData(found.sequences, found.table, dataset, device)
 
 
 def grid(**values: list[Any]) -> list[Settings]:
@@ -58,59 +84,160 @@ def grid(**values: list[Any]) -> list[Settings]:
     return [dict(zip(names, point, strict=True)) for point in product(*values.values())]
 
 
-ENSEMBLE = grid(decay=[0.5, 0.9], weight=[0.5, 1.0])
+ONE = [Settings()]
 RULES = grid(decay=[0, 0.5, 0.8, 0.95])
 DECAYS = grid(decay=[0.5, 0.8, 0.95, 1.0])
+ENSEMBLE = grid(decay=[0.5, 0.9], weight=[0.5, 1.0])
 CONTENT = grid(finetune__lr=[1e-3, 3e-4], finetune__use_ids=[True, False])
 IDS = grid(finetune__lr=[1e-3, 3e-4], model__hidden_dropout=[0.2, 0.5])
-ONE = [Settings()]
-NEEDS = {
-    "text": "the dataset has no text",
-    "image": "the dataset has no image",
-    "whole": "the dataset has few further interactions to pre-train on",
-    "sklearn": "needs scikit-learn (pip install 'msm4sr_lite[course]')",
-}
+
+
+@dataclass(frozen=True)
+class BaselineSpec:
+    """A baseline of ``BASELINES``, which needs no training.
+
+    Attributes
+    ----------
+    name
+        Its name there.
+    grid
+        The settings to choose from.
+    needs
+        What it cannot run without: ``text``, ``image`` or ``sklearn``.
+    """
+
+    is_trained: ClassVar[bool] = False
+
+    name: str
+    grid: list[Settings] = field(default_factory=lambda: ONE, repr=False)
+    needs: tuple[str, ...] = ()
+
+    def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
+        """Fit and return the scorer."""
+        return fit_baseline(self.name, data.baseline_data, **settings)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model that is pre-trained, or not; then fine-tuned, or not.
+
+    Attributes
+    ----------
+    grid, needs
+        As of ``BaselineSpec``.
+    preset
+        ``paper``, ``authors`` or ``tuned``.
+    settings
+        Settings that differ from the preset, ``section.name -> value``.
+    build
+        Makes an untrained model of a configuration, if it is not pre-trained.
+    pretrains, finetunes
+        The stages it has.
+    on_source
+        Whether it is pre-trained on ``data.source``.
+    """
+
+    grid: list[Settings] = field(default_factory=lambda: CONTENT, repr=False, compare=False)
+    preset: str = "paper"
+    settings: Settings = field(default_factory=dict)
+    build: Callable[[Any], M2SE] = M2SE
+    pretrains: bool = True
+    finetunes: bool = True
+    on_source: bool = False
+    needs: tuple[str, ...] = ()
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether results depend on the seed and the training budget."""
+        return self.pretrains or self.finetunes
+
+    def config(self, data: StudyData, settings: Settings) -> Config:
+        """Return the preset with the settings given and, over them, this model's settings."""
+        given = {name: value for name, value in settings.items() if "." in name}
+        fixed = {**self.settings, "model.feature_dim": data.table.width}
+        return with_settings(PRESETS[self.preset], {**given, **fixed})
+
+    def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
+        """Train and return the scorer; pre-trained models are kept in the folder ``states``."""
+        config = self.config(data, settings)
+        options: dict[str, Any] = {"seed": seed, "device": data.device}
+        if self.pretrains:
+            first = data.source if self.on_source and data.source else data
+            net = pretrained(first, config, states, **options)
+        if self.finetunes:
+            torch.manual_seed(seed)
+            ids = data.sequences.n_items if config.finetune.use_ids else 0
+            untrained = replace(config.model, n_items=ids)
+            net = transfer(net, ids) if self.pretrains else self.build(untrained)
+            training.finetune(net, data.table, data.sequences, config.finetune, **options)
+        return ModelScorer(net, data.table, data.device)
+
+
+@dataclass(frozen=True)
+class EnsembleSpec(ModelSpec):
+    """Score ensemble of ItemKNN and a model, which is trained once for all weights."""
+
+    trained: dict[str, Scorer] = field(default_factory=dict, repr=False, compare=False)
+
+    def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
+        """Train the model unless that is done, fit ItemKNN, return their ensemble."""
+        config = self.config(data, settings)
+        made_from = fingerprint([as_dict(config), seed, data.made_from])
+        if made_from not in self.trained:
+            self.trained.clear()  # memory for one model is enough
+            self.trained[made_from] = super().fit(data, settings, seed, states)
+        found = Probabilities(self.trained[made_from], config.finetune.temperature)
+        return ScoreEnsemble(ItemKNN(data.sequences, settings["decay"]), found, settings["weight"])
+
+
+def pretrained(
+    data: stages.TrainingData, config: Config, states: Path, *, seed: int, device: str
+) -> M2SE:
+    """Return a pre-trained model, from the folder ``states`` if it has been trained before.
+
+    Another process that needs the same model waits until it is there.
+    """
+    settings = as_dict(config.model), as_dict(config.pretrain)
+    folder = states / fingerprint([*settings, seed, stages.describe_training_data(data)])
+    states.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "config.json").is_file():
+            torch.manual_seed(seed)
+            net, inputs = M2SE(config.model), (data.table, data.sequences)
+            training.pretrain(net, *inputs, config.pretrain, seed=seed, device=device)
+            save_checkpoint(net.cpu(), folder, data.sequences.items, {"seed": seed})
+        return load_checkpoint(folder)[0]
+
+
 TFIDF = ("text", "sklearn")
-
-
-def _trained(
-    fit: Callable[..., Scorer], points: list[Settings] = CONTENT, *needs: str
-) -> ModelSpec:
-    return ModelSpec(points, fit, is_trained=True, needs=needs)
-
-
-WHOLE = WholeDatasetTrainer(pretrains=True)
-TUNED = ModelTrainer(preset="tuned", pretrains=True)
-MODELS: dict[str, ModelSpec] = {
-    "popularity": ModelSpec(ONE, BaselineFitter("popularity")),
-    "item_knn": ModelSpec(grid(decay=[0.5, 0.9], cosine=[False, True]), BaselineFitter("item_knn")),
-    "sequential_rules": ModelSpec(RULES, BaselineFitter("sequential_rules")),
-    "tfidf_knn": ModelSpec(DECAYS, BaselineFitter("tfidf_knn"), needs=TFIDF),
-    "bert_knn": ModelSpec(DECAYS, BaselineFitter("bert_knn"), needs=("text",)),
-    "item_knn+tfidf": ModelSpec(ENSEMBLE, BaselineFitter("item_knn+tfidf"), needs=TFIDF),
+Spec: TypeAlias = BaselineSpec | ModelSpec
+MODELS: dict[str, Spec] = {
+    "popularity": BaselineSpec("popularity"),
+    "item_knn": BaselineSpec("item_knn", grid(decay=[0.5, 0.9], cosine=[False, True])),
+    "sequential_rules": BaselineSpec("sequential_rules", RULES),
+    "tfidf_knn": BaselineSpec("tfidf_knn", DECAYS, TFIDF),
+    "bert_knn": BaselineSpec("bert_knn", DECAYS, ("text",)),
+    "item_knn+tfidf": BaselineSpec("item_knn+tfidf", ENSEMBLE, TFIDF),
     # Far from msm4sr_tuned: both start from the same pre-training, and where two train at once the
     # second of two neighbours would wait for the first.
-    "item_knn+msm4sr_tuned": _trained(EnsembleTrainer(TUNED), ENSEMBLE),
-    "sasrec": _trained(ModelTrainer(SASRec), IDS),
-    "text": _trained(ModelTrainer(settings={"model.modalities": "text"}), CONTENT, "text"),
-    "image": _trained(ModelTrainer(settings={"model.modalities": "image"}), CONTENT, "image"),
-    "text+image": _trained(ModelTrainer(SummedFeatures), CONTENT, "text", "image"),
-    "authors": _trained(ModelTrainer(preset="authors", pretrains=True), ONE),
-    "msm4sr": _trained(ModelTrainer(pretrains=True)),
-    "msm4sr+whole": _trained(WHOLE, CONTENT, "whole"),
-    "msm4sr_tuned": _trained(TUNED),
-    "msm4sr_tuned+whole": _trained(replace(WHOLE, preset="tuned"), CONTENT, "whole"),
+    "item_knn+msm4sr_tuned": EnsembleSpec(ENSEMBLE, "tuned"),
+    "sasrec": ModelSpec(IDS, build=SASRec, pretrains=False),
+    "text": ModelSpec(settings={"model.modalities": "text"}, pretrains=False, needs=("text",)),
+    "image": ModelSpec(settings={"model.modalities": "image"}, pretrains=False, needs=("image",)),
+    "text+image": ModelSpec(build=SummedFeatures, pretrains=False, needs=("text", "image")),
+    "authors": ModelSpec(ONE, "authors"),
+    "msm4sr": ModelSpec(),
+    "msm4sr_tuned": ModelSpec(preset="tuned"),
 }
-SIMPLE = ("popularity", "item_knn", "sequential_rules", "tfidf_knn", "item_knn+tfidf")
-QUICK_MODELS = (*SIMPLE, "sasrec", "text+image", "msm4sr")
+QUICK_MODELS = ["popularity", "item_knn", "sequential_rules", "tfidf_knn", "item_knn+tfidf"]
+QUICK_MODELS += ["sasrec", "text+image", "msm4sr"]
 
 
-def missing_needs(spec: ModelSpec, data: StudyData) -> list[str]:
+def missing_needs(spec: Spec, data: StudyData) -> list[str]:
     """Return why a model cannot run on a dataset, in words; empty if it can."""
-    has = {
-        "text": data.table.text.counts.any(),
-        "image": data.table.image.counts.any(),
-        "whole": data.whole is not None,
-        "sklearn": find_spec("sklearn") is not None,
+    known = {
+        "text": (data.table.text.counts.any(), "the dataset has no text"),
+        "image": (data.table.image.counts.any(), "the dataset has no image"),
+        "sklearn": (find_spec("sklearn"), "needs scikit-learn (pip install 'msm4sr_lite[course]')"),
     }
-    return [why for need, why in NEEDS.items() if need in spec.needs and not has[need]]
+    return [why for need, (there, why) in known.items() if need in spec.needs and not there]

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import stats
 
 from msm4sr_lite.evaluation import metrics, summarise
 
+Ranks: TypeAlias = Sequence[np.ndarray]
 METRICS = ("ndcg@10", "recall@20")
 HALF = stats.norm.ppf(0.975)  # standard errors in half of a 95 % interval
 POWER = stats.norm.ppf(0.8)  # further standard errors for a power of 80 %
-
-
-def means(ranks: Sequence[np.ndarray]) -> dict[str, float]:
-    """Return each metric's mean over test cases and seeds."""
-    values = [metrics(r) for r in ranks]
-    return {m: round(float(np.mean([v[m] for v in values])), 6) for m in METRICS}
 
 
 def with_seeds(
@@ -59,11 +54,7 @@ def with_seeds(
     return found
 
 
-def paired(
-    ranks: Sequence[np.ndarray],
-    base: Sequence[np.ndarray],
-    users: np.ndarray | None = None,
-) -> dict[str, Any]:
+def paired(ranks: Ranks, base: Ranks, users: np.ndarray | None = None) -> dict[str, Any]:
     """Return the difference ``ranks`` minus ``base`` in each metric, paired by test case and seed.
 
     Parameters

@@ -7,19 +7,18 @@ the next interaction is random even if its distribution is known.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from msm4sr_lite.baselines.oracle import Oracle, load_oracles
+from msm4sr_lite.baselines.oracle import load_oracles
 from msm4sr_lite.evaluation import Scorer
-from msm4sr_lite.study.beyond_accuracy import candidate_scores
-from msm4sr_lite.study.data import StudyData
+from msm4sr_lite.study.models import StudyData
+
+BATCH = 256  # histories scored at once
 
 
-@dataclass
 class UpperBound:
     """Expected NDCG@10 under the true distribution of each test case's item.
 
@@ -28,41 +27,31 @@ class UpperBound:
 
     Attributes
     ----------
-    histories
-        Of the test cases.
     oracles
         ``"oracle"`` and ``"content"``; empty if the true distribution is not known.
-    truth
-        The probability of each item to come next, ``(cases, items)``.
     best
         Kind of oracle -> the NDCG@10 that its own ranking can expect.
     """
 
-    histories: list[np.ndarray]
-    oracles: dict[str, Oracle]
-    truth: np.ndarray
-    best: dict[str, float]
-
-    @classmethod
-    def of(cls, data: StudyData) -> UpperBound:
-        """Compute the upper bounds of a dataset, if its true distribution is known."""
-        oracles = load_oracles(data.dataset.folder, data.sequences)
-        histories, _ = data.sequences.held_out("test")
-        found = cls(histories, oracles, np.empty((0, 0)), {})
-        if oracles:
-            found.truth = oracles["oracle"].score(histories)[:, 1:].numpy()
-        for kind, oracle in oracles.items():
-            found.best[kind] = found.expected(oracle) or 0.0
-        return found
+    def __init__(self, data: StudyData) -> None:
+        self.oracles = load_oracles(data.dataset.folder, data.sequences)
+        self.histories, _ = data.sequences.held_out("test")
+        if self.oracles:
+            self.truth = self.oracles["oracle"].score(self.histories)[:, 1:].numpy()
+        self.best = {kind: self.expected(oracle) or 0.0 for kind, oracle in self.oracles.items()}
 
     def expected(self, scorer: Scorer) -> float | None:
         """Return the NDCG@10 that a scorer's rankings can expect; None if that is not known."""
         if not self.oracles:
             return None
         total = 0.0
-        for rows, scores in candidate_scores(scorer, self.histories):
+        for start in range(0, len(self.histories), BATCH):
+            rows = slice(start, start + BATCH)
+            scores = scorer.score(self.histories[rows])[:, 1:].double().cpu().clone()
+            for row, history in zip(scores, self.histories[rows], strict=True):
+                row[history - 1] = -torch.inf
             last = scores[torch.isfinite(scores)].min() - 1  # infinities have no difference
-            finite = scores[:, 1:].clamp_min(last).cpu().numpy()
+            finite = scores.clamp_min(last).numpy()
             total += float(expected_ndcg(finite, self.truth[rows]).sum())
         return total / len(self.histories)
 

@@ -19,9 +19,9 @@ import torch
 from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import concat_normalized
 from msm4sr_lite.evaluation import Scorer, metrics, summarise, target_ranks
+from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.beyond_accuracy import top_lists
 from msm4sr_lite.study.cold_start import LENGTHS, POPULARITY, case_subsets, cold_cases, cold_items
 
 CUTOFFS = (5, 10, 20)
@@ -90,7 +90,7 @@ def exposure(
     histories: Sequence[np.ndarray],
     items: np.ndarray,
     k: int = 10,
-    **options: Any,
+    filter_seen: bool = True,
 ) -> np.ndarray:
     """Return the share of ``items`` among the first ``k`` recommended, ``(histories,)``.
 
@@ -104,10 +104,12 @@ def exposure(
         Item numbers.
     k
         Length of the lists.
-    options
-        As in ``top_lists``.
+    filter_seen
+        Whether the items of a history are not recommended.
     """
-    return np.isin(top_lists(scorer, histories, k, **options), items).mean(axis=1)
+    size = scorer.score(histories[:1]).shape[1]
+    lists = top_items(scorer.score, histories, k, np.arange(size) > 0, filter_seen)
+    return np.array([np.isin(best, items).sum() / k for best, _ in lists])
 
 
 def replace_ids(scorer: ModelScorer, items: np.ndarray, by: Literal["zero", "mean"]) -> ModelScorer:

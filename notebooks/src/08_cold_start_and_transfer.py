@@ -408,18 +408,21 @@ print("after fine-tuning:", sum(401 in w.shape for w in whole.parameters()))
 # %% tags=["nbval-check-output"]
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
-from msm4sr_lite.study.transfer import zero_shot
+from msm4sr_lite.pipeline.stages import TrainingData
 
 outdoor = Dataset.from_folder(folder, domain="outdoor")
 there = build_sequences(outdoor.interactions, list(outdoor.items))
-domain = features.for_items(there.items), there
+domain = TrainingData(there, features.for_items(there.items))
 torch.manual_seed(0)
-untrained = M2SE(pretrained.config)
+scorers = {
+    "untrained": ModelScorer(M2SE(pretrained.config), domain.table),
+    "popularity": Popularity(there),
+    "from home": ModelScorer(pretrained, domain.table),
+    "ItemKNN": ItemKNN(there),
+}
 ranks = {
-    "untrained": zero_shot(untrained, domain),
-    "popularity": target_ranks(Popularity(there), *there.held_out("test")),
-    "from home": zero_shot(pretrained, domain),
-    "ItemKNN": target_ranks(ItemKNN(there), *there.held_out("test")),
+    name: target_ranks(scorer, *there.held_out("test"))
+    for name, scorer in scorers.items()
 }
 score = {name: metrics(r)["ndcg@10"].mean() for name, r in ranks.items()}
 print(" < ".join(sorted(score, key=score.get)))
@@ -431,8 +434,7 @@ print(
 # %%
 from course import item_card, show_html, strips
 
-known = ModelScorer(pretrained, domain[0])
-recommender = Recommender(known, there.items)
+recommender = Recommender(scorers["from home"], there.items)
 history = [there.items[i] for i in there.held_out("test")[0][53]]
 found = list(recommender.recommend({"": history}, k=4)["item_id"])
 
@@ -472,12 +474,12 @@ for name, value in score.items():
 # decided by the validation purchases of the 60; the test asks for the next purchase of all 1200.
 
 # %%
-from msm4sr_lite.study.transfer import fine_tuned
+from benchmarks.studies.transfer_curve import fine_tuned
 
 tuned = {"5%, from home": (pretrained, 3e-4), "5%, from scratch": (None, 1e-3)}
 for name, (start, rate) in progress(tuned.items(), "60 users"):
     few = FinetuneConfig(lr=rate, batch_size=64, epochs=25, patience=10)
-    model = ModelScorer(fine_tuned(start, domain, 0.05, few), domain[0])
+    model = ModelScorer(fine_tuned(start, domain, 0.05, few), domain.table)
     ranks[name] = target_ranks(model, *there.held_out("test"))
     score[name] = metrics(ranks[name])["ndcg@10"].mean()
 for name in ("from home", *tuned):
@@ -494,7 +496,7 @@ print("with 60 users the model from home is ahead:", better)
 # the pre-training, the customers drawn and the fine-tuning. On small shares it tries two learning rates for each start and lets the
 # validation choose. On two cores it takes about half an hour:
 #
-#     msm4sr study transfer data_samples/corner_shop --source home --target outdoor --seeds 10 --out DIR
+#     python -m benchmarks.studies.transfer_curve data_samples/corner_shop --source home --target outdoor --seeds 10 --out DIR
 #
 # **Predict** the share of the customers at which the two curves meet.
 

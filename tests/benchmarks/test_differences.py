@@ -15,7 +15,7 @@ from msm4sr_lite.config import PRESETS, as_dict
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.features.embedding_cache import EmbeddingCache
-from msm4sr_lite.features.table import DatasetSentences, make_features
+from msm4sr_lite.features.table import make_features, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.features.text_encoder import TextEncoder
 from tests.toys import toy_sequences, toy_table
@@ -154,12 +154,15 @@ def test_keyword_slots_are_those_of_the_setting(tiny_bert, tmp_path):
     items = [Item("a", "mug"), Item("b", images=("1.png", "2.png"))]
     keywords = {"b": [["cup", "red"], ["mug"]]}
     lines = [{"item_id": "b", "keywords": best} for best in keywords["b"]]
-    source = tmp_path / "keywords.jsonl"
-    source.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    source = tmp_path / "keywords"
+    source.mkdir()
+    text = "\n".join(map(json.dumps, lines))
+    (source / "keywords.jsonl").write_text(text, encoding="utf-8")
     encoder, folder = TextEncoder(tiny_bert), tmp_path / "features"
     for setting, place in (("keywords", tmp_path / "made"), ("images", folder)):
-        sentences = DatasetSentences(items, source, image_slots=setting)
-        make_features(place, sentences, encoder, EmbeddingCache(":memory:"))
+        sentences = slot_sentences(items, keywords, image_slots=setting)
+        cache = EmbeddingCache(":memory:")
+        make_features(place, sentences, encoder, cache, keywords=source)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["text_encoder"]["name"] = tiny_bert
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

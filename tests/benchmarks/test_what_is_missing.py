@@ -22,7 +22,8 @@ def test_the_table_splits_the_cases_into_thirds():
 
 
 def test_popular_items_are_made_less_likely():
-    study_data = SimpleNamespace(interaction_counts=np.array([0, 0, 8]))
+    sequences = SimpleNamespace(item_counts=lambda: np.array([0, 0, 8]))
+    study_data = SimpleNamespace(sequences=sequences)
     likely = SimpleNamespace(score=lambda _: torch.tensor([[0.0, 0.25, 0.75]]))
     for power, expected in ((0.5, 0.25), (1, 0.75 / 9)):
         scores = missing.LessPopular(study_data, likely, power).score([])[0]

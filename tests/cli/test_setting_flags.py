@@ -4,7 +4,8 @@ import pytest
 
 from msm4sr_lite.cli.commands import build_parser
 from msm4sr_lite.cli.setting_flags import given_settings
-from msm4sr_lite.config import FROM_DATA, UserError, setting_fields
+from msm4sr_lite.config import FROM_DATA, Config, UserError
+from msm4sr_lite.settings import fields_by_name
 
 SECTIONS = {
     "run": {"data", "features", "model", "pretrain", "finetune"},
@@ -22,7 +23,7 @@ def parsed(command, *settings):
     return build_parser().parse_args(words)
 
 
-@pytest.mark.parametrize("field", setting_fields(), ids=lambda field: field.name)
+@pytest.mark.parametrize("field", fields_by_name(Config).values(), ids=lambda field: field.name)
 def test_every_setting_can_be_set(field):
     value = field.choices[-1] if field.choices else field.default
     for command, sections in SECTIONS.items():
@@ -60,7 +61,7 @@ def test_help_all_lists_every_setting_of_the_command(command, msm4sr):
     code, out, err = msm4sr(command, "--help-all")
     assert (code, err) == (0, "")
     assert out.startswith(f"usage: msm4sr {command}")
-    for field in setting_fields():
+    for field in fields_by_name(Config).values():
         entry = f"\n  {field.name}={field.default}\n      {field.meaning}; {field.allowed}\n"
         section = field.name.partition(".")[0]
         wanted = section in SECTIONS.get(command, {"data"} if command == "study" else ())

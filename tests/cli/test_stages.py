@@ -145,7 +145,7 @@ def test_features_of_another_text_encoder_are_refused(what, tmp_path, tiny_bert,
         ["recommend", data, "--model", out, "--items", "i1,i2"],
         ["finetune", data, "--out", out],
     ):
-        message = f"trained on features of a text encoder with other {what} ("
+        message = f"text encoder of these features differs from that of its training in {what} ("
         assert message in refused(*command, "--features", features)
         if command[0] != "finetune":
             assert msm4sr(*command)[0] == 0

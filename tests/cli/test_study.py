@@ -62,8 +62,8 @@ def test_given_configs_may_lack_models_with_one_setting(tuned, json_of, tmp_path
 
 
 @pytest.mark.thorough
-def test_ablations_change_one_thing(tuned, msm4sr, refused):
-    out, flags = tuned
+def test_ablations_change_one_thing(tuned, msm4sr):
+    flags = tuned[1]
     some = ["--models", "no mixup,no ids,with ids", "--json"]
     code, printed, err = msm4sr("study", "ablations", *flags, *some)
     assert code == 0
@@ -73,7 +73,6 @@ def test_ablations_change_one_thing(tuned, msm4sr, refused):
     assert f"study: {same} skipped: equal to msm4sr with its chosen settings\n" in err
     assert set(result["models"]) == {"msm4sr", "no mixup", other}  # msm4sr to compare with
     assert set(result["change"]) == {"no mixup", other}
-    assert (out / "ablations.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -81,8 +80,8 @@ def test_ablations_change_one_thing(tuned, msm4sr, refused):
     [
         (["main", "--models", "magic"], "models: no 'magic'; choose from popularity"),
         (["ablations", "--models", "popularity"], "models: no 'popularity'; choose from msm4sr"),
-        (["main", "--seeds", "0"], "seeds must be at least 1; got 0"),
-        (["main", "--jobs", "0"], "jobs must be at least 1; got 0"),
+        (["main", "--seeds", "0"], "n_seeds must be an integer >= 1; got 0"),
+        (["main", "--jobs", "0"], "jobs must be an integer >= 1; got 0"),
         (["transfer"], "a transfer study needs both ends"),
         (["main", "--set", "budget.patience=-1"], "budget.patience must be an integer >= 0"),
     ],

@@ -65,7 +65,7 @@ def test_exposure_computed_by_hand():
     histories = [np.array([9, 8]), np.array([1])]
     one = exposure(Ordered(), histories, np.array([7, 9]), k=2)
     assert one.tolist() == [0.5, 0.5]  # 7 and 6 for the first, 9 and 8 for the second
-    shown = exposure(Ordered(), histories, np.array([7, 9]), k=2, filter_seen=False, batch_size=1)
+    shown = exposure(Ordered(), histories, np.array([7, 9]), k=2, filter_seen=False)
     assert shown.tolist() == [0.5, 0.5]
     assert exposure(Ordered(), histories, np.array([8, 9]), k=2).tolist() == [0.0, 1.0]
 

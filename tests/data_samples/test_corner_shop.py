@@ -42,7 +42,7 @@ def test_keywords_of_the_sample_are_what_the_command_writes(sample_dataset, mini
     """The first images only: all of them take longer than a unit test should."""
     from msm4sr_lite.features.dictionary import read_dictionary
     from msm4sr_lite.features.embedding_cache import EmbeddingCache
-    from msm4sr_lite.features.image_keywords import extract_keywords
+    from msm4sr_lite.features.images import extract_keywords
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
     features = sample_dataset / "features"

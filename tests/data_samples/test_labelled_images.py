@@ -8,7 +8,7 @@ from data_samples.make.drawing import Look
 from data_samples.make.keyword_precision import keyword_precision
 from data_samples.make.labelled_images import COLUMNS, main, write_labelled_images
 from data_samples.make.labels import WORDS, is_held_out, true_words
-from msm4sr_lite.features.clip.labels import read_labels
+from msm4sr_lite.features.clip.labels import label_words, read_labels
 from msm4sr_lite.features.clip.train_clip import train_clip
 from msm4sr_lite.features.clip.training import ClipTrainingConfig
 
@@ -21,14 +21,12 @@ def looks(folder: Path) -> list[Look]:
 
 def test_the_labels_are_the_true_words_of_the_images(tmp_path):
     main(["--out", str(tmp_path / "drawings"), "--count", "60"])
-    found = read_labels(tmp_path / "drawings", COLUMNS)
-    assert len(found.images) == 60
-    assert set(found.words) <= set(WORDS)
-    rows = [
-        {word for cell in row for word in cell} for row in zip(*found.labels.values(), strict=True)
-    ]
+    labels, _ = read_labels(tmp_path / "drawings", COLUMNS)
+    assert len(labels) == 60
+    assert {word for words in label_words(labels).values() for word in words} <= set(WORDS)
+    rows = [{word for cell in row for word in cell} for row in labels.to_numpy()]
     assert rows == [set(true_words(look)) for look in looks(tmp_path / "drawings")]
-    with Image.open(tmp_path / "drawings" / found.images[0]) as image:
+    with Image.open(tmp_path / "drawings" / labels.index[0]) as image:
         assert image.size == (96, 96)
 
 

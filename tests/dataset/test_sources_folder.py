@@ -53,7 +53,13 @@ def test_equal_timestamps_keep_their_order_in_the_file(dataset_folder):
 
 
 @pytest.mark.parametrize(
-    "times", [("2023-01-02", "2023-01-01T10:00:00+02:00"), ("17.5", "3"), ("1e9", "-4")]
+    "times",
+    [
+        ("2023-01-02", "2023-01-01T10:00:00+02:00"),
+        ("9999-12-31", "2023-01-01"),
+        ("17.5", "3"),
+        ("1e9", "-4"),
+    ],
 )
 def test_timestamps_are_numbers_or_iso_dates(dataset_folder, times):
     text = "user_id,item_id,timestamp\n" + "".join(
@@ -180,6 +186,11 @@ def test_bad_interactions_name_the_line(dataset_folder, interactions, message):
         ([{"item_id": "a", "images": ["ok.png", r"..\x.png"]}], r"lies outside the image folder"),
         ([{"item_id": "a", "title": {"en": "Mug"}}], r"line 1: title is {'en': 'Mug'}; write"),
         ("[" * 100_000, r"line 1: not a JSON object"),
+        (
+            '{"item_id": "a", "text": ' + "[" * 900 + "]" * 900 + "}",
+            r"line 1: .*nested too deep",
+        ),
+        ([{"item_id": "\ud800"}], r"line 1: .*surrogates not allowed"),
     ],
 )
 def test_bad_items_name_the_line(dataset_folder, items, message):

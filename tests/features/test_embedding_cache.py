@@ -9,34 +9,26 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.features.embedding_cache import EmbeddingCache
 
 
-def test_the_cache_keeps_embeddings_and_files(tmp_path):
+def test_the_cache_keeps_embeddings(tmp_path):
     embeddings = np.arange(6, dtype=np.float16).reshape(2, 3)
     with EmbeddingCache(tmp_path / "e.sqlite") as cache:
         cache.add([b"a", b"b"], embeddings)
-        cache.note_file("x.png", (5, 7), b"a")
-        cache.note_file("bad.png", None, None)
-        cache.commit()
-        cache.note_file("forgotten.png", (5, 7), b"a")
     with EmbeddingCache(tmp_path / "e.sqlite") as cache:
         assert b"a" in cache
         assert b"z" not in cache
-        found = cache.read([b"b", b"z", b"b"])
-        assert found.keys() == {b"b"}
-        assert np.array_equal(found[b"b"], embeddings[1])
-        assert cache.file_key("x.png", (5, 7)) == b"a"
-        assert cache.file_key("x.png", (5, 8)) is None
-        names = ["x.png", "bad.png", "forgotten.png", "none.png"]
-        assert cache.file_keys(names) == {"x.png": b"a"}
+        assert np.array_equal(cache.read([b"b", b"a", b"b"]), embeddings[[1, 0, 1]])
 
 
 def test_a_cache_that_cannot_be_used_is_one_line(tmp_path):
     path = tmp_path / "e.sqlite"
     with EmbeddingCache(path) as cache:
         cache.add([b"a"], np.ones((1, 3)))
-        with pytest.raises(UserError, match=r"e.sqlite: in use by another run; wait for it"):
+        with pytest.raises(UserError, match=r"e.sqlite: database is locked; in use by another run"):
             EmbeddingCache(path)
         cache._base.execute("PRAGMA max_page_count = 5")
-        with pytest.raises(UserError, match="the disk is full; free some space and run again"):
+        with pytest.raises(
+            UserError, match="disk is full; make room, choose another run folder, or"
+        ):
             cache.add([b"b"], np.ones((1, 10**6)))
     base = sqlite3.connect(path)
     base.execute("UPDATE embeddings SET embedding = zeroblob(6)")
@@ -48,10 +40,10 @@ def test_a_cache_that_cannot_be_used_is_one_line(tmp_path):
     ):
         cache.read([b"a"])
     path.write_bytes(b"something else " * 99)
-    with pytest.raises(UserError, match=r"damaged \(file is not a database\); delete this file"):
+    with pytest.raises(UserError, match=r"file is not a database; .* delete this file"):
         EmbeddingCache(path)
-    with pytest.raises(UserError, match=r"cannot be opened or written; fix that"):
+    with pytest.raises(UserError, match="unable to open database file; make room"):
         EmbeddingCache(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot be written"):
+    with pytest.raises(UserError, match=r"exists|directory"):
         EmbeddingCache(tmp_path / "file/e.sqlite")

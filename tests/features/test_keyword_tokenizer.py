@@ -72,18 +72,6 @@ def test_a_words_embedding_does_not_depend_on_its_batch(family, tiny):
     assert ("return_attention_mask" in tokenizer.options) == family.startswith("siglip")
 
 
-def test_version_4_of_transformers_returns_a_tensor(tokenizer, monkeypatch):
-    images = noise(2)
-    expected = tokenizer.image_embeddings(images)
-    for side in ("image", "text"):
-        name = f"get_{side}_features"
-        wrapped = getattr(tokenizer.model, name)
-        bare = lambda wrapped=wrapped, **inputs: wrapped(**inputs).pooler_output  # noqa: E731
-        monkeypatch.setattr(tokenizer.model, name, bare)
-    assert torch.equal(tokenizer.image_embeddings(images), expected)
-    assert torch.equal(tokenizer._word_embeddings(), tokenizer.word_embeddings)
-
-
 def test_half_precision_weights_are_loaded_as_float32(tiny, tmp_path):
     """transformers 5 would keep float16, and then refuse the float32 of its own processor."""
     from safetensors.torch import load_file, save_file

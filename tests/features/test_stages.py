@@ -16,12 +16,12 @@ from toys import toy_dataset
 from msm4sr_lite.cli import main
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
-from msm4sr_lite.features import image_keywords, stages, table
+from msm4sr_lite.features import stages, table
 from msm4sr_lite.features.embedding_cache import EmbeddingCache
-from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features.images import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer
 from msm4sr_lite.features.stages import compute_features, compute_keywords, encode_features
-from msm4sr_lite.features.table import DatasetSentences, make_features
+from msm4sr_lite.features.table import make_features, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 
@@ -72,17 +72,17 @@ def files(out):
 def encoded(monkeypatch):
     """Count what goes through the models."""
     count = Counter()
-    encode_images, encode_sentences = image_keywords._encode, TextEncoder.encode
+    encode_images, encode_sentences = KeywordTokenizer.encode, TextEncoder.encode
 
-    def images(tokenizer, inputs):
-        count["images"] += len(inputs)
-        return encode_images(tokenizer, inputs)
+    def images(self, inputs):
+        count["images"] += len(inputs["pixel_values"])
+        return encode_images(self, inputs)
 
     def sentences(self, sentences, *args, **options):
         count["sentences"] += len(sentences)
         return encode_sentences(self, sentences, *args, **options)
 
-    monkeypatch.setattr(image_keywords, "_encode", images)
+    monkeypatch.setattr(KeywordTokenizer, "encode", images)
     monkeypatch.setattr(TextEncoder, "encode", sentences)
     return count
 
@@ -109,12 +109,11 @@ def test_equal_images_and_sentences_are_encoded_once(run, encoded, tmp_path, cap
     skipped = read_lines(tmp_path / "out/keywords/skipped.jsonl")
     assert [line["reason"].split(";")[0] for line in skipped] == [
         "images/4.png: not an image, or damaged",
-        "images/5.png: no such file",
+        "images/5.png: No such file or directory",
     ]
     record = json.loads((tmp_path / "out/keywords/record.json").read_text())
     assert (record["n_keywords"], record["images"], record["skipped"]) == (3, 38, 2)
     printed = capsys.readouterr().err
-    assert "keywords: 40 images in" in printed
     assert "2 of 40 images skipped, the first: images/4.png: not an image" in printed
     assert "\r" not in printed  # a bar is for terminals
 
@@ -167,6 +166,9 @@ class FakeTokenizer:
     def __init__(self, name, dictionary, prompt, device, threshold, diversity):
         self.settings = [prompt, "t" * round(9 + 9 * threshold), "d" * round(9 * diversity)]
 
+    def describe(self):
+        return {}
+
     def image_processor(self, images, return_tensors):
         return {"pixel_values": torch.ones(len(images), 1)}
 
@@ -194,7 +196,6 @@ class FakeTokenizer:
 )
 def test_every_setting_changes_the_table(setting, folder, run, tmp_path, monkeypatch):
     monkeypatch.setattr(stages, "KeywordTokenizer", FakeTokenizer)
-    monkeypatch.setattr(stages, "describe_tokenizer", lambda _: {})
     records = read_items(folder)
     records[0]["images"] = ["images/0.png", "images/1.png"]
     write_items(folder, records)
@@ -296,8 +297,8 @@ class Stop(KeyboardInterrupt):
 
 def small_steps(monkeypatch):
     """Make batches and blocks so small that a toy dataset has several."""
-    encode = stages.encode_images
-    monkeypatch.setattr(stages, "encode_images", lambda *a, **o: encode(*a, **o, batch_size=8))
+    extract = stages.extract_keywords
+    monkeypatch.setattr(stages, "extract_keywords", lambda *a, **o: extract(*a, **o, batch_size=8))
     monkeypatch.setattr(table, "_BLOCK", 16)
 
 
@@ -364,8 +365,8 @@ import os, random, shutil, signal, sys, time
 from msm4sr_lite.config import FeatureConfig
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.features import stages, table
-encode = stages.encode_images
-stages.encode_images = lambda *a, **options: encode(*a, **options, batch_size=8)
+extract = stages.extract_keywords
+stages.extract_keywords = lambda *a, **options: extract(*a, **options, batch_size=8)
 table._BLOCK = 16
 place, folder, clip, bert, dictionary = sys.argv[1:]
 
@@ -468,10 +469,11 @@ def test_batch_and_workers_change_no_keyword_and_hardly_an_embedding(
         with EmbeddingCache(name / "images.sqlite", "float32") as cache:
             options = {"batch_size": batch_size, "workers": workers}
             found = list(extract_keywords(folder, images, tokenizer, 4, cache, **options))
+        found.sort(key=lambda record: "keywords" in record)  # the skipped come first in a batch
         lines = "".join(json.dumps(record) + "\n" for record in found if "keywords" in record)
         (name / "keywords.jsonl").write_text(lines, encoding="utf-8")
         with EmbeddingCache(name / "sentences.sqlite") as cache:
-            sentences = DatasetSentences(items, name / "keywords.jsonl")
+            sentences = slot_sentences(items, read_keywords(name))
             make_features(name / "features", sentences, encoder, cache, batch_size=batch_size)
         results.append((found, load_feature_table(name / "features")))
     base, base_table = results[0]

@@ -14,10 +14,9 @@ from msm4sr_lite.config import (
     PretrainConfig,
     TrainConfig,
     UserError,
-    setting_fields,
     with_settings,
 )
-from msm4sr_lite.settings import find_field
+from msm4sr_lite.settings import fields_by_name, find_field
 from msm4sr_lite.store.files import whole_folder, write_json, write_text
 
 
@@ -49,7 +48,7 @@ def test_a_training_setting_out_of_range_is_refused_with_its_range(wrong, messag
         TrainConfig(**wrong)
 
 
-@pytest.mark.parametrize("field", setting_fields(), ids=lambda field: field.name)
+@pytest.mark.parametrize("field", fields_by_name(Config).values(), ids=lambda field: field.name)
 def test_every_setting_refuses_the_wrong_type_and_what_lies_outside_its_range(field):
     section, name = field.name.split(".")
     kind = type(getattr(Config(), section))
@@ -123,9 +122,14 @@ def test_text_that_is_no_value_is_refused(name, text):
 
 
 def test_the_presets_and_every_setting_are_listed():
-    names = [field.name for field in setting_fields()]
+    names = [field.name for field in fields_by_name(Config).values()]
     assert len(names) == len(set(names)) == 70
-    assert {field.source for field in setting_fields()} <= {"abstract", "notes", "code", "ours"}
+    assert {field.source for field in fields_by_name(Config).values()} <= {
+        "abstract",
+        "notes",
+        "code",
+        "ours",
+    }
 
 
 def test_the_last_item_is_protected_only_with_prefix_augmentation():

@@ -25,8 +25,8 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.training_files import StateFile
 from msm4sr_lite.study.compare import Comparison
-from msm4sr_lite.study.config import TrainingBudget
-from msm4sr_lite.study.data import StudyData
+from msm4sr_lite.study.config import StudyConfig, TrainingBudget
+from msm4sr_lite.study.models import MODELS, StudyData
 from msm4sr_lite.training import finetune_steps, pretrain_steps
 from tests.toys import toy_dataset, toy_sequences, toy_table
 
@@ -128,12 +128,13 @@ def test_a_study_in_several_processes_shares_the_gpu(tmp_path):
     sequences = toy_sequences([6] * 12, n_items=12)
     table = toy_table([1] * 12, [1] * 12, width=384)
     budget = TrainingBudget(pretrain_epochs=1, finetune_epochs=1)
-    data = StudyData(dataset, sequences, table, DEVICE)
-    study = Comparison(data, tmp_path / "study", budget, jobs=2)
-    recipes = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
-    found = study.test(list(recipes), recipes, [1])
+    data = StudyData(sequences, table, dataset, DEVICE)
+    config = StudyConfig(budget=budget, n_seeds=1, jobs=2)
+    study = Comparison(data, tmp_path / "study", config, MODELS)
+    chosen = {name: {"settings": {}} for name in ("popularity", "sasrec", "msm4sr")}
+    found = study.test(list(chosen), chosen)
     assert {name: len(runs[0]["keep_seen"]) for name, runs in found.items()} == dict.fromkeys(
-        recipes, 12
+        chosen, 12
     )
 
 

@@ -8,6 +8,7 @@ import itertools
 import math
 from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -234,10 +235,10 @@ class Scaled:
         self.images, self.words = images * scale, words * scale
 
     def get_image_features(self, pixel_values):
-        return self.images
+        return SimpleNamespace(pooler_output=self.images)
 
     def get_text_features(self, rows):
-        return self.words[rows]
+        return SimpleNamespace(pooler_output=self.words[rows])
 
 
 class Prompts(dict):

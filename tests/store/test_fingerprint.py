@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.store.fingerprint import (
     file_stamp,
@@ -14,8 +15,8 @@ from msm4sr_lite.store.fingerprint import (
     fingerprint_interactions,
     fingerprint_sequences,
     fingerprint_weights,
-    first_difference,
     folder_stamp,
+    require_same,
     versions,
 )
 
@@ -47,17 +48,12 @@ def test_a_model_folder_has_a_stamp_and_a_hub_id_has_none(tmp_path):
     assert folder_stamp("sentence-transformers/all-MiniLM-L6-v2") == {}
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [
-        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, "b"),
-        ({"a": 1, "b": 2}, {"a": 2, "b": 3}, "a"),
-        ({"a": 1}, {"b": 3}, None),
-        ({"a": 1, "z": 1}, {"a": 1, "z": 2}, None),
-    ],
-)
-def test_the_first_difference_among_shared_keys(one, other, expected):
-    assert first_difference(("a", "b"), one, other) == expected
+def test_encoders_are_the_same_if_nothing_that_both_name_differs():
+    one = {"weights": "a", "pooling": "mean", "name": "x"}
+    require_same("it differs", one, {"weights": "a", "prompt": "{}", "name": "y"}, "do this")
+    message = r"^it differs in pooling \(mean, there cls\); do this$"
+    with pytest.raises(UserError, match=message):
+        require_same("it differs", one, {"pooling": "cls"}, "do this")
 
 
 def test_versions_name_this_library_first():

@@ -1,37 +1,32 @@
 """Variants of M²SE."""
 
-from msm4sr_lite.study.ablations import ablations, is_main
-from msm4sr_lite.study.trainers import ModelTrainer
+from msm4sr_lite.study.ablations import ABLATIONS, CLAIMS, is_main
+from msm4sr_lite.study.models import ModelSpec
 
 
 def test_every_ablation_changes_one_thing(data):
-    base = ModelTrainer(pretrains=True).config(data, {})
-    for name, spec in ablations("clip").items():
-        assert "0x" not in repr(spec.fit), name  # names a run, so no address in it
-        model = getattr(spec.fit, "model", spec.fit)
-        if name in ("msm4sr", "no pre-training", "no fine-tuning") or model is not spec.fit:
-            assert not model.settings, name
+    base = ModelSpec().config(data, {})
+    for name, spec in ABLATIONS.items():
+        assert "0x" not in repr(spec), name  # names a run, so no address in it
+        if name in ("msm4sr", "no pre-training", "no fine-tuning"):
+            assert not spec.settings, name
             continue
-        assert model.settings, name
+        assert spec.settings, name
         if name != "with ids":  # the preset has them; a tuned config may not
-            assert model.config(data, {}) != base, name
+            assert spec.config(data, {}) != base, name
         # A config does not undo what is ablated.
-        undo = {key: not value for key, value in model.settings.items() if "use_ids" in key}
-        assert model.config(data, undo) == model.config(data, {}), name
+        undo = {key: not value for key, value in spec.settings.items() if "use_ids" in key}
+        assert spec.config(data, undo) == spec.config(data, {}), name
 
 
 def test_a_variant_equal_to_the_main_model_is_recognised(data):
     def same(use_ids):
         settings = {"finetune.use_ids": use_ids}
-        return {n for n, variant in ablations("clip").items() if is_main(variant, data, settings)}
+        return {name for name, variant in ABLATIONS.items() if is_main(variant, data, settings)}
 
     assert same(use_ids=False) == {"msm4sr", "no ids"}
     assert same(use_ids=True) == {"msm4sr", "with ids"}
 
 
-def test_claims_only_leaves_the_variants_without_what_the_paper_adds():
-    few = set(ablations(claims_only=True))
-    assert few == {"msm4sr", "no pre-training", "no fine-tuning", "no mixup", "no CMCL"}
-    assert few < set(ablations())
-    with_clip = ablations("some/clip", claims_only=True)  # whoever names a CLIP wants its vectors
-    assert set(with_clip) - few == {"raw CLIP embeddings"}
+def test_what_the_paper_claims_is_among_the_ablations():
+    assert set(CLAIMS) < set(ABLATIONS)

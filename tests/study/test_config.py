@@ -1,11 +1,12 @@
 """Settings of a study."""
 
-from msm4sr_lite.study.compare import Comparison
-from msm4sr_lite.study.config import TrainingBudget, TransferConfig
-from tests.tiny_study import TWO
+import pytest
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 
 
-def test_a_small_dataset_is_trained_on_in_small_batches(data, tmp_path):
+def test_a_small_dataset_is_trained_on_in_small_batches():
     """Forty steps an epoch at least, unless a batch size is asked for."""
     for targets in (1, 100, 2_560, 5_796, 20_480, 10**6):
         size = TrainingBudget().for_targets(targets).batch_size
@@ -13,14 +14,19 @@ def test_a_small_dataset_is_trained_on_in_small_batches(data, tmp_path):
         assert targets // size >= 40 or size == 64
         assert targets // (2 * size) < 40 or size == 512
         assert TrainingBudget(batch_size=300).for_targets(targets) == TrainingBudget(batch_size=300)
-    assert Comparison(data, tmp_path).budget.batch_size == 64
 
 
-def test_a_small_share_of_users_has_more_epochs_and_two_learning_rates():
-    protocol = TransferConfig(steps=4, batch_size=10, finetune_epochs=9)
-    assert TWO[1].training_targets() == 22
-    whole, small = (protocol.finetuning(TWO[1].training_targets(), share) for share in (1.0, 0.1))
-    assert [config.lr for config in whole] == list(protocol.rates_large)
-    assert [config.lr for config in small] == list(protocol.rates)
-    assert whole[0].epochs == 2  # four steps of ten targets are not twice 22
-    assert {config.epochs for config in small} == {9}
+def test_the_budget_is_that_of_both_stages():
+    found = TrainingBudget(batch_size=32, pretrain_epochs=3, patience=2).settings()
+    assert found == {
+        "pretrain.batch_size": 32, "pretrain.epochs": 3, "pretrain.patience": 2,
+        "finetune.batch_size": 32, "finetune.epochs": 60, "finetune.patience": 2,
+    }  # fmt: skip
+
+
+def test_a_study_has_a_seed_and_a_job_at_least():
+    assert StudyConfig(n_seeds=2).seeds == [1, 2]  # seed 0 chooses the settings
+    with pytest.raises(UserError, match="n_seeds must be an integer >= 1; got 0"):
+        StudyConfig(n_seeds=0)
+    with pytest.raises(UserError, match="jobs must be an integer >= 1; got 0"):
+        StudyConfig(jobs=0)

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from msm4sr_lite.config import DataConfig, UserError
-from msm4sr_lite.study import run
-from msm4sr_lite.study.config import QUICK, StudyConfig
+from msm4sr_lite.study.compare import Comparison
+from msm4sr_lite.study.config import QUICK, StudyConfig, TrainingBudget
+from msm4sr_lite.study.models import MODELS
 from msm4sr_lite.study.run import about, default_folder, run_study
-from tests.tiny_study import SHORT, study_data_with_whole
+from tests.tiny_study import SHORT, study_data_with_more, three_tests
 
 
 def test_the_folder_is_named_after_the_dataset(data):
@@ -21,12 +21,12 @@ def test_the_folder_is_named_after_the_dataset(data):
 
 
 def test_a_study_runs_from_python(tmp_path):
-    data, finished = study_data_with_whole(), []
+    (data, table), finished = study_data_with_more(), []
     config = replace(QUICK, models=("popularity", "item_knn"), data=DataConfig())
     result = run_study(
         "all",
         data.dataset,
-        data.whole.table,
+        table,
         tmp_path,
         config,
         callback=lambda *part: finished.append(part),
@@ -37,26 +37,33 @@ def test_a_study_runs_from_python(tmp_path):
     assert (result["main"]["dataset"], result["main"]["quick"]) == ("toy", True)
     config = replace(config, models=("magic",))
     with pytest.raises(UserError, match=r"models: no 'magic'; choose from popularity"):
-        run_study("main", data.dataset, data.whole.table, tmp_path, config)
+        run_study("main", data.dataset, table, tmp_path, config)
 
 
-def test_without_matplotlib_the_forest_plot_is_skipped(tmp_path, monkeypatch, capsys):
-    def no_matplotlib(result, path):
-        raise ImportError("No module named 'matplotlib'")
-
-    monkeypatch.setattr(run, "draw", no_matplotlib)
-    data = study_data_with_whole()
-    config = replace(QUICK, budget=SHORT, models=("no mixup",))
-    run_study("ablations", data.dataset, data.whole.table, tmp_path, config)
-    assert (tmp_path / "ablations.json").is_file()
-    assert not (tmp_path / "ablations.png").exists()
-    expected = "study: ablations.png skipped: needs matplotlib (pip install 'msm4sr_lite[course]')"
-    assert expected in capsys.readouterr().err
+def test_results_name_the_split(data, tmp_path):
+    config = replace(SHORT, data=DataConfig(n_test=3))
+    assert about(Comparison(data, tmp_path, config, MODELS))["split"] == "leave-one-out"
+    data = three_tests(data)
+    assert about(Comparison(data, tmp_path, config, MODELS))["split"] == "leave-3-out"
 
 
-def test_results_name_the_split(data):
-    assert about(data, StudyConfig(data=DataConfig(n_test=3)), SHORT)["split"] == "leave-one-out"
-    cuts = np.diff(data.sequences.offsets)[:, None] - [4, 3]
-    with_cuts = replace(data, sequences=replace(data.sequences, cuts=cuts))
-    config = StudyConfig(data=DataConfig(n_test=3))
-    assert about(with_cuts, config, SHORT)["split"] == "leave-3-out"
+def test_cold_items_are_trained_with_the_batch_size_of_the_comparison(data, tmp_path, monkeypatch):
+    """Interactions are removed for it, which would make the batches smaller."""
+    sizes = []
+    config = replace(QUICK, models=("popularity",))
+    monkeypatch.setattr(TrainingBudget, "for_targets", spy(sizes, TrainingBudget.for_targets))
+    monkeypatch.setattr("msm4sr_lite.study.run.prepare", lambda *_: data)
+    result = run_study("cold", data.dataset, data.table, tmp_path, config)["cold"]
+    assert result["items_removed"]
+    assert result["budget"]["batch_size"] == sizes[0].batch_size
+    assert result["interactions"] < len(data.sequences.interactions)
+
+
+def spy(found, plain):
+    """Return a function that lists what ``plain`` returns."""
+
+    def wrapped(*args):
+        found.append(plain(*args))
+        return found[-1]
+
+    return wrapped

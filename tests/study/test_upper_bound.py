@@ -1,15 +1,14 @@
 """Results as a share of the oracle upper bound."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+import torch
 
+from msm4sr_lite.baselines import Popularity
 from msm4sr_lite.config import DataConfig
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.features.table_files import load_feature_table
-from msm4sr_lite.study.data import prepare
-from msm4sr_lite.study.trainers import BaselineFitter
+from msm4sr_lite.study.models import prepare
 from msm4sr_lite.study.upper_bound import UpperBound, expected_ndcg
 
 
@@ -20,37 +19,47 @@ def home(sample_dataset):
 
 
 def test_the_upper_bounds_of_the_sample_are_those_of_version_1(home):
-    best = UpperBound.of(home).best
+    best = UpperBound(home).best
     assert best["oracle"] == pytest.approx(0.24048157836480263, abs=1e-8)
     assert best["content"] == pytest.approx(0.21610817100536375, abs=1e-8)
 
 
 def test_shares_are_means_over_seeds_divided_by_the_upper_bound(home):
-    whole = UpperBound.of(home)
-    histories = whole.histories[:7]
-    content = whole.oracles["content"]
-    few = UpperBound(histories, whole.oracles, whole.truth[:7], {"oracle": 1.0})
-    scores = content.score(histories)[:, 1:].numpy()
-    expected = expected_ndcg(scores, whole.truth[:7]).mean()
-    assert few.expected(content) == pytest.approx(expected)
-    assert few.shares([{"expected_ndcg@10": 0.2}, {"expected_ndcg@10": 0.3}]) == {
+    bound = UpperBound(home)
+    bound.best = {"oracle": 1.0}
+    assert bound.shares([{"expected_ndcg@10": 0.2}, {"expected_ndcg@10": 0.3}]) == {
         "expected_ndcg@10": 0.25,
         "share_of_upper_bound": {"oracle": 0.25},
     }
 
 
+def test_items_of_the_history_are_not_ranked(home):
+    bound = UpperBound(home)
+    bound.histories, bound.truth = bound.histories[:7], bound.truth[:7]
+    scores = np.random.default_rng(0).random((7, 401))
+
+    class Scorer:
+        def score(self, histories):
+            return torch.from_numpy(scores)
+
+    seen = scores[:, 1:].copy()
+    for row, history in zip(seen, bound.histories, strict=True):
+        row[history - 1] = -1
+    assert bound.expected(Scorer()) == pytest.approx(expected_ndcg(seen, bound.truth).mean())
+    assert (scores > 0).all()  # not written into
+
+
 def test_the_expected_share_of_popularity_is_that_of_version_1(home):
-    bound = UpperBound.of(home)
-    value = bound.expected(BaselineFitter("popularity")(home, {}, 0, Path()))
-    found = bound.shares([{"expected_ndcg@10": value}])
+    bound = UpperBound(home)
+    found = bound.shares([{"expected_ndcg@10": bound.expected(Popularity(home.sequences))}])
     assert found["expected_ndcg@10"] == 0.025842
     assert found["share_of_upper_bound"] == {"oracle": 0.1075, "content": 0.1196}
 
 
 def test_without_an_oracle_there_is_no_upper_bound(data):
-    bound = UpperBound.of(data)
+    bound = UpperBound(data)
     assert bound.best == {}
-    assert bound.expected(BaselineFitter("popularity")(data, {}, 0, Path())) is None
+    assert bound.expected(Popularity(data.sequences)) is None
     assert bound.shares([]) == {}
 
 

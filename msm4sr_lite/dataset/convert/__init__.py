@@ -91,9 +91,8 @@ def convert_dataset(
     out = Path(out)
     converter, found = _find_source(Path(source), format)
     if level and level not in converter.levels:
-        known = " and ".join(converter.levels)
-        known = f"it has {known}" if known else "only H&M has levels"
-        raise UserError(f"level {level!r} does not exist in {converter.name}; {known}")
+        known = " and ".join(converter.levels) or "no levels; only H&M has some"
+        raise UserError(f"level {level!r} does not exist in {converter.name}; it has {known}")
     if items and not Path(items).is_file():
         raise UserError(f"{items}: no such file; items names the file of items")
     found.items = Path(items) if items else found.items
@@ -104,13 +103,9 @@ def convert_dataset(
             f"{found.interactions}: no file of items beside it, so there is neither text nor"
             f" image; expected {converter.files}; name it with --items, or images with --images"
         )
-    try:
-        require_writable(out, found, force)
-        with whole_folder(out) as draft:
-            summary = write_dataset(draft, converter, found, min_rating, copy_images)
-    except OSError as error:  # a full disk, no permission
-        raise UserError(f"{out}: cannot be written: {error}; choose another folder") from None
-    return summary
+    require_writable(out, found, force)
+    with whole_folder(out) as draft:
+        return write_dataset(draft, converter, found, min_rating, copy_images)
 
 
 def _find_source(path: Path, format: str) -> tuple[Format, Source]:

@@ -46,14 +46,12 @@ def _release(
         return {"item_id": printable_id(record.get(fields[1]), fields[1]), **describe(record)}
 
     endings = (f"{ending}.gz", ending)
-    what = "one JSON object a line with"
+    what, named = "one JSON object a line with", ", ".join(fields)
     return published.Format(
         f"Amazon reviews {year}",
         f"reviews X{ending} or X{ending}.gz, and items meta_X{ending} or meta_X{ending}.gz",
         lambda path: _pair(path, endings),
-        lambda source: source.read(
-            source.interactions, review, expected=f"{what} {', '.join(fields)}"
-        ),
+        lambda source: source.read(source.interactions, review, expected=f"{what} {named}"),
         lambda source: source.read(source.items, item, expected=f"{what} {fields[1]} and title"),
     )
 
@@ -66,11 +64,9 @@ def _object(line: str) -> Record:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about backslashes in texts
             record = ast.literal_eval(line.strip())
+        return dict(record)
     except (SyntaxError, MemoryError, TypeError):
-        record = None
-    if not isinstance(record, dict):
-        raise ValueError("neither a JSON object nor a Python dictionary")
-    return record
+        raise ValueError("neither a JSON object nor a Python dictionary") from None
 
 
 def _describe_2018(record: Record) -> Record:
@@ -79,6 +75,8 @@ def _describe_2018(record: Record) -> Record:
     if isinstance(categories, list) and categories and isinstance(categories[0], list):
         categories = categories[0]  # older files: several paths, the first is the main one
     brand = re.sub(r"^by\s*\n\s*", "", brand)
+    names = ("imageURLHighRes", "imageURL", "imUrl")
+    urls = [url for name in names for url in texts(record.get(name))]
     return {
         # Pages that the crawler did not understand left their script in the title.
         "title": "" if "getTime" in title else title,
@@ -86,11 +84,7 @@ def _describe_2018(record: Record) -> Record:
         # The path ends where the remains of the page begin.
         "categories": list(takewhile(lambda name: "</span>" not in name, texts(categories))),
         "description": text(record.get("description")) or text(record.get("feature")),
-        "image_url": _first_url(
-            url
-            for name in ("imageURLHighRes", "imageURL", "imUrl")
-            for url in texts(record.get(name))
-        ),
+        "image_url": _first_url(urls),
     }
 
 
@@ -99,14 +93,13 @@ def _describe_2023(record: Record) -> Record:
     images = images if isinstance(images, list) else []
     found = [image for image in images if isinstance(image, dict)]
     found.sort(key=lambda image: image.get("variant") != "MAIN")
+    urls = [image.get(size) for image in found for size in ("hi_res", "large", "thumb")]
     return {
         "title": text(record.get("title")),
         "brand": text(record.get("store")),
         "categories": texts(record.get("categories")) or texts(record.get("main_category")),
         "description": text(record.get("description")) or text(record.get("features")),
-        "image_url": _first_url(
-            image.get(size) for image in found for size in ("hi_res", "large", "thumb")
-        ),
+        "image_url": _first_url(urls),
     }
 
 

@@ -9,27 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.dataset.cells import printable_id
-from msm4sr_lite.dataset.convert.published import Format, Interaction, Source, find_pair
+from msm4sr_lite.dataset.convert import published
 
+FILES = "transactions_train.csv and articles.csv, and images/ if wanted"
 LEVELS = {"article": 10, "product": 7}  # digits; the last three are colour and pattern
 SHARED = ("index_name", "product_group_name", "product_type_name")
 VARIANT = ("graphical_appearance_name", "colour_group_name")
 
 
-def _find(source: Path) -> Source | None:
+def _find(source: Path) -> published.Source | None:
     """Return the tables, and the images if they are there."""
-    found = find_pair(source, {"transactions_train.csv": "articles.csv"})
+    found = published.find_pair(source, {"transactions_train.csv": "articles.csv"})
     if found and (images := found.interactions.parent / "images").is_dir():
         found.images = images
     return found
 
 
-def _interactions(source: Source) -> Iterator[Interaction]:
+def _interactions(source: published.Source) -> Iterator[published.Interaction]:
     """Yield the interactions; their time is the start of the day (UTC)."""
     digits = LEVELS[source.level or "article"]
 
-    def interaction(row: dict[str, str]) -> Interaction:
-        return Interaction(
+    def interaction(row: dict[str, str]) -> published.Interaction:
+        return published.Interaction(
             printable_id(row["customer_id"], "customer_id"),
             _article(row["article_id"])[:digits],
             datetime.fromisoformat(row["t_dat"].strip()).replace(tzinfo=UTC).timestamp(),
@@ -39,7 +40,7 @@ def _interactions(source: Source) -> Iterator[Interaction]:
     return source.read(source.interactions, interaction, columns=columns)
 
 
-def _items(source: Source) -> Iterator[dict[str, Any]]:
+def _items(source: published.Source) -> Iterator[dict[str, Any]]:
     """Yield the articles or the products.
 
     A product has the text of its first article without colour and pattern, and the images of all
@@ -78,11 +79,4 @@ def _article(value: str) -> str:
     return found
 
 
-HM = Format(
-    "H&M",
-    "transactions_train.csv and articles.csv, and images/ if wanted",
-    _find,
-    _interactions,
-    _items,
-    levels=tuple(LEVELS),
-)
+HM = published.Format("H&M", FILES, _find, _interactions, _items, tuple(LEVELS))

@@ -7,14 +7,9 @@ from functools import partial
 from typing import Any
 
 from msm4sr_lite.dataset.cells import printable_id
-from msm4sr_lite.dataset.convert.published import (
-    Format,
-    Interaction,
-    Source,
-    find_pair,
-    interaction,
-)
+from msm4sr_lite.dataset.convert import published
 
+FILES = "u.data and u.item, or ratings.dat and movies.dat, or ratings.csv and movies.csv"
 PAIRS = {"u.data": "u.item", "ratings.dat": "movies.dat", "ratings.csv": "movies.csv"}
 RATING = ("userId", "movieId", "rating", "timestamp")
 MOVIE = ("movieId", "title", "genres")
@@ -26,7 +21,7 @@ GENRES = (
 )  # fmt: skip
 
 
-def _interactions(source: Source) -> Iterator[Interaction]:
+def _interactions(source: published.Source) -> Iterator[published.Interaction]:
     path = source.interactions
     if path.suffix == ".csv":
         return source.read(path, _rating, columns=RATING)
@@ -35,11 +30,11 @@ def _interactions(source: Source) -> Iterator[Interaction]:
     return source.read(path, lambda line: _rating(_cells(line, mark, RATING)), expected=expected)
 
 
-def _rating(row: dict[str, str]) -> Interaction:
-    return interaction(row, "userId", "movieId", "timestamp", "rating")
+def _rating(row: dict[str, str]) -> published.Interaction:
+    return published.interaction(row, "userId", "movieId", "timestamp", "rating")
 
 
-def _items(source: Source) -> Iterator[dict[str, Any]]:
+def _items(source: published.Source) -> Iterator[dict[str, Any]]:
     """Yield the movies; genres become categories."""
     if source.interactions.suffix == ".csv":
         return source.read(source.items, _movie, columns=MOVIE)
@@ -78,10 +73,5 @@ def _cells(line: str, mark: str, names: tuple[str, ...]) -> dict[str, str]:
     return dict(zip(names, cells, strict=True))
 
 
-MOVIELENS = Format(
-    "MovieLens",
-    "u.data and u.item, or ratings.dat and movies.dat, or ratings.csv and movies.csv",
-    partial(find_pair, pairs=PAIRS),
-    _interactions,
-    _items,
-)
+_find = partial(published.find_pair, pairs=PAIRS)
+MOVIELENS = published.Format("MovieLens", FILES, _find, _interactions, _items)

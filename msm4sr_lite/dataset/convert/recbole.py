@@ -7,13 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.dataset.cells import printable_id
-from msm4sr_lite.dataset.convert.published import (
-    Format,
-    Interaction,
-    Source,
-    interaction,
-    only_file,
-)
+from msm4sr_lite.dataset.convert import published
 from msm4sr_lite.dataset.tables import read_header
 
 OTHER_IDS = ("user_id", "review_id", "session_id")
@@ -24,28 +18,31 @@ CATEGORIES = ("categories", "category", "class", "genre", "genres", "tags")
 DESCRIPTIONS = ("description", "desc", "overview", "abstract")
 
 
-def _find(source: Path) -> Source | None:
+def _find(source: Path) -> published.Source | None:
     """Return the interactions, and the items of the same name."""
     found = sorted(source.glob("*.inter")) if source.is_dir() else [source]
-    inter = only_file([path for path in found if path.suffix == ".inter"], source, ".inter files")
+    inter = published.only_file(
+        [path for path in found if path.suffix == ".inter"], source, ".inter files"
+    )
     if inter is None:
         return None
     items = inter.with_suffix(".item")
-    return Source(inter, items if items.is_file() else None)
+    return published.Source(inter, items if items.is_file() else None)
 
 
-def _interactions(source: Source) -> Iterator[Interaction]:
+def _interactions(source: published.Source) -> Iterator[published.Interaction]:
     """Yield the interactions; ``rating`` is read where there is one."""
-    item, rating = _item_field(source), "rating" if "rating" in _header(source) else ""
+    item = _item_field(source)
+    rating = "rating" if "rating" in read_header(source.interactions, "atomic") else ""
     return source.read(
         source.interactions,
-        lambda row: interaction(row, "user_id", item, "timestamp", rating),
+        lambda row: published.interaction(row, "user_id", item, "timestamp", rating),
         columns=("user_id", item, "timestamp"),
         kind="atomic",
     )
 
 
-def _items(source: Source) -> Iterator[dict[str, Any]]:
+def _items(source: published.Source) -> Iterator[dict[str, Any]]:
     """Yield the items; fields with other names than those above are not used."""
     key = _item_field(source)
 
@@ -67,15 +64,13 @@ def _items(source: Source) -> Iterator[dict[str, Any]]:
     return source.read(source.items, item, columns=(key,), kind="atomic")
 
 
-def _item_field(source: Source) -> str:
+def _item_field(source: published.Source) -> str:
     """Return ``item_id``, or the field that stands for it (``product_id``) if only one can."""
-    header = _header(source)
+    header = read_header(source.interactions, "atomic")
     others = [name for name in header if name.endswith("_id") and name not in OTHER_IDS]
     return others[0] if "item_id" not in header and len(others) == 1 else "item_id"
 
 
-def _header(source: Source) -> list[str]:
-    return read_header(source.interactions, "atomic", lenient=True)
-
-
-RECBOLE = Format("RecBole atomic files", "NAME.inter and NAME.item", _find, _interactions, _items)
+RECBOLE = published.Format(
+    "RecBole atomic files", "NAME.inter and NAME.item", _find, _interactions, _items
+)

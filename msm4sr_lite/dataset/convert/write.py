@@ -21,8 +21,8 @@ from msm4sr_lite.store.files import write_json
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 MAX_IMAGES = 10  # of one item
 RECORD = "converted.json"
-COUNTS = ("users", "items", "interactions", "items_with_text", "items_with_image")
-COUNTS += ("items_with_neither", "items_not_listed", "repeated_item_rows", "below_min_rating")
+COUNTS = ["users", "items", "interactions", "items_with_text", "items_with_image"]
+COUNTS += ["items_with_neither", "items_not_listed", "repeated_item_rows", "below_min_rating"]
 WRITTEN = {"interactions.csv", "items.jsonl", "images", RECORD}
 
 
@@ -45,7 +45,13 @@ def write_dataset(
             names = row.pop("image_names", [row["item_id"]])
             found = [images[name] for name in names if name in images][:MAX_IMAGES]
             for original, relative in found:
-                _bring(original, draft / "images" / relative, copy_images)
+                target = draft / "images" / relative
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not copy_images:
+                    with suppress(OSError):  # the disk may not allow hard links
+                        os.link(original.resolve(), target)
+                if not target.exists():
+                    shutil.copyfile(original, target)
             fields = {name: value for name, value in row.items() if value}
             has_text = any(fields.get(name) for name in TEXT_FIELDS)
             counts["items"] += 1
@@ -105,16 +111,6 @@ def _each_item(
         if item_id not in seen:
             counts["items_not_listed"] += 1
             yield {"item_id": item_id}
-
-
-def _bring(original: Path, target: Path, copy: bool) -> None:
-    """Make a hard link to an image where the disk allows it and no copy is asked for."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not copy:
-        with suppress(OSError):
-            os.link(original.resolve(), target)
-    if not target.exists():
-        shutil.copyfile(original, target)
 
 
 def find_images(folder: Path) -> dict[str, tuple[Path, str]]:

@@ -49,11 +49,14 @@ def load_images(
 
 
 def augment(
-    pixels: UInt8[Tensor, "batch 3 height width"], generator: torch.Generator
+    pixels: UInt8[Tensor, "batch 3 height width"],
+    generator: torch.Generator,
+    distortion: float = 1.0,
 ) -> Float[Tensor, "batch 3 height width"]:
     """Mirror, rotate, zoom, shift and brighten images a little; values 0 to 1.
 
-    The three colour channels change almost alike, so that dark blue stays dark blue.
+    The three colour channels change almost alike, so that dark blue stays dark blue. ``distortion``
+    scales rotation, zoom and change of aspect ratio; 0 switches them off.
     """
     batch, _, height, width = pixels.shape
 
@@ -61,7 +64,8 @@ def augment(
         return low + (high - low) * torch.rand(*(shape or (batch,)), generator=generator)
 
     mirror = torch.where(between(0, 1) < 0.5, -1.0, 1.0)
-    zoom, aspect, turn = between(0.75, 1), between(-0.1, 0.1).exp(), between(-0.14, 0.14)
+    zoom, aspect = between(1 - 0.25 * distortion, 1), (distortion * between(-0.1, 0.1)).exp()
+    turn = distortion * between(-0.14, 0.14)
     wide, high = zoom * aspect, zoom / aspect
     right = between(-1, 1) * ((1 - wide).clamp(min=0) + 0.05)
     down = between(-1, 1) * ((1 - high).clamp(min=0) + 0.05)

@@ -36,8 +36,8 @@ def step_loss(
         The word indices of each label column.
     """
     n_words = true.shape[1]
-    # A caption is true of an image if all its words are.
-    holds = true.float() @ says.float().T == says.sum(1)
+    # A caption is true of an image if all its words are; a negative has no words.
+    holds = (true.float() @ says.float().T == says.sum(1)) & says.any(1)
     alone, losses = logits[:, :n_words], [soft_target_loss(logits, holds)]
     for column in (range(n_words), *columns):
         positives = true[:, list(column)]

@@ -1,9 +1,11 @@
-"""The untrained model: a small convolutional image encoder and a one-layer text encoder."""
+"""The untrained model: a tokenizer, a small image encoder and a one-layer text encoder."""
 
-from __future__ import annotations
-
+import json
 from collections.abc import Sequence
+from typing import Any
 
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
 from torch import nn
 from transformers import (
     CLIPImageProcessorPil,
@@ -15,17 +17,38 @@ from transformers import (
 )
 
 from msm4sr_lite.features.clip.captions import TEMPLATES
-from msm4sr_lite.features.clip.tokenizer import train_tokenizer
-from msm4sr_lite.features.word_lists import word_list
+from msm4sr_lite.features.dictionary import word_list
 
 TOKENS = 32  # longest caption
+VOCABULARY = 1500  # most tokens, 512 of them single bytes
 WIDTH = 64  # of the space that image and text embeddings share
 
 
 def make_tokenizer(words: Sequence[str]) -> CLIPTokenizer:
-    """Make a CLIP tokenizer that encodes these words in one or a few tokens, and any other text."""
+    """Train a CLIP tokenizer on the label words: byte-level BPE, which can encode any text.
+
+    Frequent words become single tokens. The tokens are in CLIP's order: bytes, bytes that end a
+    word, merges, start, end of text.
+    """
     corpus = word_list("visual_words") + 20 * [*words, *(t.format("") for t in TEMPLATES)]
-    return train_tokenizer(corpus, vocabulary=1500, length=TOKENS)
+    blank = CLIPTokenizer()
+    start, end = blank.bos_token, blank.eos_token
+    letters = sorted(ByteLevel.alphabet())
+    letters += [f"{letter}</w>" for letter in letters]
+    # As "special" tokens the letters get fixed numbers. The trainer would number those that end
+    # a word in the order of a hash table, and ties between merges would differ in every run.
+    trainer = BpeTrainer(
+        vocab_size=VOCABULARY,
+        show_progress=False,
+        special_tokens=[start, end, *letters],
+        end_of_word_suffix="</w>",
+    )
+    backend = blank.backend_tokenizer
+    backend.train_from_iterator(corpus, trainer)
+    merges: list[Any] = [tuple(pair) for pair in json.loads(backend.to_str())["model"]["merges"]]
+    tokens = [*letters, *(a + b for a, b in merges)]
+    numbered = {token: k for k, token in enumerate(dict.fromkeys([*tokens, start, end]))}
+    return CLIPTokenizer(vocab=numbered, merges=merges, model_max_length=TOKENS)
 
 
 def make_processor(size: tuple[int, int]) -> CLIPImageProcessorPil:

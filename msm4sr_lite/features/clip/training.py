@@ -36,6 +36,12 @@ class ClipTrainingConfig(Settings):
         80, "side of a square image in pixels; other shapes get the same area", "ours", ">= 16"
     )
     width: float = setting(0.5, "factor of the image encoder's channels", "ours", "> 0")
+    distortion: float = setting(
+        1.0, "strength of rotation, zoom and stretching of training images", "ours", ">= 0"
+    )
+    n_negatives: int = setting(
+        0, "captions per step with a made-up word, true of no image", "ours", ">= 0"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +131,7 @@ def train_epochs(
     generator = torch.Generator().manual_seed(seed)
     rng = random.Random(f"captions {seed}")
     batches = max(1, len(training.pixels) // config.batch_size)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, config))
+    optimizer = torch.optim.AdamW(parameter_groups(model, config))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, partial(rate, steps=config.epochs * batches)
     )
@@ -136,8 +142,8 @@ def train_epochs(
         order = torch.randperm(len(training.pixels), generator=generator)
         for chosen in order[: batches * config.batch_size].view(batches, -1):
             true = training.true[chosen]
-            captions, says = write_captions(words, true, rng)
-            pixels = augment(training.pixels[chosen].to(device), generator)
+            captions, says = write_captions(words, true, rng, config.n_negatives)
+            pixels = augment(training.pixels[chosen].to(device), generator, config.distortion)
             pixels = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
             tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
             logits = model(pixel_values=pixels, **tokens.to(device)).logits_per_image
@@ -168,7 +174,7 @@ def _set_memory_format(model: VisionTextDualEncoderModel, memory: torch.memory_f
             weight.data = weight.data.contiguous(memory_format=memory)
 
 
-def _parameter_groups(
+def parameter_groups(
     model: VisionTextDualEncoderModel, config: ClipTrainingConfig
 ) -> list[dict[str, Any]]:
     """Return the parameters by learning rate and weight decay.

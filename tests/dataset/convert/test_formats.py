@@ -23,7 +23,7 @@ from published_files import MOVIES, write
         (
             MOVIES["1m"],
             {"level": "product"},
-            "level 'product' does not exist in MovieLens; only H&M",
+            "level 'product' does not exist in MovieLens; it has no levels; only H&M",
         ),
         (MOVIES["1m"], {"min_rating": 6}, "rating of at least 6; lower min_rating"),
         (MOVIES["1m"], {"items": "nowhere"}, "items names the file"),

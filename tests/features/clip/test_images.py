@@ -24,3 +24,13 @@ def test_augment_moves_and_mirrors_but_keeps_most_of_the_image():
     assert 0.35 < float(left.float().mean()) < 0.65
     light = changed.mean((1, 2, 3)) / (200 / 255)
     assert 0.25 < float(light.min()) < float(light.max()) < 0.75
+
+
+def test_without_distortion_straight_lines_stay_where_they_are():
+    rows = torch.zeros(50, 3, 32, 32, dtype=torch.uint8)
+    rows[:, :, 16:] = 200
+    straight = augment(rows, torch.Generator().manual_seed(0), distortion=0)
+    # Every row of pixels has one value, but for the shift of the edges.
+    assert float(straight[..., 4:-4].std(-1).max()) < 1e-3
+    turned = augment(rows, torch.Generator().manual_seed(0))
+    assert float(turned[..., 4:-4].std(-1).max()) > 0.1

@@ -5,7 +5,7 @@ from PIL import Image
 from toy_images import COLOURS, SHAPES
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.clip.labels import read_labels
+from msm4sr_lite.features.clip.labels import label_words, read_labels
 
 
 def write_table(folder, text):
@@ -14,10 +14,9 @@ def write_table(folder, text):
 
 
 def test_columns_with_few_short_values_are_chosen(folder):
-    found = read_labels(folder)
-    assert list(found.labels) == ["colour", "shape"]  # not the title, which differs every time
-    assert found.words == [*sorted(COLOURS), *sorted(SHAPES)]
-    assert list(read_labels(folder, ["shape"]).labels) == ["shape"]
+    words = label_words(read_labels(folder)[0])  # not the title, which differs every time
+    assert words == {"colour": sorted(COLOURS), "shape": sorted(SHAPES)}
+    assert list(read_labels(folder, ["shape"])[0]) == ["shape"]
 
 
 def test_images_are_found_without_folder_or_ending(tmp_path):
@@ -25,18 +24,17 @@ def test_images_are_found_without_folder_or_ending(tmp_path):
     for name in ("0012.jpg", "0013.png", "0014.jpg"):
         Image.new("RGB", (3, 3)).save(tmp_path / "images" / name)
     write_table(tmp_path, "id,kind\n0012,cup\n0013,pan\n0014.jpg,pan\n0015,cup\n")
-    found = read_labels(tmp_path)
-    assert found.images == ["images/0012.jpg", "images/0013.png", "images/0014.jpg"]
-    assert found.missing == 1
+    labels, missing = read_labels(tmp_path)
+    assert labels.index.tolist() == ["images/0012.jpg", "images/0013.png", "images/0014.jpg"]
+    assert missing == 1
 
 
 def test_rows_of_one_image_are_merged(tmp_path):
     for name in ("a.png", "b.png"):
         Image.new("RGB", (3, 3)).save(tmp_path / name)
     write_table(tmp_path, "image,kind\na.png,cup\nb.png,#pan\na,pot\na.png,cup\n")
-    found = read_labels(tmp_path)
-    assert found.images == ["a.png", "b.png"]
-    assert found.labels == {"kind": [("cup", "pot"), ("pan",)]}
+    labels, _ = read_labels(tmp_path)
+    assert labels["kind"].to_dict() == {"a.png": ("cup", "pot"), "b.png": ("pan",)}
 
 
 def test_missing_labels_numbers_and_spellings(tmp_path):
@@ -46,9 +44,9 @@ def test_missing_labels_numbers_and_spellings(tmp_path):
     write_table(tmp_path, "\n".join(["image,colour,price,size", *rows]))
     with pytest.raises(UserError, match="column 'size' has fewer than two different labels"):
         read_labels(tmp_path, ["colour", "size"])
-    found = read_labels(tmp_path)
-    assert found.labels == {"colour": [("Red",), ("Red",), ("Blue sky",)]}
-    assert found.images == ["0.png", "1.png", "2.png"]
+    labels, _ = read_labels(tmp_path)
+    colours = {"0.png": ("Red",), "1.png": ("Red",), "2.png": ("Blue sky",)}
+    assert labels.to_dict() == {"colour": colours}
 
 
 def test_a_named_text_column_gives_its_common_words(tmp_path):
@@ -60,11 +58,12 @@ def test_a_named_text_column_gives_its_common_words(tmp_path):
     write_table(tmp_path, "\n".join(["image,text", *rows]))
     with pytest.raises(UserError, match="no column with few different, short labels"):
         read_labels(tmp_path)
-    found = read_labels(tmp_path, ["text"])
-    assert {"sleeveless", "hooded", "dress"} <= set(found.words)
-    assert "that" not in found.words
-    assert "sleeveless" in found.labels["text"][1]
-    assert "sleeveless" not in found.labels["text"][0]
+    labels, _ = read_labels(tmp_path, ["text"])
+    words = label_words(labels)["text"]
+    assert {"sleeveless", "hooded", "dress"} <= set(words)
+    assert "that" not in words
+    assert "sleeveless" in labels["text"]["1.png"]
+    assert "sleeveless" not in labels["text"]["0.png"]
 
 
 def test_mistakes_are_one_line(tmp_path):

@@ -50,3 +50,13 @@ def test_step_loss_prefers_true_words():
     says = torch.eye(2, dtype=torch.bool)
     right, wrong = 5 * torch.eye(2), 5 * (1 - torch.eye(2))
     assert step_loss(right, true, says, [[0, 1]]) < step_loss(wrong, true, says, [[0, 1]]) - 5
+
+
+def test_a_caption_without_words_is_a_negative_of_every_image():
+    true = torch.tensor([[True, False], [False, True]])
+    says = torch.cat([torch.eye(2, dtype=torch.bool), torch.zeros(1, 2, dtype=torch.bool)])
+    logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+    near = logits.clone()
+    near[:, 2] = 3.0
+    without = step_loss(logits[:, :2], true, says[:2], [[0, 1]])
+    assert without < step_loss(logits, true, says, [[0, 1]]) < step_loss(near, true, says, [[0, 1]])

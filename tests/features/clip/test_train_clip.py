@@ -151,7 +151,7 @@ def test_unreadable_images_are_counted_and_left_out(tmp_path, capsys):
 
 
 def test_training_sees_images_as_keywords_will(folder, trained):
-    names = read_labels(folder).images[:3]
+    names = list(read_labels(folder)[0].index[:3])
     pixels, kept, problems = load_images(folder, names, (32, 32))
     assert (kept, problems) == ([0, 1, 2], [])
     clip = KeywordTokenizer(str(trained[0]), ["red"])

@@ -1,6 +1,6 @@
 """The forest plot."""
 
-from msm4sr_lite.study.forest import forest
+from benchmarks.studies.forest import forest
 
 
 def test_a_forest_plot_shows_each_difference_and_which_are_significant():
@@ -12,10 +12,11 @@ def test_a_forest_plot_shows_each_difference_and_which_are_significant():
     figure, words = forest({"against": "whole", "change": change})
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["worse", "same", "better"]
-    lines = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
-    assert [list(ends) for ends in lines[1:]] == [[-0.06, -0.02], [-0.01, 0.03], [0.02, 0.08]]
-    dots = [line.get_markerfacecolor() for line in axes.lines if line.get_marker() == "o"]
-    assert [dot == "white" for dot in dots] == [False, True, False]
+    (intervals,) = axes.collections
+    ends = [line[:, 0].tolist() for line in intervals.get_segments()]
+    assert ends == [[-0.06, -0.02], [-0.01, 0.03], [0.02, 0.08]]
+    hollow, full = (line.get_xdata().tolist() for line in axes.lines if line.get_marker() == "o")
+    assert (hollow, full) == ([-0.04, 0.01, 0.05], [-0.04, 0.05])
     assert "3 variants: 1 significantly worse, 1 significantly better" in axes.get_title("left")
     assert "Significantly worse: worse. Significantly better: better." in words
     assert "difference in NDCG@10 to whole" in axes.get_xlabel()

@@ -9,25 +9,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 import pandas as pd
 
-from msm4sr_lite.config import DataConfig
+from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.pipeline.stages import TrainingData
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.cold_start import cold_items
-from msm4sr_lite.study.config import StudyConfig
-from msm4sr_lite.study.data import StudyData, described_items
+from msm4sr_lite.study.models import StudyData
 
 WORTH = 1.1  # times as many training targets; below, the whole dataset is not used
 
 
-def add_whole(data: StudyData, table: FeatureTable, config: StudyConfig) -> StudyData:
-    """Return study data with all that can be pre-trained on, if that is clearly more.
+def whole_dataset(data: StudyData, table: FeatureTable, config: DataConfig) -> TrainingData:
+    """Return all that can be pre-trained on.
 
     Parameters
     ----------
@@ -37,16 +36,21 @@ def add_whole(data: StudyData, table: FeatureTable, config: StudyConfig) -> Stud
         Features of all items of the dataset.
     config
         Filters and split.
+
+    Raises
+    ------
+    UserError
+        If that is not clearly more than ``data``.
     """
     dataset = data.dataset
     if dataset.domain and dataset.folder:
-        dataset = Dataset.from_folder(dataset.folder, unknown_items=config.unknown_items)
-    items = described_items(dataset, table)
-    whole = whole_sequences(data.sequences, dataset.interactions, items, config.data)
+        dataset = Dataset.from_folder(dataset.folder, unknown_items="drop")
+    described = set(table.described())
+    items = [item for item in dataset.items if item in described]
+    whole = whole_sequences(data.sequences, dataset.interactions, items, config)
     if whole.training_targets() < WORTH * data.sequences.training_targets():
-        return data
-    there = StudyData(dataset, whole, table.for_items(whole.items), data.device)
-    return replace(data, whole=there)
+        raise UserError("the dataset has few further interactions to pre-train on")
+    return TrainingData(whole, table.for_items(whole.items))
 
 
 def whole_sequences(

@@ -1,37 +1,46 @@
 """Other features for ablations."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.studies import other_features
+from benchmarks.studies.other_features import (
+    FewerKeywords,
+    RawClip,
+    TfidfBesideBert,
+    TfidfTexts,
+)
 from msm4sr_lite.baselines.simple import tfidf_vectors
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table
-from msm4sr_lite.study.data import StudyData
-from msm4sr_lite.study.feature_variants import FewerKeywords, RawClip, TfidfBesideBert, TfidfTexts
+from msm4sr_lite.study.models import StudyData
 from tests.tiny_models import text_model
 from tests.toys import toy_sequences
 
 
-def test_fewer_keywords_are_encoded_anew(tmp_path, data):
+def test_fewer_keywords_are_encoded_anew(tmp_path, data, monkeypatch):
     text_model("bert", tmp_path / "bert")
     made = {"name": str(tmp_path / "bert"), "pooling": "mean"}
     table = FeatureTable(
         data.table.items, data.table.text, data.table.image, {"content": "x", "text_encoder": made}
     )
     words = {item: [["red", "blue", "oak"]] for item in table.items[1:5]}
-    study_data = StudyData(data.dataset, data.sequences, table, keywords=words)
+    monkeypatch.setattr(other_features, "read_keywords", lambda folder: words)
+    study_data = replace(data, table=table)
     from msm4sr_lite.features.text_encoder import TextEncoder
 
-    found = FewerKeywords(2)(study_data)
+    found = FewerKeywords(2, tmp_path)(study_data)
     assert found.image.counts.tolist() == [0, 1, 1, 1, 1, *[0] * 15]
     expected = TextEncoder(**made).encode(["red blue"])[0]
     assert found.image.vectors[0].tolist() == expected.tolist()
     assert found.manifest["content"] != "x"
     assert torch.equal(found.text.vectors, table.text.vectors)
     with pytest.raises(UserError, match="have 3 keywords, not 4"):
-        FewerKeywords(4)(study_data)
+        FewerKeywords(4, tmp_path)(study_data)
 
 
 def test_raw_clip_embeddings_stand_in_the_image_slots(sample_dataset, mini_clip):
@@ -44,7 +53,7 @@ def test_raw_clip_embeddings_stand_in_the_image_slots(sample_dataset, mini_clip)
     items = ["", *chosen]
     table = load_feature_table(sample_dataset / "features").for_items(items)
     sequences = toy_sequences([6, 7], n_items=12)
-    study_data = StudyData(dataset, sequences, table)
+    study_data = StudyData(sequences, table, dataset)
     found = RawClip(str(mini_clip))(study_data)
     counts = [len(dataset.items[item].images) for item in chosen]
     assert found.image.counts.tolist() == [0, *counts]
@@ -61,8 +70,7 @@ def test_raw_clip_embeddings_stand_in_the_image_slots(sample_dataset, mini_clip)
 
 
 def test_tfidf_replaces_bert_with_the_same_mean_length(data):
-    study_data = StudyData(data.dataset, data.sequences, data.table)
-    found, plain = TfidfTexts()(study_data), tfidf_vectors(study_data.texts())[1:]
+    found, plain = TfidfTexts()(data), tfidf_vectors(data.baseline_data.texts)[1:]
     described = np.diff(plain.indptr) > 0
     assert found.text.counts.tolist() == [0, *described]
     assert torch.equal(found.image.vectors, data.table.image.vectors)
@@ -76,8 +84,7 @@ def test_tfidf_replaces_bert_with_the_same_mean_length(data):
 
 
 def test_tfidf_beside_bert_is_one_slot_more(data):
-    study_data = StudyData(data.dataset, data.sequences, data.table)
-    found, words = TfidfBesideBert()(study_data).text, TfidfTexts()(study_data).text
+    found, words = TfidfBesideBert()(data).text, TfidfTexts()(data).text
     texts = data.table.text
     assert found.counts.tolist() == (texts.counts + words.counts).tolist()
     for item in range(len(data.table.items)):

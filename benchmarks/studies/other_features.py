@@ -1,12 +1,14 @@
 """Other features for ablations: fewer keywords, raw CLIP embeddings, TF-IDF.
 
-Each is a function of the data of a study that returns a feature table in the same order.
+Each is a function of the data of a study that returns a feature table in the same order. They are
+the variants of ``benchmarks.studies.more_models``.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,13 +20,28 @@ from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.images import ImageError, open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import image_sentences
+from msm4sr_lite.features.table_files import read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
-from msm4sr_lite.study.data import StudyData
+from msm4sr_lite.study.models import StudyData
+
+
+def features_folder(data: StudyData, features: Path | None) -> Path:
+    """Return the feature folder: the one given, or that of the dataset."""
+    if features or data.dataset.folder:
+        return features or Path(data.dataset.folder or "", "features")
+    raise UserError("the data have no feature folder; give --features")
 
 
 @dataclass(frozen=True)
 class FewerKeywords:
     """Image features made from only the best ``n_keywords`` keywords of each image.
+
+    Attributes
+    ----------
+    n_keywords
+        Number of keywords.
+    features
+        Feature folder that holds them; None: the folder ``features`` of the dataset.
 
     Raises
     ------
@@ -33,10 +50,12 @@ class FewerKeywords:
     """
 
     n_keywords: int
+    features: Path | None = None
 
     def __call__(self, data: StudyData) -> FeatureTable:
         """Return the table."""
-        made, keywords = data.table.manifest["text_encoder"], data.keywords
+        keywords = read_keywords(features_folder(data, self.features))
+        made = data.table.manifest["text_encoder"]
         most = max((len(image) for item in keywords.values() for image in item), default=0)
         if most < (n := self.n_keywords):
             raise UserError(f"the images of this dataset have {most} keywords, not {n}")
@@ -92,7 +111,7 @@ class TfidfTexts:
         """Return the table."""
         from sklearn.decomposition import TruncatedSVD
 
-        sparse, width = tfidf_vectors(data.texts())[1:], data.table.width
+        sparse, width = tfidf_vectors(data.baseline_data.texts or ())[1:], data.table.width
         n_items, n_words = sparse.shape
         kept = min(width, n_items, n_words)
         dense = np.zeros((n_items, width), dtype=np.float32)

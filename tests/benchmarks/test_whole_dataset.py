@@ -1,24 +1,17 @@
 """Pre-training on the whole dataset must see nothing that a comparison holds out."""
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
+from benchmarks.studies.whole_dataset import whole_dataset, whole_sequences
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.study.cold_start import cold_items
-from msm4sr_lite.study.config import StudyConfig
-from msm4sr_lite.study.data import prepare
-from msm4sr_lite.study.models import MODELS, missing_needs
-from msm4sr_lite.study.trainers import WholeDatasetTrainer
-from msm4sr_lite.study.whole_dataset import add_whole, whole_sequences
-from tests.tiny_study import letters, study_data_with_whole
+from msm4sr_lite.study.models import prepare
+from tests.tiny_study import letters
 
 
 def by_user(sequences):
@@ -127,36 +120,25 @@ def test_random_datasets_leak_nothing(tests):
         assert ours <= learnt
 
 
-def test_a_model_that_needs_the_whole_dataset_cannot_run_without_it():
-    data, spec = study_data_with_whole(), MODELS["msm4sr_tuned+whole"]
-    assert missing_needs(spec, data) == []
-    plain = replace(data, whole=None)
-    (reason,) = missing_needs(spec, plain)
-    assert "few further interactions to pre-train on" in reason
-    with pytest.raises(UserError, match="no further interactions to pre-train on"):
-        WholeDatasetTrainer(pretrains=True)(plain, {}, 1, Path())
-    assert torch.equal(data.table.text.counts[1:], data.whole.table.text.counts[1:9])
-
-
 @pytest.fixture(scope="module")
 def sample_table(sample_dataset):
     return load_feature_table(sample_dataset / "features")
 
 
 def test_a_domain_can_pre_train_on_the_whole_dataset(sample_dataset, sample_table):
-    config = StudyConfig()
-    home = prepare(Dataset.from_folder(sample_dataset, domain="home"), sample_table, config.data)
-    home = add_whole(home, sample_table, config)
-    assert set(home.sequences.users) < set(home.whole.sequences.users)
-    assert (home.sequences.n_items, home.whole.sequences.n_items) == (400, 800)
-    assert home.whole.table.items == home.whole.sequences.items
-    assert len(home.whole.sequences.cases("valid")[0]) == len(home.sequences.users)
-    assert set(home.whole.dataset.items) > set(home.dataset.items)
+    config = DataConfig()
+    home = prepare(Dataset.from_folder(sample_dataset, domain="home"), sample_table, config)
+    found = whole_dataset(home, sample_table, config)
+    assert set(home.sequences.users) < set(found.sequences.users)
+    assert (home.sequences.n_items, found.sequences.n_items) == (400, 800)
+    assert found.table.items == found.sequences.items
+    assert len(found.sequences.cases("valid")[0]) == len(home.sequences.users)
 
 
 @pytest.mark.parametrize("fewest", [0, 2])  # with 2 hardly any interaction is dropped
 def test_a_dataset_compared_on_as_a_whole_adds_nothing(sample_dataset, sample_table, fewest):
-    config = StudyConfig(data=DataConfig(min_item_interactions=fewest))
-    data = prepare(Dataset.from_folder(sample_dataset), sample_table, config.data)
+    config = DataConfig(min_item_interactions=fewest)
+    data = prepare(Dataset.from_folder(sample_dataset), sample_table, config)
     assert data.sequences.n_items < 800 or not fewest
-    assert add_whole(data, sample_table, config).whole is None
+    with pytest.raises(UserError, match="few further interactions to pre-train on"):
+        whole_dataset(data, sample_table, config)

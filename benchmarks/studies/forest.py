@@ -6,12 +6,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from msm4sr_lite.store.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIGNIFICANT = 0.05  # p-values below are significant
 LINE, DOT = "0.35", "#0072B2"
 
 
@@ -35,33 +36,22 @@ def forest(result: dict[str, Any]) -> tuple[Figure, str]:
     ImportError
         If matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = {name: change["filter_seen"]["ndcg@10"] for name, change in result["change"].items()}
-    names = sorted(rows, key=lambda name: float(rows[name]["value"]))
-    figure = Figure(figsize=(8, 1.4 + 0.3 * len(names)), layout="constrained")
-    FigureCanvasAgg(figure)
+    change, against = result["change"], result["against"]
+    cells = {name: one["filter_seen"]["ndcg@10"] for name, one in change.items()}
+    rows = pd.DataFrame.from_dict(cells, orient="index").sort_values("value")
+    clear = rows[rows["p_holm"] < 0.05]
+    figure = Figure(figsize=(8, 1.4 + 0.3 * len(rows)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0, color=LINE, linewidth=1, linestyle="--")
-    for place, name in enumerate(names):
-        row = rows[name]
-        axes.plot([row["low"], row["high"]], [place, place], color=LINE, linewidth=1.5)
-        fill = DOT if row["p_holm"] < SIGNIFICANT else "white"
-        axes.plot(row["value"], place, "o", markerfacecolor=fill, markeredgecolor=DOT)
-    against, clear = result["against"], [n for n in names if rows[n]["p_holm"] < SIGNIFICANT]
-    worse = [name for name in clear if rows[name]["value"] < 0]
-    better = [name for name in clear if rows[name]["value"] > 0]
-    axes.set(
-        yticks=range(len(names)),
-        yticklabels=names,
-        xlabel=f"difference in NDCG@10 to {against}: worse to the left, better to the right",
-    )
-    axes.set_title(
-        f"{len(names)} variants: {len(worse)} significantly worse, {len(better)} significantly"
-        " better (full dots)",
-        loc="left",
-    )
+    axes.hlines(rows.index, rows["low"], rows["high"], color=LINE, linewidth=1.5)
+    axes.plot(rows["value"], rows.index, "o", color=DOT, markerfacecolor="white", zorder=3)
+    axes.plot(clear["value"], clear.index, "o", color=DOT, zorder=4)
+    worse, better = clear.index[clear["value"] < 0], clear.index[clear["value"] > 0]
+    title = f"{len(rows)} variants: {len(worse)} significantly worse, {len(better)} significantly"
+    axes.set_title(f"{title} better (full dots)", loc="left")
+    axes.set_xlabel(f"difference in NDCG@10 to {against}: worse to the left, better to the right")
     axes.spines[["top", "right"]].set_visible(False)
     words = f"Differences in NDCG@10 to {against} with 95 % intervals. Significantly worse: "
     words += f"{', '.join(worse) or 'none'}. Significantly better: {', '.join(better) or 'none'}."

@@ -1,6 +1,6 @@
 """Figures of a model's keywords, by hand."""
 
-from msm4sr_lite.features.clip.retrieval import precision_and_recall
+from msm4sr_lite.features.clip.report import precision_and_recall
 
 
 def test_precision_counts_missing_labels_as_wrong():

@@ -1,0 +1,273 @@
+"""Learning curve of transfer: what pre-training on other data saves.
+
+::
+
+    python -m benchmarks.studies.transfer_curve DATA --source home --target outdoor --out DIR
+
+A model is pre-trained on the sources and fine-tuned on growing shares of the target's users. Models
+from scratch are trained on the same users with the same settings. On small shares there is also
+``pretrained_on_target``, a model that was first pre-trained on these users alone. Validation uses
+the users of the share only, and the test targets of *all* users are ranked. Flags are those of
+``msm4sr study``; seeds are 0, 1, ... The result is written to ``DIR/transfer.json``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.studies.results_page import as_markdown
+from msm4sr_lite import training
+from msm4sr_lite.cli import common
+from msm4sr_lite.cli.commands import build_parser
+from msm4sr_lite.cli.study import study_config
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, UserError, as_dict, with_settings
+from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.evaluation import Scorer
+from msm4sr_lite.pipeline.features import find_or_compute_features
+from msm4sr_lite.pipeline.stages import TrainingData
+from msm4sr_lite.progress import say
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.store.files import write_json
+from msm4sr_lite.study.compare import Comparison, Run, run_all
+from msm4sr_lite.study.config import StudyConfig, TrainingBudget
+from msm4sr_lite.study.models import ModelSpec, Settings, Spec, StudyData, pretrained
+from msm4sr_lite.study.paired import METRICS, paired
+from msm4sr_lite.study.transfer import transfer_data
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveConfig(TrainingBudget):
+    """Training budget and shares of a learning curve; the same for all starting points.
+
+    Attributes
+    ----------
+    steps
+        Maximum number of steps of fine-tuning, about.
+    shares
+        Shares of the target's users. A share of fewer users than ``fewest`` is skipped.
+    large
+        Shares from here on are large.
+    rates, rates_large
+        Learning rates of fine-tuning for small and for large shares. If there are several, the
+        validation interactions choose.
+    """
+
+    batch_size: int = 64  # 256 in pre-training on the sources
+    pretrain_epochs: int = 60
+    finetune_epochs: int = 60
+    patience: int = 10
+    steps: int = 800
+    fewest: int = 10
+    shares: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
+    large: float = 0.2
+    rates: tuple[float, ...] = (3e-4, 1e-3)
+    rates_large: tuple[float, ...] = (1e-3,)
+
+
+QUICK = CurveConfig(shares=(0.05, 1.0), finetune_epochs=2, pretrain_epochs=1)
+
+
+def some_users(data: TrainingData, share: float, seed: int = 0) -> TrainingData:
+    """Return the interactions of a random share of the users, at least of one.
+
+    Items and held-out interactions stay as they are. With the same seed, the users of a smaller
+    share are among those of a larger one.
+    """
+    sequences = data.sequences
+    count = max(1, round(share * len(sequences.users)))
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(sequences.users))[:count])
+    rows = [sequences.user_sequence(user) for user in chosen]
+    some = Sequences(
+        [sequences.users[user] for user in chosen],
+        sequences.items,
+        np.concatenate(rows),
+        np.concatenate([[0], np.cumsum([len(row) for row in rows])]),
+        sequences.bounds()[:2, chosen].T,
+    )
+    return TrainingData(some, data.table)
+
+
+def fine_tuned(
+    start: M2SE | None,
+    target: TrainingData,
+    share: float,
+    config: FinetuneConfig,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+) -> M2SE:
+    """Fine-tune on a share of the target's users, from a pre-trained model or from scratch.
+
+    Parameters
+    ----------
+    start
+        A model without item ids, which is not changed; None: random weights (*from scratch*).
+    target
+        The domain to fine-tune for.
+    share
+        Share of its users, above 0 and at most 1. Their validation targets decide when to stop.
+    config
+        Settings; the same for both starts, so that both have the same training budget.
+    seed
+        Decides which users are drawn, their order, dropout, and new initial weights.
+    device
+        Where to train.
+    """
+    torch.manual_seed(seed)
+    if start is None:
+        start = M2SE(ModelConfig(feature_dim=target.table.width))
+    net = transfer(start, target.sequences.n_items if config.use_ids else 0)
+    some = some_users(target, share, seed)
+    training.finetune(net, some.table, some.sequences, config, seed=seed, device=device)
+    return net
+
+
+@dataclass(frozen=True)
+class TransferSpec(ModelSpec):
+    """A model of the learning curve.
+
+    Attributes
+    ----------
+    start
+        ``pretrained`` (on the sources), ``pretrained_on_target`` (on the users drawn) or
+        ``scratch``.
+    share
+        Share of the target's users to fine-tune on.
+    rates
+        Learning rates of fine-tuning. If there are several, the validation targets of the users
+        drawn choose: a low one that suits a pre-trained model may be too low for one from scratch.
+        Empty: the model is used as it is.
+    steps
+        Maximum number of steps of fine-tuning, about.
+    """
+
+    start: str = "scratch"
+    share: float = 1.0
+    rates: tuple[float, ...] = ()
+    steps: int = 0
+
+    def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
+        """Pre-train if that is the start, fine-tune with each rate, return the best."""
+        config, some = self.config(data, settings), some_users(data, self.share, seed)
+        options: dict[str, Any] = {"seed": seed, "device": data.device}
+        start = None
+        if self.start == "pretrained" and data.source:
+            large = with_settings(config, {"pretrain.batch_size": 256})
+            start = pretrained(data.source, large, states, **options)
+        elif self.start == "pretrained_on_target":
+            start = pretrained(some, config, states, **options)
+        if not self.rates:
+            torch.manual_seed(seed)
+            return ModelScorer(start or M2SE(config.model), data.table, data.device)
+        tuned, seen = config.finetune, max(1.0, self.share * data.sequences.training_targets())
+        epochs = int(min(tuned.epochs, max(2, self.steps * tuned.batch_size // seen)))
+        tries = [replace(tuned, epochs=epochs, lr=rate) for rate in self.rates]
+        nets = [fine_tuned(start, data, self.share, one, **options) for one in tries]
+        held_out = data.table, some.sequences, data.device
+        best = max(nets, key=lambda net: training.validation_recall(net, *held_out))
+        return ModelScorer(best, data.table, data.device)
+
+
+def curve_specs(target: StudyData, config: CurveConfig) -> dict[str, Spec]:
+    """Return the models to compare: as they start, and fine-tuned on each share of the users."""
+    specs: dict[str, Spec] = {
+        "untrained": TransferSpec(pretrains=False, finetunes=False),
+        "zero shot": TransferSpec(start="pretrained"),
+    }
+    for share in config.shares:
+        count = len(some_users(target, share).sequences.users)
+        if share < 1 and count < config.fewest:
+            say(f"transfer: share {share:.0%} skipped: {count} users are too few")
+            continue
+        small = share < config.large
+        rates = config.rates if small else config.rates_large
+        for start in ("pretrained", "scratch", *(["pretrained_on_target"] if small else [])):
+            spec = TransferSpec(start=start, share=share, rates=rates, steps=config.steps)
+            specs[f"{start} {share:g}"] = spec
+    return specs
+
+
+def learning_curve(target: StudyData, out: Path, config: StudyConfig) -> dict[str, Any]:
+    """Make the missing runs and compare the starting points at each share.
+
+    Parameters
+    ----------
+    target
+        The target, with the sources.
+    out
+        Folder of finished runs.
+    config
+        Settings of the study; its budget is that of the curve.
+    """
+    protocol = config.budget
+    if not isinstance(protocol, CurveConfig):
+        raise TypeError("the budget of a learning curve is a CurveConfig")
+    specs = curve_specs(target, protocol)
+    study = Comparison(target, out, config, specs)
+    seeds = range(config.n_seeds)
+    asked = [(n, seed) for seed in seeds for n in specs if seed == 0 or specs[n].is_trained]
+    tasks = [partial(study.run, name, {}, seed, "test") for name, seed in asked]
+    found: dict[str, list[Run]] = {name: [] for name in specs}
+    for (name, _), run in zip(asked, run_all(config.jobs, tasks), strict=True):
+        found[name].append(run)
+    models = {
+        name: {metric: model["keep_seen"][metric] for metric in METRICS}
+        for name, model in study.table(found)["models"].items()
+    }
+    users, _ = target.sequences.cases("test")
+    shares: dict[str, Any] = {}
+    for name, spec in specs.items():
+        if isinstance(spec, TransferSpec) and spec.rates:
+            part = shares.setdefault(f"{spec.share:g}", {})
+            part["users"] = len(some_users(target, spec.share).sequences.users)
+            part[spec.start] = models[name]
+    for share, part in shares.items():
+        first, scratch = (
+            [np.array(run["keep_seen"]) for run in found[f"{start} {share}"]]
+            for start in ("pretrained", "scratch")
+        )
+        part["gain"] = paired(first, scratch, users)
+        reached, base = (part[s]["ndcg@10"]["value"] for s in ("pretrained", "scratch"))
+        part["ratio"] = round(reached / base, 3) if base else None
+    return {
+        "dataset": target.dataset.name,
+        "quick": config.quick,
+        "source": " and ".join(Path(name).name for name in config.sources),
+        "target": config.target or "the whole dataset",
+        "users": len(target.sequences.users),
+        "items": target.sequences.n_items,
+        "protocol": {**as_dict(protocol), "seeds": config.n_seeds},
+        "untrained": models["untrained"],
+        "zero_shot": models["zero shot"],
+        "shares": shares,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the curve, write it to a file and print its table."""
+    given = sys.argv[1:] if arguments is None else arguments
+    args = build_parser().parse_args(["study", "transfer", *given])
+    config, dataset = study_config(args), common.read_dataset(args)
+    config = replace(config, budget=QUICK if config.quick else CurveConfig())
+    out = args.out or Path("runs", f"transfer-{dataset.name}")
+    found = find_or_compute_features(dataset, args.features, out, device=config.device)
+    target = transfer_data(dataset, found.table, config)
+    result = learning_curve(target, out / "transfer", config)
+    write_json(out / "transfer.json", result)
+    print(as_markdown("transfer", result))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
