@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import statistics
 import tempfile
 import time
@@ -42,7 +43,7 @@ from transformers.utils.logging import disable_progress_bar
 from benchmarks.measure import machine
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.features.dictionary import word_list
-from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.features.embedding_cache import open_cache
 from msm4sr_lite.features.images import extract_keywords, open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import make_features, slot_sentences
@@ -132,10 +133,10 @@ def image_rates(place: Path, args: argparse.Namespace) -> dict:
             tokenizer.model.get_image_features(pixel_values=pixels[start : start + 64])
 
     def stage() -> None:
-        with EmbeddingCache(place / "images.sqlite", "float32") as cache:
+        with open_cache(place / "cache", "images", {}, "float32") as cache:
             found = extract_keywords(place, names, tokenizer, 15, cache, workers=args.workers)
             assert len(list(found)) == len(names)
-        (place / "images.sqlite").unlink()
+        shutil.rmtree(place / "cache")
 
     bare()
     jobs: dict[str, Callable[[], object]] = {"bare": bare, "stage": stage}
@@ -185,9 +186,9 @@ def sentence_rates(place: Path, args: argparse.Namespace) -> dict:
             encoder.model(**batch)
 
     def stage() -> None:
-        with EmbeddingCache(place / "sentences.sqlite") as cache:
+        with open_cache(place / "cache", "sentences", {}, "float16") as cache:
             make_features(place / "features", slot_sentences(items, {}), encoder, cache)
-        (place / "sentences.sqlite").unlink()
+        shutil.rmtree(place / "cache")
 
     return side_by_side({"bare": bare, "stage": stage}, len(titles), args.repeats)
 

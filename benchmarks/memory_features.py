@@ -53,7 +53,7 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     from transformers import BertConfig, BertModel, BertTokenizerFast
     from transformers.utils.logging import disable_progress_bar
 
-    from msm4sr_lite.features.embedding_cache import EmbeddingCache
+    from msm4sr_lite.features.embedding_cache import open_cache
     from msm4sr_lite.features.images import extract_keywords
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
     from msm4sr_lite.features.table import make_features, slot_sentences
@@ -80,14 +80,14 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     items = Generated(count)
     start, before = time.process_time(), peak_memory()
     with (
-        EmbeddingCache(folder / "images.sqlite", "float32") as cache,
+        open_cache(folder, "images", {}, "float32") as cache,
         (folder / "keywords.jsonl").open("w", encoding="utf-8") as stream,
     ):
         images = [(item.item_id, item.images[0]) for item in items]
         for record in extract_keywords(folder, images, tokenizer, 3, cache):
             stream.write(json.dumps(record) + "\n")
     keywords = peak_memory()
-    with EmbeddingCache(folder / "sentences.sqlite") as cache:
+    with open_cache(folder, "sentences", {}, "float16") as cache:
         sentences = slot_sentences(items, read_keywords(folder))
         make_features(folder / "features", sentences, encoder, cache, keywords=folder)
     table = sum((folder / f"features/{part}.npy").stat().st_size for part in ("text", "image"))

@@ -1,11 +1,13 @@
 """Small made-up tables and shops for the tests."""
 
 import json
+import sqlite3
 
 import numpy as np
 import torch
 
 from msm4sr_lite.feature_table import FeatureTable, make_slots
+from msm4sr_lite.features.embedding_cache import EmbeddingCache
 from msm4sr_lite.features.table_files import write_table
 from msm4sr_lite.sequences import Sequences
 
@@ -22,6 +24,11 @@ def toy_table(text, image, width=11, seed=0, items=None):
     ]
     names = items or [f"i{n}" for n in range(1, len(text) + 1)]
     return FeatureTable(["", *names], *parts, manifest={"content": "toy", "text_encoder": {}})
+
+
+def memory_cache(dtype="float16"):
+    """A cache of embeddings that keeps nothing."""
+    return EmbeddingCache(sqlite3.connect(":memory:", check_same_thread=False), dtype)
 
 
 def save_table(table, folder):

@@ -28,8 +28,8 @@ from msm4sr_lite.config import PRESETS, Config, DataConfig, as_dict, with_settin
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import target_ranks
-from msm4sr_lite.feature_table import FeatureTable, make_slots
-from msm4sr_lite.features.table import image_sentences
+from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.features.table import encode_slots, image_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.scoring import ModelScorer
@@ -207,9 +207,7 @@ def keyword_slots(folder: Path, table: FeatureTable) -> FeatureTable:
     """Return the table with a slot for each keyword, as ``image_slots = "keywords"`` makes it."""
     keywords, made = read_keywords(folder), table.manifest["text_encoder"]
     groups = [image_sentences(keywords.get(item, []), "keywords") for item in table.items[1:]]
-    encoder = TextEncoder(made["name"], made["pooling"])
-    embeddings = encoder.encode([keyword for group in groups for keyword in group])
-    image = make_slots(embeddings, np.array([0, *map(len, groups)], dtype=np.int64))
+    image = encode_slots(groups, TextEncoder(made["name"], made["pooling"]))
     manifest = {**table.manifest, "image_slots": "keywords"}
     return FeatureTable(table.items, table.text, image, manifest)
 

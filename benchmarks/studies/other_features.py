@@ -19,7 +19,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.images import ImageError, open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-from msm4sr_lite.features.table import image_sentences
+from msm4sr_lite.features.table import encode_slots, image_sentences
 from msm4sr_lite.features.table_files import read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.study.models import StudyData
@@ -62,9 +62,7 @@ class FewerKeywords:
         best = {item: [image[:n] for image in images] for item, images in keywords.items()}
         groups = [image_sentences(best.get(item, []), "images") for item in data.table.items[1:]]
         encoder = TextEncoder(made["name"], made["pooling"], data.device)
-        embeddings = encoder.encode([sentence for group in groups for sentence in group])
-        image = make_slots(embeddings, np.array([0, *map(len, groups)], dtype=np.int64))
-        return _replaced(data, f"{n} keywords", image=image)
+        return _replaced(data, f"{n} keywords", image=encode_slots(groups, encoder))
 
 
 @dataclass(frozen=True)

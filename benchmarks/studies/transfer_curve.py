@@ -24,18 +24,21 @@ import numpy as np
 import torch
 
 from benchmarks.studies.results_page import as_markdown
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "notebooks"))
+
+from course.transfer import fine_tuned, some_users
+
 from msm4sr_lite import training
 from msm4sr_lite.cli import common
 from msm4sr_lite.cli.commands import build_parser
 from msm4sr_lite.cli.study import study_config
-from msm4sr_lite.config import FinetuneConfig, ModelConfig, UserError, as_dict, with_settings
-from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.config import UserError, as_dict, with_settings
+from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.pipeline.features import find_or_compute_features
-from msm4sr_lite.pipeline.stages import TrainingData
 from msm4sr_lite.progress import say
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.study.compare import Comparison, Run, run_all
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
@@ -74,61 +77,6 @@ class CurveConfig(TrainingBudget):
 
 
 QUICK = CurveConfig(shares=(0.05, 1.0), finetune_epochs=2, pretrain_epochs=1)
-
-
-def some_users(data: TrainingData, share: float, seed: int = 0) -> TrainingData:
-    """Return the interactions of a random share of the users, at least of one.
-
-    Items and held-out interactions stay as they are. With the same seed, the users of a smaller
-    share are among those of a larger one.
-    """
-    sequences = data.sequences
-    count = max(1, round(share * len(sequences.users)))
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(sequences.users))[:count])
-    rows = [sequences.user_sequence(user) for user in chosen]
-    some = Sequences(
-        [sequences.users[user] for user in chosen],
-        sequences.items,
-        np.concatenate(rows),
-        np.concatenate([[0], np.cumsum([len(row) for row in rows])]),
-        sequences.bounds()[:2, chosen].T,
-    )
-    return TrainingData(some, data.table)
-
-
-def fine_tuned(
-    start: M2SE | None,
-    target: TrainingData,
-    share: float,
-    config: FinetuneConfig,
-    *,
-    seed: int = 0,
-    device: str = "cpu",
-) -> M2SE:
-    """Fine-tune on a share of the target's users, from a pre-trained model or from scratch.
-
-    Parameters
-    ----------
-    start
-        A model without item ids, which is not changed; None: random weights (*from scratch*).
-    target
-        The domain to fine-tune for.
-    share
-        Share of its users, above 0 and at most 1. Their validation targets decide when to stop.
-    config
-        Settings; the same for both starts, so that both have the same training budget.
-    seed
-        Decides which users are drawn, their order, dropout, and new initial weights.
-    device
-        Where to train.
-    """
-    torch.manual_seed(seed)
-    if start is None:
-        start = M2SE(ModelConfig(feature_dim=target.table.width))
-    net = transfer(start, target.sequences.n_items if config.use_ids else 0)
-    some = some_users(target, share, seed)
-    training.finetune(net, some.table, some.sequences, config, seed=seed, device=device)
-    return net
 
 
 @dataclass(frozen=True)

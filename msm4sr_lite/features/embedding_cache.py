@@ -11,18 +11,16 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.fingerprint import fingerprint, versions
 
-_TABLE = "embeddings (key BLOB PRIMARY KEY, embedding BLOB, checksum INTEGER)"
 _DECISIVE = ("weights", "config", "tokenizer", "processor", "pooling")
-_DELETE = "delete this file and run again: only time is lost"
 
 
 def content_key(content: bytes) -> bytes:
@@ -30,11 +28,61 @@ def content_key(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
+class EmbeddingCache:
+    """Embeddings of one encoder by the hash of their input.
+
+    Parameters
+    ----------
+    base
+        A connection to the database.
+    dtype
+        Type of the embeddings, ``float16`` or ``float32``.
+
+    Examples
+    --------
+    >>> cache = EmbeddingCache(sqlite3.connect(":memory:"), "float16")
+    >>> cache.add([content_key(b"a cup")], np.ones((1, 2)))
+    >>> content_key(b"a cup") in cache, content_key(b"a mug") in cache
+    (True, False)
+    """
+
+    def __init__(self, base: sqlite3.Connection, dtype: str) -> None:
+        self._base, self._dtype = base, np.dtype(dtype)
+        self._lock = threading.Lock()  # worker threads look up while the model's thread writes
+        columns = "key BLOB PRIMARY KEY, embedding BLOB, checksum INTEGER"
+        table = f"CREATE TABLE IF NOT EXISTS embeddings ({columns})"
+        base.executescript(f"BEGIN EXCLUSIVE; {table}; COMMIT")  # nobody else may have it open
+
+    def _find(self, key: bytes) -> Any:
+        with self._lock:
+            query = "SELECT embedding, checksum FROM embeddings WHERE key = ?"
+            return self._base.execute(query, (key,)).fetchone()
+
+    def __contains__(self, key: bytes) -> bool:
+        return self._find(key) is not None
+
+    def read(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Return the embeddings of known keys, ``(keys, width)``."""
+        rows = [self._find(key) for key in keys]
+        if any(zlib.crc32(embedding) != checksum for embedding, checksum in rows):
+            raise sqlite3.DatabaseError("damaged")
+        return np.stack([np.frombuffer(embedding, self._dtype) for embedding, _ in rows])
+
+    def add(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
+        """Store embeddings ``(keys, width)`` for good, all or none."""
+        blobs = [np.ascontiguousarray(row, dtype=self._dtype).tobytes() for row in embeddings]
+        rows = [(key, blob, zlib.crc32(blob)) for key, blob in zip(keys, blobs, strict=True)]
+        with self._lock, self._base:
+            self._base.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
+
+
 @contextmanager
 def open_cache(
     folder: Path, kind: str, encoder: dict[str, Any], dtype: str
-) -> "Iterator[EmbeddingCache]":
+) -> Iterator[EmbeddingCache]:
     """Open the cache of exactly this encoder; on success, delete those of other encoders.
+
+    One process at a time may open it.
 
     Parameters
     ----------
@@ -47,99 +95,25 @@ def open_cache(
         versions of the libraries.
     dtype
         Type of the embeddings, ``float16`` or ``float32``.
-    """
-    encoded_by = [encoder.get(part) for part in _DECISIVE]
-    libraries = versions("torch", "transformers", "tokenizers", "pillow")
-    path = folder / f"{kind}-{fingerprint([encoded_by, libraries])}.sqlite"
-    with EmbeddingCache(path, dtype) as cache:
-        yield cache
-    for other in folder.glob(f"{kind}-*"):
-        if not other.name.startswith(path.name):
-            other.unlink(missing_ok=True)
-
-
-class EmbeddingCache:
-    """Embeddings of one encoder by the hash of their input. One process at a time may open it.
-
-    Parameters
-    ----------
-    path
-        The database; it is created if it does not exist. ``:memory:`` keeps nothing.
-    dtype
-        Type of the embeddings, ``float16`` or ``float32``.
 
     Raises
     ------
     UserError
-        From every method, with a remedy, if the file is in use, damaged, or cannot be written.
-
-    Examples
-    --------
-    >>> with EmbeddingCache(":memory:") as cache:
-    ...     cache.add([content_key(b"a cup")], np.ones((1, 2)))
-    ...     content_key(b"a cup") in cache, content_key(b"a mug") in cache
-    (True, False)
+        With a remedy, if the file is in use, damaged, or cannot be written.
     """
-
-    def __init__(self, path: Path | str, dtype: str = "float16") -> None:
-        self.path, self.dtype = Path(path), np.dtype(dtype)
-        self._lock = threading.Lock()  # worker threads look up while the model's thread writes
-        with self._guarded():
-            if str(path) != ":memory:":
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._base = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
-        try:
-            with self._guarded():
-                self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
-                self._base.executescript(
-                    f"BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS {_TABLE}; COMMIT"
-                )
-        except UserError:
-            self._base.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._base.close()
-
-    def _find(self, key: bytes) -> Any:
-        with self._guarded():
-            query = "SELECT embedding, checksum FROM embeddings WHERE key = ?"
-            return self._base.execute(query, (key,)).fetchone()
-
-    def __contains__(self, key: bytes) -> bool:
-        return self._find(key) is not None
-
-    def read(self, keys: Sequence[bytes]) -> np.ndarray:
-        """Return the embeddings of known keys, ``(keys, width)``."""
-        rows = []
-        for key in keys:
-            embedding, checksum = self._find(key) or (b"", None)
-            if zlib.crc32(embedding) != checksum:
-                raise UserError(f"{self.path}: damaged; {_DELETE}")
-            rows.append(np.frombuffer(embedding, dtype=self.dtype))
-        return np.stack(rows)
-
-    def add(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
-        """Store embeddings ``(keys, width)`` for good, all or none."""
-        rows = [np.ascontiguousarray(row, dtype=self.dtype).tobytes() for row in embeddings]
-        with self._guarded():
-            self._base.executemany(
-                "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
-                [(key, row, zlib.crc32(row)) for key, row in zip(keys, rows, strict=True)],
-            )
-            self._base.commit()
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Hold the lock; turn what goes wrong with the file into a line for the user."""
-        try:
-            with self._lock:
-                yield
-        except (OSError, sqlite3.DatabaseError) as error:
-            remedy = f"make room, choose another run folder, or {_DELETE}"
-            if "locked" in str(error):
-                remedy = "in use by another run; wait for it, or choose another run folder"
-            raise UserError(f"{self.path}: {error}; {remedy}") from None
+    encoded_by = [encoder.get(part) for part in _DECISIVE]
+    libraries = versions("torch", "transformers", "tokenizers", "pillow")
+    path = folder / f"{kind}-{fingerprint([encoded_by, libraries])}.sqlite"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with closing(sqlite3.connect(path, timeout=1.0, check_same_thread=False)) as base:
+            base.execute("PRAGMA locking_mode = EXCLUSIVE")
+            yield EmbeddingCache(base, dtype)
+    except sqlite3.Error as error:
+        remedy = "make room, or delete this file and run again: only time is lost"
+        if "locked" in str(error):
+            remedy = "in use by another run; wait for it, or choose another run folder"
+        raise UserError(f"{path}: {error}; {remedy}") from None
+    for other in folder.glob(f"{kind}-*"):
+        if not other.name.startswith(path.name):
+            other.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ file                    idea
 ``map_drawing``         maps in matplotlib
 ``map_explorer``        a panel of maps that shows their errors
 ``cold_items``          a new item, and who would be offered it
+``transfer``            fine-tuning on a share of a domain's users
 ``explainer``           recommendations and reasons, also where text and image are swapped
 ``history``             a history to change by hand, with recommendations and explanation
 ``editor``              the panel of it

@@ -474,7 +474,7 @@ for name, value in score.items():
 # decided by the validation purchases of the 60; the test asks for the next purchase of all 1200.
 
 # %%
-from benchmarks.studies.transfer_curve import fine_tuned
+from course.transfer import fine_tuned
 
 tuned = {"5%, from home": (pretrained, 3e-4), "5%, from scratch": (None, 1e-3)}
 for name, (start, rate) in progress(tuned.items(), "60 users"):

@@ -14,11 +14,10 @@ from msm4sr_lite import training
 from msm4sr_lite.config import PRESETS, as_dict
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.features.embedding_cache import EmbeddingCache
 from msm4sr_lite.features.table import make_features, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.features.text_encoder import TextEncoder
-from tests.toys import toy_sequences, toy_table
+from tests.toys import memory_cache, toy_sequences, toy_table
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
@@ -161,8 +160,7 @@ def test_keyword_slots_are_those_of_the_setting(tiny_bert, tmp_path):
     encoder, folder = TextEncoder(tiny_bert), tmp_path / "features"
     for setting, place in (("keywords", tmp_path / "made"), ("images", folder)):
         sentences = slot_sentences(items, keywords, image_slots=setting)
-        cache = EmbeddingCache(":memory:")
-        make_features(place, sentences, encoder, cache, keywords=source)
+        make_features(place, sentences, encoder, memory_cache(), keywords=source)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["text_encoder"]["name"] = tiny_bert
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

@@ -12,18 +12,16 @@ from benchmarks.studies.transfer_curve import (
     CurveConfig,
     TransferSpec,
     curve_specs,
-    fine_tuned,
     learning_curve,
-    some_users,
 )
 from msm4sr_lite import training
-from msm4sr_lite.config import Config, FinetuneConfig, as_dict
+from msm4sr_lite.config import Config, as_dict
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.study.config import StudyConfig
 from msm4sr_lite.study.paired import with_seeds
 from tests.tiny_study import ONE, TWO, ConstantScorer, three_tests
-from tests.toys import assert_same_weights, toy_sequences
+from tests.toys import assert_same_weights
 
 SHORT = CurveConfig(finetune_epochs=1, pretrain_epochs=1, fewest=1, large=0.5, shares=(0.4,))
 DATA = replace(TWO, source=ONE)
@@ -34,101 +32,39 @@ def short(**settings):
     return StudyConfig(n_seeds=1, budget=replace(SHORT, **settings))
 
 
-def test_users_of_a_smaller_share_are_among_those_of_a_larger_one():
-    data = replace(ONE, sequences=toy_sequences([5 + n % 4 for n in range(40)], 30))
-    sequences = data.sequences
-    few, more = (some_users(data, share, seed=5).sequences for share in (0.1, 0.5))
-    assert (len(few.users), len(more.users)) == (4, 20)
-    assert set(few.users) < set(more.users)
-    for number, user in enumerate(few.users):
-        assert (
-            few.user_sequence(number).tolist()
-            == sequences.user_sequence(sequences.users.index(user)).tolist()
-        )
-    assert some_users(data, 0.1, seed=6).sequences.users != few.users
-    assert len(some_users(data, 1e-9).sequences.users) == 1
-    whole = some_users(data, 1.0).sequences
-    assert whole.users == sequences.users
-    assert np.array_equal(whole.interactions, sequences.interactions)
+def test_validation_chooses_the_rate(monkeypatch, tmp_path):
+    """Here the second of three rates is said to be the best: its model comes back."""
+    recalls, nets = iter([0.2, 0.9, 0.5]), []
+
+    def recall(net, table, some, device):
+        assert len(some.users) == 3  # of the drawn users only
+        nets.append(net)
+        return next(recalls)
+
+    monkeypatch.setattr(training, "validation_recall", recall)
+    monkeypatch.setattr(training, "finetune", lambda *_, **__: None)
+    spec = TransferSpec(share=0.5, rates=(1e-4, 0.05, 1e-3), steps=4)
+    assert spec.fit(TWO, {}, 4, tmp_path).model is nets[1]
 
 
-def test_what_is_held_out_never_trains():
-    """Not in a share of the users, however much is held out."""
-    data = three_tests(TWO)
-    few = some_users(data, 0.5, seed=1).sequences
-    numbers = [data.sequences.users.index(user) for user in few.users]
-    for part in ("valid", "test"):
-        users, _ = data.sequences.cases(part)
-        expected = data.sequences.held_out(part)[1][np.isin(users, numbers)]
-        assert few.held_out(part)[1].tolist() == expected.tolist()
-    whole = [row.tolist() for row in data.sequences.train()]
-    assert [row.tolist() for row in few.train()] == [whole[number] for number in numbers]
+def test_a_small_share_has_more_epochs(monkeypatch, tmp_path):
+    found = {}
 
+    def spy(start, target, share, config, **_):
+        found.setdefault(share, []).append(config)
+        return M2SE(replace(Config().model, feature_dim=11))
 
-class TestFineTuning:
-    config = FinetuneConfig(epochs=2, batch_size=8, lr=0.01)
-    start = M2SE(replace(Config().model, feature_dim=11, dim=8, ffn_dim=8))
-
-    def test_only_the_drawn_users_are_trained_on(self):
-        """Interactions of the others change nothing but their ranks."""
-        sequences = TWO.sequences
-        some = set(some_users(TWO, 0.5, seed=1).sequences.users)
-        interactions = sequences.interactions.copy()
-        for number, user in enumerate(sequences.users):
-            if user not in some:
-                own = slice(sequences.offsets[number], sequences.offsets[number + 1])
-                interactions[own] = interactions[own][::-1]
-        other = replace(TWO, sequences=replace(sequences, interactions=interactions))
-        one, two = (fine_tuned(self.start, d, 0.5, self.config, seed=1) for d in (TWO, other))
-        assert_same_weights(one, two)
-        assert one.ids is not None
-        assert self.start.ids is None
-
-    def test_from_scratch_has_the_same_budget_and_other_weights(self, monkeypatch):
-        calls = []
-        real = training.finetune
-
-        def spy(model, table, sequences, config, **options):
-            calls.append((config, sequences.users, options["seed"]))
-            return real(model, table, sequences, config, **options)
-
-        monkeypatch.setattr(training, "finetune", spy)
-        fine_tuned(self.start, TWO, 0.5, self.config, seed=2)
-        fine_tuned(None, TWO, 0.5, self.config, seed=2)
-        assert calls[0] == calls[1]
-
-    def test_validation_chooses_the_rate(self, monkeypatch, tmp_path):
-        """Here the second of three rates is said to be the best: its model comes back."""
-        recalls, nets = iter([0.2, 0.9, 0.5]), []
-
-        def recall(net, table, some, device):
-            assert len(some.users) == 3  # of the drawn users only
-            nets.append(net)
-            return next(recalls)
-
-        monkeypatch.setattr(training, "validation_recall", recall)
-        monkeypatch.setattr(training, "finetune", lambda *_, **__: None)
-        spec = TransferSpec(share=0.5, rates=(1e-4, 0.05, 1e-3), steps=4)
-        assert spec.fit(TWO, {}, 4, tmp_path).model is nets[1]
-
-    def test_a_small_share_has_more_epochs(self, monkeypatch, tmp_path):
-        found = {}
-
-        def spy(start, target, share, config, **_):
-            found.setdefault(share, []).append(config)
-            return self.start
-
-        monkeypatch.setattr(transfer_curve, "fine_tuned", spy)
-        monkeypatch.setattr(training, "validation_recall", lambda *_: 0)
-        protocol = CurveConfig(steps=4, batch_size=10, finetune_epochs=9, fewest=1, shares=(0.1, 1))
-        assert TWO.sequences.training_targets() == 22
-        for name, spec in curve_specs(TWO, protocol).items():
-            if name.startswith("scratch"):
-                spec.fit(TWO, protocol.settings(), 0, tmp_path)
-        assert [config.lr for config in found[1]] == list(protocol.rates_large)
-        assert [config.lr for config in found[0.1]] == list(protocol.rates)
-        assert found[1][0].epochs == 2  # four steps of ten targets are not twice 22
-        assert {config.epochs for config in found[0.1]} == {9}
+    monkeypatch.setattr(transfer_curve, "fine_tuned", spy)
+    monkeypatch.setattr(training, "validation_recall", lambda *_: 0)
+    protocol = CurveConfig(steps=4, batch_size=10, finetune_epochs=9, fewest=1, shares=(0.1, 1))
+    assert TWO.sequences.training_targets() == 22
+    for name, spec in curve_specs(TWO, protocol).items():
+        if name.startswith("scratch"):
+            spec.fit(TWO, protocol.settings(), 0, tmp_path)
+    assert [config.lr for config in found[1]] == list(protocol.rates_large)
+    assert [config.lr for config in found[0.1]] == list(protocol.rates)
+    assert found[1][0].epochs == 2  # four steps of ten targets are not twice 22
+    assert {config.epochs for config in found[0.1]} == {9}
 
 
 def test_a_stopped_curve_continues(tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ def test_source_is_the_librarys(shown: list[dict[str, str]]) -> None:
 
 def test_part_of_a_source() -> None:
     part = read_code(files.write_bytes, ("try:", "draft.replace"))
-    assert part.startswith("try:\n    with draft")
+    assert part.startswith("try:\n    draft.write")
     assert part.endswith("draft.replace(path)")
     with pytest.raises(ValueError, match=r"files.write_bytes must contain 'no such line'"):
         read_code(files.write_bytes, ("try:", "no such line"))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from toys import memory_cache
 
 from msm4sr_lite.cli import main
 
@@ -41,7 +42,6 @@ def test_the_committed_model_is_between_the_baselines_and_the_upper_bounds(sampl
 def test_keywords_of_the_sample_are_what_the_command_writes(sample_dataset, mini_clip, tmp_path):
     """The first images only: all of them take longer than a unit test should."""
     from msm4sr_lite.features.dictionary import read_dictionary
-    from msm4sr_lite.features.embedding_cache import EmbeddingCache
     from msm4sr_lite.features.images import extract_keywords
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
@@ -52,7 +52,7 @@ def test_keywords_of_the_sample_are_what_the_command_writes(sample_dataset, mini
     dictionary = read_dictionary(f"{mini_clip}/words.txt", [])
     tokenizer = KeywordTokenizer(mini_clip, dictionary, manifest["keywords"]["prompt"])
     images = [(record["item_id"], record["image"]) for record in stored]
-    words, cache = manifest["keywords"]["n_keywords"], EmbeddingCache(":memory:", "float32")
+    words, cache = manifest["keywords"]["n_keywords"], memory_cache("float32")
     fresh = extract_keywords(sample_dataset, images, tokenizer, words, cache)
     for old, new in zip(stored, fresh, strict=True):
         assert old["scores"] == pytest.approx(new["scores"], abs=1e-3)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from toys import memory_cache
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.features import images as module
@@ -221,7 +222,7 @@ def test_pillows_own_warnings_do_not_escape(tmp_path):
 def test_an_unusable_image_stops_no_other(tokenizer, tmp_path):
     Image.new("RGB", (9, 9), "red").save(tmp_path / "good.png")
     names = [("a", "bad.png"), ("b", "good.png"), ("c", "https://example.org/x.png")]
-    cache = EmbeddingCache(":memory:", "float32")
+    cache = memory_cache("float32")
     one, found, other = extract_keywords(tmp_path, names, tokenizer, 2, cache, batch_size=1)
     assert found["item_id"] == "b"
     assert len(found["keywords"]) == 2
@@ -236,13 +237,13 @@ def test_trouble_with_the_cache_is_not_taken_for_an_unusable_image(folder, mini_
         raise UserError("v.sqlite: damaged")
 
     monkeypatch.setattr(EmbeddingCache, "__contains__", damaged)
-    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), EmbeddingCache(":memory:", "float32")
+    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), memory_cache("float32")
     with pytest.raises(UserError, match=r"v.sqlite: damaged"):
         list(extract_keywords(folder, [("i0", "images/0.png")], tokenizer, 1, cache))
 
 
 def test_an_image_that_cannot_be_resized_is_skipped(folder, mini_clip, monkeypatch):
-    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), EmbeddingCache(":memory:", "float32")
+    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), memory_cache("float32")
     process = tokenizer.image_processor
 
     def refuse_one(images, **options):
@@ -264,7 +265,7 @@ def test_a_link_out_of_the_folder_is_refused_even_if_its_content_is_known(
     (tmp_path / "secret.png").write_bytes((folder / "images/0.png").read_bytes())
     (folder / "images/1.png").unlink()
     (folder / "images/1.png").symlink_to(tmp_path / "secret.png")
-    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), EmbeddingCache(":memory:", "float32")
+    tokenizer, cache = KeywordTokenizer(mini_clip, ["mug"]), memory_cache("float32")
     pairs = [("i0", "images/0.png"), ("i1", "images/1.png")]
     for _ in range(2):
         skipped, found = extract_keywords(folder, pairs, tokenizer, 1, cache)

@@ -17,7 +17,7 @@ from msm4sr_lite.cli import main
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.features import stages, table
-from msm4sr_lite.features.embedding_cache import EmbeddingCache
+from msm4sr_lite.features.embedding_cache import EmbeddingCache, open_cache
 from msm4sr_lite.features.images import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer
 from msm4sr_lite.features.stages import compute_features, compute_keywords, encode_features
@@ -466,13 +466,13 @@ def test_batch_and_workers_change_no_keyword_and_hardly_an_embedding(
     for batch_size, workers in ((1, 1), (64, 1), (1, 4), (64, 4)):
         name = tmp_path / f"{batch_size}_{workers}"
         name.mkdir()
-        with EmbeddingCache(name / "images.sqlite", "float32") as cache:
+        with open_cache(name, "images", {}, "float32") as cache:
             options = {"batch_size": batch_size, "workers": workers}
             found = list(extract_keywords(folder, images, tokenizer, 4, cache, **options))
         found.sort(key=lambda record: "keywords" in record)  # the skipped come first in a batch
         lines = "".join(json.dumps(record) + "\n" for record in found if "keywords" in record)
         (name / "keywords.jsonl").write_text(lines, encoding="utf-8")
-        with EmbeddingCache(name / "sentences.sqlite") as cache:
+        with open_cache(name, "sentences", {}, "float16") as cache:
             sentences = slot_sentences(items, read_keywords(name))
             make_features(name / "features", sentences, encoder, cache, batch_size=batch_size)
         results.append((found, load_feature_table(name / "features")))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from toys import memory_cache
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.features.embedding_cache import EmbeddingCache
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.table import content_hash, encode_new_items, make_features, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table
@@ -22,7 +22,7 @@ def test_slots_and_manifest_are_filled(tiny_bert, tmp_path):
     encoder = TextEncoder(tiny_bert)
     sentences = slot_sentences(items, keywords)
     options = {"keywords": source, "manifest": {"keywords": {"clip": "tiny"}}}
-    make_features(tmp_path / "f", sentences, encoder, EmbeddingCache(":memory:"), **options)
+    make_features(tmp_path / "f", sentences, encoder, memory_cache(), **options)
     table = load_feature_table(tmp_path / "f")
     assert table.items == ["", "a", "b", "c"]
     assert table.text.counts.tolist() == [0, 3, 0, 1]
@@ -39,7 +39,7 @@ def test_slots_and_manifest_are_filled(tiny_bert, tmp_path):
     assert (tmp_path / "f/keywords.jsonl").read_text(encoding="utf-8") == "as it is"
     # The content hash covers the encoder: another pooling is other content.
     for encoder in (TextEncoder(tiny_bert), TextEncoder(tiny_bert, "cls")):
-        make_features(tmp_path / "g", sentences, encoder, EmbeddingCache(":memory:"))
+        make_features(tmp_path / "g", sentences, encoder, memory_cache())
         again = load_feature_table(tmp_path / "g").manifest
         same = again["text_encoder"]["pooling"] == manifest["text_encoder"]["pooling"]
         assert (again["content"] == manifest["content"]) == same
@@ -70,7 +70,7 @@ def test_each_keyword_can_have_a_slot(tiny_bert, tmp_path):
     tables = {}
     for setting in ("keywords", "images"):
         sentences = slot_sentences(items, keywords, image_slots=setting)
-        make_features(tmp_path / setting, sentences, encoder, EmbeddingCache(":memory:"))
+        make_features(tmp_path / setting, sentences, encoder, memory_cache())
         tables[setting] = load_feature_table(tmp_path / setting)
     assert sorted(read[:4]) == ["cup", "lid", "mug", "red"]  # of title and images, once each
     table, other = tables["keywords"], tables["images"]

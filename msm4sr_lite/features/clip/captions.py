@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from msm4sr_lite.features.word_lists import word_list
+from msm4sr_lite.features.dictionary import word_list
 
 PROMPT = "a photo of a {}"  # the prompt of KeywordTokenizer, so the most frequent one here
 TEMPLATES = (PROMPT, PROMPT, "{}", "a {}", "a picture of a {}", "this is a {}", "{}, a photo")

@@ -3,9 +3,9 @@
 import random
 
 import torch
-from msm4sr_lite.features.word_lists import word_list
 
 from msm4sr_lite.features.clip.captions import PROMPT, made_up_word, write_captions
+from msm4sr_lite.features.dictionary import word_list
 
 
 def test_captions_say_words_that_are_true():
