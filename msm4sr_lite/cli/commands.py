@@ -201,9 +201,7 @@ COMMANDS = {
         f" --target {END}",
         ("data", "budget"),
         "msm4sr_lite.study.config.StudyConfig",
-        {
-            "--out": path("study folder", "DIR", "runs/study-DATA") | {"required": False},
-        },
+        {"--out": path("study folder", "DIR", "runs/study-DATA") | {"required": False}},
     ),
     "convert": Command(
         "turn a public dataset (Amazon, MovieLens, RecBole, H&M) into a dataset folder",

@@ -8,21 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
-from msm4sr_lite.config import (
-    Config,
-    UserError,
-    as_dict,
-    with_settings,
-)
+from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import hold_out_nothing
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.budget import check_budget, finetune_within, print_estimate
+from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.pipeline.fitted import require_dataset
-from msm4sr_lite.pipeline.parameters import Parameters
 from msm4sr_lite.pipeline.stages import (
     Callback,
     Stage,
@@ -40,7 +35,7 @@ AS_SET: Literal["as_set"] = "as_set"  # the split that the setting data.split na
 Split = Literal["leave_one_out", "time", "part", "as_set"]
 
 
-class MSM4SR(Parameters):
+class MSM4SR(Evaluating):
     """Multimodal sequential recommendation: fit, evaluate, recommend, explain, save, load.
 
     Parameters

@@ -84,6 +84,13 @@ class Evaluating(Serving):
             trained.table.for_items(sequences.items),
             [" ".join(item_sentences(item)) if item else "" for item in texts],
         )
+        rivals = None
+        if candidates is not None:
+            number = {item: i for i, item in enumerate(sequences.items) if i}
+            wanted = known_ids(candidates, number, "candidates", "the model")
+            if not wanted:
+                raise UserError("no candidates; give at least one item_id, or None for all items")
+            rivals = np.array(sorted(number[item] for item in wanted))
         scorers: dict[str, Scorer] = {"msm4sr": scorer}
         scorers |= {name: fit_baseline(name, inputs) for name in baselines}
         if part == "test" and self.run_dir:
@@ -96,7 +103,7 @@ class Evaluating(Serving):
             dataset=data.name,
             split=describe_split(trained.config.data),
             filter_seen=filter_seen,
-            candidates=candidate_numbers(candidates, sequences.items),
+            candidates=rivals,
             upper_bound=load_oracles(data.folder, sequences) if part == "test" else {},
         )
         if any(fingerprint != fingerprint_interactions(sequences) for fingerprint, _ in trained_on):
@@ -117,17 +124,6 @@ def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
         )
     items = [item for item in data.items if item in known]
     return build_sequences(data.interactions, items, trained.config.data)
-
-
-def candidate_numbers(candidates: Sequence[str] | None, items: Sequence[str]) -> np.ndarray | None:
-    """Return the item numbers of the candidates, sorted, each once; None for all."""
-    if candidates is None:
-        return None
-    number = {item: i for i, item in enumerate(items) if i}
-    wanted = known_ids(candidates, number, "candidates", "the model")
-    if not wanted:
-        raise UserError("no candidates; give at least one item_id, or None for all items")
-    return np.array(sorted(number[item] for item in wanted))
 
 
 def describe_split(config: DataConfig) -> str:

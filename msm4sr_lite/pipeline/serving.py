@@ -25,9 +25,6 @@ from msm4sr_lite.recommend.describe import Recommendation, describe_recommendati
 class Serving(Fitted):
     """The part of ``MSM4SR`` that answers questions once there is a trained model."""
 
-    text_encoder: str | None
-    clip: str | None
-
     # ------------------------------------------------------------------ recommendations
 
     def recommend(
