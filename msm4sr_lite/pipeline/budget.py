@@ -124,7 +124,7 @@ def finetune_within(
         run_dir = stage.run_dir and stage.run_dir / "tuning" / fingerprint(
             as_dict(candidate.finetune)
         )
-        record = {**(stage.record or {}), "config": as_dict(candidate)}
+        record = {**stage.record, "config": as_dict(candidate)}
         run = replace(stage, run_dir=run_dir, record=record, summaries={})
         net = run.finetune(data, pretrained, candidate.finetune)
         scorer = ModelScorer(net, data.table, stage.device)

@@ -105,7 +105,7 @@ class Stage:
     device: str = "cpu"
     run_dir: Path | None = None
     callback: Callback | None = None
-    record: dict[str, Any] | None = None
+    record: dict[str, Any] = field(default_factory=dict)
     summaries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def pretrain(self, data: TrainingData, model: ModelConfig, config: PretrainConfig) -> M2SE:
@@ -176,7 +176,7 @@ class Stage:
                 "settings": made_from,
                 "training": self.summaries[name],
                 "item_counts": data.sequences.item_counts()[1:].tolist(),
-                **(self.record or {}),
+                **self.record,
             }
             save_checkpoint(model, folder, data.sequences.items, record)
             for left in folder.parent.glob(f"{name}.*.state"):  # of this and of abandoned trainings
