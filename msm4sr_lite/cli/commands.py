@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.cli.parser import CommandParser, Parser
-from msm4sr_lite.cli.setting_flags import add_settings
+from msm4sr_lite.cli.parser import CommandParser, Parser, add_settings
 from msm4sr_lite.config import PRESETS
 
 Flag = dict[str, Any]  # options of ``add_argument``; ``shown`` is what the help says of the default

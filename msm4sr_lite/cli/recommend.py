@@ -12,6 +12,7 @@ from msm4sr_lite.explain.evidence import (
     NO_EVIDENCE,
     Evidence,
     describe_evidence,
+    item_title,
     strongest_evidence,
 )
 from msm4sr_lite.pipeline import MSM4SR
@@ -55,10 +56,8 @@ def run(args: argparse.Namespace) -> None:
     records = [asdict(one) | {"new": one.item_id in new} for one in best]
     for record, evidence in zip(records, why, strict=False):
         record["why"] = [asdict(piece) for piece in evidence]
-    lines = ["history, newest last:"]
-    lines += [
-        f"  {item}  {data.items[item].title if item in data.items else ''}" for item in history[-5:]
-    ]
+    titles = [f"  {item}  {item_title(data.items, item)}" for item in history[-5:]]
+    lines = ["history, newest last:", *titles]
     for rank, one in enumerate(best, start=1):
         lines += ["", *describe(rank, one, one.item_id in new)]
         lines += [f"      {reason}" for reason in (reasons(why[rank - 1], data) if why else [])]

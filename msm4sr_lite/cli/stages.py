@@ -7,7 +7,7 @@ from typing import Any
 
 from msm4sr_lite.baselines import require_baselines
 from msm4sr_lite.cli import common
-from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.config import Config, with_settings
 from msm4sr_lite.features.inspection import check_features, feature_folder, report_features
 from msm4sr_lite.features.stages import compute_keywords, encode_features

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from msm4sr_lite.cli import common
-from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.progress import say

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from msm4sr_lite.cli import common
-from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.features.clip.train_clip import train_clip
 from msm4sr_lite.features.clip.training import ClipConfig

@@ -183,13 +183,9 @@ class MSM4SR(Evaluating):
         """
         folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
         encoders = {name: getattr(self, name) for name in ("text_encoder", "clip", "dictionary")}
+        data, settings = require_dataset(data), self.config.features
         found = find_or_compute_features(
-            require_dataset(data),
-            features,
-            run_dir,
-            self.config.features,
-            device=device,
-            **encoders,
+            data, features, run_dir, settings, device=device, **encoders
         )
         config = with_settings(self.config, {"model.feature_dim": found.table.width})
         if split is not None:

@@ -105,8 +105,8 @@ class Fitted:
         settings = {name: value for name, value in known.items() if value != defaults[name]}
         encoders = zip(list(DEFAULTS)[3:], record.get("encoders", ()), strict=False)
         model = cls(preset, seed=record.get("seed", 0), device=device, **dict(encoders), **settings)
-        is_run_folder = not (Path(folder) / "config.json").is_file()
-        model.run_dir = Path(folder) if is_run_folder else None
+        is_model_folder = Path(folder, "config.json").is_file()
+        model.run_dir = None if is_model_folder else Path(folder)
         model._serve(trained, None, None)
         return model
 

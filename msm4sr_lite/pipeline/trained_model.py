@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.table import encode_new_items
 from msm4sr_lite.features.table_files import save_feature_table
+from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, write_checkpoint
+from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, save_checkpoint
 from msm4sr_lite.store.files import whole_folder
 from msm4sr_lite.store.fingerprint import require_same
 from msm4sr_lite.store.records import read_record
@@ -62,18 +65,14 @@ class TrainedModel:
     dictionary: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
 
-    def scorer(self, device: str) -> ModelScorer:
-        """Return the model as a scorer of its items; items added after training have no id."""
+    def recommender(self, device: str) -> Recommender:
+        """Return the model at work; items that were added after training have no ID embedding."""
         trained = self.net.config.n_items or len(self.items) - 1
         first, later = self.items[: trained + 1], ["", *self.items[trained + 1 :]]
         scorer = ModelScorer(self.net, self.table.for_items(first), device)
         if len(later) > 1:
             scorer.append(self.table.for_items(later))
-        return scorer
-
-    def recommender(self, device: str) -> Recommender:
-        """Return the model at work."""
-        return Recommender(self.scorer(device), self.items, self.item_counts)
+        return Recommender(scorer, self.items, self.item_counts)
 
     def save(self, folder: Path) -> None:
         """Write a model folder, whole or not at all.
@@ -91,11 +90,11 @@ class TrainedModel:
         now = {"config": as_dict(self.config), "item_counts": counts}
         record = {"format": FORMAT, "version": __version__, **now, **self.record, **now}
         with whole_folder(folder) as draft:
-            write_checkpoint(self.net, draft, self.items, record)
+            save_checkpoint(self.net, draft, self.items, record)
             save_feature_table(draft / "features", self.table, self.keywords, self.dictionary)
 
     @classmethod
-    def load(cls, folder: Path, features: Path | None = None) -> TrainedModel:
+    def load(cls, folder: Path, features: Path | None = None) -> Self:
         """Read a model folder or the best model of a run folder.
 
         Parameters
@@ -143,10 +142,6 @@ class TrainedModel:
         clip: str | None = None,
     ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
         """Return features and keywords of new items, made as those of the table were."""
-        from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-        from msm4sr_lite.features.table import encode_new_items
-        from msm4sr_lite.features.text_encoder import TextEncoder
-
         manifest, device = self.table.manifest, resolve_device(device)
         made_by, seen_by = manifest.get("text_encoder", {}), manifest.get("keywords", {})
         encoder = TextEncoder(text_encoder or made_by["name"], made_by["pooling"], device)
@@ -161,7 +156,7 @@ class TrainedModel:
             )
         return encode_new_items(items, image_root, encoder, tokenizer, manifest)
 
-    def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> TrainedModel:
+    def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> Self:
         """Return the model with new items at the end; they are scored from their content alone."""
         items = [*self.items, *table.items[1:]]
         counts = self.item_counts
