@@ -95,19 +95,17 @@ def compute_keywords(
     }
     if is_finished(folder, made_from):
         return folder
-    record: dict[str, Any] = {"n_keywords": n}
+    record: dict[str, Any] = {}
     skipped: list[dict[str, Any]] = []
     with (
         whole_folder(folder) as draft,
         (draft / "keywords.jsonl").open("w", encoding="utf-8", newline="\n") as stream,
     ):
         if images:
-            choice = (config.threshold, config.diversity)
-            tokenizer = KeywordTokenizer(
-                clip, words, config.prompt, resolve_device(device), *choice
-            )
-            encoder = tokenizer.describe()
-            with open_cache(run_dir / "cache", "images", encoder, "float32") as cache:
+            choice = (resolve_device(device), config.threshold, config.diversity)
+            tokenizer = KeywordTokenizer(clip, words, config.prompt, *choice)
+            record = {"max_images": limit, **tokenizer.describe()}
+            with open_cache(run_dir / "cache", "images", record, "float32") as cache:
                 found = extract_keywords(root, images, tokenizer, n, cache, workers=workers)
                 for line in bar(found, name="keywords", unit="image", total=len(images)):
                     if "reason" in line:
@@ -115,11 +113,10 @@ def compute_keywords(
                     else:
                         stream.write(json_line(line))
             write_text(draft / "dictionary.txt", "".join(f"{word}\n" for word in words))
-            libraries = versions("torch", "transformers", "pillow")
-            record |= {"max_images": limit, **encoder, "versions": libraries}
+            record["versions"] = versions("torch", "transformers", "pillow")
         write_text(draft / "skipped.jsonl", "".join(map(json_line, skipped)))
-        counts = {"images": len(images) - len(skipped), "skipped": len(skipped)}
-        write_record(draft, made_from, record | counts)
+        record |= {"images": len(images) - len(skipped), "skipped": len(skipped)}
+        write_record(draft, made_from, {"n_keywords": n, **record})
     if skipped:
         say(
             f"keywords: {len(skipped)} of {len(images)} images skipped, the first:"
