@@ -28,8 +28,10 @@ def delete_each_keyword(keywords: Sequence[str]) -> list[str]:
     return [" ".join(some) for some in kept]
 
 
-def load_table_encoder(manifest: Mapping[str, Any], device: str = "cpu") -> TextEncoder:
-    """Load the text encoder that a feature table was made with.
+def load_table_encoder(
+    manifest: Mapping[str, Any], device: str = "cpu", name: str | None = None
+) -> TextEncoder:
+    """Load the text encoder that a feature table was made with, from ``name`` if that is given.
 
     Raises
     ------
@@ -37,10 +39,11 @@ def load_table_encoder(manifest: Mapping[str, Any], device: str = "cpu") -> Text
         If its weights are not on this machine, or differ from those that made the table.
     """
     made = manifest.get("text_encoder", {})
-    if not made.get("name"):
-        raise UserError("manifest.json names no text encoder: keywords cannot be embedded again")
-    encoder = TextEncoder(made["name"], made.get("pooling", "auto"), device)
-    difference = f"{made['name']} differs from the text encoder that made the features"
+    name = name or made.get("name")
+    if not name:
+        raise UserError("manifest.json names no text encoder; compute the features again")
+    encoder = TextEncoder(name, made.get("pooling", "auto"), device)
+    difference = f"{name} differs from the text encoder that made the features"
     remedy = "compute them again with `msm4sr features`"
     require_same(difference, encoder.describe(), made, remedy)
     return encoder

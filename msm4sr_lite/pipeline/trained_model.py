@@ -14,11 +14,11 @@ from msm4sr_lite.config import Config, UserError, as_dict, flatten, with_setting
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.explain.keyword_deletion import load_table_encoder
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_new_items
 from msm4sr_lite.features.table_files import save_feature_table
-from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
@@ -143,9 +143,8 @@ class TrainedModel:
     ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
         """Return features and keywords of new items, made as those of the table were."""
         manifest, device = self.table.manifest, resolve_device(device)
-        made_by, seen_by = manifest.get("text_encoder", {}), manifest.get("keywords", {})
-        encoder = TextEncoder(text_encoder or made_by["name"], made_by["pooling"], device)
-        tokenizer = None
+        encoder = load_table_encoder(manifest, device, text_encoder)
+        tokenizer, seen_by = None, manifest.get("keywords", {})
         if any(item.images for item in items):
             if not self.dictionary:
                 raise UserError("the features name no dictionary, so new images get no keywords")
