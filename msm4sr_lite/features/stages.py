@@ -24,7 +24,7 @@ from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
 from msm4sr_lite.store.fingerprint import file_stamp, fingerprint, folder_stamp, versions
-from msm4sr_lite.store.records import is_finished, read_record, report_write_errors, write_record
+from msm4sr_lite.store.records import is_finished, read_record, write_record
 
 DEFAULT = FeatureConfig()
 
@@ -98,7 +98,6 @@ def compute_keywords(
     record: dict[str, Any] = {}
     skipped: list[dict[str, Any]] = []
     with (
-        report_write_errors(folder),
         whole_folder(folder) as draft,
         (draft / "keywords.jsonl").open("w", encoding="utf-8", newline="\n") as stream,
     ):
@@ -213,10 +212,7 @@ def encode_features(
     if not is_finished(folder, made_from):
         encoder = TextEncoder(name, config.pooling, resolve_device(device))
         manifest = {"keywords": made_by, **filling, "made_from": fingerprint(made_from)}
-        with (
-            report_write_errors(folder),
-            open_cache(run_dir / "cache", "sentences", encoder.describe(), "float16") as cache,
-        ):
+        with open_cache(run_dir / "cache", "sentences", encoder.describe(), "float16") as cache:
             make_features(folder, sentences, encoder, cache, keywords=source, manifest=manifest)
     return load_feature_table(folder)
 
