@@ -44,7 +44,7 @@ from msm4sr_lite.study.compare import Comparison, Run, run_all
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.models import ModelSpec, Settings, Spec, StudyData, pretrained
 from msm4sr_lite.study.paired import METRICS, paired
-from msm4sr_lite.study.transfer import transfer_data
+from msm4sr_lite.study.run import transfer_data
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,9 @@ def id_text(value: Any, name: str) -> str:
         found = str(int(value))
     elif isinstance(value, Real) and float(value).is_integer():
         if abs(float(value)) >= EXACT:
-            raise ValueError(f"{name} {value} is too large to be exact; write ids as text")
+            raise ValueError(
+                f"{name} {value} is a decimal too large to be exact; write ids as text"
+            )
         found = str(int(float(value)))
     else:
         found = str(value).strip()

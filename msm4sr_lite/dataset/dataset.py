@@ -75,9 +75,8 @@ class Dataset:
             If anything cannot be read as meant; names the file and the line.
         """
         folder = Path(path)
-        found = match(read_folder(folder), domain, unknown_items)
-        name = folder.resolve().name
-        return cls(found.items, found.interactions, folder, folder, name, domain, found.notes)
+        items, table, notes = match(read_folder(folder), domain, unknown_items)
+        return cls(items, table, folder, folder, folder.resolve().name, domain, notes)
 
     @classmethod
     def from_frames(
@@ -131,9 +130,8 @@ class Dataset:
         >>> data.user_history("ann")
         ['8', '7']
         """
-        found = match(read_frames(interactions, items), domain, unknown_items)
-        images = Path(image_root)
-        return cls(found.items, found.interactions, None, images, name, domain, found.notes)
+        items, table, notes = match(read_frames(interactions, items), domain, unknown_items)
+        return cls(items, table, None, Path(image_root), name, domain, notes)
 
     @cached_property
     def users(self) -> list[str]:

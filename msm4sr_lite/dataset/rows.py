@@ -181,7 +181,7 @@ def _seconds(column: pd.Series, place_in: str) -> np.ndarray:
     if not (finite := np.isfinite(times)).all():
         row = int(np.argmin(finite))
         raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {str(column.iloc[row])!r} is neither a number"
-            f" nor an ISO date; write all as 1700000000 or all as 2023-11-14T22:13:20"
+            f"{place_in} {column.index[row]}: timestamp {str(column.iloc[row])!r} is neither a"
+            f" number nor an ISO date; write all as 1700000000 or all as 2023-11-14T22:13:20"
         )
     return times

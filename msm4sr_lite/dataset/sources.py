@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -23,27 +23,9 @@ from msm4sr_lite.dataset.cells import text, texts
 from msm4sr_lite.dataset.rows import COLUMNS, Item, check_interactions, collect_items, merged_ids
 from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_columns, read_rows
 
-
-class Tables(NamedTuple):
-    """Items and interactions, each checked alone.
-
-    Attributes
-    ----------
-    items
-        ``item_id -> Item``, in the order of the table.
-    interactions
-        As ``check_interactions`` returns them.
-    notes
-        What looks suspicious.
-    item_table, place_in
-        What to call the two tables in messages; the place of an interaction follows.
-    """
-
-    items: dict[str, Item]
-    interactions: pd.DataFrame
-    notes: list[str]
-    item_table: str
-    place_in: str
+# Items, interactions and notes; then what to call the two tables in messages. The place of an
+# interaction follows the second.
+Tables: TypeAlias = tuple[dict[str, Item], pd.DataFrame, list[str], str, str]
 
 
 def read_folder(folder: Path) -> Tables:
@@ -58,7 +40,7 @@ def read_folder(folder: Path) -> Tables:
     if table.empty:
         raise UserError(f"{path}: no interactions in the file; write one per row")
     interactions = check_interactions(table, place_in(path))
-    return Tables(items, interactions, notes, str(items_path), place_in(path))
+    return items, interactions, notes, str(items_path), place_in(path)
 
 
 def read_items(path: Path) -> dict[str, Item]:
@@ -107,11 +89,11 @@ def read_frames(interactions: Any, items: Any) -> Tables:
     for column in ("user_id", "item_id"):
         if merged := merged_ids(table[column]):
             notes.append(
-                f"interactions: {len(merged)} ids in {column} differed before they became text, like"
-                f" {', '.join(map(repr, merged[:3]))} (number and text, or spaces): merged"
+                f"interactions: {len(merged)} ids in {column} differed before they became text,"
+                f" like {', '.join(map(repr, merged[:3]))} (number and text, or spaces): merged"
             )
     found = {item.item_id: item for item in read_item_frame(items)}
-    return Tables(found, checked, notes, "items", "interactions row")
+    return found, checked, notes, "items", "interactions row"
 
 
 def read_item_frame(items: Any) -> list[Item]:
@@ -141,13 +123,15 @@ def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
     return frame.set_axis(names, axis=1).reset_index(drop=True)
 
 
-def match(tables: Tables, domain: str, unknown_items: str) -> Tables:
-    """Return the items and interactions that belong together, these sorted by time.
+def match(
+    tables: Tables, domain: str, unknown_items: str
+) -> tuple[dict[str, Item], pd.DataFrame, list[str]]:
+    """Return the items, the interactions that belong to them, sorted by time, and notes.
 
     Parameters
     ----------
     tables
-        Items and interactions.
+        From ``read_folder`` or ``read_frames``.
     domain, unknown_items
         As in ``Dataset.from_folder``.
 
@@ -184,4 +168,4 @@ def match(tables: Tables, domain: str, unknown_items: str) -> Tables:
     if interactions.empty:
         raise UserError("; ".join([f"{item_table}: no interactions are left", *notes]))
     interactions = interactions.sort_values("timestamp", kind="stable", ignore_index=True)
-    return tables._replace(items=items, interactions=interactions)
+    return items, interactions, notes

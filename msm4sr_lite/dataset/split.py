@@ -58,12 +58,10 @@ def build_sequences(
     table = filter_interactions(interactions[interactions["item_id"].isin(set(item_ids))], config)
     if table.empty:
         what = "different items" if config.deduplicate else "interactions"
-        least = config.min_item_interactions
         raise UserError(
             f"no user has {config.min_user_interactions} or more {what}"
-            + (f", counting items with {least} or more interactions" if least else "")
-            + f" ({interactions['user_id'].nunique()} users in the dataset); lower"
-            + f" min_user_interactions{' or min_item_interactions' if least else ''}"
+            f" ({interactions['user_id'].nunique()} users in the dataset); lower"
+            f" min_user_interactions or min_item_interactions"
         )
 
     kept = set(table["item_id"]) if config.min_item_interactions else set(item_ids)

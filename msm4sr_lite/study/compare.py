@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from msm4sr_lite import __version__
+from msm4sr_lite.baselines.oracle import UpperBound
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.progress import say
@@ -34,7 +35,6 @@ from msm4sr_lite.study.cold_start import cold_cases, cold_items
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.models import Settings, Spec, StudyData, missing_needs
 from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
-from msm4sr_lite.study.upper_bound import UpperBound
 
 TUNING_SEED = 0  # never one of those that test
 CHOICE = "ndcg@10"
@@ -74,7 +74,7 @@ class Comparison:
     @cached_property
     def upper_bound(self) -> UpperBound:
         """The oracle upper bound; computed when first used, since tuning needs none."""
-        return UpperBound(self.data)
+        return UpperBound(self.data.dataset.folder, self.data.sequences)
 
     def run(self, name: str, settings: Settings, seed: int, part: Part) -> Run:
         """Return the results of one model with one seed on ``valid`` or ``test``."""

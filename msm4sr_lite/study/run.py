@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from msm4sr_lite.config import as_dict
+import numpy as np
+
+from msm4sr_lite.config import UserError, as_dict
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.pipeline.evaluating import describe_split
+from msm4sr_lite.pipeline.stages import TrainingData, describe_training_data
+from msm4sr_lite.pipeline.trained_model import require_text_encoder
 from msm4sr_lite.progress import say
+from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.files import write_json
+from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import read_access_log
+from msm4sr_lite.study import models
 from msm4sr_lite.study.cold_start import cold_cases, cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.config import StudyConfig
-from msm4sr_lite.study.models import ABLATIONS, CLAIMS, MODELS, QUICK_MODELS, is_main, prepare
-from msm4sr_lite.study.transfer import SCRATCH, TRANSFER, transfer_data
 
 Part = Literal["tune", "main", "cold", "ablations", "transfer", "all"]
 Result = dict[str, Any]
+SCRATCH = "from scratch"
+TRANSFER: dict[str, models.Spec] = {
+    "item_knn": models.MODELS["item_knn"],
+    SCRATCH: models.ModelSpec(pretrains=False),
+    "pre-trained on the target": models.ModelSpec(),
+    "pre-trained on the source": models.ModelSpec(on_source=True),
+    "zero-shot from the source": models.ModelSpec(models.ONE, on_source=True, finetunes=False),
+}
 
 
 def run_study(
@@ -71,8 +85,8 @@ def run_study(
     if "transfer" in parts:
         target = transfer_data(dataset, table, config)
     if part != "transfer":
-        data = prepare(dataset, table, config.data, config.device)
-        study = Comparison(data, out, config, MODELS)
+        data = models.prepare(dataset, table, config.data, config.device)
+        study = Comparison(data, out, config, models.MODELS)
     if part == "tune":
         return {"configs": study.tune(models_of(study))}
     results: Result = {}
@@ -82,7 +96,7 @@ def run_study(
         elif name == "cold":
             results[name] = compare_cold(study)
         elif name == "ablations":
-            names = CLAIMS if part == "all" else config.models or ABLATIONS
+            names = models.CLAIMS if part == "all" else config.models or models.ABLATIONS
             results[name] = compare_ablations(study, names)
         else:
             transfer = Comparison(target, out / name, config, TRANSFER, against=SCRATCH)
@@ -103,7 +117,7 @@ def default_folder(dataset: Dataset, config: StudyConfig) -> Path:
 def models_of(study: Comparison) -> list[str]:
     """Return the models that take part, without those that cannot run."""
     config = study.config
-    return study.runnable(config.models or (QUICK_MODELS if config.quick else MODELS))
+    return study.runnable(config.models or (models.QUICK_MODELS if config.quick else models.MODELS))
 
 
 def compare(study: Comparison, names: list[str], chosen: Result | None = None) -> Result:
@@ -134,10 +148,10 @@ def compare_cold(study: Comparison) -> Result:
 def compare_ablations(study: Comparison, names: Iterable[str]) -> Result:
     """Remove or change one component of M²SE at a time."""
     chosen = study.tune(["msm4sr"])["msm4sr"]
-    ablations = Comparison(study.data, study.out, study.config, ABLATIONS)
+    ablations = Comparison(study.data, study.out, study.config, models.ABLATIONS)
     names = ablations.runnable(dict.fromkeys(["msm4sr", *names]))
     for name in names[1:]:
-        if is_main(ABLATIONS[name], study.data, chosen["settings"]):
+        if models.is_main(models.ABLATIONS[name], study.data, chosen["settings"]):
             say(f"study: {name} skipped: equal to msm4sr with its chosen settings")
             names.remove(name)
     result = compare(ablations, names, dict.fromkeys(names, chosen))
@@ -166,3 +180,71 @@ def about(study: Comparison) -> Result:
         "quick": config.quick,
         "access_log": read_access_log(study.out),
     }
+
+
+def transfer_data(dataset: Dataset, table: FeatureTable, config: StudyConfig) -> models.StudyData:
+    """Return the target, with the sources to pre-train on.
+
+    Parameters
+    ----------
+    dataset, table
+        The dataset whose domains are named, and the features of all its items.
+    config
+        Settings; ``sources`` and ``target`` must be set.
+
+    Raises
+    ------
+    UserError
+        If an end is missing, or other text encoders made the features of the sources.
+    """
+    folders = [Path(name).is_dir() for name in config.sources]
+    if not (folders and (config.target or all(folders))):
+        raise UserError(
+            "a transfer study needs both ends: two domains, as in --source home --target outdoor;"
+            " or folders of other datasets, as in --source their/folder,another/folder"
+        )
+    target = open_domain(config.target, dataset, table, config)
+    sources = [open_domain(name, dataset, table, config) for name in config.sources]
+    for name, source in zip(config.sources, sources, strict=True):
+        require_text_encoder(target.table, {"settings": describe_training_data(source)}, name)
+    return replace(target, source=join(sources))
+
+
+def open_domain(
+    name: str, dataset: Dataset, table: FeatureTable, config: StudyConfig
+) -> models.StudyData:
+    """Read the domain or the dataset folder of this name, and filter and split it."""
+    folder, domain = dataset.folder, name
+    if folder is None:
+        raise UserError("transfer needs a dataset folder, not data frames")
+    if name and Path(name).is_dir():
+        folder, domain = Path(name), ""
+        table = load_feature_table(folder / "features")
+    found = Dataset.from_folder(folder, domain=domain, unknown_items=config.unknown_items)
+    try:
+        return models.prepare(found, table, config.data, config.device)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+
+
+def join(domains: Sequence[TrainingData]) -> TrainingData:
+    """Join several domains into one, to pre-train on all of them in common batches.
+
+    A batch then holds users of all domains, and the in-batch negatives of an item come from all of
+    them; most of those from other domains are easy negatives. Items and users are named ``0/...``,
+    ``1/...`` by the position of their domain, since two domains may share ids.
+    """
+    parts = [domain.sequences for domain in domains]
+    items = ["", *(f"{n}/{item}" for n, part in enumerate(parts) for item in part.items[1:])]
+    users = [f"{n}/{user}" for n, part in enumerate(parts) for user in part.users]
+    before = np.cumsum([0, *(part.n_items for part in parts)])
+    interactions = [part.interactions + n for part, n in zip(parts, before, strict=False)]
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    cuts = np.concatenate([part.bounds()[:2].T for part in parts])
+    table = domains[0].table
+    for domain in domains[1:]:
+        table = table.append(domain.table)
+    made_from = fingerprint([domain.table.manifest.get("content") for domain in domains])
+    table = replace(table, items=items, manifest={**table.manifest, "content": made_from})
+    return TrainingData(Sequences(users, items, np.concatenate(interactions), offsets, cuts), table)

@@ -559,7 +559,7 @@ for share, part in curve["shares"].items():
 # some runs end at 0.02, others at 0.05. Of the ten runs the first three alone say 2.03 times, a difference of
 # 0.041 with an interval from 0.004 to 0.078; all ten say 0.034, from 0.023 to 0.046. That is what more runs buy.
 #
-# Several shops can be joined for pre-training (`study.transfer.join`): their items and customers are put behind one another, and a
+# Several shops can be joined for pre-training (`study.run.join`): their items and customers are put behind one another, and a
 # batch holds some of each.
 #
 # ## Exercises

@@ -13,8 +13,8 @@ from data_samples.make.upper_bound import (
     hidden_state_model,
     next_item_probabilities,
 )
+from msm4sr_lite.baselines.oracle import expected_ndcg
 from msm4sr_lite.config import UserError
-from msm4sr_lite.study.upper_bound import expected_ndcg
 
 
 @pytest.fixture(scope="module")

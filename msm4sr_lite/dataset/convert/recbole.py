@@ -12,10 +12,12 @@ from msm4sr_lite.dataset.tables import read_header
 
 OTHER_IDS = ("user_id", "review_id", "session_id")
 # Names of these fields in the published datasets.
-TITLES = ("title", "item_name", "name", "movie_title", "product_name", "app_name")
-BRANDS = ("brand", "store", "manufacturer", "artist")
-CATEGORIES = ("categories", "category", "class", "genre", "genres", "tags")
-DESCRIPTIONS = ("description", "desc", "overview", "abstract")
+FIELDS = {
+    "title": ("title", "item_name", "name", "movie_title", "product_name", "app_name"),
+    "brand": ("brand", "store", "manufacturer", "artist"),
+    "categories": ("categories", "category", "class", "genre", "genres", "tags"),
+    "description": ("description", "desc", "overview", "abstract"),
+}
 
 
 def _find(source: Path) -> published.Source | None:
@@ -47,19 +49,12 @@ def _items(source: published.Source) -> Iterator[dict[str, Any]]:
     key = _item_field(source)
 
     def item(row: dict[str, str]) -> dict[str, Any]:
-        title, brand, categories, description = (
-            next((row[name].strip() for name in known if name in row), "")
-            for known in (TITLES, BRANDS, CATEGORIES, DESCRIPTIONS)
-        )
+        found: dict[str, Any] = {"item_id": printable_id(row[key], key)}
+        for field, known in FIELDS.items():
+            found[field] = next((row[name].strip() for name in known if name in row), "")
         # Categories are separated by commas; some published files put each name in quotes.
-        names = [part.strip(" '\"[]") for part in categories.split(", ")]
-        return {
-            "item_id": printable_id(row[key], key),
-            "title": title,
-            "brand": brand,
-            "categories": [name for name in names if name],
-            "description": description,
-        }
+        names = (part.strip(" '\"[]") for part in found["categories"].split(", "))
+        return found | {"categories": [name for name in names if name]}
 
     return source.read(source.items, item, columns=(key,), kind="atomic")
 

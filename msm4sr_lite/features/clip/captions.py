@@ -1,7 +1,5 @@
 """Captions from labels: label words alone, several words of one image, and made-up words."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 
@@ -62,7 +60,7 @@ def made_up_word(words: Sequence[str], rng: random.Random) -> str:
     the text encoder that a word it has not met is true of none.
 
     >>> made_up_word(["red"], random.Random(0))
-    'moet'
+    'traefs'
     """
     ordinary = word_list("visual_words")
     while True:

@@ -1,7 +1,5 @@
 """Training images in memory, and augmentations that keep every label true."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,8 +1,11 @@
-"""Read a folder of labelled images: ``labels.csv`` names each image and its labels."""
+"""Read a folder of labelled images, and measure how well a model finds their labels.
+
+The table ``labels.csv`` names each image and its labels.
+"""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.tables import read_rows
 from msm4sr_lite.features.dictionary import word_list
+from msm4sr_lite.features.images import open_image
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 NO_LABEL = {"", "-", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown"}
@@ -20,6 +25,7 @@ MAX_LABEL_LENGTH = 40  # characters; longer values are texts
 MAX_DISTINCT_SHARE = 0.05
 MAX_DISTINCT = 20
 MIN_WORD_SHARE = 0.01  # share of the texts of a column that must contain a word
+BATCH_SIZE = 64  # images per forward pass
 
 
 def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame, int]:
@@ -128,3 +134,77 @@ def _labels(cells: "pd.Series[str]") -> list[list[str]]:
     counts = Counter(word for words in found for word in words)
     least, stop = max(2, MIN_WORD_SHARE * len(cells)), set(word_list("stop_words"))
     return [[w for w in words if counts[w] >= least and w not in stop] for words in found]
+
+
+def label_retrieval(
+    clip: Path,
+    words: Sequence[str],
+    folder: Path,
+    test: pd.DataFrame,
+    training: pd.DataFrame,
+    device: str,
+) -> dict[str, Any]:
+    """Rank all label words for every test image, as ``msm4sr keywords`` does.
+
+    Parameters
+    ----------
+    clip
+        Model folder.
+    words
+        The dictionary.
+    folder
+        The folder of the images.
+    test
+        Their labels, as ``read_labels`` returns them.
+    training
+        The labels of the training images, for the ranking by frequency.
+    device
+        Where it runs.
+
+    Returns
+    -------
+    report
+        Numbers of images and words; ``precision@k`` with k the number of label columns and
+        ``recall@10``; the same for the most frequent labels, whatever the image shows
+        (``by_frequency``); and ``first_of_column``: how often the best word of a column is a
+        label of the image.
+    """
+    tokenizer = KeywordTokenizer(str(clip), words, device=device)
+    ranked: list[list[str]] = []
+    for start in range(0, len(test), BATCH_SIZE):
+        images = [open_image(folder, name) for name in test.index[start : start + BATCH_SIZE]]
+        best = tokenizer.keywords(images, len(words))
+        ranked += [[keyword.word for keyword in row] for row in best]
+    counts = Counter(chain(*chain(*training.to_numpy())))
+    frequent = sorted(words, key=lambda word: -counts[word])
+    true = [set(chain(*cells)) for cells in test.to_numpy()]
+    first_of_column = {}
+    for column, known in label_words(pd.concat([training, test])).items():
+        pairs = zip(ranked, test[column], strict=True)
+        hits = [next(w for w in row if w in known) in cell for row, cell in pairs if cell]
+        first_of_column[column] = round(sum(hits) / max(1, len(hits)), 4)
+    k = len(test.columns)
+    return {
+        "images": len(ranked),
+        "words": len(words),
+        **precision_and_recall(ranked, true, k),
+        "by_frequency": precision_and_recall([frequent] * len(ranked), true, k),
+        "first_of_column": first_of_column,
+    }
+
+
+def precision_and_recall(
+    ranked: Sequence[Sequence[str]], true: Sequence[Collection[str]], k: int
+) -> dict[str, float]:
+    """Return the share of the first k words that are true, and of the true words in the first 10.
+
+    >>> precision_and_recall([["red", "mug", "tall"]], [{"red", "tall"}], 2)
+    {'precision@2': 0.5, 'recall@10': 1.0}
+    """
+    pairs = list(zip(ranked, true, strict=True))
+    precision = sum(len(set(row[:k]) & set(labels)) / k for row, labels in pairs)
+    recall = sum(len(set(row[:10]) & set(labels)) / len(labels) for row, labels in pairs)
+    return {
+        f"precision@{k}": round(precision / len(pairs), 4),
+        "recall@10": round(recall / len(pairs), 4),
+    }

@@ -1,7 +1,5 @@
 """InfoNCE with several positives: every caption that is true of an image is a positive."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -8,7 +8,6 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from torch import nn
 from transformers import (
-    CLIPImageProcessorPil,
     CLIPTextConfig,
     CLIPTokenizer,
     EfficientNetConfig,
@@ -49,12 +48,6 @@ def make_tokenizer(words: Sequence[str]) -> CLIPTokenizer:
     tokens = [*letters, *(a + b for a, b in merges)]
     numbered = {token: k for k, token in enumerate(dict.fromkeys([*tokens, start, end]))}
     return CLIPTokenizer(vocab=numbered, merges=merges, model_max_length=TOKENS)
-
-
-def make_processor(size: tuple[int, int]) -> CLIPImageProcessorPil:
-    """Make the image processor: whole images, resized to this height and width in pixels."""
-    height, width = size
-    return CLIPImageProcessorPil(size={"height": height, "width": width}, do_center_crop=False)
 
 
 def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoderModel:

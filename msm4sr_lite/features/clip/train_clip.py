@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from importlib import resources
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,8 @@ import transformers
 from msm4sr_lite.config import UserError, as_dict
 from msm4sr_lite.features.clip.captions import PROMPT
 from msm4sr_lite.features.clip.images import load_images, usual_size
-from msm4sr_lite.features.clip.labels import label_words, read_labels
-from msm4sr_lite.features.clip.model import build_model, make_processor, make_tokenizer
-from msm4sr_lite.features.clip.report import label_retrieval, write_card
+from msm4sr_lite.features.clip.labels import label_retrieval, label_words, read_labels
+from msm4sr_lite.features.clip.model import build_model, make_tokenizer
 from msm4sr_lite.features.clip.training import (
     ClipTrainingConfig,
     Epoch,
@@ -102,7 +102,9 @@ def train_clip(
         )
 
     torch.manual_seed(seed)
-    tokenizer, processor = make_tokenizer(words), make_processor(size)
+    tokenizer = make_tokenizer(words)
+    shape = dict(zip(("height", "width"), size, strict=True))
+    processor = transformers.CLIPImageProcessorPil(size=shape, do_center_crop=False)
     model = build_model(tokenizer, config.width)
     torch.nn.Module.to(model, device)
     index = {word: k for k, word in enumerate(words)}
@@ -158,3 +160,23 @@ def train_clip(
         write_json(draft / "evaluation.json", report)
         write_card(draft, report)
     return report
+
+
+def write_card(folder: Path, report: dict[str, Any]) -> None:
+    """Write ``README.md`` beside the weights, with the figures of ``evaluation.json``."""
+    k, rows = len(report["columns"]), []
+    for part in ("validation", "test"):
+        if found := report.get(part):
+            numbers = (
+                of[f]
+                for of in (found, found["by_frequency"])
+                for f in (f"precision@{k}", "recall@10")
+            )
+            cells = [f"{found['images']} of {part}", *(f"{number:.3f}" for number in numbers)]
+            rows.append(f"| {' | '.join(cells)} |")
+    template = resources.files("msm4sr_lite.features.clip").joinpath("model_card.txt")
+    names = ", ".join(report["columns"])
+    text = template.read_text("utf-8").format(
+        **report, k=k, column_names=names, rows="\n".join(rows)
+    )
+    write_text(folder / "README.md", text)

@@ -5,7 +5,7 @@ from PIL import Image
 from toy_images import COLOURS, SHAPES
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.clip.labels import label_words, read_labels
+from msm4sr_lite.features.clip.labels import label_words, precision_and_recall, read_labels
 
 
 def write_table(folder, text):
@@ -86,3 +86,10 @@ def test_mistakes_are_one_line(tmp_path):
         with pytest.raises(UserError, match=message) as error:
             read_labels(place, columns)
         assert "\n" not in str(error.value)
+
+
+def test_precision_counts_missing_labels_as_wrong():
+    assert precision_and_recall([["a", "b", "c"]], [{"a"}], 2) == {
+        "precision@2": 0.5,
+        "recall@10": 1.0,
+    }

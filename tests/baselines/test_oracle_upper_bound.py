@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from msm4sr_lite.baselines import Popularity
+from msm4sr_lite.baselines.oracle import UpperBound, expected_ndcg
 from msm4sr_lite.config import DataConfig
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.study.models import prepare
-from msm4sr_lite.study.upper_bound import UpperBound, expected_ndcg
+from tests.tiny_study import tiny_study_data
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +20,13 @@ def home(sample_dataset):
 
 
 def test_the_upper_bounds_of_the_sample_are_those_of_version_1(home):
-    best = UpperBound(home).best
+    best = UpperBound(home.dataset.folder, home.sequences).best
     assert best["oracle"] == pytest.approx(0.24048157836480263, abs=1e-8)
     assert best["content"] == pytest.approx(0.21610817100536375, abs=1e-8)
 
 
 def test_shares_are_means_over_seeds_divided_by_the_upper_bound(home):
-    bound = UpperBound(home)
+    bound = UpperBound(home.dataset.folder, home.sequences)
     bound.best = {"oracle": 1.0}
     assert bound.shares([{"expected_ndcg@10": 0.2}, {"expected_ndcg@10": 0.3}]) == {
         "expected_ndcg@10": 0.25,
@@ -34,7 +35,7 @@ def test_shares_are_means_over_seeds_divided_by_the_upper_bound(home):
 
 
 def test_items_of_the_history_are_not_ranked(home):
-    bound = UpperBound(home)
+    bound = UpperBound(home.dataset.folder, home.sequences)
     bound.histories, bound.truth = bound.histories[:7], bound.truth[:7]
     scores = np.random.default_rng(0).random((7, 401))
 
@@ -50,14 +51,15 @@ def test_items_of_the_history_are_not_ranked(home):
 
 
 def test_the_expected_share_of_popularity_is_that_of_version_1(home):
-    bound = UpperBound(home)
+    bound = UpperBound(home.dataset.folder, home.sequences)
     found = bound.shares([{"expected_ndcg@10": bound.expected(Popularity(home.sequences))}])
     assert found["expected_ndcg@10"] == 0.025842
     assert found["share_of_upper_bound"] == {"oracle": 0.1075, "content": 0.1196}
 
 
-def test_without_an_oracle_there_is_no_upper_bound(data):
-    bound = UpperBound(data)
+def test_without_an_oracle_there_is_no_upper_bound():
+    data = tiny_study_data()
+    bound = UpperBound(data.dataset.folder, data.sequences)
     assert bound.best == {}
     assert bound.expected(Popularity(data.sequences)) is None
     assert bound.shares([]) == {}
