@@ -2,9 +2,8 @@
 
 ::
 
-    cells    one cell: ids, numbers, texts, lists of texts
     tables   one reader for csv, tsv, JSON lines and parquet files
-    rows     the rows of the two tables, checked: items and interactions
+    rows     their cells and rows, checked: ids, numbers, texts; items and interactions
     sources  a dataset folder or data frames, and whether items and interactions match
     dataset  Dataset, and what is in it on one screen
     split    filter interactions, hold some out, group them by user

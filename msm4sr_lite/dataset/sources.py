@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.cells import text, texts
-from msm4sr_lite.dataset.rows import COLUMNS, Item, check_interactions, collect_items, merged_ids
+from msm4sr_lite.dataset import rows
+from msm4sr_lite.dataset.rows import COLUMNS, Item, text, texts
 from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_columns, read_rows
 
 # Items, interactions and notes; then what to call the two tables in messages. The place of an
@@ -39,7 +39,7 @@ def read_folder(folder: Path) -> Tables:
     table = read_columns(path, COLUMNS, optional=("part",))
     if table.empty:
         raise UserError(f"{path}: no interactions in the file; write one per row")
-    interactions = check_interactions(table, place_in(path))
+    interactions = rows.check_interactions(table, place_in(path))
     return items, interactions, notes, str(items_path), place_in(path)
 
 
@@ -51,7 +51,7 @@ def read_items(path: Path) -> dict[str, Item]:
     UserError
         With file and line, if a row cannot be read as meant or two items have the same id.
     """
-    items = collect_items(read_rows(path, ("item_id",)), place_in(path))
+    items = rows.collect_items(read_rows(path, ("item_id",)), place_in(path))
     if not items:
         raise UserError(f"{path}: no items in the file; write one per row")
     return items
@@ -84,10 +84,10 @@ def _find(folder: Path, stem: str, usual: str, notes: list[str]) -> Path:
 def read_frames(interactions: Any, items: Any) -> Tables:
     """Read two data frames."""
     table = _pandas(interactions, "interactions", COLUMNS)
-    checked = check_interactions(table, "interactions row")
+    checked = rows.check_interactions(table, "interactions row")
     notes = []
     for column in ("user_id", "item_id"):
-        if merged := merged_ids(table[column]):
+        if merged := rows.merged_ids(table[column]):
             notes.append(
                 f"interactions: {len(merged)} ids in {column} differed before they became text,"
                 f" like {', '.join(map(repr, merged[:3]))} (number and text, or spaces): merged"
@@ -98,8 +98,8 @@ def read_frames(interactions: Any, items: Any) -> Tables:
 
 def read_item_frame(items: Any) -> list[Item]:
     """Return the items of a data frame with a column ``item_id``; see ``Dataset.from_frames``."""
-    rows = _pandas(items, "items", ("item_id",)).to_dict("records")
-    return list(collect_items(enumerate(rows), "items row").values())
+    records = _pandas(items, "items", ("item_id",)).to_dict("records")
+    return list(rows.collect_items(enumerate(records), "items row").values())
 
 
 def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
             frame = pd.api.interchange.from_dataframe(frame)
     except ImportError:  # polars and the interchange protocol need pyarrow
         raise UserError(
-            f"{what}: reading a {kind} needs pyarrow: pip install 'msm4sr_lite[parquet]'"
+            f"{what}: a {kind} needs pyarrow: pip install 'msm4sr_lite[parquet]'"
         ) from None
     if not isinstance(frame, pd.DataFrame):
         raise UserError(f"{what} is a {kind}; give a pandas or polars data frame")

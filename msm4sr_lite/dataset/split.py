@@ -132,8 +132,8 @@ def _part_ranks(table: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
     if wrong.any():
         row = table.iloc[order[int(np.argmax(wrong)) + 1]]
         raise UserError(
-            f"user {row['user_id']!r} has a {row['part']} interaction after a later part; every"
-            f" user's parts must follow each other in time: train, valid, test"
+            f"user {row['user_id']!r} has a {row['part']} interaction after a later part; the parts"
+            f" of a user must follow each other in time: train, valid, test"
         )
     return ranks
 

@@ -3,7 +3,7 @@
 Dataset folders and converters read all their tables here, row by row (``read_rows``) or some
 columns as a whole (``read_columns``). Every row comes with its place, which is its first line in a
 text file and its number in a parquet file, so that each error names it. What a single cell may hold
-is decided in ``cells``.
+is decided in ``rows``.
 """
 
 from __future__ import annotations
@@ -172,9 +172,7 @@ def read_lines(path: Path, *, lenient: bool = False) -> Iterator[str]:
             packed = file.peek(2)[:2] == b"\x1f\x8b"
             yield from _decoded(gzip.GzipFile(fileobj=file) if packed else file, path, lenient)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(
-            f"{path}: cannot be read to its end ({error}); download or unpack it again"
-        ) from None
+        raise UserError(f"{path}: cannot be read to its end ({error}); get it again") from None
 
 
 def _decoded(stream: Any, path: Path, lenient: bool) -> Iterator[str]:
@@ -263,15 +261,13 @@ def check_header(what: Any, columns: Sequence[str], header: Sequence[str]) -> No
 def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     try:
         import pyarrow.dataset
-    except ImportError:
-        raise UserError(
-            f"{path}: reading parquet needs pyarrow: pip install 'msm4sr_lite[parquet]'"
-        ) from None
-    try:
+
         dataset = pyarrow.dataset.dataset(path, format="parquet")
         check_header(path, columns, dataset.schema.names)
         for batch in dataset.to_batches():
             yield from batch.to_pylist()
+    except ImportError:
+        raise UserError(f"{path}: needs pyarrow: pip install 'msm4sr_lite[parquet]'") from None
     except UserError:
         raise
     except (OSError, ValueError) as error:  # pyarrow's own errors are among these

@@ -15,8 +15,8 @@ from msm4sr_lite.config import (
     flatten,
     with_settings,
 )
-from msm4sr_lite.dataset.cells import id_text
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.rows import id_text
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.recommend.recommender import Recommender

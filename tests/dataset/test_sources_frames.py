@@ -151,7 +151,7 @@ class WithoutArrow:
 
 
 def test_a_frame_that_needs_pyarrow_says_so():
-    with pytest.raises(UserError, match=r"interactions: reading a \S*WithoutArrow needs pyarrow"):
+    with pytest.raises(UserError, match=r"interactions: a \S*WithoutArrow needs pyarrow"):
         Dataset.from_frames(WithoutArrow(), frames()[1])
 
 

@@ -10,7 +10,7 @@ How to add a format:
 2. ``find`` returns the source files, or None. ``interactions`` and ``items`` read them with
    ``Source.read``, and give it a function that turns one row of a table, or one line, into an
    ``Interaction`` or into the fields of an item. It raises ``ValueError`` with the reason for a bad
-   row; the functions of ``msm4sr_lite.dataset.cells`` do so.
+   row; the functions of ``msm4sr_lite.dataset.rows`` do so.
 3. Add the format to ``FORMATS``, and a section to ``docs/convert.md``.
 4. Test it in ``tests/dataset/convert`` with a few lines of the real format.
 
@@ -35,8 +35,6 @@ from msm4sr_lite.dataset.convert.published import Format, Interaction, Source
 from msm4sr_lite.dataset.rows import TEXT_FIELDS
 from msm4sr_lite.progress import bar
 from msm4sr_lite.store.files import whole_folder, write_json
-
-__all__ = ["FORMATS", "convert_dataset"]
 
 FORMATS = {
     "amazon-2018": amazon.RELEASE_2018,
@@ -113,8 +111,8 @@ def convert_dataset(
     found.level = level or ""
     if found.items is None and found.images is None:
         raise UserError(
-            f"{found.interactions}: no file of items beside it, so there is neither text nor"
-            f" image; expected {converter.files}; name it with --items, or images with --images"
+            f"{found.interactions}: no file of items beside it; expected {converter.files}; name it"
+            f" with --items, or images with --images"
         )
     require_writable(out, found, force)
     with whole_folder(out) as draft:

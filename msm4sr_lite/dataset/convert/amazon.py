@@ -10,8 +10,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.dataset.cells import printable_id, text, texts
 from msm4sr_lite.dataset.convert import published
+from msm4sr_lite.dataset.rows import printable_id, text, texts
 from msm4sr_lite.dataset.tables import json_object
 
 Record = dict[str, Any]

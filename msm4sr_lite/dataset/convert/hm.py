@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.dataset.cells import printable_id
 from msm4sr_lite.dataset.convert import published
+from msm4sr_lite.dataset.rows import printable_id
 
 FILES = "transactions_train.csv and articles.csv, and images/ if wanted"
 LEVELS = {"article": 10, "product": 7}  # digits; the last three are colour and pattern

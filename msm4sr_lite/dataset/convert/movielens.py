@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from msm4sr_lite.dataset.cells import printable_id
 from msm4sr_lite.dataset.convert import published
+from msm4sr_lite.dataset.rows import printable_id
 
 FILES = "u.data and u.item, or ratings.dat and movies.dat, or ratings.csv and movies.csv"
 PAIRS = {"u.data": "u.item", "ratings.dat": "movies.dat", "ratings.csv": "movies.csv"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.cells import number, printable_id
+from msm4sr_lite.dataset.rows import number, printable_id
 from msm4sr_lite.dataset.tables import numbered_lines, parse_rows, place_in, read_rows, reason
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.dataset.cells import printable_id
 from msm4sr_lite.dataset.convert import published
+from msm4sr_lite.dataset.rows import printable_id
 from msm4sr_lite.dataset.tables import read_header
 
 OTHER_IDS = ("user_id", "review_id", "session_id")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from msm4sr_lite.dataset.cells import id_text, number, printable_id, text, texts
+from msm4sr_lite.dataset.rows import id_text, number, printable_id, text, texts
 
 MISSING = [None, math.nan, np.nan, np.float32("nan"), pd.NA, pd.NaT]
 
@@ -39,7 +39,7 @@ def test_ids_as_text(value, expected):
 
 
 def test_ids_that_cannot_be_used():
-    with pytest.raises(ValueError, match="too large to be exact; write ids as text"):
+    with pytest.raises(ValueError, match="too large to be exact; write it as text"):
         id_text(2.0**53, "item_id")
     with pytest.raises(ValueError, match="no item_id"):
         id_text("  ", "item_id")
