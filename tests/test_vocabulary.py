@@ -99,5 +99,5 @@ def test_older_words_may_stand_where_they_are_explained() -> None:
     assert never_words(table, "docs/glossary.md") == []
     assert never_words(table + "\ncustomer | a | b |\n", "x.md") == ["x.md:5: 'customer'"]
     assert never_words("| word |\n|---|\n| customer |\n", "x.md") == ["x.md:3: 'customer'"]
-    assert never_words('row.get("department")', "msm4sr_lite/dataset/items.py") == []
+    assert never_words('row.get("department")', "msm4sr_lite/dataset/rows.py") == []
     assert len(never_words('row.get("department")', "msm4sr_lite/cli/stages.py")) == 1

@@ -267,5 +267,5 @@ def require_writable(out: Path, source: Source, force: bool) -> None:
     if names and not force and (RECORD not in names or names - WRITTEN):
         other = sorted(names - WRITTEN) or sorted(names)
         raise UserError(
-            f"{out}: holds {other[0]!r}, which no conversion wrote; give another folder, or force"
+            f"{out}: holds {other[0]!r}, which no conversion wrote; force (--force) replaces it"
         )
