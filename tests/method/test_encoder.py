@@ -69,7 +69,7 @@ def test_parameter_counts():
 
 
 def test_heads_must_divide_the_width():
-    with pytest.raises(UserError, match="dim must be a multiple of heads; got dim=65, heads=2"):
+    with pytest.raises(UserError, match="dim must be a multiple of heads; got 65 and 2"):
         ModelConfig(dim=65)
 
 
