@@ -2,50 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from msm4sr_lite.features.clip.labels import label_words
 from msm4sr_lite.features.images import ImageError, open_image
 from msm4sr_lite.progress import bar
 
 
-def load_images(
-    folder: Path, names: Sequence[str], size: tuple[int, int]
-) -> tuple[UInt8[Tensor, "images 3 height width"], list[int], list[str]]:
-    """Open and resize images in the way of the model's image processor.
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images in memory with the words that are true of them.
+
+    Attributes
+    ----------
+    pixels
+        uint8 ``(images, 3, height, width)``.
+    labels
+        The labels of these images, as ``read_labels`` returns them.
+    words
+        All label words.
+    columns
+        The word indices of each label column.
+    true
+        Which words are true of each image, bool ``(images, words)``.
+    """
+
+    pixels: UInt8[Tensor, "images 3 height width"]
+    labels: pd.DataFrame
+    words: list[str]
+    columns: list[list[int]]
+    true: Bool[Tensor, "images words"]
+
+
+def load_images(folder: Path, labels: pd.DataFrame, side: int) -> tuple[LabelledImages, list[str]]:
+    """Open and resize labelled images in the way of the model's image processor.
 
     Parameters
     ----------
-    folder, names
-        The images.
-    size
-        Height and width in pixels.
+    folder
+        The folder of the images.
+    labels
+        Their labels, as ``read_labels`` returns them.
+    side
+        Side of a square image in pixels; other shapes get the same area.
 
     Returns
     -------
-    pixels, kept, problems
-        The readable images, their indices in ``names``, and one message for each other image.
+    images, problems
+        The readable images, and one message for each other image.
     """
-    height, width = size
-    rows, kept, problems = [], [], []
-    for k, name in enumerate(bar(names, name="train-clip: read images", unit="image")):
+    height, width = usual_size(folder, labels.index, side)
+    rows, kept, problems = [torch.empty(0, 3, height, width, dtype=torch.uint8)], [], []
+    for name in bar(labels.index, name="train-clip: read images", unit="image"):
         try:
-            image = open_image(folder, name)
+            image = open_image(folder, name).resize((width, height), Image.Resampling.BICUBIC)
         except ImageError as error:
             problems.append(str(error))
             continue
-        resized = image.resize((width, height), Image.Resampling.BICUBIC)
-        rows.append(torch.from_numpy(np.array(resized)).permute(2, 0, 1))
-        kept.append(k)
-    pixels = torch.stack(rows) if rows else torch.empty(0, 3, height, width, dtype=torch.uint8)
-    return pixels, kept, problems
+        rows.append(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])
+        kept.append(name)
+    labels = labels.loc[kept]
+    columns = label_words(labels).values()
+    words = list(dict.fromkeys(chain(*columns)))
+    said = [set(chain(*cells)) for cells in labels.to_numpy()]
+    true = torch.tensor([[word in some for word in words] for some in said])
+    indices = [[words.index(word) for word in column] for column in columns]
+    return LabelledImages(torch.cat(rows), labels, words, indices, true), problems
 
 
 def augment(
@@ -85,7 +118,7 @@ def augment(
     return (moved * light.to(pixels.device)).clamp(0, 1)
 
 
-def usual_size(folder: Path, names: Sequence[str], side: int) -> tuple[int, int]:
+def usual_size(folder: Path, names: Iterable[str], side: int) -> tuple[int, int]:
     """Return a height and width with the images' median shape and the area of ``side`` squared.
 
     Both are multiples of 16 pixels; the longer side is at most twice the shorter one.
@@ -98,7 +131,5 @@ def usual_size(folder: Path, names: Sequence[str], side: int) -> tuple[int, int]
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             continue  # load_images counts it
     ratio = min(2.0, max(0.5, float(np.median(ratios or [1.0]))))
-    height, width = (
-        max(16, 16 * round(side * stretch / 16)) for stretch in (ratio**0.5, ratio**-0.5)
-    )
-    return height, width
+    height, width = (max(1, round(side * ratio**power / 16)) for power in (0.5, -0.5))
+    return 16 * height, 16 * width
