@@ -13,8 +13,7 @@ import torch
 import transformers
 
 from msm4sr_lite.config import UserError, as_dict
-from msm4sr_lite.features.clip.images import load_images
-from msm4sr_lite.features.clip.labels import label_words, read_labels
+from msm4sr_lite.features.clip.labelled_images import label_words, load_images, read_labels
 from msm4sr_lite.features.clip.model import build_model, make_processor, make_tokenizer
 from msm4sr_lite.features.clip.objective import PROMPT
 from msm4sr_lite.features.clip.training import ClipTrainingConfig, Epoch, train_epochs
@@ -46,7 +45,7 @@ def train_clip(
     Parameters
     ----------
     folder
-        Holds ``labels.csv`` and images; see ``labels.read_labels``.
+        Holds ``labels.csv`` and images; see ``labelled_images.read_labels``.
     out
         New folder for the model: an ordinary ``transformers`` folder with ``words.txt`` (the
         label words), ``evaluation.json`` and a model card.
@@ -113,7 +112,12 @@ def train_clip(
         for part in clip:
             part.save_pretrained(draft)
         write_text(draft / "words.txt", "".join(f"{word}\n" for word in words))
-        trained_on = labels.iloc[training]
+        keywords = KeywordTokenizer(str(draft), words, device=device)
+        figures = {
+            part: label_retrieval(keywords, folder, labels.iloc[rows], labels.iloc[training])
+            for part, rows in (("test", test), ("validation", validation))
+            if rows
+        }
         report: dict[str, Any] = {
             "name": out.name,
             "columns": list(labels),
@@ -130,11 +134,7 @@ def train_clip(
             "minutes": round((time.process_time() - started) / 60, 1),
             "versions": versions("torch", "transformers"),
             "prompt": PROMPT,
-            **{
-                part: label_retrieval(draft, words, folder, labels.iloc[rows], trained_on, device)
-                for part, rows in (("test", test), ("validation", validation))
-                if rows
-            },
+            **figures,
             "log": [[e.number, round(e.loss, 4), round(e.average_precision, 4)] for e in epochs],
         }
         write_json(draft / "evaluation.json", report)
@@ -143,29 +143,20 @@ def train_clip(
 
 
 def label_retrieval(
-    clip: Path,
-    words: Sequence[str],
-    folder: Path,
-    test: pd.DataFrame,
-    training: pd.DataFrame,
-    device: str,
+    tokenizer: KeywordTokenizer, folder: Path, test: pd.DataFrame, training: pd.DataFrame
 ) -> dict[str, Any]:
     """Rank all label words for every test image, as ``msm4sr keywords`` does.
 
     Parameters
     ----------
-    clip
-        Model folder.
-    words
-        The dictionary.
+    tokenizer
+        The model with the label words as its dictionary.
     folder
         The folder of the images.
     test
         Their labels, as ``read_labels`` returns them.
     training
         The labels of the training images, for the ranking by frequency.
-    device
-        Where it runs.
 
     Returns
     -------
@@ -175,7 +166,7 @@ def label_retrieval(
         (``by_frequency``); and ``first_of_column``: how often the best word of a column is a
         label of the image.
     """
-    tokenizer = KeywordTokenizer(str(clip), words, device=device)
+    words = tokenizer.dictionary
     ranked: list[list[str]] = []
     for start in range(0, len(test), BATCH_SIZE):
         images = [open_image(folder, name) for name in test.index[start : start + BATCH_SIZE]]
@@ -210,27 +201,19 @@ def precision_and_recall(
     pairs = list(zip(ranked, true, strict=True))
     precision = sum(len(set(row[:k]) & set(labels)) / k for row, labels in pairs)
     recall = sum(len(set(row[:10]) & set(labels)) / len(labels) for row, labels in pairs)
-    return {
-        f"precision@{k}": round(precision / len(pairs), 4),
-        "recall@10": round(recall / len(pairs), 4),
-    }
+    totals = {f"precision@{k}": precision, "recall@10": recall}
+    return {name: round(total / len(pairs), 4) for name, total in totals.items()}
 
 
 def write_card(folder: Path, report: dict[str, Any]) -> None:
     """Write ``README.md`` beside the weights, with the figures of ``evaluation.json``."""
-    k, rows = len(report["columns"]), []
+    k, rows = len(report["columns"]), ""
     for part in ("validation", "test"):
         if found := report.get(part):
-            numbers = (
-                of[f]
-                for of in (found, found["by_frequency"])
-                for f in (f"precision@{k}", "recall@10")
-            )
-            cells = [f"{found['images']} of {part}", *(f"{number:.3f}" for number in numbers)]
-            rows.append(f"| {' | '.join(cells)} |")
+            rows += f"| {found['images']} of {part} |"
+            for ranking in (found, found["by_frequency"]):
+                rows += f" {ranking[f'precision@{k}']:.3f} | {ranking['recall@10']:.3f} |"
+            rows += "\n"
     template = resources.files("msm4sr_lite.features.clip").joinpath("model_card.txt")
-    names = ", ".join(report["columns"])
-    text = template.read_text("utf-8").format(
-        **report, k=k, column_names=names, rows="\n".join(rows)
-    )
-    write_text(folder / "README.md", text)
+    figures = {**report, "k": k, "column_names": ", ".join(report["columns"]), "rows": rows}
+    write_text(folder / "README.md", template.read_text("utf-8").format(**figures))

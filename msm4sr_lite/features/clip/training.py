@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPTokenizer, VisionTextDualEncoderModel
 
-from msm4sr_lite.features.clip.images import LabelledImages, augment
+from msm4sr_lite.features.clip.labelled_images import LabelledImages, augment
 from msm4sr_lite.features.clip.objective import PROMPT, TEMPLATES, rate, step_loss, write_captions
 from msm4sr_lite.progress import bar
 from msm4sr_lite.settings import Settings, setting

@@ -12,8 +12,7 @@ from toy_images import COLOURS, SHAPES, labelled_folder, paint
 
 from msm4sr_lite.cli import main
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.clip.images import load_images
-from msm4sr_lite.features.clip.labels import read_labels
+from msm4sr_lite.features.clip.labelled_images import load_images, read_labels
 from msm4sr_lite.features.clip.objective import PROMPT
 from msm4sr_lite.features.clip.train_clip import precision_and_recall, train_clip
 from msm4sr_lite.features.clip.training import ClipTrainingConfig
