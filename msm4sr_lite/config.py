@@ -15,20 +15,13 @@ ours      our choice, where the paper and the released code are silent or defect
 
 from __future__ import annotations
 
+from dataclasses import asdict as as_dict
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from msm4sr_lite.settings import (
-    SettingField,
-    Settings,
-    UserError,
-    as_dict,
-    fields_by_name,
-    setting,
-    with_settings,
-)
+from msm4sr_lite.settings import Settings, UserError, setting, with_settings
 
-__all__ = ["SettingField", "UserError", "as_dict", "with_settings"]
+__all__ = ["UserError", "as_dict", "with_settings"]
 
 # OpenAI's CLIP with the smallest ViT, at the hub revision that has safetensors weights.
 DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
@@ -241,15 +234,9 @@ PRESETS = {
 }
 
 
-def setting_fields() -> list[SettingField]:
-    """Return name, type, default, meaning and choices of every setting, section after section."""
-    return list(fields_by_name(Config).values())
-
-
-def config_from_dict(values: dict[str, dict[str, Any]]) -> Config:
-    """Return the configuration that ``as_dict`` turned into ``values``."""
-    flat = {f"{part}.{name}": v for part, one in values.items() for name, v in one.items()}
-    return with_settings(Config(), flat)
+def flatten(sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return what ``as_dict`` made of a configuration by the settings' names: ``pretrain.lr``."""
+    return {f"{part}.{name}": v for part, one in sections.items() for name, v in one.items()}
 
 
 def fitting_batch(targets: int) -> int:

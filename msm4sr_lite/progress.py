@@ -27,10 +27,6 @@ class _Lines:
         if line := text.strip():
             self.stream.write(f"{line}\n")
 
-    def flush(self) -> None:
-        """Flush the stream."""
-        self.stream.flush()
-
 
 def bar(
     steps: Iterable[Any] | None = None,

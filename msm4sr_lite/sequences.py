@@ -6,8 +6,6 @@ encoder's hidden state at position k represents the first k items.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -53,13 +51,6 @@ class Sequences:
     def n_items(self) -> int:
         """Number of items without padding."""
         return len(self.items) - 1
-
-    def fingerprint(self) -> str:
-        """Return a short hash of all interactions and of their split."""
-        digest = hashlib.sha256(json.dumps([self.users, self.items]).encode())
-        digest.update(self.interactions.tobytes() + self.offsets.tobytes())
-        digest.update(b"" if self.cuts is None else self.cuts.tobytes())
-        return digest.hexdigest()[:16]
 
     def user_sequence(self, user: int) -> np.ndarray:
         """Return the item numbers of the user with this index, oldest first."""

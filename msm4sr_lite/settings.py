@@ -6,7 +6,7 @@ import dataclasses
 import math
 import numbers
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
@@ -14,6 +14,12 @@ from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_ty
 C = TypeVar("C")
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
 BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
+KINDS: dict[type, tuple[type, str]] = {
+    bool: (bool, "true or false"),
+    int: (numbers.Integral, "an integer"),
+    float: (numbers.Real, "a number"),
+    str: (str, "text"),
+}
 COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 
 
@@ -57,10 +63,7 @@ class SettingField:
         """Describe the allowed values in words."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        if self.type is bool:
-            return "true or false"
-        noun = {int: "an integer", float: "a number", str: "text"}[self.type]
-        return f"{noun} {self.limits}".rstrip()
+        return f"{KINDS[self.type][1]} {self.limits}".rstrip()
 
     def refuse(self, value: Any) -> NoReturn:
         """Raise a ``UserError`` that names the setting, the value and the allowed values."""
@@ -68,10 +71,8 @@ class SettingField:
 
     def check(self, value: Any) -> Any:
         """Return a valid value in the field's type; raise ``UserError`` for any other."""
-        accepted: type = {bool: bool, int: numbers.Integral, float: numbers.Real, str: str}[
-            self.type
-        ]
-        if not isinstance(value, accepted) or isinstance(value, bool) != (self.type is bool):
+        right_type = isinstance(value, KINDS[self.type][0])
+        if not right_type or isinstance(value, bool) != (self.type is bool):
             self.refuse(value)
         if self.choices and value not in self.choices:
             self.refuse(value)
@@ -99,24 +100,19 @@ class Settings:
             object.__setattr__(self, known.name, known.check(getattr(self, known.name)))
 
 
-def describe(kind: type, section: str = "") -> list[SettingField]:
-    """Return what is known about each field made by ``setting``, in the order of the fields."""
-    hints, found = get_type_hints(kind), []
+def describe(kind: type, section: str = "") -> Iterator[SettingField]:
+    """Yield what is known about each field made by ``setting``, in the order of the fields."""
+    hints = get_type_hints(kind)
     for one in dataclasses.fields(kind):
-        if not one.metadata:
-            continue
-        literal = get_origin(hints[one.name]) is Literal
-        known = SettingField(
-            name=f"{section}.{one.name}" if section else one.name,
-            type=str if literal else hints[one.name],
-            default=one.default,
-            meaning=one.metadata["meaning"],
-            source=one.metadata["source"],
-            choices=get_args(hints[one.name]) if literal else (),
-            limits=one.metadata["limits"],
-        )
-        found.append(known)
-    return found
+        if one.metadata:
+            literal = get_origin(hints[one.name]) is Literal
+            yield SettingField(
+                name=f"{section}.{one.name}".lstrip("."),
+                type=str if literal else hints[one.name],
+                default=one.default,
+                choices=get_args(hints[one.name]) if literal else (),
+                **one.metadata,
+            )
 
 
 def fields_by_name(config: type) -> dict[str, SettingField]:
@@ -182,8 +178,3 @@ def with_settings(config: C, settings: Mapping[str, Any]) -> C:
         except UserError as error:
             raise UserError(f"{section}.{error}") from None
     return dataclasses.replace(config, **changed)  # type: ignore[type-var]
-
-
-def as_dict(config: Any) -> dict[str, Any]:
-    """Return a configuration as plain nested dictionaries, ready for JSON."""
-    return dataclasses.asdict(config)

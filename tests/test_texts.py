@@ -20,7 +20,7 @@ from course.masters import read_master
 import run
 from msm4sr_lite import config
 from msm4sr_lite.cli.commands import build_parser
-from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.cli.parser import given_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "LICENSES.md")]

@@ -100,4 +100,4 @@ def test_older_words_may_stand_where_they_are_explained() -> None:
     assert never_words(table + "\ncustomer | a | b |\n", "x.md") == ["x.md:5: 'customer'"]
     assert never_words("| word |\n|---|\n| customer |\n", "x.md") == ["x.md:3: 'customer'"]
     assert never_words('row.get("department")', "msm4sr_lite/dataset/items.py") == []
-    assert len(never_words('row.get("department")', "msm4sr_lite/cli/run.py")) == 1
+    assert len(never_words('row.get("department")', "msm4sr_lite/cli/stages.py")) == 1

@@ -36,7 +36,7 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.files import write_json, write_text
-from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_sequences
 from msm4sr_lite.store.records import cached_run
 from msm4sr_lite.study.models import prepare
 from msm4sr_lite.study.paired import paired
@@ -158,7 +158,7 @@ class Study:
     def _made_from(self, name: str, seed: int) -> list[Any]:
         config, number = VARIANTS[name].config(self.protocol), seed + VARIANTS[name].seed_shift
         content = self.tables[config.features.image_slots].manifest["content"]
-        return [as_dict(config), self.sequences.fingerprint(), content, number]
+        return [as_dict(config), fingerprint_sequences(self.sequences), content, number]
 
     def _state(self, seed: int) -> Path:
         """Return the folder of the model of ``paper``, which depends on the protocol."""

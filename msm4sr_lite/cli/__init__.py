@@ -7,7 +7,6 @@ are called, so ``--help`` is quick.
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -23,28 +22,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake is one line and exit code 2."""
     args = build_parser().parse_args(argv)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    code = 2
     try:
         return run_command(args)
     except UserError as error:
-        rank = os.environ.get("RANK", "0")
-        process = "" if rank == "0" else f" (process {rank})"
-        print(f"msm4sr {args.command}{process}: {error}", file=sys.stderr)
-        return 2
+        message = str(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a full disk, a folder that may not be written to
-        if error.filename is None and error.errno != errno.ENOSPC:
+    except OSError as error:  # a folder that may not be written to
+        if error.filename is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"msm4sr {args.command}: {where}{error.strerror}", file=sys.stderr)
-        return 2
+        message = f"{error.filename}: {error.strerror}"
     except KeyboardInterrupt:
-        print(
-            f"msm4sr {args.command}: stopped; finished work is kept, run it again to resume",
-            file=sys.stderr,
-        )
-        return 130
+        message, code = "stopped; finished work is kept, run it again to resume", 130
+    rank = os.environ.get("RANK", "0")
+    process = "" if rank == "0" else f" (process {rank})"
+    print(f"msm4sr {args.command}{process}: {message}", file=sys.stderr)
+    return code
 
 
 def run_command(args: argparse.Namespace) -> int:

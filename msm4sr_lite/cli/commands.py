@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.cli.parser import CommandParser, Parser
-from msm4sr_lite.cli.setting_flags import add_settings
+from msm4sr_lite.cli.parser import CommandParser, Parser, add_settings
 from msm4sr_lite.config import PRESETS
 
 Flag = dict[str, Any]  # options of ``add_argument``; ``shown`` is what the help says of the default
@@ -37,9 +36,10 @@ def number(help: str, default: int | None, shown: str = "%(default)s", type: Any
     return {"help": help, "shown": shown, "type": type, "default": default, "metavar": "N"}
 
 
-def text(help: str, shown: str, metavar: str = "NAMES", default: str | None = None) -> Flag:
+def text(help: str, shown: str = "", metavar: str = "NAMES", default: str = "") -> Flag:
     """Describe a flag for a name, or for several that are joined by commas."""
-    return {"help": help, "shown": shown, "default": default, "metavar": metavar}
+    shown = "%(default)s" if default else shown
+    return {"help": help, "shown": shown, "default": default or None, "metavar": metavar}
 
 
 def choice(help: str, *choices: str) -> Flag:
@@ -60,9 +60,8 @@ FLAGS = {
     "--dictionary": text(
         "candidate keywords: visual, texts, column:NAME or a file with one per line; several"
         " joined by +",
-        "%(default)s",
-        "LIST",
-        "visual+texts",
+        metavar="LIST",
+        default="visual+texts",
     ),
     "--preset": choice(
         "settings to start from: the method as described (paper), what validation supports"
@@ -72,11 +71,7 @@ FLAGS = {
     "--seed": number("random seed", 0, type=seed),
     "--device": choice("device to compute on; auto: a GPU if there is one", "auto", "cpu", "cuda"),
     "--json": switch("one JSON object on stdout, no text"),
-    "--baselines": text(
-        "comma-separated baselines to evaluate too",
-        "%(default)s",
-        default="popularity,item_knn",
-    ),
+    "--baselines": text("comma-separated baselines beside it", default="popularity,item_knn"),
     # evaluate
     "--part": choice(
         "held-out interactions to predict; test is entered in the access log", "valid", "test"
@@ -166,35 +161,33 @@ class Command:
     own: dict[str, Flag] = field(default_factory=dict)
 
 
-DATASET = "data --domain --drop-unknown "
-END = " --device --json"
+DATASET = "data --domain --drop-unknown"
+TRAIN = f"{DATASET} --out --features --preset --seed"
+END = "--device --json"
 OF_MODEL = {
     "--domain": {"shown": "that of the model"},
     "--features": {"shown": "those of the model"},
 }
 BEFORE = {"--features": {"shown": f"RUN/features, else {COMPUTED}"}}
 COMMANDS = {
-    "check": Command("read a dataset and print what is in it", "check.run", DATASET + "--json"),
+    "check": Command("read a dataset and print a summary", "datasets.check", f"{DATASET} --json"),
     "run": Command(
         "compute features, pre-train, fine-tune and evaluate",
-        "run.run",
-        DATASET
-        + "--out --features --text-encoder --clip --dictionary --preset --baselines --seed"
-        + END,
+        "stages.run",
+        f"{TRAIN} --text-encoder --clip --dictionary --baselines {END}",
         ("data", "features", "model", "pretrain", "finetune"),
     ),
     "evaluate": Command(
         "rank the whole catalogue for held-out interactions, beside baselines",
-        "evaluate.run",
-        DATASET + "--model --features --part --filter-seen --baselines --candidates" + END,
+        "stages.evaluate",
+        f"{DATASET} --model --features --part --filter-seen --baselines --candidates {END}",
         own=OF_MODEL,
     ),
     "recommend": Command(
         "recommend items for users or for a history, with reasons",
         "recommend.run",
-        DATASET
-        + "--model --features (--user|--items|--all-users) -k --candidates --exclude --keep-seen"
-        " --no-new-items --why" + END,
+        f"{DATASET} --model --features (--user|--items|--all-users) -k --candidates --exclude"
+        f" --keep-seen --no-new-items --why {END}",
         own={
             **OF_MODEL,
             "--candidates": path("items to choose from, one item_id per line", shown="all"),
@@ -203,17 +196,15 @@ COMMANDS = {
     "study": Command(
         "compare models on a dataset: same data, training budget and statistics",
         "study.run",
-        f"part {DATASET}--features --out --quick --models --seeds --jobs --configs --source"
-        " --target" + END,
+        f"part {DATASET} --features --out --quick --models --seeds --jobs --configs --source"
+        f" --target {END}",
         ("data", "budget"),
         "msm4sr_lite.study.config.StudyConfig",
-        {
-            "--out": path("study folder", "DIR", "runs/study-DATA") | {"required": False},
-        },
+        {"--out": path("study folder", "DIR", "runs/study-DATA") | {"required": False}},
     ),
     "convert": Command(
         "turn a public dataset (Amazon, MovieLens, RecBole, H&M) into a dataset folder",
-        "convert.run",
+        "datasets.convert",
         "source --out --from --items --images --copy-images --min-rating --level --force --json",
         own={
             "--out": path("new dataset folder", "DATA"),
@@ -223,7 +214,7 @@ COMMANDS = {
     "train-clip": Command(
         "train a small CLIP-like model on a labelled image folder",
         "train_clip.run",
-        "folder --out --columns --n-test --seed" + END,
+        f"folder --out --columns --n-test --seed {END}",
         ("clip",),
         "msm4sr_lite.features.clip.training.ClipConfig",
         {"--out": path("new model folder", "DIR")},
@@ -238,26 +229,26 @@ COMMANDS = {
     "keywords": Command(
         "stage 1: find the best keywords of every image (CLIP)",
         "stages.keywords",
-        DATASET + "--out --clip --dictionary --workers" + END,
+        f"{DATASET} --out --clip --dictionary --workers {END}",
         ("features",),
     ),
     "features": Command(
         "stage 2: embed sentences and keywords (BERT)",
         "stages.features",
-        DATASET + "--out --text-encoder [--check|--report]" + END,
+        f"{DATASET} --out --text-encoder [--check|--report] {END}",
         ("features",),
     ),
     "pretrain": Command(
         "stage 3: contrastive pre-training, without item ids",
         "stages.train",
-        DATASET + "--out --features --preset --seed" + END,
+        f"{TRAIN} {END}",
         ("data", "model", "pretrain"),
         own=BEFORE,
     ),
     "finetune": Command(
         "stage 4: fine-tune the pre-trained model, with item ids",
         "stages.train",
-        DATASET + "--out --features --preset --seed" + END,
+        f"{TRAIN} {END}",
         ("data", "finetune"),
         own=BEFORE,
     ),

@@ -9,10 +9,11 @@ from typing import Any
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.progress import say
 
-# Control characters, which could move the cursor or recolour the terminal.
-_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
+# Control characters, which could move the cursor or recolour the terminal; not the end of a line.
+_CONTROL = dict.fromkeys([*range(10), *range(11, 32), *range(127, 160)], "\ufffd")
 
 
 def read_dataset(args: argparse.Namespace, domain: str = "", notes: bool = True) -> Dataset:
@@ -46,11 +47,7 @@ def read_ids(path: Path | None) -> list[str] | None:
     raise UserError(f"{path}: no item_id in it; give one per line")
 
 
-def print_line(line: str) -> None:
-    """Print text from a dataset without its control characters."""
-    print(line.translate(_CONTROL))
-
-
-def print_json(value: Any) -> None:
-    """Print one JSON object on a line."""
-    print(json.dumps(value, ensure_ascii=False))
+def show(args: argparse.Namespace, found: Any, text: str = "") -> None:
+    """Print one JSON object or, without ``--json``, text; of several processes the first does."""
+    if is_first() and (args.json or text):
+        print(json.dumps(found, ensure_ascii=False) if args.json else text.translate(_CONTROL))

@@ -8,7 +8,6 @@ import platform
 import shutil
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER
@@ -18,24 +17,19 @@ COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "umap-learn", "nb
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; exit code 1 if something needed is missing."""
-    found = findings()
-    if args.json:
-        common.print_json(found)
-    else:
-        for name, value in found.items():
-            if name != "problems":
-                print(f"{name:>14}  {value}")
-        for problem in found["problems"]:
-            print(f"{'problem':>14}  {problem}")
-        print("ready" if not found["problems"] else "not ready yet")
-    return int(bool(found["problems"]))
+    facts, problems = findings()
+    rows = [*facts.items(), *(("problem", problem) for problem in problems)]
+    end = "not ready yet" if problems else "ready"
+    text = "\n".join([*(f"{name:>14}  {value}" for name, value in rows), end])
+    common.show(args, {**facts, "problems": problems}, text)
+    return int(bool(problems))
 
 
-def findings() -> dict[str, Any]:
+def findings() -> tuple[dict[str, str], list[str]]:
     """Return the facts about this machine and a list of problems with their remedy."""
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     problems = [] if free >= 1 else [f"only {free:.1f} GiB of disk space are free; 1 GiB is needed"]
-    facts: dict[str, Any] = {
+    facts = {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "disk": f"{free:.0f} GiB free",
@@ -54,7 +48,7 @@ def findings() -> dict[str, Any]:
         facts["threads"] = str(torch.get_num_threads())
     if facts["transformers"] != "missing":
         facts["text encoder"] = _text_encoder()
-    return {**facts, "problems": problems}
+    return facts, problems
 
 
 def _text_encoder() -> str:

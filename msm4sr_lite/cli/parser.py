@@ -1,4 +1,4 @@
-"""The argument parser: every mistake is one line, with the nearest name that exists."""
+"""The argument parser, with one line for every mistake, and settings: ``--set``, ``--help-all``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any, NoReturn
 
-from msm4sr_lite.cli.setting_flags import setting_names
+from msm4sr_lite.config import FROM_DATA, UserError
+from msm4sr_lite.settings import SettingField, fields_by_name, find_field
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,3 +53,80 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean ...?`` with the most similar known name; empty if none is similar."""
     close = get_close_matches(name, list(known), n=1)
     return f"did you mean {close[0]!r}?" if close else ""
+
+
+# ---------------------------------------------------------------------- settings
+
+
+def add_settings(parser: argparse.ArgumentParser, sections: Sequence[str], config: str) -> None:
+    """Add ``--set`` and ``--help-all`` for these sections of the class that ``config`` names."""
+    parser.set_defaults(sections=sections, config=config)
+    text = "any other setting (--help-all lists them); repeatable"
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
+    parser.add_argument("--help-all", action=_HelpAll, help="this help and the list of settings")
+
+
+class _HelpAll(argparse.Action):
+    """Print the help and every setting with its default, meaning and range, and stop."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        parser.print_help()
+        preset = " of the preset paper" if parser.get_default("preset") else ""
+        print(f"\nsettings for --set NAME=VALUE, with the defaults{preset}:")
+        for section in parser.get_default("sections"):
+            print()
+            for field in _settings(parser.get_default("config"), [section]):
+                print(f"  {field.name}={field.default}\n      {field.meaning}; {field.allowed}")
+        parser.exit()
+
+
+def _settings(config: str, sections: Sequence[str]) -> list[SettingField]:
+    """Return the settings of some sections, without those that the data decide."""
+    known = fields_by_name(_class(config)).values()
+    wanted = [field for field in known if field.name.partition(".")[0] in sections]
+    return [field for field in wanted if field.name not in FROM_DATA]
+
+
+def _class(name: str) -> Any:
+    """Import a class when it is needed: some configurations load heavy libraries."""
+    module, _, kind = name.rpartition(".")
+    return getattr(import_module(module), kind)
+
+
+def setting_names(parser: argparse.ArgumentParser, flag: str) -> list[str]:
+    """Return the settings that ``--lr`` or ``--pretrain-lr`` may mean, as ``pretrain.lr=VALUE``."""
+    if not (sections := parser.get_default("sections")):
+        return []
+    wanted = flag.lstrip("-").replace("-", "_").replace(".", "_")
+    return [
+        f"{field.name}=VALUE"
+        for field in _settings(parser.get_default("config"), sections)
+        if wanted in (field.name.replace(".", "_"), field.name.partition(".")[2])
+    ]
+
+
+def given_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what ``--set`` gives, as arguments of ``MSM4SR``: ``{"pretrain__lr": 0.001}``.
+
+    Raises
+    ------
+    UserError
+        For an unknown setting, with the nearest name; for one that has no effect in this command;
+        or for a value out of range.
+    """
+    found: dict[str, Any] = {}
+    for text in args.set:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise UserError(f"--set {text}: write NAME=VALUE; --help-all lists the names")
+        field = find_field(_class(args.config), name)
+        if field.name.partition(".")[0] not in args.sections:
+            raise UserError(
+                f"--set {name}: has no effect in `msm4sr {args.command}`, which has settings of"
+                f" {', '.join(args.sections)} (--help-all lists them)"
+            )
+        found[field.name.replace(".", "__")] = field.parse(value)
+    return found

@@ -35,10 +35,7 @@ def run(args: argparse.Namespace) -> None:
         )
     out = args.out or args.run_folder / "curves.png"
     draw(logs, out)
-    if args.json:
-        common.print_json({"image": str(out), "stages": list(logs)})
-    else:
-        print(out)
+    common.show(args, {"image": str(out), "stages": list(logs)}, str(out))
 
 
 def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:

@@ -12,6 +12,7 @@ from msm4sr_lite.explain.evidence import (
     NO_EVIDENCE,
     Evidence,
     describe_evidence,
+    item_title,
     strongest_evidence,
 )
 from msm4sr_lite.pipeline import MSM4SR
@@ -39,11 +40,8 @@ def run(args: argparse.Namespace) -> None:
         found = model.recommend(**options)
         write_recommendations(found, args.all_users)
         users = int(found["user_id"].nunique())
-        if args.json:
-            summary = {"file": str(args.all_users), "users": users, "rows": len(found)}
-            common.print_json(summary)
-        else:
-            print(f"{args.all_users}: {len(found)} rows for {users} users")
+        summary = {"file": str(args.all_users), "users": users, "rows": len(found)}
+        common.show(args, summary, f"{args.all_users}: {len(found)} rows for {users} users")
         return
     if args.user is not None:
         history = model.history_of(args.user, data)
@@ -55,22 +53,16 @@ def run(args: argparse.Namespace) -> None:
     if args.why and best:
         ids = [one.item_id for one in best]
         why = model.evidence(history, ids, data=data, keywords=args.why == "keywords")
-    if args.json:
-        records = [asdict(one) | {"new": one.item_id in new} for one in best]
-        for record, evidence in zip(records, why, strict=False):
-            record["why"] = [asdict(piece) for piece in evidence]
-        common.print_json({"history": history, "recommendations": records})
-        return
-    print("history, newest last:")
-    for item_id in history[-5:]:
-        item = data.items.get(item_id)
-        common.print_line(f"  {item_id}  {item.title if item else ''}")
+    records = [asdict(one) | {"new": one.item_id in new} for one in best]
+    for record, evidence in zip(records, why, strict=False):
+        record["why"] = [asdict(piece) for piece in evidence]
+    titles = [f"  {item}  {item_title(data.items, item)}" for item in history[-5:]]
+    lines = ["history, newest last:", *titles]
     for rank, one in enumerate(best, start=1):
-        print()
-        for line in describe(rank, one, one.item_id in new):
-            common.print_line(line)
-        for line in reasons(why[rank - 1], data) if why else []:
-            common.print_line(f"      {line}")
+        lines += ["", *describe(rank, one, one.item_id in new)]
+        lines += [f"      {reason}" for reason in (reasons(why[rank - 1], data) if why else [])]
+    text = "\n".join(" ".join(line.splitlines()) for line in lines)
+    common.show(args, {"history": history, "recommendations": records}, text)
 
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:

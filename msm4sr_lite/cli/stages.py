@@ -1,21 +1,37 @@
-"""``msm4sr keywords``, ``features``, ``pretrain`` and ``finetune``: the stages one by one."""
+"""``msm4sr run``, its stages one by one, and ``evaluate``."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
+from msm4sr_lite.baselines import require_baselines
 from msm4sr_lite.cli import common
-from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.config import Config, with_settings
-from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.features.inspection import check_features, feature_folder, report_features
 from msm4sr_lite.features.stages import compute_keywords, encode_features
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.progress import say
+from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import read_record
 
 FOLDERS = {"pretrain": "pretrained", "finetune": "finetuned"}
+FILTERS = {"yes": [True], "no": [False], "both": [False, True]}
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fit in the run folder, then evaluate the test part once into ``results.json``."""
+    baselines = require_baselines(common.item_list(args.baselines))
+    encoders = {name: getattr(args, name) for name in ("text_encoder", "clip", "dictionary")}
+    settings = encoders | given_settings(args)
+    model = MSM4SR(args.preset, seed=args.seed, device=args.device, **settings)
+    model.fit(common.read_dataset(args), features=args.features, run_dir=args.out)
+    report = model.evaluate(part="test", baselines=baselines)
+    write_json(args.out / "results.json", report.to_dict())
+    common.show(args, report.to_dict(), str(report))
+    say(f"results in {args.out / 'results.json'}")
 
 
 def keywords(args: argparse.Namespace) -> None:
@@ -29,8 +45,7 @@ def keywords(args: argparse.Namespace) -> None:
         device=args.device,
         workers=args.workers,
     )
-    if args.json:
-        common.print_json({"stage": "keywords", "folder": str(folder), **read_record(folder)})
+    common.show(args, {"stage": "keywords", "folder": str(folder), **read_record(folder)})
 
 
 def features(args: argparse.Namespace) -> None:
@@ -46,11 +61,8 @@ def features(args: argparse.Namespace) -> None:
         config = with_settings(Config(), given_settings(args)).features
         encode_features(common.read_dataset(args), args.out, config, **options)
         found = read_record(folder)
-    if args.json:
-        common.print_json({"stage": "features", "folder": str(folder), **found})
-    elif look:
-        for name, value in found.items():
-            common.print_line(f"{name:<14}{_in_words(value)}")
+    text = "\n".join(f"{name:<14}{_in_words(value)}" for name, value in found.items() if look)
+    common.show(args, {"stage": "features", "folder": str(folder), **found}, text)
 
 
 def _in_words(value: Any) -> str:
@@ -70,5 +82,17 @@ def train(args: argparse.Namespace) -> None:
     stage = getattr(model, args.command)
     stage(common.read_dataset(args), features=args.features or known, run_dir=args.out)
     folder = args.out / FOLDERS[args.command]
-    if args.json and is_first():
-        common.print_json({"stage": args.command, "folder": str(folder), **read_record(folder)})
+    common.show(args, {"stage": args.command, "folder": str(folder), **read_record(folder)})
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Print a table or one JSON object; with ``--filter-seen both`` two tables or ``results``."""
+    baselines = require_baselines(common.item_list(args.baselines))
+    candidates = common.read_ids(args.candidates)
+    model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)
+    data = common.read_dataset(args, model.domain)
+    options = {"part": args.part, "baselines": baselines, "candidates": candidates}
+    reports = [model.evaluate(data, filter_seen=f, **options) for f in FILTERS[args.filter_seen]]
+    results = [report.to_dict() for report in reports]
+    found = results[0] if len(results) == 1 else {"results": results}
+    common.show(args, found, "\n\n".join(map(str, reports)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from msm4sr_lite.cli import common
-from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.progress import say
@@ -28,8 +28,7 @@ def run(args: argparse.Namespace) -> None:
     out = args.out or default_folder(data, config)
     found = find_or_compute_features(data, args.features, out, device=config.device)
     result = run_study(args.part, data, found.table, out, config, callback=show)
-    if args.json:
-        common.print_json(result)
+    common.show(args, result)
     say(f"study: results in {out}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from msm4sr_lite.cli import common
-from msm4sr_lite.cli.setting_flags import given_settings
+from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.features.clip.train_clip import train_clip
 from msm4sr_lite.features.clip.training import ClipConfig
@@ -23,14 +23,12 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
         device=resolve_device(args.device),
     )
-    if args.json:
-        common.print_json(report)
-        return
-    k = len(report["columns"])
+    k, lines = len(report["columns"]), []
     for part in ("validation", "test"):
         if found := report.get(part):
-            print(
+            lines.append(
                 f"{part}: precision@{k} {found[f'precision@{k}']:.3f}, recall@10"
                 f" {found['recall@10']:.3f} on {found['images']} images"
             )
-    print(f"written: {args.out}; use it with --clip {args.out} --dictionary {args.out}/words.txt")
+    use = f"use it with --clip {args.out} --dictionary {args.out}/words.txt"
+    common.show(args, report, "\n".join([*lines, f"written: {args.out}; {use}"]))

@@ -24,12 +24,12 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.explain.evidence import Evidence, Kind, item_title
 from msm4sr_lite.feature_table import FeatureTable, Slots
-from msm4sr_lite.features.pretrained import weight_hash
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.recommend.describe import Keywords
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.store.fingerprint import require_same
 
 SEQUENCES = 64  # sequences in one call of the encoder: more use more memory and are no faster
 
@@ -216,8 +216,10 @@ def delete_each_keyword(keywords: Sequence[str]) -> list[str]:
     return [" ".join(some) for some in kept]
 
 
-def load_table_encoder(manifest: Mapping[str, Any], device: str = "cpu") -> TextEncoder:
-    """Load the text encoder that a feature table was made with.
+def load_table_encoder(
+    manifest: Mapping[str, Any], device: str = "cpu", name: str | None = None
+) -> TextEncoder:
+    """Load the text encoder that a feature table was made with, from ``name`` if that is given.
 
     Raises
     ------
@@ -225,14 +227,13 @@ def load_table_encoder(manifest: Mapping[str, Any], device: str = "cpu") -> Text
         If its weights are not on this machine, or differ from those that made the table.
     """
     made = manifest.get("text_encoder", {})
-    if not made.get("name"):
-        raise UserError("manifest.json names no text encoder: keywords cannot be embedded again")
-    encoder = TextEncoder(made["name"], made.get("pooling", "auto"), device)
-    if made.get("weights") not in (None, weight_hash(encoder.model)):
-        raise UserError(
-            f"the features were computed with other weights of {made['name']} than those found"
-            f" here; compute them again with `msm4sr features`"
-        )
+    name = name or made.get("name")
+    if not name:
+        raise UserError("manifest.json names no text encoder; compute the features again")
+    encoder = TextEncoder(name, made.get("pooling", "auto"), device)
+    difference = f"{name} differs from the text encoder that made the features"
+    remedy = "compute them again with `msm4sr features`"
+    require_same(difference, encoder.describe(), made, remedy)
     return encoder
 
 

@@ -118,7 +118,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         most = values.max()
         top = 255 if most <= 255 else max(65535, most)
         image = Image.fromarray((values / top * 255).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+    if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
@@ -177,13 +177,9 @@ def extract_keywords(
             raise ImageError(f"{name}: cannot be resized ({error})") from None
 
     with ThreadPoolExecutor(workers) as pool:
-        batches = (
-            [
-                (*image, pool.submit(opened, image[1]))
-                for image in images[start : start + batch_size]
-            ]
-            for start in range(0, len(images), batch_size)
-        )
+        starts = range(0, len(images), batch_size)
+        cut = (images[start : start + batch_size] for start in starts)
+        batches = ([(*image, pool.submit(opened, image[1])) for image in part] for part in cut)
         for batch, _ in pairwise(chain(batches, [[]])):  # the next batch is being opened
             usable: list[tuple[str, str, bytes]] = []
             new: dict[bytes, Mapping[str, Tensor]] = {}
@@ -197,8 +193,8 @@ def extract_keywords(
                 if inputs is not None and key not in cache:
                     new[key] = inputs
             if new:
-                parts = list(new.values())
-                joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+                first = next(iter(new.values()))
+                joined = {name: torch.cat([one[name] for one in new.values()]) for name in first}
                 cache.add(list(new), tokenizer.encode(joined).cpu().numpy())
             if usable:
                 embeddings = torch.from_numpy(cache.read([key for *_, key in usable]))

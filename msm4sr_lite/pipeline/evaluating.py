@@ -1,10 +1,13 @@
-"""Evaluate a trained model on the held-out interactions of a dataset, beside baselines."""
+"""Evaluate models on the held-out interactions of a dataset, beside baselines; the results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from msm4sr_lite import __version__
 from msm4sr_lite.baselines import BaselineData, fit_baseline
@@ -12,16 +15,151 @@ from msm4sr_lite.baselines.oracle import load_oracles
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
-from msm4sr_lite.device import resolve_device
-from msm4sr_lite.evaluation import Scorer
+from msm4sr_lite.evaluation import Scorer, evaluate
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.pipeline.fitted import known_ids
-from msm4sr_lite.pipeline.report import Report, evaluate_scorers
 from msm4sr_lite.pipeline.serving import Serving
-from msm4sr_lite.pipeline.stages import fingerprint_interactions, weights_fingerprint
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.sequences import Part, Sequences
+from msm4sr_lite.store.fingerprint import (
+    fingerprint_interactions,
+    fingerprint_sequences,
+    fingerprint_weights,
+)
 from msm4sr_lite.store.records import log_access
+
+METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")  # what a table shows
+Metrics = dict[str, dict[str, float]]  # "ndcg@10" -> {"value", "low", "high"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """Full-ranking metrics with 95 % bootstrap intervals over users.
+
+    ``print`` shows a table; ``report["ndcg@10"]`` is the first model's value.
+
+    Attributes
+    ----------
+    dataset
+        Its name.
+    protocol
+        Part, split, numbers of users and items, candidates, and whether seen items are filtered.
+    models
+        Model name to metrics.
+    upper_bound
+        Metrics of the exact oracles, where a dataset brings them; else empty.
+    notes
+        What a reader must know besides.
+    """
+
+    dataset: str
+    protocol: dict[str, Any]
+    models: dict[str, Metrics]
+    upper_bound: dict[str, Metrics] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __getitem__(self, metric: str) -> float:
+        return next(iter(self.models.values()))[metric]["value"]
+
+    def share_of_upper_bound(self) -> dict[str, dict[str, float]]:
+        """Return each model's NDCG@10 as a share of every upper bound."""
+        return {
+            name: {
+                kind: round(metrics["ndcg@10"]["value"] / best["ndcg@10"]["value"], 4)
+                for kind, best in self.upper_bound.items()
+            }
+            for name, metrics in self.models.items()
+            if self.upper_bound
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries, ready for JSON."""
+        found = asdict(self)
+        shares = self.share_of_upper_bound()
+        return found | ({"share_of_upper_bound": shares} if shares else {})
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per model and metric: ``model, metric, value, low, high``."""
+        return pd.DataFrame(
+            {"model": name, "metric": metric, **numbers}
+            for name, metrics in self.models.items()
+            for metric, numbers in metrics.items()
+        )
+
+    def __str__(self) -> str:
+        p = self.protocol
+        ranked = "all items" if p["candidates"] == "all" else f"{p['candidates']} listed items"
+        seen = "filtered out" if p["filter_seen"] else "kept"
+        lines = [
+            f"{self.dataset}: {p['users']} users, {p['items']} items; {p['part']} part"
+            f" ({p['split']}); {ranked} ranked, seen items {seen}",
+            "",
+            (" " * 24 + "".join(f"{name:<24}" for name in METRICS)).rstrip(),
+        ]
+        rows = list(self.models.items())
+        rows += [(f"upper bound: {kind}", best) for kind, best in self.upper_bound.items()]
+        for name, metrics in rows:
+            cells = (metrics[metric] for metric in METRICS)
+            numbers = (f"{c['value']:.4f} [{c['low']:.3f}, {c['high']:.3f}]" for c in cells)
+            lines.append(f"{name:<24}" + "".join(f"{number:<24}" for number in numbers).rstrip())
+        lines.append("")
+        for name, shares in self.share_of_upper_bound().items():
+            parts = ", ".join(f"{share:.0%} ({kind})" for kind, share in shares.items())
+            lines.append(f"{name}: NDCG@10 is {parts} of the upper bound")
+        lines.append("[low, high]: 95 % bootstrap interval over users")
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    __repr__ = __str__
+
+
+def evaluate_scorers(
+    scorers: Mapping[str, Scorer],
+    sequences: Sequences,
+    part: Part = "valid",
+    *,
+    dataset: str = "",
+    split: str = "leave-one-out",
+    filter_seen: bool = True,
+    candidates: np.ndarray | None = None,
+    upper_bound: Mapping[str, Scorer] | None = None,
+) -> Report:
+    """Rank all items for every test case of ``part`` with every scorer.
+
+    Parameters
+    ----------
+    scorers
+        Name to scorer, the model first.
+    sequences
+        The users' sequences with their held-out parts.
+    part
+        ``valid`` or ``test``.
+    dataset, split
+        Names for the report.
+    filter_seen
+        Whether items of the history are taken out of the ranking.
+    candidates
+        Item numbers that compete with each target; None for all items.
+    upper_bound
+        Exact oracles, where there are any.
+    """
+    users, _ = sequences.cases(part)
+    if not len(users):
+        raise UserError(f"{dataset or 'the data'}: no held-out interactions in the part {part!r}")
+    cases = (*sequences.held_out(part), users)
+    options: dict[str, Any] = {"filter_seen": filter_seen, "candidates": candidates}
+    return Report(
+        dataset,
+        {
+            "part": part,
+            "split": split,
+            "users": len(set(users.tolist())),
+            "items": sequences.n_items,
+            "candidates": "all" if candidates is None else len(candidates),
+            "filter_seen": filter_seen,
+        },
+        {name: evaluate(scorer, *cases, **options) for name, scorer in scorers.items()},
+        {name: evaluate(one, *cases, **options) for name, one in (upper_bound or {}).items()},
+    )
 
 
 class Evaluating(Serving):
@@ -70,24 +208,29 @@ class Evaluating(Serving):
                 "this model was trained on every interaction (split=None), so nothing is held out;"
                 " fit with split='leave_one_out' to evaluate"
             )
-        sequences = self._sequences if data is None or data is self._data else None
         data = self._data_or(data)
+        sequences = self._sequences if data is self._data else None
         sequences = sequences or _sequences_of(trained, data)
-        numbers = {item: number for number, item in enumerate(trained.items)}
-        order = np.array([numbers[item] for item in sequences.items])
-        scorer = trained.scorer(resolve_device(self.device)).select(order)
+        order = self.recommender.numbers_of(sequences.items[1:])
+        scorer = self.recommender.model_scorer("evaluation").select(np.array([0, *order]))
         texts = [data.items.get(item) for item in sequences.items]
         inputs = BaselineData(
             sequences,
             trained.table.for_items(sequences.items),
             [" ".join(item_sentences(item)) if item else "" for item in texts],
         )
+        rivals = None
+        if candidates is not None:
+            number = {item: i for i, item in enumerate(sequences.items) if i}
+            wanted = known_ids(candidates, number, "candidates", "the model")
+            if not wanted:
+                raise UserError("no candidates; give at least one item_id, or None for all items")
+            rivals = np.array(sorted(number[item] for item in wanted))
         scorers: dict[str, Scorer] = {"msm4sr": scorer}
         scorers |= {name: fit_baseline(name, inputs) for name in baselines}
         if part == "test" and self.run_dir:
-            model, version = weights_fingerprint(trained.net), __version__
-            access = {"model": model, "data": sequences.fingerprint(), "version": version}
-            log_access(self.run_dir, access)
+            model, known = fingerprint_weights(trained.net), fingerprint_sequences(sequences)
+            log_access(self.run_dir, {"model": model, "data": known, "version": __version__})
         report = evaluate_scorers(
             scorers,
             sequences,
@@ -95,7 +238,7 @@ class Evaluating(Serving):
             dataset=data.name,
             split=describe_split(trained.config.data),
             filter_seen=filter_seen,
-            candidates=candidate_numbers(candidates, sequences.items),
+            candidates=rivals,
             upper_bound=load_oracles(data.folder, sequences) if part == "test" else {},
         )
         if any(fingerprint != fingerprint_interactions(sequences) for fingerprint, _ in trained_on):
@@ -116,17 +259,6 @@ def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
         )
     items = [item for item in data.items if item in known]
     return build_sequences(data.interactions, items, trained.config.data)
-
-
-def candidate_numbers(candidates: Sequence[str] | None, items: Sequence[str]) -> np.ndarray | None:
-    """Return the item numbers of the candidates, sorted, each once; None for all."""
-    if candidates is None:
-        return None
-    number = {item: i for i, item in enumerate(items) if i}
-    wanted = known_ids(candidates, number, "candidates", f"the model's {len(number)} items")
-    if not wanted:
-        raise UserError("no candidates; give at least one item_id, or None for all items")
-    return np.array(sorted(number[item] for item in wanted))
 
 
 def describe_split(config: DataConfig) -> str:

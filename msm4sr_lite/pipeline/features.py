@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
@@ -34,11 +34,10 @@ class Features:
     temporary: TemporaryDirectory[str] | None = None  # deleted together with this object
 
     @classmethod
-    def load(cls, folder: Path) -> Features:
+    def load(cls, folder: Path) -> Self:
         """Open a feature folder; the embeddings stay on disk until they are used."""
-        known = (folder / "keywords.jsonl").is_file()
-        keywords = read_keywords(folder) if known else {}
-        return cls(load_feature_table(folder), keywords, read_dictionary_file(folder), folder)
+        table = load_feature_table(folder)
+        return cls(table, read_keywords(folder), read_dictionary_file(folder), folder)
 
 
 def find_or_compute_features(

@@ -1,12 +1,20 @@
-"""What a fitted estimator holds: the model, the data of ``fit``, and the users' histories."""
+"""Settings of the estimator, in the manner of scikit-learn, and what it holds once it is fitted."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from msm4sr_lite.config import UserError
+from msm4sr_lite.config import (
+    FROM_DATA,
+    PRESETS,
+    Config,
+    UserError,
+    as_dict,
+    flatten,
+    with_settings,
+)
 from msm4sr_lite.dataset.cells import id_text
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
@@ -14,13 +22,28 @@ from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.sequences import Sequences
 
+DEFAULTS = {"preset": "paper", "seed": 0, "device": "auto", "text_encoder": None, "clip": None}
+DEFAULTS |= {"dictionary": "visual+texts"}
+
 
 class Fitted:
-    """What ``MSM4SR`` has learnt, and the data that it was fitted on."""
+    """Settings and state of ``MSM4SR``: what it has learnt, and the data that it was fitted on."""
 
-    device: str
-
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        preset: str = "paper",
+        *,
+        seed: int = 0,
+        device: str = "auto",
+        text_encoder: str | None = None,
+        clip: str | None = None,
+        dictionary: str = "visual+texts",
+        **settings: Any,
+    ) -> None:
+        self.preset, self.seed, self.device = preset, seed, device
+        self.text_encoder, self.clip, self.dictionary = text_encoder, clip, dictionary
+        self.settings = settings
+        _ = self.config  # refuses unknown settings at once
         self._model: TrainedModel | None = None
         self._data: Dataset | None = None
         self._sequences: Sequences | None = None
@@ -28,6 +51,66 @@ class Fitted:
         self._added: set[str] = set()  # items made known after training
         self.run_dir: Path | None = None
         self.training_: dict[str, dict[str, Any]] = {}
+
+    def __repr__(self) -> str:
+        given = self.get_params(deep=False).items()
+        changed = (f"{name}={value!r}" for name, value in given if DEFAULTS.get(name) != value)
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    # ------------------------------------------------------------------ settings
+
+    @property
+    def config(self) -> Config:
+        """The preset with the settings given."""
+        if self.preset not in PRESETS:
+            raise UserError(f"preset must be one of {', '.join(PRESETS)}; got {self.preset!r}")
+        given = {name.replace("__", ".", 1): value for name, value in self.settings.items()}
+        if fixed := [name for name in given if name in FROM_DATA]:
+            raise UserError(f"{fixed[0]} is set by the data; leave it out")
+        return with_settings(PRESETS[self.preset], given)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return all settings by the constructor's names; without ``deep``, those given."""
+        found = {name: getattr(self, name) for name in DEFAULTS} | self.settings
+        return found | (_arguments(self.config) if deep else {})
+
+    def set_params(self, **params: Any) -> Self:
+        """Change settings; what has been learnt is forgotten."""
+        new = type(self)(**{**self.get_params(deep=False), **params})
+        self.__dict__.update(new.__dict__)
+        return self
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, *, features: str | Path | None = None, device: str = "auto"
+    ) -> Self:
+        """Load a saved model, or the best model of a run folder.
+
+        A saved model holds no user ids and no interactions: give ``recommend``, ``explain`` and
+        ``evaluate`` the histories with ``data=`` or ``items=``.
+
+        Parameters
+        ----------
+        folder
+            What ``save_pretrained`` wrote, or a run folder.
+        features
+            Feature folder, where the model folder has none.
+        device
+            Where to compute.
+        """
+        trained = TrainedModel.load(Path(folder), Path(features) if features else None)
+        record = trained.record
+        preset = record.get("preset", "paper")
+        defaults, known = _arguments(PRESETS[preset]), _arguments(trained.config)
+        settings = {name: value for name, value in known.items() if value != defaults[name]}
+        encoders = zip(list(DEFAULTS)[3:], record.get("encoders", ()), strict=False)
+        model = cls(preset, seed=record.get("seed", 0), device=device, **dict(encoders), **settings)
+        is_model_folder = Path(folder, "config.json").is_file()
+        model.run_dir = None if is_model_folder else Path(folder)
+        model._serve(trained, None, None)
+        return model
+
+    # ------------------------------------------------------------------ what is fitted
 
     def _serve(
         self, trained: TrainedModel, data: Dataset | None, sequences: Sequences | None
@@ -54,28 +137,25 @@ class Fitted:
             self._recommender = self._fitted().recommender(resolve_device(self.device))
         return self._recommender
 
-    def _offered(
-        self, candidates: Iterable[str] | None, data: Dataset | None
-    ) -> Iterable[str] | None:
-        """Return the candidates that are still in the data; None for all items of the model."""
-        if data is None:
-            return candidates
-        known = data.items.keys() | (self._added if data is self._data else set())
-        offered = [item for item in self.recommender.item_ids[1:] if item in known]
-        if candidates is None:
-            return offered
-        wanted = known_ids(candidates, known, "candidates", data.name)
-        allowed = set(offered)
-        return [item for item in wanted if item in allowed]
+    def _filters(
+        self,
+        data: Dataset | None,
+        candidates: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+    ) -> dict[str, set[str]]:
+        """Return which items to choose from and to leave out; an id known to nobody is an error.
 
-    def _excluded(self, exclude: Iterable[str] | None, data: Dataset | None) -> list[str] | None:
-        """Return the ids to exclude that the model knows; others of the data need no excluding."""
-        if exclude is None:
-            return None
-        known = self.recommender.item_number
-        places = known.keys() | (data.items.keys() if data is not None else set())
-        wanted = known_ids(exclude, places, "exclude", data.name if data else "the model")
-        return [item for item in wanted if item in known]
+        Only items that are in the data and the model are offered.
+        """
+        model, where = self.recommender.item_number.keys(), data.name if data else "the model"
+        listed = {*data.items} if data else {*model}
+        if data and data is self._data:
+            listed |= self._added
+        offered = model & listed
+        if candidates is not None:
+            offered &= known_ids(candidates, listed, "candidates", where)
+        excluded = known_ids(exclude or (), model | listed, "exclude", where)
+        return {"candidates": offered, "exclude": model & excluded}
 
     def _histories(self, users: Iterable[Any] | Any | None, data: Dataset) -> dict[str, list[str]]:
         """Return the complete history of each user, oldest item first; empty if unknown."""
@@ -84,26 +164,13 @@ class Fitted:
         frame = data.interactions
         if self._fitted().config.data.deduplicate:  # as in training
             frame = frame.drop_duplicates(["user_id", "item_id"], keep="last")
-        if isinstance(users, (str, int, float)):
-            users = [users]
-        wanted = None if users is None else list(dict.fromkeys(_id(u, "user_id") for u in users))
-        if wanted is not None:
-            frame = frame[frame["user_id"].isin(wanted)]
-        known = {str(user): group.tolist() for user, group in frame.groupby("user_id")["item_id"]}
-        return known if wanted is None else {user: known.get(user, []) for user in wanted}
-
-    def _history(
-        self, user: str | None, items: Sequence[str] | None, data: Dataset | None
-    ) -> list[str]:
-        if (user is None) == (items is None):
-            raise UserError("give a user or items, one of them")
-        if items is not None:
-            return item_list(items)
-        data = self._data_or(data)
-        user = _id(user, "user_id")
-        if history := self._histories([user], data)[user]:
-            return history
-        raise UserError(f"{data.name} has no interactions of user {user!r}; check the user_id")
+        histories: dict[str, list[str]] = {}
+        if users is not None:
+            users = [users] if isinstance(users, (str, int, float)) else users
+            histories = {id_of(user, "user_id"): [] for user in users}
+            frame = frame[frame["user_id"].isin(histories)]
+        items_of = frame.groupby("user_id")["item_id"]
+        return histories | {str(user): items.tolist() for user, items in items_of}
 
     def history_of(self, user: str, data: Dataset | None = None) -> list[str]:
         """Return the complete history of a user, oldest item first.
@@ -113,7 +180,11 @@ class Fitted:
         UserError
             If the data have no interaction of this user.
         """
-        return self._history(user, None, data)
+        data = self._data_or(data)
+        ((user, history),) = self._histories([user], data).items()
+        if not history:
+            raise UserError(f"{data.name} has no interactions of user {user!r}; check the user_id")
+        return history
 
     @property
     def domain(self) -> str:
@@ -123,6 +194,12 @@ class Fitted:
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the model with its features, without user ids and interactions."""
         self._fitted().save(Path(folder))
+
+
+def _arguments(config: Config) -> dict[str, Any]:
+    """Return settings by the names that the constructor takes: ``pretrain__lr``."""
+    known = flatten(as_dict(config)).items()
+    return {name.replace(".", "__"): value for name, value in known if name not in FROM_DATA}
 
 
 def require_dataset(data: object) -> Dataset:
@@ -135,14 +212,7 @@ def require_dataset(data: object) -> Dataset:
     return data
 
 
-def item_list(items: Sequence[str]) -> list[str]:
-    """Return a history as a list of item ids; a single text is refused."""
-    if isinstance(items, str):
-        raise UserError(f"items must be a list of item ids; got the text {items!r}")
-    return [_id(item, "item_id") for item in items]
-
-
-def _id(value: object, name: str) -> str:
+def id_of(value: object, name: str) -> str:
     """Return an id as text, written as ids are when data are read: 7 and 7.0 are "7"."""
     try:
         return id_text(value, name)
@@ -150,9 +220,16 @@ def _id(value: object, name: str) -> str:
         raise UserError(f"{value!r} is not a {name}: {error}") from None
 
 
-def known_ids(ids: Iterable[str], known: Container[str], what: str, where: str) -> list[str]:
-    """Return ids as text, each once; one that is not known is an error."""
-    wanted = list(dict.fromkeys(_id(item, "item_id") for item in ids))
+def item_list(items: Iterable[str], what: str = "items") -> list[str]:
+    """Return item ids as texts; a single text is refused."""
+    if isinstance(items, str):
+        raise UserError(f"{what} must be a list of item ids; got the text {items!r}")
+    return [id_of(item, "item_id") for item in items]
+
+
+def known_ids(ids: Iterable[str], known: Container[str], what: str, where: str) -> set[str]:
+    """Return item ids as texts; one that is not known is an error."""
+    wanted = item_list(ids, what)
     if unknown := [item for item in wanted if item not in known]:
         raise UserError(f"{what}: {unknown[0]!r} is not an item of {where}; check its id")
-    return wanted
+    return set(wanted)

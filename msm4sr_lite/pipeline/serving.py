@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -23,9 +23,6 @@ from msm4sr_lite.recommend.describe import Recommendation, describe_recommendati
 
 class Serving(Fitted):
     """The part of ``MSM4SR`` that answers questions once there is a trained model."""
-
-    text_encoder: str | None
-    clip: str | None
 
     # ------------------------------------------------------------------ recommendations
 
@@ -72,28 +69,19 @@ class Serving(Fitted):
         if items is not None:
             if users is not None:
                 raise UserError("give users or items, not both")
-            histories = {"": self._known_items(items)}
-            on_unknown_user = "error"
+            histories = {"": item_list(items)}
+            if not len(self.recommender.numbers_of(histories[""], "items")):
+                raise UserError("items is empty; give at least one item id")
         else:
             histories = self._histories(users, self._data_or(data))
-        candidates = self._offered(candidates, data)
         found = self.recommender.recommend(
             histories,
             k,
             filter_seen=filter_seen,
-            candidates=candidates,
-            exclude=self._excluded(exclude, data),
             on_unknown_user=on_unknown_user,
+            **self._filters(data, candidates, exclude),
         )
-        return found.drop(columns="user_id") if items is not None else found
-
-    def _known_items(self, items: Sequence[str]) -> list[str]:
-        """Return a history of items, all of which the model must know."""
-        history = item_list(items)
-        self.recommender.numbers_of(history, "items")
-        if not history:
-            raise UserError("items is empty; give at least one item id")
-        return history
+        return found if items is None else found.drop(columns="user_id")
 
     def similar_items(
         self,
@@ -110,8 +98,7 @@ class Serving(Fitted):
         """
         data = data if data is not None else self._data
         (item,) = item_list([item_id])
-        candidates, exclude = self._offered(None, data), self._excluded(exclude, data)
-        return self.recommender.similar_items(item, k, candidates=candidates, exclude=exclude)
+        return self.recommender.similar_items(item, k, **self._filters(data, exclude=exclude))
 
     def explain(
         self,
@@ -149,7 +136,12 @@ class Serving(Fitted):
         """
         if not item_id:
             raise UserError("give the item to explain: item_id")
-        history = self._history(user, items, data)
+        if user is not None and items is None:
+            history = self.history_of(user, data)
+        elif items is not None and user is None:
+            history = item_list(items)
+        else:
+            raise UserError("give a user or items, one of them")
         (evidence,) = self.evidence(history, item_list([item_id]), data=data, keywords=keywords)
         columns = ["kind", "item_id", "position", "text", "effect", "attention"]
         return pd.DataFrame([asdict(piece) for piece in evidence], columns=columns)
@@ -177,7 +169,7 @@ class Serving(Fitted):
             trained.table,
             history,
             item_ids,
-            items=data.items if data is not None else None,
+            items=data.items if data else None,
             keywords=trained.keywords,
             keyword_deletions=deletions,
         )
@@ -207,14 +199,15 @@ class Serving(Fitted):
         item_ids
             Of the items added.
         """
-        trained, device = self._fitted(), resolve_device(self.device)
-        new, root = _new_items(items, image_root, set(trained.items))
-        if not new:
-            return []
-        table, keywords = trained.encode_items(
-            new, root, text_encoder=self.text_encoder, clip=self.clip, device=device
-        )
-        self.add_features(table, keywords)
+        trained, root = self._fitted(), Path(image_root or ".")
+        if isinstance(items, Dataset):
+            known, root = set(trained.items), Path(image_root or items.image_root)
+            new = [item for key, item in items.items.items() if key not in known]
+        else:
+            new = read_item_frame(items) if hasattr(items, "columns") else list(items)
+        if new:
+            encoders = {"text_encoder": self.text_encoder, "clip": self.clip}
+            self.add_features(*trained.encode_items(new, root, self.device, **encoders))
         return [item.item_id for item in new]
 
     def add_features(
@@ -251,32 +244,24 @@ class Serving(Fitted):
         return added, [item for item in missing if item not in listed]
 
     def describe(
-        self, history: Sequence[str], k: int = 10, *, data: Dataset | None = None, **options: Any
+        self,
+        history: Sequence[str],
+        k: int = 10,
+        *,
+        data: Dataset | None = None,
+        filter_seen: bool = True,
+        candidates: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
     ) -> list[Recommendation]:
-        """Recommend after one history, with scores by modality, sentences and keywords.
-
-        ``options`` are ``filter_seen``, ``candidates`` and ``exclude`` of ``recommend``.
-        """
-        data = data if data is not None else self._data
-        options["candidates"] = self._offered(options.get("candidates"), data)
-        options["exclude"] = self._excluded(options.get("exclude"), data)
+        """Recommend after one history, with scores by modality, sentences and keywords."""
+        trained, data = self._fitted(), data if data is not None else self._data
         return describe_recommendations(
             self.recommender,
             history,
             k,
-            items=data.items if data is not None else None,
-            keywords=self._fitted().keywords,
-            table=self._fitted().table,
-            **options,
+            items=data.items if data else None,
+            keywords=trained.keywords,
+            table=trained.table,
+            filter_seen=filter_seen,
+            **self._filters(data, candidates, exclude),
         )
-
-
-def _new_items(
-    items: Dataset | pd.DataFrame | Iterable[Item], image_root: str | Path | None, known: set[str]
-) -> tuple[list[Item], Path]:
-    """Return the items to add and the folder of their images."""
-    if isinstance(items, Dataset):
-        new = [item for key, item in items.items.items() if key not in known]
-        return new, Path(image_root) if image_root else items.image_root
-    found = read_item_frame(items) if hasattr(items, "columns") else list(items)
-    return found, Path(image_root or ".")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,8 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
-from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.store.records import is_finished, read_record, report_write_errors
+from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_sequences, fingerprint_weights
+from msm4sr_lite.store.records import is_finished, read_record
 from msm4sr_lite.store.training_files import StateFile, TrainingLog
 from msm4sr_lite.training import Record
 
@@ -106,7 +105,7 @@ class Stage:
     device: str = "cpu"
     run_dir: Path | None = None
     callback: Callback | None = None
-    record: dict[str, Any] | None = None
+    record: dict[str, Any] = field(default_factory=dict)
     summaries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def pretrain(self, data: TrainingData, model: ModelConfig, config: PretrainConfig) -> M2SE:
@@ -124,7 +123,7 @@ class Stage:
         """Return ``pretrained`` fine-tuned, with item ids; writes ``run_dir/finetuned``."""
         made_from = {
             **describe_training_data(data),
-            "pretrained": weights_fingerprint(pretrained),
+            "pretrained": fingerprint_weights(pretrained),
             "finetune": as_dict(config),
             "seed": self.seed,
         }
@@ -155,8 +154,11 @@ class Stage:
             return load_checkpoint(folder)[0].to(self.device)
         torch.manual_seed(self.seed)
         model = build()
-        state = _state_file(folder, made_from) if folder else None
-        log_file = folder.with_name(f"{name}_log.jsonl") if folder else None
+        state = log_file = None
+        if folder:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            log_file = folder.with_name(f"{name}_log.jsonl")
+            state = StateFile(folder.with_name(f"{name}.{fingerprint(made_from)}.state"))
         targets = data.sequences.training_targets(config.targets_per_sequence)
         with TrainingLog(name, config, targets, log_file, state) as log:
 
@@ -174,10 +176,9 @@ class Stage:
                 "settings": made_from,
                 "training": self.summaries[name],
                 "item_counts": data.sequences.item_counts()[1:].tolist(),
-                **(self.record or {}),
+                **self.record,
             }
-            with report_write_errors(folder):
-                save_checkpoint(model, folder, data.sequences.items, record)
+            save_checkpoint(model, folder, data.sequences.items, record)
             for left in folder.parent.glob(f"{name}.*.state"):  # of this and of abandoned trainings
                 left.unlink()
         return model.eval()
@@ -187,28 +188,7 @@ def describe_training_data(data: TrainingData) -> dict[str, Any]:
     """Return fingerprints of the sequences and features, and which text encoder made them."""
     manifest = data.table.manifest
     return {
-        "sequences": data.sequences.fingerprint(),
+        "sequences": fingerprint_sequences(data.sequences),
         "features": manifest.get("content", ""),
         "text_encoder": manifest.get("text_encoder", {}),
     }
-
-
-def fingerprint_interactions(sequences: Sequences) -> str:
-    """Return a short hash of who interacted with what, whatever the order of the item table."""
-    items = [sequences.items[number] for number in sequences.interactions.tolist()]
-    bounds = sequences.bounds().tolist()
-    return fingerprint([sequences.users, items, bounds])
-
-
-def weights_fingerprint(model: M2SE) -> str:
-    """Return a short hash of all weights of a model."""
-    digest = sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _state_file(folder: Path, made_from: dict[str, Any]) -> StateFile:
-    """Return where an unfinished training is kept; trainings with other settings have another."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return StateFile(folder.with_name(f"{folder.name}.{fingerprint(made_from)}.state"))

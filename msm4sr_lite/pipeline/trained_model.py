@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from msm4sr_lite import __version__
-from msm4sr_lite.config import Config, UserError, as_dict, config_from_dict
+from msm4sr_lite.config import Config, UserError, as_dict, flatten, with_settings
 from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.explain.effects import load_table_encoder
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.features.table_files import (
-    load_feature_table,
-    read_dictionary_file,
-    read_keywords,
-    save_feature_table,
-)
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.table import encode_new_items
+from msm4sr_lite.features.table_files import save_feature_table
+from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, write_checkpoint
+from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, save_checkpoint
 from msm4sr_lite.store.files import whole_folder
+from msm4sr_lite.store.fingerprint import require_same
 from msm4sr_lite.store.records import read_record
 
 FORMAT = 2
@@ -64,18 +65,14 @@ class TrainedModel:
     dictionary: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
 
-    def scorer(self, device: str) -> ModelScorer:
-        """Return the model as a scorer of its items; items added after training have no id."""
+    def recommender(self, device: str) -> Recommender:
+        """Return the model at work; items that were added after training have no ID embedding."""
         trained = self.net.config.n_items or len(self.items) - 1
         first, later = self.items[: trained + 1], ["", *self.items[trained + 1 :]]
         scorer = ModelScorer(self.net, self.table.for_items(first), device)
         if len(later) > 1:
             scorer.append(self.table.for_items(later))
-        return scorer
-
-    def recommender(self, device: str) -> Recommender:
-        """Return the model at work."""
-        return Recommender(self.scorer(device), self.items, self.item_counts)
+        return Recommender(scorer, self.items, self.item_counts)
 
     def save(self, folder: Path) -> None:
         """Write a model folder, whole or not at all.
@@ -90,19 +87,14 @@ class TrainedModel:
         if (folder.exists() and not folder.is_dir()) or (there and not is_model):
             raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
-        record = {
-            "format": FORMAT,
-            "version": __version__,
-            "config": as_dict(self.config),
-            "item_counts": counts,
-            **self.record,
-        }
+        now = {"config": as_dict(self.config), "item_counts": counts}
+        record = {"format": FORMAT, "version": __version__, **now, **self.record, **now}
         with whole_folder(folder) as draft:
-            write_checkpoint(self.net, draft, self.items, record)
+            save_checkpoint(self.net, draft, self.items, record)
             save_feature_table(draft / "features", self.table, self.keywords, self.dictionary)
 
     @classmethod
-    def load(cls, folder: Path, features: Path | None = None) -> TrainedModel:
+    def load(cls, folder: Path, features: Path | None = None) -> Self:
         """Read a model folder or the best model of a run folder.
 
         Parameters
@@ -119,42 +111,40 @@ class TrainedModel:
             raise UserError(f"{place}/record.json: not a record; train the model again")
         if not isinstance(record.get("format", FORMAT), int) or record.get("format", 1) > FORMAT:
             raise UserError(f"{place}: written by a newer version of msm4sr_lite; update it")
-        if "config" not in record:
-            raise UserError(f"{place}/record.json: no settings in it; train the model again")
+        try:
+            config = with_settings(Config(), flatten(record["config"]))
+        except (KeyError, TypeError, AttributeError, UserError) as error:
+            raise UserError(
+                f"{place}/record.json: its settings cannot be read ({error}); train the model again"
+            ) from None
         net, items = load_checkpoint(place)
-        found = features or find_features(place, record)
-        table = load_feature_table(found)
-        require_text_encoder(table, record, place)
+        found = Features.load(features or find_features(place, record))
+        require_text_encoder(found.table, record, place)
         counts = record.get("item_counts")
         return cls(
             net,
             items,
-            table.for_items(items),
-            _config(record["config"], place),
+            found.table.for_items(items),
+            config,
             None if counts is None else np.array([0, *counts]),
-            read_keywords(found) if (found / "keywords.jsonl").is_file() else {},
-            read_dictionary_file(found),
-            {key: value for key, value in record.items() if key not in ("config", "item_counts")},
+            found.keywords,
+            found.dictionary,
+            record,
         )
 
     def encode_items(
         self,
         items: Sequence[Item],
         image_root: Path,
+        device: str,
         *,
         text_encoder: str | None = None,
         clip: str | None = None,
-        device: str = "cpu",
     ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
         """Return features and keywords of new items, made as those of the table were."""
-        from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-        from msm4sr_lite.features.table import encode_new_items
-        from msm4sr_lite.features.text_encoder import TextEncoder
-
-        manifest = self.table.manifest
-        made_by, seen_by = manifest.get("text_encoder", {}), manifest.get("keywords", {})
-        encoder = TextEncoder(text_encoder or made_by["name"], made_by["pooling"], device)
-        tokenizer = None
+        manifest, device = self.table.manifest, resolve_device(device)
+        encoder = load_table_encoder(manifest, device, text_encoder)
+        tokenizer, seen_by = None, manifest.get("keywords", {})
         if any(item.images for item in items):
             if not self.dictionary:
                 raise UserError("the features name no dictionary, so new images get no keywords")
@@ -165,7 +155,7 @@ class TrainedModel:
             )
         return encode_new_items(items, image_root, encoder, tokenizer, manifest)
 
-    def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> TrainedModel:
+    def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> Self:
         """Return the model with new items at the end; they are scored from their content alone."""
         items = [*self.items, *table.items[1:]]
         counts = self.item_counts
@@ -176,14 +166,6 @@ class TrainedModel:
             item_counts=None if counts is None else np.pad(counts, (0, len(items) - len(counts))),
             keywords=self.keywords | keywords,
         )
-
-
-def _config(values: dict[str, Any], place: Path) -> Config:
-    """Return the settings in a record."""
-    try:
-        return config_from_dict(values)
-    except (TypeError, AttributeError, UserError) as error:
-        raise UserError(f"{place}/record.json: its settings cannot be read ({error})") from None
 
 
 def find_features(place: Path, record: dict[str, Any]) -> Path:
@@ -209,12 +191,7 @@ def find_features(place: Path, record: dict[str, Any]) -> Path:
 
 def require_text_encoder(table: FeatureTable, record: dict[str, Any], place: Path | str) -> None:
     """Raise a ``UserError`` if a model was trained on the embeddings of another text encoder."""
-    from msm4sr_lite.store.fingerprint import first_difference
-
     known = record.get("settings", {}).get("text_encoder", {})
-    found = table.manifest.get("text_encoder", {})
-    if key := first_difference(("weights", "pooling"), known, found):
-        raise UserError(
-            f"{place}: trained on features of a text encoder with other {key} ({known[key]}) than"
-            f" these ({found[key]}); give the features it was trained with, or train again"
-        )
+    difference = f"{place}: the text encoder of these features differs from that of its training"
+    remedy = "give the features it was trained with, or train again"
+    require_same(difference, table.manifest.get("text_encoder", {}), known, remedy)

@@ -11,7 +11,6 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_bytes
-from msm4sr_lite.store.records import report_write_errors
 
 
 def _jsonl(frame: pd.DataFrame) -> bytes:
@@ -46,9 +45,7 @@ def write_recommendations(frame: pd.DataFrame, path: str | Path) -> None:
     """
     path = Path(path)
     check_output_path(path)
-    data = WRITERS[path.suffix.lower()](frame)
-    with report_write_errors(path):
-        write_bytes(path, data)
+    write_bytes(path, WRITERS[path.suffix.lower()](frame))
 
 
 def check_output_path(path: str | Path) -> None:

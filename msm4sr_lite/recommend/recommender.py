@@ -54,10 +54,8 @@ class Recommender:
     def __init__(
         self, scorer: Scorer, item_ids: Sequence[str], popularity: np.ndarray | None = None
     ) -> None:
-        for name, entries in (
-            ("popularity", popularity),
-            ("scorer", getattr(scorer, "units", None)),
-        ):
+        given = {"popularity": popularity, "scorer": getattr(scorer, "units", None)}
+        for name, entries in given.items():
             if entries is not None and len(entries) != len(item_ids):
                 raise UserError(
                     f"{name} has {len(entries)} items, padding included, but item_ids has"

@@ -14,32 +14,27 @@ from msm4sr_lite.store.files import whole_folder, write_json
 
 
 def save_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[str, Any]) -> None:
-    """Write a model folder, whole or not at all; parameters as in ``write_checkpoint``."""
-    with whole_folder(folder) as draft:
-        write_checkpoint(model, draft, items, record)
-
-
-def write_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[str, Any]) -> None:
-    """Write the files of a model into a folder.
+    """Write a model folder, whole or not at all.
 
     Parameters
     ----------
     model
         Its configuration and weights become ``config.json`` and ``model.safetensors``.
     folder
-        An existing folder.
+        Where to write; what was there is replaced.
     items
         Item ids in the order of the model; ``items[0]``, padding, is not written.
     record
         How the model was made, for ``record.json``.
     """
-    model.save_pretrained(folder)
-    umask = os.umask(0)
-    os.umask(umask)
-    (folder / "model.safetensors").chmod(0o666 & ~umask)  # it is written for its owner alone
-    (folder / "README.md").unlink(missing_ok=True)  # the hub mixin's empty model card
-    (folder / "items.json").write_text(json.dumps(items[1:]), encoding="utf-8", newline="\n")
-    write_json(folder / "record.json", record)
+    with whole_folder(folder) as draft:
+        model.save_pretrained(draft)
+        umask = os.umask(0)
+        os.umask(umask)
+        (draft / "model.safetensors").chmod(0o666 & ~umask)  # it is written for its owner alone
+        (draft / "README.md").unlink(missing_ok=True)  # the hub mixin's empty model card
+        (draft / "items.json").write_text(json.dumps(items[1:]), encoding="utf-8", newline="\n")
+        write_json(draft / "record.json", record)
 
 
 def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:

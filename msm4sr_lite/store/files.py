@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from msm4sr_lite.config import UserError
 
 
-def _draft(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{os.getpid()}.draft")
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    """Yield a place beside ``path``; a full disk or a protected folder is a ``UserError``."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error}); make room or choose another"
+            f" folder, then run again: finished work is kept"
+        ) from None
+    finally:
+        if draft.is_file():
+            draft.unlink()
+        rmtree(draft, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -25,14 +38,11 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: into a draft beside it, which then replaces it."""
-    draft = _draft(path)
-    try:
+    with _draft(path) as draft:
         draft.write_bytes(data)
         _sync(draft)
         draft.replace(path)
         _sync(path.parent)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
@@ -68,24 +78,25 @@ def read_json(path: Path) -> Any:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder to write into; it becomes ``path`` on success and is removed otherwise.
 
-    What was at ``path`` before stays until the new folder is complete.
+    What was at ``path`` before stays until the new folder is complete. Drafts of this folder that a
+    killed process left are removed first.
     """
-    draft = _draft(path)
-    old = draft.with_suffix(".old")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    try:
+    with _draft(path) as draft:
+        for left in path.parent.glob(f".{path.name}.*"):
+            rmtree(left, ignore_errors=True)
+        draft.mkdir()
         yield draft
         for written in (*draft.rglob("*"), draft):
             _sync(written)
-        if path.exists():
-            path.rename(old)
-        draft.rename(path)
-        _sync(path.parent)
-    except BaseException:
-        if old.exists() and not path.exists():
-            old.rename(path)
-        raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        old = draft.with_suffix(".old")
+        try:
+            if path.exists():
+                path.rename(old)
+            draft.rename(path)
+            _sync(path.parent)
+        except BaseException:
+            if old.exists() and not path.exists():
+                old.rename(path)
+            raise
+        finally:
+            rmtree(old, ignore_errors=True)

@@ -4,18 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 import msm4sr_lite
+from msm4sr_lite.config import UserError
+from msm4sr_lite.sequences import Sequences
+
+# What makes an encoder another one.
+DECISIVE = ("weights", "pooling", "prompt", "threshold", "diversity", "dictionary")
 
 
 def fingerprint(value: Any) -> str:
     """Return a short hash of a value that JSON can hold."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def fingerprint_sequences(sequences: Sequences) -> str:
+    """Return a short hash of all interactions and of their split."""
+    digest = hashlib.sha256(json.dumps([sequences.users, sequences.items]).encode())
+    digest.update(sequences.interactions.tobytes() + sequences.offsets.tobytes())
+    digest.update(b"" if sequences.cuts is None else sequences.cuts.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def fingerprint_interactions(sequences: Sequences) -> str:
+    """Return a short hash of who interacted with what, whatever the order of the item table."""
+    items = [sequences.items[number] for number in sequences.interactions.tolist()]
+    return fingerprint([sequences.users, items, sequences.bounds().tolist()])
+
+
+def fingerprint_weights(model: nn.Module) -> str:
+    """Return a short hash of all weights of a model."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def file_stamp(path: Path) -> tuple[int, int] | None:
@@ -40,9 +69,14 @@ def versions(*names: str) -> dict[str, str]:
     return {"msm4sr_lite": msm4sr_lite.__version__, **{n: metadata.version(n) for n in names}}
 
 
-def first_difference(
-    keys: Sequence[str], this: dict[str, Any], other: dict[str, Any]
-) -> str | None:
-    """Return the first of ``keys`` that both descriptions have with different values, or None."""
-    shared = (key for key in keys if key in this and key in other)
-    return next((key for key in shared if this[key] != other[key]), None)
+def require_same(
+    difference: str, this: Mapping[str, Any], other: Mapping[str, Any], remedy: str
+) -> None:
+    """Raise a ``UserError`` if two descriptions of an encoder differ in what both of them name.
+
+    Only what determines the embeddings is compared. The message is the difference, what differs,
+    and the remedy.
+    """
+    for key in DECISIVE:
+        if key in this and key in other and this[key] != other[key]:
+            raise UserError(f"{difference} in {key} ({this[key]}, there {other[key]}); {remedy}")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.config import UserError
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.files import read_json, write_json
 from msm4sr_lite.store.fingerprint import fingerprint
@@ -40,23 +37,6 @@ def is_finished(folder: Path, made_from: Any) -> bool:
     if found:
         say(f"{folder.name}: the input or a setting has changed; made again")
     return False
-
-
-@contextmanager
-def report_write_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or a protected folder into a ``UserError`` while ``path`` is written.
-
-    Drafts of this folder that a killed process left are removed first.
-    """
-    try:
-        for draft in path.parent.glob(f".{path.name}.*"):
-            shutil.rmtree(draft, ignore_errors=True)
-        yield
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror or error}); make room or choose another"
-            f" folder, then run again: finished work is kept"
-        ) from None
 
 
 def cached_run(

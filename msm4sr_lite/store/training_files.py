@@ -13,7 +13,6 @@ from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import write_bytes, write_text
-from msm4sr_lite.store.records import report_write_errors
 
 if TYPE_CHECKING:
     from msm4sr_lite.training import Record, Run
@@ -54,8 +53,7 @@ class StateFile:
         for index, moments in run.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
         counters = json.dumps({name: getattr(run, name) for name in COUNTERS})
-        with report_write_errors(self.path):
-            write_bytes(self.path, save(tensors, {"counters": counters}))
+        write_bytes(self.path, save(tensors, {"counters": counters}))
         self.kept = time.perf_counter()
 
     def restore(self, run: Run) -> None:

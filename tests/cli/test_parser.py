@@ -1,4 +1,4 @@
-"""Help that fits a screen, and one line with the nearest name for every mistake."""
+"""Help that fits a screen, one line with the nearest name for every mistake, and settings."""
 
 import argparse
 import re
@@ -8,6 +8,9 @@ import sys
 import pytest
 
 from msm4sr_lite.cli.commands import COMMANDS, build_parser
+from msm4sr_lite.cli.parser import given_settings
+from msm4sr_lite.config import FROM_DATA, Config, UserError
+from msm4sr_lite.settings import fields_by_name
 
 HEAVY = {"torch", "transformers", "pandas", "numpy", "matplotlib", "tqdm", "PIL", "scipy"}
 
@@ -122,3 +125,71 @@ def test_flags_are_not_abbreviated(refused):
     assert "unknown flag --feat; did you mean '--features'?" in refused(
         "run", "x", "--out", "y", "--feat", "z"
     )
+
+
+# ---------------------------------------------------------------------- settings
+
+SECTIONS = {
+    "run": {"data", "features", "model", "pretrain", "finetune"},
+    "pretrain": {"data", "model", "pretrain"},
+    "finetune": {"data", "finetune"},
+    "keywords": {"features"},
+    "features": {"features"},
+}
+
+
+def parsed(command, *settings):
+    words = [command, "x", "--out", "y"]
+    for setting in settings:
+        words += ["--set", setting]
+    return build_parser().parse_args(words)
+
+
+@pytest.mark.parametrize("field", fields_by_name(Config).values(), ids=lambda field: field.name)
+def test_every_setting_can_be_set(field):
+    value = field.choices[-1] if field.choices else field.default
+    for command, sections in SECTIONS.items():
+        if field.name.partition(".")[0] in sections:
+            assert given_settings(parsed(command, f"{field.name}={value}")) == {
+                field.name.replace(".", "__"): value
+            }
+
+
+def test_settings_become_arguments_of_the_estimator():
+    args = parsed("run", "pretrain.lr=1e-3", "finetune.use_ids = no", "pretrain.lr=2e-3")
+    assert given_settings(args) == {"pretrain__lr": 0.002, "finetune__use_ids": False}
+
+
+@pytest.mark.parametrize(
+    ("command", "setting", "message"),
+    [
+        ("run", "pretrain.epoch=3", "unknown setting 'pretrain.epoch'; did you mean 'pretrain.epo"),
+        ("run", "lr=1", "unknown setting 'lr'; did you mean"),
+        ("run", "pretrain.lr", "--set pretrain.lr: write NAME=VALUE; --help-all lists the names"),
+        ("run", "pretrain.lr=fast", "pretrain.lr must be a number > 0; got 'fast'"),
+        ("run", "features.pooling=mena", "must be one of auto, mean, cls; got 'mena'"),
+        ("pretrain", "finetune.lr=1", "has no effect in `msm4sr pretrain`"),
+        ("features", "pretrain.lr=1", "which has settings of features"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_an_error(command, setting, message):
+    with pytest.raises(UserError) as error:
+        given_settings(parsed(command, setting))
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("command", [*SECTIONS, "study", "train-clip"])
+def test_help_all_lists_every_setting_of_the_command(command, msm4sr):
+    code, out, err = msm4sr(command, "--help-all")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: msm4sr {command}")
+    for field in fields_by_name(Config).values():
+        entry = f"\n  {field.name}={field.default}\n      {field.meaning}; {field.allowed}\n"
+        section = field.name.partition(".")[0]
+        wanted = section in SECTIONS.get(command, {"data"} if command == "study" else ())
+        assert (entry in out) == (wanted and field.name not in FROM_DATA)
+
+
+def test_help_all_lists_settings_of_other_configurations(msm4sr):
+    assert "\n  budget.patience=15\n" in msm4sr("study", "--help-all")[1]
+    assert "\n  clip.epochs=60\n" in msm4sr("train-clip", "--help-all")[1]

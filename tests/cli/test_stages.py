@@ -1,12 +1,16 @@
-"""``msm4sr keywords``, ``features``, ``pretrain`` and ``finetune``: the stages one by one."""
+"""``msm4sr run``, its stages one by one, and ``evaluate``."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from small_commands import FINETUNE, MODEL, PRETRAIN, QUICK, dataset_with_features, read_log
 from toys import toy_dataset
+
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 
 
 @pytest.fixture
@@ -141,7 +145,7 @@ def test_features_of_another_text_encoder_are_refused(what, tmp_path, tiny_bert,
         ["recommend", data, "--model", out, "--items", "i1,i2"],
         ["finetune", data, "--out", out],
     ):
-        message = f"trained on features of a text encoder with other {what} ("
+        message = f"text encoder of these features differs from that of its training in {what} ("
         assert message in refused(*command, "--features", features)
         if command[0] != "finetune":
             assert msm4sr(*command)[0] == 0
@@ -165,3 +169,190 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path, refused):
     (tmp_path / "out").write_text("a file where the run folder should be")
     command = ["pretrain", data, "--out", tmp_path / "out", "--features", data / "features"]
     assert "out: " in refused(*command, *MODEL, *PRETRAIN)
+
+
+# ----------------------------------------------------------------------------- run
+
+STAGES = ("features", "pretrained", "finetuned")
+
+
+@pytest.fixture
+def command(tmp_path, tiny_bert):
+    """Return the words of a run on a dataset without images."""
+    data = toy_dataset(tmp_path / "toys")
+    return ["run", data, "--out", tmp_path / "out", "--text-encoder", tiny_bert, *QUICK]
+
+
+def test_it_writes_results_and_a_second_run_makes_nothing_again(command, json_of, msm4sr, tmp_path):
+    result = json_of(*command)
+    assert result == json.loads((tmp_path / "out/results.json").read_text())
+    assert set(result["models"]) == {"msm4sr", "popularity", "item_knn"}
+    assert result["protocol"].items() >= {"part": "test", "users": 8, "items": 12}.items()
+    value = result["models"]["msm4sr"]["ndcg@10"]
+    assert 0 <= value["low"] <= value["value"] <= value["high"] <= 1
+    assert len(json.loads((tmp_path / "out/access_log.json").read_text())) == 1
+    assert not (tmp_path / "out/keywords").exists()  # there are no images
+
+    times = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("model.safetensors")}
+    assert len(times) == 2
+    code, out, err = msm4sr(*command)
+    assert code == 0
+    assert [f"{stage}: done already" in err for stage in STAGES] == [True] * 3
+    assert times == {p: p.stat().st_mtime_ns for p in times}
+    assert "toys: 8 users, 12 items; test part (leave-one-out); all items ranked" in out
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+@pytest.mark.thorough
+def test_a_changed_setting_makes_again_what_depends_on_it(command, msm4sr):
+    msm4sr(*command)
+    err = msm4sr(*command, "--set", "finetune.lr=0.01")[2]
+    assert "pretrained: done already" in err
+    assert "finetuned: the input or a setting has changed" in err
+    err = msm4sr(*command, "--set", "pretrain.lr=0.01")[2]
+    assert "features: done already" in err
+    assert "pretrained: the input or a setting has changed" in err
+    assert "finetuned: the input or a setting has changed" in err
+
+
+@pytest.mark.thorough
+def test_a_large_batch_on_a_small_dataset_is_noted(command, msm4sr):
+    large = ["--set", "pretrain.batch_size=1024"]
+    note = "gives 1 steps per epoch; a dataset of this size may train better with batch_size=64"
+    err = msm4sr(*command, *large)[2]
+    assert f"pretrained: batch_size=1024 {note}" in err
+    assert err.count("steps per epoch") == 1
+
+
+@pytest.mark.thorough
+def test_the_seed_changes_the_weights(command, msm4sr, tmp_path):
+    weights = []
+    for seed in (0, 0, 1):
+        msm4sr(*command, "--out", tmp_path / "out", "--seed", seed)
+        weights.append((tmp_path / "out/finetuned/model.safetensors").read_bytes())
+    assert weights[0] == weights[1] != weights[2]
+
+
+@pytest.mark.thorough
+def test_images_become_keywords_and_features(command, msm4sr, mini_clip, tmp_path):
+    images, records = tmp_path / "toys/images", []
+    images.mkdir()
+    for number in range(12):
+        Image.new("RGB", (20, 20), (20 * number, 0, 200)).save(images / f"{number}.png")
+        image = {"image": f"images/{number}.png"} if number else {}
+        records.append({"item_id": f"i{number}", "title": f"Thing {number}", **image})
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    (tmp_path / "toys/items.jsonl").write_text(text)
+    words = tmp_path / "words.txt"
+    words.write_text("mug\ntent\nblue\nred\n")
+    seen = ["--clip", mini_clip, "--dictionary", words, "--set", "features.n_keywords=2"]
+    code, _, err = msm4sr(*command, *seen)
+    assert code == 0, err
+    keywords = read_keywords(tmp_path / "out/features")
+    assert sorted(keywords) == sorted(f"i{n}" for n in range(1, 12))
+    assert {len(words) for images in keywords.values() for words in images} == {2}
+    table = load_feature_table(tmp_path / "out/features")
+    assert table.image.counts.tolist() == [0, 0] + [1] * 11
+    assert "keywords: done already" in msm4sr(*command, *seen)[2]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--baselines", "magic"], "no baseline 'magic'; there are popularity, item_knn"),
+        (["--set", "data.min_user_interactions=1"], "min_user_interactions must be at least 3"),
+        (["--set", "model.feature_dim=3"], "model.feature_dim is set by the data; leave it out"),
+        (["--text-encoder", "nowhere/at/all"], "nowhere/at/all"),
+        (["--features", "nowhere"], "nowhere: not a feature table"),
+    ],
+)
+def test_mistakes_leave_nothing_behind(command, more, message, refused, tmp_path):
+    assert message in refused(*command, *more)
+    left = [p for p in (tmp_path / "out").rglob("*") if p.is_file()] if more[0] != "--text" else []
+    assert [p for p in left if "cache" not in p.parts] == []
+
+
+def test_it_runs_in_one_process(command, refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "under torchrun there are pretrain, finetune, evaluate" in refused(*command)
+    assert not (tmp_path / "out").exists()
+
+
+# ------------------------------------------------------------------------ evaluate
+
+
+@pytest.fixture
+def evaluation(toy):
+    """Return the words of an evaluation of the finished run."""
+    return ["evaluate", toy.data, "--model", toy.run]
+
+
+def test_json_has_the_documented_keys(evaluation, json_of, toy):
+    found = json_of(*evaluation, "--part", "test")
+    assert set(found) == {"dataset", "protocol", "models", "upper_bound", "notes"}
+    assert found == json.loads((toy.run / "results.json").read_text())
+    assert set(found["models"]["msm4sr"]["ndcg@10"]) == {"value", "low", "high"}
+    assert found["protocol"] == {
+        "part": "test",
+        "split": "leave-one-out",
+        "users": 60,
+        "items": 40,
+        "candidates": "all",
+        "filter_seen": True,
+    }
+
+
+def test_the_validation_part_is_measured_by_default(evaluation, json_of):
+    found = json_of(*evaluation)
+    assert found["protocol"]["part"] == "valid"
+    assert found["models"] != json_of(*evaluation, "--part", "test")["models"]
+
+
+def test_seen_items_are_filtered_or_kept_or_both(evaluation, json_of, msm4sr):
+    both = json_of(*evaluation, "--filter-seen", "both")["results"]
+    assert [one["protocol"]["filter_seen"] for one in both] == [False, True]
+    assert both[0] == json_of(*evaluation, "--filter-seen", "no")
+    assert both[1] == json_of(*evaluation)
+    assert both[0]["models"] != both[1]["models"]
+    out = msm4sr(*evaluation, "--filter-seen", "both")[1]
+    assert out.count("seen items kept\n") == out.count("seen items filtered out\n") == 1
+
+
+def test_baselines_are_those_asked_for(evaluation, msm4sr, refused):
+    out = msm4sr(*evaluation, "--baselines", "popularity, sequential_rules")[1]
+    assert "\nsequential_rules  " in out
+    assert "item_knn" not in out
+    assert msm4sr(*evaluation, "--baselines", "")[0] == 0
+    message = "no baseline 'magic'; there are popularity, item_knn"
+    assert message in refused(*evaluation, "--baselines", "magic")
+
+
+def test_listed_candidates_compete_with_each_target(evaluation, json_of, refused, tmp_path):
+    everything, listed = json_of(*evaluation), tmp_path / "candidates.txt"
+    for count in (40, 2):
+        listed.write_text("".join(f"i{n}\n" for n in range(count)))
+        found = json_of(*evaluation, "--candidates", listed)
+        assert found["protocol"]["candidates"] == count
+        assert (found["models"] == everything["models"]) == (count == 40)
+    assert found["models"]["msm4sr"]["recall@5"]["value"] == 1  # at most two rivals
+    listed.write_text("i1\nghost\n")
+    assert "candidates: 'ghost' is not an item of the model" in refused(
+        *evaluation, "--candidates", listed
+    )
+    listed.write_text("\n")
+    assert "candidates.txt: no item_id in it" in refused(*evaluation, "--candidates", listed)
+    nowhere = tmp_path / "none.txt"
+    assert "none.txt: cannot be read" in refused(*evaluation, "--candidates", nowhere)
+
+
+def test_a_folder_without_a_model_is_refused(toy, refused, tmp_path):
+    message = "no trained model in this folder; make one with `msm4sr run`"
+    assert message in refused("evaluate", toy.data, "--model", tmp_path)
+
+
+def test_items_that_the_model_does_not_know_are_refused(toy, refused, tmp_path):
+    data = tmp_path / "bigger"
+    data.mkdir()
+    for name, more in (("interactions.csv", "u1,new,9\n"), ("items.jsonl", '{"item_id": "new"}\n')):
+        (data / name).write_text((toy.data / name).read_text() + more.replace('w"}', 'w", "title": "N"}'))  # fmt: skip  # noqa: E501
+    assert "(the first is 'new')" in refused("evaluate", data, "--model", toy.run)

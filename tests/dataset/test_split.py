@@ -8,6 +8,7 @@ import torch
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.sequences import training_batches
+from msm4sr_lite.store.fingerprint import fingerprint_sequences
 
 
 def table_of(*histories):
@@ -41,7 +42,7 @@ def test_several_test_cases_per_user_have_their_true_prefixes():
     assert names(s, targets) == "defdcb"
     assert s.cases("test")[0].tolist() == [0, 0, 0, 1, 1, 1]
     assert s.training_targets() == 1
-    assert s.fingerprint() != build_sequences(table, list("abcdef")).fingerprint()
+    assert fingerprint_sequences(s) != fingerprint_sequences(build_sequences(table, list("abcdef")))
 
 
 def test_split_by_date():

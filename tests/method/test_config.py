@@ -14,10 +14,9 @@ from msm4sr_lite.config import (
     PretrainConfig,
     TrainConfig,
     UserError,
-    setting_fields,
     with_settings,
 )
-from msm4sr_lite.settings import find_field
+from msm4sr_lite.settings import fields_by_name, find_field
 from msm4sr_lite.store.files import whole_folder, write_json, write_text
 
 
@@ -49,7 +48,7 @@ def test_a_training_setting_out_of_range_is_refused_with_its_range(wrong, messag
         TrainConfig(**wrong)
 
 
-@pytest.mark.parametrize("field", setting_fields(), ids=lambda field: field.name)
+@pytest.mark.parametrize("field", fields_by_name(Config).values(), ids=lambda field: field.name)
 def test_every_setting_refuses_the_wrong_type_and_what_lies_outside_its_range(field):
     section, name = field.name.split(".")
     kind = type(getattr(Config(), section))
@@ -123,9 +122,14 @@ def test_text_that_is_no_value_is_refused(name, text):
 
 
 def test_the_presets_and_every_setting_are_listed():
-    names = [field.name for field in setting_fields()]
+    names = [field.name for field in fields_by_name(Config).values()]
     assert len(names) == len(set(names)) == 70
-    assert {field.source for field in setting_fields()} <= {"abstract", "notes", "code", "ours"}
+    assert {field.source for field in fields_by_name(Config).values()} <= {
+        "abstract",
+        "notes",
+        "code",
+        "ours",
+    }
 
 
 def test_the_last_item_is_protected_only_with_prefix_augmentation():
@@ -148,7 +152,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match="disk full"):
         write_text(target, "new")
     assert target.read_bytes().startswith(b"{")
     assert [p.name for p in target.parent.iterdir()] == ["a.json"]
@@ -179,6 +183,6 @@ def test_the_old_folder_comes_back_if_the_last_step_fails(tmp_path, monkeypatch)
         return rename(self, other)
 
     monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(OSError, match="held open"), whole_folder(target) as draft:
+    with pytest.raises(UserError, match="held open"), whole_folder(target) as draft:
         (draft / "x").write_text("new")
     assert (target / "x").read_text() == "old"

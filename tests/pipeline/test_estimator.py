@@ -331,7 +331,7 @@ class TestSavedModel:
         manifest = json.loads(path.read_text())
         manifest["text_encoder"]["weights"] = "b"
         path.write_text(json.dumps(manifest))
-        with pytest.raises(UserError, match="other weights"):
+        with pytest.raises(UserError, match="differs from that of its training in weights"):
             MSM4SR.from_pretrained(tmp_path / "model")
 
     def test_a_folder_without_a_model_is_named(self, tmp_path):

@@ -7,9 +7,7 @@ import pytest
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import read_json, whole_folder, write_bytes, write_json, write_text
 
-
-class FullDisk(OSError):
-    pass
+FULL = r"cannot be written \(No space left on device\); make room .*finished work is kept"
 
 
 @pytest.fixture
@@ -17,7 +15,7 @@ def full_disk(monkeypatch):
     """Let every flush to the disk fail."""
 
     def fail(handle):
-        raise FullDisk(28, "No space left on device")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
 
@@ -36,7 +34,7 @@ def test_what_is_written_is_read(tmp_path):
 
 def test_a_full_disk_keeps_the_file_before_it(tmp_path, full_disk):
     (tmp_path / "x").write_text("before")
-    with pytest.raises(FullDisk):
+    with pytest.raises(UserError, match=FULL):
         write_bytes(tmp_path / "x", b"after")
     assert (tmp_path / "x").read_text() == "before"
     assert files(tmp_path) == ["x"]
@@ -77,6 +75,14 @@ def test_an_interrupted_folder_leaves_what_was_there(error, tmp_path):
 
 def test_a_folder_that_cannot_be_flushed_leaves_what_was_there(tmp_path, full_disk):
     (tmp_path / "stage").mkdir()
-    with pytest.raises(FullDisk), whole_folder(tmp_path / "stage") as draft:
+    with pytest.raises(UserError, match=FULL), whole_folder(tmp_path / "stage") as draft:
         (draft / "new.txt").write_text("x")
     assert files(tmp_path) == ["stage"]
+
+
+def test_drafts_of_a_killed_process_are_removed(tmp_path):
+    for name in ("stage", "other"):
+        (tmp_path / f".{name}.123.draft").mkdir()
+    with whole_folder(tmp_path / "stage"):
+        pass
+    assert files(tmp_path) == [".other.123.draft", "stage"]

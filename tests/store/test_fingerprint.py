@@ -3,13 +3,20 @@
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.store.fingerprint import (
     file_stamp,
     fingerprint,
-    first_difference,
+    fingerprint_interactions,
+    fingerprint_sequences,
+    fingerprint_weights,
     folder_stamp,
+    require_same,
     versions,
 )
 
@@ -41,18 +48,37 @@ def test_a_model_folder_has_a_stamp_and_a_hub_id_has_none(tmp_path):
     assert folder_stamp("sentence-transformers/all-MiniLM-L6-v2") == {}
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [
-        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, "b"),
-        ({"a": 1, "b": 2}, {"a": 2, "b": 3}, "a"),
-        ({"a": 1}, {"b": 3}, None),
-        ({"a": 1, "z": 1}, {"a": 1, "z": 2}, None),
-    ],
-)
-def test_the_first_difference_among_shared_keys(one, other, expected):
-    assert first_difference(("a", "b"), one, other) == expected
+def test_encoders_are_the_same_if_nothing_that_both_name_differs():
+    one = {"weights": "a", "pooling": "mean", "name": "x"}
+    require_same("it differs", one, {"weights": "a", "prompt": "{}", "name": "y"}, "do this")
+    message = r"^it differs in pooling \(mean, there cls\); do this$"
+    with pytest.raises(UserError, match=message):
+        require_same("it differs", one, {"pooling": "cls"}, "do this")
 
 
 def test_versions_name_this_library_first():
     assert list(versions("numpy")) == ["msm4sr_lite", "numpy"]
+
+
+def sequences(items, order):
+    frame = pd.DataFrame({"user_id": "u", "item_id": list(items), "timestamp": range(len(items))})
+    return build_sequences(frame, list(order))
+
+
+def test_sequences_are_known_by_their_items_and_their_order():
+    one, same = sequences("abcde", "abcde"), sequences("abcde", "abcde")
+    assert fingerprint_sequences(one) == fingerprint_sequences(same)
+    other, reordered = sequences("abced", "abcde"), sequences("abcde", "edcba")
+    for fingerprint_of in (fingerprint_sequences, fingerprint_interactions):
+        assert fingerprint_of(one) != fingerprint_of(other)
+    assert fingerprint_sequences(one) != fingerprint_sequences(reordered)
+    assert fingerprint_interactions(one) == fingerprint_interactions(reordered)
+
+
+def test_a_changed_weight_is_seen():
+    model = torch.nn.Linear(2, 1)
+    before = fingerprint_weights(model)
+    assert before == fingerprint_weights(model)
+    with torch.no_grad():
+        model.weight[0, 0] += 1
+    assert before != fingerprint_weights(model)

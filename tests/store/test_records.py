@@ -3,14 +3,12 @@
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.store.files import whole_folder
 from msm4sr_lite.store.records import (
     cached_run,
     is_finished,
     log_access,
     read_access_log,
     read_record,
-    report_write_errors,
     write_record,
 )
 
@@ -37,23 +35,6 @@ def test_a_damaged_record_is_named(tmp_path):
     (tmp_path / "record.json").write_text("{")
     with pytest.raises(UserError, match=r"record.json: cannot be read"):
         is_finished(tmp_path, {})
-
-
-def test_a_full_disk_is_one_line_and_leftovers_are_removed(tmp_path):
-    left = tmp_path / ".stage.123.draft"
-    left.mkdir()
-    other = tmp_path / ".other.123.draft"
-    other.mkdir()
-    message = r"stage: cannot be written \(No space left on device\); make room .*finished work is"
-
-    def write():
-        with report_write_errors(tmp_path / "stage"), whole_folder(tmp_path / "stage"):
-            assert not left.exists()
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(UserError, match=message):
-        write()
-    assert list(tmp_path.iterdir()) == [other]
 
 
 @pytest.fixture

@@ -76,10 +76,10 @@ def test_a_full_disk_keeps_the_state_before_it(tmp_path, monkeypatch):
     next(steps)
     before = state.path.read_bytes()
 
-    def full(path, data):
+    def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("msm4sr_lite.store.training_files.write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     message = r"cannot be written \(No space left on device\); make room .*finished work is kept"
     with pytest.raises(UserError, match=message):
         next(steps)

@@ -28,7 +28,6 @@ from msm4sr_lite.dataset.convert import amazon, hm, movielens, recbole
 from msm4sr_lite.dataset.convert.published import Format, Source
 from msm4sr_lite.dataset.convert.write import require_writable, write_dataset
 from msm4sr_lite.store.files import whole_folder
-from msm4sr_lite.store.records import report_write_errors
 
 __all__ = ["FORMATS", "convert_dataset"]
 
@@ -104,10 +103,9 @@ def convert_dataset(
             f"{found.interactions}: no file of items beside it, so there is neither text nor"
             f" image; expected {converter.files}; name it with --items, or images with --images"
         )
-    with report_write_errors(out):
-        require_writable(out, found, force)
-        with whole_folder(out) as draft:
-            return write_dataset(draft, converter, found, min_rating, copy_images)
+    require_writable(out, found, force)
+    with whole_folder(out) as draft:
+        return write_dataset(draft, converter, found, min_rating, copy_images)
 
 
 def _find_source(path: Path, format: str) -> tuple[Format, Source]:

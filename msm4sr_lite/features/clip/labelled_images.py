@@ -3,8 +3,6 @@
 ``labels.csv`` names each image and its labels.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -106,7 +104,7 @@ def label_words(labels: pd.DataFrame) -> dict[str, list[str]]:
     return {str(name): sorted(set().union(*labels[name])) for name in labels}
 
 
-def _find(folder: Path, names: pd.Series[str]) -> list[str | None]:
+def _find(folder: Path, names: "pd.Series[str]") -> list[str | None]:
     """Find each image by its path, by its name in ``images/`` or the folder, or without ending."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     files = {path: path.relative_to(folder).as_posix() for path in paths}
@@ -119,7 +117,7 @@ def _find(folder: Path, names: pd.Series[str]) -> list[str | None]:
     return [places.get(Path(name).as_posix()) for name in names.str.strip()]
 
 
-def _is_label(cells: pd.Series[str]) -> bool:
+def _is_label(cells: "pd.Series[str]") -> bool:
     """Return whether a column has few different, short values that are not all numbers."""
     values = {cell for cell in cells if cell.lower() not in NO_LABEL}
     return (
@@ -129,7 +127,7 @@ def _is_label(cells: pd.Series[str]) -> bool:
     )
 
 
-def _labels(cells: pd.Series[str]) -> list[list[str]]:
+def _labels(cells: "pd.Series[str]") -> list[list[str]]:
     """Return each image's labels: the value itself, or the common words of a column of texts."""
     is_short = cells.str.len().max() <= MAX_LABEL_LENGTH
     if is_short and cells.nunique() <= max(MAX_DISTINCT, len(cells) / 2):

@@ -44,13 +44,6 @@ def make_tokenizer(words: Sequence[str]) -> transformers.CLIPTokenizer:
     return transformers.CLIPTokenizer(vocab=numbered, merges=merges, model_max_length=TOKENS)
 
 
-def make_processor(height: int, width: int) -> transformers.CLIPImageProcessorPil:
-    """Make the image processor: whole images, resized to this height and width in pixels."""
-    return transformers.CLIPImageProcessorPil(
-        size={"height": height, "width": width}, do_center_crop=False
-    )
-
-
 def build_model(
     tokenizer: transformers.CLIPTokenizer, width: float
 ) -> transformers.VisionTextDualEncoderModel:

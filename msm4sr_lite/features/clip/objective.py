@@ -4,8 +4,6 @@ The captions are label words alone, several words of one image, and made-up word
 InfoNCE with several positives: every caption that is true of an image is a positive.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Sequence
@@ -67,7 +65,7 @@ def made_up_word(words: Sequence[str], rng: random.Random) -> str:
     the text encoder that a word it has not met is true of none.
 
     >>> made_up_word(["red"], random.Random(0))
-    'moet'
+    'traefs'
     """
     ordinary = word_list("visual_words")
     while True:

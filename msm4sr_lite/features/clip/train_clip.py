@@ -14,7 +14,7 @@ import transformers
 
 from msm4sr_lite.config import UserError, as_dict
 from msm4sr_lite.features.clip.labelled_images import label_words, load_images, read_labels
-from msm4sr_lite.features.clip.model import build_model, make_processor, make_tokenizer
+from msm4sr_lite.features.clip.model import build_model, make_tokenizer
 from msm4sr_lite.features.clip.objective import PROMPT
 from msm4sr_lite.features.clip.training import ClipTrainingConfig, Epoch, train_epochs
 from msm4sr_lite.features.images import open_image
@@ -97,7 +97,9 @@ def train_clip(
         )
 
     torch.manual_seed(seed)
-    tokenizer, processor = make_tokenizer(words), make_processor(height, width)
+    tokenizer = make_tokenizer(words)
+    size = {"height": height, "width": width}
+    processor = transformers.CLIPImageProcessorPil(size=size, do_center_crop=False)
     model = build_model(tokenizer, config.width)
     torch.nn.Module.to(model, device)
     clip = model, tokenizer, processor

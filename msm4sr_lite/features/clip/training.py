@@ -1,7 +1,5 @@
 """Train the dual encoder; the average precision on validation images decides when to stop."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

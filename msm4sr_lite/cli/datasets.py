@@ -1,18 +1,23 @@
-"""``msm4sr convert``: public datasets into dataset folders."""
+"""``msm4sr check`` and ``convert``: what is in a dataset, and public datasets as folders."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import Any
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.dataset.convert import convert_dataset
+from msm4sr_lite.dataset.summary import describe, summary
 
 
-def run(args: argparse.Namespace) -> None:
+def check(args: argparse.Namespace) -> None:
+    """Read everything and print one screen."""
+    found = summary(common.read_dataset(args, notes=False))
+    common.show(args, found, describe(found))
+
+
+def convert(args: argparse.Namespace) -> None:
     """Write the dataset folder and print what is in it."""
-    summary = convert_dataset(
+    counts = convert_dataset(
         args.source,
         args.out,
         format=args.format,
@@ -23,20 +28,12 @@ def run(args: argparse.Namespace) -> None:
         level=args.level,
         force=args.force,
     )
-    if args.json:
-        common.print_json({"dataset": str(args.out), **summary})
-    else:
-        print(describe(args.out, summary))
-
-
-def describe(out: Path, counts: dict[str, Any]) -> str:
-    """Return the summary as one paragraph; what was dropped is named only where it happened."""
     line = (
-        f"{out}: {counts['format']}, {counts['users']} users, {counts['items']} items,"
+        f"{args.out}: {counts['format']}, {counts['users']} users, {counts['items']} items,"
         f" {counts['interactions']} interactions; {counts['items_with_text']} items with text,"
         f" {counts['items_with_image']} with images"
     )
-    notes = {
+    notes = {  # what was dropped is named only where it happened
         "items_with_neither": "{} items with neither will be dropped when the dataset is read",
         "items_not_listed": "{} items occur in interactions only",
         "repeated_item_rows": "{} repeated rows of items dropped",
@@ -44,4 +41,4 @@ def describe(out: Path, counts: dict[str, Any]) -> str:
         "skipped_lines": "{} lines skipped, the first: {first_skipped}",
     }
     found = [text.format(counts[name], **counts) for name, text in notes.items() if counts[name]]
-    return "; ".join([line, *found])
+    common.show(args, {"dataset": str(args.out), **counts}, "; ".join([line, *found]))
