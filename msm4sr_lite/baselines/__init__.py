@@ -172,36 +172,6 @@ def require_baselines(names: Iterable[str]) -> list[str]:
     return wanted
 
 
-def _popularity(data: BaselineData) -> Scorer:
-    """Items with the most interactions, alike for all users."""
-    return Popularity(data.sequences)
-
-
-def _item_knn(data: BaselineData, decay: float = 0.8, cosine: bool = False) -> Scorer:
-    """Items that co-occur with the history's items in other users."""
-    return ItemKNN(data.sequences, decay, cosine)
-
-
-def _sequential_rules(data: BaselineData, decay: float = 0.5, steps: int = 10) -> Scorer:
-    """Items that soon followed the newest item of the history."""
-    return SequentialRules(data.sequences, decay, steps)
-
-
-def _tfidf_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
-    """Items whose texts resemble the history's (TF-IDF)."""
-    return ContentKNN(tfidf_vectors(_needed(data, "texts")), decay)
-
-
-def _bert_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
-    """Items whose mean sentence embeddings resemble the history's."""
-    return ContentKNN(mean_embeddings(_needed(data, "table").text), decay)
-
-
-def _item_knn_and_tfidf(data: BaselineData, decay: float = 0.8, weight: float = 1.0) -> Scorer:
-    """Score ensemble of ``item_knn`` and ``tfidf_knn``."""
-    return ScoreEnsemble(_item_knn(data, decay), _tfidf_knn(data, decay), weight)
-
-
 def _train(
     build: Callable[[ModelConfig], M2SE],
     data: BaselineData,
@@ -230,12 +200,24 @@ def _needed(data: BaselineData, what: str) -> Any:
 
 # name -> fit(data, **settings), which returns the fitted scorer
 BASELINES: dict[str, Callable[..., Scorer]] = {
-    "popularity": _popularity,
-    "item_knn": _item_knn,
-    "sequential_rules": _sequential_rules,
-    "tfidf_knn": _tfidf_knn,
-    "bert_knn": _bert_knn,
-    "item_knn+tfidf": _item_knn_and_tfidf,
+    # Items with the most interactions, alike for all users.
+    "popularity": lambda data: Popularity(data.sequences),
+    # Items that co-occur with the history's items in other users.
+    "item_knn": lambda data, decay=0.8, cosine=False: ItemKNN(data.sequences, decay, cosine),
+    # Items that soon followed the newest item of the history.
+    "sequential_rules": lambda data, decay=0.5, steps=10: SequentialRules(
+        data.sequences, decay, steps
+    ),
+    # Items whose texts resemble the history's (TF-IDF).
+    "tfidf_knn": lambda data, decay=0.8: ContentKNN(tfidf_vectors(_needed(data, "texts")), decay),
+    # Items whose mean sentence embeddings resemble the history's.
+    "bert_knn": lambda data, decay=0.8: ContentKNN(
+        mean_embeddings(_needed(data, "table").text), decay
+    ),
+    # Score ensemble of ``item_knn`` and ``tfidf_knn``.
+    "item_knn+tfidf": lambda data, decay=0.8, weight=1.0: ScoreEnsemble(
+        BASELINES["item_knn"](data, decay), BASELINES["tfidf_knn"](data, decay), weight
+    ),
     "sasrec": partial(_train, SASRec),
     "text+image": partial(_train, SummedFeatures),
 }

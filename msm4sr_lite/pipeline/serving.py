@@ -158,12 +158,9 @@ class Serving(Fitted):
         trained, data = self._fitted(), data if data is not None else self._data
         deletions = None
         if keywords:
-            encoder = effects.load_table_encoder(
-                trained.table.manifest, resolve_device(self.device)
-            )
-            deletions = effects.embed_keyword_deletions(
-                encoder, trained.keywords, [*history, *item_ids]
-            )
+            device, shown = resolve_device(self.device), [*history, *item_ids]
+            encoder = effects.load_table_encoder(trained.table.manifest, device)
+            deletions = effects.embed_keyword_deletions(encoder, trained.keywords, shown)
         return effects.measure_effects(
             self.recommender,
             trained.table,

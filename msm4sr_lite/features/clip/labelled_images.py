@@ -106,7 +106,7 @@ def label_words(labels: pd.DataFrame) -> dict[str, list[str]]:
 
 def _find(folder: Path, names: "pd.Series[str]") -> list[str | None]:
     """Find each image by its path, by its name in ``images/`` or the folder, or without ending."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    paths = filter(Path.is_file, sorted(folder.rglob("*")))
     files = {path: path.relative_to(folder).as_posix() for path in paths}
     places: dict[str, str] = {}
     for place in (folder / "images", folder):  # the folder itself comes first
@@ -221,14 +221,9 @@ def augment(
     right = between(-1, 1) * ((1 - wide).clamp(min=0) + 0.05)
     down = between(-1, 1) * ((1 - high).clamp(min=0) + 0.05)
     ratio = height / width  # grid_sample counts both axes from -1 to 1
-    affine = torch.stack(
-        [
-            torch.stack([mirror * wide * turn.cos(), -high * turn.sin() * ratio, right], 1),
-            torch.stack([mirror * wide * turn.sin() / ratio, high * turn.cos(), down], 1),
-        ],
-        1,
-    )
-    grid = F.affine_grid(affine, list(pixels.shape), align_corners=False)
+    x = torch.stack([mirror * wide * turn.cos(), -high * turn.sin() * ratio, right], 1)
+    y = torch.stack([mirror * wide * turn.sin() / ratio, high * turn.cos(), down], 1)
+    grid = F.affine_grid(torch.stack([x, y], 1), list(pixels.shape), align_corners=False)
     moved = F.grid_sample(
         pixels.float() / 255, grid.to(pixels.device), padding_mode="border", align_corners=False
     )

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -35,12 +34,8 @@ class ClipTrainingConfig(Settings):
         80, "side of a square image in pixels; other shapes get the same area", "ours", ">= 16"
     )
     width: float = setting(0.5, "factor of the image encoder's channels", "ours", "> 0")
-    distortion: float = setting(
-        1.0, "strength of rotation, zoom and stretching of training images", "ours", ">= 0"
-    )
-    n_negatives: int = setting(
-        0, "captions per step with a made-up word, true of no image", "ours", ">= 0"
-    )
+    distortion: float = setting(1.0, "strength of rotation, zoom and stretching", "ours", ">= 0")
+    n_negatives: int = setting(0, "captions with a made-up word per step", "ours", ">= 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +117,8 @@ def train_epochs(
     rng = random.Random(f"captions {seed}")
     batches = max(1, len(training) // config.batch_size)
     optimizer = torch.optim.AdamW(parameter_groups(model, config))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, partial(rate, steps=config.epochs * batches)
-    )
+    steps = config.epochs * batches
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     pixels, true = images.pixels[training], images.true[training]
     prompts = [PROMPT.format(word) for word in words]
     epochs: list[Epoch] = []
@@ -180,15 +174,13 @@ def parameter_groups(
     The text encoder moves slowly: to the image encoder its embeddings are the targets, and it
     learns hardly anything while they keep changing. Vectors, such as biases, do not decay.
     """
-    groups: dict[tuple[float, float], list[Tensor]] = {}
+    groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, weight in model.named_parameters():
         lr = config.text_lr if name.startswith("text_") else config.lr
         decay = config.weight_decay if weight.ndim > 1 else 0.0
-        groups.setdefault((lr, decay), []).append(weight)
-    return [
-        {"params": weights, "lr": lr, "weight_decay": decay}
-        for (lr, decay), weights in groups.items()
-    ]
+        group = {"params": [], "lr": lr, "weight_decay": decay}
+        groups.setdefault((lr, decay), group)["params"].append(weight)
+    return list(groups.values())
 
 
 @torch.no_grad()
