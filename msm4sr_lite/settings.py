@@ -71,16 +71,14 @@ class SettingField:
 
     def check(self, value: Any) -> Any:
         """Return a valid value in the field's type; raise ``UserError`` for any other."""
-        right_type = isinstance(value, KINDS[self.type][0])
-        if not right_type or isinstance(value, bool) != (self.type is bool):
-            self.refuse(value)
-        if self.choices and value not in self.choices:
-            self.refuse(value)
-        if isinstance(value, numbers.Real) and self.type is not bool:
+        allowed = isinstance(value, KINDS[self.type][0])
+        allowed &= isinstance(value, bool) == (self.type is bool)
+        if allowed and self.type in (int, float):
             limits = [limit.split() for limit in self.limits.split(" and ") if limit]
             inside = all(COMPARE[sign](value, float(limit)) for sign, limit in limits)
-            if not (math.isfinite(value) and inside):
-                self.refuse(value)
+            allowed = inside and math.isfinite(value)
+        if not allowed or (self.choices and value not in self.choices):
+            self.refuse(value)
         return self.type(value)
 
     def parse(self, text: str) -> Any:

@@ -244,9 +244,9 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("two processes have a row", "count * (r + 1) // world)", "count * (r + 1) // world + r)"),
     ],
     "settings": [
-        ("limits are ignored", "if not (math.isfinite(value) and inside):", "if False:"),
-        ("NaN is a number", "math.isfinite(value) and inside", "inside or value != value"),
-        ("unknown choices pass", "if self.choices and value not in self.choices:", "if False:"),
+        ("limits are ignored", "allowed = inside and math", "allowed = math"),
+        ("NaN is a number", "inside and math.isfinite(value)", "inside or value != value"),
+        ("unknown choices pass", " or (self.choices and value not in self.choices)", ""),
     ],
 }
 # fmt: on

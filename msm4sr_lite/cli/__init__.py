@@ -47,10 +47,8 @@ def run_command(args: argparse.Namespace) -> int:
     from msm4sr_lite.fast.processes import joined, world_size
 
     if world_size() > 1 and args.command not in DISTRIBUTED:
-        raise UserError(
-            f"`{args.command}` runs in one process; under torchrun there are"
-            f" {', '.join(DISTRIBUTED)}"
-        )
+        names = ", ".join(DISTRIBUTED)
+        raise UserError(f"`{args.command}` runs in one process; under torchrun there are {names}")
     module, _, function = COMMANDS[args.command].run.partition(".")
     run = getattr(import_module(f"msm4sr_lite.cli.{module}"), function)
     with joined(getattr(args, "device", "auto")):

@@ -17,17 +17,9 @@ def check(args: argparse.Namespace) -> None:
 
 def convert(args: argparse.Namespace) -> None:
     """Write the dataset folder and print what is in it."""
-    counts = convert_dataset(
-        args.source,
-        args.out,
-        format=args.format,
-        items=args.items,
-        images=args.images,
-        copy_images=args.copy_images,
-        min_rating=args.min_rating,
-        level=args.level,
-        force=args.force,
-    )
+    names = ("format", "items", "images", "copy_images", "min_rating", "level", "force")
+    options = {name: getattr(args, name) for name in names}
+    counts = convert_dataset(args.source, args.out, **options)
     line = (
         f"{args.out}: {counts['format']}, {counts['users']} users, {counts['items']} items,"
         f" {counts['interactions']} interactions; {counts['items_with_text']} items with text,"

@@ -213,12 +213,8 @@ class Evaluating(Serving):
         sequences = sequences or _sequences_of(trained, data)
         order = self.recommender.numbers_of(sequences.items[1:])
         scorer = self.recommender.model_scorer("evaluation").select(np.array([0, *order]))
-        texts = [data.items.get(item) for item in sequences.items]
-        inputs = BaselineData(
-            sequences,
-            trained.table.for_items(sequences.items),
-            [" ".join(item_sentences(item)) if item else "" for item in texts],
-        )
+        texts = [" ".join(item_sentences(data.items[item])) for item in sequences.items[1:]]
+        inputs = BaselineData(sequences, trained.table.for_items(sequences.items), ["", *texts])
         rivals = None
         if candidates is not None:
             number = {item: i for i, item in enumerate(sequences.items) if i}

@@ -212,18 +212,17 @@ class Recommender:
         if self.popularity is not None:
             self.popularity = np.append(self.popularity, np.zeros(len(table.items) - 1))
 
-    def numbers_of(self, item_ids: Iterable[str], where: str = "") -> np.ndarray:
+    def numbers_of(self, item_ids: Iterable[str], where: str = "items") -> np.ndarray:
         """Return the numbers of items; an item that the model does not know is an error.
 
         ``where`` names the argument that the items come from, for the message.
         """
         if isinstance(item_ids, str):
-            raise UserError(f"{where or 'items'} must be a list of item ids; got one string")
+            raise UserError(f"{where} must be a list of item ids; got one string")
         ids = [str(item) for item in item_ids]
         for item in ids:
             if item not in self.item_number:
-                place = f"{where}: " if where else ""
-                raise UserError(f"{place}item {item!r} is not in the model; check the item_id")
+                raise UserError(f"{where}: item {item!r} is not in the model; check the item_id")
         return np.array([self.item_number[item] for item in ids], dtype=np.int64)
 
     def known_items(self, history: Iterable[str]) -> np.ndarray:
