@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from importlib import resources
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -216,6 +215,6 @@ def write_card(folder: Path, report: dict[str, Any]) -> None:
             for ranking in (found, found["by_frequency"]):
                 rows += f" {ranking[f'precision@{k}']:.3f} | {ranking['recall@10']:.3f} |"
             rows += "\n"
-    template = resources.files("msm4sr_lite.features.clip").joinpath("model_card.txt")
+    template = Path(__file__).with_name("model_card.txt").read_text("utf-8")
     figures = {**report, "k": k, "column_names": ", ".join(report["columns"]), "rows": rows}
-    write_text(folder / "README.md", template.read_text("utf-8").format(**figures))
+    write_text(folder / "README.md", template.format(**figures))
