@@ -22,7 +22,7 @@ from msm4sr_lite.cli import main as msm4sr
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import concat_normalized
-from msm4sr_lite.explain.keyword_deletion import delete_each_keyword
+from msm4sr_lite.explain.effects import delete_each_keyword
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.store.checkpoints import load_checkpoint

@@ -7,6 +7,17 @@
 >>> fit_baseline("item_knn", BaselineData(sequences)).score([np.array([1])])
 tensor([[0., 0., 2., 0.]], dtype=torch.float64)
 
+Trained baselines are M²SE without some of its parts, trained from scratch and scored in exactly the
+same way. They differ only in what an item's embedding is made of:
+
+============================  ====================================================================
+baseline                      an item's embedding
+============================  ====================================================================
+``SASRec``                    its id embedding alone
+``M2SE(modalities="text")``   from its sentences (plus its id embedding, if the model has ids)
+``SummedFeatures``            text and image embedding added: one sequence, no mixup, no contrast
+============================  ====================================================================
+
 A new baseline is a class with ``score`` and an entry in ``BASELINES``; then ``fit_baseline`` and
 the command line know it. For studies it needs a grid in ``study.models``, too:
 
@@ -34,9 +45,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
 from msm4sr_lite.baselines.simple import (
     ContentKNN,
     ItemKNN,
@@ -47,11 +58,52 @@ from msm4sr_lite.baselines.simple import (
     tfidf_vectors,
 )
 from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError
-from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.encoder import M2SE, Modalities
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable, make_slots
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
+
+
+class SASRec(M2SE):
+    """The causal Transformer over item ids (Kang and McAuley, 2018).
+
+    Differences to the original: the loss is the cross-entropy over all items at all positions
+    instead of one sampled negative, and scores are cosines divided by the temperature. Both make
+    it stronger.
+
+    Parameters
+    ----------
+    config
+        ``n_items`` must be the number of items; ``modalities`` and the adaptors' settings have no
+        effect.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(replace(config, modalities="text"))
+        self.modalities = ("id",)
+        self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
+
+    def item_embeddings(self, table: FeatureTable, items: Tensor) -> Modalities:
+        """Return zeros ``(items, d)``, to which ``with_ids`` adds the id embeddings."""
+        return {"id": torch.zeros(len(items), self.config.dim, device=items.device)}
+
+
+class SummedFeatures(M2SE):
+    """Text and image embedding added to one embedding per item, and one sequence of these."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(replace(config, modalities="both"))
+        self.modalities = ("sum",)
+
+    def item_embeddings(self, table: FeatureTable, items: Tensor) -> Modalities:
+        """Return the sum of both embeddings ``(items, d)``; a missing modality adds nothing."""
+        total = torch.zeros(len(items), self.config.dim, device=items.device)
+        for modality in self.adapt:
+            slots = getattr(table, modality)
+            z = self.embed_modality(modality, slots, items)
+            total = total + z * (slots.counts[items] > 0).unsqueeze(1)
+        return {"sum": total}
 
 
 @dataclass(frozen=True)
@@ -120,36 +172,6 @@ def require_baselines(names: Iterable[str]) -> list[str]:
     return wanted
 
 
-def _popularity(data: BaselineData) -> Scorer:
-    """Items with the most interactions, alike for all users."""
-    return Popularity(data.sequences)
-
-
-def _item_knn(data: BaselineData, decay: float = 0.8, cosine: bool = False) -> Scorer:
-    """Items that co-occur with the history's items in other users."""
-    return ItemKNN(data.sequences, decay, cosine)
-
-
-def _sequential_rules(data: BaselineData, decay: float = 0.5, steps: int = 10) -> Scorer:
-    """Items that soon followed the newest item of the history."""
-    return SequentialRules(data.sequences, decay, steps)
-
-
-def _tfidf_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
-    """Items whose texts resemble the history's (TF-IDF)."""
-    return ContentKNN(tfidf_vectors(_needed(data, "texts")), decay)
-
-
-def _bert_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
-    """Items whose mean sentence embeddings resemble the history's."""
-    return ContentKNN(mean_embeddings(_needed(data, "table").text), decay)
-
-
-def _item_knn_and_tfidf(data: BaselineData, decay: float = 0.8, weight: float = 1.0) -> Scorer:
-    """Score ensemble of ``item_knn`` and ``tfidf_knn``."""
-    return ScoreEnsemble(_item_knn(data, decay), _tfidf_knn(data, decay), weight)
-
-
 def _train(
     build: Callable[[ModelConfig], M2SE],
     data: BaselineData,
@@ -178,12 +200,24 @@ def _needed(data: BaselineData, what: str) -> Any:
 
 # name -> fit(data, **settings), which returns the fitted scorer
 BASELINES: dict[str, Callable[..., Scorer]] = {
-    "popularity": _popularity,
-    "item_knn": _item_knn,
-    "sequential_rules": _sequential_rules,
-    "tfidf_knn": _tfidf_knn,
-    "bert_knn": _bert_knn,
-    "item_knn+tfidf": _item_knn_and_tfidf,
+    # Items with the most interactions, alike for all users.
+    "popularity": lambda data: Popularity(data.sequences),
+    # Items that co-occur with the history's items in other users.
+    "item_knn": lambda data, decay=0.8, cosine=False: ItemKNN(data.sequences, decay, cosine),
+    # Items that soon followed the newest item of the history.
+    "sequential_rules": lambda data, decay=0.5, steps=10: SequentialRules(
+        data.sequences, decay, steps
+    ),
+    # Items whose texts resemble the history's (TF-IDF).
+    "tfidf_knn": lambda data, decay=0.8: ContentKNN(tfidf_vectors(_needed(data, "texts")), decay),
+    # Items whose mean sentence embeddings resemble the history's.
+    "bert_knn": lambda data, decay=0.8: ContentKNN(
+        mean_embeddings(_needed(data, "table").text), decay
+    ),
+    # Score ensemble of ``item_knn`` and ``tfidf_knn``.
+    "item_knn+tfidf": lambda data, decay=0.8, weight=1.0: ScoreEnsemble(
+        BASELINES["item_knn"](data, decay), BASELINES["tfidf_knn"](data, decay), weight
+    ),
     "sasrec": partial(_train, SASRec),
     "text+image": partial(_train, SummedFeatures),
 }

@@ -39,15 +39,13 @@ class Oracle:
     weights
         Weight of each item in each state, ``(states, items + 1)``; column 0 is padding.
     rows
-        Fingerprint of a test history -> row of ``states``.
-    items
-        Item ids; ``items[0]`` stands for padding.
+        Test history -> row of ``states``.
     """
 
     def __init__(
-        self, states: np.ndarray, weights: np.ndarray, rows: dict[int, int], items: list[str]
+        self, states: np.ndarray, weights: np.ndarray, rows: dict[tuple[int, ...], int]
     ) -> None:
-        self.states, self.weights, self.rows, self.items = states, weights, rows, items
+        self.states, self.weights, self.rows = states, weights, rows
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return each item's probability to come next, float64 ``(histories, items + 1)``.
@@ -57,10 +55,10 @@ class Oracle:
         UserError
             If a history is not that of a test case.
         """
-        hashes = [history_hash([self.items[i] for i in history]) for history in histories]
-        if not all(one in self.rows for one in hashes):
+        rows = [self.rows.get(tuple(history.tolist()), -1) for history in histories]
+        if -1 in rows:
             raise UserError("an oracle knows the test histories only; got another history")
-        found = self.states[[self.rows[one] for one in hashes]] @ self.weights
+        found = self.states[rows] @ self.weights
         for row, history in zip(found, histories, strict=True):
             row[history] = 0
         return torch.from_numpy(found)
@@ -94,8 +92,7 @@ def load_oracles(folder: Path | None, sequences: Sequences) -> dict[str, Oracle]
     UserError
         If the file cannot be read.
     """
-    path = Path(folder or "") / "oracle.npz"
-    if folder is None or not path.is_file() or sequences.cuts is not None:
+    if not folder or not (path := folder / "oracle.npz").is_file() or sequences.cuts is not None:
         return {}
     try:
         with np.load(path) as file:
@@ -109,19 +106,17 @@ def load_oracles(folder: Path | None, sequences: Sequences) -> dict[str, Oracle]
     hashes = [history_hash([items[i] for i in history]) for history in histories]
     users = [sequences.users[user] for user in sequences.cases("test")[0]]
     rows, columns = stored_users.get_indexer(users), stored_items.get_indexer(items[1:])
-    unknown = (rows < 0).any() or (columns < 0).any()
-    if unknown or stored_hashes[rows].tolist() != hashes:
+    if -1 in rows or -1 in columns or stored_hashes[rows].tolist() != hashes:
         return {}
     others = np.delete(np.arange(len(stored_items)), columns)
+    row_of = {tuple(h.tolist()): row for h, row in zip(histories, rows.tolist(), strict=True)}
     oracles = {}
     for kind, (states, weights) in factors.items():
         # Products of float64: in float32, items that are equally probable would differ.
         states, weights = states.astype(np.float64), weights.astype(np.float64)
         if (states[rows] @ weights[:, others]).any():
             return {}
-        row_of = dict(zip(hashes, rows.tolist(), strict=True))
-        weights = np.pad(weights[:, columns], ((0, 0), (1, 0)))
-        oracles[kind] = Oracle(states, weights, row_of, items)
+        oracles[kind] = Oracle(states, np.pad(weights[:, columns], ((0, 0), (1, 0))), row_of)
     return oracles
 
 

@@ -43,12 +43,7 @@ class ItemKNN:
     """
 
     def __init__(self, sequences: Sequences, decay: float = 0.8, cosine: bool = False) -> None:
-        train = sequences.train()
-        users = np.repeat(np.arange(len(train)), [len(s) for s in train])
-        occurs = sparse.csr_array(
-            (np.ones(len(users)), (users, np.concatenate(train))),
-            shape=(len(train), sequences.n_items + 1),
-        )
+        occurs = _weigh_histories(sequences.train(), sequences.n_items + 1, decay=1.0)
         occurs.data[:] = 1  # a repeated interaction counts once
         if cosine:
             n_users = np.asarray(occurs.sum(axis=0)).clip(min=1)

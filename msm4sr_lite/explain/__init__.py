@@ -2,7 +2,6 @@
 
 ::
 
-    evidence          one input and its effect; the strongest ones; a sentence about each
-    effects           measures the effect of every input on the scores of items
-    keyword_deletion  an image's keywords, embedded without each of them
+    evidence  one input and its effect; the strongest ones; a sentence about each
+    effects   measures the effect of every input on the scores of items
 """

@@ -4,13 +4,17 @@ The inputs are the interactions of the history, and the slots of the history's i
 recommended item: their sentences, images and, where they can be embedded again, keywords. The
 effect of an input is exact: the score with all inputs minus the score without this one. The weight
 of a slot in the attention pooling is reported beside it; a large weight need not be a large effect.
+
+The N keywords of an image form one pseudo-sentence and share one slot, so the model has no weight
+for a single keyword. Its effect is measured by deleting it: the text encoder of the feature table
+embeds the other keywords again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -21,9 +25,11 @@ from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.explain.evidence import Evidence, Kind, item_title
 from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.recommend.describe import Keywords
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.store.fingerprint import require_same
 
 SEQUENCES = 64  # sequences in one call of the encoder: more use more memory and are no faster
 
@@ -77,7 +83,7 @@ def measure_effects(
         ``item_id ->`` the keywords of each image; without them "image 1" is shown.
     keyword_deletions
         For each image whose keywords are to be explained, the embeddings of its keywords without
-        each of them (``keyword_deletion.embed_keyword_deletions``). A table with one slot per
+        each of them (``embed_keyword_deletions``). A table with one slot per
         keyword (``image_slots="keywords"``) does not need them.
 
     Returns
@@ -166,13 +172,12 @@ def list_changes(
                 named = [(k, word) for k, words in of_images for word in words]
             named += [(k, f"{kind} {k}") for k in range(len(named) + 1, count + 1)]
             for slot, (index, text) in enumerate(named[:count]):
-                changes.append(Change(number, modality, slot, kind, index, text, attention[slot]))
+                place = number, modality, slot
+                changes.append(Change(*place, kind, index, text, attention[slot]))
                 if kind == "image" and (item_id, index) in deletions:
                     words = keywords[item_id][index - 1]
                     for word, without in zip(words, deletions[item_id, index], strict=True):
-                        changes.append(
-                            Change(number, modality, slot, "keyword", index, word, None, without)
-                        )
+                        changes.append(Change(*place, "keyword", index, word, None, without))
     return changes
 
 
@@ -199,3 +204,65 @@ def edit_slots(table: FeatureTable, changes: Sequence[Change]) -> FeatureTable:
 
     ids = [table.items[change.item] for change in changes]
     return FeatureTable(ids, edit("text"), edit("image"), table.manifest)
+
+
+def delete_each_keyword(keywords: Sequence[str]) -> list[str]:
+    """Return the pseudo-sentence of all keywords, then that sentence without each of them.
+
+    >>> delete_each_keyword(["tall", "clock", "brown"])
+    ['tall clock brown', 'clock brown', 'tall brown', 'tall clock']
+    """
+    kept = [keywords, *([*keywords[:k], *keywords[k + 1 :]] for k in range(len(keywords)))]
+    return [" ".join(some) for some in kept]
+
+
+def load_table_encoder(
+    manifest: Mapping[str, Any], device: str = "cpu", name: str | None = None
+) -> TextEncoder:
+    """Load the text encoder that a feature table was made with, from ``name`` if that is given.
+
+    Raises
+    ------
+    UserError
+        If its weights are not on this machine, or differ from those that made the table.
+    """
+    made = manifest.get("text_encoder", {})
+    name = name or made.get("name")
+    if not name:
+        raise UserError("manifest.json names no text encoder; compute the features again")
+    encoder = TextEncoder(name, made.get("pooling", "auto"), device)
+    difference = f"{name} differs from the text encoder that made the features"
+    remedy = "compute them again with `msm4sr features`"
+    require_same(difference, encoder.describe(), made, remedy)
+    return encoder
+
+
+def embed_keyword_deletions(
+    encoder: TextEncoder, keywords: Mapping[str, Sequence[Sequence[str]]], items: Iterable[str]
+) -> KeywordDeletions:
+    """Embed the keywords of the items' images again, without each keyword in turn.
+
+    Parameters
+    ----------
+    encoder
+        The text encoder that made the feature table.
+    keywords
+        ``item_id ->`` the keywords of each image.
+    items
+        The items whose images to embed; equal sentences are embedded once.
+
+    Returns
+    -------
+    keyword_deletions
+        ``(item_id, image counted from 1) ->`` embeddings ``(keywords, D)``, float16. An image with
+        a single keyword is left out: without it no sentence remains.
+    """
+    images = {
+        (item, index): delete_each_keyword(words)[1:]
+        for item in dict.fromkeys(items)
+        for index, words in enumerate(keywords.get(item, []), 1)
+        if len(words) > 1
+    }
+    vectors = encoder.encode([sentence for group in images.values() for sentence in group])
+    groups = torch.from_numpy(vectors).split([len(group) for group in images.values()])
+    return dict(zip(images, groups, strict=True))

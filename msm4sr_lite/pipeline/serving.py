@@ -13,9 +13,8 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.sources import read_item_frame
 from msm4sr_lite.device import resolve_device
-from msm4sr_lite.explain.effects import measure_effects
+from msm4sr_lite.explain import effects
 from msm4sr_lite.explain.evidence import Evidence
-from msm4sr_lite.explain.keyword_deletion import embed_keyword_deletions, load_table_encoder
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.pipeline.fitted import Fitted, item_list
@@ -159,9 +158,10 @@ class Serving(Fitted):
         trained, data = self._fitted(), data if data is not None else self._data
         deletions = None
         if keywords:
-            encoder = load_table_encoder(trained.table.manifest, resolve_device(self.device))
-            deletions = embed_keyword_deletions(encoder, trained.keywords, [*history, *item_ids])
-        return measure_effects(
+            device, shown = resolve_device(self.device), [*history, *item_ids]
+            encoder = effects.load_table_encoder(trained.table.manifest, device)
+            deletions = effects.embed_keyword_deletions(encoder, trained.keywords, shown)
+        return effects.measure_effects(
             self.recommender,
             trained.table,
             history,

@@ -14,7 +14,7 @@ from msm4sr_lite.config import Config, UserError, as_dict, flatten, with_setting
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.explain.keyword_deletion import load_table_encoder
+from msm4sr_lite.explain.effects import load_table_encoder
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_new_items

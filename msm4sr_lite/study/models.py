@@ -18,8 +18,7 @@ import torch
 from filelock import FileLock
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines import BaselineData, fit_baseline
-from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
+from msm4sr_lite.baselines import BaselineData, SASRec, SummedFeatures, fit_baseline
 from msm4sr_lite.baselines.simple import ItemKNN, Probabilities, ScoreEnsemble
 from msm4sr_lite.config import PRESETS, Config, DataConfig, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset

@@ -205,7 +205,7 @@ import json
 
 import numpy as np
 from course.explainer import keyword_influence
-from msm4sr_lite.explain.keyword_deletion import delete_each_keyword
+from msm4sr_lite.explain.effects import delete_each_keyword
 
 left_out = json.loads((folder / "deletions" / "words.json").read_text())
 reread = torch.from_numpy(np.load(folder / "deletions" / "vectors.npy"))

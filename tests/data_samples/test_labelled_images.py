@@ -8,7 +8,7 @@ from data_samples.make.drawing import Look
 from data_samples.make.keyword_precision import keyword_precision
 from data_samples.make.labelled_images import COLUMNS, main, write_labelled_images
 from data_samples.make.labels import WORDS, is_held_out, true_words
-from msm4sr_lite.features.clip.labels import label_words, read_labels
+from msm4sr_lite.features.clip.labelled_images import label_words, read_labels
 from msm4sr_lite.features.clip.train_clip import train_clip
 from msm4sr_lite.features.clip.training import ClipTrainingConfig
 

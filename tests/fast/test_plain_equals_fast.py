@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from msm4sr_lite import fast
-from msm4sr_lite.baselines.sequence_models import SASRec, SummedFeatures
+from msm4sr_lite.baselines import SASRec, SummedFeatures
 from msm4sr_lite.config import PRESETS, FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.fast import encoder, losses, objectives

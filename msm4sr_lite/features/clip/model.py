@@ -4,18 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import transformers
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from torch import nn
-from transformers import (
-    CLIPTextConfig,
-    CLIPTokenizer,
-    EfficientNetConfig,
-    VisionTextDualEncoderConfig,
-    VisionTextDualEncoderModel,
-)
 
-from msm4sr_lite.features.clip.captions import TEMPLATES
+from msm4sr_lite.features.clip.objective import TEMPLATES
 from msm4sr_lite.features.dictionary import word_list
 
 TOKENS = 32  # longest caption
@@ -23,14 +17,14 @@ VOCABULARY = 1500  # most tokens, 512 of them single bytes
 WIDTH = 64  # of the space that image and text embeddings share
 
 
-def make_tokenizer(words: Sequence[str]) -> CLIPTokenizer:
+def make_tokenizer(words: Sequence[str]) -> transformers.CLIPTokenizer:
     """Train a CLIP tokenizer on the label words: byte-level BPE, which can encode any text.
 
     Frequent words become single tokens. The tokens are in CLIP's order: bytes, bytes that end a
     word, merges, start, end of text.
     """
     corpus = word_list("visual_words") + 20 * [*words, *(t.format("") for t in TEMPLATES)]
-    blank = CLIPTokenizer()
+    blank = transformers.CLIPTokenizer()
     start, end = blank.bos_token, blank.eos_token
     letters = sorted(ByteLevel.alphabet())
     letters += [f"{letter}</w>" for letter in letters]
@@ -47,10 +41,12 @@ def make_tokenizer(words: Sequence[str]) -> CLIPTokenizer:
     merges: list[Any] = [tuple(pair) for pair in json.loads(backend.to_str())["model"]["merges"]]
     tokens = [*letters, *(a + b for a, b in merges)]
     numbered = {token: k for k, token in enumerate(dict.fromkeys([*tokens, start, end]))}
-    return CLIPTokenizer(vocab=numbered, merges=merges, model_max_length=TOKENS)
+    return transformers.CLIPTokenizer(vocab=numbered, merges=merges, model_max_length=TOKENS)
 
 
-def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoderModel:
+def build_model(
+    tokenizer: transformers.CLIPTokenizer, width: float
+) -> transformers.VisionTextDualEncoderModel:
     """Build an untrained dual encoder of about three quarters of a million weights.
 
     A vision Transformer has to learn from the data that neighbouring pixels belong together, and
@@ -65,7 +61,7 @@ def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoder
         Factor of the image encoder's channels, EfficientNet's ``width_coefficient``.
     """
     pooled = int(1280 * width)
-    vision = EfficientNetConfig(
+    vision = transformers.EfficientNetConfig(
         width_coefficient=width,
         depth_coefficient=1.0,
         in_channels=[32, 48, 96, 192],
@@ -80,7 +76,7 @@ def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoder
         hidden_dim=pooled,
     )
     vision.hidden_size = pooled  # the name that the dual encoder reads
-    text = CLIPTextConfig(
+    text = transformers.CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
         intermediate_size=2 * WIDTH,
@@ -91,10 +87,10 @@ def build_model(tokenizer: CLIPTokenizer, width: float) -> VisionTextDualEncoder
         eos_token_id=tokenizer.eos_token_id,  # its position gives the text embedding
         pad_token_id=tokenizer.pad_token_id,
     )
-    config = VisionTextDualEncoderConfig(
+    config = transformers.VisionTextDualEncoderConfig(
         vision_config=vision, text_config=text, projection_dim=WIDTH
     )
-    model = VisionTextDualEncoderModel(config)
+    model = transformers.VisionTextDualEncoderModel(config)
     for module in model.modules():
         # transformers initialises an EfficientNet near 0, where training hardly starts.
         if isinstance(module, nn.Conv2d):

@@ -1,33 +1,31 @@
 """From a folder of labelled images to a model folder: read, split, train, measure, write."""
 
 import time
-from collections.abc import Callable, Sequence
-from importlib import resources
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 import transformers
 
 from msm4sr_lite.config import UserError, as_dict
-from msm4sr_lite.features.clip.captions import PROMPT
-from msm4sr_lite.features.clip.images import load_images, usual_size
-from msm4sr_lite.features.clip.labels import label_retrieval, label_words, read_labels
+from msm4sr_lite.features.clip.labelled_images import label_words, load_images, read_labels
 from msm4sr_lite.features.clip.model import build_model, make_tokenizer
-from msm4sr_lite.features.clip.training import (
-    ClipTrainingConfig,
-    Epoch,
-    LabelledImages,
-    train_epochs,
-)
-from msm4sr_lite.progress import bar, say
+from msm4sr_lite.features.clip.objective import PROMPT
+from msm4sr_lite.features.clip.training import ClipTrainingConfig, Epoch, train_epochs
+from msm4sr_lite.features.images import open_image
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.progress import say
 from msm4sr_lite.store.files import whole_folder, write_json, write_text
 from msm4sr_lite.store.fingerprint import versions
 
 VALIDATION_SHARE = 0.1
 MIN_VALIDATION = 20  # images
 MIN_TRAINING = 50
+BATCH_SIZE = 64  # test images per forward pass
 
 
 def train_clip(
@@ -46,7 +44,7 @@ def train_clip(
     Parameters
     ----------
     folder
-        Holds ``labels.csv`` and images; see ``labels.read_labels``.
+        Holds ``labels.csv`` and images; see ``labelled_images.read_labels``.
     out
         New folder for the model: an ordinary ``transformers`` folder with ``words.txt`` (the
         label words), ``evaluation.json`` and a model card.
@@ -79,50 +77,32 @@ def train_clip(
     transformers.utils.logging.disable_progress_bar()
     started = time.process_time()
     labels, missing = read_labels(folder, columns)
-    names = list(labels.index)
-    size = usual_size(folder, names, config.image_size)
-    pixels, kept, problems = load_images(folder, names, size)
-    labels = labels.iloc[kept]
-    column_words = label_words(labels)
-    words = list(dict.fromkeys(chain(*column_words.values())))
-    say(f"train-clip: label columns {', '.join(column_words)}: {len(words)} words")
+    images, problems = load_images(folder, labels, config.image_size)
+    labels, words, (*_, height, width) = images.labels, images.words, images.pixels.shape
+    say(f"train-clip: label columns {', '.join(map(str, labels))}: {len(words)} words")
     if missing:
         say(f"train-clip: {missing} images of labels.csv are not in the folder")
     if problems:
         say(f"train-clip: {len(problems)} images cannot be read, the first: {problems[0]}")
-    order = torch.randperm(len(kept), generator=torch.Generator().manual_seed(seed)).tolist()
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist()
     test, rest = order[:n_test], order[n_test:]
     n_validation = max(MIN_VALIDATION, round(VALIDATION_SHARE * len(rest)))
     validation, training = rest[:n_validation], rest[n_validation:]
     if n_test < 0 or len(training) < MIN_TRAINING:
         raise UserError(
             f"{folder}: {len(training)} training images, but at least {MIN_TRAINING} are needed"
-            f" ({len(kept)} usable, {len(validation)} for validation, {n_test} for testing); add"
+            f" ({len(labels)} usable, {len(validation)} for validation, {n_test} for testing); add"
             " images or hold out fewer for testing"
         )
 
     torch.manual_seed(seed)
     tokenizer = make_tokenizer(words)
-    shape = dict(zip(("height", "width"), size, strict=True))
-    processor = transformers.CLIPImageProcessorPil(size=shape, do_center_crop=False)
+    size = {"height": height, "width": width}
+    processor = transformers.CLIPImageProcessorPil(size=size, do_center_crop=False)
     model = build_model(tokenizer, config.width)
     torch.nn.Module.to(model, device)
-    index = {word: k for k, word in enumerate(words)}
-    true = torch.zeros(len(kept), len(words), dtype=torch.bool)
-    for row, cells in zip(true, labels.to_numpy(), strict=True):
-        row[[index[word] for word in chain(*cells)]] = True
-    word_columns = [[index[word] for word in column] for column in column_words.values()]
-    seen, unseen = (LabelledImages(pixels[rows], true[rows]) for rows in (training, validation))
-    steps = train_epochs(
-        model, tokenizer, processor, words, word_columns, seen, unseen, config, seed
-    )
-    epochs: list[Epoch] = []
-    progress = bar(steps, name="train-clip", unit="epoch", total=config.epochs)
-    for epoch in progress:
-        epochs.append(epoch)
-        progress.set_postfix(loss=epoch.loss, average_precision=epoch.average_precision)
-        if callback:
-            callback(epoch)
+    clip = model, tokenizer, processor
+    epochs = train_epochs(*clip, images, training, validation, config, seed, callback)
     best = [epoch for epoch in epochs if epoch.best][-1]
     say(
         f"train-clip: best epoch {best.number} of {len(epochs)}, average precision"
@@ -130,17 +110,22 @@ def train_clip(
     )
 
     with whole_folder(out) as draft:
-        for part in (model, tokenizer, processor):
+        for part in clip:
             part.save_pretrained(draft)
         write_text(draft / "words.txt", "".join(f"{word}\n" for word in words))
-        trained_on = labels.iloc[training]
+        keywords = KeywordTokenizer(str(draft), words, device=device)
+        figures = {
+            part: label_retrieval(keywords, folder, labels.iloc[rows], labels.iloc[training])
+            for part, rows in (("test", test), ("validation", validation))
+            if rows
+        }
         report: dict[str, Any] = {
             "name": out.name,
-            "columns": list(column_words),
+            "columns": list(labels),
             "words": len(words),
             "training_images": len(training),
             "unusable_images": missing + len(problems),
-            "image_size": list(size),
+            "image_size": [height, width],
             "config": as_dict(config),
             "seed": seed,
             "epochs": len(epochs),
@@ -150,11 +135,7 @@ def train_clip(
             "minutes": round((time.process_time() - started) / 60, 1),
             "versions": versions("torch", "transformers"),
             "prompt": PROMPT,
-            **{
-                part: label_retrieval(draft, words, folder, labels.iloc[rows], trained_on, device)
-                for part, rows in (("test", test), ("validation", validation))
-                if rows
-            },
+            **figures,
             "log": [[e.number, round(e.loss, 4), round(e.average_precision, 4)] for e in epochs],
         }
         write_json(draft / "evaluation.json", report)
@@ -162,21 +143,78 @@ def train_clip(
     return report
 
 
+def label_retrieval(
+    tokenizer: KeywordTokenizer, folder: Path, test: pd.DataFrame, training: pd.DataFrame
+) -> dict[str, Any]:
+    """Rank all label words for every test image, as ``msm4sr keywords`` does.
+
+    Parameters
+    ----------
+    tokenizer
+        The model with the label words as its dictionary.
+    folder
+        The folder of the images.
+    test
+        Their labels, as ``read_labels`` returns them.
+    training
+        The labels of the training images, for the ranking by frequency.
+
+    Returns
+    -------
+    report
+        Numbers of images and words; ``precision@k`` with k the number of label columns and
+        ``recall@10``; the same for the most frequent labels, whatever the image shows
+        (``by_frequency``); and ``first_of_column``: how often the best word of a column is a
+        label of the image.
+    """
+    words = tokenizer.dictionary
+    ranked: list[list[str]] = []
+    for start in range(0, len(test), BATCH_SIZE):
+        images = [open_image(folder, name) for name in test.index[start : start + BATCH_SIZE]]
+        best = tokenizer.keywords(images, len(words))
+        ranked += [[keyword.word for keyword in row] for row in best]
+    counts = Counter(chain(*chain(*training.to_numpy())))
+    frequent = sorted(words, key=lambda word: -counts[word])
+    true = [set(chain(*cells)) for cells in test.to_numpy()]
+    first_of_column = {}
+    for column, known in label_words(pd.concat([training, test])).items():
+        pairs = zip(ranked, test[column], strict=True)
+        hits = [next(w for w in row if w in known) in cell for row, cell in pairs if cell]
+        first_of_column[column] = round(sum(hits) / max(1, len(hits)), 4)
+    k = len(test.columns)
+    return {
+        "images": len(ranked),
+        "words": len(words),
+        **precision_and_recall(ranked, true, k),
+        "by_frequency": precision_and_recall([frequent] * len(ranked), true, k),
+        "first_of_column": first_of_column,
+    }
+
+
+def precision_and_recall(
+    ranked: Sequence[Sequence[str]], true: Sequence[Collection[str]], k: int
+) -> dict[str, float]:
+    """Return the share of the first k words that are true, and of the true words in the first 10.
+
+    >>> precision_and_recall([["red", "mug", "tall"]], [{"red", "tall"}], 2)
+    {'precision@2': 0.5, 'recall@10': 1.0}
+    """
+    pairs = list(zip(ranked, true, strict=True))
+    precision = sum(len(set(row[:k]) & set(labels)) / k for row, labels in pairs)
+    recall = sum(len(set(row[:10]) & set(labels)) / len(labels) for row, labels in pairs)
+    totals = {f"precision@{k}": precision, "recall@10": recall}
+    return {name: round(total / len(pairs), 4) for name, total in totals.items()}
+
+
 def write_card(folder: Path, report: dict[str, Any]) -> None:
     """Write ``README.md`` beside the weights, with the figures of ``evaluation.json``."""
-    k, rows = len(report["columns"]), []
+    k, rows = len(report["columns"]), ""
     for part in ("validation", "test"):
         if found := report.get(part):
-            numbers = (
-                of[f]
-                for of in (found, found["by_frequency"])
-                for f in (f"precision@{k}", "recall@10")
-            )
-            cells = [f"{found['images']} of {part}", *(f"{number:.3f}" for number in numbers)]
-            rows.append(f"| {' | '.join(cells)} |")
-    template = resources.files("msm4sr_lite.features.clip").joinpath("model_card.txt")
-    names = ", ".join(report["columns"])
-    text = template.read_text("utf-8").format(
-        **report, k=k, column_names=names, rows="\n".join(rows)
-    )
-    write_text(folder / "README.md", text)
+            rows += f"| {found['images']} of {part} |"
+            for ranking in (found, found["by_frequency"]):
+                rows += f" {ranking[f'precision@{k}']:.3f} | {ranking['recall@10']:.3f} |"
+            rows += "\n"
+    template = Path(__file__).with_name("model_card.txt").read_text("utf-8")
+    figures = {**report, "k": k, "column_names": ", ".join(report["columns"]), "rows": rows}
+    write_text(folder / "README.md", template.format(**figures))

@@ -1,23 +1,23 @@
 """Train the dual encoder; the average precision on validation images decides when to stop."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPTokenizer, VisionTextDualEncoderModel
 
-from msm4sr_lite.features.clip.captions import PROMPT, TEMPLATES, write_captions
-from msm4sr_lite.features.clip.images import augment
-from msm4sr_lite.features.clip.losses import rate, step_loss
+from msm4sr_lite.features.clip.labelled_images import LabelledImages, augment
+from msm4sr_lite.features.clip.objective import PROMPT, TEMPLATES, rate, step_loss, write_captions
+from msm4sr_lite.progress import bar
 from msm4sr_lite.settings import Settings, setting
 
 MAX_LOG_SCALE = 4.6  # CLIP's limit: cosines are multiplied by at most 100
 CLIP_NORM = 2.0  # largest norm of the gradient
+BATCH_SIZE = 64  # validation images per forward pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +34,8 @@ class ClipTrainingConfig(Settings):
         80, "side of a square image in pixels; other shapes get the same area", "ours", ">= 16"
     )
     width: float = setting(0.5, "factor of the image encoder's channels", "ours", "> 0")
-    distortion: float = setting(
-        1.0, "strength of rotation, zoom and stretching of training images", "ours", ">= 0"
-    )
-    n_negatives: int = setting(
-        0, "captions per step with a made-up word, true of no image", "ours", ">= 0"
-    )
+    distortion: float = setting(1.0, "strength of rotation, zoom and stretching", "ours", ">= 0")
+    n_negatives: int = setting(0, "captions with a made-up word per step", "ours", ">= 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,81 +67,72 @@ class Epoch:
     best: bool
 
 
-@dataclass(frozen=True)
-class LabelledImages:
-    """Images in memory with the words that are true of them.
-
-    Attributes
-    ----------
-    pixels
-        uint8 ``(images, 3, height, width)``.
-    true
-        Which label words are true, bool ``(images, words)``.
-    """
-
-    pixels: UInt8[Tensor, "images 3 height width"]
-    true: Bool[Tensor, "images words"]
-
-
 def train_epochs(
     model: VisionTextDualEncoderModel,
     tokenizer: CLIPTokenizer,
     processor: CLIPImageProcessorPil,
-    words: Sequence[str],
-    columns: Sequence[Sequence[int]],
-    training: LabelledImages,
-    validation: LabelledImages,
+    images: LabelledImages,
+    training: Sequence[int],
+    validation: Sequence[int],
     config: ClipTrainingConfig,
     seed: int = 0,
-) -> Iterator[Epoch]:
+    callback: Callable[[Epoch], object] | None = None,
+) -> list[Epoch]:
     """Train the model in place; at the end it holds the weights of its best epoch.
 
     Parameters
     ----------
     model, tokenizer, processor
         The dual encoder; it is trained on the device where it is.
-    words
-        All label words.
-    columns
-        The word indices of each label column.
+    images
+        All images with their labels.
     training, validation
-        Images for the loss, and images that decide when to stop.
+        Indices of the images for the loss, and of those that decide when to stop.
     config
         Settings of the training.
     seed
         Seed of the order, the captions and the augmentation.
+    callback
+        Called with each finished epoch.
 
-    Yields
-    ------
-    epoch
-        After every pass over ``training``.
+    Returns
+    -------
+    epochs
+        The results of all passes over the training images.
     """
-    device = model.device
+    device, words = model.device, images.words
     # Channels last: a quarter less time for the convolutions on a CPU.
     _set_memory_format(model, torch.channels_last)
     mean = torch.tensor(processor.image_mean, device=device)[:, None, None]
     std = torch.tensor(processor.image_std, device=device)[:, None, None]
+
+    def compare(pixels: Tensor, captions: list[str]) -> Tensor:
+        """Return the cosines of images (values 0 to 1) and captions over the temperature."""
+        pixels = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
+        tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
+        return model(pixel_values=pixels, **tokens.to(device)).logits_per_image
+
     center_words(model, tokenizer, words)
     generator = torch.Generator().manual_seed(seed)
     rng = random.Random(f"captions {seed}")
-    batches = max(1, len(training.pixels) // config.batch_size)
+    batches = max(1, len(training) // config.batch_size)
     optimizer = torch.optim.AdamW(parameter_groups(model, config))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, partial(rate, steps=config.epochs * batches)
-    )
+    steps = config.epochs * batches
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
+    pixels, true = images.pixels[training], images.true[training]
+    prompts = [PROMPT.format(word) for word in words]
+    epochs: list[Epoch] = []
     best, best_epoch, weights = -1.0, 0, {}
-    for number in range(1, config.epochs + 1):
+    progress = bar(range(1, config.epochs + 1), name="train-clip", unit="epoch")
+    for number in progress:
         model.train()
         total = 0.0
-        order = torch.randperm(len(training.pixels), generator=generator)
+        order = torch.randperm(len(training), generator=generator)
         for chosen in order[: batches * config.batch_size].view(batches, -1):
-            true = training.true[chosen]
-            captions, says = write_captions(words, true, rng, config.n_negatives)
-            pixels = augment(training.pixels[chosen].to(device), generator, config.distortion)
-            pixels = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
-            tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
-            logits = model(pixel_values=pixels, **tokens.to(device)).logits_per_image
-            loss = step_loss(logits, true.to(device), says.to(device), columns)
+            captions, says = write_captions(words, true[chosen], rng, config.n_negatives)
+            batch = augment(pixels[chosen].to(device), generator, config.distortion)
+            logits = compare(batch, captions)
+            loss = step_loss(logits, true[chosen].to(device), says.to(device), images.columns)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
@@ -154,9 +141,15 @@ def train_epochs(
             with torch.no_grad():
                 model.logit_scale.clamp_(max=MAX_LOG_SCALE)
             total += loss.item()
-        scores = word_scores(model, tokenizer, words, validation.pixels, mean, std)
-        score = average_precision(scores, validation.true)
-        yield Epoch(number, total / batches, score, score >= best)
+        model.eval()
+        with torch.inference_mode():
+            parts = images.pixels[validation].split(BATCH_SIZE)
+            scores = torch.cat([compare(part.to(device) / 255, prompts) for part in parts])
+        score = average_precision(scores.cpu(), images.true[validation])
+        epochs.append(Epoch(number, total / batches, score, score >= best))
+        progress.set_postfix(loss=epochs[-1].loss, average_precision=score)
+        if callback:
+            callback(epochs[-1])
         if score >= best:  # of equally good epochs the last: it was trained longest
             best, best_epoch = score, number
             weights = {name: value.clone() for name, value in model.state_dict().items()}
@@ -164,6 +157,7 @@ def train_epochs(
             break
     model.load_state_dict(weights)
     _set_memory_format(model, torch.contiguous_format)  # as safetensors requires
+    return epochs
 
 
 def _set_memory_format(model: VisionTextDualEncoderModel, memory: torch.memory_format) -> None:
@@ -180,15 +174,13 @@ def parameter_groups(
     The text encoder moves slowly: to the image encoder its embeddings are the targets, and it
     learns hardly anything while they keep changing. Vectors, such as biases, do not decay.
     """
-    groups: dict[tuple[float, float], list[Tensor]] = {}
+    groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, weight in model.named_parameters():
         lr = config.text_lr if name.startswith("text_") else config.lr
         decay = config.weight_decay if weight.ndim > 1 else 0.0
-        groups.setdefault((lr, decay), []).append(weight)
-    return [
-        {"params": weights, "lr": lr, "weight_decay": decay}
-        for (lr, decay), weights in groups.items()
-    ]
+        group = {"params": [], "lr": lr, "weight_decay": decay}
+        groups.setdefault((lr, decay), group)["params"].append(weight)
+    return list(groups.values())
 
 
 @torch.no_grad()
@@ -209,28 +201,6 @@ def center_words(
     directions = torch.linalg.qr(torch.stack(means, dim=1)).Q
     weight = model.text_projection.weight
     weight -= weight @ directions @ directions.T
-
-
-@torch.inference_mode()
-def word_scores(
-    model: VisionTextDualEncoderModel,
-    tokenizer: CLIPTokenizer,
-    words: Sequence[str],
-    pixels: UInt8[Tensor, "images 3 height width"],
-    mean: Tensor,
-    std: Tensor,
-    batch_size: int = 64,
-) -> Float[Tensor, "images words"]:
-    """Return the cosines of images and words, up to the model's positive factor."""
-    model.eval()
-    prompts = [PROMPT.format(word) for word in words]
-    tokens = tokenizer(prompts, padding=True, truncation=True, return_tensors="pt")
-    tokens = tokens.to(model.device)
-    scores = [
-        model(pixel_values=(part.to(model.device) / 255 - mean) / std, **tokens).logits_per_image
-        for part in pixels.split(batch_size)
-    ]
-    return torch.cat(scores).cpu()
 
 
 def average_precision(

@@ -12,10 +12,9 @@ from toy_images import COLOURS, SHAPES, labelled_folder, paint
 
 from msm4sr_lite.cli import main
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.clip.captions import PROMPT
-from msm4sr_lite.features.clip.images import load_images
-from msm4sr_lite.features.clip.labels import read_labels
-from msm4sr_lite.features.clip.train_clip import train_clip
+from msm4sr_lite.features.clip.labelled_images import load_images, read_labels
+from msm4sr_lite.features.clip.objective import PROMPT
+from msm4sr_lite.features.clip.train_clip import precision_and_recall, train_clip
 from msm4sr_lite.features.clip.training import ClipTrainingConfig
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
@@ -151,16 +150,24 @@ def test_unreadable_images_are_counted_and_left_out(tmp_path, capsys):
 
 
 def test_training_sees_images_as_keywords_will(folder, trained):
-    names = list(read_labels(folder)[0].index[:3])
-    pixels, kept, problems = load_images(folder, names, (32, 32))
-    assert (kept, problems) == ([0, 1, 2], [])
+    labels = read_labels(folder)[0][:3]
+    images, problems = load_images(folder, labels, 32)
+    assert (list(images.labels.index), problems) == (list(labels.index), [])
     clip = KeywordTokenizer(str(trained[0]), ["red"])
     seen = clip.image_processor(
-        images=[Image.open(folder / name).convert("RGB") for name in names], return_tensors="pt"
+        images=[Image.open(folder / name).convert("RGB") for name in labels.index],
+        return_tensors="pt",
     )["pixel_values"]
     mean = torch.tensor(clip.image_processor.image_mean)[:, None, None]
     std = torch.tensor(clip.image_processor.image_std)[:, None, None]
-    torch.testing.assert_close((pixels / 255 - mean) / std, seen, atol=0.02, rtol=0)
+    torch.testing.assert_close((images.pixels / 255 - mean) / std, seen, atol=0.02, rtol=0)
+
+
+def test_precision_counts_missing_labels_as_wrong():
+    assert precision_and_recall([["a", "b", "c"]], [{"a"}], 2) == {
+        "precision@2": 0.5,
+        "recall@10": 1.0,
+    }
 
 
 @pytest.mark.slow

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from msm4sr_lite.features.clip.captions import TEMPLATES
 from msm4sr_lite.features.clip.model import build_model, make_tokenizer
+from msm4sr_lite.features.clip.objective import TEMPLATES
 from msm4sr_lite.features.clip.training import (
     ClipTrainingConfig,
     average_precision,

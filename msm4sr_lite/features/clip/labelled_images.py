@@ -1,22 +1,28 @@
-"""Read a folder of labelled images, and measure how well a model finds their labels.
+"""Read a folder of labelled images, and augment the images so that every label stays true.
 
-The table ``labels.csv`` names each image and its labels.
+``labels.csv`` names each image and its labels.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
+from torch import Tensor
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.tables import read_rows
 from msm4sr_lite.features.dictionary import word_list
-from msm4sr_lite.features.images import open_image
-from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.progress import bar
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 NO_LABEL = {"", "-", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown"}
@@ -25,7 +31,6 @@ MAX_LABEL_LENGTH = 40  # characters; longer values are texts
 MAX_DISTINCT_SHARE = 0.05
 MAX_DISTINCT = 20
 MIN_WORD_SHARE = 0.01  # share of the texts of a column that must contain a word
-BATCH_SIZE = 64  # images per forward pass
 
 
 def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame, int]:
@@ -89,7 +94,8 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
         )
     labels = labels[labels.map(bool).any(axis=1)]
     # Rows of one image are merged: it could else be in both training and test.
-    merged = labels.groupby(level=0, sort=False).agg(_union)
+    merged = labels.groupby(level=0, sort=False).agg(list)
+    merged = merged.map(lambda cells: tuple(dict.fromkeys(chain(*cells))))
     return merged, len(files) - len(table)
 
 
@@ -98,13 +104,9 @@ def label_words(labels: pd.DataFrame) -> dict[str, list[str]]:
     return {str(name): sorted(set().union(*labels[name])) for name in labels}
 
 
-def _union(cells: "pd.Series[Any]") -> tuple[str, ...]:
-    return tuple(dict.fromkeys(chain(*cells)))
-
-
 def _find(folder: Path, names: "pd.Series[str]") -> list[str | None]:
     """Find each image by its path, by its name in ``images/`` or the folder, or without ending."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    paths = filter(Path.is_file, sorted(folder.rglob("*")))
     files = {path: path.relative_to(folder).as_posix() for path in paths}
     places: dict[str, str] = {}
     for place in (folder / "images", folder):  # the folder itself comes first
@@ -136,75 +138,111 @@ def _labels(cells: "pd.Series[str]") -> list[list[str]]:
     return [[w for w in words if counts[w] >= least and w not in stop] for words in found]
 
 
-def label_retrieval(
-    clip: Path,
-    words: Sequence[str],
-    folder: Path,
-    test: pd.DataFrame,
-    training: pd.DataFrame,
-    device: str,
-) -> dict[str, Any]:
-    """Rank all label words for every test image, as ``msm4sr keywords`` does.
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images in memory with the words that are true of them.
+
+    Attributes
+    ----------
+    pixels
+        uint8 ``(images, 3, height, width)``.
+    labels
+        The labels of these images, as ``read_labels`` returns them.
+    words
+        All label words.
+    columns
+        The word indices of each label column.
+    true
+        Which words are true of each image, bool ``(images, words)``.
+    """
+
+    pixels: UInt8[Tensor, "images 3 height width"]
+    labels: pd.DataFrame
+    words: list[str]
+    columns: list[list[int]]
+    true: Bool[Tensor, "images words"]
+
+
+def load_images(folder: Path, labels: pd.DataFrame, side: int) -> tuple[LabelledImages, list[str]]:
+    """Open and resize labelled images in the way of the model's image processor.
 
     Parameters
     ----------
-    clip
-        Model folder.
-    words
-        The dictionary.
     folder
         The folder of the images.
-    test
+    labels
         Their labels, as ``read_labels`` returns them.
-    training
-        The labels of the training images, for the ranking by frequency.
-    device
-        Where it runs.
+    side
+        Side of a square image in pixels; other shapes get the same area.
 
     Returns
     -------
-    report
-        Numbers of images and words; ``precision@k`` with k the number of label columns and
-        ``recall@10``; the same for the most frequent labels, whatever the image shows
-        (``by_frequency``); and ``first_of_column``: how often the best word of a column is a
-        label of the image.
+    images, problems
+        The readable images, and one message for each other image.
     """
-    tokenizer = KeywordTokenizer(str(clip), words, device=device)
-    ranked: list[list[str]] = []
-    for start in range(0, len(test), BATCH_SIZE):
-        images = [open_image(folder, name) for name in test.index[start : start + BATCH_SIZE]]
-        best = tokenizer.keywords(images, len(words))
-        ranked += [[keyword.word for keyword in row] for row in best]
-    counts = Counter(chain(*chain(*training.to_numpy())))
-    frequent = sorted(words, key=lambda word: -counts[word])
-    true = [set(chain(*cells)) for cells in test.to_numpy()]
-    first_of_column = {}
-    for column, known in label_words(pd.concat([training, test])).items():
-        pairs = zip(ranked, test[column], strict=True)
-        hits = [next(w for w in row if w in known) in cell for row, cell in pairs if cell]
-        first_of_column[column] = round(sum(hits) / max(1, len(hits)), 4)
-    k = len(test.columns)
-    return {
-        "images": len(ranked),
-        "words": len(words),
-        **precision_and_recall(ranked, true, k),
-        "by_frequency": precision_and_recall([frequent] * len(ranked), true, k),
-        "first_of_column": first_of_column,
-    }
+    height, width = usual_size(folder, labels.index, side)
+    rows, kept, problems = [torch.empty(0, 3, height, width, dtype=torch.uint8)], [], []
+    for name in bar(labels.index, name="train-clip: read images", unit="image"):
+        try:
+            image = open_image(folder, name).resize((width, height), Image.Resampling.BICUBIC)
+        except ImageError as error:
+            problems.append(str(error))
+            continue
+        rows.append(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])
+        kept.append(name)
+    labels = labels.loc[kept]
+    columns = label_words(labels).values()
+    words = list(dict.fromkeys(chain(*columns)))
+    said = [set(chain(*cells)) for cells in labels.to_numpy()]
+    true = torch.tensor([[word in some for word in words] for some in said])
+    indices = [[words.index(word) for word in column] for column in columns]
+    return LabelledImages(torch.cat(rows), labels, words, indices, true), problems
 
 
-def precision_and_recall(
-    ranked: Sequence[Sequence[str]], true: Sequence[Collection[str]], k: int
-) -> dict[str, float]:
-    """Return the share of the first k words that are true, and of the true words in the first 10.
+def augment(
+    pixels: UInt8[Tensor, "batch 3 height width"],
+    generator: torch.Generator,
+    distortion: float = 1.0,
+) -> Float[Tensor, "batch 3 height width"]:
+    """Mirror, rotate, zoom, shift and brighten images a little; values 0 to 1.
 
-    >>> precision_and_recall([["red", "mug", "tall"]], [{"red", "tall"}], 2)
-    {'precision@2': 0.5, 'recall@10': 1.0}
+    The three colour channels change almost alike, so that dark blue stays dark blue. ``distortion``
+    scales rotation, zoom and change of aspect ratio; 0 switches them off.
     """
-    pairs = list(zip(ranked, true, strict=True))
-    precision = sum(len(set(row[:k]) & set(labels)) / k for row, labels in pairs)
-    recall = sum(len(set(row[:10]) & set(labels)) / len(labels) for row, labels in pairs)
-    return {
-        f"precision@{k}": round(precision / len(pairs), 4),
-        "recall@10": round(recall / len(pairs), 4),
-    }
+    batch, _, height, width = pixels.shape
+
+    def between(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(*(shape or (batch,)), generator=generator)
+
+    mirror = torch.where(between(0, 1) < 0.5, -1.0, 1.0)
+    zoom, aspect = between(1 - 0.25 * distortion, 1), (distortion * between(-0.1, 0.1)).exp()
+    turn = distortion * between(-0.14, 0.14)
+    wide, high = zoom * aspect, zoom / aspect
+    right = between(-1, 1) * ((1 - wide).clamp(min=0) + 0.05)
+    down = between(-1, 1) * ((1 - high).clamp(min=0) + 0.05)
+    ratio = height / width  # grid_sample counts both axes from -1 to 1
+    x = torch.stack([mirror * wide * turn.cos(), -high * turn.sin() * ratio, right], 1)
+    y = torch.stack([mirror * wide * turn.sin() / ratio, high * turn.cos(), down], 1)
+    grid = F.affine_grid(torch.stack([x, y], 1), list(pixels.shape), align_corners=False)
+    moved = F.grid_sample(
+        pixels.float() / 255, grid.to(pixels.device), padding_mode="border", align_corners=False
+    )
+    light = between(0.92, 1.08, batch, 1, 1, 1) * between(0.97, 1.03, batch, 3, 1, 1)
+    return (moved * light.to(pixels.device)).clamp(0, 1)
+
+
+def usual_size(folder: Path, names: Iterable[str], side: int) -> tuple[int, int]:
+    """Return a height and width with the images' median shape and the area of ``side`` squared.
+
+    Both are multiples of 16 pixels; the longer side is at most twice the shorter one.
+    """
+    ratios = []
+    for name in names:
+        try:
+            with Image.open(folder / name) as image:  # reads the header only
+                ratios.append(image.height / image.width)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            continue  # load_images counts it
+    ratio = min(2.0, max(0.5, float(np.median(ratios or [1.0]))))
+    height, width = (max(1, round(side * ratio**power / 16)) for power in (0.5, -0.5))
+    return 16 * height, 16 * width
