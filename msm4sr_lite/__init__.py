@@ -15,8 +15,6 @@ To use it: ``Dataset`` and ``MSM4SR``. To understand it, read the method in this
 ``features``, ``baselines``, ``recommend``, ``explain``, ``pipeline``, ``study`` and ``cli``.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

@@ -13,8 +13,6 @@ ours      our choice, where the paper and the released code are silent or defect
 ========  ==================================================================================
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict as as_dict
 from dataclasses import dataclass, field
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The device to compute on."""
 
-from __future__ import annotations
-
 from msm4sr_lite.config import UserError
 
 

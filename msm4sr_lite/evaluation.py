@@ -1,7 +1,5 @@
 """Full-ranking evaluation: the target competes with every item, and ties count against it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 

@@ -1,7 +1,5 @@
 """Means with bootstrap confidence intervals."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

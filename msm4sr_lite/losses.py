@@ -5,8 +5,6 @@ in log space (``logsumexp``, ``cross_entropy``): with tau = 0.07 a sum of expone
 its small terms in float32.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int

@@ -1,7 +1,5 @@
 """The two augmentations of pre-training: sequence drop and complementary sequence mixup."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor

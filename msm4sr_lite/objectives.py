@@ -5,8 +5,6 @@ over the catalogue. One pass over a sequence trains all of its prefixes: the enc
 its state at position k represents the first k items, and each position predicts the next item.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

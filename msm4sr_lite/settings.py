@@ -1,7 +1,5 @@
 """What every configuration has in common: checked fields with a meaning, a source and a range."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import numbers

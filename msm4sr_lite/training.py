@@ -1,7 +1,5 @@
 """Pre-training and fine-tuning: one loop over epochs and steps."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Iterator

@@ -34,8 +34,6 @@ tensor([[0., 1., 1., 0.]])
 >>> del BASELINES["newest"]
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -8,8 +8,6 @@ A distribution is the product of two small matrices: one row of hidden states fo
 the weight of each item in each state. Items of the history have probability 0.
 """
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Baselines that count or compare, without training a network, and ensembles of scores."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@
 are called, so ``--help`` is quick.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """All flags and commands of ``msm4sr`` in two tables, and the parser made from them."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What several commands share: reading the dataset and lists of ids, printing."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

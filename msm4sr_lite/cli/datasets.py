@@ -1,7 +1,5 @@
 """``msm4sr check`` and ``convert``: what is in a dataset, and public datasets as folders."""
 
-from __future__ import annotations
-
 import argparse
 
 from msm4sr_lite.cli import common

@@ -1,7 +1,5 @@
 """``msm4sr doctor``: whether this machine is ready for the library and the course."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform

@@ -1,7 +1,5 @@
 """The argument parser, with one line for every mistake, and settings: ``--set``, ``--help-all``."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterable, Sequence

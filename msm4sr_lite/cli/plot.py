@@ -1,7 +1,5 @@
 """``msm4sr plot``: the training curves of a run folder as one image."""
 
-from __future__ import annotations
-
 import argparse
 from io import BytesIO
 from pathlib import Path

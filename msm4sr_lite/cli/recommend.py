@@ -1,7 +1,5 @@
 """``msm4sr recommend``: recommendations for users or for a history, with reasons."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import asdict
 from typing import Any

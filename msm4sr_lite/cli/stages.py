@@ -1,7 +1,5 @@
 """``msm4sr run``, its stages one by one, and ``evaluate``."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

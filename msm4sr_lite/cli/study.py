@@ -1,7 +1,5 @@
 """``msm4sr study``: compare models on a dataset with the same split, budget and statistics."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """``msm4sr train-clip``: train a small CLIP on a folder of labelled images."""
 
-from __future__ import annotations
-
 import argparse
 
 from msm4sr_lite.cli import common

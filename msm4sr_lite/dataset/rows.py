@@ -4,8 +4,6 @@ Cells come from text files as ``str``, from JSON and data frames with any type. 
 cell raises ``ValueError`` with the reason where it cannot be read; the reader adds the place.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable

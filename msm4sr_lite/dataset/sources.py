@@ -10,8 +10,6 @@
 Both tables may be csv, tsv or JSON lines files, plain or packed with gzip, or parquet files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """Filter interactions, hold some out for evaluation, and group them by user."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -6,8 +6,6 @@ text file and its number in a parquet file, so that each error names it. What a 
 is decided in ``rows``.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io

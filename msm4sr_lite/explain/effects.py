@@ -10,8 +10,6 @@ for a single keyword. Its effect is measured by deleting it: the text encoder of
 embeds the other keywords again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias

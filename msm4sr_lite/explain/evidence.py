@@ -1,7 +1,5 @@
 """One input of the model and its effect on a score, and how to say it in a sentence."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

@@ -19,8 +19,6 @@ seconds: pre-training 0.28 instead of 0.58, fine-tuning 1.6 instead of 2.4. Eval
 The environment variable ``MSM4SR_FAST=0`` switches the fast forms off for a whole program.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

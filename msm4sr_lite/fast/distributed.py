@@ -4,8 +4,6 @@ A batch is divided among the processes; they exchange what the losses compare (`
 PyTorch's ``DistributedDataParallel`` averages the gradients.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -3,8 +3,6 @@
 The functions run the modules of ``msm4sr_lite.encoder`` with their weights; they hold none.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import cast
 

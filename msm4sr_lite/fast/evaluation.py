@@ -1,7 +1,5 @@
 """Ranking in batches of bounded memory, shared by several processes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Losses block by block: no large score matrix is held, and gradients come with the values."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, cast
 
 import torch

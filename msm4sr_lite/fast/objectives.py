@@ -1,7 +1,5 @@
 """Training losses with less work: only needed items, positions and padding, several processes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """Several processes under ``torchrun``: joining them, and ending when one of them ends."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

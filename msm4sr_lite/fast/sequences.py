@@ -1,7 +1,5 @@
 """Batches whose neighbouring rows have about the same length."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from msm4sr_lite import sequences

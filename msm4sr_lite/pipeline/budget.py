@@ -1,7 +1,5 @@
 """How long a fit takes on this machine, and the best settings within a time budget."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import shutil

@@ -1,7 +1,5 @@
 """MSM4SR as an estimator: settings in the constructor, data in ``fit``."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Evaluate models on the held-out interactions of a dataset, beside baselines; the results."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """The features of a dataset: given, found beside its folder, or computed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,7 +1,5 @@
 """Settings of the estimator, in the manner of scikit-learn, and what it holds once it is fitted."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any, Self

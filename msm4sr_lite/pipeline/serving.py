@@ -1,7 +1,5 @@
 """What a fitted model can be asked: recommendations, similar items, explanations, new items."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path

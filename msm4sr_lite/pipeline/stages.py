@@ -4,8 +4,6 @@ A stage writes its folder whole or not at all, with a record of what it was made
 whose record still fits is loaded instead of trained again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,7 +1,5 @@
 """A trained model with all that it needs to serve: weights, items, features, settings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Recommendations with what people read about them: sentences, keywords, scores by modality."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

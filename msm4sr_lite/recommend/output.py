@@ -1,7 +1,5 @@
 """Recommendations as a file: .csv, .parquet or .jsonl."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from importlib.util import find_spec

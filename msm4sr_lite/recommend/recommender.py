@@ -1,7 +1,5 @@
 """A trained model that recommends: for many users at once, with filters, and for new items."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 

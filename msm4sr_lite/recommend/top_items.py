@@ -1,7 +1,5 @@
 """The k best items of each history, computed in blocks so that memory stays bounded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np

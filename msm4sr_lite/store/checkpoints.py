@@ -1,7 +1,5 @@
 """Model folders: configuration, weights, item ids and the record of their training."""
 
-from __future__ import annotations
-
 import json
 import os
 from contextlib import redirect_stdout

@@ -1,7 +1,5 @@
 """Files and folders that are complete or absent: written beside their place, then renamed."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Short hashes and file stamps: whether something is still what it was made from."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

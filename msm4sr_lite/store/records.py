@@ -1,7 +1,5 @@
 """Records: what a stage or a run was made from, so that it is not made twice; test-set accesses."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Models compared on cold and rare items, and for users with few interactions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise

@@ -10,8 +10,6 @@ Items of the history are filtered from the ranking when settings are chosen. Tes
 with this filter and without.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial

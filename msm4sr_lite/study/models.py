@@ -4,8 +4,6 @@ Each has a grid of at most four points, and the same training budget if it is tr
 interactions alone decide which point is used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Results of a study as text."""
 
-from __future__ import annotations
-
 from functools import reduce
 from operator import getitem
 from typing import Any

@@ -1,7 +1,5 @@
 """Paired differences between models, with intervals and p-values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """Run the parts of a study: choice of settings, comparison, cold start, ablations, transfer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path

@@ -17,8 +17,6 @@ How to add a format:
 No file is read as a whole. Memory grows only with the number of users, items and images.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """Amazon reviews of 2018 (and older releases) and of 2023: files with one object a line."""
 
-from __future__ import annotations
-
 import ast
 import re
 import warnings

@@ -1,7 +1,5 @@
 """H&M transactions: ``transactions_train.csv``, ``articles.csv``, ``images/0xx/``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import groupby

@@ -1,7 +1,5 @@
 """MovieLens: 100K (``u.data``), 1M and 10M (``ratings.dat``), 20M and later (``ratings.csv``)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """What a format is, and its published files: bad rows are skipped and counted, too many stop."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """RecBole atomic files: tables separated by tabs, whose header names each field and its type."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
