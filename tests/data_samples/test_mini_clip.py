@@ -11,7 +11,8 @@ from data_samples.make.keyword_precision import held_out_images, keyword_precisi
 from data_samples.make.labels import DISTRACTORS, WORDS
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
-FOLDER = Path(__file__).parents[2] / "data_samples" / "mini_clip"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "data_samples" / "mini_clip"
 VIEWS = ("view_0", "all_views")
 
 
@@ -112,3 +113,27 @@ def test_evaluation_can_be_repeated() -> None:
         assert again[view]["top5_precision"] == pytest.approx(
             report[view]["top5_precision"], abs=0.06
         )
+
+
+def test_train_clip_reaches_the_precision_of_the_committed_model() -> None:
+    report = json.loads((ROOT / "docs/results/train_clip_drawings.json").read_text("utf-8"))
+    committed = json.loads((FOLDER / "evaluation.json").read_text(encoding="utf-8"))
+    for view in VIEWS:
+        found, known = report[view]["top5_precision"], committed[view]["top5_precision"]
+        assert found == pytest.approx(known, abs=0.01)
+
+
+def test_the_figures_of_train_clip_are_those_of_its_report() -> None:
+    report = json.loads((ROOT / "docs/results/train_clip_drawings.json").read_text("utf-8"))
+    text = (ROOT / "docs/train_clip.md").read_text("utf-8")
+    for name, value in (
+        ("true words among the five", [report[v]["top5_precision"] for v in VIEWS]),
+        ("best possible", [report[v]["best_possible"] for v in VIEWS]),
+        ("product among the five", [report[v]["recall"]["product"] for v in VIEWS]),
+        ("pattern among the five", [report[v]["recall"]["pattern"] for v in VIEWS]),
+        ("shape among the five", [report[v]["recall"]["shape"] for v in VIEWS]),
+        ("distractors among the five", [report[v]["distractors"] for v in VIEWS]),
+    ):
+        assert f"| {name} | {value[0]:.1%} | {value[1]:.1%} |".replace("%", " %") in text
+    commands = " ".join(text.replace("\\\n", " ").split())
+    assert all(command in commands for command in report["made_by"])
