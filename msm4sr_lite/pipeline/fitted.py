@@ -152,7 +152,8 @@ class Fitted:
         offered = model & listed
         if candidates is not None:
             offered &= known_ids(candidates, listed, "candidates", where)
-        excluded = known_ids(exclude or (), model | listed, "exclude", where)
+        exclude = () if exclude is None else exclude
+        excluded = known_ids(exclude, model | listed, "exclude", where)
         return {"candidates": offered, "exclude": model & excluded}
 
     def _histories(self, users: Iterable[Any] | Any | None, data: Dataset) -> dict[str, list[str]]:

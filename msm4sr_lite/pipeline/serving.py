@@ -101,7 +101,7 @@ class Serving(Fitted):
     def explain(
         self,
         user: str | None = None,
-        item_id: str = "",
+        item_id: str | None = None,
         *,
         items: Sequence[str] | None = None,
         data: Dataset | None = None,
@@ -132,7 +132,7 @@ class Serving(Fitted):
             ``text``, ``effect`` (the score minus the score without this input) and ``attention``
             (its weight in attention pooling).
         """
-        if not item_id:
+        if item_id is None:
             raise UserError("give the item to explain: item_id")
         if user is not None and items is None:
             history = self.history_of(user, data)

@@ -41,6 +41,19 @@ def test_candidates_and_exclude(model):
         model.recommend(["user3"], candidates=["nothing"])
 
 
+def test_ids_come_in_any_sequence(model):
+    wanted = model.recommend(["user1"], k=3)["item_id"]
+    for exclude in (wanted, wanted.to_numpy(), wanted.tolist(), set(wanted)):
+        found = model.recommend(["user1"], k=3, exclude=exclude)["item_id"]
+        assert not set(found) & set(wanted)
+    assert set(model.recommend(["user1"], k=3, candidates=wanted)["item_id"]) == set(wanted)
+
+
+def test_an_item_may_be_the_number_0(model):
+    with pytest.raises(UserError, match="item '0' is not in the model"):
+        model.explain("user1", 0)
+
+
 def test_unknown_users(model):
     popular = model.recommend(["nobody"], k=2)
     counts = model._model.item_counts
