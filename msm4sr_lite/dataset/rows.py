@@ -234,9 +234,8 @@ def merged_ids(column: pd.Series) -> list[str]:
     ['1']
     """
     # "1" and " 1" differ, 1 and 1.0 do not.
-    kinds = (
-        (id_text(v, "id"), v if isinstance(v, str) else float) for v in column.dropna().unique()
-    )
+    values = column.dropna().unique()
+    kinds = ((id_text(v, "id"), v if isinstance(v, str) else float) for v in values)
     counts = Counter(text for text, _ in dict.fromkeys(kinds))
     return [text for text, count in counts.items() if count > 1]
 
@@ -244,22 +243,21 @@ def merged_ids(column: pd.Series) -> list[str]:
 def _ids(column: pd.Series, place_in: str) -> pd.Series:
     """Return ids as text without spaces around them."""
     parse = partial(id_text, name=str(column.name))
-    ids = [text for _, text in parse_rows(column.items(), parse, stop_at(place_in))]
+    ids = [text for _, text in parse_rows(column.astype(object).items(), parse, stop_at(place_in))]
     return pd.Series(ids, column.index, dtype=str)
 
 
 def _seconds(column: pd.Series, place_in: str) -> np.ndarray:
     """Return numbers as they are and dates as seconds since 1970 (UTC unless they name a zone)."""
-    times = np.full(len(column), np.nan)
-    if not pd.api.types.is_bool_dtype(column):
-        if not pd.api.types.is_datetime64_any_dtype(column):
-            times = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
-        if np.isnan(times).all():
-            dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-            since = dates - pd.Timestamp(0, unit="s", tz="UTC")
-            times = (since / pd.Timedelta(seconds=1)).to_numpy("float64")
-    if not (finite := np.isfinite(times)).all():
-        row = int(np.argmin(finite))
+    # A date is no number for pandas if its column holds objects.
+    times = pd.to_numeric(column.astype(object), errors="coerce").to_numpy("float64")
+    if np.isnan(times).all():
+        dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+        since = dates - pd.Timestamp(0, unit="s", tz="UTC")
+        times = (since / pd.Timedelta(seconds=1)).to_numpy("float64")
+    truths = np.array([isinstance(cell, (bool, np.bool_)) for cell in column], bool)
+    if not (known := np.isfinite(times) & ~truths).all():
+        row = int(np.argmin(known))
         raise UserError(
             f"{place_in} {column.index[row]}: timestamp {str(column.iloc[row])!r} is neither a"
             f" number nor an ISO date; write all as 1700000000 or all as 2023-11-14T22:13:20"

@@ -68,7 +68,8 @@ def read_rows(
     kind = kind or _kind(path)
     on_bad = on_bad or stop_at(place_in(path))
     if kind == "parquet":
-        yield from enumerate(_parquet_rows(path, columns), start=1)
+        rows = (row for batch in _parquet(path, columns) for row in batch.to_pylist())
+        yield from enumerate(rows, start=1)
     elif kind == "jsonl":
         yield from parse_rows(numbered_lines(path, lenient=lenient), json_object, on_bad)
     else:
@@ -95,9 +96,17 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
     UserError
         With file and line, if the table cannot be read or lacks a column.
     """
-    names = [*columns, *optional]
-    rows = ([place, *map(row.get, names)] for place, row in read_rows(path, columns))
-    frame = pd.DataFrame(rows, columns=["place", *names], dtype=object).set_index("place")
+    if _kind(path) == "parquet":
+        (table,) = _parquet(path, columns, [*columns, *optional])
+        # Whole numbers stay exact beside missing cells, and an index is an ordinary column.
+        frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+        return frame.set_axis(range(1, len(frame) + 1))
+    cells: dict[str, list[Any]] = {name: [] for name in ("place", *columns, *optional)}
+    for place, row in read_rows(path, columns):
+        row["place"] = place
+        for name, column in cells.items():
+            column.append(row.get(name))
+    frame = pd.DataFrame(cells, dtype=object).set_index("place")
     return frame.drop(columns=[name for name in optional if frame[name].isna().all()])
 
 
@@ -190,8 +199,7 @@ def _decoded(stream: Any, path: Path, lenient: bool) -> Iterator[str]:
 
 def numbered_lines(path: Path, *, lenient: bool) -> Iterator[tuple[int, str]]:
     """Yield the number and the text of each line that is not blank."""
-    lines = enumerate(read_lines(path, lenient=lenient), start=1)
-    return ((number, line) for number, line in lines if line.strip())
+    return (row for row in enumerate(read_lines(path, lenient=lenient), start=1) if row[1].strip())
 
 
 def read_header(path: Path, kind: str) -> list[str]:
@@ -247,23 +255,23 @@ def check_header(what: Any, columns: Sequence[str], header: Sequence[str]) -> No
     if twice := [name for name in header if name and header.count(name) > 1]:
         raise UserError(f"{what}: two columns are called {twice[0]!r}; rename one")
     if missing := [name for name in columns if name not in header]:
-        hint = ""
-        if len(header) == 1 and any(mark in header[0] for mark in ";\t|,"):
-            hint = "; the separator must be a comma in .csv files and a tab in others"
+        single = len(header) == 1 and any(mark in header[0] for mark in ";\t|,")
+        hint = "; the separator must be a comma in .csv files and a tab in others" if single else ""
         raise UserError(
             f"{what}: no column {', '.join(missing)}; needed are {','.join(columns)}"
             f" (found {', '.join(header)[:80]}){hint}"
         )
 
 
-def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _parquet(path: Path, columns: Sequence[str], wanted: Sequence[str] = ()) -> Iterator[Any]:
+    """Yield batches of rows, or one table with those of the wanted columns that are there."""
     try:
         import pyarrow.dataset
 
         dataset = pyarrow.dataset.dataset(path, format="parquet")
         check_header(path, columns, dataset.schema.names)
-        for batch in dataset.to_batches():
-            yield from batch.to_pylist()
+        found = [name for name in wanted if name in dataset.schema.names]
+        yield from [dataset.to_table(found)] if wanted else dataset.to_batches()
     except ImportError:
         raise UserError(f"{path}: needs pyarrow: pip install 'msm4sr_lite[parquet]'") from None
     except UserError:

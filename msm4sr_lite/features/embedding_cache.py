@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,8 @@ def open_cache(
     encoded_by = [encoder.get(part) for part in _DECISIVE]
     libraries = versions("torch", "transformers", "tokenizers", "pillow")
     path = folder / f"{kind}-{fingerprint([encoded_by, libraries])}.sqlite"
-    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # then the database cannot be opened either
+        folder.mkdir(parents=True, exist_ok=True)
     try:
         with closing(sqlite3.connect(path, timeout=1.0, check_same_thread=False)) as base:
             base.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,19 @@ from msm4sr_lite.config import UserError
 
 @contextmanager
 def _draft(path: Path) -> Iterator[Path]:
-    """Yield a place beside ``path``; a full disk or a protected folder is a ``UserError``."""
+    """Yield a place beside ``path``; a full disk or a protected folder is a ``UserError``.
+
+    So is another file that cannot be used, such as a source. Where an error names two files, as
+    in copying, the disk may be full.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
     except OSError as error:
+        named = Path(str(error.filename or draft))
+        if not (error.filename2 or named.is_relative_to(draft) or path.is_relative_to(named)):
+            raise UserError(f"{named}: {error.strerror}; check it, then run again") from None
         raise UserError(
             f"{path}: cannot be written ({error.strerror or error}); make room or choose another"
             f" folder, then run again: finished work is kept"
@@ -77,11 +85,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder to write into; it becomes ``path`` on success and is removed otherwise.
 
     What was at ``path`` before stays until the new folder is complete. Drafts of this folder that a
-    killed process left are removed first.
+    killed process left are removed first; only Linux shows here which processes still run.
     """
     with _draft(path) as draft:
-        for left in path.parent.glob(f".{path.name}.*"):
-            rmtree(left, ignore_errors=True)
+        drafts = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)\.(draft|old)")
+        for found in filter(None, (drafts.fullmatch(left.name) for left in path.parent.iterdir())):
+            if int(found[1]) == os.getpid() or not Path("/proc", found[1]).exists():
+                rmtree(path.with_name(found[0]), ignore_errors=True)
         draft.mkdir()
         yield draft
         for written in (*draft.rglob("*"), draft):
@@ -92,9 +102,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 path.rename(old)
             draft.rename(path)
             _sync(path.parent)
-        except BaseException:
+        finally:
             if old.exists() and not path.exists():
                 old.rename(path)
-            raise
-        finally:
             rmtree(old, ignore_errors=True)

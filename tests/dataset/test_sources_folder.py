@@ -99,6 +99,21 @@ def test_tables_of_every_kind_hold_the_same(dataset_folder, tmp_path, ending):
     assert dataset.items == expected.items
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("times", [[1, 2, True], [True, False, True], [None, False, True]])
+def test_true_and_false_are_no_timestamps(dataset_folder, tmp_path, ending, times):
+    dataset_folder()
+    (tmp_path / "interactions.csv").unlink()
+    if ending == ".parquet":
+        times = [bool(time) for time in times]
+    frame = pd.DataFrame(
+        {"user_id": "u", "item_id": "a", "timestamp": pd.Series(times, dtype=object)}
+    )
+    TABLES[ending](tmp_path / f"interactions{ending}", frame)
+    with pytest.raises(UserError, match=r"timestamp '(True|False|None)' is neither a number nor"):
+        Dataset.from_folder(tmp_path)
+
+
 def test_of_two_tables_of_one_name_the_usual_one_is_read(dataset_folder, tmp_path):
     folder = dataset_folder()
     with gzip.open(tmp_path / "interactions.csv.gz", "wt") as stream:

@@ -6,7 +6,9 @@ import io
 import random
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import tables
@@ -62,6 +64,22 @@ def test_whole_numbers_in_parquet_stay_exact_beside_missing_cells(tmp_path):
     frame = pd.DataFrame({"a": pd.array([2**60 + 1, None], dtype="Int64")}).set_index("a")
     frame.to_parquet(tmp_path / "t.parquet")
     assert read_columns(tmp_path / "t.parquet", ["a"])["a"].tolist() == [2**60 + 1, None]
+
+
+def test_of_a_parquet_file_only_the_columns_named_are_read(tmp_path):
+    unreadable = pa.array([10**12, 0], pa.timestamp("s"))  # a year that Python does not know
+    table = pa.table({"x": unreadable, "b": [1, 2], "a": [True, None]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    found = read_columns(tmp_path / "t.parquet", ["b"], optional=["a", "c"])
+    assert found.to_dict("list") == {"b": [1, 2], "a": [True, None]}
+    assert found.index.tolist() == [1, 2]
+
+
+def test_a_table_without_rows_has_its_columns(file, tmp_path):
+    parquet.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "t.parquet")
+    for path in (tmp_path / "t.parquet", file("t.csv", "a\n"), file("t.jsonl", "")):
+        found = read_columns(path, ["a"])
+        assert (len(found), list(found)) == (0, ["a"])
 
 
 def test_places_are_the_lines_that_an_editor_shows(file):

@@ -1,6 +1,9 @@
 """Files and folders are complete or absent, whatever happens while they are written."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -81,8 +84,41 @@ def test_a_folder_that_cannot_be_flushed_leaves_what_was_there(tmp_path, full_di
 
 
 def test_drafts_of_a_killed_process_are_removed(tmp_path):
-    for name in ("stage", "other"):
-        (tmp_path / f".{name}.123.draft").mkdir()
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    others = [f".other.{killed.pid}.draft", ".stage.backup", ".stage.1.draft.copy", ".stage.x.old"]
+    if Path("/proc").exists():
+        others.append(f".stage.{os.getppid()}.draft")  # of a process that still runs
+    left = [
+        f".stage.{pid}.{kind}" for pid in (killed.pid, os.getpid()) for kind in ("draft", "old")
+    ]
+    for name in (*others, *left):
+        (tmp_path / name).mkdir()
     with whole_folder(tmp_path / "stage"):
         pass
-    assert files(tmp_path) == [".other.123.draft", "stage"]
+    assert files(tmp_path) == sorted([*others, "stage"])
+
+
+def test_marks_in_a_name_stand_for_themselves(tmp_path):
+    for name in (".abc.99999999.draft", ".ab.99999999.old", ".a[b]*.99999999.draft"):
+        (tmp_path / name).mkdir()
+    for name in ("a[b]*", "a.c"):
+        with whole_folder(tmp_path / name):
+            pass
+    assert files(tmp_path) == [".ab.99999999.old", ".abc.99999999.draft", "a.c", "a[b]*"]
+
+
+def test_a_source_that_cannot_be_read_is_named_itself(tmp_path):
+    source = tmp_path / "source.jpg"
+    missing = pytest.raises(UserError, match=r"source.jpg: No such file or directory; check it")
+    with missing, whole_folder(tmp_path / "out" / "stage"):
+        source.read_bytes()
+    for place in ("out/stage/x", "out/x/y"):  # of what is written, the target is named
+        (tmp_path / "out" / "x").write_text("a file where a folder should be")
+        target = pytest.raises(UserError, match=r"cannot be written .*; make room")
+        with target, whole_folder(tmp_path / place) as draft:
+            (draft / "no" / "folder").write_text("x")
+    full = pytest.raises(UserError, match=FULL)
+    with full, whole_folder(tmp_path / "out" / "stage"):  # as shutil.copyfile does
+        raise OSError(28, "No space left on device", str(source), None, "target")
+    assert files(tmp_path / "out") == ["stage", "x"]
