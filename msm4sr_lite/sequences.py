@@ -190,6 +190,8 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch in random order.
 
+    They are made of ``Sequences.train()``, the only way by which interactions reach training.
+
     Parameters
     ----------
     sequences

@@ -114,8 +114,8 @@ def describe(kind: type, section: str = "") -> Iterator[SettingField]:
 def fields_by_name(config: type) -> dict[str, SettingField]:
     """Return all settings of a configuration with sections, by names like ``pretrain.lr``."""
     hints = get_type_hints(config).items()
-    kinds = [hint for hint in hints if isinstance(hint[1], type) and issubclass(hint[1], Settings)]
-    return {one.name: one for section, kind in kinds for one in describe(kind, section)}
+    kinds = {s: kind for s, kind in hints if isinstance(kind, type) and issubclass(kind, Settings)}
+    return {one.name: one for section in kinds for one in describe(kinds[section], section)}
 
 
 def find_field(config: type, name: str) -> SettingField:

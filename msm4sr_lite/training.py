@@ -85,7 +85,10 @@ def finetune(
     callback: Callback | None = None,
     **options: Any,
 ) -> list[Record]:
-    """Fine-tune ``model`` in place for one dataset; arguments as in ``pretrain``."""
+    """Fine-tune ``model`` in place for one dataset; arguments as in ``pretrain``.
+
+    ``options`` are ``seed``, ``device`` and ``state``, as in ``pretrain``, too.
+    """
     return _run_to_end(finetune_steps(model, table, sequences, config, **options), callback)
 
 

@@ -37,7 +37,6 @@ tensor([[0., 1., 1., 0.]])
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -61,6 +60,8 @@ from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable, make_slots
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
+
+PAPER = PRESETS["paper"]
 
 
 class SASRec(M2SE):
@@ -171,51 +172,78 @@ def require_baselines(names: Iterable[str]) -> list[str]:
 
 
 def _train(
-    build: Callable[[ModelConfig], M2SE],
-    data: BaselineData,
-    config: Config = PRESETS["paper"],
-    seed: int = 0,
-    device: str = "cpu",
+    name: str, kind: type[M2SE], data: BaselineData, config: Config, seed: int, device: str
 ) -> Scorer:
     """Train a model from scratch; the weights of its best epoch by Recall@20 on validation."""
-    n_items, is_sasrec = data.sequences.n_items, build is SASRec
-    if data.table is None and is_sasrec:
-        none = make_slots(np.zeros((0, 1), np.float16), np.zeros(n_items + 1, np.int64))
-        data = replace(data, table=FeatureTable(data.sequences.items, none, none, {}))
-    table = _needed(data, "table")
+    table, sequences = _needed(name, data, "table"), data.sequences
+    n_ids = sequences.n_items if config.finetune.use_ids else 0
     torch.manual_seed(seed)
-    ids = n_items if config.finetune.use_ids or is_sasrec else 0
-    model = build(replace(config.model, feature_dim=table.width, n_items=ids))
-    training.finetune(model, table, data.sequences, config.finetune, seed=seed, device=device)
+    model = kind(replace(config.model, feature_dim=table.width, n_items=n_ids))
+    training.finetune(model, table, sequences, config.finetune, seed=seed, device=device)
     return ModelScorer(model, table, device)
 
 
-def _needed(data: BaselineData, what: str) -> Any:
+def _needed(name: str, data: BaselineData, what: str) -> Any:
     if (value := getattr(data, what)) is None:
-        raise UserError(f"this baseline needs {what}, which the data lack")
+        raise UserError(f"baseline {name!r} needs {what}, which the data lack")
     return value
+
+
+# Each of these functions fits one baseline; its parameters after ``data`` are the settings.
+def _item_knn(data: BaselineData, decay: float = 0.8, cosine: bool = False) -> Scorer:
+    """Items that co-occur with the history's items in other users."""
+    return ItemKNN(data.sequences, decay, cosine)
+
+
+def _sequential_rules(data: BaselineData, decay: float = 0.5, steps: int = 10) -> Scorer:
+    """Items that soon followed the newest item of the history."""
+    return SequentialRules(data.sequences, decay, steps)
+
+
+def _tfidf_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
+    """Items whose texts resemble the history's (TF-IDF)."""
+    return ContentKNN(tfidf_vectors(_needed("tfidf_knn", data, "texts")), decay)
+
+
+def _bert_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
+    """Items whose mean sentence embeddings resemble the history's."""
+    return ContentKNN(mean_embeddings(_needed("bert_knn", data, "table").text), decay)
+
+
+def _item_knn_tfidf(data: BaselineData, decay: float = 0.8, weight: float = 1.0) -> Scorer:
+    """Score ensemble of ``item_knn`` and ``tfidf_knn``."""
+    _needed("item_knn+tfidf", data, "texts")
+    return ScoreEnsemble(_item_knn(data, decay), _tfidf_knn(data, decay), weight)
+
+
+def _sasrec(
+    data: BaselineData, config: Config = PAPER, seed: int = 0, device: str = "cpu"
+) -> Scorer:
+    """``SASRec``, which reads item ids alone: it always has them, and needs no features."""
+    if data.table is None:
+        items = data.sequences.items
+        none = make_slots(np.zeros((0, 1), np.float16), np.zeros(len(items), np.int64))
+        data = replace(data, table=FeatureTable(items, none, none, {}))
+    config = replace(config, finetune=replace(config.finetune, use_ids=True))
+    return _train("sasrec", SASRec, data, config, seed, device)
+
+
+def _text_and_image(
+    data: BaselineData, config: Config = PAPER, seed: int = 0, device: str = "cpu"
+) -> Scorer:
+    """``SummedFeatures``, with item ids if ``config.finetune.use_ids`` says so."""
+    return _train("text+image", SummedFeatures, data, config, seed, device)
 
 
 # name -> fit(data, **settings), which returns the fitted scorer
 BASELINES: dict[str, Callable[..., Scorer]] = {
-    # Items with the most interactions, alike for all users.
+    # Items with the most interactions, alike for all users; without settings.
     "popularity": lambda data: Popularity(data.sequences),
-    # Items that co-occur with the history's items in other users.
-    "item_knn": lambda data, decay=0.8, cosine=False: ItemKNN(data.sequences, decay, cosine),
-    # Items that soon followed the newest item of the history.
-    "sequential_rules": lambda data, decay=0.5, steps=10: SequentialRules(
-        data.sequences, decay, steps
-    ),
-    # Items whose texts resemble the history's (TF-IDF).
-    "tfidf_knn": lambda data, decay=0.8: ContentKNN(tfidf_vectors(_needed(data, "texts")), decay),
-    # Items whose mean sentence embeddings resemble the history's.
-    "bert_knn": lambda data, decay=0.8: ContentKNN(
-        mean_embeddings(_needed(data, "table").text), decay
-    ),
-    # Score ensemble of ``item_knn`` and ``tfidf_knn``.
-    "item_knn+tfidf": lambda data, decay=0.8, weight=1.0: ScoreEnsemble(
-        BASELINES["item_knn"](data, decay), BASELINES["tfidf_knn"](data, decay), weight
-    ),
-    "sasrec": partial(_train, SASRec),
-    "text+image": partial(_train, SummedFeatures),
+    "item_knn": _item_knn,
+    "sequential_rules": _sequential_rules,
+    "tfidf_knn": _tfidf_knn,
+    "bert_knn": _bert_knn,
+    "item_knn+tfidf": _item_knn_tfidf,
+    "sasrec": _sasrec,
+    "text+image": _text_and_image,
 }

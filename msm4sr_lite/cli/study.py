@@ -9,7 +9,7 @@ from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.progress import say
-from msm4sr_lite.settings import with_settings
+from msm4sr_lite.settings import UserError, with_settings
 from msm4sr_lite.study.config import QUICK, StudyConfig
 from msm4sr_lite.study.pages import as_text
 from msm4sr_lite.study.run import default_folder, run_study
@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> None:
 
 def study_config(args: argparse.Namespace) -> StudyConfig:
     """Return the settings that the flags ask for."""
+    if args.seeds < 1:
+        raise UserError(f"seeds must be at least 1; got {args.seeds}")
     config = with_settings(QUICK if args.quick else StudyConfig(), given_settings(args))
     return replace(
         config,

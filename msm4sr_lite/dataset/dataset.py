@@ -12,7 +12,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.rows import Item
-from msm4sr_lite.dataset.sources import match, read_folder, read_frames
+from msm4sr_lite.dataset.sources import match_items_and_interactions, read_folder, read_frames
 
 __all__ = ["Dataset", "Item"]
 
@@ -75,7 +75,8 @@ class Dataset:
             If anything cannot be read as meant; names the file and the line.
         """
         folder = Path(path)
-        items, table, notes = match(read_folder(folder), domain, unknown_items)
+        tables = read_folder(folder)
+        items, table, notes = match_items_and_interactions(tables, domain, unknown_items)
         return cls(items, table, folder, folder, folder.resolve().name, domain, notes)
 
     @classmethod
@@ -130,7 +131,8 @@ class Dataset:
         >>> data.user_history("ann")
         ['8', '7']
         """
-        items, table, notes = match(read_frames(interactions, items), domain, unknown_items)
+        tables = read_frames(interactions, items)
+        items, table, notes = match_items_and_interactions(tables, domain, unknown_items)
         return cls(items, table, None, Path(image_root), name, domain, notes)
 
     @cached_property

@@ -12,7 +12,7 @@ Both tables may be csv, tsv or JSON lines files, plain or packed with gzip, or p
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -21,9 +21,15 @@ from msm4sr_lite.dataset import rows
 from msm4sr_lite.dataset.rows import COLUMNS, Item, text, texts
 from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_columns, read_rows
 
-# Items, interactions and notes; then what to call the two tables in messages. The place of an
-# interaction follows the second.
-Tables: TypeAlias = tuple[dict[str, Item], pd.DataFrame, list[str], str, str]
+
+class Tables(NamedTuple):
+    """Both tables as they were read, and what to call them in messages."""
+
+    items: dict[str, Item]
+    interactions: pd.DataFrame
+    notes: list[str]
+    item_table: str
+    place_in: str  # what the number of an interaction's row follows, such as "interactions row"
 
 
 def read_folder(folder: Path) -> Tables:
@@ -38,7 +44,7 @@ def read_folder(folder: Path) -> Tables:
     if table.empty:
         raise UserError(f"{path}: no interactions in the file; write one per row")
     interactions = rows.check_interactions(table, place_in(path))
-    return items, interactions, notes, str(items_path), place_in(path)
+    return Tables(items, interactions, notes, str(items_path), place_in(path))
 
 
 def read_items(path: Path) -> dict[str, Item]:
@@ -91,7 +97,7 @@ def read_frames(interactions: Any, items: Any) -> Tables:
                 f" like {', '.join(map(repr, merged[:3]))} (number and text, or spaces): merged"
             )
     found = {item.item_id: item for item in read_item_frame(items)}
-    return found, checked, notes, "items", "interactions row"
+    return Tables(found, checked, notes, "items", "interactions row")
 
 
 def read_item_frame(items: Any) -> list[Item]:
@@ -121,7 +127,7 @@ def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
     return frame.set_axis(names, axis=1).reset_index(drop=True)
 
 
-def match(
+def match_items_and_interactions(
     tables: Tables, domain: str, unknown_items: str
 ) -> tuple[dict[str, Item], pd.DataFrame, list[str]]:
     """Return the items, the interactions that belong to them, sorted by time, and notes.

@@ -12,7 +12,7 @@ embeds the other keywords again.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -47,6 +47,14 @@ class Change:
     text: str
     attention: float | None = None
     replacement: Tensor | None = None
+
+
+class Omission(NamedTuple):
+    """What is left out of the history: an interaction, or a slot of its item."""
+
+    place: int  # of the interaction, counted from 0
+    change: Change
+    instead: list[int]  # what stands there then: nothing, or the number of the changed item
 
 
 @torch.inference_mode()
@@ -116,29 +124,33 @@ def measure_effects(
     z = scorer.embed(edit_slots(table, changes), rows, changed_items)
     few.items = {m: torch.cat([embeddings, z[m]]) for m, embeddings in few.items.items()}
 
-    # What is left out in turn: the interaction at place i, or a slot of the item there.
-    steps: list[tuple[int, Change, list[int]]] = []
-    if len(numbers) > 1:
-        titles = {i: item_title(items, table.items[numbers[i]]) for i in read}
-        steps = [(i, Change(numbers[i], "", 0, "interaction", 0, titles[i]), []) for i in read]
-    ordered = list(enumerate(changes, first_change))
-    steps += [(i, one, [c]) for i in read for c, one in ordered if one.item == numbers[i]]
+    # Build the sequences: the whole history, then the history after each omission.
+    omissions: list[Omission] = []
+    for i in read if len(numbers) > 1 else ():
+        title = item_title(items, table.items[numbers[i]])
+        omissions.append(Omission(i, Change(numbers[i], "", 0, "interaction", 0, title), []))
+    slots = list(enumerate(changes, first_change))
+    omissions += [Omission(i, s, [k]) for i in read for k, s in slots if s.item == numbers[i]]
     whole = list(range(1, first_target))
-    sequences = [whole, *([*whole[:i], *instead, *whole[i + 1 :]] for i, _, instead in steps)]
+    sequences = [whole, *([*whole[:i], *instead, *whole[i + 1 :]] for i, _, instead in omissions)]
+
+    # Score the few items after each sequence: modality -> (sequences, items).
     blocks = torch.arange(len(sequences)).split(SEQUENCES)
     scored = [few.score_by_modality([np.array(sequences[k]) for k in block]) for block in blocks]
-    # modality -> scores of the few items after each sequence; row 0 belongs to the whole history
     scores = {m: torch.cat([block[m] for block in scored]).numpy() for m in few.items}
 
+    # Collect the effects: the target's score after the whole history minus the score without.
+    def evidence(change: Change, position: int, target: int, row: int, column: int) -> Evidence:
+        terms = {m: float(s[0, target] - s[row, column]) for m, s in scores.items()}
+        effect = change.index, change.text, sum(terms.values()), terms, change.attention
+        return Evidence(change.kind, table.items[change.item], position, *effect)
+
     found = []
-    for column, target in enumerate(targets, first_target):
-        cells = [(positions[i], one, row, column) for row, (i, one, _) in enumerate(steps, 1)]
-        cells += [(0, one, 0, c) for c, one in ordered if one.item == target]
+    for target, item in enumerate(targets, first_target):
         pieces = []
-        for position, one, *cell in cells:
-            terms = {m: float(s[0, column] - s[tuple(cell)]) for m, s in scores.items()}
-            moved = one.index, one.text, sum(terms.values()), terms, one.attention
-            pieces.append(Evidence(one.kind, table.items[one.item], position, *moved))
+        for row, (place, change, _) in enumerate(omissions, 1):
+            pieces.append(evidence(change, positions[place], target, row, target))
+        pieces += [evidence(slot, 0, target, 0, k) for k, slot in slots if slot.item == item]
         found.append(sorted(pieces, key=lambda piece: -piece.effect))
     return found
 

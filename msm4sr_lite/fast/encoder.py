@@ -103,9 +103,7 @@ def embed_modality(
 
 @sdpa_kernel(ATTENTION)
 def run_block(
-    block: Block,
-    x: Float[Tensor, "batch time dim"],
-    at: Int[Tensor, "batch needed"] | None = None,
+    block: Block, x: Float[Tensor, "batch time dim"], at: Int[Tensor, "batch needed"] | None = None
 ) -> Float[Tensor, "batch needed dim"]:
     """Compute ``Block`` at all positions, or only at the positions ``at`` of each row."""
     query, key, value = block.qkv(x).chunk(3, dim=-1)

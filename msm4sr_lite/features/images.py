@@ -180,7 +180,8 @@ def extract_keywords(
         starts = range(0, len(images), batch_size)
         cut = (images[start : start + batch_size] for start in starts)
         batches = ([(*image, pool.submit(opened, image[1])) for image in part] for part in cut)
-        for batch, _ in pairwise(chain(batches, [[]])):  # the next batch is being opened
+        # Each batch with the next one, whose images the threads open while this one is used.
+        for batch, _ in pairwise(chain(batches, [[]])):
             usable: list[tuple[str, str, bytes]] = []
             new: dict[bytes, Mapping[str, Tensor]] = {}
             for item_id, name, job in batch:

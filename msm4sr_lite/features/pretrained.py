@@ -117,7 +117,7 @@ def trained_pooling(name: str) -> Literal["mean", "cls"]:
         known = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls"}
         return known[config.get("pooling_mode", "+".join(modes))]
     except (ValueError, AttributeError, KeyError, TypeError):
-        raise UserError(f"{path}: names neither mean nor cls; choose with --pooling") from None
+        raise UserError(f"{path}: neither mean nor cls; use --set features.pooling=mean") from None
 
 
 def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:

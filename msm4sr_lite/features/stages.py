@@ -102,8 +102,8 @@ def compute_keywords(
         (draft / "keywords.jsonl").open("w", encoding="utf-8", newline="\n") as stream,
     ):
         if images:
-            choice = (resolve_device(device), config.threshold, config.diversity)
-            tokenizer = KeywordTokenizer(clip, words, config.prompt, *choice)
+            rule = {"threshold": config.threshold, "diversity": config.diversity}
+            tokenizer = KeywordTokenizer(clip, words, config.prompt, resolve_device(device), **rule)
             record = {"max_images": limit, **tokenizer.describe()}
             with open_cache(run_dir / "cache", "images", record, "float32") as cache:
                 found = extract_keywords(root, images, tokenizer, n, cache, workers=workers)
@@ -165,13 +165,8 @@ def compute_features(
         The features of all items, in the order of ``dataset.items``.
     """
     if _has_images(dataset):
-        options: dict[str, Any] = {
-            "clip": clip,
-            "dictionary": dictionary,
-            "device": device,
-            "workers": workers,
-        }
-        compute_keywords(dataset, run_dir, config, **options)
+        made_by: dict[str, Any] = {"clip": clip, "dictionary": dictionary}
+        compute_keywords(dataset, run_dir, config, **made_by, device=device, workers=workers)
     return encode_features(dataset, run_dir, config, text_encoder=text_encoder, device=device)
 
 
@@ -191,16 +186,14 @@ def encode_features(
     Raises
     ------
     UserError
-        If there are images but no keywords, or those of other items.
+        If there are images but ``run_dir`` holds no keywords. That they belong to these items is
+        not checked.
     """
     run_dir, name = Path(run_dir), text_encoder or DEFAULT_TEXT_ENCODER
     folder, source = run_dir / "features", run_dir / "keywords" if _has_images(dataset) else None
     keywords, made_by = (read_keywords(source), read_record(source)) if source else ({}, {})
     made_by.pop("made_from", None)
-    filling: dict[str, Any] = {
-        "max_sentences": config.max_sentences,
-        "image_slots": config.image_slots,
-    }
+    filling: dict[str, Any] = {s: getattr(config, s) for s in ("max_sentences", "image_slots")}
     sentences = slot_sentences(dataset.items.values(), keywords, **filling)
     made_from = {
         "content": content_hash(sentences),

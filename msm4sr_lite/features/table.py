@@ -226,5 +226,6 @@ def encode_new_items(
     filling = [manifest.get(s, getattr(default, s)) for s in ("max_sentences", "image_slots")]
     sentences = slot_sentences(items, keywords, *filling)
     ids = ["", *(item.item_id for item in items)]
-    text, image = (encode_slots([slots[k] for slots in sentences], encoder) for k in (1, 2))
+    text = encode_slots([slots.text for slots in sentences], encoder)
+    image = encode_slots([slots.image for slots in sentences], encoder)
     return FeatureTable(ids, text, image, manifest), keywords

@@ -15,7 +15,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.budget import check_budget, finetune_within, print_estimate
 from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.features import find_or_compute_features
-from msm4sr_lite.pipeline.fitted import require_dataset
+from msm4sr_lite.pipeline.fitted import ENCODERS, require_dataset
 from msm4sr_lite.pipeline.stages import (
     Callback,
     Stage,
@@ -180,11 +180,9 @@ class MSM4SR(Evaluating):
         ``earlier`` names what the model has been trained on before: fingerprints and splits.
         """
         folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
-        encoders = {name: getattr(self, name) for name in ("text_encoder", "clip", "dictionary")}
-        data, settings = require_dataset(data), self.config.features
-        found = find_or_compute_features(
-            data, features, run_dir, settings, device=device, **encoders
-        )
+        encoders = {name: getattr(self, name) for name in ENCODERS}
+        data, chosen = require_dataset(data), self.config.features
+        found = find_or_compute_features(data, features, run_dir, chosen, device=device, **encoders)
         config = with_settings(self.config, {"model.feature_dim": found.table.width})
         if split is not None:
             split = config.data.split if split == AS_SET else split

@@ -20,8 +20,9 @@ from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.sequences import Sequences
 
-DEFAULTS = {"preset": "paper", "seed": 0, "device": "auto", "text_encoder": None, "clip": None}
-DEFAULTS |= {"dictionary": "visual+texts"}
+# In the order in which records list them.
+ENCODERS = {"text_encoder": None, "clip": None, "dictionary": "visual+texts"}
+DEFAULTS = {"preset": "paper", "seed": 0, "device": "auto", **ENCODERS}
 
 
 class Fitted:
@@ -101,7 +102,7 @@ class Fitted:
         preset = record.get("preset", "paper")
         defaults, known = _arguments(PRESETS[preset]), _arguments(trained.config)
         settings = {name: value for name, value in known.items() if value != defaults[name]}
-        encoders = zip(list(DEFAULTS)[3:], record.get("encoders", ()), strict=False)
+        encoders = zip(ENCODERS, record.get("encoders", ()), strict=False)
         model = cls(preset, seed=record.get("seed", 0), device=device, **dict(encoders), **settings)
         is_model_folder = Path(folder, "config.json").is_file()
         model.run_dir = None if is_model_folder else Path(folder)

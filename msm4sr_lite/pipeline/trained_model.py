@@ -86,6 +86,7 @@ class TrainedModel:
             raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
         now = {"config": as_dict(self.config), "item_counts": counts}
+        # Twice ``now``: first for the order of the keys, last since it replaces what was recorded.
         record = {"format": FORMAT, "version": __version__, **now, **self.record, **now}
         with whole_folder(folder) as draft:
             save_checkpoint(self.net, draft, self.items, record)

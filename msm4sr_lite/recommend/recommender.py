@@ -259,7 +259,7 @@ class Recommender:
         return best, self.popularity[best]
 
     def model_scorer(self, wanted: str) -> ModelScorer:
-        """Return the scorer if it is a model, which what is ``wanted`` needs."""
+        """Return the scorer, a model; refuse any other scorer, since ``wanted`` needs a model."""
         if not isinstance(self.scorer, ModelScorer):
             raise UserError(f"{wanted} need a model with item embeddings; this scorer has none")
         return self.scorer

@@ -20,7 +20,8 @@ def top_items(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the numbers and the scores of each history's k best items, best first.
 
-    Equal scores are ordered by item number.
+    Equal scores are ordered by item number here; evaluation counts ties against the model
+    (``evaluation.rank_of``).
 
     Parameters
     ----------

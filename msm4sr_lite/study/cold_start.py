@@ -81,8 +81,10 @@ def without_items(
     Raises
     ------
     UserError
-        If no user is left.
+        If ``fraction`` is out of range, or no user is left.
     """
+    if not 0 < fraction < 1:
+        raise UserError(f"fraction must be above 0 and below 1; got {fraction}")
     rng = np.random.default_rng(seed)
     count = max(1, round(fraction * sequences.n_items))
     drawn = np.sort(1 + rng.choice(sequences.n_items, count, replace=False))

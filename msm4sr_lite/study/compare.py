@@ -194,28 +194,23 @@ class Comparison:
     def table(self, found: dict[str, list[Run]]) -> dict[str, Any]:
         """Return each model's metrics and its difference to ``against`` with interval and p."""
         users, _ = self.data.sequences.cases("test")
-        ranks = {
-            protocol: {n: [np.array(run[protocol]) for run in runs] for n, runs in found.items()}
-            for protocol in PROTOCOLS
-        }
+        ranks: dict[str, dict[str, list[np.ndarray]]] = {protocol: {} for protocol in PROTOCOLS}
+        for protocol, name in product(PROTOCOLS, found):
+            ranks[protocol][name] = [np.array(run[protocol]) for run in found[name]]
         against = self.against
         if against not in found:
             each = ranks["filter_seen"]
             against = max(each, key=lambda n: np.mean([metrics(r)[CHOICE] for r in each[n]]))
-        models: dict[str, Any] = {}
-        change: dict[str, Any] = {}
+        models: dict[str, Any] = {name: {} for name in found}
+        change: dict[str, Any] = {name: {} for name in found if name != against}
         for name, runs in found.items():
-            models[name] = {
-                protocol: with_seeds([metrics(r) for r in of[name]], users)
-                for protocol, of in ranks.items()
-            }
+            for protocol, by_model in ranks.items():
+                models[name][protocol] = with_seeds([metrics(r) for r in by_model[name]], users)
+                if name != against:
+                    change[name][protocol] = paired(by_model[name], by_model[against], users)
             for key, digits in (("coverage@10", 4), ("popularity_bias@10", 4), ("seconds", 1)):
                 models[name][key] = round(float(np.mean([run[key] for run in runs])), digits)
             models[name] |= self.upper_bound.shares(runs)
-            if name != against:
-                change[name] = {
-                    protocol: paired(of[name], of[against], users) for protocol, of in ranks.items()
-                }
         for protocol, metric in product(PROTOCOLS, METRICS):
             cells = [one[protocol][metric] for one in change.values()]
             for cell, p in zip(cells, holm([cell["p"] for cell in cells]), strict=True):

@@ -87,6 +87,5 @@ class StudyConfig(Settings):
         return list(range(1, 1 + self.n_seeds))
 
 
-QUICK = StudyConfig(
-    quick=True, n_seeds=1, budget=TrainingBudget(pretrain_epochs=10, finetune_epochs=10)
-)
+SHORT = TrainingBudget(pretrain_epochs=10, finetune_epochs=10)
+QUICK = StudyConfig(quick=True, n_seeds=1, budget=SHORT)

@@ -1,7 +1,5 @@
 """Results of a study as text."""
 
-from functools import reduce
-from operator import getitem
 from typing import Any
 
 import pandas as pd
@@ -48,20 +46,20 @@ def comparison_rows(result: dict[str, Any], protocol: str = "filter_seen") -> di
 def cold_rows(result: dict[str, Any]) -> dict[str, Any]:
     """Return each model's NDCG@10 on subsets of the test cases, whose sizes are the first row."""
     counts = result["counts"]
-    columns: dict[str, tuple[Any, ...]] = {}
+    # title of a column -> its number of test cases; where a model has its metrics: subset and range
+    columns: dict[str, tuple[int, str, str]] = {}
     if counts["cold"]:
-        cold = f"cold among {result['cold_items']} cold"
-        columns = {cold: (counts["cold"], "cold_among_cold")}
-        columns["cold among all"] = counts["cold"], "cold_among_all"
+        columns[f"cold among {result['cold_items']} cold"] = counts["cold"], "cold_among_cold", ""
+        columns["cold among all"] = counts["cold"], "cold_among_all", ""
     for subset, label in (("by_popularity", "interactions"), ("by_history", "history")):
         for name, count in counts[subset].items():
             if count >= FEWEST:
                 columns[f"{label} {name}"] = count, subset, name
     rows = {"test cases": {label: str(count) for label, (count, *_) in columns.items()}}
-    for name, model in result["models"].items():
-        rows[name] = {
-            label: with_interval(reduce(getitem, keys, model)["ndcg@10"])
-            for label, (_, *keys) in columns.items()
+    for model_name, model in result["models"].items():
+        rows[model_name] = {
+            label: with_interval((model[subset][name] if name else model[subset])["ndcg@10"])
+            for label, (_, subset, name) in columns.items()
         }
     return rows
 

@@ -75,6 +75,11 @@ class TestWithoutItems:
         with pytest.raises(UserError, match="no user has three interactions left"):
             without_items(sequences_of([[1, 2, 3], [4, 5, 6]], 6), 0.99)
 
+    @pytest.mark.parametrize("fraction", [-1, 0, 1, 2.0, float("nan")])
+    def test_a_fraction_out_of_range_is_refused(self, fraction):
+        with pytest.raises(UserError, match="fraction must be above 0 and below 1; got"):
+            without_items(self.sequences, fraction)
+
 
 def test_test_cases_are_split_by_popularity_and_history_length(data, tmp_path):
     data = replace(data, sequences=toy_sequences([6, 5, 6, 4, 5], n_items=19))

@@ -3,6 +3,10 @@
 ::
 
     published  what a format is, and the rows of its files; bad rows are skipped and counted
+    amazon     Amazon Reviews, the releases of 2018 and 2023
+    hm         H&M, articles or products
+    movielens  MovieLens
+    recbole    RecBole atomic files
 
 How to add a format:
 
@@ -11,7 +15,8 @@ How to add a format:
    ``Source.read``, and give it a function that turns one row of a table, or one line, into an
    ``Interaction`` or into the fields of an item. It raises ``ValueError`` with the reason for a bad
    row; the functions of ``msm4sr_lite.dataset.rows`` do so.
-3. Add the format to ``FORMATS``, and a section to ``docs/convert.md``.
+3. Add the format to ``FORMATS``, its name to the choices of ``--from`` in ``cli/commands.py``, and
+   a section to ``docs/convert.md``.
 4. Test it in ``tests/dataset/convert`` with a few lines of the real format.
 
 No file is read as a whole. Memory grows only with the number of users, items and images.
