@@ -220,11 +220,11 @@ class Comparison:
 
 def read_configs(path: Path) -> dict[str, Any]:
     """Read chosen settings: ``name -> {"settings": ...}``."""
-    found = read_json(path)
+    found: dict[str, Any] = read_json(path) if path.is_file() else {"no file": None}
     models = found.values() if isinstance(found, dict) else [found]
     if not all(isinstance(model, dict) and "settings" in model for model in models):
         raise UserError(f"{path}: no chosen settings in it; make them with `msm4sr study tune`")
-    return dict(found)
+    return found
 
 
 def run_all(jobs: int, tasks: Sequence[Callable[[], Any]]) -> list[Any]:

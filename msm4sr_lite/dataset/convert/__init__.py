@@ -205,7 +205,7 @@ def _write_interactions(
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(header)
         for row in chain([first], rows):
-            if min_rating is not None and (row.rating or 0) < min_rating:
+            if min_rating is not None and not (row.rating or 0) >= min_rating:
                 counts["below_min_rating"] += 1
                 continue
             counts["interactions"] += 1

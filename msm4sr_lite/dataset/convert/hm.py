@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,17 @@ def _interactions(source: published.Source) -> Iterator[published.Interaction]:
         return published.Interaction(
             printable_id(row["customer_id"], "customer_id"),
             _article(row["article_id"])[:digits],
-            datetime.fromisoformat(row["t_dat"].strip()).replace(tzinfo=UTC).timestamp(),
+            _midnight(row["t_dat"].strip()),
         )
 
     columns = ("t_dat", "customer_id", "article_id")
     return source.read(source.interactions, interaction, columns=columns)
+
+
+@lru_cache(maxsize=4096)
+def _midnight(day: str) -> float:
+    """Return the start of a day (UTC) in seconds."""
+    return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
 
 
 def _items(source: published.Source) -> Iterator[dict[str, Any]]:

@@ -85,10 +85,12 @@ def train_clip(
     if problems:
         say(f"train-clip: {len(problems)} images cannot be read, the first: {problems[0]}")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist()
+    if n_test < 0:
+        raise UserError(f"n_test must be at least 0; got {n_test}")
     test, rest = order[:n_test], order[n_test:]
     n_validation = max(MIN_VALIDATION, round(VALIDATION_SHARE * len(rest)))
     validation, training = rest[:n_validation], rest[n_validation:]
-    if n_test < 0 or len(training) < MIN_TRAINING:
+    if len(training) < MIN_TRAINING:
         raise UserError(
             f"{folder}: {len(training)} training images, but at least {MIN_TRAINING} are needed"
             f" ({len(labels)} usable, {len(validation)} for validation, {n_test} for testing); add"

@@ -23,6 +23,17 @@ def test_hm_articles(tmp_path, converted, zero):
     assert len(list((tmp_path / "dataset/images").rglob("*.*"))) == 2  # none of an unknown article
 
 
+@pytest.mark.parametrize("day", ["2018-99-21", "2018-09-20T10:00:00+05:00", "20180921"])
+def test_another_form_of_a_day_is_skipped_and_counted(tmp_path, converted, day):
+    source = hm(tmp_path)
+    path = source / "transactions_train.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("2018-09-20", day, 1), encoding="utf-8")
+    summary, _ = converted(source)
+    assert summary["skipped_lines"] == 1
+    assert "transactions_train.csv line" in summary["first_skipped"]
+
+
 def test_a_day_starts_at_the_same_moment_everywhere(tmp_path, converted, monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     getattr(time, "tzset", bool)()  # there is none on Windows
