@@ -43,7 +43,7 @@ class DataConfig(Settings):
     )
     n_test: int = setting(1, "leave_one_out: number of test interactions per user", "code", ">= 1")
     test_share: float = setting(
-        0.1, "split=time: share of test (and of validation) dates", "ours", "> 0 and < 0.5"
+        0.1, "split=time: share of interactions in test, and in valid", "ours", "> 0 and < 0.5"
     )
 
     def __post_init__(self) -> None:
@@ -129,7 +129,7 @@ class TrainConfig(Settings):
     clip_norm: float = setting(5.0, "largest L2 norm of the gradient", "code", "> 0")
     temperature: float = setting(0.07, "tau, divides every cosine", "code", "> 0")
     targets_per_sequence: int = setting(0, "random targets per sequence; 0: all", "ours", ">= 0")
-    valid_users: int = setting(0, "random users for validation; 0 takes all", "ours", ">= 0")
+    valid_users: int = setting(0, "random validation cases; 0 takes all", "ours", ">= 0")
     precision: Literal["float32", "bfloat16"] = setting(
         "float32", "number format of the encoder; losses are always float32", "ours"
     )
@@ -146,13 +146,9 @@ class PretrainConfig(TrainConfig):
     mixup_max: float = setting(
         0.5, "p is drawn from U(0, mixup_max); 0: no mixup", "notes", ">= 0 and <= 1"
     )
-    mixup_draw: Literal["uniform", "fixed"] = setting(
-        "uniform", "draw p, or use mixup_max", "notes"
-    )
+    mixup_draw: Literal["uniform", "fixed"] = setting("uniform", "draw p, or mixup_max", "notes")
     mixup_per: Literal["batch", "sequence"] = setting("batch", "one p for each", "code")
-    drop_max: float = setting(
-        0.2, "drop probability q is drawn from U(0, drop_max)", "code", ">= 0 and <= 1"
-    )
+    drop_max: float = setting(0.2, "q is drawn from U(0, drop_max)", "code", ">= 0 and <= 1")
     drop_per: Literal["batch", "sequence"] = setting("batch", "one q for each", "code")
     drop_keeps: Literal["first", "last"] = setting("first", "item that is never dropped", "ours")
     same_target: Literal["exclude", "zero_logit"] = setting(

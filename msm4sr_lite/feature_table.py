@@ -1,7 +1,5 @@
 """The features of all items in memory: the embeddings of their sentences and images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,17 +44,17 @@ class Slots:
         padded.index_copy_(0, valid.flatten().nonzero().squeeze(1), slots)
         return padded.view(*valid.shape, -1), valid
 
-    def select(self, rows: Tensor) -> Slots:
+    def select(self, rows: Tensor) -> "Slots":
         """Return the same embeddings for another numbering of the items."""
         return Slots(self.vectors, self.starts[rows], self.counts[rows])
 
-    def append(self, other: Slots) -> Slots:
+    def append(self, other: "Slots") -> "Slots":
         """Return these slots with the items of ``other`` (without its padding) at the end."""
         starts = torch.cat([self.starts, other.starts[1:] + len(self.vectors)])
         vectors = torch.cat([self.vectors, other.vectors])
         return Slots(vectors, starts, torch.cat([self.counts, other.counts[1:]]))
 
-    def to(self, device: str) -> Slots:
+    def to(self, device: str) -> "Slots":
         """Return the slots on another device."""
         return Slots(self.vectors.to(device), self.starts.to(device), self.counts.to(device))
 
@@ -85,7 +83,7 @@ class FeatureTable:
         """D, the width of the embeddings."""
         return int(self.text.vectors.shape[1])
 
-    def for_items(self, items: Sequence[str]) -> FeatureTable:
+    def for_items(self, items: Sequence[str]) -> "FeatureTable":
         """Return the table for another list of items: entry i of the result is ``items[i]``.
 
         Raises
@@ -98,13 +96,13 @@ class FeatureTable:
         if missing:
             raise UserError(
                 f"{len(missing)} items have no features (the first is {missing[0]!r});"
-                f" run `msm4sr features` again on this dataset"
+                f" run `msm4sr keywords`, then `msm4sr features` on this dataset"
             )
         rows = torch.tensor([row_of[item] for item in items])
         text, image = self.text.select(rows), self.image.select(rows)
         return FeatureTable(list(items), text, image, self.manifest)
 
-    def append(self, other: FeatureTable) -> FeatureTable:
+    def append(self, other: "FeatureTable") -> "FeatureTable":
         """Return the table with the items of ``other`` at the end.
 
         Raises
@@ -122,12 +120,12 @@ class FeatureTable:
         n_slots = (self.text.counts + self.image.counts).tolist()
         return [item for item, count in zip(self.items, n_slots, strict=True) if count]
 
-    def to(self, device: str) -> FeatureTable:
+    def to(self, device: str) -> "FeatureTable":
         """Return the table on another device."""
         return FeatureTable(self.items, self.text.to(device), self.image.to(device), self.manifest)
 
 
-def make_slots(vectors: np.ndarray, counts: np.ndarray) -> Slots:
+def make_slots(vectors: np.ndarray, counts: np.ndarray) -> "Slots":
     """Return slots from embeddings ``(slots, D)`` in item order and each item's number of slots."""
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     return Slots(torch.from_numpy(vectors), torch.from_numpy(starts), torch.from_numpy(counts))

@@ -122,7 +122,8 @@ def finetuning_loss(
     generator
         Random numbers for the sampled negatives.
     popularity
-        Share of each item in the training interactions, ``(items + 1,)``; None: all the same.
+        Share of each item in the training interactions, ``(items + 1,)``; with
+        ``candidates="all"`` each item counts once more. None: all the same.
     """
     rows, position = batch.targets.nonzero(as_tuple=True)
     target = batch.targets[rows, position]

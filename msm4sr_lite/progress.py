@@ -3,8 +3,6 @@
 On a terminal it is a bar. Elsewhere, for example in a log file, it is a line every half minute.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -35,7 +33,7 @@ def bar(
     unit: str,
     total: int | None = None,
     unit_scale: bool = False,
-) -> tqdm[Any]:
+) -> "tqdm[Any]":
     """Return a progress bar over ``steps``, or one to advance with ``update(n)``.
 
     Of several processes only the first shows a bar. Where stderr is not a terminal, work that takes

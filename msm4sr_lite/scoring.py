@@ -1,7 +1,5 @@
 """A trained M²SE as a scorer of the whole catalogue."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 
@@ -71,7 +69,7 @@ class ModelScorer:
         self.items = {modality: torch.cat([z, new[modality]]) for modality, z in self.items.items()}
         self.units = torch.cat([self.units, concat_normalized(new)])
 
-    def select(self, order: np.ndarray) -> ModelScorer:
+    def select(self, order: np.ndarray) -> "ModelScorer":
         """Return a scorer whose item number i is item number ``order[i]`` of this one."""
         other, rows = copy.copy(self), torch.as_tensor(order, device=self.device)
         other.items, other.units = gather_rows(self.items, rows), self.units[rows]

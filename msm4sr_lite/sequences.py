@@ -4,8 +4,6 @@ Items are numbered 1..n; 0 is padding. Sequences are left-aligned and padded on 
 encoder's hidden state at position k represents the first k items.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -134,7 +132,7 @@ class Batch:
     targets: Tensor
     users: Tensor
 
-    def to(self, device: torch.device | str) -> Batch:
+    def to(self, device: torch.device | str) -> "Batch":
         """Return the same batch on another device."""
         return Batch(self.items.to(device), self.targets.to(device), self.users.to(device))
 
@@ -166,7 +164,7 @@ def prefixes(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
 @has_fast_form
 def make_batch(
     rows: list[Window], max_len: int, generator: Generator, prefix_augmentation: bool, keep: int
-) -> Batch:
+) -> "Batch":
     """Return a batch of some windows; ``keep`` is ``targets_per_sequence``."""
     items = pad([window[:-1] for _, window in rows], max_len)
     targets = pad([window[1:] for _, window in rows], max_len)

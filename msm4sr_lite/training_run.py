@@ -1,7 +1,5 @@
 """What a training reports (``Record``), and what it needs to go on (``Run``, ``State``)."""
 
-from __future__ import annotations
-
 import copy
 import time
 from dataclasses import dataclass, field
@@ -51,10 +49,10 @@ class Record:
 class State(Protocol):
     """Where a training keeps what it needs to go on, such as ``store.training_files.StateFile``."""
 
-    def restore(self, run: Run) -> None:
+    def restore(self, run: "Run") -> None:
         """Bring ``run`` to the kept state, if there is one."""
 
-    def keep(self, run: Run) -> None:
+    def keep(self, run: "Run") -> None:
         """Keep ``run``, if it was last kept long enough ago."""
 
 
@@ -84,7 +82,7 @@ class Run:
 
     def end_step(
         self, loss: Tensor, parts: dict[str, Tensor], n_targets: int, clip_norm: float
-    ) -> Record:
+    ) -> "Record":
         """Clip the gradient, change the weights, and count the step.
 
         Raises
@@ -108,7 +106,7 @@ class Run:
         self.total, self.seen = self.total + total * n_targets, self.seen + n_targets
         return Record(self.step, self.epoch + 1, total, named, n_targets, self._clock())
 
-    def end_epoch(self, recall: float) -> Record:
+    def end_epoch(self, recall: float) -> "Record":
         """Keep the weights if they are the best so far (or as good), and begin a new epoch."""
         mean, seen = self.total / self.seen, self.seen
         self.epoch, self.done, self.total, self.seen = self.epoch + 1, 0, 0.0, 0

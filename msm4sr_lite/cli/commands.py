@@ -98,9 +98,9 @@ FLAGS = {
         "choices": ("tune", "main", "cold", "ablations", "transfer", "all"),
         "metavar": "PART",
         "help": "tune (choose settings), main (compare models), cold (cold items), ablations,"
-        " transfer, or all: main, cold and the ablations of what the paper adds",
+        " transfer, or all: main, cold, what the paper adds, and transfer if --source is given",
     },
-    "--quick": switch("few epochs and one seed: a study of minutes"),
+    "--quick": switch("few epochs, one seed, eight models; of all only main: a study of minutes"),
     "--models": text("comma-separated models, or variants of ablations", "all that can run"),
     "--seeds": number("number of test seeds", 3),
     "--jobs": number("number of trainings at the same time, a core each", 1),
@@ -111,14 +111,12 @@ FLAGS = {
     "source": path("downloaded folder or file", "SOURCE"),
     "--from": choice("source format", "amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
     | {"dest": "format", "default": "", "shown": "recognised by the file names"},
-    "--images": path(
-        "folder of images named by item id, in it or below", "DIR", "none; H&M: images/"
-    ),
+    "--images": path("images named by item id, in DIR or below", "DIR", "none; H&M: images/"),
     "--copy-images": switch("images copied", "linked"),
     "--min-rating": number("lowest rating kept, in the source's unit", None, "all", float),
     "--level": choice("H&M: what an item is", "article", "product")
     | {"default": None, "shown": "article"},
-    "--force": switch("folder at --out replaced", "an error"),
+    "--force": switch("other folder at --out replaced", "an error"),
     # train-clip, plot and the stages
     "folder": path("folder of labels.csv and images", "LABELLED"),
     "--columns": text("comma-separated label columns", "those with few different, short values"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER
 
-COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "umap-learn", "nbval")
+COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "umap-learn", "voila")
 
 
 def run(args: argparse.Namespace) -> int:

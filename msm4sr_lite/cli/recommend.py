@@ -75,7 +75,7 @@ def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> lis
     if unknown:
         say(
             f"note: {len(unknown)} items have no features in {folder} and are not recommended (the"
-            f" first is {unknown[0]!r}); run `msm4sr features` again"
+            f" first is {unknown[0]!r}); run `msm4sr keywords`, then `features`"
         )
     return new
 

@@ -1,7 +1,5 @@
 """A dataset in memory: its items, and which user interacted with which item when."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -55,7 +53,7 @@ class Dataset:
         *,
         domain: str = "",
         unknown_items: Literal["error", "drop"] = "error",
-    ) -> Dataset:
+    ) -> "Dataset":
         """Read and check a dataset folder.
 
         Parameters
@@ -89,7 +87,7 @@ class Dataset:
         name: str = "frames",
         domain: str = "",
         unknown_items: Literal["error", "drop"] = "error",
-    ) -> Dataset:
+    ) -> "Dataset":
         """Make a dataset from two data frames.
 
         Parameters

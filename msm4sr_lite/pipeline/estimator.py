@@ -156,7 +156,9 @@ class MSM4SR(Evaluating):
         elif self._model is not None:
             start, record, name = self._model.net, self._model.record, "this model"
         else:
-            raise UserError("nothing to fine-tune: call pretrain or from_pretrained first")
+            raise UserError(
+                "no pre-trained model to fine-tune: run `msm4sr pretrain` (call pretrain) first"
+            )
 
         def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
             require_text_encoder(training.table, record, name)

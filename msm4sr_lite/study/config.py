@@ -1,7 +1,5 @@
 """Settings of a study: what is compared, how long models are trained, and with which seeds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +21,7 @@ class TrainingBudget(Settings):
     finetune_epochs: int = setting(60, TRAINING, "ours", ">= 0")
     patience: int = setting(15, PATIENCE, "ours", ">= 0")
 
-    def for_targets(self, targets: int) -> TrainingBudget:
+    def for_targets(self, targets: int) -> "TrainingBudget":
         """Return the budget with a batch size chosen for this number of training targets."""
         return replace(self, batch_size=self.batch_size or fitting_batch(targets))
 

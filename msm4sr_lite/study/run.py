@@ -133,10 +133,11 @@ def compare(study: Comparison, names: list[str], chosen: Result | None = None) -
 def compare_cold(study: Comparison) -> Result:
     """Compare models on cold and rare items and for users with few interactions."""
     names = models_of(study)
-    chosen = study.tune(names)
     data, removed = with_cold_items(study.data)
     config = replace(study.config, budget=study.budget)
-    reduced = Comparison(data, study.out, config, study.specs)
+    # Settings are chosen without the removed items too: else they would have been seen in training.
+    reduced = Comparison(data, study.out / "cold" if removed else study.out, config, study.specs)
+    chosen = reduced.tune(names)
     found = reduced.test(names, chosen)
     for kind, oracle in reduced.upper_bound.oracles.items():
         found[f"upper bound: {kind}"] = [reduced.measure(oracle, "test")]
@@ -203,9 +204,22 @@ def transfer_data(dataset: Dataset, table: FeatureTable, config: StudyConfig) ->
         )
     target = open_domain(config.target, dataset, table, config)
     sources = [open_domain(name, dataset, table, config) for name in config.sources]
+    held_out, folder = interactions_of(target.sequences, held_out=True), target.dataset.folder
     for name, source in zip(config.sources, sources, strict=True):
+        same = folder is not None and source.dataset.folder == folder
+        if same and held_out & interactions_of(source.sequences, held_out=False):
+            raise UserError(f"{name}: trains on interactions that are held out of the target")
         require_text_encoder(target.table, {"settings": describe_training_data(source)}, name)
     return replace(target, source=join(sources))
+
+
+def interactions_of(sequences: Sequences, held_out: bool) -> set[tuple[str, str]]:
+    """Return user and item of each interaction that is held out, or of all others."""
+    found = set()
+    for user, (name, cut) in enumerate(zip(sequences.users, sequences.bounds()[0], strict=True)):
+        row = sequences.user_sequence(user)
+        found |= {(name, sequences.items[i]) for i in (row[cut:] if held_out else row[:cut])}
+    return found
 
 
 def open_domain(

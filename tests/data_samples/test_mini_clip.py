@@ -130,6 +130,7 @@ def test_the_figures_of_train_clip_are_those_of_its_report() -> None:
         ("true words among the five", [report[v]["top5_precision"] for v in VIEWS]),
         ("best possible", [report[v]["best_possible"] for v in VIEWS]),
         ("product among the five", [report[v]["recall"]["product"] for v in VIEWS]),
+        ("colour among the five", [report[v]["recall"]["colour"] for v in VIEWS]),
         ("pattern among the five", [report[v]["recall"]["pattern"] for v in VIEWS]),
         ("shape among the five", [report[v]["recall"]["shape"] for v in VIEWS]),
         ("distractors among the five", [report[v]["distractors"] for v in VIEWS]),

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import torch
 from msm4sr_lite import cli
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.split import hold_out_nothing
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.sequences import training_batches
@@ -92,6 +94,21 @@ def test_features_of_another_text_encoder_are_refused(monkeypatch):
         config = StudyConfig(sources=("home",), target="outdoor")
         with pytest.raises(UserError, match=f"home: .* text encoder .* in {key} "):
             transfer_data(None, None, config)
+
+
+def test_a_source_that_holds_what_the_target_holds_out_is_refused(monkeypatch):
+    one, two = run.interactions_of(ONE.sequences, True), run.interactions_of(ONE.sequences, False)
+    assert len(one) + len(two) == len(ONE.sequences.interactions)
+    assert not one & two
+    assert len(one) == sum(len(ONE.sequences.cases(part)[0]) for part in ("valid", "test"))
+    here = replace(ONE, dataset=replace(ONE.dataset, folder=Path("here")))
+    longer = replace(here, sequences=hold_out_nothing(ONE.sequences))
+    domains = {"whole": longer, "home": here}
+    monkeypatch.setattr(run, "open_domain", lambda name, *_: domains[name])
+    config = StudyConfig(sources=("home",), target="home")
+    assert transfer_data(None, None, config).source.sequences.n_items == ONE.sequences.n_items
+    with pytest.raises(UserError, match="whole: trains on interactions that are held out"):
+        transfer_data(None, None, replace(config, sources=("home", "whole")))
 
 
 @pytest.fixture
