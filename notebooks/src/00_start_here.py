@@ -87,7 +87,7 @@ show(*method_diagram())
 # 2. A **picture** is turned into words: a model that knows pictures *and* words (CLIP) finds the words
 #    of a dictionary that fit the picture best. The same BERT reads these keywords. From here on
 #    pictures and texts speak one language.
-# 3. An item's vectors, its *slots*, are weighed and added (*slot attention*), and eight small networks
+# 3. An item's vectors, its *slots*, are weighed and added (*attention pooling*), and eight small networks
 #    (*experts*) bring the sum from the width of BERT to the width of the model: $z_t$ from text, $z_v$
 #    from pictures.
 # 4. **Mixup**, only while learning: along a customer's sequence some places exchange $z_t$ and $z_v$,

@@ -780,12 +780,12 @@ check("01.three_metrics", ...)
 # **5. To find out** (no check, half an hour). Everything above was measured in the domain *home*. Run
 # the notebook for *outdoor*, with `domain="outdoor"` in `Dataset.from_folder` and customer `uo0040` in place of
 # `uh0040`. Which of its verdicts hold there, too? And with `setup("01", seed=1)`, `torch.manual_seed(1)` and
-# `finetune(..., seed=1)`?
+# `finetune_steps(..., seed=1)`?
 
 # %% [markdown] tags=["solution"]
 # The leaks, the new items that nobody finds and the blow-up of the figures are there again: they follow
 # from the protocol. But in our run of *outdoor* SASRec came out *ahead* of ItemKNN in NDCG@10 with
-# histories masked. That does not contradict *home*: "unclear" never meant "equal", and one shop is one
+# `filter_seen=True`. That does not contradict *home*: "unclear" never meant "equal", and one shop is one
 # shop.
 
 # %% [markdown]

@@ -248,7 +248,7 @@ for name, x in pooled.items():
 # Read the table by columns.
 #
 # - *Purpose*: only the text knows it. The title alone says little; the mean of all slots more; most of all
-#   the mean that a trained **slot attention** weighs (notebook 05): it has learnt which sentences to trust.
+#   the mean that a trained **attention pooling** weighs (notebook 05): it has learnt which sentences to trust.
 # - *Pattern*: only the pictures know it.
 # - *Kind*: both know it. The trained attention has begun to forget it on the text side: pictures say it
 #   already.

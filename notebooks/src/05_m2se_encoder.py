@@ -23,7 +23,7 @@ session = setup("05")
 # %% [markdown]
 # ## The chain
 #
-# M²SE, the *multimodal mixup sequence encoder*, has three parts. Text and pictures have a slot attention
+# M²SE, the *multimodal mixup sequence encoder*, has three parts. Text and pictures have an attention pooling
 # and an adapter (eight experts and a gate) each; the Transformer at the end is shared. In the shapes, $D$ is
 # the width of BERT's vectors, $d$ that of the model, and *time* counts positions.
 
@@ -77,7 +77,7 @@ for sentence in item_sentences(dataset.items["h0131"]):
     print("-", sentence)
 
 # %% [markdown]
-# ## Slot attention
+# ## Attention pooling
 #
 # Every slot $x_s$ gets an *energy* by two learnt linear maps, a softmax makes shares of the energies, and the
 # shares weigh the slots:
@@ -236,7 +236,7 @@ show(
 # %% [markdown]
 # For the clock it is *clock*, with *black* close behind. Two things to notice. Words that *describe* move the
 # vector about as much as the word that *names* the thing: in this shop looks matter as much as kinds. And
-# the last item hardly moves, but for one word: it has two more pictures, and the slot attention (choose
+# the last item hardly moves, but for one word: it has two more pictures, and the attention pooling (choose
 # `h0331` and *image* in the panel above) had given this one little weight.
 #
 # ## Experts
@@ -420,7 +420,7 @@ from course import check
 from torch import Tensor  # noqa: F401
 
 # %% [markdown]
-# **1.** Slot attention after the energies, with padding that has no say.
+# **1.** Attention pooling after the energies, with padding that has no say.
 
 # %% tags=["exercise"]
 check("05.pool", ...)

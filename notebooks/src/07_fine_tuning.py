@@ -30,7 +30,7 @@ import torch
 from msm4sr_lite import Dataset, load_checkpoint
 from msm4sr_lite.baselines import ItemKNN, Popularity
 from msm4sr_lite.dataset.split import build_sequences
-from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.evaluation import metrics, rank_of, target_ranks
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.scoring import ModelScorer
 
@@ -45,11 +45,13 @@ print(f"{len(targets)} users, {sequences.n_items} items")
 # %% [markdown]
 # Everybody in a comparison must get the same: the same purchases to learn from, the same questions, the same candidates (here
 # all items that the customer does not have yet), the same rule for ties. One contract makes that easy: whatever
-# returns a score for every item can be ranked. (In the code, look for `better`: the items that score at least as high. The rest is bookkeeping.)
+# returns a score for every item can be ranked. (In the code of `rank_of`, look for
+# `better_or_equal`: the items that score at least as high as the target. `target_ranks` calls it batch by batch.)
 
 # %%
 from course import source
 
+source(rank_of)
 source(target_ranks)
 
 # %% [markdown]

@@ -610,8 +610,8 @@ check("08.share_offered", ...)
 #
 # - **The candidates.** Among the cold, among all, among a hundred drawn ones: three figures of one model. Always say who competes.
 # - **Cold that is not cold.** An item that is in the catalogue of fine-tuning has taken part in training, as a wrong answer. And an item with
-#   one purchase is not strictly cold. In a shop without new items, `without_items` makes some: it takes chosen items out of all
-#   training and validation.
+#   one purchase is not strictly cold. In a shop without new items, `without_items` of `msm4sr_lite.study.cold_start` makes some: it draws a random
+#   share of the items and takes them out of all training and validation.
 # - **Two domains of one simulated world.** The shoppers of home and outdoor follow the same rule; the products differ, but they are
 #   drawn by the same pen and described by the same phrases. Between two real shops expect less: between two domains of
 #   a real one, H&M, nothing at all was gained (`docs/results.md`).

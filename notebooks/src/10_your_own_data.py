@@ -173,7 +173,7 @@ counts = json.loads((converted / "converted.json").read_text(encoding="utf-8"))
 print("written:", sorted(path.name for path in converted.iterdir()))
 dataset = Dataset.from_folder(converted)
 seen = sum(bool(item.images) for item in dataset.items.values())
-print(f"{len(dataset.items)} items, {seen} with a image")
+print(f"{len(dataset.items)} items, {seen} with an image")
 
 # %% [markdown]
 # ## The whole method, one command
@@ -282,8 +282,8 @@ panel(
 #
 # ## A GPU, or several
 #
-# With a GPU nothing changes but the speed: `--device auto` finds it. `--set pretrain.precision=bfloat16`, numbers of 16 bits, halves what the encoder's products
-# take there (on most laptops' processors it is slower). With several:
+# With a GPU nothing changes but the speed: `--device auto` finds it. `--set pretrain.precision=bfloat16` lets the encoder
+# compute with numbers of 16 bits; in training it gained nothing at the sizes that we measured (`docs/performance.md`). With several:
 #
 # ```
 # torchrun --nproc-per-node 4 -m msm4sr_lite pretrain my_shop --out RUN

@@ -151,7 +151,7 @@ print(
 #
 # An explanation can be put to the test: **leave out what it calls strong, and see whether the score falls more
 # than it does without a piece drawn by lot.** For single sentences and pictures there are two candidates: the effect, and
-# the weight that the slot attention gives. **Predict**: how good a guide is attention?
+# the weight that the attention pooling gives. **Predict**: how good a guide is attention?
 
 # %%
 rng = np.random.default_rng(0)
@@ -196,7 +196,7 @@ show(
 # %% [markdown]
 # What is chosen by effect must win here, for one slot is what its effect has measured; that the same holds for
 # several at once is not certain in advance and is among the library's tests. Attention is the interesting bar:
-# clearly better than a lot, and far behind. A weight says how much of a slot *goes in*. It does not say whether
+# clearly better than a random choice, and far behind. A weight says how much of a slot *goes in*. It does not say whether
 # it comes out as something that matters for *this* offer.
 #
 # ## The blind spot
