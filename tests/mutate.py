@@ -50,18 +50,15 @@ SECONDS = 900  # a breakage that makes a test hang is noticed too
 # Tests beside those of the module itself: the quickest first.
 EVERYWHERE = ["fast/test_plain_equals_fast", "method/test_invariants", "method/test_reference"]
 EVERYWHERE += ["method/test_presets", "method/test_training", "method/test_objectives"]
-# Modules whose tests are in files of other names.
+# Modules that other files test as well.
 TESTS = {
-    "similarity": ["method/test_presets"],
-    "intervals": ["method/test_evaluation"],
-    "scoring": ["method/test_scoring", "fast/test_fast_evaluation"],
+    "similarity": ["method/test_similarity", "method/test_presets"],
+    "scoring": ["method/test_scoring", "fast/test_fast_scoring"],
     "feature_table": ["method/test_scoring", "method/test_encoder"],
-    "training_run": ["method/test_training"],
-    "fast/objectives": ["method/test_objectives"],
-    "fast/scoring": ["fast/test_fast_evaluation"],
-    "fast/sequences": ["method/test_sequences"],
-    "fast/distributed": ["fast/test_distributed"],
-    "settings": ["method/test_config"],
+    "training_run": ["method/test_training_run", "method/test_training"],
+    "fast/objectives": ["fast/test_fast_objectives", "method/test_objectives"],
+    "fast/sequences": ["fast/test_fast_sequences", "method/test_sequences"],
+    "settings": ["method/test_settings", "method/test_config"],
 }
 
 

@@ -1,4 +1,4 @@
-"""Rings and order of imports, sizes, dead code, and what an import of the package loads."""
+"""Rings, imports, sizes, tests that mirror the package, dead code, what an import loads."""
 
 from __future__ import annotations
 
@@ -195,6 +195,104 @@ def test_course_generator_and_studies_are_small() -> None:
 def test_no_file_of_the_package_is_long() -> None:
     lengths = {name: len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items()}
     assert {name: length for name, length in lengths.items() if length > FILE} == {}
+
+
+# ------------------------------------------------------------------------------ tests mirror it
+
+TESTS = ROOT / "tests"
+# Modules without a test file of their own name, and why.
+WITHOUT_TESTS = {
+    "msm4sr_lite",  # lazy names: this file
+    "msm4sr_lite.__main__",  # two lines, which tests/cli/test_processes.py starts
+}
+# Test files that belong to no single module, and what they test.
+WITHOUT_MODULE = {
+    "cli/test_missing_packages.py",  # every command on a base installation
+    "cli/test_processes.py",  # commands that are stopped, killed, or shared by processes
+    "fast/test_plain_equals_fast.py",  # one step through all fast forms
+    "method/test_cuda.py",  # the method on a GPU
+    "method/test_invariants.py",  # what holds across the method, by number
+    "method/test_presets.py",  # every setting changes the result
+    "method/test_reference.py",  # the method beside a second, naive implementation
+}
+
+
+def has_code(path: Path) -> bool:
+    """Return whether a file does more than document and re-export."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return any(
+        not isinstance(node, (ast.Import, ast.ImportFrom))
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        and not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+        for node in body
+    )
+
+
+def names_of_tests(module: str) -> list[str]:
+    """Return the names, from ``tests`` on and without ending, that a module's tests may have.
+
+    ``features.table`` is tested by ``features/test_table``, or ``features/test_features_table``
+    where another folder has that name. Modules of ring 1 are tested in ``method/``, those of
+    ``fast`` as ``fast/test_fast_NAME``, a package's ``__init__`` as ``PACKAGE/test_PACKAGE``.
+    """
+    *folders, name = module.split(".")[1:]
+    if MODULES[module].name == "__init__.py":
+        return ["/".join([*folders, name, f"test_{name}"])]
+    if folders == ["fast"]:
+        return [f"fast/test_fast_{name}"]
+    if not folders:
+        return [f"method/test_{name}"]
+    return ["/".join([*folders, f"test_{part}{name}"]) for part in ("", f"{folders[-1]}_")]
+
+
+def files_of(module: str, files: set[str]) -> set[str]:
+    """Return a module's test files; one may name an aspect as well: ``test_rows_cells``."""
+    names = names_of_tests(module)
+    found = {file for file in files if file.removesuffix(".py") in names}
+    if MODULES[module].name == "__init__.py":  # ``test_cli_common`` is not about ``cli/__init__``
+        return found
+    return found | {file for file in files if file.startswith(tuple(f"{name}_" for name in names))}
+
+
+def mirrored(files: set[str]) -> tuple[set[str], set[str]]:
+    """Return the modules without a test file and the test files without a module."""
+    modules = {name for name, path in MODULES.items() if has_code(path)} - WITHOUT_TESTS
+    found = {module: files_of(module, files - WITHOUT_MODULE) for module in modules}
+    missing = {module for module in modules if not found[module]}
+    return missing, files - WITHOUT_MODULE - set().union(*found.values())
+
+
+def files_of_tests() -> set[str]:
+    folders = {"method", *(p.name for p in PACKAGE.iterdir() if (p / "__init__.py").is_file())}
+    paths = (path for folder in folders for path in (TESTS / folder).rglob("test_*.py"))
+    return {path.relative_to(TESTS).as_posix() for path in paths}
+
+
+def test_tests_mirror_the_package_file_by_file() -> None:
+    files = files_of_tests()
+    assert mirrored(files) == (set(), set())
+    assert files >= WITHOUT_MODULE
+    assert MODULES.keys() >= WITHOUT_TESTS
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing", "left"),
+    [
+        ({"method/test_mixup.py"}, {"mixup"}, set()),
+        ({"fast/test_fast_losses.py"}, {"fast.losses"}, set()),
+        ({"cli/test_cli.py"}, {"cli"}, set()),
+        ({"pipeline/test_pipeline_stages.py"}, {"pipeline.stages"}, set()),
+        ({"cli/test_nothing.py"}, set(), {"cli/test_nothing.py"}),
+        ({"cli/test_cli_nothing.py"}, set(), {"cli/test_cli_nothing.py"}),
+        ({"store/test_mixup.py"}, set(), {"store/test_mixup.py"}),
+        ({"dataset/test_rows_more.py"}, set(), set()),
+    ],
+)
+def test_a_missing_test_file_and_one_without_a_module_are_named(
+    changes: set[str], missing: set[str], left: set[str]
+) -> None:
+    found = mirrored(files_of_tests() ^ changes)
+    assert found == ({f"msm4sr_lite.{name}" for name in missing}, left)
 
 
 # ------------------------------------------------------------------------------ dead code

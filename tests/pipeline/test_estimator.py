@@ -1,7 +1,6 @@
-"""MSM4SR as an estimator: settings, what is trained on, resuming, evaluation, saving."""
+"""MSM4SR as an estimator: what it is trained on, its run folder, and fine-tuning it again."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -26,47 +25,6 @@ def assert_same_weights(one, other):
     first, second = weights(one), weights(other)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-class TestSettings:
-    def test_nested_settings_reach_their_section(self):
-        model = MSM4SR(preset="tuned", pretrain__epochs=20, finetune__lr=1e-3)
-        assert model.config.pretrain.epochs == 20
-        assert model.config.finetune.lr == 1e-3
-        assert model.config.model.experts == 1  # the preset's
-
-    def test_a_misspelt_setting_is_answered_with_the_nearest_one(self):
-        with pytest.raises(UserError, match=r"pretrain.epoch.*did you mean 'pretrain.epochs'"):
-            MSM4SR(pretrain__epoch=3)
-
-    @pytest.mark.parametrize(
-        ("settings", "message"),
-        [
-            ({"preset": "best"}, "preset must be one of paper, tuned, authors"),
-            ({"model__feature_dim": 5}, "set by the data"),
-            ({"pretrain__lr": -1.0}, "pretrain.lr must be"),
-            ({"device": "tpu"}, "device"),
-        ],
-    )
-    def test_what_is_wrong_is_named_at_once_or_at_fit(self, settings, message):
-        with pytest.raises(UserError, match=message):
-            MSM4SR(**settings).fit(dataset(), features=feature_table())
-
-    def test_get_params_makes_an_equal_model(self):
-        model = MSM4SR(preset="tuned", seed=4, data__n_test=2)
-        assert MSM4SR(**model.get_params()).config == model.config
-        assert model.get_params(deep=False).keys() >= {"preset", "seed", "device"}
-
-    def test_it_is_shown_with_the_settings_given(self):
-        model = MSM4SR("tuned", seed=3, pretrain__epochs=2)
-        assert repr(model) == "MSM4SR(preset='tuned', seed=3, pretrain__epochs=2)"
-
-    def test_set_params_changes_settings_and_forgets_what_was_learnt(self):
-        model = fitted().set_params(seed=5, finetune__lr=0.01)
-        assert (model.seed, model.config.finetune.lr) == (5, 0.01)
-        assert model.config.pretrain.epochs == SMALL["pretrain__epochs"]
-        with pytest.raises(UserError, match="not fitted"):
-            model.evaluate()
 
 
 class TestWhatIsTrainedOn:
@@ -159,14 +117,6 @@ class TestWhatIsTrainedOn:
             model.evaluate()
         assert model.evaluate(part="test")["recall@50"] == 1.0
 
-    def test_features_that_do_not_fit_the_texts_are_refused(self):
-        items = item_frame()
-        items.loc[3, "description"] = "One more sentence."
-        with pytest.raises(UserError, match=r"does not fit toys.*text has changed"):
-            fitted(dataset(items=items))
-        with pytest.raises(UserError, match="does not fit toys"):
-            fitted(dataset(items=item_frame(31)))
-
     def test_the_same_seed_gives_the_same_weights_and_another_one_others(self):
         assert_same_weights(fitted(), fitted())
         assert not torch.equal(
@@ -181,35 +131,6 @@ class TestWhatIsTrainedOn:
 
 
 class TestRunFolder:
-    def test_a_stopped_fit_resumes_to_the_same_weights(self, tmp_path):
-        settings = {"pretrain__epochs": 3, "finetune__epochs": 3}
-        whole = fitted(settings=settings)
-        steps = []
-
-        def stop(record):
-            steps.append(record)
-            if len(steps) == 7:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            fitted(settings=settings, run_dir=tmp_path, callback=stop)
-        assert_same_weights(fitted(settings=settings, run_dir=tmp_path), whole)
-
-    def test_what_is_finished_is_not_made_again(self, tmp_path):
-        fitted(run_dir=tmp_path)
-        records = []
-        fitted(run_dir=tmp_path, callback=records.append)
-        assert records == []
-        fitted(run_dir=tmp_path, callback=records.append, settings={"finetune__lr": 0.01})
-        assert {len(record.parts) for record in records if record.recall is None} == {1}
-
-    def test_the_stages_one_by_one_are_the_whole(self, tmp_path):
-        stages = MSM4SR(seed=3, **SMALL)
-        options = {"features": feature_table(), "run_dir": tmp_path}
-        stages.pretrain(dataset(), **options)
-        stages.finetune(dataset(), **options)
-        assert_same_weights(stages, fitted())
-
     def test_fine_tuning_needs_something_to_start_from(self, tmp_path):
         with pytest.raises(UserError, match="nothing to fine-tune"):
             MSM4SR(**SMALL).finetune(dataset(), features=feature_table(), run_dir=tmp_path)
@@ -222,70 +143,8 @@ class TestRunFolder:
         model.evaluate(part="test")
         assert len(json.loads((tmp_path / "access_log.json").read_text())) == 1
 
-    @pytest.mark.parametrize("budget", ["60", -1, 0, float("nan"), True])
-    def test_a_time_budget_that_is_none_is_refused(self, budget):
-        with pytest.raises(UserError, match="time_budget must be a positive number"):
-            fitted(time_budget=budget)
-
-    def test_a_time_budget_keeps_the_best_settings(self, tmp_path):
-        model = fitted(run_dir=tmp_path, time_budget=3)
-        assert len(list((tmp_path / "tuning").iterdir())) >= 1
-        record = json.loads((tmp_path / "finetuned" / "record.json").read_text())
-        assert record["config"]["finetune"] == json.loads(
-            json.dumps(vars(model._model.config.finetune))
-        )
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A saved model; copy it before changing it."""
-    folder = tmp_path_factory.mktemp("saved") / "model"
-    fitted().save_pretrained(folder)
-    return folder
-
 
 class TestSavedModel:
-    def test_it_holds_no_user_ids_and_no_interactions(self, tmp_path):
-        fitted().save_pretrained(tmp_path / "model")
-        for path in (tmp_path / "model").rglob("*"):
-            if path.is_file():
-                assert b"user1" not in path.read_bytes(), path
-
-    def test_it_recommends_as_before(self, tmp_path):
-        model = fitted()
-        model.save_pretrained(tmp_path / "model")
-        loaded = MSM4SR.from_pretrained(tmp_path / "model")
-        assert loaded.recommend(items=["item1", "item2"]).equals(
-            model.recommend(items=["item1", "item2"])
-        )
-        assert loaded.recommend(data=dataset()).equals(model.recommend())
-        assert loaded.get_params()["pretrain__batch_size"] == 64
-        assert loaded.evaluate(dataset()).models == model.evaluate().models
-
-    def test_it_needs_data_or_items(self, tmp_path):
-        fitted().save_pretrained(tmp_path / "model")
-        loaded = MSM4SR.from_pretrained(tmp_path / "model")
-        with pytest.raises(UserError, match=r"holds no interactions; give data="):
-            loaded.recommend(["user1"])
-
-    def test_its_encoders_and_settings_are_kept(self, tmp_path):
-        settings = {"text_encoder": "some/encoder", "dictionary": "texts", "data__n_test": 2}
-        fitted(settings=settings).save_pretrained(tmp_path / "model")
-        loaded = MSM4SR.from_pretrained(tmp_path / "model")
-        assert (loaded.text_encoder, loaded.dictionary) == ("some/encoder", "texts")
-        assert loaded.get_params(deep=False)["data__n_test"] == 2
-        assert MSM4SR(**loaded.get_params(deep=False)).config == loaded.config
-
-    def test_it_replaces_a_model_but_nothing_else(self, tmp_path):
-        model = fitted()
-        model.save_pretrained(tmp_path / "model")
-        model.save_pretrained(tmp_path / "model")
-        (tmp_path / "notes").mkdir()
-        (tmp_path / "notes" / "mine.txt").write_text("keep me")
-        with pytest.raises(UserError, match="not a model folder"):
-            model.save_pretrained(tmp_path / "notes")
-        assert (tmp_path / "notes" / "mine.txt").read_text() == "keep me"
-
     def test_it_can_be_fine_tuned_on_another_dataset(self, tmp_path):
         fitted().save_pretrained(tmp_path / "model")
         loaded = MSM4SR.from_pretrained(tmp_path / "model")
@@ -306,34 +165,8 @@ class TestSavedModel:
         loaded = MSM4SR.from_pretrained(tmp_path)
         assert loaded.recommend(data=dataset()).equals(model.recommend())
 
-    @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b"x"])
-    @pytest.mark.parametrize(
-        "name", ["config.json", "items.json", "record.json", "model.safetensors"]
-    )
-    def test_a_damaged_file_is_one_line(self, tmp_path, saved, name, content):
-        shutil.copytree(saved, tmp_path / "model")
-        (tmp_path / "model" / name).write_bytes(content)
-        with pytest.raises(UserError):
-            MSM4SR.from_pretrained(tmp_path / "model")
-
     def test_the_order_of_the_item_table_does_not_matter(self):
         model = fitted()
         other = dataset(items=item_frame().iloc[::-1])
         assert model.evaluate(other).models == model.evaluate().models
         assert model.evaluate(other).notes == []
-
-    def test_features_of_another_text_encoder_are_refused(self, tmp_path):
-        table = feature_table()
-        table.manifest["text_encoder"] = {"name": "one", "weights": "a", "pooling": "mean"}
-        model = fitted(features=table)
-        model.save_pretrained(tmp_path / "model")
-        path = tmp_path / "model" / "features" / "manifest.json"
-        manifest = json.loads(path.read_text())
-        manifest["text_encoder"]["weights"] = "b"
-        path.write_text(json.dumps(manifest))
-        with pytest.raises(UserError, match="differs from that of its training in weights"):
-            MSM4SR.from_pretrained(tmp_path / "model")
-
-    def test_a_folder_without_a_model_is_named(self, tmp_path):
-        with pytest.raises(UserError, match="no trained model in this folder"):
-            MSM4SR.from_pretrained(tmp_path)

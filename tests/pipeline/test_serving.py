@@ -158,18 +158,6 @@ def test_new_items_are_read_from_their_texts(tmp_path, tiny_bert):
     assert "fresh" in set(loaded.recommend(items=["item1"], k=31)["item_id"])
 
 
-def test_a_model_with_new_items_can_be_saved(tmp_path):
-    from msm4sr_lite import MSM4SR
-
-    model = fitted()
-    model.add_features(feature_table(32).for_items(["", "item30", "item31"]))
-    before = model.recommend(items=["item1"], k=32)
-    model.save_pretrained(tmp_path / "model")
-    assert (
-        MSM4SR.from_pretrained(tmp_path / "model").recommend(items=["item1"], k=32).equals(before)
-    )
-
-
 def test_a_dataset_with_new_interacted_items_is_not_evaluated(model):
     frame = pd.concat(
         [

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from msm4sr_lite.config import UserError
+from msm4sr_lite.config import (
+    UserError,
+)
 from msm4sr_lite.store.files import read_json, whole_folder, write_bytes, write_json, write_text
 
 FULL = r"cannot be written \(No space left on device\); make room .*finished work is kept"
@@ -122,3 +124,48 @@ def test_a_source_that_cannot_be_read_is_named_itself(tmp_path):
     with full, whole_folder(tmp_path / "out" / "stage"):  # as shutil.copyfile does
         raise OSError(28, "No space left on device", str(source), None, "target")
     assert files(tmp_path / "out") == ["stage", "x"]
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    target = tmp_path / "deep" / "a.json"
+    write_json(target, {"ä": 1})
+    assert target.read_bytes() == '{\n  "ä": 1\n}\n'.encode()
+
+    def fail(self, other):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(UserError, match="disk full"):
+        write_text(target, "new")
+    assert target.read_bytes().startswith(b"{")
+    assert [p.name for p in target.parent.iterdir()] == ["a.json"]
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "model"
+    with whole_folder(target) as draft:
+        (draft / "x").write_text("old")
+    with pytest.raises(ZeroDivisionError), whole_folder(target) as draft:
+        (draft / "x").write_text("half" + "way" * (1 // 0))
+    assert (target / "x").read_text() == "old"
+    with whole_folder(target) as draft:
+        (draft / "y").write_text("new")
+    assert [p.name for p in target.iterdir()] == ["y"]
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_old_folder_comes_back_if_the_last_step_fails(tmp_path, monkeypatch):
+    target = tmp_path / "model"
+    with whole_folder(target) as draft:
+        (draft / "x").write_text("old")
+    rename = Path.rename
+
+    def fail(self, other):
+        if self.name.endswith(".draft"):
+            raise OSError("held open by another program")
+        return rename(self, other)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(UserError, match="held open"), whole_folder(target) as draft:
+        (draft / "x").write_text("new")
+    assert (target / "x").read_text() == "old"

@@ -101,19 +101,6 @@ def test_it_stops_early_and_keeps_the_best_epoch(folder, tmp_path, monkeypatch):
     assert [epoch.best for epoch in seen] == [True, True, False, False]
 
 
-def test_the_command(folder, tmp_path, capsys):
-    out = str(tmp_path / "model")
-    command = ["train-clip", str(folder), "--out", out, "--json"]
-    for setting in ("epochs=1", "batch_size=64", "image_size=32", "width=0.25"):
-        command += ["--set", f"clip.{setting}"]
-    assert main(command) == 0
-    printed = capsys.readouterr()
-    assert json.loads(printed.out)["columns"] == ["colour", "shape"]
-    assert "label columns colour, shape: 6 words" in printed.err
-    assert main(["train-clip", str(folder), "--out", out]) == 2
-    assert "already exists" in capsys.readouterr().err
-
-
 def test_nothing_is_written_when_training_fails(folder, tmp_path, monkeypatch):
     from msm4sr_lite.features.clip import train_clip as module
 

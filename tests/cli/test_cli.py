@@ -1,0 +1,60 @@
+"""The command itself: what is not the business of a single one."""
+
+import pytest
+
+from msm4sr_lite import cli
+from msm4sr_lite.config import UserError
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rn", "x"], "unknown choice 'rn'; did you mean 'run'?"),
+        (["xyzzy"], "unknown choice 'xyzzy'; choose from check, run, evaluate"),
+        ([], "the following arguments are required: COMMAND"),
+        (["check", "x", "y"], "unrecognized arguments: y"),
+    ],
+)
+def test_a_mistake_in_the_command_is_one_line(msm4sr, words, message):
+    code, out, err = msm4sr(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("what is wrong"), 2, "msm4sr doctor: what is wrong\n"),
+        (
+            PermissionError(13, "Permission denied", "runs"),
+            2,
+            "msm4sr doctor: runs: Permis",
+        ),
+        (KeyboardInterrupt(), 130, "msm4sr doctor: stopped; finished work is kept"),
+    ],
+)
+def test_what_ends_a_command_is_one_line_and_a_code(error, code, said, msm4sr, monkeypatch):
+    def fail(args):
+        raise error
+
+    monkeypatch.setattr(cli, "run_command", fail)
+    found, out, err = msm4sr("doctor")
+    assert (found, out, err.count("\n")) == (code, "", 1)
+    assert err.startswith(said)
+
+
+def test_of_several_processes_another_than_the_first_names_itself(msm4sr, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    code, out, err = msm4sr("doctor")
+    assert (code, out) == (2, "")
+    assert err.startswith("msm4sr doctor (process 1): `doctor` runs in one process; under torchrun")
+
+
+def test_an_error_that_is_not_the_users_is_not_hidden(monkeypatch):
+    def fail(args):
+        raise OSError("no file of the user's")
+
+    monkeypatch.setattr(cli, "run_command", fail)
+    with pytest.raises(OSError, match="no file of the user's"):
+        cli.main(["doctor"])

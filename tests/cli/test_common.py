@@ -1,0 +1,58 @@
+"""What commands share: lists of ids, and printing."""
+
+import argparse
+
+import pytest
+
+from msm4sr_lite.cli.common import item_list, read_dataset, read_ids, show
+from msm4sr_lite.config import UserError
+from tests.toys import toy_dataset
+
+
+def test_a_list_on_the_command_line_is_split_at_commas():
+    assert item_list(" a,b ,, c d,") == ["a", "b", "c d"]
+    assert item_list("") == item_list(None) == []
+
+
+def test_ids_are_the_lines_of_a_file(tmp_path):
+    path = tmp_path / "ids.txt"
+    path.write_bytes(b"\xef\xbb\xbfi1\r\n\r\n  i2 \r\ni,3")
+    assert read_ids(path) == ["i1", "i2", "i,3"]
+    assert read_ids(None) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b" \n\n", "no item_id in it"), (b"\xff\xfe", "cannot be read"), (None, "cannot be read")],
+)
+def test_a_file_without_ids_is_named(content, message, tmp_path):
+    path = tmp_path / "ids.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"ids.txt: {message}"):
+        read_ids(path)
+
+
+def test_notes_of_a_dataset_are_said_only_where_asked(tmp_path, capsys):
+    args = argparse.Namespace(data=toy_dataset(tmp_path / "toys"), domain="", drop_unknown=True)
+    with (args.data / "interactions.csv").open("a") as file:
+        file.write("u1,ghost,9\n")
+    assert read_dataset(args, notes=False).notes
+    assert capsys.readouterr().err == ""
+    read_dataset(args)
+    assert capsys.readouterr().err.startswith("note: 1 interactions with items not in")
+
+
+@pytest.mark.parametrize(
+    ("as_json", "rank", "printed"),
+    [
+        (True, "0", '{"name": "ä"}\n'),
+        (False, "0", "one \ufffd[31mline\nand another\n"),
+        (True, "1", ""),
+        (False, "1", ""),
+    ],
+)
+def test_the_first_process_prints_json_or_text(as_json, rank, printed, capsys, monkeypatch):
+    monkeypatch.setenv("RANK", rank)
+    show(argparse.Namespace(json=as_json), {"name": "ä"}, "one \x1b[31mline\nand another")
+    assert capsys.readouterr() == (printed, "")

@@ -1,0 +1,47 @@
+"""The time budget of a fit, and the estimate of how long it takes."""
+
+import json
+
+import pytest
+from small_dataset import (
+    fitted,
+)
+
+from msm4sr_lite import UserError
+from msm4sr_lite.config import Config, with_settings
+from msm4sr_lite.pipeline import budget
+from msm4sr_lite.pipeline.budget import check_budget, print_estimate
+from msm4sr_lite.pipeline.stages import Stage
+
+
+@pytest.mark.parametrize("seconds", ["60", -1, 0, float("nan"), True])
+def test_a_time_budget_that_is_none_is_refused(seconds):
+    with pytest.raises(UserError, match="time_budget must be a positive number"):
+        fitted(time_budget=seconds)
+
+
+def test_a_time_budget_keeps_the_best_settings(tmp_path):
+    model = fitted(run_dir=tmp_path, time_budget=3)
+    assert len(list((tmp_path / "tuning").iterdir())) >= 1
+    record = json.loads((tmp_path / "finetuned" / "record.json").read_text())
+    assert record["config"]["finetune"] == json.loads(
+        json.dumps(vars(model._model.config.finetune))
+    )
+
+
+def test_a_time_budget_needs_a_validation_part():
+    check_budget(None, None)
+    check_budget(60, "leave_one_out")
+    with pytest.raises(UserError, match="needs a validation part"):
+        check_budget(60, None)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(1.9, ""), (2.0, "at most 1 min"), (60, "30 min")])
+def test_an_estimate_is_printed_from_a_minute_on(seconds, said, capsys, monkeypatch):
+    monkeypatch.setattr(budget, "seconds_per_epoch", lambda *_: seconds)
+    config = with_settings(Config(), {"pretrain.epochs": 10, "finetune.epochs": 20})
+    print_estimate(None, config, Stage())
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert bool(err) == bool(said)
+    assert said in err

@@ -1,0 +1,72 @@
+"""Settings of the estimator, in the manner of scikit-learn, and those of a saved one."""
+
+import pytest
+from small_dataset import (
+    SMALL,
+    dataset,
+    feature_table,
+    fitted,
+)
+
+from msm4sr_lite import MSM4SR, UserError
+
+
+def test_nested_settings_reach_their_section():
+    model = MSM4SR(preset="tuned", pretrain__epochs=20, finetune__lr=1e-3)
+    assert model.config.pretrain.epochs == 20
+    assert model.config.finetune.lr == 1e-3
+    assert model.config.model.experts == 1  # the preset's
+
+
+def test_a_misspelt_setting_is_answered_with_the_nearest_one():
+    with pytest.raises(UserError, match=r"pretrain.epoch.*did you mean 'pretrain.epochs'"):
+        MSM4SR(pretrain__epoch=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"preset": "best"}, "preset must be one of paper, tuned, authors"),
+        ({"model__feature_dim": 5}, "set by the data"),
+        ({"pretrain__lr": -1.0}, "pretrain.lr must be"),
+        ({"device": "tpu"}, "device"),
+    ],
+)
+def test_what_is_wrong_is_named_at_once_or_at_fit(settings, message):
+    with pytest.raises(UserError, match=message):
+        MSM4SR(**settings).fit(dataset(), features=feature_table())
+
+
+def test_get_params_makes_an_equal_model():
+    model = MSM4SR(preset="tuned", seed=4, data__n_test=2)
+    assert MSM4SR(**model.get_params()).config == model.config
+    assert model.get_params(deep=False).keys() >= {"preset", "seed", "device"}
+
+
+def test_it_is_shown_with_the_settings_given():
+    model = MSM4SR("tuned", seed=3, pretrain__epochs=2)
+    assert repr(model) == "MSM4SR(preset='tuned', seed=3, pretrain__epochs=2)"
+
+
+def test_set_params_changes_settings_and_forgets_what_was_learnt():
+    model = fitted().set_params(seed=5, finetune__lr=0.01)
+    assert (model.seed, model.config.finetune.lr) == (5, 0.01)
+    assert model.config.pretrain.epochs == SMALL["pretrain__epochs"]
+    with pytest.raises(UserError, match="not fitted"):
+        model.evaluate()
+
+
+def test_it_needs_data_or_items(tmp_path):
+    fitted().save_pretrained(tmp_path / "model")
+    loaded = MSM4SR.from_pretrained(tmp_path / "model")
+    with pytest.raises(UserError, match=r"holds no interactions; give data="):
+        loaded.recommend(["user1"])
+
+
+def test_its_encoders_and_settings_are_kept(tmp_path):
+    settings = {"text_encoder": "some/encoder", "dictionary": "texts", "data__n_test": 2}
+    fitted(settings=settings).save_pretrained(tmp_path / "model")
+    loaded = MSM4SR.from_pretrained(tmp_path / "model")
+    assert (loaded.text_encoder, loaded.dictionary) == ("some/encoder", "texts")
+    assert loaded.get_params(deep=False)["data__n_test"] == 2
+    assert MSM4SR(**loaded.get_params(deep=False)).config == loaded.config
