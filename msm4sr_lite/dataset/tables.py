@@ -11,7 +11,8 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,10 +74,11 @@ def read_rows(
     elif kind == "jsonl":
         yield from parse_rows(numbered_lines(path, lenient=lenient), json_object, on_bad)
     else:
-        reader, header = _open_csv(path, kind, lenient)
-        check_header(path, columns, header)
-        for place, cells in _csv_rows(reader, len(header), on_bad):
-            yield place, dict(zip(header, cells, strict=True))
+        with closing(read_lines(path, lenient=lenient)) as lines:  # at once, whatever goes wrong
+            reader, header = _open_csv(path, kind, lines, lenient)
+            check_header(path, columns, header)
+            for place, cells in _csv_rows(reader, len(header), on_bad):
+                yield place, dict(zip(header, cells, strict=True))
 
 
 def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
@@ -158,7 +160,7 @@ def json_object(line: str) -> dict[str, Any]:
     return record
 
 
-def read_lines(path: Path, *, lenient: bool = False) -> Iterator[str]:
+def read_lines(path: Path, *, lenient: bool = False) -> Generator[str, None, None]:
     """Yield the lines of a UTF-8 file with their ends.
 
     Parameters
@@ -204,7 +206,8 @@ def numbered_lines(path: Path, *, lenient: bool) -> Iterator[tuple[int, str]]:
 
 def read_header(path: Path, kind: str) -> list[str]:
     """Return the column names of a text table of this kind; its lines may be Latin-1."""
-    return _open_csv(path, kind, lenient=True)[1]
+    with closing(read_lines(path, lenient=True)) as lines:
+        return _open_csv(path, kind, lines, lenient=True)[1]
 
 
 def _kind(path: Path) -> str:
@@ -214,10 +217,10 @@ def _kind(path: Path) -> str:
     return kind
 
 
-def _open_csv(path: Path, kind: str, lenient: bool) -> tuple[Any, list[str]]:
+def _open_csv(path: Path, kind: str, lines: Iterator[str], lenient: bool) -> tuple[Any, list[str]]:
     """Return a csv reader behind the header, and the header."""
     reader = csv.reader(
-        read_lines(path, lenient=lenient),
+        lines,
         delimiter="," if kind == "csv" else "\t",
         quoting=csv.QUOTE_NONE if kind == "atomic" else csv.QUOTE_MINIMAL,
         strict=not lenient,

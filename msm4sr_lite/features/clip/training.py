@@ -30,9 +30,7 @@ class ClipTrainingConfig(Settings):
     lr: float = setting(3e-3, "AdamW's highest learning rate", "ours", "> 0")
     text_lr: float = setting(3e-4, "the same for the text encoder", "ours", "> 0")
     weight_decay: float = setting(0.05, "AdamW's weight decay", "ours", ">= 0")
-    image_size: int = setting(
-        80, "side of a square image in pixels; other shapes get the same area", "ours", ">= 16"
-    )
+    image_size: int = setting(80, "side of a square image in pixels", "ours", ">= 16")
     width: float = setting(0.5, "factor of the image encoder's channels", "ours", "> 0")
     distortion: float = setting(1.0, "strength of rotation, zoom and stretching", "ours", ">= 0")
     n_negatives: int = setting(0, "captions with a made-up word per step", "ours", ">= 0")
