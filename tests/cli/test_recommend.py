@@ -114,7 +114,7 @@ def test_new_items_are_recommended_once_they_have_features(tmp_path, tiny_bert, 
     code, printed, err = msm4sr(*command, "--json")
     assert code == 0
     assert "note: 1 items have no features in" in err
-    assert "(the first is 'n1'); run `msm4sr features` again" in err
+    assert "(the first is 'n1'); run `msm4sr keywords`, then `features`" in err
     assert len(json.loads(printed)["recommendations"]) == 10
 
     msm4sr("features", data, "--out", out, *encoder)

@@ -132,7 +132,7 @@ class TestWhatIsTrainedOn:
 
 class TestRunFolder:
     def test_fine_tuning_needs_something_to_start_from(self, tmp_path):
-        with pytest.raises(UserError, match="nothing to fine-tune"):
+        with pytest.raises(UserError, match="no pre-trained model to fine-tune"):
             MSM4SR(**SMALL).finetune(dataset(), features=feature_table(), run_dir=tmp_path)
 
     def test_the_test_part_is_entered_in_the_access_log(self, tmp_path):
