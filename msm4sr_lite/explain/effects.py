@@ -12,7 +12,7 @@ embeds the other keywords again.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -27,7 +27,6 @@ from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.recommend.describe import Keywords
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.store.fingerprint import require_same
 
 SEQUENCES = 64  # sequences in one call of the encoder: more use more memory and are no faster
 
@@ -224,27 +223,6 @@ def delete_each_keyword(keywords: Sequence[str]) -> list[str]:
     """
     kept = [keywords, *([*keywords[:k], *keywords[k + 1 :]] for k in range(len(keywords)))]
     return [" ".join(some) for some in kept]
-
-
-def load_table_encoder(
-    manifest: Mapping[str, Any], device: str = "cpu", name: str | None = None
-) -> TextEncoder:
-    """Load the text encoder that a feature table was made with, from ``name`` if that is given.
-
-    Raises
-    ------
-    UserError
-        If its weights are not on this machine, or differ from those that made the table.
-    """
-    made = manifest.get("text_encoder", {})
-    name = name or made.get("name")
-    if not name:
-        raise UserError("manifest.json names no text encoder; compute the features again")
-    encoder = TextEncoder(name, made.get("pooling", "auto"), device)
-    difference = f"{name} differs from the text encoder that made the features"
-    remedy = "compute them again with `msm4sr features`"
-    require_same(difference, encoder.describe(), made, remedy)
-    return encoder
 
 
 def embed_keyword_deletions(

@@ -94,9 +94,8 @@ def _sentences(line: str) -> list[str]:
             found.append(piece)
     parts = []
     for sentence in found:
-        while len(sentence) > LONGEST:
-            at = _CUT.match(sentence).end()  # type: ignore[union-attr]
-            parts.append(sentence[:at])
-            sentence = sentence[at:].lstrip()
+        while len(sentence) > LONGEST and (cut := _CUT.match(sentence)):
+            parts.append(cut[0])
+            sentence = sentence[cut.end() :].lstrip()
         parts.append(sentence)
     return parts

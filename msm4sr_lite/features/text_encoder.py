@@ -4,8 +4,8 @@ The same encoder reads the sentences of an item's text and the keywords of its i
 modalities lie in one space.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from msm4sr_lite.features.pretrained import (
     longest_input,
     trained_pooling,
 )
+from msm4sr_lite.store.fingerprint import require_same
 
 
 class TextEncoder:
@@ -98,3 +99,24 @@ class TextEncoder:
             advance(len(batch))
         row = {sentence: number for number, sentence in enumerate(unique)}
         return embeddings[[row[sentence] for sentence in sentences]] if sentences else embeddings
+
+
+def load_table_encoder(
+    manifest: Mapping[str, Any], device: str = "cpu", name: str | None = None
+) -> TextEncoder:
+    """Load the text encoder that a feature table was made with, from ``name`` if that is given.
+
+    Raises
+    ------
+    UserError
+        If its weights are not on this machine, or differ from those that made the table.
+    """
+    made = manifest.get("text_encoder", {})
+    name = name or made.get("name")
+    if not name:
+        raise UserError("manifest.json names no text encoder; compute the features again")
+    encoder = TextEncoder(name, made.get("pooling", "auto"), device)
+    difference = f"{name} differs from the text encoder that made the features"
+    remedy = "compute them again with `msm4sr features`"
+    require_same(difference, encoder.describe(), made, remedy)
+    return encoder

@@ -14,6 +14,7 @@ from msm4sr_lite.device import resolve_device
 from msm4sr_lite.explain import effects
 from msm4sr_lite.explain.evidence import Evidence
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.features.text_encoder import load_table_encoder
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.pipeline.fitted import Fitted, item_list
 from msm4sr_lite.recommend.describe import Recommendation, describe_recommendations
@@ -157,7 +158,7 @@ class Serving(Fitted):
         deletions = None
         if keywords:
             device, shown = resolve_device(self.device), [*history, *item_ids]
-            encoder = effects.load_table_encoder(trained.table.manifest, device)
+            encoder = load_table_encoder(trained.table.manifest, device)
             deletions = effects.embed_keyword_deletions(encoder, trained.keywords, shown)
         return effects.measure_effects(
             self.recommender,

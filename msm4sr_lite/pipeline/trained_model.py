@@ -12,11 +12,11 @@ from msm4sr_lite.config import Config, UserError, as_dict, flatten, with_setting
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.explain.effects import load_table_encoder
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_new_items
 from msm4sr_lite.features.table_files import save_feature_table
+from msm4sr_lite.features.text_encoder import load_table_encoder
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender

@@ -8,7 +8,8 @@ import pytest
 from tiny_models import dual_encoder, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.features.text_encoder import TextEncoder, load_table_encoder
+from msm4sr_lite.store.fingerprint import fingerprint_weights
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
@@ -96,3 +97,15 @@ def test_a_model_that_is_no_text_encoder_is_refused(tmp_path):
         TextEncoder(text_model("t5", tmp_path / "t5"))
     with pytest.raises(UserError, match="a model of type 'clip', not a BERT-like text encoder"):
         TextEncoder(dual_encoder("clip", tmp_path / "clip"))
+
+
+def test_only_the_encoder_of_the_table_is_accepted(tiny_bert):
+    weights = fingerprint_weights(TextEncoder(tiny_bert).model)
+    made = {"name": tiny_bert, "pooling": "cls", "weights": weights}
+    assert load_table_encoder({"text_encoder": made}).pooling == "cls"
+    with pytest.raises(UserError, match=r"differs from .* that made the features in weights"):
+        load_table_encoder({"text_encoder": {**made, "weights": "0" * 16}})
+    with pytest.raises(UserError, match="'no/such' is neither in the hub cache"):
+        load_table_encoder({"text_encoder": {"name": "no/such"}})
+    with pytest.raises(UserError, match="names no text encoder"):
+        load_table_encoder({})
