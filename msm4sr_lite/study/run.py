@@ -194,7 +194,8 @@ def transfer_data(dataset: Dataset, table: FeatureTable, config: StudyConfig) ->
     Raises
     ------
     UserError
-        If an end is missing, or other text encoders made the features of the sources.
+        If an end is missing, other text encoders made the features of the sources, or a source of
+        the same dataset trains on what the target holds out.
     """
     folders = [Path(name).is_dir() for name in config.sources]
     if not (folders and (config.target or all(folders))):
