@@ -353,6 +353,7 @@ def test_a_folder_without_a_model_is_refused(toy, refused, tmp_path):
 def test_items_that_the_model_does_not_know_are_refused(toy, refused, tmp_path):
     data = tmp_path / "bigger"
     data.mkdir()
-    for name, more in (("interactions.csv", "u1,new,9\n"), ("items.jsonl", '{"item_id": "new"}\n')):
-        (data / name).write_text((toy.data / name).read_text() + more.replace('w"}', 'w", "title": "N"}'))  # fmt: skip  # noqa: E501
+    item = '{"item_id": "new", "title": "N"}\n'
+    for name, more in (("interactions.csv", "u1,new,9\n"), ("items.jsonl", item)):
+        (data / name).write_text((toy.data / name).read_text() + more)
     assert "(the first is 'new')" in refused("evaluate", data, "--model", toy.run)

@@ -9,6 +9,7 @@ import pytest
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.sources import read_column
+from tests.toys import write_frame
 
 ITEMS = [
     {"item_id": "a", "title": "Mug", "image": "images/a.png"},
@@ -75,13 +76,7 @@ def test_extra_columns_quotes_and_byte_order_mark_are_fine(dataset_folder):
     assert dataset.interactions["user_id"].tolist() == ["u,1"]
 
 
-TABLES = {
-    ".csv.gz": lambda path, frame: frame.to_csv(path, index=False),
-    ".tsv": lambda path, frame: frame.to_csv(path, index=False, sep="\t"),
-    ".jsonl": lambda path, frame: frame.to_json(path, orient="records", lines=True),
-    ".jsonl.gz": lambda path, frame: frame.to_json(path, orient="records", lines=True),
-    ".parquet": lambda path, frame: frame.to_parquet(path),
-}
+TABLES = (".csv.gz", ".tsv", ".jsonl", ".jsonl.gz", ".parquet")
 
 
 @pytest.mark.parametrize("ending", TABLES)
@@ -92,8 +87,8 @@ def test_tables_of_every_kind_hold_the_same(dataset_folder, tmp_path, ending):
     frame = pd.DataFrame(
         {"user_id": ["u1", "u1", "u2"], "item_id": ["a", "b", "b"], "timestamp": [10, 20, 5]}
     )
-    TABLES[ending](tmp_path / f"interactions{ending}", frame)
-    TABLES[ending](tmp_path / f"items{ending}", pd.DataFrame(ITEMS))
+    write_frame(tmp_path / f"interactions{ending}", frame)
+    write_frame(tmp_path / f"items{ending}", pd.DataFrame(ITEMS))
     dataset = Dataset.from_folder(tmp_path)
     pd.testing.assert_frame_equal(dataset.interactions, expected.interactions)
     assert dataset.items == expected.items
@@ -109,7 +104,7 @@ def test_true_and_false_are_no_timestamps(dataset_folder, tmp_path, ending, time
     frame = pd.DataFrame(
         {"user_id": "u", "item_id": "a", "timestamp": pd.Series(times, dtype=object)}
     )
-    TABLES[ending](tmp_path / f"interactions{ending}", frame)
+    write_frame(tmp_path / f"interactions{ending}", frame)
     with pytest.raises(UserError, match=r"timestamp '(True|False|None)' is neither a number nor"):
         Dataset.from_folder(tmp_path)
 

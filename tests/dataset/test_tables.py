@@ -13,6 +13,7 @@ from pyarrow import parquet
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import tables
 from msm4sr_lite.dataset.tables import read_columns, read_header, read_rows
+from tests.toys import write_frame
 
 CELLS = {"a": ["1", "x y", ""], "b": ["é", "", "3"]}
 
@@ -33,20 +34,13 @@ def rows(path, *args, **options):
     return [cells for _, cells in read_rows(path, *args, **options)]
 
 
-WRITERS = {
-    "t.csv": lambda path, frame: frame.to_csv(path, index=False),
-    "t.csv.gz": lambda path, frame: frame.to_csv(path, index=False),
-    "t.tsv": lambda path, frame: frame.to_csv(path, index=False, sep="\t"),
-    "t.jsonl": lambda path, frame: frame.to_json(path, orient="records", lines=True),
-    "t.jsonl.gz": lambda path, frame: frame.to_json(path, orient="records", lines=True),
-    "t.parquet": lambda path, frame: frame.to_parquet(path),
-}
+NAMES = ("t.csv", "t.csv.gz", "t.tsv", "t.jsonl", "t.jsonl.gz", "t.parquet")
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_kind_of_file_gives_the_same_rows_and_columns(tmp_path, name):
     frame = pd.DataFrame(CELLS)
-    WRITERS[name](tmp_path / name, frame)
+    write_frame(tmp_path / name, frame)
     assert rows(tmp_path / name) == frame.to_dict("records")
     found = read_columns(tmp_path / name, ["b", "a"])
     assert found.to_dict("list") == {"b": CELLS["b"], "a": CELLS["a"]}

@@ -5,23 +5,13 @@ import copy
 import pytest
 import torch
 
-from msm4sr_lite.config import (
-    ModelConfig,
-    PretrainConfig,
-    UserError,
-)
+from msm4sr_lite.config import ModelConfig, PretrainConfig, UserError
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.training import (
-    pretrain_steps,
-)
+from msm4sr_lite.training import pretrain_steps
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 
 SEQUENCES = toy_sequences([5, 7, 6, 9, 8, 5, 6], n_items=19)
-
-
 TABLE = toy_table([2, 1, 3] * 6 + [0], [1, 1, 0] * 6 + [2])
-
-
 CONFIG = ModelConfig(feature_dim=11, dim=14, ffn_dim=17, max_len=5, experts=3, pooling_dim=5)
 
 
