@@ -52,7 +52,7 @@ def static_stages() -> list[Stage]:
 
 def unit_stage(marks: str, extra: list[str]) -> Stage:
     """Return the unit tests and doctests that the pytest expression ``marks`` selects."""
-    workers = ["-n", "2", "--dist", "worksteal"]  # two processes of one thread each
+    workers = ["-n", "2", "--dist", "worksteal", "-p", "no:nbval"]  # two processes of one thread
     return Stage("unit tests", ["pytest", "-q", *workers, "-m", marks, *extra], {})
 
 

@@ -28,8 +28,28 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 # What `python run.py check` leaves to `python run.py test`: whole stages, drawings, launches, which
 # a change of a line seldom breaks. Folders of tests, files by their name after ``test_`` in any
 # folder, and single tests by their function. New files use ``pytest.mark.thorough``.
-THOROUGH_PLACES = {"data_samples", "planted", "run_py", "stages", "train_clip"}
+THOROUGH_PLACES = {
+    "attention",
+    "benchmarks",
+    "data_samples",
+    "editor",
+    "exercise_facts",
+    "figures",
+    "hosted",
+    "map_explorer",
+    "oracle_upper_bound",
+    "planted",
+    "presets",
+    "protocol",
+    "reference",
+    "run_py",
+    "run_transfer",
+    "session",
+    "stages",
+    "train_clip",
+}
 THOROUGH_TESTS = {
+    "test_fine_tuned_models_hardly_recommend_cold_items_of_the_sample",
     "test_a_domain_can_pre_train_on_the_whole_dataset",
     "test_a_dataset_compared_on_as_a_whole_adds_nothing",
     "test_everything_that_is_installed_for_us_is_pinned",

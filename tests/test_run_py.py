@@ -481,7 +481,7 @@ def test_threads_are_one_unless_the_user_says_otherwise(monkeypatch: pytest.Monk
 
 
 STATIC = ["format", "lint", "types", "spelling"]
-SHARED = ["-n", "2", "--dist", "worksteal"]  # two processes share the unit tests
+SHARED = ["-n", "2", "--dist", "worksteal", "-p", "no:nbval"]  # two processes share the unit tests
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_keywords_need_the_text_encoder(offers, monkeypatch):
     def missing(name, *rest):
         raise UserError(f"model {name!r} is neither in the hub cache nor can it be downloaded")
 
-    monkeypatch.setattr("msm4sr_lite.explain.effects.TextEncoder", missing)
+    monkeypatch.setattr("msm4sr_lite.features.text_encoder.TextEncoder", missing)
     code, printed, complaint = offers("--user", "uh0040", "-k", "1", "--why", "keywords")
     assert (code, printed) == (2, "")
     assert complaint.startswith("msm4sr recommend: model 'sentence-transformers/all-MiniLM-L6-v2'")
