@@ -1,6 +1,7 @@
 """MSM4SR, multimodal pre-training for sequential recommendation.
 
-To use it: ``Dataset`` and ``MSM4SR``. To understand it, read the method in this order::
+Start with ``Dataset`` and ``MSM4SR`` to use the library. To learn the method, read these modules in
+this order::
 
     config      settings, each with its source
     sequences   interactions in order, batches
@@ -11,8 +12,9 @@ To use it: ``Dataset`` and ``MSM4SR``. To understand it, read the method in this
     training    pre-training and fine-tuning
     evaluation  full ranking, metrics with intervals
 
-``fast`` holds faster forms of the same computations. Around the method stand ``dataset``,
-``features``, ``baselines``, ``recommend``, ``explain``, ``pipeline``, ``study`` and ``cli``.
+``fast`` holds faster forms of the same computations. The packages around the method are
+``dataset``, ``features``, ``store``, ``baselines``, ``recommend``, ``explain``, ``pipeline``,
+``study`` and ``cli``.
 """
 
 import importlib
@@ -45,7 +47,7 @@ __all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use, so that `import msm4sr_lite` does not wait for torch.
+    # Modules are loaded on first use, so that `import msm4sr_lite` does not wait for torch.
     if name in _HOME:
         return getattr(importlib.import_module(f"msm4sr_lite.{_HOME[name]}"), name)
     raise AttributeError(f"module 'msm4sr_lite' has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """Settings of the method.
 
-Every setting is a field of a frozen dataclass with its meaning, its range and the source of its
-default:
+Every setting is a field of a frozen dataclass. It has a meaning, a range and a default, and names
+the source of the default:
 
 ========  ==================================================================================
 source    meaning
@@ -24,26 +24,27 @@ __all__ = ["UserError", "as_dict", "with_settings"]
 # OpenAI's CLIP with the smallest ViT, at the hub revision that has safetensors weights.
 DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
 DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
-STEPS_PER_EPOCH = 40  # with far fewer, training on small datasets stops too early
+# With far fewer steps per epoch, early stopping ends training on small datasets too soon.
+STEPS_PER_EPOCH = 40
 SHARE = ">= 0 and < 1"
 FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by the user
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(Settings):
-    """Which interactions are used, and which are held out."""
+    """Settings of the filters and of the split."""
 
-    min_user_interactions: int = setting(5, "drop users with fewer interactions", "code", ">= 0")
-    min_item_interactions: int = setting(0, "drop items with fewer interactions", "code", ">= 0")
-    deduplicate: bool = setting(True, "keep a user's last interaction with each item only", "code")
+    min_user_interactions: int = setting(5, "minimum interactions per kept user", "code", ">= 0")
+    min_item_interactions: int = setting(0, "minimum interactions per kept item", "code", ">= 0")
+    deduplicate: bool = setting(True, "keep only a user's last interaction with each item", "code")
     split: Literal["leave_one_out", "time", "part"] = setting(
         "leave_one_out",
-        "hold out each user's last interactions, all after a date, or by the column part",
+        "held-out interactions: each user's last ones, all after a date, or by the column part",
         "code",
     )
-    n_test: int = setting(1, "leave_one_out: number of test interactions per user", "code", ">= 1")
+    n_test: int = setting(1, "number of test interactions per user (leave_one_out)", "code", ">= 1")
     test_share: float = setting(
-        0.1, "split=time: share of interactions in test, and in valid", "ours", "> 0 and < 0.5"
+        0.1, "share of interactions in test, and in valid (split=time)", "ours", "> 0 and < 0.5"
     )
 
     def __post_init__(self) -> None:
@@ -58,20 +59,20 @@ class DataConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureConfig(Settings):
-    """How texts and images become embeddings."""
+    """Settings of image keywords and of sentence embeddings."""
 
     n_keywords: int = setting(15, "number of keywords per image (N)", "code", ">= 1")
     max_sentences: int = setting(10, "number of sentences kept per item", "code", ">= 1")
     max_images: int = setting(10, "number of images kept per item", "code", ">= 1")
     prompt: str = setting(
-        "a photo of a {}", "prompt around each keyword for CLIP; separate several by |", "ours"
+        "a photo of a {}", "prompt for CLIP with {} for the keyword; join several by |", "ours"
     )
     threshold: float = setting(
-        -1.0, "drop keywords with a lower cosine, except the best", "ours", ">= -1 and <= 1"
+        -1.0, "lowest cosine of a keyword; the best is always kept", "ours", ">= -1 and <= 1"
     )
-    diversity: float = setting(0.0, "penalty for similar keywords; 0: the N best", "ours", SHARE)
+    diversity: float = setting(0.0, "penalty for similar keywords; 0: N best", "ours", SHARE)
     pooling: Literal["auto", "mean", "cls"] = setting(
-        "auto", "sentence embedding: mean of tokens, first token, or what the model says", "ours"
+        "auto", "sentence embedding: mean over tokens, first token, or the model's own", "ours"
     )
     image_slots: Literal["images", "keywords"] = setting(
         "images", "one slot per image (its N keywords as one sentence), or one per keyword", "ours"
@@ -85,7 +86,7 @@ class FeatureConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(Settings):
-    """The encoder M²SE."""
+    """Settings of the encoder M²SE."""
 
     feature_dim: int = setting(768, "D, width of the BERT embeddings", "code", ">= 1")
     n_items: int = setting(0, "number of items with an ID embedding", "code", ">= 0")
@@ -96,13 +97,13 @@ class ModelConfig(Settings):
     max_len: int = setting(50, "L, longest sequence in items", "code", ">= 1")
     experts: int = setting(8, "E, number of experts in each MoE adaptor", "code", ">= 1")
     item_pooling: Literal["attention", "mean"] = setting(
-        "attention", "how the embeddings of an item's sentences or images become one", "notes"
+        "attention", "how an item's sentence or image embeddings are combined", "notes"
     )
     pooling_dim: int = setting(64, "hidden width of the attention pooling", "code", ">= 1")
     train_pooling: bool = setting(True, "train the attention pooling", "notes")
     mask_padding: bool = setting(True, "empty slots get no attention weight", "notes")
     modalities: Literal["both", "text", "image"] = setting("both", "modalities in use", "abstract")
-    projections: bool = setting(False, "project h_t and h_v before the losses", "code")
+    projections: bool = setting(False, "linear maps of h_t, h_v before the losses", "code")
     hidden_dropout: float = setting(0.2, "dropout of hidden states", "code", SHARE)
     attention_dropout: float = setting(0.2, "dropout of attention weights", "code", SHARE)
     adaptor_dropout: float = setting(0.2, "dropout inside the MoE adaptor", "code", SHARE)
@@ -116,20 +117,20 @@ class ModelConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Settings):
-    """What both training stages share. The defaults are those of fine-tuning."""
+    """Settings that both training stages share, with the defaults of fine-tuning."""
 
     lr: float = setting(1e-4, "Adam's learning rate", "code", "> 0")
     weight_decay: float = setting(1e-3, "Adam's weight decay", "code", ">= 0")
-    batch_size: int = setting(1024, "targets per step, of all processes", "code", ">= 1")
+    batch_size: int = setting(1024, "targets per step, over all processes", "code", ">= 1")
     prefix_augmentation: bool = setting(
         False, "one training row per prefix; off: one pass with the loss over all positions", "ours"
     )
-    epochs: int = setting(300, "largest number of epochs", "code", ">= 0")
+    epochs: int = setting(300, "maximum number of epochs", "code", ">= 0")
     patience: int = setting(20, "epochs to wait for a better validation Recall@20", "code", ">= 0")
-    clip_norm: float = setting(5.0, "largest L2 norm of the gradient", "code", "> 0")
-    temperature: float = setting(0.07, "tau, divides every cosine", "code", "> 0")
+    clip_norm: float = setting(5.0, "maximum L2 norm of the gradient", "code", "> 0")
+    temperature: float = setting(0.07, "tau, which divides every cosine", "code", "> 0")
     targets_per_sequence: int = setting(0, "random targets per sequence; 0: all", "ours", ">= 0")
-    valid_users: int = setting(0, "random validation cases; 0 takes all", "ours", ">= 0")
+    valid_users: int = setting(0, "random validation cases; 0: all", "ours", ">= 0")
     precision: Literal["float32", "bfloat16"] = setting(
         "float32", "number format of the encoder; losses are always float32", "ours"
     )
@@ -137,31 +138,31 @@ class TrainConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig(TrainConfig):
-    """Contrastive pre-training."""
+    """Settings of contrastive pre-training."""
 
     lr: float = setting(1e-3, "Adam's learning rate", "code", "> 0")
     weight_decay: float = setting(0.0, "Adam's weight decay", "code", ">= 0")
     nip_weight: float = setting(1.0, "weight of next-item prediction, NIP", "code", ">= 0")
     cmcl_weight: float = setting(0.01, "lambda, weight of CMCL", "code", ">= 0")
     mixup_max: float = setting(
-        0.5, "p is drawn from U(0, mixup_max); 0: no mixup", "notes", ">= 0 and <= 1"
+        0.5, "mixup probability p ~ U(0, mixup_max); 0: no mixup", "notes", ">= 0 and <= 1"
     )
-    mixup_draw: Literal["uniform", "fixed"] = setting("uniform", "draw p, or mixup_max", "notes")
-    mixup_per: Literal["batch", "sequence"] = setting("batch", "one p for each", "code")
-    drop_max: float = setting(0.2, "q is drawn from U(0, drop_max)", "code", ">= 0 and <= 1")
-    drop_per: Literal["batch", "sequence"] = setting("batch", "one q for each", "code")
+    mixup_draw: Literal["uniform", "fixed"] = setting("uniform", "p ~ U, or p = mixup_max", "notes")
+    mixup_per: Literal["batch", "sequence"] = setting("batch", "scope of one draw of p", "code")
+    drop_max: float = setting(0.2, "drop probability q ~ U(0, drop_max)", "code", ">= 0 and <= 1")
+    drop_per: Literal["batch", "sequence"] = setting("batch", "scope of one draw of q", "code")
     drop_keeps: Literal["first", "last"] = setting("first", "item that is never dropped", "ours")
     same_target: Literal["exclude", "zero_logit"] = setting(
-        "exclude", "false negatives (rows with the same target): exclude, or logit 0", "ours"
+        "exclude", "false negatives (rows with the same target): excluded, or logit 0", "ours"
     )
     nip_same_user: Literal["keep", "exclude"] = setting(
-        "keep", "NIP: other targets of the same user as negatives", "ours"
+        "keep", "NIP: whether other targets of the same user stay negatives", "ours"
     )
     cmcl_same_user: Literal["keep", "exclude"] = setting(
-        "exclude", "CMCL: other prefixes of the same user as negatives", "ours"
+        "exclude", "CMCL: whether other prefixes of the same user stay negatives", "ours"
     )
     cmcl_form: Literal["symmetric", "rowwise"] = setting(
-        "symmetric", "CMCL: whether the image direction has the image as its anchor", "ours"
+        "symmetric", "anchor in CMCL's image direction: image, or text (rowwise)", "ours"
     )
 
     def __post_init__(self) -> None:
@@ -175,10 +176,10 @@ class PretrainConfig(TrainConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneConfig(TrainConfig):
-    """Fine-tuning on one dataset, with item IDs."""
+    """Settings of fine-tuning on one dataset, with item IDs."""
 
     use_ids: bool = setting(True, "add a learned embedding per item ID", "code")
-    pad_class: bool = setting(False, "padding is one more class of the softmax", "ours")
+    pad_class: bool = setting(False, "whether padding is a softmax class", "ours")
     candidates: Literal["all", "seen"] = setting(
         "all", "classes of the softmax: all items, or those in the training sequences", "code"
     )
@@ -187,7 +188,7 @@ class FinetuneConfig(TrainConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.n_negatives and self.pad_class:
-            raise UserError("n_negatives and pad_class exclude each other: padding is never drawn")
+            raise UserError("n_negatives excludes pad_class; set n_negatives=0 or pad_class=false")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,18 +203,18 @@ class Config:
 
 
 PRESETS = {
-    # The method as its abstract and the reading notes describe it; where they are silent, the
-    # released code's values; where that code has a defect, our correction.
+    # The method as its abstract and the reading notes describe it. Where they are silent, the
+    # values are those of the released code. Where that code has a defect, the correction is ours.
     "paper": Config(),
-    # Chosen on generated datasets of other seeds (docs/results.md). One expert without dropout
-    # inside, but with much dropout on the features, describes unseen items better. In fine-tuning
-    # unseen items are no classes, and the ID embeddings learn what is special about an item.
+    # Chosen on generated datasets of other seeds (docs/results.md). One expert, without dropout
+    # inside it but with strong dropout on the features, represents unseen items better. Fine-tuning
+    # leaves unseen items out of the softmax; ID embeddings learn what is specific to the others.
     "tuned": Config(
         model=ModelConfig(experts=1, adaptor_dropout=0.0, feature_dropout=0.5),
         pretrain=PretrainConfig(lr=2e-3),
         finetune=FinetuneConfig(lr=1e-3, candidates="seen"),
     ),
-    # The released code with its defects, to measure what they cost.
+    # The released code with its defects, to measure how much they cost.
     "authors": Config(
         model=ModelConfig(train_pooling=False, mask_padding=False),
         pretrain=PretrainConfig(
@@ -229,12 +230,14 @@ PRESETS = {
 
 
 def flatten(sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return what ``as_dict`` made of a configuration by the settings' names: ``pretrain.lr``."""
+    """Flatten the nested dictionary of ``as_dict``; the keys become names like ``pretrain.lr``."""
     return {f"{part}.{name}": v for part, one in sections.items() for name, v in one.items()}
 
 
 def fitting_batch(targets: int) -> int:
-    """Return the largest power of two, from 64 to 512, with ``STEPS_PER_EPOCH`` steps an epoch.
+    """Return the largest batch size that gives at least ``STEPS_PER_EPOCH`` steps per epoch.
+
+    It is a power of two from 64 to 512. Small datasets get 64, even if that gives fewer steps.
 
     >>> [fitting_batch(targets) for targets in (900, 5_800, 12_000, 1_000_000)]
     [64, 128, 256, 512]

@@ -4,12 +4,12 @@ from msm4sr_lite.config import UserError
 
 
 def resolve_device(name: str = "auto") -> str:
-    """Return ``cpu`` or ``cuda``; ``auto`` chooses the GPU where there is one.
+    """Return ``cpu`` or ``cuda``; ``auto`` chooses the GPU if there is one.
 
     Raises
     ------
     UserError
-        If the name is another one, or a GPU is asked for and there is none.
+        If the name is unknown, or is ``cuda`` on a machine without a usable GPU.
     """
     import torch
 

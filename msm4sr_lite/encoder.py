@@ -5,7 +5,7 @@
     slots (items, slots, D) -> AttentionPooling -> (items, D) -> MoEAdaptor -> z (items, d)
     z of a sequence (batch, time, d) -> CausalTransformer -> h (batch, time, d)
 
-Text and image have their own pooling and adaptor; they share the Transformer.
+Each modality has its own pooling and adaptor. Both share the Transformer.
 """
 
 from dataclasses import replace
@@ -45,8 +45,8 @@ class AttentionPooling(nn.Module):
     feature_dim, hidden_dim
         D and the width between the two maps.
     mask_padding
-        False gives empty slots, which are zero, attention weight, as the released code does: the
-        norm of an item's embedding then depends on how many slots other items have.
+        Whether empty slots get no attention weight. The released code weights them too (False), so
+        the norm of an item's embedding depends on how many slots other items have.
     """
 
     def __init__(self, feature_dim: int, hidden_dim: int, mask_padding: bool = True) -> None:
@@ -70,7 +70,7 @@ class AttentionPooling(nn.Module):
 
 
 class MeanPooling(nn.Module):
-    """The mean of an item's real slots; in and output as in ``AttentionPooling``. Source: ours."""
+    """Average an item's real slots; inputs and outputs as in ``AttentionPooling``. Source: ours."""
 
     def forward(self, slots: ItemSlots, valid: Valid) -> Pooled:
         """Return the pooled embeddings and the weights."""
@@ -79,7 +79,7 @@ class MeanPooling(nn.Module):
 
 
 class MoEAdaptor(nn.Module):
-    """Mixture of experts (MoE) from the width D of BERT to the width d of the model.
+    """Map item features from BERT's width D to the model's width d by a mixture of experts (MoE).
 
     z = sum_k gate_k LayerNorm(dropout(W_k x + b_k)) with gate = softmax(x W_g) over all experts.
     W_g starts at zero, so that all experts start with equal weight. Source: released code.
@@ -110,7 +110,7 @@ class MoEAdaptor(nn.Module):
 
 
 class Block(nn.Module):
-    """One Transformer layer: causal self-attention and feed-forward, each with residual and norm.
+    """A Transformer layer: causal self-attention and feed-forward, each with residual and norm.
 
     Input and output ``(batch, time, d)``. Source: released code (post-norm, GELU).
     """
@@ -168,14 +168,14 @@ class CausalTransformer(nn.Module):
 class M2SE(nn.Module, PyTorchModelHubMixin, library_name="msm4sr_lite", tags=TAGS):
     """The whole model: pooling and adaptor for each modality, one Transformer, ID embeddings.
 
-    What exists once per modality is a dictionary with the keys ``text`` and ``image``, or one of
-    them if the configuration asks for a single modality.
+    Modules that exist once per modality are in dictionaries with the keys ``text`` and ``image``,
+    or with one of these keys if the configuration uses a single modality.
 
     Parameters
     ----------
     config
-        Sizes and dropout rates. With ``n_items = 0`` the model has no ID embeddings and therefore
-        fits any dataset: this is the form for pre-training.
+        Sizes and dropout rates. With ``n_items = 0`` the model has no ID embeddings. It then fits
+        any dataset, as pre-training requires.
     """
 
     def __init__(self, config: ModelConfig) -> None:  # the hub mixin reads this annotation
@@ -249,7 +249,7 @@ def gather_rows(modalities: Modalities, rows: Tensor) -> Modalities:
 
 
 def transfer(pretrained: M2SE, n_items: int) -> M2SE:
-    """Return a model with fresh ID embeddings for ``n_items`` and the weights of ``pretrained``."""
+    """Return a model with the weights of ``pretrained`` and new ID embeddings for ``n_items``."""
     model = M2SE(replace(pretrained.config, n_items=n_items))
     weights = {name: w for name, w in pretrained.state_dict().items() if name != "ids.weight"}
     model.load_state_dict(weights, strict=False)

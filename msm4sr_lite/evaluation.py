@@ -20,7 +20,7 @@ CUTOFFS = (5, 10, 20, 50)
 
 @runtime_checkable
 class Scorer(Protocol):
-    """What can be evaluated: the model and every baseline."""
+    """Anything that can be evaluated: a model or a baseline."""
 
     def score(self, histories: Histories) -> Tensor:
         """Return one score per item for each history, ``(histories, items + 1)``.
@@ -64,7 +64,7 @@ def target_ranks(
     histories, targets
         Item numbers of each history, and the item number of each target, ``(cases,)``.
     filter_seen
-        Whether the items of a history (other than the target) are no candidates.
+        Whether to filter the items of a history, except the target, from the ranking.
     candidates
         Item numbers that compete with the target; None for all items.
     batch_size

@@ -13,7 +13,7 @@ from msm4sr_lite.config import UserError
 
 @dataclass(frozen=True)
 class Slots:
-    """The embeddings of one modality: each item has any number of slots.
+    """The embeddings of one modality; an item has one slot per embedding, or none.
 
     Attributes
     ----------
@@ -29,9 +29,10 @@ class Slots:
     counts: Tensor
 
     def gather(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """Return slots ``(items, slots, D)`` in float32 and which are real ``(items, slots)``.
+        """Return slots ``(items, slots, D)`` in float32, and a mask of real slots.
 
-        The number of slots is that of the item with the most slots in the whole table.
+        The mask has the shape ``(items, slots)``. The number of slots is that of the item with the
+        most slots in the whole table; shorter rows are padded with zeros.
         """
         width = max(1, int(self.counts.max()))
         steps = torch.arange(width, device=items.device)
@@ -45,7 +46,7 @@ class Slots:
         return padded.view(*valid.shape, -1), valid
 
     def select(self, rows: Tensor) -> "Slots":
-        """Return the same embeddings for another numbering of the items."""
+        """Return the same embeddings with the items renumbered: entry i is item ``rows[i]``."""
         return Slots(self.vectors, self.starts[rows], self.counts[rows])
 
     def append(self, other: "Slots") -> "Slots":
@@ -61,7 +62,7 @@ class Slots:
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Text slots and image slots of every item, with the record of how they were computed.
+    """Text and image slots of every item, and a record of how they were computed.
 
     Attributes
     ----------
@@ -70,7 +71,7 @@ class FeatureTable:
     text, image
         Slots of each modality, entry i for item number i.
     manifest
-        What the features were computed with.
+        Record of how the features were computed.
     """
 
     items: list[str]
@@ -96,7 +97,7 @@ class FeatureTable:
         if missing:
             raise UserError(
                 f"{len(missing)} items have no features (the first is {missing[0]!r});"
-                f" run `msm4sr keywords`, then `msm4sr features` on this dataset"
+                f" compute the features of this dataset again"
             )
         rows = torch.tensor([row_of[item] for item in items])
         text, image = self.text.select(rows), self.image.select(rows)
@@ -111,7 +112,8 @@ class FeatureTable:
             If the embeddings of both tables differ in width.
         """
         if other.width != self.width:
-            raise UserError(f"features of width {other.width} do not fit those of {self.width}")
+            widths = f"features of width {other.width} do not fit those of width {self.width}"
+            raise UserError(f"{widths}; compute both with the same text encoder")
         text, image = self.text.append(other.text), self.image.append(other.image)
         return FeatureTable([*self.items, *other.items[1:]], text, image, self.manifest)
 

@@ -17,8 +17,8 @@ def summarise(
     values
         For each metric the value of every test case, ``(cases,)``.
     users
-        User index of each case, ``(cases,)``. A user is drawn with all of their cases, since these
-        are not independent. None: every case belongs to another user.
+        User index of each case, ``(cases,)``. All cases of a user are drawn together, since they
+        are not independent. None: every case belongs to a different user.
     seed, resamples
         Seed and number of bootstrap resamples.
 

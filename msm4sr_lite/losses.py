@@ -34,7 +34,7 @@ def false_negatives(targets: Numbers, users: Numbers, *, same_user: bool) -> Pai
     targets, users
         Item number of the target and user index of each row.
     same_user
-        Whether rows of the same user are marked, too.
+        Whether rows of the same user are also marked.
 
     Returns
     -------
@@ -57,17 +57,18 @@ def masked_logits(
 def next_item_loss(
     h: States, z: Rows, masked: Pairs, *, temperature: float, masked_logit: float = EXCLUDED
 ) -> Loss:
-    """NIP: a sequence is closer to its own next item than to the next items of other sequences.
+    """Compute the NIP loss: a sequence should be closer to its own next item than to the others.
 
     loss = mean_i [log(sum_{j = i or not masked} exp(cos(h_i, z_j) / tau)) - cos(h_i, z_i) / tau]
 
-    Source: released code. For one state it is the cross-entropy with the diagonal as the labels.
+    Source: released code. With one state it is the cross-entropy with the diagonal as the labels.
 
     Parameters
     ----------
     h
         Sequence representations, one row per prediction, of any norm. A leading axis holds several
-        states with the same target (projections): their positives add up, and their negatives.
+        states with the same target (projections). Positives are summed over these states, and so
+        are negatives.
     z
         Target embedding of each row.
     masked
@@ -75,7 +76,7 @@ def next_item_loss(
     temperature
         tau > 0, no unit.
     masked_logit
-        Logit of masked pairs. The released code uses 0, so that each of them still adds e^0.
+        Logit of masked pairs. The released code uses 0, so that each of them still adds e^0 = 1.
 
     Returns
     -------
@@ -103,13 +104,14 @@ def cross_modal_loss(
     masked_logit: float = EXCLUDED,
     form: str = "symmetric",
 ) -> Loss:
-    """CMCL: text and image representations of one sequence attract, other sequences repel.
+    """Compute the CMCL loss: text and image of one sequence attract, other sequences repel.
 
-    For the anchor text_i the positive is image_i; the negatives are image_j and text_j of all rows
-    j that are not masked. The image anchors are treated alike, and both directions are averaged.
+    For the anchor text_i the positive is image_i. The negatives are image_j and text_j of all rows
+    j that are not masked. Image anchors are treated in the same way, and both directions are
+    averaged.
 
-    Source: abstract; the formula follows the released code, ``symmetric`` is ours. In the released
-    code's ``rowwise`` form the image direction, too, has the cross-modal logits of the text anchor.
+    Source: abstract. The formula follows the released code; ``symmetric`` is ours. In the released
+    code's ``rowwise`` form, the image direction uses the cross-modal logits of the text anchor too.
 
     Parameters
     ----------
@@ -154,15 +156,16 @@ def sampled_ranking_loss(
 ) -> Loss:
     """Return the cross-entropy of the target among itself and sampled negatives (sampled softmax).
 
-    Source: ours. A negative that is drawn n q times on average contributes e^(score / tau) / (n q)
-    (the logQ correction): on average the sum is that over all items.
+    Source: ours. With n draws, an item of probability q is drawn n q times on average. Each time it
+    contributes e^(score / tau) / (n q), the logQ correction. On average, the sum over the draws
+    therefore equals the sum over all items.
 
     Parameters
     ----------
     scores
         Sums of cosines with all items.
     target
-        Column of the target of each row. It needs no correction, and is no negative of its row.
+        Column of each row's target. It needs no correction and is never a negative of its own row.
     drawn
         Columns of the sampled negatives, the same for all rows.
     log_count

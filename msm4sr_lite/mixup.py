@@ -27,7 +27,7 @@ def draw_probability(
     per
         ``batch``: one probability for all sequences; ``sequence``: one for each (ours).
     fixed
-        Whether the probability is ``limit`` itself.
+        Whether to return ``limit`` itself instead of drawing.
     """
     count = rows if per == "sequence" else 1
     drawn = torch.ones(count, 1) if fixed else torch.rand(count, 1, generator=generator)
@@ -39,8 +39,8 @@ def draw_kept(
 ) -> Marks:
     """Draw which items stay: each real item is dropped with probability ``q``.
 
-    The first (or last) item of a sequence always stays; padding never does. Source: released code,
-    which protects the last item; protecting the first is ours.
+    The first (or last) item of a sequence always stays; padding never does. The released code keeps
+    the last item; keeping the first is ours.
     """
     kept = (torch.rand(items.shape, generator=generator) >= q).to(items.device)
     protected = 0 if keep == "first" else (items != 0).sum(dim=1) - 1
@@ -54,10 +54,10 @@ def drop_items(items: Items, kept: Marks) -> tuple[Items, Items]:
     Returns
     -------
     shortened
-        The kept items in their order, moved to the left, zeros behind.
+        The kept items in their order, moved to the left and padded with zeros.
     last_kept
         ``last_kept[b, k]`` is the position in ``shortened`` of the last kept item at or before
-        position k. Its hidden state predicts what followed position k.
+        position k. Its hidden state predicts the item after position k.
 
     Examples
     --------
@@ -100,12 +100,13 @@ def complementary_mixup(
 def augment(
     items: Items, config: PretrainConfig, generator: Generator
 ) -> tuple[Items, Items, Marks]:
-    """Draw both augmentations of some sequences.
+    """Draw sequence drop and mixup for a batch of sequences.
 
     Returns
     -------
     shortened, last_kept
-        The sequences after dropping, and where each position finds its state (``drop_items``).
+        The sequences after dropping, and for each original position the one whose hidden state
+        represents it (``drop_items``).
     swaps
         Where text and image change places in the shortened sequences (``complementary_mixup``).
     """

@@ -1,7 +1,7 @@
-"""What one training step minimizes: from a batch to a loss.
+"""Compute the loss that one training step minimizes from a batch.
 
 Pre-training: drop items -> mixup -> encode -> NIP and CMCL. Fine-tuning: encode -> cross-entropy
-over the catalogue. One pass over a sequence trains all of its prefixes: the encoder is causal, so
+over the catalogue. One pass over a sequence trains all of its prefixes. The encoder is causal, so
 its state at position k represents the first k items, and each position predicts the next item.
 """
 
@@ -27,9 +27,9 @@ def pretraining_loss(
 ) -> Losses:
     """Return the weighted sum of NIP_t, NIP_v and CMCL for one batch, and these parts, in nats.
 
-    Items are dropped from the inputs only: every item but a sequence's first stays a target,
-    predicted from the last kept item before it. A model with one modality has no mixup and no CMCL.
-    Source: abstract and released code; loss over all positions: ours.
+    Items are dropped from the inputs only. Every item except a sequence's first remains a target
+    and is predicted from the last kept item before it. A model with one modality uses neither mixup
+    nor CMCL. Source: abstract and released code; the loss over all positions is ours.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def pretraining_loss(
 
 
 def embed(model: M2SE, table: FeatureTable, items: Tensor) -> tuple[Modalities, Tensor]:
-    """Embed each different item once; return the embeddings and the row of each of ``items``."""
+    """Embed each distinct item once; return the embeddings and the row of each of ``items``."""
     unique, row = items.unique(return_inverse=True)
     return model.item_embeddings(table, unique), row
 
@@ -66,19 +66,19 @@ def contrastive_losses(
 ) -> Losses:
     """Return nip_weight (NIP_t + NIP_v) + cmcl_weight CMCL, and the parts, in nats.
 
-    With projections P_t and P_v (released code, off by default) each of them maps both h_t and h_v:
-    NIP then has two positives per row, and CMCL is the sum of one term per projection.
+    The projections P_t and P_v (released code, off by default) each map both h_t and h_v. NIP then
+    has two positives per row, and CMCL is the sum of one term per projection.
 
     Parameters
     ----------
     model
-        For its projections, if it has any.
+        The model whose projections are used, if it has any.
     h, z
         Sequence representation and target embedding of every row: ``(rows, d)`` per modality.
     target, users
         Item number of the target and user index of every row.
     config
-        Weights, temperature, false negatives.
+        Loss weights, temperature and treatment of false negatives.
     """
     logit = losses.EXCLUDED if config.same_target == "exclude" else 0.0
     options: dict[str, Any] = {"temperature": config.temperature, "masked_logit": logit}
@@ -110,20 +110,20 @@ def finetuning_loss(
 ) -> Losses:
     """Return the cross-entropy of the next item among all items, in nats.
 
-    Source: released code; ``candidates``, ``n_negatives`` and the exclusion of padding: ours.
+    Source: released code; ``candidates``, ``n_negatives`` and the exclusion of padding are ours.
 
     Parameters
     ----------
     model, table, batch
         As in ``pretraining_loss``.
     config
-        ``candidates="seen"`` leaves items without training interactions out of the softmax. With
-        ``n_negatives`` so many items, drawn by popularity, replace the sum over all items.
+        ``candidates="seen"`` leaves items without training interactions out of the softmax. If
+        ``n_negatives`` is above 0, that many items, drawn by popularity, replace all items.
     generator
         Random numbers for the sampled negatives.
     popularity
-        Share of each item in the training interactions, ``(items + 1,)``; with
-        ``candidates="all"`` each item counts once more. None: all the same.
+        Share of each item in the training interactions, ``(items + 1,)``. With
+        ``candidates="all"``, one interaction is added to every item. None: equal shares.
     """
     rows, position = batch.targets.nonzero(as_tuple=True)
     target = batch.targets[rows, position]

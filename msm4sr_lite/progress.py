@@ -1,6 +1,6 @@
-"""Progress on stderr; stdout is for results.
+"""Show progress on stderr; stdout is for results.
 
-On a terminal it is a bar. Elsewhere, for example in a log file, it is a line every half minute.
+A terminal shows a bar. Elsewhere, for example in a log file, a line appears every half minute.
 """
 
 import sys
@@ -15,7 +15,7 @@ SECONDS = 30.0  # between two lines where stderr is not a terminal
 
 
 class _Lines:
-    """A stream that puts every state of a bar on a separate line."""
+    """A stream that writes every state of a bar on a separate line."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -34,21 +34,21 @@ def bar(
     total: int | None = None,
     unit_scale: bool = False,
 ) -> "tqdm[Any]":
-    """Return a progress bar over ``steps``, or one to advance with ``update(n)``.
+    """Return a progress bar over ``steps``, or one that is advanced by ``update(n)``.
 
-    Of several processes only the first shows a bar. Where stderr is not a terminal, work that takes
-    less than half a minute prints nothing.
+    If several processes run, only the first shows a bar. If stderr is not a terminal, work of less
+    than half a minute prints nothing.
 
     Parameters
     ----------
     steps
-        What to iterate over; None for a bar to advance by hand.
+        What to iterate over; None for a bar that is advanced by ``update(n)``.
     name
         Label in front of the bar.
     unit
         What is counted.
     total
-        Number of units; by default ``len(steps)`` where it has a length.
+        Number of units; by default ``len(steps)``, if ``steps`` has a length.
     unit_scale
         Whether to write thousands as k.
     """
@@ -69,6 +69,6 @@ def bar(
 
 
 def say(text: str) -> None:
-    """Print a line on stderr, above a progress bar; of several processes only the first prints."""
+    """Print a line on stderr, above any progress bar; only the first of several processes does."""
     if is_first():
         tqdm.write(text, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A trained M²SE as a scorer of the whole catalogue."""
+"""Score the whole catalogue with a trained M²SE."""
 
 import copy
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from msm4sr_lite.similarity import cosine_scores
 
 
 class ModelScorer:
-    """M²SE as a scorer: the embeddings of the catalogue are computed once and kept.
+    """Scorer that uses M²SE; the embeddings of the catalogue are computed once and kept.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class ModelScorer:
     Raises
     ------
     UserError
-        If the features have another width than those the model was trained with.
+        If the width of the features is not the one that the model was trained with.
     """
 
     def __init__(self, model: M2SE, table: FeatureTable, device: str = "cpu") -> None:
@@ -43,7 +43,7 @@ class ModelScorer:
     def embed(self, table: FeatureTable, entries: Tensor, items: Tensor) -> Modalities:
         """Return the embeddings of some entries of a table, whose item numbers are ``items``.
 
-        Items that came after the training have no ID embedding.
+        Items that were added after training have no ID embedding.
         """
         if table.width != (width := self.model.config.feature_dim):
             raise UserError(
@@ -57,12 +57,12 @@ class ModelScorer:
 
     @torch.inference_mode()
     def append(self, table: FeatureTable) -> None:
-        """Add new items behind the catalogue: entry i of ``table`` gets the i-th next number.
+        """Add new items at the end of the catalogue, in the order of ``table``.
 
-        Nothing is trained, and older embeddings stay as they are. In a model with ID embeddings the
-        new items have none and are scored from their content alone. (The mean of the learned ID
-        embeddings in their place was no better on the sample dataset: NDCG@10 of new items 0.048,
-        and 0.049 without.)
+        Nothing is trained, and existing embeddings do not change. In a model with ID embeddings the
+        new items have none and are scored from their content alone. (Giving them the mean of the
+        learned ID embeddings was no better on the sample dataset: NDCG@10 of new items was 0.048
+        with it and 0.049 without.)
         """
         entries = torch.arange(1, len(table.items), device=self.device)
         new = self.embed(table, entries, len(self.units) + entries - 1)
@@ -86,11 +86,11 @@ class ModelScorer:
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the sum of the cosines for all items, ``(histories, items + 1)``.
 
-        Of a history the newest ``max_len`` items count.
+        Only the newest ``max_len`` items of a history are used.
         """
         return torch.stack(list(self.score_by_modality(histories).values())).sum(dim=0)
 
     @has_fast_form
     def score_on_device(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Return what ``score`` does, and leave it on the device to be ranked there."""
+        """Return the scores of ``score``, but leave them on the device, where they are ranked."""
         return self.score(histories).to(self.device)

@@ -1,4 +1,4 @@
-"""Interactions as sequences: the split into training and held-out parts, and training batches.
+"""Turn interactions into sequences, split them into parts, and make training batches.
 
 Items are numbered 1..n; 0 is padding. Sequences are left-aligned and padded on the right, so the
 encoder's hidden state at position k represents the first k items.
@@ -22,7 +22,7 @@ Part = Literal["valid", "test"]
 
 @dataclass(frozen=True)
 class Sequences:
-    """All users' interactions in the order of time.
+    """All users' interactions, oldest first.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Sequences:
         return np.vstack([cuts.T, length])
 
     def train(self) -> list[np.ndarray]:
-        """Return each user's interactions before the first one that is held out."""
+        """Return each user's training part: the interactions before the first held-out one."""
         return [self.user_sequence(user)[:end] for user, end in enumerate(self.bounds()[0])]
 
     def item_counts(self) -> np.ndarray:
@@ -75,7 +75,7 @@ class Sequences:
     def cases(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
         """Return the test cases: user index and position of each target, both ``(cases,)``.
 
-        A user's very first interaction is no case, since its history is empty.
+        A user's very first interaction is never a test case, since its history is empty.
         """
         firsts, ends = self.bounds()[:2] if part == "valid" else self.bounds()[1:]
         cases = [
@@ -89,8 +89,8 @@ class Sequences:
     def held_out(self, part: Part) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the history and the target item of each test case of ``part``.
 
-        Source: released code (leave one out). With the default split, ``valid`` has each user's
-        last interaction but one as the target, and ``test`` the last one.
+        Source: released code (leave one out). With the default split, the target in ``test`` is
+        each user's last interaction, and the target in ``valid`` is the one before it.
         """
         histories, targets = [], []
         for user, position in zip(*self.cases(part), strict=True):
@@ -116,7 +116,7 @@ def pad(sequences: Sequence[np.ndarray], max_len: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Batch:
-    """Training sequences with the item that follows each position.
+    """Training sequences, with the item that follows each position as its target.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class Batch:
 
 
 def windows(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
-    """Cut a long sequence so that every item but the first is a target exactly once.
+    """Cut a long sequence into windows; every item except the first is a target exactly once.
 
     A window holds up to ``max_len`` inputs and, shifted by one, as many targets. Windows are cut
     from the newest end, so the newest targets have the longest histories. Source: ours.
@@ -165,7 +165,7 @@ def prefixes(sequence: np.ndarray, max_len: int) -> list[np.ndarray]:
 def make_batch(
     rows: list[Window], max_len: int, generator: Generator, prefix_augmentation: bool, keep: int
 ) -> "Batch":
-    """Return a batch of some windows; ``keep`` is ``targets_per_sequence``."""
+    """Make a batch from windows; ``keep`` is ``targets_per_sequence``."""
     items = pad([window[:-1] for _, window in rows], max_len)
     targets = pad([window[1:] for _, window in rows], max_len)
     if prefix_augmentation:  # the last item of a prefix is its only target
@@ -188,22 +188,22 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch in random order.
 
-    They are made of ``Sequences.train()``, the only way by which interactions reach training.
+    The batches are made from ``Sequences.train()``. Training reads interactions in no other way.
 
     Parameters
     ----------
     sequences
-        Their training parts are used.
+        Users' sequences; only their training parts are used.
     max_len
         Longest input, in items.
     batch_size
-        Number of targets: a batch is full as soon as its sequences have so many.
+        Number of targets per batch. A batch is full as soon as its sequences reach this number.
     generator
         Random numbers for the order and for the targets that are kept.
     prefix_augmentation
-        Whether every target has a row of its own, which ends before it.
+        Whether every target has its own row, which holds only the items before it.
     targets_per_sequence
-        Number of random targets kept of each sequence, drawn anew in every epoch; 0 keeps all.
+        Number of random targets kept per sequence, drawn anew in every epoch; 0 keeps all.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def training_batches(
     train = enumerate(sequences.train())
     pool = [(user, window) for user, sequence in train for window in cut(sequence, max_len)]
     if not pool:
-        raise UserError("no training target: no user has two interactions before those held out")
+        raise UserError("no user has two training interactions; add some or hold out fewer")
     options = max_len, generator, prefix_augmentation, targets_per_sequence
     rows: list[Window] = []
     n_targets = 0

@@ -1,4 +1,4 @@
-"""What every configuration has in common: checked fields with a meaning, a source and a range."""
+"""Base of all configurations: checked fields with a meaning, a source and a range."""
 
 import dataclasses
 import math
@@ -22,7 +22,7 @@ COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator
 
 
 class UserError(ValueError):
-    """A mistake that the user can correct: one line with what is wrong and how to fix it."""
+    """An error that the user can correct; one line says what is wrong and how to fix it."""
 
 
 def setting(default: Any, meaning: str, source: str, limits: str = "") -> Any:
@@ -32,18 +32,18 @@ def setting(default: Any, meaning: str, source: str, limits: str = "") -> Any:
 
 @dataclass(frozen=True)
 class SettingField:
-    """What is known about one setting.
+    """Description of one setting.
 
     Attributes
     ----------
     name
-        With its section, such as ``pretrain.lr``.
+        Name with its section, such as ``pretrain.lr``.
     type
         ``bool``, ``int``, ``float`` or ``str``.
     default, meaning, source
         As given where the setting is defined.
     choices
-        The allowed values; empty if the type and the range decide.
+        The allowed values; empty if only the type and the range matter.
     limits
         The range, such as ``>= 0 and < 1``; empty if every value is allowed.
     """
@@ -68,7 +68,7 @@ class SettingField:
         raise UserError(f"{self.name} must be {self.allowed}; got {value!r}")
 
     def check(self, value: Any) -> Any:
-        """Return a valid value in the field's type; raise ``UserError`` for any other."""
+        """Return ``value`` in the field's type; raise ``UserError`` if it is not allowed."""
         allowed = isinstance(value, KINDS[self.type][0])
         allowed &= isinstance(value, bool) == (self.type is bool)
         if allowed and self.type in (int, float):
@@ -80,7 +80,7 @@ class SettingField:
         return self.type(value)
 
     def parse(self, text: str) -> Any:
-        """Return the value that ``text`` stands for on a command line."""
+        """Convert ``text`` from a command line to a value of this setting."""
         try:
             value = BOOLEANS[text.strip().lower()] if self.type is bool else self.type(text)
         except (KeyError, ValueError):
@@ -89,7 +89,7 @@ class SettingField:
 
 
 class Settings:
-    """Base of all configurations: type, choice and range of every field are checked."""
+    """Base class of all configurations; checks type, choice and range of every field."""
 
     def __post_init__(self) -> None:
         for known in describe(type(self)):
@@ -97,7 +97,7 @@ class Settings:
 
 
 def describe(kind: type, section: str = "") -> Iterator[SettingField]:
-    """Yield what is known about each field made by ``setting``, in the order of the fields."""
+    """Yield the description of each field made by ``setting``, in the order of the fields."""
     hints = get_type_hints(kind)
     for one in dataclasses.fields(kind):
         if one.metadata:
@@ -119,7 +119,7 @@ def fields_by_name(config: type) -> dict[str, SettingField]:
 
 
 def find_field(config: type, name: str) -> SettingField:
-    """Return the setting ``pretrain.lr`` (or ``pretrain__lr``); an unknown name is an error.
+    """Return the description of a setting, named ``pretrain.lr`` or ``pretrain__lr``.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def find_field(config: type, name: str) -> SettingField:
 
 
 def with_settings(config: C, settings: Mapping[str, Any]) -> C:
-    """Return ``config`` with settings replaced that are named ``section.setting``.
+    """Return ``config`` with new values for some settings.
 
     Parameters
     ----------

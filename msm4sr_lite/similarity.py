@@ -1,4 +1,4 @@
-"""Cosine similarity, with which the model compares all embeddings."""
+"""Cosine similarity, which the model uses to compare embeddings."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""Pre-training and fine-tuning: one loop over epochs and steps."""
+"""Pre-train and fine-tune a model, with one loop over epochs and steps."""
 
 import copy
 import math
@@ -36,11 +36,12 @@ def pretrain(
     state: State | None = None,
     callback: Callback | None = None,
 ) -> list[Record]:
-    """Pre-train ``model`` in place with NIP and CMCL; it ends with the best weights.
+    """Pre-train ``model`` in place with NIP and CMCL, and keep its best weights.
 
-    Best is the highest Recall@20 on the validation part; a tie counts as an improvement. Adam,
-    gradient clipping, early stopping: source released code. Interrupted by Ctrl-C, the model keeps
-    the weights of its last step and can be used; with ``state`` the training can go on.
+    The best weights have the highest Recall@20 on the validation part; a tie counts as an
+    improvement. Adam, gradient clipping and early stopping follow the released code. After Ctrl-C
+    the model has the weights of its last step and can be used. With ``state``, the training can be
+    resumed.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ def pretrain(
     device
         ``cpu`` or ``cuda``.
     state
-        Keeps the state of the training. If it holds one, training goes on from there, with the
-        same numbers as if it had never stopped (on a CPU).
+        Where to save the state of the training. If it already holds a state, training resumes from
+        it. On a CPU the result is the same as that of a training that never stopped.
     callback
         Is called with the record of every step and every epoch.
 
@@ -87,7 +88,7 @@ def finetune(
 ) -> list[Record]:
     """Fine-tune ``model`` in place for one dataset; arguments as in ``pretrain``.
 
-    ``options`` are ``seed``, ``device`` and ``state``, as in ``pretrain``, too.
+    ``options`` are ``seed``, ``device`` and ``state`` of ``pretrain``.
     """
     return _run_to_end(finetune_steps(model, table, sequences, config, **options), callback)
 
@@ -95,7 +96,7 @@ def finetune(
 def pretrain_steps(
     model: M2SE, table: FeatureTable, sequences: Sequences, config: PretrainConfig, **options: Any
 ) -> Iterator[Record]:
-    """Do what ``pretrain`` does step by step: yield one record per step and per epoch.
+    """Pre-train like ``pretrain``, but yield a record after every step and every epoch.
 
     ``options`` are ``seed``, ``device`` and ``state`` of ``pretrain``.
     """
@@ -105,7 +106,7 @@ def pretrain_steps(
 def finetune_steps(
     model: M2SE, table: FeatureTable, sequences: Sequences, config: FinetuneConfig, **options: Any
 ) -> Iterator[Record]:
-    """Do what ``finetune`` does step by step: yield one record per step and per epoch."""
+    """Fine-tune like ``finetune``, but yield a record after every step and every epoch."""
     counts = sequences.item_counts() * 1.0
     counts[1:] += config.candidates == "all"  # then every item can be drawn as a negative
     popularity = torch.from_numpy(counts / counts.sum()).float().to(options.get("device", "cpu"))
@@ -174,16 +175,16 @@ def _train(
 
 
 def _seed(*numbers: int) -> int:
-    """Return one seed made from several numbers, unlike that of any neighbour."""
+    """Return one seed made from several numbers; similar numbers give unrelated seeds."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def validation_recall(
     model: M2SE, table: FeatureTable, sequences: Sequences, device: str = "cpu", users: int = 0
 ) -> float:
-    """Return Recall@20 on the validation part, all items ranked, of ``users`` or all users.
+    """Return Recall@20 of ``users`` random validation cases (0: all), with all items ranked.
 
-    NaN if nothing is held out for validation.
+    The result is NaN if nothing is held out for validation.
     """
     was_training = model.training
     histories, targets = sequences.held_out("valid")

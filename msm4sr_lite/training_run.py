@@ -1,4 +1,4 @@
-"""What a training reports (``Record``), and what it needs to go on (``Run``, ``State``)."""
+"""The reports of a training (``Record``), and its state for resuming it (``Run``, ``State``)."""
 
 import copy
 import time
@@ -16,7 +16,7 @@ from msm4sr_lite.fast.distributed import mean_over_processes
 
 @dataclass(frozen=True)
 class Record:
-    """What happened in one step, or, with ``recall``, in one epoch.
+    """Report of one step or, if ``recall`` is set, of one epoch.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Record:
     targets
         Number of training targets in this step (for an epoch, in the epoch).
     seconds
-        Since training began.
+        Seconds since training began.
     recall
         Validation Recall@20; None for a step.
     best
@@ -47,20 +47,20 @@ class Record:
 
 
 class State(Protocol):
-    """Where a training keeps what it needs to go on, such as ``store.training_files.StateFile``."""
+    """Storage for the state of a training, such as ``store.training_files.StateFile``."""
 
     def restore(self, run: "Run") -> None:
-        """Bring ``run`` to the kept state, if there is one."""
+        """Set ``run`` to the saved state, if there is one."""
 
     def keep(self, run: "Run") -> None:
-        """Keep ``run``, if it was last kept long enough ago."""
+        """Save ``run`` if enough time has passed since it was last saved."""
 
 
 @dataclass
 class Run:
-    """All that a training needs to go on: weights, optimizer, counters.
+    """State of a training: weights, optimizer and counters.
 
-    Batches and random numbers depend on the seed and these counters alone.
+    Batches and random numbers depend only on the seed and these counters.
     """
 
     model: M2SE
@@ -77,18 +77,18 @@ class Run:
     start: float = 0.0  # clock time at which the seconds began
 
     def start_clock(self) -> None:
-        """Let the seconds go on from where they are."""
+        """Start the clock, so that ``seconds`` continues from its current value."""
         self.start = time.perf_counter() - self.seconds
 
     def end_step(
         self, loss: Tensor, parts: dict[str, Tensor], n_targets: int, clip_norm: float
     ) -> "Record":
-        """Clip the gradient, change the weights, and count the step.
+        """Clip the gradient, update the weights, and count the step.
 
         Raises
         ------
         UserError
-            If loss or gradient are not finite; the weights are those of the step before.
+            If loss or gradient are not finite; the weights then stay those of the previous step.
         """
         weights = self.optimizer.param_groups[0]["params"]
         norm = nn.utils.clip_grad_norm_(weights, clip_norm)

@@ -81,7 +81,7 @@ def test_items_without_training_interactions_are_no_classes(negatives):
 
 
 def test_negatives_and_the_class_of_padding_exclude_each_other():
-    with pytest.raises(UserError, match="n_negatives and pad_class exclude each other"):
+    with pytest.raises(UserError, match="n_negatives excludes pad_class"):
         FinetuneConfig(n_negatives=5, pad_class=True)
 
 
