@@ -112,8 +112,7 @@ class FeatureTable:
             If the embeddings of both tables differ in width.
         """
         if other.width != self.width:
-            widths = f"features of width {other.width} do not fit those of width {self.width}"
-            raise UserError(f"{widths}; compute both with the same text encoder")
+            raise UserError(f"features of width {other.width}, not {self.width}; encode them alike")
         text, image = self.text.append(other.text), self.image.append(other.image)
         return FeatureTable([*self.items, *other.items[1:]], text, image, self.manifest)
 

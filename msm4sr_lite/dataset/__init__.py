@@ -2,10 +2,10 @@
 
 ::
 
-    tables   one reader for csv, tsv, JSON lines and parquet files
-    rows     their cells and rows, checked: ids, numbers, texts; items and interactions
-    sources  a dataset folder or data frames, and whether items and interactions match
-    dataset  Dataset, and what is in it on one screen
-    split    filter interactions, hold some out, group them by user
-    convert  public datasets into dataset folders
+    tables   reads csv, tsv, JSON lines and parquet files
+    rows     checks cells and rows: ids, numbers and texts, items and interactions
+    sources  reads a dataset folder or data frames; matches items and interactions
+    dataset  Dataset, and a summary of it on one screen
+    split    filters interactions, holds some out, groups them by user
+    convert  converts public datasets into dataset folders
 """

@@ -1,4 +1,4 @@
-"""A dataset in memory: its items, and which user interacted with which item when."""
+"""A dataset in memory: users, items and interactions."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -33,9 +33,9 @@ class Dataset:
     name
         A name for messages and tables.
     domain
-        The only domain that was kept; empty: all of them.
+        The domain that was kept; empty if all were kept.
     notes
-        What was dropped while reading and what looks suspicious, one sentence each.
+        One sentence for each thing that was dropped while reading or looks suspicious.
     """
 
     items: dict[str, Item]
@@ -70,7 +70,7 @@ class Dataset:
         Raises
         ------
         UserError
-            If anything cannot be read as meant; names the file and the line.
+            If a file cannot be read or a row is wrong; the message names the file and the line.
         """
         folder = Path(path)
         tables = read_folder(folder)
@@ -109,12 +109,12 @@ class Dataset:
         Raises
         ------
         UserError
-            If a frame cannot be read as meant; names the frame and the row, counted from 0.
+            If a row is wrong; the message names the frame and the row, counted from 0.
 
         Notes
         -----
-        Ids of any type are kept as text: ``7`` and ``7.0`` become ``"7"``. Where that merges
-        different ids of one column, such as ``7`` and ``"7"``, ``notes`` says so.
+        Ids of any type are kept as text: ``7`` and ``7.0`` become ``"7"``. If that merges different
+        ids of one column, such as ``7`` and ``"7"``, ``notes`` says so.
 
         Examples
         --------
@@ -147,7 +147,7 @@ class Dataset:
             If the user has no interaction.
         """
         if user_id not in self._rows:
-            raise UserError(f"{self.name}: no interactions of user {user_id!r}; see .users")
+            raise UserError(f"{self.name}: unknown user {user_id!r}; the ids are in .users")
         history: list[str] = self.interactions["item_id"].iloc[self._rows[user_id]].tolist()
         return history
 
@@ -175,7 +175,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         ``first`` and ``last``, the smallest and largest timestamp; ``median_history``, the median
         number of interactions per user; ``repeated``, interactions of a user with an item that the
         user had interacted with before; ``ties``, interactions at the same time as another one of
-        the same user, so that their order is that of the table; the numbers of items
+        the same user, whose order is that of the table; the numbers of items
         ``without_interactions``, ``without_text`` and ``without_images``; ``domains``, the number
         of items per domain, empty if the dataset names none; ``notes``, what was dropped while
         reading and what looks suspicious.
@@ -200,7 +200,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 
 
 def describe(counts: dict[str, Any]) -> str:
-    """Return what ``summary`` counted as a few lines to print.
+    """Format the counts of ``summary`` as a few lines of text.
 
     Examples
     --------

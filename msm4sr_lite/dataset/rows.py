@@ -1,7 +1,7 @@
-"""Cells and rows of the two tables, checked: an item; and who interacted with what when.
+"""Check cells and rows of the two tables, and turn them into items and interactions.
 
-Cells come from text files as ``str``, from JSON and data frames with any type. A function of one
-cell raises ``ValueError`` with the reason where it cannot be read; the reader adds the place.
+Cells from text files are ``str``; those from JSON and data frames can have any type. A function
+that reads one cell raises ``ValueError`` with the reason if it fails. The reader adds the place.
 """
 
 import math
@@ -47,12 +47,12 @@ def id_text(value: Any, name: str) -> str:
         found = str(value).strip()
     if not found:
         raise ValueError(f"no {name}; it must not be empty")
-    found.encode()  # half of a pair of surrogates is an error
+    found.encode()  # raises an error for half of a surrogate pair
     return found
 
 
 def printable_id(value: Any, name: str) -> str:
-    """Return an id as ``id_text`` does; one with control characters is an error too."""
+    """Return an id like ``id_text``, and refuse ids with control characters."""
     found = id_text(value, name)
     if not found.isprintable():
         raise ValueError(f"{name} {found[:40]!r} has unprintable characters")
@@ -70,14 +70,14 @@ def number(value: Any, name: str) -> float:
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise ValueError(f"{name} is {str(value)[:40]!r}, no number" if value else f"no {name}")
+        raise ValueError(f"{name} {str(value)[:40]!r} is not a number" if value else f"no {name}")
     return found
 
 
 def text(value: Any) -> str:
     r"""Return a text cell without spaces around it, lists joined by line breaks.
 
-    Objects (dictionaries) and true or false are no texts: such cells are empty.
+    Cells with a dictionary, true or false hold no text and count as empty.
 
     >>> text([" Blue mug ", None, 7])
     'Blue mug\n7'
@@ -92,7 +92,7 @@ def text(value: Any) -> str:
 
 
 def texts(value: Any) -> list[str]:
-    """Return a cell with one text or a list of them as a list, without empty ones.
+    """Return the texts of a cell, which holds one text or a list; empty ones are left out.
 
     >>> texts(["Home", "", "Mugs"]), texts("Home"), texts(None)
     (['Home', 'Mugs'], ['Home'], [])
@@ -108,13 +108,13 @@ class Item:
     Attributes
     ----------
     item_id
-        The id.
+        Id of the item.
     title, brand, description, text
         Texts; empty where the dataset has none.
     categories
         Names of categories, from the widest to the narrowest.
     images
-        Image files, named relative to the dataset's image folder and inside it.
+        Paths of image files inside the dataset's image folder, relative to it.
     domain
         Name of the domain; empty where the dataset names none.
     """
@@ -147,7 +147,7 @@ def parse_item(row: dict[str, Any]) -> Item:
     Raises
     ------
     ValueError
-        With the reason, if the row cannot be read as meant.
+        If the row is wrong; the message is the reason.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def parse_item(row: dict[str, Any]) -> Item:
     if domain and alias and domain != alias:
         raise ValueError(f"domain {domain!r} and department {alias!r} differ; keep domain only")
     images = texts(row.get("images")) or texts(row.get("image"))
-    for name in images:  # an image must not be outside its folder, on any system
+    for name in images:  # on no system may an image lie outside its folder
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in parts:
             raise ValueError(f"image {name!r} lies outside the image folder; move it there")
@@ -182,12 +182,12 @@ def collect_items(rows: Iterable[tuple[int, dict[Any, Any]]], place_in: str) -> 
     rows
         The place and the cells of each row.
     place_in
-        Names the table in an error message; the place follows.
+        Name of the table in error messages, which is followed by the place.
 
     Raises
     ------
     UserError
-        If a row cannot be read as meant, or two items have the same id.
+        If a row is wrong, or two items have the same id.
     """
     found: dict[str, Item] = {}
     places: dict[str, int] = {}
@@ -209,7 +209,7 @@ def check_interactions(table: pd.DataFrame, place_in: str) -> pd.DataFrame:
         The columns ``user_id``, ``item_id`` and ``timestamp``, with cells of any type, and
         perhaps ``part``: a split given by the user. The index holds the place of each row.
     place_in
-        Names the table in an error message; the place follows.
+        Name of the table in error messages, which is followed by the place.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def check_interactions(table: pd.DataFrame, place_in: str) -> pd.DataFrame:
 
 
 def merged_ids(column: pd.Series) -> list[str]:
-    """Return the ids that stand for several different values of a column, once they are text.
+    """Return the ids that, as text, stand for several different values of a column.
 
     >>> merged_ids(pd.Series([1, "1", 2, "b"]))
     ['1']
@@ -249,7 +249,7 @@ def _ids(column: pd.Series, place_in: str) -> pd.Series:
 
 def _seconds(column: pd.Series, place_in: str) -> np.ndarray:
     """Return numbers as they are and dates as seconds since 1970 (UTC unless they name a zone)."""
-    # A date is no number for pandas if its column holds objects.
+    # As objects, dates are not taken for numbers by pandas.
     times = pd.to_numeric(column.astype(object), errors="coerce").to_numpy("float64")
     if np.isnan(times).all():
         dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")

@@ -1,4 +1,4 @@
-"""Where a dataset comes from: a dataset folder, or two data frames.
+"""Read a dataset from a dataset folder or from two data frames.
 
 ::
 
@@ -7,7 +7,7 @@
       items.jsonl        item_id,title,brand,categories,description,text,image,images,domain
       images/            image files, named relative to the dataset folder
 
-Both tables may be csv, tsv or JSON lines files, plain or packed with gzip, or parquet files.
+Each table is a csv, tsv or JSON lines file, plain or compressed with gzip, or a parquet file.
 """
 
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_col
 
 
 class Tables(NamedTuple):
-    """Both tables as they were read, and what to call them in messages."""
+    """Both tables as they were read, and their names for messages."""
 
     items: dict[str, Item]
     interactions: pd.DataFrame
     notes: list[str]
     item_table: str
-    place_in: str  # what the number of an interaction's row follows, such as "interactions row"
+    place_in: str  # text before the row number of an interaction, such as "interactions row"
 
 
 def read_folder(folder: Path) -> Tables:
     """Read the two tables of a dataset folder."""
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give one with interactions.csv and items.jsonl")
+        raise UserError(f"{folder}: no such folder; it must hold interactions.csv and items.jsonl")
     notes: list[str] = []
     path = _find(folder, "interactions", ".csv", notes)
     items_path = _find(folder, "items", ".jsonl", notes)
@@ -53,7 +53,7 @@ def read_items(path: Path) -> dict[str, Item]:
     Raises
     ------
     UserError
-        With file and line, if a row cannot be read as meant or two items have the same id.
+        If a row is wrong or two items have the same id; the message names file and line.
     """
     items = rows.collect_items(read_rows(path, ("item_id",)), place_in(path))
     if not items:
@@ -73,7 +73,7 @@ def read_column(folder: Path, column: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _find(folder: Path, stem: str, usual: str, notes: list[str]) -> Path:
-    """Return the table of this name, whatever its kind; the usual kind goes before others."""
+    """Return the table file of this name; the usual file type is preferred to others."""
     endings = sorted(ENDINGS, key=lambda ending: ending != usual)
     found = [path for ending in endings if (path := folder / f"{stem}{ending}").exists()]
     if not found:
@@ -81,7 +81,7 @@ def _find(folder: Path, stem: str, usual: str, notes: list[str]) -> Path:
         raise UserError(f"{folder}: {stem}{usual} not found (also looked for {others})")
     if len(found) > 1:
         others = ", ".join(path.name for path in found[1:])
-        notes.append(f"{found[0].name} was read; {others} was not")
+        notes.append(f"{found[0].name} was read; {others} beside it was not")
     return found[0]
 
 
@@ -93,8 +93,8 @@ def read_frames(interactions: Any, items: Any) -> Tables:
     for column in ("user_id", "item_id"):
         if merged := rows.merged_ids(table[column]):
             notes.append(
-                f"interactions: {len(merged)} ids in {column} differed before they became text,"
-                f" like {', '.join(map(repr, merged[:3]))} (number and text, or spaces): merged"
+                f"interactions: {len(merged)} ids in {column} were written in several ways (number"
+                f" and text, or spaces), such as {', '.join(map(repr, merged[:3]))}: merged"
             )
     found = {item.item_id: item for item in read_item_frame(items)}
     return Tables(found, checked, notes, "items", "interactions row")
@@ -107,7 +107,7 @@ def read_item_frame(items: Any) -> list[Item]:
 
 
 def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Return any data frame as one of pandas, which must have some columns."""
+    """Convert any data frame to pandas, and check that it has the required columns."""
     kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
     try:
         if hasattr(frame, "to_pandas"):

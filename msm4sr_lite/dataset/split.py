@@ -1,4 +1,4 @@
-"""Filter interactions, hold some out for evaluation, and group them by user."""
+"""Filter interactions, hold some of them out for evaluation, and group them by user."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,10 +18,10 @@ def build_sequences(
 
     1. With ``deduplicate``, only the last of a user's interactions with an item is kept.
     2. Users with fewer than ``min_user_interactions`` and items with fewer than
-       ``min_item_interactions`` interactions are dropped, repeatedly, until none is left.
-    3. The split is either per user (``leave_one_out``: each user's most recent interactions are
-       held out), by date (``time``: all interactions after a date are held out), or as the column
-       ``part`` says.
+       ``min_item_interactions`` interactions are dropped. This is repeated until all users and
+       items that remain have enough interactions.
+    3. Interactions are held out per user (``leave_one_out``: each user's most recent ones), by date
+       (``time``: all after a date), or as the column ``part`` says.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def build_sequences(
         what = "different items" if config.deduplicate else "interactions"
         raise UserError(
             f"no user has {config.min_user_interactions} or more {what}"
-            f" ({interactions['user_id'].nunique()} users in the dataset); lower"
-            f" min_user_interactions or min_item_interactions"
+            f" ({interactions['user_id'].nunique()} users in the dataset); add data or lower"
+            f" min_user_interactions (if above {config.n_test + 2}) or min_item_interactions"
         )
 
     kept = set(table["item_id"]) if config.min_item_interactions else set(item_ids)
@@ -78,7 +78,7 @@ def build_sequences(
 
 
 def filter_interactions(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
-    """Drop repeated interactions, then rare users and items until none is left.
+    """Drop repeated interactions, then drop rare users and items repeatedly.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def _cuts(
 ) -> np.ndarray | None:
     """Return where each user's validation and test parts start, shape ``(users, 2)``.
 
-    None stands for the plain case: the last interaction is tested, the one before validated.
+    None stands for the default: the last interaction is for testing, the one before for validation.
     """
     if config.split == "part":
         ranks = _part_ranks(table, codes)
@@ -121,9 +121,9 @@ def _cuts(
 
 
 def _part_ranks(table: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
-    """Return 0, 1, 2 for train, valid, test, which must follow each other for every user."""
+    """Return 0, 1, 2 for train, valid, test; check that each user's parts follow in this order."""
     if "part" not in table:
-        raise UserError("split='part': the interactions have no column part (train/valid/test)")
+        raise UserError("split=part needs a column part in the interactions: train, valid or test")
     ranks = table["part"].map(PARTS.index).to_numpy()
     order = np.argsort(codes, kind="stable")
     wrong = (np.diff(codes[order]) == 0) & (np.diff(ranks[order]) < 0)

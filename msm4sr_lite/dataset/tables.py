@@ -1,9 +1,8 @@
-"""The table reader: csv, tsv, JSON lines (each also packed with gzip) and parquet.
+"""Read tables: csv, tsv, JSON lines (each also compressed with gzip) and parquet.
 
 Dataset folders and converters read all their tables here, row by row (``read_rows``) or some
-columns as a whole (``read_columns``). Every row comes with its place, which is its first line in a
-text file and its number in a parquet file, so that each error names it. What a single cell may hold
-is decided in ``rows``.
+columns as a whole (``read_columns``). Every row comes with its place for error messages: its first
+line in a text file, its number in a parquet file. ``rows`` checks the content of single cells.
 """
 
 import csv
@@ -27,7 +26,7 @@ OnBad = Callable[[int, int, Exception], None]
 LONGEST = 1 << 24  # bytes in a line: a file without line ends must not fill the memory
 HEAD = 1 << 16
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
-# What the csv module says, and what it means.
+# Parts of the csv module's messages, and clearer messages for users.
 CSV_ERRORS = {
     "unexpected end": "a quote is not closed",
     "expected after": 'text after a closing quote; write a quote inside a cell as ""',
@@ -44,7 +43,7 @@ def read_rows(
     lenient: bool = False,
     on_bad: OnBad | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the place and the cells of each row; memory does not grow with a text file.
+    """Yield the place and the cells of each row; text files are not read into memory as a whole.
 
     Parameters
     ----------
@@ -54,17 +53,17 @@ def read_rows(
         Columns that the header must name. All columns are returned. JSON lines have no header.
     kind
         ``csv``, ``tsv``, ``jsonl``, ``parquet``, or ``atomic``: tabs, a header like
-        ``user_id:token``, and quotes without a meaning. Empty: as the name of the file ends.
+        ``user_id:token``, and quotes that are ordinary characters. Empty: chosen by the file name.
     lenient
         Accept Latin-1 lines and stray quotes.
     on_bad
-        Called with the place, the number of lines and the reason where a row cannot be read; the
-        row is then left out. By default it stops the reading.
+        Called with the place, the number of lines and the reason if a row cannot be read; the row
+        is then left out. By default, a bad row raises ``UserError``.
 
     Raises
     ------
     UserError
-        With file and line, if the table cannot be read.
+        If the table cannot be read; the message names file and line.
     """
     kind = kind or _kind(path)
     on_bad = on_bad or stop_at(place_in(path))
@@ -74,7 +73,8 @@ def read_rows(
     elif kind == "jsonl":
         yield from parse_rows(numbered_lines(path, lenient=lenient), json_object, on_bad)
     else:
-        with closing(read_lines(path, lenient=lenient)) as lines:  # at once, whatever goes wrong
+        # Close the file at once, even after an error.
+        with closing(read_lines(path, lenient=lenient)) as lines:
             reader, header = _open_csv(path, kind, lines, lenient)
             check_header(path, columns, header)
             for place, cells in _csv_rows(reader, len(header), on_bad):
@@ -82,21 +82,21 @@ def read_rows(
 
 
 def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
-    """Return some columns of a table, with cells of any type; the index holds their places.
+    """Return some columns of a table, with cells of any type; the index holds the places of rows.
 
     Parameters
     ----------
     path
         The file.
     columns
-        Their names.
+        Names of the columns.
     optional
-        Columns that are returned too if they are there.
+        Names of columns that are returned only if the table has them.
 
     Raises
     ------
     UserError
-        With file and line, if the table cannot be read or lacks a column.
+        If the table cannot be read or lacks a column; the message names file and line.
     """
     if _kind(path) == "parquet":
         (table,) = _parquet(path, columns, [*columns, *optional])
@@ -115,7 +115,7 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
 def parse_rows(
     rows: Iterable[tuple[Any, S]], parse: Callable[[S], T], on_bad: OnBad
 ) -> Iterator[tuple[int, T]]:
-    """Yield each place and ``parse(row)``, which raises ``ValueError`` for a bad row."""
+    """Yield the place of each row and ``parse(row)``; a ``ValueError`` goes to ``on_bad``."""
     for place, row in rows:
         try:
             parsed = parse(row)
@@ -126,7 +126,7 @@ def parse_rows(
 
 
 def stop_at(place_in: str) -> OnBad:
-    """Return the strict answer to a bad row: an error that names its place."""
+    """Return a function for ``on_bad`` that raises an error with the place of the bad row."""
 
     def stop(place: int, _: int, error: Exception) -> None:
         raise UserError(f"{place_in} {place}: {reason(error)}") from None
@@ -135,7 +135,7 @@ def stop_at(place_in: str) -> OnBad:
 
 
 def place_in(path: Path) -> str:
-    """Name the lines of a text file, or the rows of a parquet file; the number follows."""
+    """Return the text before a line number (or, for parquet, a row number) in messages."""
     return f"{path} {'row' if path.suffix == '.parquet' else 'line'}"
 
 
@@ -166,8 +166,8 @@ def read_lines(path: Path, *, lenient: bool = False) -> Generator[str, None, Non
     Parameters
     ----------
     path
-        The file. Whether it is packed with gzip is seen from its content, not from its name:
-        browsers unpack files without renaming them.
+        The file. Its content decides whether it is compressed with gzip, not its name: browsers
+        unpack files without renaming them.
     lenient
         Read lines that are not UTF-8 as Latin-1. Otherwise they are an error.
 
@@ -181,7 +181,7 @@ def read_lines(path: Path, *, lenient: bool = False) -> Generator[str, None, Non
             packed = file.peek(2)[:2] == b"\x1f\x8b"
             yield from _decoded(gzip.GzipFile(fileobj=file) if packed else file, path, lenient)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read to its end ({error}); get it again") from None
+        raise UserError(f"{path}: cannot be read to its end ({error}); copy it again") from None
 
 
 def _decoded(stream: Any, path: Path, lenient: bool) -> Iterator[str]:
@@ -190,7 +190,7 @@ def _decoded(stream: Any, path: Path, lenient: bool) -> Iterator[str]:
         stream = io.BytesIO(stream.read().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     for number, line in enumerate(iter(lambda: stream.readline(LONGEST), b""), start=1):
         if len(line) >= LONGEST:
-            raise UserError(f"{path} line {number}: longer than 16 MiB; is this the data file?")
+            raise UserError(f"{path} line {number}: longer than 16 MiB; check the file")
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
@@ -213,12 +213,12 @@ def read_header(path: Path, kind: str) -> list[str]:
 def _kind(path: Path) -> str:
     kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if kind not in ("csv", "tsv", "jsonl", "parquet"):
-        raise UserError(f"{path}: not a table; files that end with {', '.join(ENDINGS)} are read")
+        raise UserError(f"{path}: not a table; its name must end with one of {', '.join(ENDINGS)}")
     return kind
 
 
 def _open_csv(path: Path, kind: str, lines: Iterator[str], lenient: bool) -> tuple[Any, list[str]]:
-    """Return a csv reader behind the header, and the header."""
+    """Read the header; return a csv reader of the rows after it, and the header."""
     reader = csv.reader(
         lines,
         delimiter="," if kind == "csv" else "\t",
@@ -244,17 +244,17 @@ def _csv_rows(reader: Any, width: int, on_bad: OnBad) -> Iterator[tuple[int, lis
                 if len(cells) == width and (width > 1 or cells[0].strip()):
                     yield before + 1, cells
                 elif any(map(str.strip, cells)):  # else the line is blank
-                    raise ValueError(f"{len(cells)} cells, the header has {width}")
+                    raise ValueError(f"{len(cells)} cells, but the header has {width}")
                 before = reader.line_num
             return
-        except UserError:  # about the file, not about this row
+        except UserError:  # the file is wrong, not just this row
             raise
         except (ValueError, csv.Error) as error:
             on_bad(before + 1, reader.line_num - before, error)
 
 
 def check_header(what: Any, columns: Sequence[str], header: Sequence[str]) -> None:
-    """Raise a ``UserError`` unless a header has all columns, and no name twice."""
+    """Raise a ``UserError`` if a header lacks a column or has a name twice."""
     if twice := [name for name in header if name and header.count(name) > 1]:
         raise UserError(f"{what}: two columns are called {twice[0]!r}; rename one")
     if missing := [name for name in columns if name not in header]:
@@ -267,7 +267,7 @@ def check_header(what: Any, columns: Sequence[str], header: Sequence[str]) -> No
 
 
 def _parquet(path: Path, columns: Sequence[str], wanted: Sequence[str] = ()) -> Iterator[Any]:
-    """Yield batches of rows, or one table with those of the wanted columns that are there."""
+    """Yield batches of rows or, if columns are wanted, one table with those that exist."""
     try:
         import pyarrow.dataset
 

@@ -1,11 +1,12 @@
-"""Fast forms of the method, and the one switch between plain and fast.
+"""Fast forms of the method, and a switch between plain and fast.
 
 The modules beside this folder hold the method in plain form. Where a faster computation pays, a
-function is marked with ``@has_fast_form``: the function of the same name in the module of the same
-name in this folder takes the same arguments and returns the same result, up to rounding.
+function is marked with ``@has_fast_form``. Its fast form is the function of the same name in the
+module of the same name in this folder. It takes the same arguments and returns the same result, up
+to rounding.
 
-The fast forms are used unless the switch is off. The switch holds for everything that runs while
-it is off: losses, training, evaluation, scoring. Weights are the same in both::
+The fast forms are used by default. While they are switched off, everything uses the plain forms:
+losses, training, evaluation and scoring. Both forms use the same weights::
 
     from msm4sr_lite import fast, pretrain
 
@@ -14,7 +15,7 @@ it is off: losses, training, evaluation, scoring. Weights are the same in both::
 
 Measured on one core with 10,000 items of 10 text slots and 1,024 targets a step, in processor
 seconds: pre-training 0.28 instead of 0.58, fine-tuning 1.6 instead of 2.4. Evaluation gains more
-(``fast.evaluation``). What each form gains is written beside it.
+(``fast.evaluation``). Comments beside each form say how much it gains.
 
 The environment variable ``MSM4SR_FAST=0`` switches the fast forms off for a whole program.
 """
@@ -47,9 +48,9 @@ def switched_off() -> Iterator[None]:
 
 
 def has_fast_form(plain: Function) -> Function:
-    """Mark a plain function that has a fast form, which replaces it while the switch is on.
+    """Mark a plain function that has a fast form; calls use it unless fast forms are switched off.
 
-    ``.plain`` of the marked function is the plain function itself.
+    The attribute ``plain`` of the marked function is the plain function itself.
     """
     module = f"{__name__}.{plain.__module__.rpartition('.')[2]}"
 

@@ -1,7 +1,7 @@
-"""Several processes train one model: which rows are whose, and how results come together.
+"""Train one model in several processes: divide the rows, and combine the results.
 
-A batch is divided among the processes; they exchange what the losses compare (``GatherRows``), and
-PyTorch's ``DistributedDataParallel`` averages the gradients.
+A batch is divided among the processes. They exchange the embeddings that the losses compare
+(``GatherRows``), and PyTorch's ``DistributedDataParallel`` averages the gradients.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 
 def process_rank() -> tuple[int, int]:
-    """Return the number of this process and how many train together: (0, 1) without torchrun."""
+    """Return the rank of this process and the number of processes: (0, 1) without torchrun."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
 
 
 def row_ranges(count: int) -> list[slice]:
-    """Return which of ``count`` rows each process has: one consecutive range per process."""
+    """Divide ``count`` rows among the processes: one consecutive range per process."""
     _, world = process_rank()
     return [slice(count * r // world, count * (r + 1) // world) for r in range(world)]
 
@@ -58,10 +58,10 @@ def sum_over_processes(values: Tensor) -> Tensor:
 
 
 class GatherRows(torch.autograd.Function):
-    """The rows of all processes, one process after the other.
+    """Gather the rows of all processes, one process after the other.
 
     Every process then computes the same joint loss, and the gradient of its local rows is complete.
-    Since gradients of weights are averaged over processes, it is multiplied by their number.
+    It is multiplied by the number of processes, since the gradients of weights are averaged later.
     """
 
     @staticmethod

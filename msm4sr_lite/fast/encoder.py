@@ -1,6 +1,6 @@
-"""The encoder with less work: bounded pooling, faster dropout, last layer only where needed.
+"""Run the encoder with less work: bounded pooling, faster dropout, last layer only where needed.
 
-The functions run the modules of ``msm4sr_lite.encoder`` with their weights; they hold none.
+The functions use the modules of ``msm4sr_lite.encoder`` and have no weights of their own.
 """
 
 from functools import partial
@@ -24,16 +24,16 @@ from msm4sr_lite.encoder import (
 )
 from msm4sr_lite.feature_table import Slots
 
-# Items pooled at once. More slots at once need new memory from the system, which fills it with
-# zeros first. Up to so many items there is one call.
+# Most items pooled in one call. A larger call would need new memory from the system, which fills it
+# with zeros first.
 POOL_ITEMS = 2**10
-# On a GPU this many times as many, since every call has a fixed cost. Measured on an H200, a step
-# of fine-tuning on 20,000 items: 0.036 s instead of 0.13 s.
+# A GPU pools this many times more items in one call, since every call has a fixed cost. Measured on
+# an H200, a step of fine-tuning on 20,000 items: 0.036 s instead of 0.13 s.
 GPU_FACTOR = 16
 # Items adapted at once outside training, which bounds the memory for large catalogues.
 ADAPT_ITEMS = 2**15
-# All attention kernels but cuDNN's, which prepares itself anew for every length and number of
-# sequences. Measured on an H200 in bfloat16: 0.033 s a step instead of 0.22 s.
+# All attention kernels except cuDNN's, which repeats its preparation for every new length and
+# number of sequences. Measured on an H200 in bfloat16: 0.033 s a step instead of 0.22 s.
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
@@ -67,10 +67,10 @@ def pool_slots(
 def pool_items(
     model: M2SE, modality: str, slots: Slots, items: Int[Tensor, " items"]
 ) -> Float[Tensor, "items feature"]:
-    """Pool the slots of items, some items at a time.
+    """Pool the slots of items, a limited number of items at a time.
 
-    In training the slots of several parts are gathered again in the backward pass instead of being
-    kept: for a catalogue of 100,000 items with 10 slots of width 768 they would take 3 GB.
+    In training, if there are several parts, the backward pass gathers their slots again instead of
+    keeping them. For a catalogue of 100,000 items with 10 slots of width 768 they would take 3 GB.
     """
 
     def pool(part: Tensor) -> Tensor:
@@ -136,9 +136,9 @@ def run_transformer(
 ) -> Float[Tensor, "batch needed dim"]:
     """Compute ``CausalTransformer`` at all positions, or only at the positions ``at`` of each row.
 
-    At positions that are not needed the last layer computes keys and values only. Where one
-    position of a long sequence is needed, as in scoring, two layers save about 40 % of their matrix
-    products.
+    At positions that are not needed, the last layer computes keys and values only. Scoring needs
+    one position of each sequence. For long sequences, two layers then save about 40 % of their
+    matrix products.
     """
     positions = torch.arange(x.shape[1], device=x.device)
     x = transformer.norm(x + transformer.position(positions))

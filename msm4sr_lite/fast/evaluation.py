@@ -1,4 +1,4 @@
-"""Ranking in batches of bounded memory, shared by several processes."""
+"""Rank targets in batches of bounded memory, which several processes can share."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ import torch
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.fast.distributed import process_rank, row_ranges, sum_over_processes
 
-# Scores that are ranked at once: 8 MB, which stay near the processor. Measured with 10,000 items:
-# 6,971 instead of 2,458 users per second. Pays from about 4,000 items on.
+# Number of scores ranked at once: 8 MB, which stay in the processor's cache. Measured with 10,000
+# items: 6,971 instead of 2,458 users per second. Pays from about 4,000 items on.
 BATCH_SCORES = 2**21
 SMALLEST_BATCH = 32  # histories scored at once, however large the catalogue
 
@@ -25,8 +25,8 @@ def target_ranks(
 ) -> np.ndarray:
     """Compute ``evaluation.target_ranks`` with few passes over the scores of a batch.
 
-    Batches shrink as the catalogue grows. Under torchrun all processes call this; each ranks its
-    share of the histories and gets the ranks of all.
+    Batches shrink as the catalogue grows. Under torchrun all processes call this function. Each
+    ranks its share of the histories and gets the ranks of all histories.
     """
     local = row_ranges(len(histories))[process_rank()[0]]
     ranks = torch.zeros(len(histories), dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""Losses block by block: no large score matrix is held, and gradients come with the values."""
+"""Compute losses block by block: no large score matrix is kept in memory."""
 
 from typing import Any, Literal, cast
 
@@ -10,14 +10,15 @@ from torch.utils.checkpoint import checkpoint
 from msm4sr_lite.losses import EXCLUDED, ranking_loss
 from msm4sr_lite.similarity import normalize
 
-# Scores of rows with rows that are computed at once: 2 MB of float32, which fit into a processor's
+# Number of scores (rows times rows) computed at once: 2 MB of float32, which fit into a processor's
 # cache. Below 724 rows (with one state) there is a single block, and nothing is gained or lost.
 BLOCK_SCORES = 2**19
 # On a GPU a block is this many times as large, since every call has a fixed cost. Measured on an
 # H200, 8,204 targets a step: 0.043 s instead of 0.49 s.
 GPU_FACTOR = 2**7
-# Scores of targets with items that are held as a whole (128 MB of float32): at 1,024 targets, up to
-# 32,768 items. Above, blocks are computed twice: slower, but memory stays bounded.
+# Largest matrix of scores (targets times items) kept in memory, 128 MB of float32: with 1,024
+# targets, up to 32,768 items. Larger ones are computed in blocks, and twice: slower, but memory
+# stays bounded.
 CATALOGUE_SCORES = 2**25
 
 
@@ -63,11 +64,12 @@ def cross_modal_loss(
 class DiagonalCrossEntropy(torch.autograd.Function):
     """The mean over rows i of -log( sum of e^(a_i.b_i) / sum over j of e^(a_i.b_j) ).
 
-    The denominator runs over all pairs (a, b), each ``(pairs, rows, dim)``, the numerator over the
-    first ``positives`` of them; in the other pairs the diagonal is excluded. The gradient of a
-    score is its softmax probability in the denominator minus that in the numerator. It is computed
-    in the forward pass, block by block, so that no scores are kept. With dropout by uniform random
-    numbers this made a pre-training step of 1,024 targets 1.2 times as fast on a CPU.
+    The denominator runs over all pairs (a, b), each ``(pairs, rows, dim)``. The numerator runs over
+    the first ``positives`` of them; the diagonals of the other pairs are excluded. The gradient of
+    a score is its softmax probability in the denominator minus that in the numerator. It is
+    computed in the forward pass, block by block, so that no scores are kept. Together with dropout
+    from uniform random numbers, this made a pre-training step of 1,024 targets 1.2 times as fast on
+    a CPU.
     """
 
     @staticmethod
@@ -111,15 +113,15 @@ def catalogue_loss(
     *,
     temperature: float,
 ) -> Float[Tensor, ""]:
-    """Compute ``losses.ranking_loss`` of the scores ``h @ z.T`` without holding them if large.
+    """Compute ``losses.ranking_loss`` of the scores ``h @ z.T``; large ones are not kept in memory.
 
-    Blocks of items are reduced to their log-sum-exp and computed again in the backward pass; values
-    and gradients are exact.
+    Instead, blocks of items are reduced to their log-sum-exp and computed again in the backward
+    pass. Values and gradients are exact.
 
     Parameters
     ----------
     h, z
-        Queries and items, used as they are: normalized embeddings of all modalities side by side.
+        Queries and items: the normalized embeddings of all modalities, concatenated.
     target
         The item of each row.
     temperature
@@ -152,7 +154,7 @@ def sampled_loss(
     Parameters
     ----------
     h, positive, drawn
-        Queries, each one's target, and the sampled negatives, used as they are like in
+        Queries, their targets and the sampled negatives: normalized embeddings as in
         ``catalogue_loss``.
     hit
         True where the negative is the target of the row.

@@ -1,4 +1,4 @@
-"""Training losses with less work: only needed items, positions and padding, several processes."""
+"""Compute training losses with less work: fewer items, positions and padding; several processes."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,8 @@ from msm4sr_lite.mixup import augment, complementary_mixup
 from msm4sr_lite.objectives import Losses, contrastive_losses, draw_negatives
 from msm4sr_lite.sequences import Batch
 
-# Sequences in one call of the encoder on a CPU. All of them are of about one length, so little is
-# spent on padding; a GPU encodes a batch in one call. Pays from two such groups on.
+# Number of sequences in one encoder call on a CPU. They have similar lengths, so there is little
+# padding. A GPU encodes a whole batch in one call. Pays from two such groups on.
 ROWS_TOGETHER = 32
 
 
@@ -27,11 +27,11 @@ def pretraining_loss(
     config: PretrainConfig,
     generator: torch.Generator,
 ) -> Losses:
-    """Compute ``objectives.pretraining_loss``; of several processes each encodes its own rows."""
+    """Compute ``objectives.pretraining_loss``; each of several processes encodes its own rows."""
     shortened, last_kept, swaps = augment(batch.items, config, generator)
     rows, position = batch.targets.nonzero(as_tuple=True)
     target = batch.targets[rows, position]
-    # Each process encodes its local rows; all of them know which targets the others have.
+    # Each process encodes its local rows, and knows which targets the other processes have.
     ranges = row_ranges(len(batch.items))
     blocks = [(rows >= part.start) & (rows < part.stop) for part in ranges]
     local, is_local = ranges[process_rank()[0]], blocks[process_rank()[0]]
@@ -67,7 +67,7 @@ def finetuning_loss(
     generator: torch.Generator,
     popularity: Tensor | None = None,
 ) -> Losses:
-    """Compute ``objectives.finetuning_loss``; only items that take part are pooled and adapted."""
+    """Compute ``objectives.finetuning_loss``; only items that are needed are pooled and adapted."""
     total, ranges = (batch.targets > 0).sum(), row_ranges(len(batch.items))
     local = ranges[process_rank()[0]]
     inputs, targets = batch.items[local], batch.targets[local]
@@ -96,7 +96,7 @@ def finetuning_loss(
         first = 0 if config.pad_class else 1  # row 0 is padding
         column = row_of[target] - first
         loss = catalogue_loss(h, z[first:], column, temperature=config.temperature)
-    # Gradients are averaged over processes, as if these had the same number of targets.
+    # Gradients are averaged as if all processes had the same number of targets; correct for that.
     loss = loss * (len(target) * len(ranges) / total)
     return loss, {"ranking": loss}
 
@@ -111,14 +111,14 @@ def encode_in_groups(
     """Return the states of the sequences ``rows``, in ascending order, at their ``positions``.
 
     Neighbouring sequences are encoded together, trimmed to the longest of them. Batches are drawn
-    at random and then sorted by length, so this saves padding and changes no negative.
+    at random and then sorted by length. This saves padding and does not change the negatives.
 
     Parameters
     ----------
     model
         The encoder.
     sequence
-        Returns the embeddings of a range of sequences, cut to a number of positions.
+        Function that returns the embeddings of a range of sequences, cut to a number of positions.
     items
         Item numbers of all sequences, ``(batch, time)``.
     rows, positions

@@ -1,4 +1,4 @@
-"""Several processes under ``torchrun``: joining them, and ending when one of them ends."""
+"""Join the processes that ``torchrun`` starts, and stop all of them when one ends."""
 
 import os
 from collections.abc import Iterator
@@ -8,18 +8,18 @@ from msm4sr_lite.config import UserError
 
 
 def is_first() -> bool:
-    """Return whether this process prints and writes; alone it always does."""
+    """Return whether this is the first process, which alone prints and writes."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def world_size() -> int:
-    """Return how many processes torchrun has started; 1 without it."""
+    """Return the number of processes that torchrun has started; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager
 def joined(device: str = "auto") -> Iterator[None]:
-    """Join the processes that torchrun started, if it did; leave them when the work is done."""
+    """Join the processes that torchrun started, if any, and leave them when the work is done."""
     if world_size() == 1:
         yield
         return

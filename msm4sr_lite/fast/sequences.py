@@ -1,4 +1,4 @@
-"""Batches whose neighbouring rows have about the same length."""
+"""Make batches whose neighbouring rows have similar lengths."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from msm4sr_lite.sequences import Batch, Window
 
 
 def make_batch(rows: list[Window], *options: Any, **named: Any) -> Batch:
-    """Make a batch with its rows sorted by length; of several processes, each gets all lengths.
+    """Make a batch with its rows sorted by length; each of several processes gets all lengths.
 
     The rows are drawn at random before they are sorted, so the negatives of the batch stay the
     same. Neighbours are then encoded together, trimmed to the longest of them (``objectives``).

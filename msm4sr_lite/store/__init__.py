@@ -1,1 +1,1 @@
-"""What the library keeps on disk: files, records, checkpoints, logs. Each is written whole."""
+"""Records, checkpoints, logs and other files, each written completely or not at all."""

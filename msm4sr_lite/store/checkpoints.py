@@ -1,4 +1,4 @@
-"""Model folders: configuration, weights, item ids and the record of their training."""
+"""Write and read model folders: configuration, weights, item ids and the record of the training."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def save_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[st
         model.save_pretrained(draft)
         umask = os.umask(0)
         os.umask(umask)
-        (draft / "model.safetensors").chmod(0o666 & ~umask)  # it is written for its owner alone
+        (draft / "model.safetensors").chmod(0o666 & ~umask)  # readable for others, too
         (draft / "README.md").unlink(missing_ok=True)  # the hub mixin's empty model card
         (draft / "items.json").write_text(json.dumps(items[1:]), encoding="utf-8", newline="\n")
         write_json(draft / "record.json", record)
@@ -55,25 +55,25 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     try:
         items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
         if len(items) == 1:
-            raise ValueError("items.json: no item ids in it")
+            raise ValueError("items.json: holds no item ids")
         with redirect_stdout(None):  # the hub mixin prints a line that would spoil --json
             model = M2SE.from_pretrained(folder)
         if model.config.n_items >= len(items):
-            raise ValueError(f"items.json: fewer items than the {model.config.n_items} with an id")
+            raise ValueError(f"items.json: lists fewer than the model's {model.config.n_items} ids")
     except damage as error:
         raise UserError(
             f"{folder}: not a model folder ({str(error).splitlines()[0]});"
-            f" make one with `msm4sr pretrain` or `msm4sr finetune`"
+            f" give another folder, or train the model again"
         ) from None
     return model.eval(), items
 
 
 def find_model_folder(path: Path) -> Path:
-    """Return ``path`` if it is a model folder, else the best model in this run folder.
+    """Return ``path`` if it is a model folder, else a model folder in this run folder.
 
-    A fine-tuned model is better than a pre-trained one.
+    The fine-tuned model is preferred to the pre-trained one.
     """
     for place in (path, path / "finetuned", path / "pretrained"):
         if (place / "config.json").is_file():
             return place
-    raise UserError(f"{path}: no trained model in this folder; make one with `msm4sr run`")
+    raise UserError(f"{path}: no trained model in this folder; give a run folder or model folder")

@@ -1,4 +1,4 @@
-"""Files and folders that are complete or absent: written beside their place, then renamed."""
+"""Write files and folders completely or not at all: first as a draft, which is then renamed."""
 
 import json
 import os
@@ -14,10 +14,11 @@ from msm4sr_lite.config import UserError
 
 @contextmanager
 def _draft(path: Path) -> Iterator[Path]:
-    """Yield a place beside ``path``; a full disk or a protected folder is a ``UserError``.
+    """Yield the path of a draft beside ``path``, and turn ``OSError`` into ``UserError``.
 
-    So is another file that cannot be used, such as a source. Where an error names two files, as
-    in copying, the disk may be full.
+    The message names the file that cannot be used, such as a source. It names ``path`` if the disk
+    is full or the folder is protected. If an error names two files, as in copying, the disk may be
+    full.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
@@ -26,10 +27,10 @@ def _draft(path: Path) -> Iterator[Path]:
     except OSError as error:
         named = Path(str(error.filename or draft))
         if not (error.filename2 or named.is_relative_to(draft) or path.is_relative_to(named)):
-            raise UserError(f"{named}: {error.strerror}; check it, then run again") from None
+            raise UserError(f"{named}: {error.strerror}; check this file, then run again") from None
         raise UserError(
-            f"{path}: cannot be written ({error.strerror or error}); make room or choose another"
-            f" folder, then run again: finished work is kept"
+            f"{path}: cannot be written ({error.strerror or error}); free disk space or choose"
+            f" another folder, then run again; finished work is kept"
         ) from None
     finally:
         if draft.is_file():
@@ -43,7 +44,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: into a draft beside it, which then replaces it."""
+    """Write a file whole or not at all: a draft beside it is written first and then replaces it."""
     with _draft(path) as draft:
         draft.write_bytes(data)
         _sync(draft)
@@ -82,10 +83,11 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder to write into; it becomes ``path`` on success and is removed otherwise.
+    """Yield an empty folder to write into; on success it becomes ``path``, otherwise it is removed.
 
-    What was at ``path`` before stays until the new folder is complete. Drafts of this folder that a
-    killed process left are removed first; only Linux shows here which processes still run.
+    The old content of ``path`` stays until the new folder is complete. Drafts that killed processes
+    left are removed first. Other processes' drafts are kept while they run, which only Linux shows
+    in ``/proc``.
     """
     with _draft(path) as draft:
         drafts = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)\.(draft|old)")

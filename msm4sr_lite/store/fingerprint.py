@@ -1,4 +1,4 @@
-"""Short hashes and file stamps: whether something is still what it was made from."""
+"""Short hashes and file stamps, which show whether inputs have changed."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import msm4sr_lite
 from msm4sr_lite.config import UserError
 from msm4sr_lite.sequences import Sequences
 
-# What makes an encoder another one.
+# Properties of an encoder that decide its embeddings.
 DECISIVE = ("weights", "pooling", "prompt", "threshold", "diversity", "dictionary")
 
 
@@ -32,7 +32,7 @@ def fingerprint_sequences(sequences: Sequences) -> str:
 
 
 def fingerprint_interactions(sequences: Sequences) -> str:
-    """Return a short hash of who interacted with what, whatever the order of the item table."""
+    """Return a short hash of all interactions that ignores the order of the item table."""
     items = [sequences.items[number] for number in sequences.interactions.tolist()]
     return fingerprint([sequences.users, items, sequences.bounds().tolist()])
 
@@ -46,7 +46,7 @@ def fingerprint_weights(model: nn.Module) -> str:
 
 
 def file_stamp(path: Path) -> tuple[int, int] | None:
-    """Return size and time of a file, to notice its replacement without reading it."""
+    """Return size and modification time of a file, which reveal a change without reading it."""
     if not path.is_file():
         return None
     status = path.stat()
@@ -70,11 +70,11 @@ def versions(*names: str) -> dict[str, str]:
 def require_same(
     difference: str, this: Mapping[str, Any], other: Mapping[str, Any], remedy: str
 ) -> None:
-    """Raise a ``UserError`` if two descriptions of an encoder differ in what both of them name.
+    """Raise a ``UserError`` if two descriptions of an encoder differ.
 
-    Only what determines the embeddings is compared. The message is the difference, what differs,
-    and the remedy.
+    Only properties that decide the embeddings and are in both descriptions are compared. The
+    message consists of ``difference``, the property with both values, and ``remedy``.
     """
     for key in DECISIVE:
         if key in this and key in other and this[key] != other[key]:
-            raise UserError(f"{difference} in {key} ({this[key]}, there {other[key]}); {remedy}")
+            raise UserError(f"{difference} in {key} ({this[key]}, not {other[key]}); {remedy}")

@@ -1,4 +1,4 @@
-"""Records: what a stage or a run was made from, so that it is not made twice; test-set accesses."""
+"""Records of what stages and runs were made from, so that none runs twice, and the access log."""
 
 import re
 import time
@@ -27,27 +27,27 @@ def write_record(folder: Path, made_from: Any, record: dict[str, Any]) -> None:
 
 
 def is_finished(folder: Path, made_from: Any) -> bool:
-    """Return whether the stage in ``folder`` was made from exactly this, and print that or why."""
+    """Return whether ``folder`` holds a stage made from exactly this, and print the answer."""
     found = read_record(folder).get("made_from")
     if found == fingerprint(made_from):
         say(f"{folder.name}: done already")
         return True
     if found:
-        say(f"{folder.name}: the input or a setting has changed; made again")
+        say(f"{folder.name}: an input or a setting has changed; running again")
     return False
 
 
 def cached_run(
     folder: Path, name: str, made_from: Any, make: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the stored result of a run, or make and store it, so that a stopped study resumes.
+    """Return the stored result of a run; if there is none, make and store it.
 
     Parameters
     ----------
     folder
-        Holds a file per run; it is made when the first result is written.
+        Folder with one file per run; it is created with the first result.
     name
-        Name of the run. Results of one name that are made from different inputs are all kept.
+        Name of the run. Results of the same name from different inputs are all kept.
     made_from
         Everything that the result depends on, ready for JSON.
     make
@@ -73,7 +73,7 @@ def cached_run(
 def log_access(folder: Path, access: dict[str, Any]) -> None:
     """Add a use of the test part to ``folder/access_log.json``: when, and with which model.
 
-    The same access again is not repeated.
+    An access that is already in the log is not added again.
     """
     known = read_access_log(folder)
     if all({k: v for k, v in one.items() if k != "when"} != access for one in known):

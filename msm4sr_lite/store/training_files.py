@@ -1,4 +1,4 @@
-"""What is kept of a training while it runs: its state, to resume it, and a log of its epochs."""
+"""Keep the state of a training while it runs, to resume it, and a log of its epochs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ COUNTERS = ("epoch", "done", "step", "waited", "recall", "seconds", "total", "se
 
 
 class StateFile:
-    """Weights, best weights, Adam's moments as tensors; the counters as JSON in the header.
+    """File with the state of a training.
+
+    Weights, best weights and Adam's moments are tensors; the counters are JSON in the header.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ class StateFile:
         self.kept = time.perf_counter()
 
     def restore(self, run: Run) -> None:
-        """Set a training to the state in the file; without a file it starts from the beginning."""
+        """Set a training to the state in the file; without a file it starts at the beginning."""
         self.run = run
         if not self.path.is_file():
             return
@@ -82,16 +84,16 @@ class StateFile:
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise UserError(
                 f"{self.path}: not the state of this training ({str(error).splitlines()[0]});"
-                f" delete it to begin again"
+                f" delete this file to start the training again"
             ) from None
 
 
 class TrainingLog:
-    """Show a training and log its epochs; an object to pass as ``callback``.
+    """Show the progress of a training and log its epochs; pass it to the training as ``callback``.
 
     Ctrl-C and SIGTERM take effect between two steps: the state is written, then
-    ``KeyboardInterrupt`` is raised. A second Ctrl-C stops at once, in the middle of a step; then
-    the training resumes from the state that was written last. A resumed training continues its log.
+    ``KeyboardInterrupt`` is raised. A second Ctrl-C stops at once, in the middle of a step. The
+    training can then be resumed from the last state that was written, and it continues its log.
 
     Parameters
     ----------
@@ -150,7 +152,7 @@ class TrainingLog:
             self.state.write()
 
     def __call__(self, record: Record) -> None:
-        """Show a step or an epoch; raise ``KeyboardInterrupt`` if a stop was asked for."""
+        """Show a step or an epoch; raise ``KeyboardInterrupt`` if a stop was requested."""
         if not self._shown:  # the first record: epochs before it are in the log
             self.epochs = [line for line in self.earlier if line["epoch"] < record.epoch]
             self._bar.update(sum(line["targets"] for line in self.epochs))
@@ -194,7 +196,8 @@ class TrainingLog:
 
         The result is empty if there was no epoch.
         """
-        epochs = self.epochs or self.earlier  # stopped after its last epoch, before it was saved
+        # A training that stopped after its last epoch, before the model was saved, adds no epoch.
+        epochs = self.epochs or self.earlier
         if not epochs:
             return {}
         best = [line for line in epochs if line["best"]][-1]
@@ -206,7 +209,7 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Return the epochs in a log file; none if there is no file.
+    """Return the epochs in a log file; an empty list if there is no file.
 
     Raises
     ------
@@ -218,4 +221,4 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete it") from None
+        raise UserError(f"{path}: cannot be read ({error}); delete this file") from None

@@ -38,7 +38,7 @@ def test_the_result_is_a_dataset(tmp_path, msm4sr, json_of):
 
 
 def test_an_error_is_one_line(tmp_path, refused):
-    message = "nothing here that can be converted"
+    message = "no files of a known format"
     assert message in refused("convert", tmp_path, "--out", tmp_path / "dataset")
 
 

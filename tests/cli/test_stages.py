@@ -118,7 +118,7 @@ def test_fine_tuning_on_other_features_is_made_again(tmp_path, tiny_bert, msm4sr
     second = features_with(data, tmp_path / "other", tiny_bert, msm4sr)
     command = ["finetune", data, "--out", out, *FINETUNE, "--features"]
     msm4sr(*command, first)
-    for features, message in ((first, "done already"), (second, "the input or a setting has cha")):
+    for features, message in ((first, "done already"), (second, "an input or a setting has cha")):
         code, _, err = msm4sr(*command, features)
         assert code == 0
         assert f"finetuned: {message}" in err
@@ -208,11 +208,11 @@ def test_a_changed_setting_makes_again_what_depends_on_it(command, msm4sr):
     msm4sr(*command)
     err = msm4sr(*command, "--set", "finetune.lr=0.01")[2]
     assert "pretrained: done already" in err
-    assert "finetuned: the input or a setting has changed" in err
+    assert "finetuned: an input or a setting has changed" in err
     err = msm4sr(*command, "--set", "pretrain.lr=0.01")[2]
     assert "features: done already" in err
-    assert "pretrained: the input or a setting has changed" in err
-    assert "finetuned: the input or a setting has changed" in err
+    assert "pretrained: an input or a setting has changed" in err
+    assert "finetuned: an input or a setting has changed" in err
 
 
 @pytest.mark.thorough
@@ -346,7 +346,7 @@ def test_listed_candidates_compete_with_each_target(evaluation, json_of, refused
 
 
 def test_a_folder_without_a_model_is_refused(toy, refused, tmp_path):
-    message = "no trained model in this folder; make one with `msm4sr run`"
+    message = "no trained model in this folder; give a run folder"
     assert message in refused("evaluate", toy.data, "--model", tmp_path)
 
 

@@ -36,7 +36,7 @@ def test_a_history_is_sorted_by_time(dataset):
 
 
 def test_an_unknown_user_is_an_error(dataset):
-    with pytest.raises(UserError, match=r"toys: no interactions of user 'nobody'; see .users"):
+    with pytest.raises(UserError, match=r"toys: unknown user 'nobody'; the ids are in .users"):
         dataset.user_history("nobody")
 
 

@@ -114,7 +114,7 @@ def test_of_two_tables_of_one_name_the_usual_one_is_read(dataset_folder, tmp_pat
     with gzip.open(tmp_path / "interactions.csv.gz", "wt") as stream:
         stream.write("nonsense")
     assert Dataset.from_folder(folder).notes == [
-        "interactions.csv was read; interactions.csv.gz was not"
+        "interactions.csv was read; interactions.csv.gz beside it was not"
     ]
 
 
@@ -169,8 +169,8 @@ def test_interactions_with_unknown_items_are_refused_or_dropped(dataset_folder):
         (INTERACTIONS + "\nu3,,7\n", r"line 6: no item_id"),
         (INTERACTIONS + " ,a,7\n", r"line 5: no user_id"),
         (b"user_id,item_id,timestamp\nu,a,1\nu\xff,a,2\n", r"line 3: not UTF-8"),
-        (INTERACTIONS + "u,a,1,2,3,4\n", r"line 5: 6 cells, the header has 3"),
-        (INTERACTIONS + "u,a\n", r"line 5: 2 cells, the header has 3"),
+        (INTERACTIONS + "u,a,1,2,3,4\n", r"line 5: 6 cells, but the header has 3"),
+        (INTERACTIONS + "u,a\n", r"line 5: 2 cells, but the header has 3"),
     ],
 )
 def test_bad_interactions_name_the_line(dataset_folder, interactions, message):

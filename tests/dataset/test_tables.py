@@ -107,8 +107,8 @@ def test_a_kind_goes_before_the_name_of_the_file(file):
     ("name", "content", "message"),
     [
         ("t.csv", "", r"t.csv: the file is empty; the first line must name the columns"),
-        ("t.csv", "a,b\n1,2\n1\n", r"t.csv line 3: 1 cells, the header has 2"),
-        ("t.csv", "a,b\n1,2,\n", r"t.csv line 2: 3 cells, the header has 2"),
+        ("t.csv", "a,b\n1,2\n1\n", r"t.csv line 3: 1 cells, but the header has 2"),
+        ("t.csv", "a,b\n1,2,\n", r"t.csv line 2: 3 cells, but the header has 2"),
         ("t.csv", "a,b,a\n", r"t.csv: two columns are called 'a'; rename one"),
         ("t.csv", 'a,b\n1,2\n3,"4\n5,6\n', r"t.csv line 3: a quote is not closed"),
         ("t.csv", 'a,b\n1,"2"3\n', r"t.csv line 2: text after a closing quote"),
@@ -121,7 +121,7 @@ def test_a_kind_goes_before_the_name_of_the_file(file):
         ("t.jsonl", '{"a": 1}\n[]\n', r"t.jsonl line 2: not a JSON object"),
         ("t.jsonl", "{}\n" + "[" * 99999, r"t.jsonl line 2: not a JSON object: nested too deeply"),
         ("t.parquet", "PAR1", r"t.parquet: cannot be read as parquet: "),
-        ("t.xlsx", "a", r"t.xlsx: not a table; files that end with .csv, .csv.gz, "),
+        ("t.xlsx", "a", r"t.xlsx: not a table; its name must end with one of .csv, .csv.gz, "),
     ],
 )
 def test_errors_name_file_and_line(file, name, content, message):
@@ -140,7 +140,10 @@ def test_bad_rows_can_be_collected_instead(file):
 
     path = file("t.csv", 'a,b\n1,2\n3\n"4\n4",5,6\n7,8\n')
     assert rows(path, on_bad=collect) == [{"a": "1", "b": "2"}, {"a": "7", "b": "8"}]
-    assert found == [(3, 1, "1 cells, the header has 2"), (4, 2, "3 cells, the header has 2")]
+    assert found == [
+        (3, 1, "1 cells, but the header has 2"),
+        (4, 2, "3 cells, but the header has 2"),
+    ]
 
 
 def test_a_line_without_end_does_not_fill_the_memory(file, monkeypatch):

@@ -41,5 +41,5 @@ def test_a_table_with_items_at_the_end_has_the_slots_of_both():
             found, valid = joined.gather(torch.tensor([row]))
             expected, real = slots.gather(torch.tensor([own]))
             assert torch.equal(found[valid], expected[real])
-    with pytest.raises(UserError, match="features of width 7 do not fit those of width 11"):
+    with pytest.raises(UserError, match="width 7, not 11"):
         one.append(toy_table([1], [1], width=7))

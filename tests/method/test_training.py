@@ -196,7 +196,7 @@ def test_a_full_disk_leaves_the_last_state(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(
-        UserError, match=r"No space left on device\); make room .*finished work is kept"
+        UserError, match=r"No space left on device\); free disk space .*finished work is kept"
     ):
         next(records)
     assert state.path.read_bytes() == before
@@ -218,7 +218,9 @@ def test_a_loss_that_is_not_finite_leaves_the_last_state(tmp_path):
 def test_a_file_that_is_no_state_is_named(tmp_path):
     (tmp_path / "state").write_bytes(b"nothing")
     state = StateFile(tmp_path / "state")
-    with pytest.raises(UserError, match=r"not the state of this training .*; delete it to begin"):
+    with pytest.raises(
+        UserError, match=r"not the state of this training .*; delete this file to start"
+    ):
         next(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
     state = StateFile(tmp_path / "other", every=0.0)
     next(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))

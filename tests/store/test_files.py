@@ -12,7 +12,7 @@ from msm4sr_lite.config import (
 )
 from msm4sr_lite.store.files import read_json, whole_folder, write_bytes, write_json, write_text
 
-FULL = r"cannot be written \(No space left on device\); make room .*finished work is kept"
+FULL = r"cannot be written \(No space left on device\); free disk space .*finished work is kept"
 
 
 @pytest.fixture
@@ -112,12 +112,12 @@ def test_marks_in_a_name_stand_for_themselves(tmp_path):
 
 def test_a_source_that_cannot_be_read_is_named_itself(tmp_path):
     source = tmp_path / "source.jpg"
-    missing = pytest.raises(UserError, match=r"source.jpg: No such file or directory; check it")
+    missing = pytest.raises(UserError, match=r"source.jpg: No such file or directory; check this")
     with missing, whole_folder(tmp_path / "out" / "stage"):
         source.read_bytes()
     for place in ("out/stage/x", "out/x/y"):  # of what is written, the target is named
         (tmp_path / "out" / "x").write_text("a file where a folder should be")
-        target = pytest.raises(UserError, match=r"cannot be written .*; make room")
+        target = pytest.raises(UserError, match=r"cannot be written .*; free disk space")
         with target, whole_folder(tmp_path / place) as draft:
             (draft / "no" / "folder").write_text("x")
     full = pytest.raises(UserError, match=FULL)

@@ -51,7 +51,7 @@ def test_a_model_folder_has_a_stamp_and_a_hub_id_has_none(tmp_path):
 def test_encoders_are_the_same_if_nothing_that_both_name_differs():
     one = {"weights": "a", "pooling": "mean", "name": "x"}
     require_same("it differs", one, {"weights": "a", "prompt": "{}", "name": "y"}, "do this")
-    message = r"^it differs in pooling \(mean, there cls\); do this$"
+    message = r"^it differs in pooling \(mean, not cls\); do this$"
     with pytest.raises(UserError, match=message):
         require_same("it differs", one, {"pooling": "cls"}, "do this")
 

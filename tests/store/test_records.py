@@ -22,7 +22,7 @@ def test_a_stage_is_finished_if_it_was_made_from_the_same(tmp_path, capsys):
     assert is_finished(folder, {"lr": 0.1})
     assert capsys.readouterr().err == "stage: done already\n"
     assert not is_finished(folder, {"lr": 0.2})
-    assert capsys.readouterr().err == "stage: the input or a setting has changed; made again\n"
+    assert capsys.readouterr().err == "stage: an input or a setting has changed; running again\n"
 
 
 def test_a_manifest_is_a_record_too(tmp_path):

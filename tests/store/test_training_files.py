@@ -60,7 +60,9 @@ def test_only_the_first_process_writes(tmp_path, monkeypatch):
 def test_another_file_or_the_state_of_another_model_is_refused(tmp_path):
     state = StateFile(tmp_path / "x.state", every=0)
     state.path.write_bytes(b"nothing of the kind")
-    with pytest.raises(UserError, match=r"x.state: not the state of this training .*; delete it"):
+    with pytest.raises(
+        UserError, match=r"x.state: not the state of this training .*; delete this file"
+    ):
         pretrain(new_model(), TABLE, SEQUENCES, TRAINING, state=state)
     state.path.unlink()
     next(pretrain_steps(new_model(), TABLE, SEQUENCES, TRAINING, state=state))
@@ -80,7 +82,9 @@ def test_a_full_disk_keeps_the_state_before_it(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    message = r"cannot be written \(No space left on device\); make room .*finished work is kept"
+    message = (
+        r"cannot be written \(No space left on device\); free disk space .*finished work is kept"
+    )
     with pytest.raises(UserError, match=message):
         next(steps)
     assert state.path.read_bytes() == before
@@ -209,5 +213,5 @@ def test_a_batch_too_large_for_the_dataset_is_noted(capsys):
 def test_a_damaged_log_is_named(tmp_path):
     assert read_log(tmp_path / "none.jsonl") == []
     (tmp_path / "log.jsonl").write_text('{"epoch": 1}\n{"epo')
-    with pytest.raises(UserError, match=r"log.jsonl: cannot be read .*; delete it"):
+    with pytest.raises(UserError, match=r"log.jsonl: cannot be read .*; delete this file"):
         read_log(tmp_path / "log.jsonl")

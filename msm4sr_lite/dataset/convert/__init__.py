@@ -2,7 +2,7 @@
 
 ::
 
-    published  what a format is, and the rows of its files; bad rows are skipped and counted
+    published  defines a format and reads its files; bad rows are skipped and counted
     amazon     Amazon Reviews, the releases of 2018 and 2023
     hm         H&M, articles or products
     movielens  MovieLens
@@ -13,13 +13,13 @@ How to add a format:
 1. Write a module here with a ``published.Format``. ``movielens`` is a good model.
 2. ``find`` returns the source files, or None. ``interactions`` and ``items`` read them with
    ``Source.read``, and give it a function that turns one row of a table, or one line, into an
-   ``Interaction`` or into the fields of an item. It raises ``ValueError`` with the reason for a bad
-   row; the functions of ``msm4sr_lite.dataset.rows`` do so.
+   ``Interaction`` or into the fields of an item. For a bad row the function raises ``ValueError``
+   with the reason, as the functions of ``msm4sr_lite.dataset.rows`` do.
 3. Add the format to ``FORMATS``, its name to the choices of ``--from`` in ``cli/commands.py``, and
    a section to ``docs/convert.md``.
 4. Test it in ``tests/dataset/convert`` with a few lines of the real format.
 
-No file is read as a whole. Memory grows only with the number of users, items and images.
+Files are read row by row. Memory grows only with the number of users, items and images.
 """
 
 import csv
@@ -68,21 +68,21 @@ def convert_dataset(
 ) -> dict[str, Any]:
     """Write a dataset folder from a public dataset, completely or not at all.
 
-    Every interaction is kept, repeated ones too. Of several rows of one item the first counts. An
-    item that occurs only among the interactions gets a row without text.
+    Every interaction is kept, repeated ones too. If an item has several rows, the first is used. An
+    item that occurs only in interactions gets a row without text.
 
     Parameters
     ----------
     source
         The unpacked folder of the dataset, or its file of interactions.
     out
-        The dataset folder. One that an earlier conversion wrote is replaced.
+        The dataset folder to write. The result of an earlier conversion is replaced.
     format
         A key of ``FORMATS``; empty: recognised by the file names.
     items
-        The file of items; None: found beside the interactions.
+        The item file; None: the one beside the interactions.
     images
-        A folder with images that are named by item id; None: those of the dataset, if it has any.
+        A folder of images whose names are item ids; None: the images of the dataset, if any.
     copy_images
         Copy the images instead of making hard links.
     min_rating
@@ -95,7 +95,8 @@ def convert_dataset(
     Returns
     -------
     summary
-        Counts of what was written and what was left out; also in ``out/converted.json``.
+        Numbers of users, items and interactions written and left out, also in
+        ``out/converted.json``.
 
     Raises
     ------
@@ -108,14 +109,14 @@ def convert_dataset(
         known = " and ".join(converter.levels) or "no levels; only H&M has some"
         raise UserError(f"level {level!r} does not exist in {converter.name}; it has {known}")
     if items and not Path(items).is_file():
-        raise UserError(f"{items}: no such file; items names the file of items")
+        raise UserError(f"{items}: no such file; items must be the path of the item file")
     found.items = Path(items) if items else found.items
     found.images = Path(images) if images else found.images
     found.level = level or ""
     if found.items is None and found.images is None:
         raise UserError(
-            f"{found.interactions}: no file of items beside it; expected {converter.files}; name it"
-            f" with --items, or images with --images"
+            f"{found.interactions}: no item file beside it; expected {converter.files}; give the"
+            f" item file (items) or a folder of images (images)"
         )
     require_writable(out, found, force)
     with whole_folder(out) as draft:
@@ -131,7 +132,7 @@ def _find_source(path: Path, format: str) -> tuple[Format, Source]:
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
     tried = {format: FORMATS[format]} if format else FORMATS
-    # Several review files side by side are an error of one format only: try the others first.
+    # Several review files in a folder are an error of one format only, so try the others first.
     found, errors = {}, []
     for key, converter in tried.items():
         try:
@@ -146,7 +147,7 @@ def _find_source(path: Path, format: str) -> tuple[Format, Source]:
     if errors:
         raise errors[0]
     wanted = "; ".join(f"{key}: {converter.files}" for key, converter in tried.items())
-    raise UserError(f"{path}: nothing here that can be converted; looked for {wanted}")
+    raise UserError(f"{path}: no files of a known format; looked for {wanted}")
 
 
 def write_dataset(
@@ -220,7 +221,7 @@ def _write_interactions(
 def _each_item(
     rows: Iterable[dict[str, Any]], interacted: dict[str, None], counts: dict[str, int]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the first row of each item; last come the items that only occur in interactions."""
+    """Yield the first row of each item, then the items that occur only in interactions."""
     seen: set[str] = set()
     for row in rows:
         if row["item_id"] in seen:
@@ -235,10 +236,10 @@ def _each_item(
 
 
 def find_images(folder: Path) -> dict[str, tuple[Path, str]]:
-    """Return the images anywhere below a folder, by their names without the endings.
+    """Return all images in a folder and its subfolders by their names without endings.
 
-    Each comes with its path relative to the folder. Where a name occurs twice, the first in
-    alphabetical order of the folders counts.
+    Each comes with its path relative to the folder. If a name occurs twice, the first in
+    alphabetical order of the folders is used.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; images must be in a folder")
@@ -252,16 +253,16 @@ def find_images(folder: Path) -> dict[str, tuple[Path, str]]:
 
 
 def _new_file(path: Path) -> TextIO:
-    # What cannot be written as UTF-8, half a surrogate pair from a broken emoji, becomes "?".
+    # Half a surrogate pair from a broken emoji cannot be written as UTF-8 and becomes "?".
     return path.open("w", encoding="utf-8", newline="\n", errors="replace")
 
 
 def require_writable(out: Path, source: Source, force: bool) -> None:
-    """Refuse a target that holds other files, or the files that are to be read."""
+    """Refuse an output folder that holds other files, or the files to be read."""
     if not out.exists():
         return
     if not out.is_dir():
-        raise UserError(f"{out}: is a file; give a folder to write into")
+        raise UserError(f"{out}: is a file; give the name of a folder")
     used = [Path.cwd(), Path.home(), source.interactions, source.items, source.images]
     for path in filter(None, used):
         if path.resolve().is_relative_to(out.resolve()):

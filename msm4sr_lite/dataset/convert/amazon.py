@@ -1,4 +1,4 @@
-"""Amazon reviews of 2018 (and older releases) and of 2023: files with one object a line."""
+"""Amazon reviews of 2018 (and older releases) and of 2023: files with one object per line."""
 
 import ast
 import re
@@ -27,11 +27,11 @@ def _release(
     Parameters
     ----------
     year, ending
-        The release, and how the names of its files end, unless packed.
+        Year of the release, and the ending of its file names, without ``.gz``.
     fields
-        Of a review: user, item, time and rating. An item has the same id.
+        Names of a review's user, item, time and rating. The second also names the id of an item.
     unit
-        One second in units of time.
+        Number of time units in a second: 1 for seconds, 1000 for milliseconds.
     describe
         Turns an item of the release into fields of ``items.jsonl``, without its id.
     """
@@ -44,7 +44,7 @@ def _release(
         return {"item_id": printable_id(record.get(fields[1]), fields[1]), **describe(record)}
 
     endings = (f"{ending}.gz", ending)
-    what, named = "one JSON object a line with", ", ".join(fields)
+    what, named = "one JSON object per line with", ", ".join(fields)
     return published.Format(
         f"Amazon reviews {year}",
         f"reviews X{ending} or X{ending}.gz, and items meta_X{ending} or meta_X{ending}.gz",
@@ -76,10 +76,10 @@ def _describe_2018(record: Record) -> Record:
     names = ("imageURLHighRes", "imageURL", "imUrl")
     urls = [url for name in names for url in texts(record.get(name))]
     return {
-        # Pages that the crawler did not understand left their script in the title.
+        # The crawler did not understand some pages and took their script for the title.
         "title": "" if "getTime" in title else title,
         "brand": re.sub(r"^Visit Amazon's (.+) Page$", r"\1", brand),
-        # The path ends where the remains of the page begin.
+        # Some paths end in remains of the web page, which are cut off.
         "categories": list(takewhile(lambda name: "</span>" not in name, texts(categories))),
         "description": text(record.get("description")) or text(record.get("feature")),
         "image_url": _first_url(urls),
@@ -107,9 +107,9 @@ def _first_url(values: Iterable[Any]) -> str:
 
 
 def _pair(source: Path, endings: tuple[str, str]) -> published.Source | None:
-    """Return the review file that is ``source``, or the only one in it, with its ``meta_*`` file.
+    """Return the review file ``source``, or the only one in that folder, with its ``meta_*`` file.
 
-    In a folder, a review file that has a meta file beside it goes before others.
+    In a folder, review files with a meta file beside them are preferred to others.
     """
     files = [source] if source.is_file() else [path for path in source.iterdir() if path.is_file()]
     found = {
@@ -118,7 +118,7 @@ def _pair(source: Path, endings: tuple[str, str]) -> published.Source | None:
         if path.name.endswith(endings) and not path.name.startswith("meta_")
     }
     likely = [path for path, meta in found.items() if meta or source.is_file()]
-    # Any data folder may hold some .json or an items.jsonl; names of the sets are capitalised.
+    # Any data folder may hold .json files or an items.jsonl; Amazon's names are capitalised.
     likely = likely or [path for path in found if path.name[0].isupper()]
     reviews = published.only_file(likely, source, "review files")
     return published.Source(reviews, found[reviews]) if reviews else None

@@ -77,10 +77,10 @@ def _items(source: published.Source) -> Iterator[dict[str, Any]]:
 
 
 def _article(value: str) -> str:
-    """Return the ten digits; tools that read the column as a number drop the leading zero."""
+    """Return the ten digits; restore the leading zero, which tools that read numbers drop."""
     found = value.strip().zfill(10)
     if len(found) != 10 or not (found.isascii() and found.isdigit()):
-        raise ValueError(f"article_id {value[:40]!r} is not of ten digits")
+        raise ValueError(f"article_id {value[:40]!r} does not have ten digits")
     return found
 
 

@@ -11,7 +11,7 @@ FILES = "u.data and u.item, or ratings.dat and movies.dat, or ratings.csv and mo
 PAIRS = {"u.data": "u.item", "ratings.dat": "movies.dat", "ratings.csv": "movies.csv"}
 RATING = ("userId", "movieId", "rating", "timestamp")
 MOVIE = ("movieId", "title", "genres")
-# The flags at the end of a line of u.item, as its u.genre names them; the first is "unknown".
+# Genres of the flags at the end of a line of u.item, as in u.genre; the first is "unknown".
 GENRES = (
     "", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
     "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi",

@@ -1,4 +1,4 @@
-"""What a format is, and its published files: bad rows are skipped and counted, too many stop."""
+"""Define formats and read their files; bad rows are skipped and counted, too many are an error."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from msm4sr_lite.dataset.tables import numbered_lines, parse_rows, place_in, rea
 
 T = TypeVar("T")
 
-BAD_SHARE = 0.01  # of a file's lines may be bad; in a small file, FEW
-FEW = 3
-SOON = 10_000  # lines after which a wrong format is noticed without reading on
+BAD_SHARE = 0.01  # largest share of bad lines in a file
+FEW = 3  # number of bad lines that is accepted in any file
+SOON = 10_000  # lines after which too many bad ones stop the reading at once
 
 
 class Interaction(NamedTuple):
@@ -36,9 +36,9 @@ class Source:
     images
         A folder with images; None: no images.
     level
-        What an item is, for formats with a choice (``levels``); empty: their default.
+        What an item is, for formats that offer a choice (``levels``); empty: their default.
     skipped, first_skipped
-        How many lines could not be read so far, and what was wrong with the first.
+        Number of lines that could not be read so far, and the reason for the first of them.
     """
 
     interactions: Path
@@ -62,21 +62,21 @@ class Source:
         Parameters
         ----------
         path
-            A text file, UTF-8 or (single lines of it) Latin-1, plain or packed with gzip. None has
-            no lines.
+            A text file, plain or compressed with gzip. It is UTF-8; single lines may be Latin-1.
+            None: nothing is yielded.
         parse
-            Gets the cells of a row as a dictionary, or a line. Raises ``ValueError`` with the
-            reason where it cannot be read.
+            Function of the cells of a row as a dictionary, or of a line. It raises ``ValueError``
+            with the reason if it cannot read them.
         columns, kind
             Columns that the header of the table must name, and its kind as in
             ``tables.read_rows``. Without columns, the file is read line by line.
         expected
-            What the lines should be, for the error message.
+            Description of a correct line, for the error message.
 
         Raises
         ------
         UserError
-            If the file cannot be read, no line of it can, or too many cannot.
+            If the file cannot be read, or too many of its lines or all of them are bad.
         """
         if path is None:
             return
@@ -112,7 +112,7 @@ class Source:
 
 
 class Format(NamedTuple):
-    """How a public dataset is converted.
+    """Functions that convert a public dataset.
 
     Attributes
     ----------
@@ -123,9 +123,9 @@ class Format(NamedTuple):
     interactions
         Yields the interactions in the order of the file.
     items
-        Yields the items in the order of the file, as fields of ``items.jsonl``; empty ones are not
-        written. An item may come twice. ``image_names`` may list its images, without their endings,
-        where these are not named by its id.
+        Yields the items in the order of the file, as fields of ``items.jsonl``. Empty fields are
+        not written. An item may occur twice. If images are not named by item ids, ``image_names``
+        lists the names of the item's images without endings.
     levels
         Values that ``Source.level`` can have.
     """
@@ -141,7 +141,7 @@ class Format(NamedTuple):
 def interaction(
     row: Mapping[str, Any], user: str, item: str, time: str, rating: str = "", unit: float = 1
 ) -> Interaction:
-    """Return the interaction in the named fields of a row; ``unit`` is a second in units of time.
+    """Read an interaction from the named fields of a row; ``unit`` is the time units in a second.
 
     >>> interaction({"u": "ann", "i": 7, "t": 2500, "r": "4"}, "u", "i", "t", "r", unit=1000)
     Interaction(user_id='ann', item_id='7', timestamp=2.5, rating=4.0)
@@ -155,7 +155,7 @@ def interaction(
 
 
 def only_file(found: list[Path], source: Path, what: str) -> Path | None:
-    """Return the only file of a kind, or None; several are an error."""
+    """Return the only file of a kind, or None; refuse several."""
     if len(found) > 1:
         names = ", ".join(sorted(path.name for path in found)[:5])
         raise UserError(f"{source}: {len(found)} {what} ({names}); give one of them as the source")
@@ -163,7 +163,7 @@ def only_file(found: list[Path], source: Path, what: str) -> Path | None:
 
 
 def find_pair(source: Path, pairs: Mapping[str, str]) -> Source | None:
-    """Return the first pair (interactions, items) in a folder, or that of one of its files."""
+    """Return the first pair (interactions, items) in a folder, or the pair of a given file."""
     folder = source if source.is_dir() else source.parent
     for name, other in pairs.items():
         path, items = folder / name, folder / other

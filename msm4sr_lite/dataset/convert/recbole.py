@@ -1,4 +1,4 @@
-"""RecBole atomic files: tables separated by tabs, whose header names each field and its type."""
+"""RecBole atomic files: tab-separated tables whose header names each field and its type."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +43,7 @@ def _interactions(source: published.Source) -> Iterator[published.Interaction]:
 
 
 def _items(source: published.Source) -> Iterator[dict[str, Any]]:
-    """Yield the items; fields with other names than those above are not used."""
+    """Yield the items; only the fields in ``FIELDS`` are used."""
     key = _item_field(source)
 
     def item(row: dict[str, str]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _items(source: published.Source) -> Iterator[dict[str, Any]]:
 
 
 def _item_field(source: published.Source) -> str:
-    """Return ``item_id``, or the field that stands for it (``product_id``) if only one can."""
+    """Return ``item_id``, or the only field that can replace it, such as ``product_id``."""
     header = read_header(source.interactions, "atomic")
     others = [name for name in header if name.endswith("_id") and name not in OTHER_IDS]
     return others[0] if "item_id" not in header and len(others) == 1 else "item_id"

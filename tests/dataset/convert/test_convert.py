@@ -36,9 +36,9 @@ def test_a_place_that_cannot_be_written(tmp_path, refused):
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [
-        ({}, {}, "nothing here that can be converted; looked for amazon-2018: reviews X.json"),
+        ({}, {}, "no files of a known format; looked for amazon-2018: reviews X.json"),
         ({"u__data": "1\t1\t1\t1\n"}, {"format": "hm"}, "looked for hm: transactions_train.csv"),
-        ({"u__data": "1\t1\t1\t1\n"}, {}, "no file of items beside it"),
+        ({"u__data": "1\t1\t1\t1\n"}, {}, "no item file beside it"),
         ({"u__data": "1\t1\t1\t1\n", "u__item": "x"}, {}, "u.item line 1: 1 fields instead of 24"),
         (MOVIES["100k"] | {"u__data": ""}, {}, "u.data: no line with data in it"),
         (MOVIES["1m"] | {"ratings__dat": "1::2::3\n"}, {}, "3 fields instead of 4"),
@@ -56,7 +56,7 @@ def test_a_place_that_cannot_be_written(tmp_path, refused):
         ),
         (MOVIES["1m"], {"min_rating": 6}, "rating of at least 6; lower min_rating"),
         (MOVIES["1m"], {"min_rating": float("nan")}, "rating of at least nan; lower min_rating"),
-        (MOVIES["1m"], {"items": "nowhere"}, "items names the file"),
+        (MOVIES["1m"], {"items": "nowhere"}, "items must be the path"),
         (MOVIES["1m"], {"images": "nowhere"}, "images must be in a folder"),
         ({"A__json__gz": "", "B__json__gz": ""}, {}, "2 review files (A.json.gz, B.json.gz)"),
         ({"a__inter": "", "b__inter": ""}, {}, "2 .inter files (a.inter, b.inter)"),
@@ -104,7 +104,7 @@ def test_without_a_file_of_items_images_alone_will_do(tmp_path, converted, refus
     source = write(tmp_path / "source", Mugs__json__gz=json_lines(review()))
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "A1.jpg").write_bytes(b"x")
-    assert "no file of items beside it" in refused(source)
+    assert "no item file beside it" in refused(source)
     assert converted(source, images=tmp_path / "images")[1].items["A1"].images
     write(tmp_path, other__json=json_lines({"asin": "A1", "title": "Mug"}))
     _, dataset = converted(source, items=tmp_path / "other.json")
