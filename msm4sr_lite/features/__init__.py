@@ -1,1 +1,1 @@
-"""From texts and images to features: keywords, sentence embeddings, the feature table."""
+"""Turn texts and images into features: keywords, sentence embeddings, the feature table."""

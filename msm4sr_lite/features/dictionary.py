@@ -1,10 +1,10 @@
-"""The dictionary: the candidate keywords of images.
+"""Make the dictionary: the candidate keywords of images.
 
-One source are nouns and adjectives of the items' English texts, found by rules: no model, no
-download. All occurrences of a word are counted. One with the neighbours of a noun or an adjective
-counts for it ("a *striped* cup", "with *pockets*,"), one with the neighbours of a verb counts
-against it ("you *wear* it", "*shape* the waist"). Words that start with a capital inside sentences
-are names.
+One source of keywords is the items' English texts. Rules find their nouns and adjectives without a
+model or a download. All occurrences of a word are counted. An occurrence with the neighbours of a
+noun or an adjective counts in favour of the word ("a *striped* cup", "with *pockets*,"). One with
+the neighbours of a verb counts against it ("you *wear* it", "*shape* the waist"). Words that start
+with a capital inside sentences are taken for names.
 """
 
 import re
@@ -32,7 +32,7 @@ _SUFFIX = re.compile(
 
 
 def word_list(name: str) -> list[str]:
-    """Return a list of the library: ``visual_words`` (what images show) or ``stop_words``.
+    """Return a word list of the library: ``visual_words`` (what images show) or ``stop_words``.
 
     >>> len(word_list("stop_words"))
     982
@@ -48,15 +48,15 @@ _CLASSES = {
 
 
 def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = None) -> list[str]:
-    """Return the dictionary that ``source`` names.
+    """Return the candidate keywords that ``source`` names.
 
     Parameters
     ----------
     source
         ``visual`` (the library's list), ``texts`` (nouns and adjectives of the items' texts),
         ``column:NAME`` (the labels in a column of the item file, such as ``column:colour``), a
-        text file with one word or phrase per line, or several of these joined by ``+``. A word
-        found twice stays at its first place.
+        text file with one word or phrase per line, or several of these joined by ``+``. A word that
+        occurs twice keeps its first place.
     items
         The items of the dataset.
     folder
@@ -112,8 +112,8 @@ def column_labels(column: str, items: Iterable[Item], folder: Path | None) -> li
     ]
     if not found:
         raise UserError(
-            f"dictionary column:{column}: no labels of at most {LONGEST_LABEL} words in it; name"
-            f" another column"
+            f"dictionary column:{column}: the column has no labels of at most {LONGEST_LABEL}"
+            f" words; name another column"
         )
     return found[:MOST_LABELS]
 
@@ -129,11 +129,11 @@ def text_words(
     ----------
     items
         The items. Titles and categories count for a word's frequency. Its part of speech is found
-        from running text only, except in items that have none.
+        from running text, or from these if an item has no running text.
     min_items
-        Drop words in fewer items: they may be spelling mistakes.
+        Minimum number of items with a word; rarer words may be spelling mistakes.
     max_share
-        Drop words in a larger share of the items: they do not distinguish items.
+        Maximum share of the items with a word; more frequent words do not distinguish items.
     limit
         Maximum length of the list.
 
@@ -191,10 +191,11 @@ def _tokens(sentence: str) -> list[str]:
 
 
 def _uses(tokens: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the uses of every word of one sentence.
+    """Yield every word of a sentence with each of its uses.
 
-    These are ``all``; ``led`` by a determiner, a preposition or a number; ``followed`` by a comma,
-    "and", "of" and the like; ``verb``; and ``capital``, of a name.
+    The uses are ``all`` (every occurrence), ``led`` (after a determiner, a preposition or a
+    number), ``followed`` (before a comma, "and", "of" and the like), ``verb``, and ``capital`` (a
+    name).
     """
     lower = ["", *(token.lower() for token in tokens), "."]
     for place, (left, token, word, right) in enumerate(

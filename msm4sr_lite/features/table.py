@@ -1,7 +1,7 @@
 """Build the feature table, and encode new items in the same way.
 
-An item has one slot, an embedding, per sentence of its text, and one per image. An image enters as
-the sentence of its keywords, which the text encoder reads like any other.
+A slot holds one embedding. An item has one slot per sentence of its text and one per image. The
+keywords of an image form a sentence, which the text encoder reads like any other.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar
 from msm4sr_lite.store.fingerprint import fingerprint, require_same, versions
 
-_BLOCK = 2048  # new sentences that are sorted by length and stored together
+_BLOCK = 2048  # number of new sentences that are sorted by length and stored together
 
 
 class ItemSentences(NamedTuple):
-    """What fills the slots of one item: the sentences of its text, and those of its images."""
+    """The sentences for the slots of one item: those of its text, and those of its images."""
 
     item_id: str
     text: list[str]
@@ -41,7 +41,7 @@ def slot_sentences(
     max_sentences: int = 10,
     image_slots: Literal["images", "keywords"] = "images",
 ) -> list[ItemSentences]:
-    """Return what fills the slots of each item.
+    """Return the sentences for the slots of each item.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def slot_sentences(
     keywords
         ``item_id ->`` the keywords of each of its images.
     max_sentences
-        Text slots per item, at most.
+        Maximum number of text slots per item.
     image_slots
-        What fills an image slot; see ``image_sentences``.
+        The sentence of an image slot; see ``image_sentences``.
     """
     return [
         ItemSentences(
@@ -92,7 +92,7 @@ def encode_slots(
     encoder: TextEncoder,
     advance: Callable[[int], object] = lambda count: None,
 ) -> Slots:
-    """Return the embeddings of some sentences per item, in memory; padding comes first."""
+    """Encode some sentences per item in memory; the result begins with padding."""
     sentences = [sentence for group in groups for sentence in group]
     counts = np.array([0, *map(len, groups)], dtype=np.int64)
     return make_slots(encoder.encode(sentences, advance=advance), counts)
@@ -110,22 +110,22 @@ def make_features(
 ) -> None:
     """Encode every sentence of a dataset and write the feature table, whole or not at all.
 
-    New sentences are taken in the order given, block by block, and each block is kept at once. So a
-    run that resumes after a stop forms the same batches as one that was never stopped, and its
-    embeddings are the same to the last bit.
+    New sentences are encoded in the order given, block by block, and each block is stored at once.
+    A resumed run therefore forms the same batches as an uninterrupted one, and its embeddings are
+    the same to the last bit.
 
     Parameters
     ----------
     folder
         Where to write; ``load_feature_table`` opens it.
     sentences
-        What to encode.
+        The sentences to encode.
     encoder
-        Encodes text and keywords alike.
+        Encoder of both text and keywords.
     cache
-        Embeddings (float16) that this encoder has computed already; new ones are added.
+        Embeddings (float16) that this encoder has already computed; new ones are added.
     keywords
-        The folder of the keywords, whose files are copied; None if there are no images.
+        The folder of the keywords, which are copied to ``folder``; None if there are no images.
     manifest
         Additions to the manifest, such as how the keywords were made.
     batch_size
@@ -180,7 +180,7 @@ def encode_new_items(
     tokenizer: KeywordTokenizer | None,
     manifest: dict[str, Any],
 ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
-    """Encode items that came after a feature table was made.
+    """Encode items that were added after a feature table was made.
 
     Parameters
     ----------
@@ -191,9 +191,9 @@ def encode_new_items(
     encoder
         The text encoder of the existing table.
     tokenizer
-        Its keyword tokenizer; None if no item has an image.
+        The keyword tokenizer of the existing table; None if no item has an image.
     manifest
-        The existing table's manifest: numbers of keywords and sentences, and the encoders.
+        The existing table's manifest, with the encoders and the numbers of keywords and sentences.
 
     Returns
     -------
@@ -209,7 +209,7 @@ def encode_new_items(
         and no tokenizer.
     """
     default, made_by = FeatureConfig(), manifest.get("keywords", {})
-    differs, remedy = "differs from that of the features", "encode new items like the others"
+    differs, remedy = "differs from that of the features", "use the same encoder for new items"
     table_encoder = manifest.get("text_encoder", {})
     require_same(f"the text encoder {differs}", encoder.describe(), table_encoder, remedy)
     limit = made_by.get("max_images", default.max_images)

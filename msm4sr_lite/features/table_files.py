@@ -7,11 +7,11 @@ A feature folder holds
 ``text.npy``, ``image.npy``
     the embeddings of all slots, float16 ``(slots, D)``, item after item;
 ``text_counts.npy``, ``image_counts.npy``
-    the number of slots of each item, int32 ``(items + 1,)``, first 0 for the padding;
+    the number of slots of each item, int32 ``(items + 1,)``; the first entry is 0 for padding;
 ``keywords.jsonl``
-    the keywords of each image that the image slots were made from;
+    the keywords of each image, from which the image slots were made;
 ``dictionary.txt``
-    the candidate keywords, where they are known, one per line;
+    the candidate keywords, one per line, if they are known;
 ``manifest.json``
     how the table was made.
 """
@@ -55,7 +55,7 @@ def load_feature_table(folder: str | Path) -> FeatureTable:
         text, image = (_load_slots(folder, name, len(items)) for name in ("text", "image"))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{folder}: not a feature table ({first_line(error)}); make one with `msm4sr features`"
+            f"{folder}: not a feature table ({first_line(error)}); compute the features again"
         ) from None
     return FeatureTable(items, text, image, manifest)
 
@@ -85,11 +85,11 @@ def write_table(
         Item ids, without the padding.
     modalities
         For ``text`` and ``image``: slots per item ``(items,)``, and their embeddings in item order
-        as float16 blocks ``(slots of the block, D)``, which need not fit into memory together.
+        as float16 blocks ``(slots of the block, D)``. Only one block is in memory at a time.
     manifest
         How the table was made; ``width`` is D.
     files
-        The contents of ``keywords.jsonl`` and ``dictionary.txt``, where there are any.
+        The contents of ``keywords.jsonl`` and ``dictionary.txt``, if there are any.
     """
     with whole_folder(folder) as draft:
         texts = {"keywords.jsonl": "", "items.json": json.dumps(items), **(files or {})}
@@ -112,7 +112,7 @@ def save_feature_table(
     keywords: Mapping[str, Sequence[Sequence[str]]],
     dictionary: Sequence[str] = (),
 ) -> None:
-    """Write a feature table that is in memory, with its keywords and their dictionary."""
+    """Write a feature table from memory, with its keywords and their dictionary."""
     files = {
         "keywords.jsonl": "".join(
             json_line({"item_id": item, "keywords": words})
@@ -147,7 +147,7 @@ def read_keywords(folder: str | Path) -> dict[str, list[list[str]]]:
                 found.setdefault(record["item_id"], []).append(words)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path}: cannot be read ({first_line(error)}); make it with `msm4sr keywords`"
+            f"{path}: cannot be read ({first_line(error)}); compute the keywords first"
         ) from None
     return found
 

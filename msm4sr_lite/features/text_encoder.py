@@ -1,7 +1,7 @@
 """Turn sentences into embeddings with a BERT-like encoder.
 
-The same encoder reads the sentences of an item's text and the keywords of its images, so both
-modalities lie in one space.
+The same encoder reads the sentences of an item's text and the keywords of its images. Both
+modalities therefore share one embedding space.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,8 +28,8 @@ class TextEncoder:
     name
         Local folder or hub id of any BERT-like encoder with safetensors weights.
     pooling
-        ``mean`` of the token embeddings; ``cls``, the embedding of the first token; or ``auto``:
-        what the model's folder names, as those of sentence-transformers do, else ``mean``.
+        ``mean`` of the token embeddings; ``cls``, the embedding of the first token; or ``auto``,
+        the pooling that a sentence-transformers folder names, and ``mean`` for other folders.
     device
         ``cpu`` or ``cuda``.
 
@@ -61,7 +61,7 @@ class TextEncoder:
         self.max_length = longest_input(self.model, self.tokenizer)
 
     def describe(self) -> dict[str, str]:
-        """Return pooling, name, and hashes of the weights, configuration and tokenizer."""
+        """Return the pooling, the name, and hashes of the weights, configuration and tokenizer."""
         return {"pooling": self.pooling, **describe_model(self.name, self.model, self.tokenizer)}
 
     @torch.inference_mode()
@@ -76,13 +76,13 @@ class TextEncoder:
         Parameters
         ----------
         sentences
-            The texts; what is longer than the model reads is cut off.
+            The texts; a text that is too long for the model is cut off.
         batch_size
             Number of sentences in one forward pass.
         advance
             ``advance(n)`` is called after every pass, with its number of sentences.
         """
-        # Sentences of similar length share a batch: little padding.
+        # Sentences of similar length share a batch, so there is little padding.
         unique = sorted(set(sentences), key=lambda s: (len(s), s))
         embeddings = np.empty((len(unique), self.width), dtype=np.float16)
         cut = {"truncation": True, "max_length": self.max_length}
@@ -104,12 +104,12 @@ class TextEncoder:
 def load_table_encoder(
     manifest: Mapping[str, Any], device: str = "cpu", name: str | None = None
 ) -> TextEncoder:
-    """Load the text encoder that a feature table was made with, from ``name`` if that is given.
+    """Load the text encoder that made a feature table, from ``name`` if that is given.
 
     Raises
     ------
     UserError
-        If its weights are not on this machine, or differ from those that made the table.
+        If its weights are not found, or differ from those that made the table.
     """
     made = manifest.get("text_encoder", {})
     name = name or made.get("name")
@@ -117,6 +117,6 @@ def load_table_encoder(
         raise UserError("manifest.json names no text encoder; compute the features again")
     encoder = TextEncoder(name, made.get("pooling", "auto"), device)
     difference = f"{name} differs from the text encoder that made the features"
-    remedy = "compute them again with `msm4sr features`"
+    remedy = "give that encoder, or compute the features again"
     require_same(difference, encoder.describe(), made, remedy)
     return encoder

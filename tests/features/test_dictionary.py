@@ -51,8 +51,8 @@ def test_labels_of_a_column(labelled):
     assert read_dictionary("column:colour", items[:1], folder) == ["dark blue"]  # a domain
     for column, message in {
         "size": "no column 'size'; there is item_id, colour, tags, price, note",
-        "price": "dictionary column:price: no labels of at most 5 words",
-        "note": "dictionary column:note: no labels of at most 5 words",
+        "price": "dictionary column:price: the column has no labels of at most 5 words",
+        "note": "dictionary column:note: the column has no labels of at most 5 words",
     }.items():
         with pytest.raises(UserError, match=message):
             read_dictionary(f"column:{column}", items, folder)

@@ -41,7 +41,7 @@ def test_a_cache_that_cannot_be_used_is_one_line(tmp_path):
         locked = pytest.raises(UserError, match="locked; in use by another run; wait for it")
         with locked, opened(tmp_path):
             pass
-    full = pytest.raises(UserError, match="disk is full; make room")
+    full = pytest.raises(UserError, match="disk is full; free disk space")
     with full, opened(tmp_path) as cache:
         cache._base.execute("PRAGMA max_page_count = 5")
         cache.add([b"b"], np.ones((1, 10**6)))
@@ -50,7 +50,7 @@ def test_a_cache_that_cannot_be_used_is_one_line(tmp_path):
     base.execute("UPDATE embeddings SET embedding = zeroblob(6)")
     base.commit()
     base.close()
-    damaged = pytest.raises(UserError, match=r"sqlite: damaged; .*delete this file and run again")
+    damaged = pytest.raises(UserError, match=r"sqlite: damaged; .*delete this file, then run again")
     with damaged, opened(tmp_path) as cache:
         cache.read([b"a"])
     path.write_bytes(b"something else " * 99)

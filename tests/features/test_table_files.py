@@ -34,7 +34,7 @@ def test_a_table_that_does_not_fit_its_items_is_refused(tmp_path):
     (tmp_path / "features/items.json").write_text('["i1"]', encoding="utf-8")
     with pytest.raises(UserError, match=r"text.npy does not fit items.json"):
         load_feature_table(tmp_path / "features")
-    with pytest.raises(UserError, match="make one with `msm4sr features`"):
+    with pytest.raises(UserError, match="compute the features again"):
         load_feature_table(tmp_path)
 
 
@@ -50,11 +50,11 @@ def test_keywords_are_read_per_item_and_image(tmp_path):
     lines = [{"item_id": "a", "keywords": ["x"]}, {"item_id": "a", "keywords": ["y"]}]
     (tmp_path / "keywords.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     assert read_keywords(tmp_path) == {"a": [["x"], ["y"]]}
-    with pytest.raises(UserError, match="make it with `msm4sr keywords`"):
+    with pytest.raises(UserError, match="compute the keywords first"):
         read_keywords(tmp_path / "nowhere")
     for text in ("{", "[]", '{"item_id": "a"}', '{"item_id": "a", "keywords": [1]}'):
         (tmp_path / "keywords.jsonl").write_text(text, encoding="utf-8")
-        with pytest.raises(UserError, match="make it with `msm4sr keywords`"):
+        with pytest.raises(UserError, match="compute the keywords first"):
             read_keywords(tmp_path)
 
 

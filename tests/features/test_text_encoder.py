@@ -87,7 +87,7 @@ def test_an_unknown_pooling_must_be_chosen_by_the_user(config, tiny_bert, tmp_pa
     folder = shutil.copytree(tiny_bert, tmp_path / "bert")
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(config)
-    with pytest.raises(UserError, match=r"nor cls; use --set features\.pooling=mean"):
+    with pytest.raises(UserError, match=r"nor cls; set features\.pooling to mean"):
         TextEncoder(str(folder))
     assert TextEncoder(str(folder), "mean").pooling == "mean"
 

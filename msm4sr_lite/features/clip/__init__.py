@@ -1,1 +1,1 @@
-"""Training of a small CLIP-like model on a folder of labelled images."""
+"""Train a small CLIP-like model on a folder of labelled images."""

@@ -1,4 +1,4 @@
-"""Read a folder of labelled images, and augment the images so that every label stays true.
+"""Read a folder of labelled images, and augment the images without changing their labels.
 
 ``labels.csv`` names each image and its labels.
 """
@@ -27,7 +27,7 @@ from msm4sr_lite.progress import bar
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 NO_LABEL = {"", "-", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown"}
 MAX_LABEL_LENGTH = 40  # characters; longer values are texts
-# A label column has at most this share of different values per image, or this many in all.
+# A label column has at most this many different values per image, or at most this many in all.
 MAX_DISTINCT_SHARE = 0.05
 MAX_DISTINCT = 20
 MIN_WORD_SHARE = 0.01  # share of the texts of a column that must contain a word
@@ -41,21 +41,21 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
     folder
         Holds ``labels.csv`` and the images.
     columns
-        The label columns; by default those with few different, short values. A named column of
-        long texts gives the words that occur in many of its texts.
+        The label columns; by default those with few different, short values. If a column of long
+        texts is named, its labels are the words that occur in many of the texts.
 
     Returns
     -------
     labels
-        A row per image, whose name (relative to the folder) is in the index, and a column per label
-        column. Each cell is a tuple of label words, empty where there is none.
+        One row per image and one column per label column. The index holds the image names, relative
+        to the folder. Each cell is a tuple of label words, which may be empty.
     missing
-        Number of rows of ``labels.csv`` that name a file which does not exist.
+        Number of rows of ``labels.csv`` that name a missing file.
 
     Raises
     ------
     UserError
-        If there is no table, no image, no such column or no usable one.
+        If there is no table or no image, a column does not exist, or none can be used.
     """
     path = folder / "labels.csv"
     if not path.is_file():
@@ -63,7 +63,7 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
     table = pd.DataFrame([cells for _, cells in read_rows(path)], dtype=str)
     table = table.drop(columns="", errors="ignore")
     if table.empty:
-        raise UserError(f"{path}: no image in it; write one row per image")
+        raise UserError(f"{path}: no image in the table; write one row per image")
     image = "image" if "image" in table else str(table.columns[0])
     files = _find(folder, table.pop(image))
     table = table.set_axis(files)[[file is not None for file in files]]
@@ -80,20 +80,20 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
     chosen = list(columns) or [name for name in texts if _is_label(texts[name])]
     if not chosen:
         raise UserError(
-            f"{path}: no column with few different, short labels; name the label columns with"
-            f" --columns (the columns are: {others})"
+            f"{path}: no column with few different, short labels; name the label columns (columns)"
+            f" among: {others}"
         )
     labels = pd.DataFrame({name: _labels(texts[name]) for name in chosen}, index=texts.index)
-    # "Black", "black" and "BLACK" are spelled like the first: the tokenizer ignores case.
+    # "Black", "black" and "BLACK" get the spelling of the first: the tokenizer ignores case.
     first: dict[str, str] = {}
     labels = labels.map(lambda words: tuple(first.setdefault(w.lower(), w) for w in words))
     if empty := [name for name, words in label_words(labels).items() if len(words) < 2]:
         raise UserError(
-            f"{path}: column {empty[0]!r} has fewer than two different labels; leave it out of"
-            " --columns"
+            f"{path}: column {empty[0]!r} has fewer than two different labels; leave it out of the"
+            " label columns"
         )
     labels = labels[labels.map(bool).any(axis=1)]
-    # Rows of one image are merged: it could else be in both training and test.
+    # Rows of one image are merged. Otherwise it could be in both training and test.
     merged = labels.groupby(level=0, sort=False).agg(list)
     merged = merged.map(lambda cells: tuple(dict.fromkeys(chain(*cells))))
     return merged, len(files) - len(table)
@@ -105,7 +105,7 @@ def label_words(labels: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _find(folder: Path, names: "pd.Series[str]") -> list[str | None]:
-    """Find each image by its path, by its name in ``images/`` or the folder, or without ending."""
+    """Find images by path, or by name (with or without ending) in the folder or in ``images/``."""
     paths = filter(Path.is_file, sorted(folder.rglob("*")))
     files = {path: path.relative_to(folder).as_posix() for path in paths}
     places: dict[str, str] = {}
@@ -164,7 +164,7 @@ class LabelledImages:
 
 
 def load_images(folder: Path, labels: pd.DataFrame, side: int) -> tuple[LabelledImages, list[str]]:
-    """Open and resize labelled images in the way of the model's image processor.
+    """Open and resize labelled images as the model's image processor does.
 
     Parameters
     ----------
@@ -173,12 +173,12 @@ def load_images(folder: Path, labels: pd.DataFrame, side: int) -> tuple[Labelled
     labels
         Their labels, as ``read_labels`` returns them.
     side
-        Side of a square image in pixels; other shapes get the same area.
+        Side of a square image in pixels; images of another shape get the same area.
 
     Returns
     -------
     images, problems
-        The readable images, and one message for each other image.
+        The readable images, and one message for each image that cannot be read.
     """
     height, width = usual_size(folder, labels.index, side)
     rows, kept, problems = [torch.empty(0, 3, height, width, dtype=torch.uint8)], [], []
@@ -204,10 +204,10 @@ def augment(
     generator: torch.Generator,
     distortion: float = 1.0,
 ) -> Float[Tensor, "batch 3 height width"]:
-    """Mirror, rotate, zoom, shift and brighten images a little; values 0 to 1.
+    """Mirror, rotate, zoom, shift and brighten images slightly; the result has values 0 to 1.
 
     The three colour channels change almost alike, so that dark blue stays dark blue. ``distortion``
-    scales rotation, zoom and change of aspect ratio; 0 switches them off.
+    scales rotation, zoom and the change of aspect ratio; 0 switches them off.
     """
     batch, _, height, width = pixels.shape
 
@@ -232,7 +232,7 @@ def augment(
 
 
 def usual_size(folder: Path, names: Iterable[str], side: int) -> tuple[int, int]:
-    """Return a height and width with the images' median shape and the area of ``side`` squared.
+    """Return a height and width with the images' median aspect ratio and an area of ``side``².
 
     Both are multiples of 16 pixels; the longer side is at most twice the shorter one.
     """
@@ -242,7 +242,7 @@ def usual_size(folder: Path, names: Iterable[str], side: int) -> tuple[int, int]
             with Image.open(folder / name) as image:  # reads the header only
                 ratios.append(image.height / image.width)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            continue  # load_images counts it
+            continue  # load_images reports this image
     ratio = min(2.0, max(0.5, float(np.median(ratios or [1.0]))))
     height, width = (max(1, round(side * ratio**power / 16)) for power in (0.5, -0.5))
     return 16 * height, 16 * width

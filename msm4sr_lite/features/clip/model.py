@@ -1,4 +1,4 @@
-"""The untrained model: a tokenizer, a small image encoder and a one-layer text encoder."""
+"""Build the untrained model: a tokenizer, a small image encoder, a one-layer text encoder."""
 
 import json
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from msm4sr_lite.features.clip.objective import TEMPLATES
 from msm4sr_lite.features.dictionary import word_list
 
 TOKENS = 32  # longest caption
-VOCABULARY = 1500  # most tokens, 512 of them single bytes
-WIDTH = 64  # of the space that image and text embeddings share
+VOCABULARY = 1500  # maximum number of tokens, 512 of them single bytes
+WIDTH = 64  # of the embedding space that images and texts share
 
 
 def make_tokenizer(words: Sequence[str]) -> transformers.CLIPTokenizer:
@@ -28,8 +28,8 @@ def make_tokenizer(words: Sequence[str]) -> transformers.CLIPTokenizer:
     start, end = blank.bos_token, blank.eos_token
     letters = sorted(ByteLevel.alphabet())
     letters += [f"{letter}</w>" for letter in letters]
-    # As "special" tokens the letters get fixed numbers. The trainer would number those that end
-    # a word in the order of a hash table, and ties between merges would differ in every run.
+    # As "special" tokens the letters get fixed numbers. Otherwise the trainer would number letters
+    # that end a word in the order of a hash table, and ties between merges would differ by run.
     trainer = BpeTrainer(
         vocab_size=VOCABULARY,
         show_progress=False,
@@ -49,9 +49,9 @@ def build_model(
 ) -> transformers.VisionTextDualEncoderModel:
     """Build an untrained dual encoder of about three quarters of a million weights.
 
-    A vision Transformer has to learn from the data that neighbouring pixels belong together, and
-    a few thousand images are not enough for that. Convolutions have this locality built in. The
-    image encoder is an EfficientNet; its seven stages for large photographs are reduced to four.
+    A vision Transformer has to learn from data that neighbouring pixels belong together. A few
+    thousand images are not enough for that. Convolutions have this locality built in. The image
+    encoder is therefore an EfficientNet, reduced from seven stages for large photographs to four.
 
     Parameters
     ----------

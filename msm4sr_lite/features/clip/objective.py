@@ -1,7 +1,7 @@
-"""What one step of training asks: the captions of a batch of images, and the loss over them.
+"""Write the captions for a batch of images, and compute the loss over them.
 
-The captions are label words alone, several words of one image, and made-up words. The loss is
-InfoNCE with several positives: every caption that is true of an image is a positive.
+Captions are single label words, several words of one image, or made-up words. The loss is InfoNCE
+with several positives: every caption that is true of an image is a positive.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from msm4sr_lite.features.dictionary import word_list
 
-PROMPT = "a photo of a {}"  # the prompt of KeywordTokenizer, so the most frequent one here
+PROMPT = "a photo of a {}"  # KeywordTokenizer's prompt, and therefore the most frequent one here
 TEMPLATES = (PROMPT, PROMPT, "{}", "a {}", "a picture of a {}", "this is a {}", "{}, a photo")
 
 
@@ -40,9 +40,9 @@ def write_captions(
     Returns
     -------
     captions, says
-        First each word alone, in the order of ``words``; then one caption for each image with at
-        least two true words, of two to four of them in random order; last the negatives.
-        ``says`` tells which words each caption contains: none for a negative.
+        The captions, and which words each of them contains. First comes each word alone, in the
+        order of ``words``. Then follows one caption for each image with at least two true words; it
+        holds two to four of them in random order. The negatives, which contain no word, come last.
     """
     said = [[k] for k in range(len(words))]
     for row in true:
@@ -59,10 +59,10 @@ def write_captions(
 
 
 def made_up_word(words: Sequence[str], rng: random.Random) -> str:
-    """Return the start of one ordinary word with the end of another, which is no label.
+    """Join the start of an ordinary word and the end of another to a word that is no label.
 
-    A real word could be true of some image. Made-up ones consist of the same tokens; they teach
-    the text encoder that a word it has not met is true of none.
+    A real word could be true of some image. Made-up words consist of the same tokens. They teach
+    the text encoder that an unknown word is true of no image.
 
     >>> made_up_word(["red"], random.Random(0))
     'traefs'
@@ -83,10 +83,10 @@ def step_loss(
 ) -> Float[Tensor, ""]:
     """Add three losses: over all captions, over all single words, and within each label column.
 
-    Keywords are chosen among single words. Ranked among all words, the model learns how frequent
-    they are, which matters in a dictionary of frequent and rare labels. Ranked within their
-    column (product, colour, pattern...), labels of a difficult column are learnt as soon as
-    those of an easy one.
+    Keywords are chosen among single words. The loss over all words teaches the model how frequent
+    they are, which matters in a dictionary of frequent and rare labels. With the loss within each
+    column (product, colour, pattern...), labels of a difficult column are learned as early as those
+    of an easy one.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def step_loss(
 def soft_target_loss(
     logits: Float[Tensor, "images captions"], holds: Bool[Tensor, "images captions"]
 ) -> Float[Tensor, ""]:
-    """Return the symmetric cross-entropy against all captions that hold, in equal shares.
+    """Return the symmetric cross-entropy with all true captions as equally likely targets.
 
     "a blue mug" is true of every blue mug in the batch. CLIP's usual targets, the diagonal, would
     make the other blue mugs false negatives.
@@ -125,8 +125,8 @@ def soft_target_loss(
     logits
         Cosines divided by the temperature.
     holds
-        Which captions are true of each image. A caption that is true of none counts as a
-        negative of the images only.
+        Which captions are true of each image. A caption that is true of no image is only a negative
+        of the images and has no row of its own.
     """
     rows = cross_entropy(logits, holds)
     used = holds.any(0)
@@ -136,7 +136,7 @@ def soft_target_loss(
 def cross_entropy(
     logits: Float[Tensor, "rows choices"], positives: Bool[Tensor, "rows choices"]
 ) -> Float[Tensor, ""]:
-    """Return the mean cross-entropy of the rows; a row's positives have equal target shares."""
+    """Return the mean cross-entropy of the rows; the positives of a row are equally likely."""
     target = positives.float() / positives.sum(1, keepdim=True)
     return -(target * logits.log_softmax(1)).sum(1).mean()
 

@@ -1,4 +1,4 @@
-"""From a folder of labelled images to a model folder: read, split, train, measure, write."""
+"""Turn a folder of labelled images into a model folder: read, split, train, measure, write."""
 
 import time
 from collections import Counter
@@ -53,11 +53,11 @@ def train_clip(
     columns
         The label columns; by default those with few different, short values.
     n_test
-        Number of images held out for the final figures.
+        Number of images held out for testing.
     seed
         Seed of weights, split, order, captions and augmentation.
     device
-        Where it runs.
+        ``cpu`` or ``cuda``.
     callback
         Called with each finished epoch.
 
@@ -157,17 +157,17 @@ def label_retrieval(
     folder
         The folder of the images.
     test
-        Their labels, as ``read_labels`` returns them.
+        Labels of the test images, as ``read_labels`` returns them.
     training
-        The labels of the training images, for the ranking by frequency.
+        Labels of the training images, for the ranking by frequency.
 
     Returns
     -------
     report
-        Numbers of images and words; ``precision@k`` with k the number of label columns and
-        ``recall@10``; the same for the most frequent labels, whatever the image shows
-        (``by_frequency``); and ``first_of_column``: how often the best word of a column is a
-        label of the image.
+        Numbers of images and words; ``precision@k``, where k is the number of label columns, and
+        ``recall@10``; the same for a ranking by frequency, which ignores the image
+        (``by_frequency``); and ``first_of_column``, how often the best word of a column is a label
+        of the image.
     """
     words = tokenizer.dictionary
     ranked: list[list[str]] = []
@@ -196,7 +196,7 @@ def label_retrieval(
 def precision_and_recall(
     ranked: Sequence[Sequence[str]], true: Sequence[Collection[str]], k: int
 ) -> dict[str, float]:
-    """Return the share of the first k words that are true, and of the true words in the first 10.
+    """Return precision at k and recall at 10 of ranked words, averaged over the images.
 
     >>> precision_and_recall([["red", "mug", "tall"]], [{"red", "tall"}], 2)
     {'precision@2': 0.5, 'recall@10': 1.0}

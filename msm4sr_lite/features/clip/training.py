@@ -1,4 +1,4 @@
-"""Train the dual encoder; the average precision on validation images decides when to stop."""
+"""Train the dual encoder, with early stopping by the average precision on validation images."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -22,13 +22,13 @@ BATCH_SIZE = 64  # validation images per forward pass
 
 @dataclass(frozen=True, kw_only=True)
 class ClipTrainingConfig(Settings):
-    """Training of a small CLIP on labelled images."""
+    """Settings for training a small CLIP on labelled images."""
 
-    epochs: int = setting(60, "largest number of epochs", "ours", ">= 1")
+    epochs: int = setting(60, "maximum number of epochs", "ours", ">= 1")
     patience: int = setting(6, "epochs to wait for a better average precision", "ours", ">= 0")
-    batch_size: int = setting(32, "images per step", "ours", ">= 2")
+    batch_size: int = setting(32, "number of images per step", "ours", ">= 2")
     lr: float = setting(3e-3, "AdamW's highest learning rate", "ours", "> 0")
-    text_lr: float = setting(3e-4, "the same for the text encoder", "ours", "> 0")
+    text_lr: float = setting(3e-4, "highest learning rate of the text encoder", "ours", "> 0")
     weight_decay: float = setting(0.05, "AdamW's weight decay", "ours", ">= 0")
     image_size: int = setting(80, "side of a square image in pixels", "ours", ">= 16")
     width: float = setting(0.5, "factor of the image encoder's channels", "ours", "> 0")
@@ -54,7 +54,7 @@ class Epoch:
     loss
         Mean over the steps, in nats.
     average_precision
-        Of the labels of the validation images, 0 to 1.
+        Mean average precision of the labels of the validation images, 0 to 1.
     best
         Whether no earlier epoch was better.
     """
@@ -76,16 +76,16 @@ def train_epochs(
     seed: int = 0,
     callback: Callable[[Epoch], object] | None = None,
 ) -> list[Epoch]:
-    """Train the model in place; at the end it holds the weights of its best epoch.
+    """Train the model in place, and restore the weights of its best epoch.
 
     Parameters
     ----------
     model, tokenizer, processor
-        The dual encoder; it is trained on the device where it is.
+        The dual encoder; it is trained on its current device.
     images
         All images with their labels.
     training, validation
-        Indices of the images for the loss, and of those that decide when to stop.
+        Indices of the training images, and of the images for early stopping.
     config
         Settings of the training.
     seed
@@ -96,16 +96,16 @@ def train_epochs(
     Returns
     -------
     epochs
-        The results of all passes over the training images.
+        The results of all epochs.
     """
     device, words = model.device, images.words
-    # Channels last: a quarter less time for the convolutions on a CPU.
+    # With channels last, the convolutions take a quarter less time on a CPU.
     _set_memory_format(model, torch.channels_last)
     mean = torch.tensor(processor.image_mean, device=device)[:, None, None]
     std = torch.tensor(processor.image_std, device=device)[:, None, None]
 
     def compare(pixels: Tensor, captions: list[str]) -> Tensor:
-        """Return the cosines of images (values 0 to 1) and captions over the temperature."""
+        """Return the cosines of images (values 0 to 1) and captions, divided by the temperature."""
         pixels = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
         tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
         return model(pixel_values=pixels, **tokens.to(device)).logits_per_image
@@ -148,7 +148,7 @@ def train_epochs(
         progress.set_postfix(loss=epochs[-1].loss, average_precision=score)
         if callback:
             callback(epochs[-1])
-        if score >= best:  # of equally good epochs the last: it was trained longest
+        if score >= best:  # the last of equally good epochs was trained longest
             best, best_epoch = score, number
             weights = {name: value.clone() for name, value in model.state_dict().items()}
         elif number - best_epoch >= config.patience:
@@ -167,10 +167,11 @@ def _set_memory_format(model: VisionTextDualEncoderModel, memory: torch.memory_f
 def parameter_groups(
     model: VisionTextDualEncoderModel, config: ClipTrainingConfig
 ) -> list[dict[str, Any]]:
-    """Return the parameters by learning rate and weight decay.
+    """Group the parameters by learning rate and weight decay.
 
-    The text encoder moves slowly: to the image encoder its embeddings are the targets, and it
-    learns hardly anything while they keep changing. Vectors, such as biases, do not decay.
+    The text encoder has a lower learning rate. Its embeddings are the targets of the image encoder,
+    which learns hardly anything while the targets keep changing. Vectors, such as biases, have no
+    weight decay.
     """
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, weight in model.named_parameters():
@@ -185,11 +186,11 @@ def parameter_groups(
 def center_words(
     model: VisionTextDualEncoderModel, tokenizer: CLIPTokenizer, words: Sequence[str]
 ) -> None:
-    """Remove from the untrained text projection the directions of the caption templates.
+    """Remove the directions of the caption templates from the untrained text projection.
 
     An untrained text encoder is strongly anisotropic: most of an embedding comes from the template
-    around the word, so that any two words have a cosine of about 0.97, and the same word in
-    another template is far away. The first few hundred steps would have little to learn from.
+    around the word. Any two words then have a cosine of about 0.97, and the same word in another
+    template is far away. The first few hundred training steps would learn little.
     """
     means = []
     for template in dict.fromkeys(TEMPLATES):
@@ -204,7 +205,7 @@ def center_words(
 def average_precision(
     scores: Float[Tensor, "images words"], true: Bool[Tensor, "images words"]
 ) -> float:
-    """Return the mean over the images of the average precision of their words.
+    """Return the average precision of the words of each image, averaged over the images.
 
     >>> scores = torch.tensor([[3.0, 2.0, 1.0]])
     >>> round(average_precision(scores, torch.tensor([[True, False, True]])), 4)  # (1/1 + 2/3) / 2

@@ -76,7 +76,7 @@ def test_mistakes_are_one_line(tmp_path):
     Image.new("RGB", (2, 2)).save(place / "p.png")
     for text, columns, message in (
         ("", [], "the file is empty"),
-        ("image,kind\n", [], "no image in it"),
+        ("image,kind\n", [], "no image in the table"),
         ("image,kind\nnone.jpg,cup\n", [], "none of its 1 names is a file"),
         ("image,kind\n../outside.png,cup\n", [], "none of its 1 names is a file"),
         (f"image,kind\n{'long' * 999},cup\n", [], "none of its 1 names is a file"),
