@@ -97,7 +97,7 @@ class FeatureTable:
         if missing:
             raise UserError(
                 f"{len(missing)} items have no features (the first is {missing[0]!r});"
-                f" compute the features of this dataset again"
+                f" compute keywords and features of this dataset again"
             )
         rows = torch.tensor([row_of[item] for item in items])
         text, image = self.text.select(rows), self.image.select(rows)

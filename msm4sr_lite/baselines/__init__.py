@@ -1,25 +1,25 @@
-"""Baselines: what a new model has to beat. Each is a ``Scorer``, fitted on training data only.
+"""Baselines to compare a model with. Each is a ``Scorer`` that is fitted on training data only.
 
 >>> import numpy as np
 >>> from msm4sr_lite.sequences import Sequences
->>> interactions = np.array([1, 2, 3, 1, 2, 1, 3, 2])  # of two users, who hold out two each
+>>> interactions = np.array([1, 2, 3, 1, 2, 1, 3, 2])  # two users; two of each are held out
 >>> sequences = Sequences(["u", "v"], ["", "a", "b", "c"], interactions, np.array([0, 4, 8]))
 >>> fit_baseline("item_knn", BaselineData(sequences)).score([np.array([1])])
 tensor([[0., 0., 2., 0.]], dtype=torch.float64)
 
-Trained baselines are M²SE without some of its parts, trained from scratch and scored in exactly the
-same way. They differ only in what an item's embedding is made of:
+Trained baselines are M²SE without some of its components. They are trained from scratch and scored
+in exactly the same way. They differ only in the embedding of an item:
 
 ============================  ====================================================================
-baseline                      an item's embedding
+baseline                      embedding of an item
 ============================  ====================================================================
 ``SASRec``                    its id embedding alone
-``M2SE(modalities="text")``   from its sentences (plus its id embedding, if the model has ids)
-``SummedFeatures``            text and image embedding added: one sequence, no mixup, no contrast
+``M2SE(modalities="text")``   its text embedding (plus its id embedding, if the model has ids)
+``SummedFeatures``            sum of text and image embedding: one sequence, no mixup, no contrast
 ============================  ====================================================================
 
-A new baseline is a class with ``score`` and an entry in ``BASELINES``; then ``fit_baseline`` and
-the command line know it. For studies it needs a grid in ``study.models``, too:
+To add a baseline, write a class with ``score`` and add an entry to ``BASELINES``. ``fit_baseline``
+and the command line then know it. For studies it also needs a grid in ``study.models``:
 
 >>> class Newest:
 ...     def __init__(self, sequences):
@@ -67,9 +67,9 @@ PAPER = PRESETS["paper"]
 class SASRec(M2SE):
     """The causal Transformer over item ids (Kang and McAuley, 2018).
 
-    Differences to the original: the loss is the cross-entropy over all items at all positions
-    instead of one sampled negative, and scores are cosines divided by the temperature. Both make
-    it stronger.
+    It differs from the original in two ways, which both make it stronger. The loss at each position
+    is the cross-entropy over all items instead of one sampled negative. Scores are cosines divided
+    by the temperature.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class SASRec(M2SE):
 
 
 class SummedFeatures(M2SE):
-    """Text and image embedding added to one embedding per item, and one sequence of these."""
+    """M²SE with one embedding per item, the sum of its text and image embeddings."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(replace(config, modalities="both"))
@@ -107,7 +107,7 @@ class SummedFeatures(M2SE):
 
 @dataclass(frozen=True)
 class BaselineData:
-    """What baselines are fitted on.
+    """The data that baselines are fitted on.
 
     Attributes
     ----------
@@ -132,14 +132,14 @@ def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
     name
         A key of ``BASELINES``.
     data
-        What to fit it on.
+        The data to fit it on.
     settings
         Settings of this baseline, such as ``decay``.
 
     Returns
     -------
     scorer
-        Can be evaluated (``evaluation.evaluate``) and can recommend (``Recommender``).
+        The fitted baseline, for ``evaluation.evaluate`` or ``Recommender``.
 
     Raises
     ------
@@ -150,13 +150,13 @@ def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
     require_baselines([name])
     known = list(inspect.signature(BASELINES[name]).parameters)[1:]
     if unknown := [setting for setting in settings if setting not in known]:
-        there = f"there are {', '.join(known)}" if known else "it has none"
+        there = f"choose from {', '.join(known)}" if known else "it has no settings"
         raise UserError(f"baseline {name!r} has no setting {unknown[0]!r}; {there}")
     return BASELINES[name](data, **settings)
 
 
 def require_baselines(names: Iterable[str]) -> list[str]:
-    """Return names as a list, each once.
+    """Check names of baselines, and return them as a list without repetition.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def require_baselines(names: Iterable[str]) -> list[str]:
     """
     wanted = list(dict.fromkeys(names))
     if unknown := [name for name in wanted if name not in BASELINES]:
-        raise UserError(f"no baseline {unknown[0]!r}; there are {', '.join(BASELINES)}")
+        raise UserError(f"no baseline {unknown[0]!r}; choose from {', '.join(BASELINES)}")
     if any("tfidf" in name for name in wanted) and find_spec("sklearn") is None:
         raise UserError("TF-IDF needs scikit-learn: pip install 'msm4sr_lite[course]'")
     return wanted
@@ -174,7 +174,7 @@ def require_baselines(names: Iterable[str]) -> list[str]:
 def _train(
     name: str, kind: type[M2SE], data: BaselineData, config: Config, seed: int, device: str
 ) -> Scorer:
-    """Train a model from scratch; the weights of its best epoch by Recall@20 on validation."""
+    """Train a model from scratch, and keep the epoch with the best Recall@20 on validation."""
     table, sequences = _needed(name, data, "table"), data.sequences
     n_ids = sequences.n_items if config.finetune.use_ids else 0
     torch.manual_seed(seed)
@@ -185,7 +185,7 @@ def _train(
 
 def _needed(name: str, data: BaselineData, what: str) -> Any:
     if (value := getattr(data, what)) is None:
-        raise UserError(f"baseline {name!r} needs {what}, which the data lack")
+        raise UserError(f"baseline {name!r} needs {what}; give it in BaselineData")
     return value
 
 
@@ -219,7 +219,7 @@ def _item_knn_tfidf(data: BaselineData, decay: float = 0.8, weight: float = 1.0)
 def _sasrec(
     data: BaselineData, config: Config = PAPER, seed: int = 0, device: str = "cpu"
 ) -> Scorer:
-    """``SASRec``, which reads item ids alone: it always has them, and needs no features."""
+    """``SASRec``, which always uses item ids and needs no features."""
     if data.table is None:
         items = data.sequences.items
         none = make_slots(np.zeros((0, 1), np.float16), np.zeros(len(items), np.int64))
@@ -237,7 +237,7 @@ def _text_and_image(
 
 # name -> fit(data, **settings), which returns the fitted scorer
 BASELINES: dict[str, Callable[..., Scorer]] = {
-    # Items with the most interactions, alike for all users; without settings.
+    # The items with the most interactions, the same for all users; it has no settings.
     "popularity": lambda data: Popularity(data.sequences),
     "item_knn": _item_knn,
     "sequential_rules": _sequential_rules,

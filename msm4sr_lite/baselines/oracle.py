@@ -1,11 +1,13 @@
 """The best possible recommenders of a simulated dataset, read from ``oracle.npz`` beside it.
 
-Where the users are simulated, the true distribution of a user's next item is known. The maker of
-such a dataset stores it for each user's last interaction, the test case. Two oracles are stored:
-``"oracle"`` knows everything in the simulation, ``"content"`` only what texts and images show.
+If users are simulated, the true distribution of a user's next item is known. The author of such a
+dataset stores this distribution for each user's last interaction, the test case. There are two
+oracles: ``"oracle"`` knows everything in the simulation, ``"content"`` only what texts and images
+show.
 
-A distribution is the product of two small matrices: one row of hidden states for each user, and
-the weight of each item in each state. Items of the history have probability 0.
+All distributions are the product of two small matrices. The first has a row of hidden states for
+each user, the second the weight of each item in each state. Items of the history have probability
+0.
 """
 
 import hashlib
@@ -46,16 +48,16 @@ class Oracle:
         self.states, self.weights, self.rows = states, weights, rows
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Return each item's probability to come next, float64 ``(histories, items + 1)``.
+        """Return the probability of each item as the next one, float64 ``(histories, items + 1)``.
 
         Raises
         ------
         UserError
-            If a history is not that of a test case.
+            If a history does not belong to a test case.
         """
         rows = [self.rows.get(tuple(history.tolist()), -1) for history in histories]
         if -1 in rows:
-            raise UserError("an oracle knows the test histories only; got another history")
+            raise UserError("an oracle scores only the test histories; got another history")
         found = self.states[rows] @ self.weights
         for row, history in zip(found, histories, strict=True):
             row[history] = 0
@@ -69,7 +71,7 @@ def history_hash(item_ids: Sequence[str]) -> int:
 
 
 def load_oracles(folder: Path | None, sequences: Sequences) -> dict[str, Oracle]:
-    """Load the oracles of a dataset if they are known for exactly these test cases.
+    """Load the oracles of a dataset, if they belong to exactly these test cases.
 
     Parameters
     ----------
@@ -81,9 +83,9 @@ def load_oracles(folder: Path | None, sequences: Sequences) -> dict[str, Oracle]
     Returns
     -------
     oracles
-        ``"oracle"`` and ``"content"``. Empty if there is no file, if more or other interactions
-        are held out than each user's last one, if a filter changed a test history, or if it
-        removed an item that could come next.
+        ``"oracle"`` and ``"content"``. Empty if there is no file, if the split does not hold out
+        each user's last interaction alone, if a filter changed a test history, or if a filter
+        removed an item that could be the next one.
 
     Raises
     ------
@@ -119,19 +121,19 @@ def load_oracles(folder: Path | None, sequences: Sequences) -> dict[str, Oracle]
 
 
 class UpperBound:
-    """Expected NDCG@10 under the true distribution of each test case's item.
+    """Expected NDCG@10 of scorers, and the oracle upper bound: the best possible expected NDCG@10.
 
-    The upper bound is what the best possible recommender reaches on average. It is below 1, because
-    the next interaction is random even if its distribution is known. The expectation has far less
-    noise than the one interaction that happened. Items of the history are not ranked: simulated
-    users never interact twice with an item.
+    Expectations are under the true distribution of each test case's item. The upper bound is below
+    1, because the next interaction is random even if its distribution is known. An expectation has
+    far less noise than a metric of the single interaction that happened. Items of the history are
+    not ranked, since simulated users never interact twice with an item.
 
     Attributes
     ----------
     oracles
         ``"oracle"`` and ``"content"``; empty if the true distribution is not known.
     best
-        Kind of oracle -> the NDCG@10 that its own ranking can expect.
+        Kind of oracle -> expected NDCG@10 of its own ranking.
     """
 
     def __init__(self, folder: Path | None, sequences: Sequences) -> None:
@@ -142,7 +144,7 @@ class UpperBound:
         self.best = {kind: self.expected(oracle) or 0.0 for kind, oracle in self.oracles.items()}
 
     def expected(self, scorer: Scorer) -> float | None:
-        """Return the NDCG@10 that a scorer's rankings can expect; None if that is not known."""
+        """Return the expected NDCG@10 of a scorer's rankings; None if there are no oracles."""
         if not self.oracles:
             return None
         total = 0.0
@@ -151,7 +153,7 @@ class UpperBound:
             scores = scorer.score(self.histories[rows])[:, 1:].double().cpu().clone()
             for row, history in zip(scores, self.histories[rows], strict=True):
                 row[history - 1] = -torch.inf
-            last = scores[torch.isfinite(scores)].min() - 1  # infinities have no difference
+            last = scores[torch.isfinite(scores)].min() - 1  # infinite scores cannot be subtracted
             finite = scores.clamp_min(last).numpy()
             total += float(expected_ndcg(finite, self.truth[rows]).sum())
         return total / len(self.histories)
@@ -170,14 +172,14 @@ class UpperBound:
 def expected_ndcg(scores: np.ndarray, truth: np.ndarray, k: int = 10) -> np.ndarray:
     """Return the expected NDCG@k of rankings under a known distribution of the next item.
 
-    Items with equal scores share the mean gain of their places.
+    Each of several items with equal scores gets the mean gain of their places.
 
     Parameters
     ----------
     scores
         One score per item and history, higher is better, ``(histories, items)``.
     truth
-        True probability of each item to come next, same shape.
+        True probability of each item as the next one, same shape.
     k
         Cut-off.
 
@@ -198,7 +200,7 @@ def expected_ndcg(scores: np.ndarray, truth: np.ndarray, k: int = 10) -> np.ndar
     ranked = np.take_along_axis(scores, order, axis=1)
     gain = np.zeros(n_items)
     gain[:k] = 1 / np.log2(np.arange(2, min(k, n_items) + 2))
-    # Equal up to rounding counts as equal: sums of the same terms may end in different digits.
+    # Scores that differ only by rounding count as equal.
     step = ranked[:, :-1] - ranked[:, 1:] > 1e-12 * np.abs(ranked[:, :-1])
     starts = np.concatenate([np.ones((rows, 1), dtype=bool), step], axis=1)
     run = np.cumsum(starts) - 1  # runs of equal scores, numbered through all rows

@@ -1,4 +1,4 @@
-"""Baselines that count or compare, without training a network, and ensembles of scores."""
+"""Baselines without a trained network, which count or compare, and ensembles of scores."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from msm4sr_lite.similarity import normalize
 
 
 class Popularity:
-    """Scores every item by its number of training interactions, alike for every user."""
+    """Scores every item by its number of training interactions, the same for every user."""
 
     def __init__(self, sequences: Sequences) -> None:
         self.counts = torch.from_numpy(sequences.item_counts().astype(np.float64))
@@ -37,7 +37,7 @@ class ItemKNN:
         Weight of an item of the history relative to the next newer one, 0 to 1.
     cosine
         Whether to divide each co-occurrence count by the square root of the product of both items'
-        numbers of users. Then two rare items that occur together count as much as two popular ones.
+        numbers of users. Pairs of rare items then count as much as pairs of popular ones.
     """
 
     def __init__(self, sequences: Sequences, decay: float = 0.8, cosine: bool = False) -> None:
@@ -57,14 +57,14 @@ class ItemKNN:
 
 
 class SequentialRules:
-    """Scores an item by how often it followed the newest item of the history: a Markov chain.
+    """Scores an item by how often it followed the newest item of the history (Markov chain).
 
     Parameters
     ----------
     sequences
         The training interactions to count.
     decay
-        An item n steps later counts ``decay ** (n - 1)``: with 0 only the next one counts.
+        Weight of an item n steps later: ``decay ** (n - 1)``. With 0, only the next item counts.
     steps
         How many steps to look ahead.
     """
@@ -83,7 +83,7 @@ class SequentialRules:
             self.after += sparse.csr_array((np.full(len(row), weight), (row, column)), (size, size))
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Return the weighted counts of what followed each history's newest item."""
+        """Return the weighted counts of the items that followed each history's newest item."""
         return torch.from_numpy(self.after[[h[-1] for h in histories]].toarray())
 
 
@@ -110,9 +110,9 @@ class ContentKNN:
 
 
 def tfidf_vectors(texts: Sequence[str]) -> sparse.csr_array:
-    """Return a TF-IDF vector of length 1 for each text; all zero if no text has a word.
+    """Return a TF-IDF vector of length 1 for each text; all vectors are zero if no text has a word.
 
-    It needs scikit-learn.
+    This function needs scikit-learn.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -124,14 +124,14 @@ def tfidf_vectors(texts: Sequence[str]) -> sparse.csr_array:
 
 
 def mean_embeddings(slots: Slots) -> np.ndarray:
-    """Return the mean of each item's slots with length 1, ``(items + 1, D)``; zero without any."""
+    """Return each item's mean embedding with length 1, ``(items + 1, D)``; zero without slots."""
     items = torch.arange(len(slots.counts))
     means = [torch.einsum("isf->if", slots.gather(block)[0]) for block in items.split(1024)]
     return normalize(torch.cat(means)).numpy()
 
 
 class ScoreEnsemble:
-    """The weighted sum of two scorers, each scaled to a highest score of 1 for every history.
+    """Weighted sum of two scorers, each scaled to a highest score of 1 for every history.
 
     Parameters
     ----------
@@ -154,10 +154,10 @@ class ScoreEnsemble:
 
 
 class Probabilities:
-    """A model's scores as probabilities of the next item, for use in an ensemble.
+    """Turns a model's scores into probabilities of the next item, for an ensemble.
 
-    A softmax with the temperature of training: likely items stand out as clearly as the model was
-    trained to predict. The cosines themselves differ little between items.
+    The cosines of a model differ little between items. A softmax with the temperature of training
+    turns them into the probabilities that the model was trained to predict.
     """
 
     def __init__(self, scorer: Scorer, temperature: float) -> None:

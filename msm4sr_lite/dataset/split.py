@@ -123,7 +123,7 @@ def _cuts(
 def _part_ranks(table: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
     """Return 0, 1, 2 for train, valid, test; check that each user's parts follow in this order."""
     if "part" not in table:
-        raise UserError("split=part needs a column part in the interactions: train, valid or test")
+        raise UserError("no column part (train, valid or test) in the table; split=part needs it")
     ranks = table["part"].map(PARTS.index).to_numpy()
     order = np.argsort(codes, kind="stable")
     wrong = (np.diff(codes[order]) == 0) & (np.diff(ranks[order]) < 0)

@@ -1,7 +1,7 @@
-"""What moved a score: each input is left out in turn, and the model is asked again.
+"""Explain scores: leave out each input in turn, and compute the score again.
 
 ::
 
-    evidence  one input and its effect; the strongest ones; a sentence about each
+    evidence  an input and its effect; selects the strongest inputs and describes them
     effects   measures the effect of every input on the scores of items
 """

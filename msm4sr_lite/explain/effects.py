@@ -1,13 +1,13 @@
-"""Measures what moved the score of a recommendation: each input is left out in turn.
+"""Measure the effect of every input on the score of a recommendation, by leaving it out.
 
 The inputs are the interactions of the history, and the slots of the history's items and of the
-recommended item: their sentences, images and, where they can be embedded again, keywords. The
-effect of an input is exact: the score with all inputs minus the score without this one. The weight
-of a slot in the attention pooling is reported beside it; a large weight need not be a large effect.
+recommended item: their sentences, images and, if the text encoder is at hand, keywords. The effect
+of an input is exact: the score with all inputs minus the score without this one. The attention
+weight of a slot is reported beside its effect; a large weight does not imply a large effect.
 
-The N keywords of an image form one pseudo-sentence and share one slot, so the model has no weight
-for a single keyword. Its effect is measured by deleting it: the text encoder of the feature table
-embeds the other keywords again.
+The N keywords of an image form one pseudo-sentence and share one slot, so there is no attention
+weight for a single keyword. Its effect is measured by deleting it: the text encoder of the feature
+table embeds the other keywords again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ from msm4sr_lite.recommend.describe import Keywords
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 
-SEQUENCES = 64  # sequences in one call of the encoder: more use more memory and are no faster
+SEQUENCES = 64  # sequences per encoder call; more would use more memory and be no faster
 
 # (item_id, image counted from 1) -> embeddings of its keywords without each of them, (keywords, D)
 KeywordDeletions: TypeAlias = Mapping[tuple[str, int], Tensor]
@@ -36,7 +36,7 @@ KeywordDeletions: TypeAlias = Mapping[tuple[str, int], Tensor]
 
 @dataclass(frozen=True)
 class Change:
-    """A slot of an item that is left out or, for a keyword, replaced by another embedding."""
+    """A slot of an item that is left out. For a keyword, its embedding is replaced instead."""
 
     item: int  # item number
     modality: str
@@ -49,11 +49,11 @@ class Change:
 
 
 class Omission(NamedTuple):
-    """What is left out of the history: an interaction, or a slot of its item."""
+    """An interaction, or a slot of its item, that is left out of the history."""
 
     place: int  # of the interaction, counted from 0
     change: Change
-    instead: list[int]  # what stands there then: nothing, or the number of the changed item
+    instead: list[int]  # its replacement in the history: nothing, or the number of a changed item
 
 
 @torch.inference_mode()
@@ -67,35 +67,34 @@ def measure_effects(
     keywords: Keywords | None = None,
     keyword_deletions: KeywordDeletions | None = None,
 ) -> list[list[Evidence]]:
-    """Return the evidence for and against each of some items after one history.
+    """Return the evidence for and against each of some items, given one history.
 
     Parameters
     ----------
     recommender
-        With a model as its scorer.
+        Its scorer must be a model.
     table
         The features that the scorer was made with.
     history
-        Item ids, oldest first. Items that the model does not know are passed over. Of a longer
-        history the newest ``max_len`` items count, and the one before them where one of these is
-        left out.
+        Item ids, oldest first. Items that the model does not know are ignored. The model reads the
+        newest ``max_len`` items; if one of them is left out, it also reads the one before them.
     item_ids
         The items to explain, recommended or not.
     items
         ``item_id -> Item``, such as ``dataset.items``: the titles and sentences to show. Without
-        them ids and "sentence 1" are shown.
+        it, ids and "sentence 1" are shown.
     keywords
-        ``item_id ->`` the keywords of each image; without them "image 1" is shown.
+        ``item_id ->`` the keywords of each image; without it, "image 1" is shown.
     keyword_deletions
         For each image whose keywords are to be explained, the embeddings of its keywords without
-        each of them (``embed_keyword_deletions``). A table with one slot per
-        keyword (``image_slots="keywords"``) does not need them.
+        each of them (``embed_keyword_deletions``). They are not needed for a table with one slot
+        per keyword (``image_slots="keywords"``).
 
     Returns
     -------
     evidence
         For each item one entry per input, the strongest in its favour first. A history of one item
-        has no evidence of kind ``interaction``: without it there is no score to compare with.
+        has no evidence of kind ``interaction``, since an empty history has no score.
 
     Raises
     ------
@@ -162,7 +161,7 @@ def list_changes(
     keywords: Keywords,
     deletions: KeywordDeletions,
 ) -> list[Change]:
-    """Return every slot of the items with these numbers as a change, with its attention weight."""
+    """Return a change with its attention weight for every slot of the items with these numbers."""
     changes = []
     for modality in scorer.model.modalities:
         slots = getattr(table, modality)
@@ -193,8 +192,8 @@ def list_changes(
 def edit_slots(table: FeatureTable, changes: Sequence[Change]) -> FeatureTable:
     """Return a table with an entry per change: its item with the slot left out or replaced.
 
-    A last entry repeats the item with the most slots, so that padding is as wide as for all items:
-    with ``mask_padding = False`` embeddings depend on that width.
+    An additional last entry repeats the item with the most slots, so that the width of the padding
+    stays the same. With ``mask_padding = False``, embeddings depend on that width.
     """
 
     def edit(modality: str) -> Slots:
@@ -228,7 +227,7 @@ def delete_each_keyword(keywords: Sequence[str]) -> list[str]:
 def embed_keyword_deletions(
     encoder: TextEncoder, keywords: Mapping[str, Sequence[Sequence[str]]], items: Iterable[str]
 ) -> KeywordDeletions:
-    """Embed the keywords of the items' images again, without each keyword in turn.
+    """Embed the keywords of the items' images again, leaving out each keyword in turn.
 
     Parameters
     ----------
@@ -242,8 +241,8 @@ def embed_keyword_deletions(
     Returns
     -------
     keyword_deletions
-        ``(item_id, image counted from 1) ->`` embeddings ``(keywords, D)``, float16. An image with
-        a single keyword is left out: without it no sentence remains.
+        ``(item_id, image counted from 1) ->`` embeddings ``(keywords, D)``, float16. Images with a
+        single keyword are missing, since no sentence would remain.
     """
     images = {
         (item, index): delete_each_keyword(words)[1:]

@@ -1,4 +1,4 @@
-"""One input of the model and its effect on a score, and how to say it in a sentence."""
+"""An input of the model with its effect on a score, and its description in a sentence."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Evidence:
     index
         Which sentence or image of the item, counted from 1; 0 for an interaction.
     text
-        What a person reads: the item's title, the sentence, the image's keywords, the keyword.
+        Text for readers: the item's title, the sentence, the image's keywords or the keyword.
     effect
-        The score minus the score without this input; positive if it speaks for the item. A score
-        is a sum of two cosines, so an effect is between -4 and 4.
+        The score minus the score without this input; positive if the input speaks for the item. A
+        score is a sum of two cosines, so an effect is between -4 and 4.
     by_modality
         The terms of the effect, under ``text`` and ``image``.
     attention
@@ -53,9 +53,9 @@ def strongest_evidence(
     kinds: Collection[Kind] = KINDS,
     least: float = 0.005,
 ) -> list[Evidence]:
-    """Return the ``each`` strongest inputs of each kind that speak for the item, by kind.
+    """Return the ``each`` strongest inputs of each kind that speak for the item, kind by kind.
 
-    Effects of ``least`` and below, which would be printed as +0.00, are left out.
+    Effects of at most ``least`` are left out, since they would be printed as +0.00.
     """
     ranked = sorted(evidence, key=lambda piece: -piece.effect)
     return [
@@ -67,13 +67,13 @@ def strongest_evidence(
 
 
 def item_title(items: Mapping[str, Item], item_id: str) -> str:
-    """Return an item's title, or its id where it has none."""
+    """Return an item's title, or its id if it has no title."""
     item = items.get(item_id)
     return (item.title if item else "") or item_id
 
 
 def describe_evidence(piece: Evidence, items: Mapping[str, Item] | None = None) -> str:
-    """Return a short line about one input; texts of the dataset appear in it unchanged.
+    """Describe an input in a short line; texts of the dataset appear unchanged.
 
     Parameters
     ----------

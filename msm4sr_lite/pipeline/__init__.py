@@ -1,4 +1,4 @@
-"""The whole pipeline from data to recommendations, as an estimator and as stages."""
+"""The pipeline from data to recommendations, as an estimator and as separate stages."""
 
 from msm4sr_lite.pipeline.estimator import MSM4SR
 from msm4sr_lite.pipeline.evaluating import Report, evaluate_scorers

@@ -1,4 +1,4 @@
-"""How long a fit takes on this machine, and the best settings within a time budget."""
+"""Estimate how long a fit takes on this machine, and choose settings within a time budget."""
 
 import itertools
 import math
@@ -21,16 +21,16 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.files import whole_folder
 from msm4sr_lite.store.fingerprint import fingerprint
 
-STEPS = 4  # measured of each stage; the first, in which memory is allocated, does not count
-LONG = 60.0  # seconds from which an estimate is printed
+STEPS = 4  # measured steps per stage; the first one, which allocates memory, does not count
+LONG = 60.0  # estimates of at least this many seconds are printed
 GRID = {"finetune.lr": (1e-3, 3e-4, 1e-4), "finetune.use_ids": (True, False)}
 
 
 def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
-    """Print the time and memory that training takes at most, if it is long.
+    """Print the maximum time and memory of a training that takes a minute or longer.
 
-    Early stopping usually ends a stage long before its last epoch. What is measured does not
-    touch the training itself: its random numbers are drawn from generators of its own.
+    Early stopping usually ends a stage long before its last epoch. The measurement does not change
+    the training, since it restores the state of the random generator.
     """
     parts, total = [], 0.0
     for name, settings in (("pre-training", config.pretrain), ("fine-tuning", config.finetune)):
@@ -46,7 +46,7 @@ def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
 def seconds_per_epoch(
     data: TrainingData, config: Config, settings: TrainConfig, device: str
 ) -> float:
-    """Return about how long an epoch of a stage takes, its validation included."""
+    """Return the approximate seconds that an epoch of a stage takes, validation included."""
     state = torch.random.get_rng_state()
     model, sequences = M2SE(config.model), data.sequences
     steps: Any = training.pretrain_steps
@@ -69,7 +69,7 @@ def seconds_per_epoch(
 
 
 def peak_memory_gib(device: str) -> float:
-    """Return the most memory that this process has taken so far, in GiB."""
+    """Return the peak memory of this process so far, in GiB."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30
     try:
@@ -81,7 +81,7 @@ def peak_memory_gib(device: str) -> float:
 
 
 def check_budget(seconds: float | None, split: str | None) -> None:
-    """Refuse a time budget that is no positive number, or one without a validation part."""
+    """Refuse a time budget that is not a positive number, or that has no validation part."""
     if seconds is None:
         return
     if type(seconds) not in (int, float) or not 0 < seconds < math.inf:
@@ -93,21 +93,22 @@ def check_budget(seconds: float | None, split: str | None) -> None:
 def finetune_within(
     seconds: float, stage: Stage, data: TrainingData, pretrained: M2SE, config: Config
 ) -> tuple[M2SE, Config]:
-    """Fine-tune with the settings given, then with others while there is time for one more.
+    """Fine-tune with the settings given, then with others as long as there is time for one more.
 
     Parameters
     ----------
     seconds
-        Time left. The settings given are tried whatever it is.
+        Time left. The settings given are always tried.
     stage, data, pretrained
-        As for ``Stage.finetune``. Each try has a run folder of its own.
+        As for ``Stage.finetune``. Each try has its own run folder.
     config
         Settings; those of ``GRID`` are varied.
 
     Returns
     -------
     model, config
-        The best by NDCG@10 on the validation part, seen items filtered, and its settings.
+        The model with the best NDCG@10 on the validation part, seen items filtered, and its
+        settings.
     """
     histories, targets = data.sequences.held_out("valid")
     if not histories:

@@ -39,8 +39,8 @@ class MSM4SR(Evaluating):
     Parameters
     ----------
     preset
-        ``paper``: the method as described; ``tuned``: what validation supports; ``authors``: the
-        released code with its defects.
+        ``paper``: the method as described; ``tuned``: the settings that validation supports;
+        ``authors``: the released code with its defects.
     seed
         Fixes initial weights, order of batches, augmentation and dropout.
     device
@@ -52,13 +52,13 @@ class MSM4SR(Evaluating):
     dictionary
         Candidate keywords; see ``features.dictionary.read_dictionary``.
     **settings
-        Any other setting, after the name of its section: ``pretrain__epochs=20``,
-        ``finetune__lr=1e-3``. ``get_params`` lists them all.
+        Any other setting, named by its section and name: ``pretrain__epochs=20``,
+        ``finetune__lr=1e-3``. ``get_params`` lists all of them.
 
     Raises
     ------
     UserError
-        For an unknown setting, with the nearest known name, or a value out of its range.
+        If a setting is unknown or a value is out of range; the message suggests the nearest name.
 
     Examples
     --------
@@ -77,35 +77,40 @@ class MSM4SR(Evaluating):
         callback: Callback | None = None,
         time_budget: float | None = None,
     ) -> Self:
-        """Compute features, pre-train and fine-tune; return when all is done.
+        """Compute features, pre-train and fine-tune.
 
         Parameters
         ----------
         data
             Users, items and interactions.
         split
-            What is held out, and so never reaches training, feature fitting or item counts; by
-            default what the setting ``data.split`` names. ``leave_one_out``: each user's most
-            recent interactions. ``time``: all interactions after a date. ``part``: what the column
-            ``part`` of the interactions says (``train``, ``valid``, ``test``). None trains on
-            every interaction, for the model to be shipped: each stage runs for the number of
-            epochs that was best in a first run with held-out interactions, and ``evaluate``
-            refuses afterwards.
+            Which interactions are held out; by default the setting ``data.split``. Training and
+            item counts never use them. ``leave_one_out``: each user's most recent interactions.
+            ``time``: all interactions after a date. ``part``: by the column ``part`` of the
+            interactions (``train``, ``valid``, ``test``). None: nothing is held out, for a model to
+            be shipped. A first run with held-out interactions then finds the best number of epochs
+            of each stage, and ``evaluate`` raises an error afterwards.
         features
-            Ready features, a table or its folder. By default those beside the dataset folder if
-            they fit its content; else they are computed.
+            Ready features, a table or its folder. By default those beside the dataset folder are
+            used if they fit it; otherwise features are computed.
         run_dir
-            Folder in which every stage is kept: after Ctrl-C, which takes effect between two
-            steps, the same call resumes.
+            Folder in which every stage is kept. Ctrl-C takes effect between two steps; the same
+            call then resumes.
         callback
             Is called with the record of every training step and epoch.
         time_budget
-            Seconds: fine-tuning tries other settings on the validation part while they last.
-            Pre-training and the first fine-tuning are finished whatever they take.
+            Time in seconds. Fine-tuning tries other settings on the validation part until the time
+            is used up. Pre-training and the first fine-tuning are always finished.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        UserError
+            If the features do not fit the data, no user is left after filtering, or
+            ``time_budget`` is not positive or is given without held-out interactions.
         """
         started = time.perf_counter()
         check_budget(time_budget, split)
@@ -145,10 +150,10 @@ class MSM4SR(Evaluating):
         run_dir: str | Path | None = None,
         callback: Callback | None = None,
     ) -> Self:
-        """Fine-tune what has been pre-trained, here or on another dataset; arguments as in ``fit``.
+        """Fine-tune a model that was pre-trained here or on other data; arguments as in ``fit``.
 
-        It starts from ``run_dir/pretrained`` if that is there, else from this model's weights
-        without their item ids.
+        Fine-tuning starts from ``run_dir/pretrained`` if that exists, else from this model's
+        weights without ID embeddings.
         """
         place = Path(run_dir, "pretrained") if run_dir else None
         if place and (place / "config.json").is_file():
@@ -157,7 +162,7 @@ class MSM4SR(Evaluating):
             start, record, name = self._model.net, self._model.record, "this model"
         else:
             raise UserError(
-                "no pre-trained model to fine-tune: run `msm4sr pretrain` (call pretrain) first"
+                "no pre-trained model to fine-tune; pre-train one first, in the same run folder"
             )
 
         def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
@@ -177,9 +182,9 @@ class MSM4SR(Evaluating):
         callback: Callback | None,
         earlier: Sequence[list[str | None]] = (),
     ) -> Self:
-        """Prepare the data, train, and remember what has been learnt.
+        """Prepare the data, train, and keep the trained model.
 
-        ``earlier`` names what the model has been trained on before: fingerprints and splits.
+        ``earlier`` lists the fingerprints and splits of the data of earlier trainings.
         """
         folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
         encoders = {name: getattr(self, name) for name in ENCODERS}
@@ -193,10 +198,10 @@ class MSM4SR(Evaluating):
         if split is None:
             # The numbers of epochs come from a first run, in which interactions are held out.
             first = Stage(self.seed, device, folder / "selection" if folder else None)
-            say("first run, with held-out interactions, to choose the numbers of epochs")
+            say("first run: with held-out interactions, to choose the numbers of epochs")
             train(first, training, config)
             config = with_settings(config, first.best_epochs())
-            say(f"second run, on every interaction, with {first.best_epochs()}")
+            say(f"second run: on every interaction, with {first.best_epochs()}")
             training = TrainingData(hold_out_nothing(training.sequences), training.table)
         record = {
             "config": as_dict(config),

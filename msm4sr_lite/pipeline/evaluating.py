@@ -1,4 +1,4 @@
-"""Evaluate models on the held-out interactions of a dataset, beside baselines; the results."""
+"""Evaluate models and baselines on the held-out interactions of a dataset, and report results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -39,15 +39,15 @@ class Report:
     Attributes
     ----------
     dataset
-        Its name.
+        Name of the dataset.
     protocol
         Part, split, numbers of users and items, candidates, and whether seen items are filtered.
     models
-        Model name to metrics.
+        Model name -> metrics.
     upper_bound
-        Metrics of the exact oracles, where a dataset brings them; else empty.
+        Metrics of the exact oracles, if the dataset has them; else empty.
     notes
-        What a reader must know besides.
+        Further facts that a reader must know.
     """
 
     dataset: str
@@ -126,7 +126,7 @@ def evaluate_scorers(
     Parameters
     ----------
     scorers
-        Name to scorer, the model first.
+        Name -> scorer, the model first.
     sequences
         The users' sequences with their held-out parts.
     part
@@ -134,11 +134,16 @@ def evaluate_scorers(
     dataset, split
         Names for the report.
     filter_seen
-        Whether items of the history are taken out of the ranking.
+        Whether items of the history are filtered from the ranking.
     candidates
         Item numbers that compete with each target; None for all items.
     upper_bound
-        Exact oracles, where there are any.
+        Exact oracles, if there are any.
+
+    Raises
+    ------
+    UserError
+        If no interaction is held out in ``part``.
     """
     users, _ = sequences.cases(part)
     if not len(users):
@@ -177,11 +182,11 @@ class Evaluating(Serving):
         Parameters
         ----------
         data
-            By default the data of ``fit``.
+            The dataset; by default the data of ``fit``.
         part
-            ``valid``; or ``test``, which is entered in the access log of the run folder.
+            ``valid`` or ``test``. A use of ``test`` is entered in the access log of the run folder.
         filter_seen
-            Whether items of a user's history are taken out of the ranking, as ``recommend`` does.
+            Whether items of a user's history are filtered from the ranking, as in ``recommend``.
         baselines
             Names of baselines to fit on the same training part and evaluate beside the model.
         candidates
@@ -195,7 +200,8 @@ class Evaluating(Serving):
         Raises
         ------
         UserError
-            If the model was trained on every interaction (``split=None``).
+            If the model was trained on every interaction (``split=None``), or ``data`` has
+            interactions with items that the model does not know (``add_items`` adds them).
         """
         trained = self._fitted()
         if part not in ("valid", "test"):
@@ -204,7 +210,7 @@ class Evaluating(Serving):
         if any(split is None for _, split in trained_on):
             raise UserError(
                 "this model was trained on every interaction (split=None), so nothing is held out;"
-                " fit with split='leave_one_out' to evaluate"
+                " to evaluate, train with the split leave_one_out"
             )
         data = self._data_or(data)
         sequences = self._sequences if data is self._data else None
@@ -218,7 +224,7 @@ class Evaluating(Serving):
             number = {item: i for i, item in enumerate(sequences.items) if i}
             wanted = known_ids(candidates, number, "candidates", "the model")
             if not wanted:
-                raise UserError("no candidates; give at least one item_id, or None for all items")
+                raise UserError("candidates is empty; give at least one item_id, or leave it out")
             rivals = np.array(sorted(number[item] for item in wanted))
         scorers: dict[str, Scorer] = {"msm4sr": scorer}
         scorers |= {name: fit_baseline(name, inputs) for name in baselines}
@@ -237,8 +243,8 @@ class Evaluating(Serving):
         )
         if any(fingerprint != fingerprint_interactions(sequences) for fingerprint, _ in trained_on):
             report.notes.append(
-                "the model was also trained with other interactions than these: some that are held"
-                " out here may be among them"
+                "the model was also trained on other interactions than these; some interactions"
+                " that are held out here may be among them"
             )
         return report
 
@@ -249,14 +255,14 @@ def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
     if new := [item for item in data.items if item in interacted and item not in known]:
         raise UserError(
             f"{len(new)} items of {data.name} with interactions are not in the model (the first is"
-            f" {new[0]!r}); call add_items first, or fine-tune on this dataset"
+            f" {new[0]!r}); fine-tune the model on this dataset"
         )
     items = [item for item in data.items if item in known]
     return build_sequences(data.interactions, items, trained.config.data)
 
 
 def describe_split(config: DataConfig) -> str:
-    """Say in words which interactions are held out."""
+    """Describe in words which interactions are held out."""
     if config.split == "time":
         return f"by time, most recent {config.test_share:.0%}"
     if config.split == "part":

@@ -1,4 +1,4 @@
-"""The features of a dataset: given, found beside its folder, or computed."""
+"""Get the features of a dataset: given ones, those beside its folder, or new ones."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -49,9 +49,9 @@ def find_or_compute_features(
 ) -> Features:
     """Return the features given; else those beside the dataset, if they fit it; else new ones.
 
-    Features beside the dataset folder are taken only where no other encoder, dictionary or
-    feature setting is asked for. New ones are written to ``run_dir``, or to a temporary folder.
-    ``encoders`` are ``text_encoder``, ``clip`` and ``dictionary`` of ``MSM4SR``.
+    Features beside the dataset folder are used only with the default encoders, dictionary and
+    feature settings. New ones are written to ``run_dir``, or to a temporary folder. ``encoders``
+    are ``text_encoder``, ``clip`` and ``dictionary`` of ``MSM4SR``.
     """
     if features is not None:
         given = features if isinstance(features, FeatureTable) else None
@@ -59,9 +59,9 @@ def find_or_compute_features(
         if not table_fits(data, found.table, images=False):
             raise UserError(
                 f"features: {'the table' if given else features} does not fit {data.name}: an item"
-                f" is missing, or a text has changed; compute the features again"
+                f" is missing, or a text has changed; compute keywords and features again"
             )
-        if given and run_dir:  # a run folder is complete: from_pretrained finds its features there
+        if given and run_dir:  # so that from_pretrained finds them in the run folder
             save_feature_table(Path(run_dir) / "features", given, {})
         return found
     beside = data.folder / "features" if data.folder else None
@@ -69,9 +69,9 @@ def find_or_compute_features(
     if plain and beside and (beside / "manifest.json").is_file():
         found = Features.load(beside)
         if table_fits(data, found.table):
-            say(f"features: those in {beside}")
+            say(f"features: using those in {beside}")
             return found
-        say(f"features: those in {beside} do not fit the items and texts; new ones are computed")
+        say(f"features: those in {beside} do not fit the dataset; new ones are computed")
     temporary = None if run_dir else TemporaryDirectory(ignore_cleanup_errors=True)
     place = Path(run_dir) if run_dir else Path(temporary.name)  # type: ignore[union-attr]
     compute_features(data, place, config, device=device, **encoders)

@@ -1,4 +1,4 @@
-"""Settings of the estimator, in the manner of scikit-learn, and what it holds once it is fitted."""
+"""Settings and state of the estimator, with methods in the style of scikit-learn."""
 
 from collections.abc import Container, Iterable
 from pathlib import Path
@@ -26,7 +26,7 @@ DEFAULTS = {"preset": "paper", "seed": 0, "device": "auto", **ENCODERS}
 
 
 class Fitted:
-    """Settings and state of ``MSM4SR``: what it has learnt, and the data that it was fitted on."""
+    """Settings and state of ``MSM4SR``: its trained model, and the data that it was fitted on."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Fitted:
         self._data: Dataset | None = None
         self._sequences: Sequences | None = None
         self._recommender: Recommender | None = None
-        self._added: set[str] = set()  # items made known after training
+        self._added: set[str] = set()  # items added after training
         self.run_dir: Path | None = None
         self.training_: dict[str, dict[str, Any]] = {}
 
@@ -69,12 +69,12 @@ class Fitted:
         return with_settings(PRESETS[self.preset], given)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return all settings by the constructor's names; without ``deep``, those given."""
+        """Return all settings by the constructor's names; without ``deep``, only those given."""
         found = {name: getattr(self, name) for name in DEFAULTS} | self.settings
         return found | (_arguments(self.config) if deep else {})
 
     def set_params(self, **params: Any) -> Self:
-        """Change settings; what has been learnt is forgotten."""
+        """Change settings, and discard the trained model."""
         new = type(self)(**{**self.get_params(deep=False), **params})
         self.__dict__.update(new.__dict__)
         return self
@@ -85,17 +85,23 @@ class Fitted:
     ) -> Self:
         """Load a saved model, or the best model of a run folder.
 
-        A saved model holds no user ids and no interactions: give ``recommend``, ``explain`` and
-        ``evaluate`` the histories with ``data=`` or ``items=``.
+        A saved model holds no user ids and no interactions. Pass the histories to ``recommend``,
+        ``explain`` and ``evaluate`` with ``data=`` or ``items=``.
 
         Parameters
         ----------
         folder
-            What ``save_pretrained`` wrote, or a run folder.
+            Folder that ``save_pretrained`` wrote, or a run folder.
         features
-            Feature folder, where the model folder has none.
+            Feature folder; by default the one in the model folder, else that of the run folder,
+            else the one that the model was trained on.
         device
-            Where to compute.
+            ``auto``, ``cpu`` or ``cuda``.
+
+        Raises
+        ------
+        UserError
+            If there is no model or no features, or they do not fit together.
         """
         trained = TrainedModel.load(Path(folder), Path(features) if features else None)
         record = trained.record
@@ -131,7 +137,7 @@ class Fitted:
 
     @property
     def recommender(self) -> Recommender:
-        """The model at work, with the embeddings of all items."""
+        """Recommender with the trained model and the embeddings of all items."""
         if self._recommender is None:
             self._recommender = self._fitted().recommender(resolve_device(self.device))
         return self._recommender
@@ -142,9 +148,9 @@ class Fitted:
         candidates: Iterable[str] | None = None,
         exclude: Iterable[str] | None = None,
     ) -> dict[str, set[str]]:
-        """Return which items to choose from and to leave out; an id known to nobody is an error.
+        """Return which items to choose from and which to leave out; refuse unknown ids.
 
-        Only items that are in the data and the model are offered.
+        Only items that are both in the data and in the model are offered.
         """
         model, where = self.recommender.item_number.keys(), data.name if data else "the model"
         listed = {*data.items} if data else {*model}
@@ -197,13 +203,13 @@ class Fitted:
 
 
 def _arguments(config: Config) -> dict[str, Any]:
-    """Return settings by the names that the constructor takes: ``pretrain__lr``."""
+    """Return settings by their names in the constructor, such as ``pretrain__lr``."""
     known = flatten(as_dict(config)).items()
     return {name.replace(".", "__"): value for name, value in known if name not in FROM_DATA}
 
 
 def require_dataset(data: object) -> Dataset:
-    """Return ``data`` if it is a dataset; name the way to make one if it is not."""
+    """Return ``data`` if it is a dataset; otherwise raise an error that says how to make one."""
     if not isinstance(data, Dataset):
         raise UserError(
             f"data must be a Dataset; got {type(data).__name__}; make one with Dataset.from_folder"
@@ -213,7 +219,7 @@ def require_dataset(data: object) -> Dataset:
 
 
 def id_of(value: object, name: str) -> str:
-    """Return an id as text, written as ids are when data are read: 7 and 7.0 are "7"."""
+    """Return an id as text, in the form that ids of a dataset have: 7 and 7.0 are "7"."""
     try:
         return id_text(value, name)
     except ValueError as error:
@@ -221,14 +227,14 @@ def id_of(value: object, name: str) -> str:
 
 
 def item_list(items: Iterable[str], what: str = "items") -> list[str]:
-    """Return item ids as texts; a single text is refused."""
+    """Return item ids as texts; refuse a single text."""
     if isinstance(items, str):
         raise UserError(f"{what} must be a list of item ids; got the text {items!r}")
     return [id_of(item, "item_id") for item in items]
 
 
 def known_ids(ids: Iterable[str], known: Container[str], what: str, where: str) -> set[str]:
-    """Return item ids as texts; one that is not known is an error."""
+    """Return item ids as texts; refuse unknown ids."""
     wanted = item_list(ids, what)
     if unknown := [item for item in wanted if item not in known]:
         raise UserError(f"{what}: {unknown[0]!r} is not an item of {where}; check its id")

@@ -1,4 +1,4 @@
-"""What a fitted model can be asked: recommendations, similar items, explanations, new items."""
+"""Use a fitted model: recommendations, similar items, explanations, new items."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -21,7 +21,7 @@ from msm4sr_lite.recommend.describe import Recommendation, describe_recommendati
 
 
 class Serving(Fitted):
-    """The part of ``MSM4SR`` that answers questions once there is a trained model."""
+    """The part of ``MSM4SR`` that uses a trained model."""
 
     # ------------------------------------------------------------------ recommendations
 
@@ -37,32 +37,38 @@ class Serving(Fitted):
         exclude: Iterable[str] | None = None,
         on_unknown_user: Literal["popular", "error", "skip"] = "popular",
     ) -> pd.DataFrame:
-        """Recommend the items that fit best after each user's history.
+        """Recommend the items that fit each user's history best.
 
         Parameters
         ----------
         users
             User ids; None for all users of the data.
         k
-            Number of items per user; fewer where fewer are left.
+            Number of items per user. A user gets fewer if fewer are left after filtering.
         items
             A history given as item ids, oldest first, instead of users.
         data
-            Where the complete histories come from, held-out interactions included; by default the
-            data of ``fit``. Items that are not in it are not offered.
+            Dataset with the users' complete histories, held-out interactions included; by default
+            the data of ``fit``. Items that are not in it are not offered.
         filter_seen
-            Never offer an item of the user's own history.
+            Whether to leave out the items of the user's own history.
         candidates, exclude
-            Item ids to choose from; item ids never to offer.
+            Ids of the only items to offer; ids of items that are never offered.
         on_unknown_user
-            For users without a known item in their history: offer the most popular items, raise an
-            error, or leave them out.
+            What to do for users without a known item in their history: offer the most popular
+            items, raise an error, or leave them out.
 
         Returns
         -------
         frame
             ``user_id``, ``rank`` (from 1), ``item_id`` and ``score``; no ``user_id`` with
             ``items=``.
+
+        Raises
+        ------
+        UserError
+            If both users and items are given, an item id is unknown, a loaded model has no
+            histories, or a user is unknown and ``on_unknown_user="error"``.
         """
         data = data if data is not None else self._data
         if items is not None:
@@ -113,17 +119,17 @@ class Serving(Fitted):
         Parameters
         ----------
         user
-            User id; left out with ``items=``.
+            User id; leave it out if ``items`` is given.
         item_id
             The item to explain, recommended or not.
         items
             A history given as item ids, oldest first:
             ``model.explain(item_id="h0131", items=["h0001", "h0002"])``.
         data
-            Where the history and the texts come from; by default the data of ``fit``.
+            Dataset with the history and the texts; by default the data of ``fit``.
         keywords
-            Whether single keywords of the images are explained too: the text encoder of the
-            features reads them again.
+            Whether to explain also single keywords of the images, which the text encoder of the
+            features then encodes again.
 
         Returns
         -------
@@ -132,15 +138,21 @@ class Serving(Fitted):
             ``item_id`` it belongs to, ``position`` in the history (from 1; 0: the item itself),
             ``text``, ``effect`` (the score minus the score without this input) and ``attention``
             (its weight in attention pooling).
+
+        Raises
+        ------
+        UserError
+            If no item to explain is given, user and items are both given or both missing, an id is
+            unknown, or the text encoder for ``keywords`` is not found.
         """
         if item_id is None:
-            raise UserError("give the item to explain: item_id")
+            raise UserError("item_id is missing; give the id of the item to explain")
         if user is not None and items is None:
             history = self.history_of(user, data)
         elif items is not None and user is None:
             history = item_list(items)
         else:
-            raise UserError("give a user or items, one of them")
+            raise UserError("give either user or items")
         (evidence,) = self.evidence(history, item_list([item_id]), data=data, keywords=keywords)
         columns = ["kind", "item_id", "position", "text", "effect", "attention"]
         return pd.DataFrame([asdict(piece) for piece in evidence], columns=columns)
@@ -153,7 +165,7 @@ class Serving(Fitted):
         data: Dataset | None = None,
         keywords: bool = False,
     ) -> list[list[Evidence]]:
-        """Return the evidence for and against several items after one history; see ``explain``."""
+        """Return the evidence for and against several items, given one history; see ``explain``."""
         trained, data = self._fitted(), data if data is not None else self._data
         deletions = None
         if keywords:
@@ -178,22 +190,28 @@ class Serving(Fitted):
         *,
         image_root: str | Path | None = None,
     ) -> list[str]:
-        """Make new items known, so that they can be recommended from their content alone.
+        """Add new items, so that they can be recommended from their content alone.
 
-        Nothing is trained. Their texts and images are read by the encoders of the features.
+        Nothing is trained. The encoders of the features read the texts and images of the new items.
 
         Parameters
         ----------
         items
-            A dataset, of which the items that the model does not know are taken; or a data frame
-            or ``Item`` objects, all of them new.
+            A dataset, whose items are added unless the model already knows them; or a data frame or
+            ``Item`` objects that are all new.
         image_root
-            Where the images lie that the items name; by default the dataset's folder.
+            The folder that image names are relative to; by default the dataset's folder.
 
         Returns
         -------
         item_ids
-            Of the items added.
+            Ids of the items added.
+
+        Raises
+        ------
+        UserError
+            If an item is not new or has neither text nor image, an image cannot be opened, or the
+            encoders are not found or not those of the features.
         """
         trained, root = self._fitted(), Path(image_root or ".")
         if isinstance(items, Dataset):
@@ -209,13 +227,13 @@ class Serving(Fitted):
     def add_features(
         self, table: FeatureTable, keywords: dict[str, list[list[str]]] | None = None
     ) -> None:
-        """Make items known whose features are ready: entry i of ``table`` is the i-th new item."""
+        """Add items whose features are ready: entry i of ``table`` is the i-th new item."""
         self.recommender.add_items(table)
         self._added.update(table.items[1:])
         self._model = self._fitted().with_items(table, keywords or {})
 
     def add_known_features(self, data: Dataset, folder: Path) -> tuple[list[str], list[str]]:
-        """Make the new items of a dataset known that a feature folder describes.
+        """Add the new items of a dataset that have features in a feature folder.
 
         Parameters
         ----------
@@ -227,7 +245,7 @@ class Serving(Fitted):
         Returns
         -------
         added, without_features
-            Ids of the items that were added, and of those that the features lack.
+            Ids of the items that were added, and of the items that have no features.
         """
         missing = [item for item in data.items if item not in self.recommender.item_number]
         if not missing or not (folder / "manifest.json").is_file():
@@ -249,7 +267,7 @@ class Serving(Fitted):
         candidates: Iterable[str] | None = None,
         exclude: Iterable[str] | None = None,
     ) -> list[Recommendation]:
-        """Recommend after one history, with scores by modality, sentences and keywords."""
+        """Recommend items for one history, with scores by modality, sentences and keywords."""
         trained, data = self._fitted(), data if data is not None else self._data
         return describe_recommendations(
             self.recommender,

@@ -1,7 +1,7 @@
-"""The two training stages: resumable in a run folder, or in memory without one.
+"""Run the two training stages in a run folder, where they can be resumed, or in memory.
 
-A stage writes its folder whole or not at all, with a record of what it was made from. A stage
-whose record still fits is loaded instead of trained again.
+A stage writes its folder whole or not at all, with a record of its inputs. If the inputs have not
+changed, the stage is loaded instead of trained again.
 """
 
 from collections.abc import Callable
@@ -40,12 +40,12 @@ Callback = Callable[[Record], object]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a model is trained on.
+    """The data that a model is trained on.
 
     Attributes
     ----------
     sequences
-        The users' item sequences and which interactions are held out.
+        The users' item sequences, and which of their interactions are held out.
     table
         Features; entry i belongs to item number i of ``sequences``.
     """
@@ -69,19 +69,19 @@ def prepare_training_data(
     if missing := sorted(set(dataset.items) - set(table.items)):
         raise UserError(
             f"{len(missing)} items of {dataset.name} have no features (the first is"
-            f" {missing[0]!r}); compute the features again"
+            f" {missing[0]!r}); compute keywords and features again"
         )
     described = set(table.described())
     items = [item for item in dataset.items if item in described]
     if left_out := len(dataset.items) - len(items):
-        say(f"note: {left_out} items have no usable text or image: left out with interactions")
+        say(f"note: {left_out} items have no usable text or image: dropped with interactions")
     sequences = build_sequences(dataset.interactions, items, config)
     return TrainingData(sequences, table.for_items(sequences.items))
 
 
 @dataclass(frozen=True)
 class Stage:
-    """How a training stage is run.
+    """Options of a training stage, and methods that run it.
 
     Attributes
     ----------
@@ -94,9 +94,9 @@ class Stage:
     callback
         Is called with the record of every step and epoch.
     record
-        What the model folder's record should say besides.
+        Further entries for the record in the model folder.
     summaries
-        Is filled with each stage's best epoch, number of epochs and seconds.
+        Filled with the best epoch, the number of epochs and the seconds of each stage.
     """
 
     seed: int = 0
@@ -107,7 +107,7 @@ class Stage:
     summaries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def pretrain(self, data: TrainingData, model: ModelConfig, config: PretrainConfig) -> M2SE:
-        """Return a new model pre-trained with NIP and CMCL; writes ``run_dir/pretrained``."""
+        """Pre-train a new model with NIP and CMCL; write ``run_dir/pretrained``."""
         made_from = {
             **describe_training_data(data),
             "model": as_dict(model),
@@ -118,7 +118,7 @@ class Stage:
         return self._run("pretrained", training.pretrain, build, data, config, made_from)
 
     def finetune(self, data: TrainingData, pretrained: M2SE, config: FinetuneConfig) -> M2SE:
-        """Return ``pretrained`` fine-tuned, with item ids; writes ``run_dir/finetuned``."""
+        """Fine-tune a copy of ``pretrained``, with item ids; write ``run_dir/finetuned``."""
         made_from = {
             **describe_training_data(data),
             "pretrained": fingerprint_weights(pretrained),
@@ -183,7 +183,7 @@ class Stage:
 
 
 def describe_training_data(data: TrainingData) -> dict[str, Any]:
-    """Return fingerprints of the sequences and features, and which text encoder made them."""
+    """Return fingerprints of the sequences and features, and the text encoder of the features."""
     manifest = data.table.manifest
     return {
         "sequences": fingerprint_sequences(data.sequences),

@@ -1,4 +1,4 @@
-"""A trained model with all that it needs to serve: weights, items, features, settings."""
+"""A trained model with everything that recommending needs: weights, items, features, settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -43,15 +43,15 @@ class TrainedModel:
     table
         Features; entry i belongs to ``items[i]``.
     config
-        All settings it was trained with.
+        All settings of its training.
     item_counts
-        How often each item occurs in the training part, ``(items + 1,)``; None if unknown.
+        Number of training interactions of each item, ``(items + 1,)``; None if unknown.
     keywords
-        Item id to the keywords of each of its images.
+        Item id -> keywords of each of its images.
     dictionary
         The candidate keywords, for new items; empty if they are not known.
     record
-        What else is known: preset, seed, split, domain, fingerprint of the training sequences.
+        Further facts: preset, seed, split, domain, fingerprint of the training sequences.
     """
 
     net: M2SE
@@ -64,7 +64,7 @@ class TrainedModel:
     record: dict[str, Any] = field(default_factory=dict)
 
     def recommender(self, device: str) -> Recommender:
-        """Return the model at work; items that were added after training have no ID embedding."""
+        """Return a recommender; items that were added after training have no ID embedding."""
         trained = self.net.config.n_items or len(self.items) - 1
         first, later = self.items[: trained + 1], ["", *self.items[trained + 1 :]]
         scorer = ModelScorer(self.net, self.table.for_items(first), device)
@@ -78,7 +78,7 @@ class TrainedModel:
         Raises
         ------
         UserError
-            If there is something else at ``folder``, which would be lost.
+            If ``folder`` holds something else, which would be lost.
         """
         there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         is_model = {"config.json", "record.json"} <= there <= FILES
@@ -86,7 +86,7 @@ class TrainedModel:
             raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
         now = {"config": as_dict(self.config), "item_counts": counts}
-        # Twice ``now``: first for the order of the keys, last since it replaces what was recorded.
+        # ``now`` comes twice: first for the order of the keys, last to replace recorded values.
         record = {"format": FORMAT, "version": __version__, **now, **self.record, **now}
         with whole_folder(folder) as draft:
             save_checkpoint(self.net, draft, self.items, record)
@@ -140,13 +140,13 @@ class TrainedModel:
         text_encoder: str | None = None,
         clip: str | None = None,
     ) -> tuple[FeatureTable, dict[str, list[list[str]]]]:
-        """Return features and keywords of new items, made as those of the table were."""
+        """Return features and keywords of new items, computed like those of the table."""
         manifest, device = self.table.manifest, resolve_device(device)
         encoder = load_table_encoder(manifest, device, text_encoder)
         tokenizer, seen_by = None, manifest.get("keywords", {})
         if any(item.images for item in items):
             if not self.dictionary:
-                raise UserError("the features name no dictionary, so new images get no keywords")
+                raise UserError("the features lack a dictionary for new images; compute them again")
             choice = ("threshold", "diversity")
             options = {name: seen_by[name] for name in choice if name in seen_by}
             tokenizer = KeywordTokenizer(
@@ -155,7 +155,7 @@ class TrainedModel:
         return encode_new_items(items, image_root, encoder, tokenizer, manifest)
 
     def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> Self:
-        """Return the model with new items at the end; they are scored from their content alone."""
+        """Return the model with new items at the end, which are scored from their content alone."""
         items = [*self.items, *table.items[1:]]
         counts = self.item_counts
         return replace(
@@ -168,22 +168,22 @@ class TrainedModel:
 
 
 def find_features(place: Path, record: dict[str, Any]) -> Path:
-    """Return the feature folder that belongs to a model folder: the one it was trained on, if any.
+    """Return the feature folder that a model was trained on.
 
-    Another one is taken only where that is gone, with a note.
+    If that is missing, another one is returned and a note is printed.
     """
     places = [place / "features", place.parent / "features"]
     places += [Path(record["features"])] if record.get("features") else []
     there = [found for found in places if (found / "manifest.json").is_file()]
     if not there:
         names = " or ".join(map(str, places))
-        raise UserError(f"no features in {names}; name their folder (features)")
+        raise UserError(f"no features in {names}; give the feature folder (features)")
     trained_on = record.get("settings", {}).get("features")
     same = [found for found in there if read_record(found).get("content") == trained_on]
     if trained_on and not same:
         say(
-            f"note: the features in {there[0]} are not those that the model was trained on: items,"
-            f" texts or images have changed since"
+            f"note: the features in {there[0]} are not those that the model was trained on; items,"
+            f" texts or images have changed"
         )
     return (same or there)[0]
 
@@ -192,5 +192,5 @@ def require_text_encoder(table: FeatureTable, record: dict[str, Any], place: Pat
     """Raise a ``UserError`` if a model was trained on the embeddings of another text encoder."""
     known = record.get("settings", {}).get("text_encoder", {})
     difference = f"{place}: the text encoder of these features differs from that of its training"
-    remedy = "give the features it was trained with, or train again"
+    remedy = "give the features that it was trained with, or train it again"
     require_same(difference, table.manifest.get("text_encoder", {}), known, remedy)

@@ -1,4 +1,4 @@
-"""Recommendations with what people read about them: sentences, keywords, scores by modality."""
+"""Describe recommendations for readers: sentences, keywords, scores by modality."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Recommendation:
     keywords
         The keywords of each of its images.
     missing
-        The modalities that the item lacks: ``["image"]`` if its text is used for both.
+        The modalities that the item lacks. With ``["image"]``, its text is used for both.
     """
 
     item_id: str
@@ -51,14 +51,14 @@ def describe_recommendations(
     table: FeatureTable | None = None,
     **options: Any,
 ) -> list[Recommendation]:
-    """Recommend items after one history and describe them.
+    """Recommend items for one history and describe them.
 
     Parameters
     ----------
     recommender
-        With a model as its scorer.
+        Its scorer must be a model.
     history
-        Item ids, oldest first. Items that the model does not know are passed over.
+        Item ids, oldest first. Items that the model does not know are ignored.
     k
         Number of items.
     items
@@ -66,7 +66,7 @@ def describe_recommendations(
     keywords
         ``item_id ->`` the keywords of each image.
     table
-        Features in the order of the model's items, to find out which modalities an item lacks.
+        Features in the order of the model's items, which show the modalities that an item lacks.
     options
         ``filter_seen``, ``candidates`` and ``exclude`` of ``Recommender.recommend``.
 
@@ -78,7 +78,7 @@ def describe_recommendations(
     Raises
     ------
     UserError
-        If no item of the history is known to the model, and as in ``Recommender.recommend``.
+        If no item of the history is known to the model, or ``Recommender.recommend`` raises it.
     """
     scorer = recommender.model_scorer("scores by modality")
     numbers = recommender.known_items(history)

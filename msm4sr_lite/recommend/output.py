@@ -1,4 +1,4 @@
-"""Recommendations as a file: .csv, .parquet or .jsonl."""
+"""Write recommendations to a file: .csv, .parquet or .jsonl."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def write_recommendations(frame: pd.DataFrame, path: str | Path) -> None:
     Parameters
     ----------
     frame
-        As ``Recommender.recommend`` returns it; other columns are written, too.
+        Result of ``Recommender.recommend``; other columns are also written.
     path
         A file that ends in ``.csv`` (UTF-8, with a header), ``.jsonl`` (one JSON object per row)
         or ``.parquet`` (needs pyarrow). It is replaced if it exists.
@@ -39,7 +39,7 @@ def write_recommendations(frame: pd.DataFrame, path: str | Path) -> None:
     Raises
     ------
     UserError
-        If the ending is another one, pyarrow is missing or the file cannot be written.
+        If the ending is unknown, pyarrow is missing or the file cannot be written.
     """
     path = Path(path)
     check_output_path(path)
@@ -47,7 +47,7 @@ def write_recommendations(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def check_output_path(path: str | Path) -> None:
-    """Refuse a path that ``write_recommendations`` could not write, before anything is computed."""
+    """Refuse a path that ``write_recommendations`` cannot write, before anything is computed."""
     path = Path(path)
     if path.suffix.lower() not in WRITERS:
         raise UserError(f"{path}: the file name must end in {', '.join(WRITERS)}")

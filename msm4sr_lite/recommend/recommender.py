@@ -1,4 +1,4 @@
-"""A trained model that recommends: for many users at once, with filters, and for new items."""
+"""Recommend items with a trained model: to many users at once, with filters, also new items."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
@@ -18,7 +18,7 @@ OnUnknownUser: TypeAlias = Literal["popular", "error", "skip"]
 
 
 class Recommender:
-    """Recommends items after histories of items; it needs neither user ids nor a dataset.
+    """Recommends items from histories of items; it needs neither user ids nor a dataset.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class Recommender:
     item_ids
         The items in the scorer's order; ``item_ids[0]`` stands for padding.
     popularity
-        Number of training interactions of each item, ``(items + 1,)``, for users without a known
-        history; None if it is not known.
+        Number of training interactions of each item, ``(items + 1,)``, to recommend popular items
+        to users without a known history; None if it is not known.
 
     Attributes
     ----------
@@ -77,10 +77,10 @@ class Recommender:
         Parameters
         ----------
         histories
-            ``user_id ->`` item ids, oldest first. Items that the model does not know are passed
-            over. ``{"": [...]}`` asks for one history without a user.
+            ``user_id ->`` item ids, oldest first. Items that the model does not know are ignored.
+            ``{"": [...]}`` gives one history without a user.
         k
-            Number of items per user; fewer where fewer are left.
+            Number of items per user. A user gets fewer if fewer are left after filtering.
         filter_seen
             Whether to leave out the items of the user's history.
         candidates
@@ -88,16 +88,16 @@ class Recommender:
         exclude
             Ids of items that must not be recommended.
         on_unknown_user
-            For a user whose history holds no item that the model knows: ``"popular"`` recommends
-            the items with the most training interactions, whose score is that number; ``"error"``
-            refuses; ``"skip"`` returns no row.
+            What to do for a user whose history has no item that the model knows. ``"popular"``
+            recommends the items with the most training interactions; the score is their number.
+            ``"error"`` raises an error, ``"skip"`` returns no rows.
 
         Returns
         -------
         recommendations
             One row per user and item, in the order of ``histories``: ``user_id``, ``rank`` from 1,
-            ``item_id``, ``score``. A model's score is the sum of its cosines of all modalities.
-            Equal scores are ordered as ``item_ids``.
+            ``item_id``, ``score``. A model's score is the sum of the cosines of all modalities.
+            Items with equal scores are in the order of ``item_ids``.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Recommender:
         if unknown and on_unknown_user == "error":
             raise UserError(
                 f"user {unknown[0]!r} has no interaction with an item of the model;"
-                f" on_unknown_user='popular' or 'skip' accepts such users"
+                f" to accept such users, set on_unknown_user to 'popular' or 'skip'"
             )
         if unknown and on_unknown_user == "popular":
             found = dict.fromkeys(unknown, self._popular_items(k, allowed, unknown[0]))
@@ -128,7 +128,7 @@ class Recommender:
         return self._frame({user: found[user] for user in histories if user in found})
 
     def _frame(self, found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
-        """Return a row per user and item from the numbers and scores of each user's items."""
+        """Make a table with a row per user and item from each user's item numbers and scores."""
         none = np.empty(0, int), np.empty(0)  # the types of an empty column
         numbers, scores = map(np.concatenate, zip(none, *found.values(), strict=True))
         counts = [len(of_user) for of_user, _ in found.values()]
@@ -181,9 +181,9 @@ class Recommender:
         return self._frame({"": best}).drop(columns="user_id")
 
     def add_items(self, table: FeatureTable) -> None:
-        """Recommend more items from now on, from their texts and images alone, without training.
+        """Add new items, which are recommended from their texts and images without training.
 
-        The new items can be part of histories, too.
+        The new items can also occur in histories.
 
         Parameters
         ----------
@@ -194,14 +194,14 @@ class Recommender:
         Raises
         ------
         UserError
-            If the model has an item already, an item has neither text nor image, or the features
-            have another width than the model's. Then no item is added.
+            If the model already has an item, an item has neither text nor image, or the width of
+            the features is not that of the model. No item is added then.
         """
         scorer = self.model_scorer("new items")
         numbers, described = dict(self.item_number), set(table.described())
         for item in table.items[1:]:
             if item in numbers:
-                raise UserError(f"item {item!r} is in the model already; give it a new item_id")
+                raise UserError(f"item {item!r} is already in the model; give it a new item_id")
             if item not in described:
                 raise UserError(f"item {item!r} has neither text nor image; give it one of them")
             numbers[item] = len(numbers) + 1
@@ -211,12 +211,12 @@ class Recommender:
             self.popularity = np.append(self.popularity, np.zeros(len(table.items) - 1))
 
     def numbers_of(self, item_ids: Iterable[str], where: str = "items") -> np.ndarray:
-        """Return the numbers of items; an item that the model does not know is an error.
+        """Return the numbers of items, and refuse items that the model does not know.
 
         ``where`` names the argument that the items come from, for the message.
         """
         if isinstance(item_ids, str):
-            raise UserError(f"{where} must be a list of item ids; got one string")
+            raise UserError(f"{where} must be a list of item ids; got a single text")
         ids = [str(item) for item in item_ids]
         for item in ids:
             if item not in self.item_number:
@@ -224,16 +224,16 @@ class Recommender:
         return np.array([self.item_number[item] for item in ids], dtype=np.int64)
 
     def known_items(self, history: Iterable[str]) -> np.ndarray:
-        """Return the numbers of a history's items, without those that the model does not know."""
+        """Return the numbers of those items of a history that the model knows."""
         if isinstance(history, str):
-            raise UserError(f"a history must be a list of item ids; got one string, {history!r}")
+            raise UserError(f"a history must be a list of item ids; got the text {history!r}")
         numbers = (self.item_number.get(str(item), 0) for item in history)
         return np.array([number for number in numbers if number], dtype=np.int64)
 
     def _allowed(
         self, k: int, candidates: Iterable[str] | None, exclude: Iterable[str] | None
     ) -> np.ndarray:
-        """Check k, and return which items may be recommended, ``(items + 1,)``; padding never."""
+        """Check k, and return which items may be recommended, ``(items + 1,)``, without padding."""
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise UserError(f"k must be a whole number of at least 1; got {k!r}")
         allowed = np.ones(len(self.item_ids), dtype=bool)
@@ -252,14 +252,14 @@ class Recommender:
         if self.popularity is None:
             raise UserError(
                 f"user {user!r} has no interaction with an item of the model, and the model has no"
-                f" item counts to find popular items; set on_unknown_user to 'skip' or 'error'"
+                f" item counts to find popular items; train it again, or leave out such users"
             )
         order = np.argsort(-self.popularity, kind="stable")
         best = order[allowed[order]][:k]
         return best, self.popularity[best]
 
     def model_scorer(self, wanted: str) -> ModelScorer:
-        """Return the scorer, a model; refuse any other scorer, since ``wanted`` needs a model."""
+        """Return the scorer if it is a model; refuse other scorers, since ``wanted`` needs one."""
         if not isinstance(self.scorer, ModelScorer):
             raise UserError(f"{wanted} need a model with item embeddings; this scorer has none")
         return self.scorer

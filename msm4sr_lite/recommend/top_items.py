@@ -1,4 +1,4 @@
-"""The k best items of each history, computed in blocks so that memory stays bounded."""
+"""Find the k best items of each history, in blocks so that memory stays bounded."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -20,8 +20,8 @@ def top_items(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the numbers and the scores of each history's k best items, best first.
 
-    Equal scores are ordered by item number here; evaluation counts ties against the model
-    (``evaluation.rank_of``).
+    Items with equal scores are ordered by item number. (Evaluation counts ties against the model,
+    see ``evaluation.rank_of``.)
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def top_items(
     histories
         Item numbers of each history, oldest first; none may be empty.
     k
-        How many items. A history for which fewer are left gets fewer.
+        Number of items per history. A history gets fewer if fewer are left after filtering.
     allowed
         Whether an item may be recommended, ``(items + 1,)``; entry 0 is padding.
     filter_seen
@@ -39,7 +39,7 @@ def top_items(
     Yields
     ------
     numbers, scores
-        Of one history, both of shape ``(at most k,)``.
+        Item numbers and scores of one history, both of shape ``(at most k,)``.
 
     Raises
     ------
@@ -49,11 +49,11 @@ def top_items(
     k, size = min(k, len(allowed)), min(HISTORIES, max(1, SCORES // len(allowed)))
     for start in range(0, len(histories), size):
         block = histories[start : start + size]
-        scores = score(block).cpu().numpy().copy()  # a scorer may return what it keeps
+        scores = score(block).cpu().numpy().copy()  # the scorer may return its own array
         if not np.isfinite(scores[:, 1:]).all():
             raise UserError(
                 "the model returned a score that is not a finite number; its weights or features"
-                " are damaged: train it again"
+                " are damaged; train it again"
             )
         scores[:, ~allowed] = -np.inf
         for row, history in zip(scores, block, strict=True):

@@ -65,7 +65,7 @@ def test_what_a_baseline_needs_is_named(data):
     needs |= dict.fromkeys(["bert_knn", "text+image"], "table")
     for name in BASELINES:
         if name in needs:
-            message = f"baseline {name!r} needs {needs[name]}, which the data lack"
+            message = f"baseline {name!r} needs {needs[name]}; give it in BaselineData"
             with pytest.raises(UserError, match=re.escape(message)):
                 fit_baseline(name, bare)
         else:
@@ -75,19 +75,23 @@ def test_what_a_baseline_needs_is_named(data):
 def test_names_are_checked_before_anything_is_computed():
     assert require_baselines(["item_knn", "sasrec", "item_knn"]) == ["item_knn", "sasrec"]
     assert require_baselines([]) == []
-    with pytest.raises(UserError, match="no baseline 'magic'; there are popularity, item_knn"):
+    with pytest.raises(UserError, match="no baseline 'magic'; choose from popularity, item_knn"):
         require_baselines(["item_knn", "magic"])
 
 
 def test_unknown_names_and_settings_are_refused(data):
     for name, settings, message in (
-        ("magic", {}, "no baseline 'magic'; there are popularity, item_knn"),
+        ("magic", {}, "no baseline 'magic'; choose from popularity, item_knn"),
         (
             "item_knn",
             {"decy": 1},
-            "baseline 'item_knn' has no setting 'decy'; there are decay",
+            "baseline 'item_knn' has no setting 'decy'; choose from decay",
         ),
-        ("popularity", {"decay": 1}, "baseline 'popularity' has no setting 'decay'; it has none"),
+        (
+            "popularity",
+            {"decay": 1},
+            "baseline 'popularity' has no setting 'decay'; it has no settings",
+        ),
         ("tfidf_knn", {"decay": 2}, "decay must be from 0 to 1; got 2"),
     ):
         with pytest.raises(UserError, match=message):

@@ -114,7 +114,7 @@ def test_an_item_that_could_come_next_must_not_be_missing(folder, sequences):
 
 def test_other_histories_cannot_be_scored(folder, sequences):
     oracle = load_oracles(folder, sequences)["oracle"]
-    with pytest.raises(UserError, match="an oracle knows the test histories only"):
+    with pytest.raises(UserError, match="an oracle scores only the test histories"):
         oracle.score([np.array([1, 2, 3])])
 
 

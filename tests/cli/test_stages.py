@@ -93,7 +93,7 @@ def test_ready_features_are_used_if_they_fit(tmp_path, msm4sr, refused):
     command = ["pretrain", data, "--out", out, *MODEL, *PRETRAIN]
     code, _, err = msm4sr(*command)
     assert code == 0
-    assert f"features: those in {data / 'features'}" in err
+    assert f"features: using those in {data / 'features'}" in err
     assert not (out / "features").exists()
     with (data / "items.jsonl").open("a") as stream:
         stream.write('{"item_id": "n1", "title": "New"}\n')
@@ -259,7 +259,7 @@ def test_images_become_keywords_and_features(command, msm4sr, mini_clip, tmp_pat
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--baselines", "magic"], "no baseline 'magic'; there are popularity, item_knn"),
+        (["--baselines", "magic"], "no baseline 'magic'; choose from popularity, item_knn"),
         (["--set", "data.min_user_interactions=1"], "min_user_interactions must be at least 3"),
         (["--set", "model.feature_dim=3"], "model.feature_dim is set by the data; leave it out"),
         (["--text-encoder", "nowhere/at/all"], "nowhere/at/all"),
@@ -323,7 +323,7 @@ def test_baselines_are_those_asked_for(evaluation, msm4sr, refused):
     assert "\nsequential_rules  " in out
     assert "item_knn" not in out
     assert msm4sr(*evaluation, "--baselines", "")[0] == 0
-    message = "no baseline 'magic'; there are popularity, item_knn"
+    message = "no baseline 'magic'; choose from popularity, item_knn"
     assert message in refused(*evaluation, "--baselines", "magic")
 
 

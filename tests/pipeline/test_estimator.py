@@ -102,7 +102,7 @@ class TestWhatIsTrainedOn:
         model = MSM4SR(seed=3, **SMALL)
         model.pretrain(dataset(interaction_frame(seed=8)), features=feature_table())
         model.finetune(dataset(), features=feature_table())
-        assert "also trained with other interactions" in str(model.evaluate())
+        assert "also trained on other interactions" in str(model.evaluate())
 
     def test_the_setting_of_the_split_is_obeyed(self):
         model = fitted(settings={"data__split": "time", "data__test_share": 0.2})

@@ -40,7 +40,7 @@ def test_seen_items_and_candidates_change_the_ranking(model):
     assert report["recall@5"] == 1.0
     with pytest.raises(UserError, match="'nothing'"):
         model.evaluate(candidates=["nothing"])
-    with pytest.raises(UserError, match="no candidates"):
+    with pytest.raises(UserError, match="candidates is empty"):
         model.evaluate(candidates=[])
 
 
@@ -55,4 +55,4 @@ def test_other_interactions_than_those_of_training_are_noted(model):
     from small_dataset import dataset, interaction_frame
 
     report = model.evaluate(dataset(interaction_frame(seed=9)))
-    assert "also trained with other interactions" in str(report)
+    assert "also trained on other interactions" in str(report)

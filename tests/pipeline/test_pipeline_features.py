@@ -40,7 +40,7 @@ def test_features_beside_the_dataset_are_taken_if_they_fit(tmp_path, capsys, mon
     found = find_or_compute_features(data, None, tmp_path / "run")
     assert found.folder == tmp_path / "toys" / "features"
     assert set(found.table.items) == {"", *data.items}
-    assert "features: those in" in capsys.readouterr().err
+    assert "features: using those in" in capsys.readouterr().err
 
 
 def test_others_are_computed_where_they_do_not_fit_or_another_encoder_is_asked_for(
@@ -52,7 +52,7 @@ def test_others_are_computed_where_they_do_not_fit_or_another_encoder_is_asked_f
     data = Dataset.from_folder(folder)
     with pytest.raises(Computed, match="run"):
         find_or_compute_features(data, None, tmp_path / "run")
-    assert "do not fit the items and texts" in capsys.readouterr().err
+    assert "do not fit the dataset" in capsys.readouterr().err
     monkeypatch.setattr(features, "table_fits", lambda *_: True)
     with pytest.raises(Computed, match="run"):
         find_or_compute_features(data, None, tmp_path / "run", clip="some/clip")

@@ -93,7 +93,7 @@ def test_an_explanation_names_every_input(model):
     assert set(found["kind"]) == {"interaction", "sentence", "image"}
     assert found["effect"].is_monotonic_decreasing
     assert (found["kind"] == "interaction").sum() == 8
-    with pytest.raises(UserError, match="a user or items"):
+    with pytest.raises(UserError, match="either user or items"):
         model.explain(item_id="item1")
     with pytest.raises(UserError, match="give the item to explain"):
         model.explain("user1")
@@ -165,7 +165,7 @@ def test_a_dataset_with_new_interacted_items_is_not_evaluated(model):
             pd.DataFrame([("user0", "item30", 1e6)], columns=["user_id", "item_id", "timestamp"]),
         ]
     )
-    with pytest.raises(UserError, match=r"'item30'.*add_items"):
+    with pytest.raises(UserError, match=r"'item30'.*fine-tune"):
         model.evaluate(dataset(frame, item_frame(31)))
 
 

@@ -176,7 +176,9 @@ def test_a_filter_with_an_unknown_item_is_refused(recommender, name):
     ):
         with pytest.raises(UserError, match=f"{name}: item 'ghost' is not in the model"):
             call({"": ["i1"]}, **{name: ["i2", "ghost", "other"]})
-        with pytest.raises(UserError, match=f"{name} must be a list of item ids; got one string"):
+        with pytest.raises(
+            UserError, match=f"{name} must be a list of item ids; got a single text"
+        ):
             call({"": ["i1"]}, **{name: "i2"})
     with pytest.raises(UserError, match="candidates: item '' is not in the model"):
         recommender.recommend({"": ["i1"]}, candidates=[""])
@@ -219,7 +221,7 @@ def test_popular_items_need_counts(recommender):
 def test_items_of_a_history_that_the_model_does_not_know_are_passed_over(recommender):
     one = recommender.recommend({"": ["ghost", "i1", "gone", "i4"]})
     assert one.equals(recommender.recommend({"": ["i1", "i4"]}))
-    with pytest.raises(UserError, match="a history must be a list of item ids; got one string"):
+    with pytest.raises(UserError, match="a history must be a list of item ids; got the text"):
         recommender.recommend({"u": "i1"})
 
 
@@ -335,8 +337,8 @@ def test_a_user_gets_the_new_item_that_fits_and_not_the_other(sample_dataset):
 @pytest.mark.parametrize(
     ("new", "slots", "width", "message"),
     [
-        (["i3"], [1], 11, "item 'i3' is in the model already"),
-        (["new", "new"], [1, 1], 11, "item 'new' is in the model already"),
+        (["i3"], [1], 11, "item 'i3' is already in the model"),
+        (["new", "new"], [1, 1], 11, "item 'new' is already in the model"),
         (["new", "bare"], [1, 0], 11, "item 'bare' has neither text nor image"),
         (["new"], [1], 7, "width 7, but the model was trained on width 11"),
     ],
