@@ -1,7 +1,7 @@
 """The command ``msm4sr``: parse, call the library, print.
 
-``commands`` lists all commands and flags. The functions that they run are imported only when they
-are called, so ``--help`` is quick.
+``commands`` lists all commands and flags. A command's function is imported only when the command
+runs, so ``--help`` is quick.
 """
 
 import argparse
@@ -17,7 +17,7 @@ DISTRIBUTED = ("pretrain", "finetune", "evaluate")  # commands that several proc
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; a user's mistake is one line and exit code 2."""
+    """Run one command; if the user made a mistake, print one line and return exit code 2."""
     args = build_parser().parse_args(argv)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     code = 2
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         message = f"{error.filename}: {error.strerror}"
     except KeyboardInterrupt:
-        message, code = "stopped; finished work is kept, run it again to resume", 130
+        message, code = "stopped; finished work is kept, run the command again to resume", 130
     rank = os.environ.get("RANK", "0")
     process = "" if rank == "0" else f" (process {rank})"
     print(f"msm4sr {args.command}{process}: {message}", file=sys.stderr)
@@ -41,12 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run_command(args: argparse.Namespace) -> int:
-    """Run a command, under torchrun together with the other processes."""
+    """Run a command; under torchrun, run it together with the other processes."""
     from msm4sr_lite.fast.processes import joined, world_size
 
     if world_size() > 1 and args.command not in DISTRIBUTED:
         names = ", ".join(DISTRIBUTED)
-        raise UserError(f"`{args.command}` runs in one process; under torchrun there are {names}")
+        raise UserError(f"`{args.command}` runs in one process; torchrun is only for {names}")
     module, _, function = COMMANDS[args.command].run.partition(".")
     run = getattr(import_module(f"msm4sr_lite.cli.{module}"), function)
     with joined(getattr(args, "device", "auto")):

@@ -1,4 +1,4 @@
-"""All flags and commands of ``msm4sr`` in two tables, and the parser made from them."""
+"""Define all flags and commands of ``msm4sr`` in two tables, and build the parser from them."""
 
 import argparse
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 from msm4sr_lite.cli.parser import CommandParser, Parser, add_settings
 from msm4sr_lite.config import PRESETS
 
-Flag = dict[str, Any]  # options of ``add_argument``; ``shown`` is what the help says of the default
+Flag = dict[str, Any]  # options of ``add_argument``, and ``shown``, the default shown in the help
 
 
 def seed(text: str) -> int:
@@ -49,12 +49,12 @@ COMPUTED = "DATA/features if it fits, else computed"
 FLAGS = {
     "data": path("dataset folder", "DATA"),
     "--domain": text("domain to use", "all", "NAME"),
-    "--drop-unknown": switch("interactions with unlisted items dropped", "an error"),
+    "--drop-unknown": switch("drop interactions with unlisted items", "an error"),
     "--out": path("run folder", "RUN", required=True),
     "--model": path("run folder or model folder", "DIR", required=True),
-    "--features": path("ready features", "DIR", COMPUTED),
-    "--text-encoder": text("BERT-like model, folder or hub id", "all-MiniLM-L6-v2", "MODEL"),
-    "--clip": text("CLIP-like model, folder or hub id", "CLIP ViT-B/32", "MODEL"),
+    "--features": path("folder of ready features", "DIR", COMPUTED),
+    "--text-encoder": text("BERT-like model: folder or hub id", "all-MiniLM-L6-v2", "MODEL"),
+    "--clip": text("CLIP-like model: folder or hub id", "CLIP ViT-B/32", "MODEL"),
     "--dictionary": text(
         "candidate keywords: visual, texts, column:NAME or a file with one per line; several"
         " joined by +",
@@ -62,69 +62,69 @@ FLAGS = {
         default="visual+texts",
     ),
     "--preset": choice(
-        "settings to start from: the method as described (paper), what validation supports"
-        " (tuned), the released code with its defects (authors)",
+        "settings to start from: the method as described (paper), settings that validation"
+        " supports (tuned), the released code with its defects (authors)",
         *PRESETS,
     ),
     "--seed": number("random seed", 0, type=seed),
     "--device": choice("device to compute on; auto: a GPU if there is one", "auto", "cpu", "cuda"),
-    "--json": switch("one JSON object on stdout, no text"),
-    "--baselines": text("comma-separated baselines beside it", default="popularity,item_knn"),
+    "--json": switch("print one JSON object instead of text"),
+    "--baselines": text("comma-separated baselines to compare", default="popularity,item_knn"),
     # evaluate
     "--part": choice(
-        "held-out interactions to predict; test is entered in the access log", "valid", "test"
+        "held-out part to predict; a use of test is entered in the access log", "valid", "test"
     ),
     "--filter-seen": choice(
         "whether items of a user's history are filtered from the ranking", "yes", "no", "both"
     ),
-    "--candidates": path("items that compete with each target, one item_id per line", shown="all"),
+    "--candidates": path("file of items to rank beside each target, one id per line", shown="all"),
     # recommend
     "--user": text("user_id of the dataset", "", "ID"),
     "--items": text("history: comma-separated item_ids, oldest first", "", "IDS"),
-    "--all-users": path(".csv, .jsonl or .parquet file to write for all users"),
+    "--all-users": path("output file for all users: .csv, .jsonl or .parquet"),
     "-k": number("number of items per user", 10),
-    "--exclude": path("items never to recommend, one item_id per line", shown="none"),
-    "--keep-seen": switch("items of the history recommended too"),
-    "--no-new-items": switch("items added after training not recommended"),
+    "--exclude": path("file of items never to recommend, one item_id per line", shown="none"),
+    "--keep-seen": switch("also recommend items of the history"),
+    "--no-new-items": switch("never recommend items that were added after training"),
     "--why": {
         "nargs": "?",
         "const": "inputs",
         "choices": ("inputs", "keywords"),
-        "help": "the interactions, sentences and images that moved each score (inputs); with"
-        " keywords also single keywords, which the text encoder reads again",
+        "help": "reasons for each score: the interactions, sentences and images that moved it"
+        " (inputs), or also single keywords, which the text encoder encodes again (keywords)",
     },
     # study
     "part": {
         "choices": ("tune", "main", "cold", "ablations", "transfer", "all"),
         "metavar": "PART",
         "help": "tune (choose settings), main (compare models), cold (cold items), ablations,"
-        " transfer, or all: main, cold, what the paper adds, and transfer if --source is given",
+        " transfer, or all (main, cold, ablations of the paper's claims; transfer with --source)",
     },
-    "--quick": switch("few epochs, one seed, eight models; of all only main: a study of minutes"),
-    "--models": text("comma-separated models, or variants of ablations", "all that can run"),
+    "--quick": switch("a study of minutes: few epochs, one seed, eight models; all means main"),
+    "--models": text("comma-separated models, or variants for ablations", "all that can run"),
     "--seeds": number("number of test seeds", 3),
-    "--jobs": number("number of trainings at the same time, a core each", 1),
-    "--configs": path("chosen settings", shown="DIR/configs.json"),
+    "--jobs": number("number of trainings at the same time, one core each", 1),
+    "--configs": path("file of chosen settings", shown="DIR/configs.json"),
     "--source": text("transfer: comma-separated domains or dataset folders to pre-train on", ""),
-    "--target": text("transfer: domain to use the model in", "all", "NAME"),
+    "--target": text("transfer: domain to evaluate the model in", "all", "NAME"),
     # convert
     "source": path("downloaded folder or file", "SOURCE"),
     "--from": choice("source format", "amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
     | {"dest": "format", "default": "", "shown": "recognised by the file names"},
-    "--images": path("images named by item id, in DIR or below", "DIR", "none; H&M: images/"),
-    "--copy-images": switch("images copied", "linked"),
+    "--images": path("folder of images named by item id", "DIR", "none; H&M: images/"),
+    "--copy-images": switch("copy the images", "hard links"),
     "--min-rating": number("lowest rating kept, in the source's unit", None, "all", float),
     "--level": choice("H&M: what an item is", "article", "product")
     | {"default": None, "shown": "article"},
-    "--force": switch("other folder at --out replaced", "an error"),
+    "--force": switch("replace any folder at --out", "an error"),
     # train-clip, plot and the stages
-    "folder": path("folder of labels.csv and images", "LABELLED"),
+    "folder": path("folder with labels.csv and images", "LABELLED"),
     "--columns": text("comma-separated label columns", "those with few different, short values"),
     "--n-test": number("number of images held out for testing", 0),
     "run_folder": path("run folder", "RUN"),
     "--workers": number("number of threads that open images", None, "one per core, at most 8"),
-    "--check": switch("comparison of the features in RUN with new embeddings"),
-    "--report": switch("description of the features in RUN"),
+    "--check": switch("compare the features in RUN with newly computed ones"),
+    "--report": switch("describe the features in RUN"),
 }
 
 
@@ -135,18 +135,18 @@ class Command:
     Attributes
     ----------
     help
-        What it does.
+        What the command does.
     run
-        Module of this package and function.
+        Module of this package and function, joined by a dot.
     flags
-        Names in ``FLAGS``, in the order of the help. ``[--a|--b]`` exclude each other; of
-        ``(--a|--b)`` one is required.
+        Names in ``FLAGS``, in the order of the help. ``[--a|--b]`` exclude each other; exactly one
+        of ``(--a|--b)`` is required.
     sections
-        Sections of ``config`` that ``--set`` changes; without any there is no ``--set``.
+        Sections of ``config`` that ``--set`` can change; if empty, there is no ``--set``.
     config
-        Class of the settings; it is imported when it is used.
+        Class of the settings, which is imported when it is used.
     own
-        Options of flags that differ from those in ``FLAGS``.
+        Options of flags that replace those in ``FLAGS``.
     """
 
     help: str
@@ -186,7 +186,7 @@ COMMANDS = {
         f" --keep-seen --no-new-items --why {END}",
         own={
             **OF_MODEL,
-            "--candidates": path("items to choose from, one item_id per line", shown="all"),
+            "--candidates": path("file of items to choose from, one item_id per line", shown="all"),
         },
     ),
     "study": Command(

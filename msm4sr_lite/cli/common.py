@@ -1,4 +1,4 @@
-"""What several commands share: reading the dataset and lists of ids, printing."""
+"""Functions that several commands share: read the dataset and lists of ids, print results."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.progress import say
 
-# Control characters, which could move the cursor or recolour the terminal; not the end of a line.
+# Control characters, which could move the cursor or recolour the terminal, except the line end.
 _CONTROL = dict.fromkeys([*range(10), *range(11, 32), *range(127, 160)], "\ufffd")
 
 
@@ -33,7 +33,7 @@ def item_list(text: str | None) -> list[str]:
 
 
 def read_ids(path: Path | None) -> list[str] | None:
-    """Return the lines of a file with one id per line; None without a file."""
+    """Return the ids in a file with one id per line; None if there is no path."""
     if path is None:
         return None
     try:
@@ -46,6 +46,6 @@ def read_ids(path: Path | None) -> list[str] | None:
 
 
 def show(args: argparse.Namespace, found: Any, text: str = "") -> None:
-    """Print one JSON object or, without ``--json``, text; of several processes the first does."""
+    """Print text or, with ``--json``, one JSON object; only the first process prints."""
     if is_first() and (args.json or text):
         print(json.dumps(found, ensure_ascii=False) if args.json else text.translate(_CONTROL))

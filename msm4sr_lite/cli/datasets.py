@@ -1,4 +1,4 @@
-"""``msm4sr check`` and ``convert``: what is in a dataset, and public datasets as folders."""
+"""``msm4sr check`` and ``convert``: summarise a dataset; convert a public dataset to a folder."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from msm4sr_lite.dataset.dataset import describe, summary
 
 
 def check(args: argparse.Namespace) -> None:
-    """Read everything and print one screen."""
+    """Read a whole dataset and print a summary of one screen."""
     found = summary(common.read_dataset(args, notes=False))
     common.show(args, found, describe(found))
 
@@ -23,7 +23,7 @@ def convert(args: argparse.Namespace) -> None:
         f" {counts['interactions']} interactions; {counts['items_with_text']} items with text,"
         f" {counts['items_with_image']} with images"
     )
-    notes = {  # what was dropped is named only where it happened
+    notes = {  # only counts above 0 are printed
         "items_with_neither": "{} items with neither will be dropped when the dataset is read",
         "items_not_listed": "{} items occur in interactions only",
         "repeated_item_rows": "{} repeated rows of items dropped",

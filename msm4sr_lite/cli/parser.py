@@ -1,4 +1,4 @@
-"""The argument parser, with one line for every mistake, and settings: ``--set``, ``--help-all``."""
+"""The argument parser, with one-line errors, and the settings (``--set``, ``--help-all``)."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from msm4sr_lite.settings import SettingField, fields_by_name, find_field
 
 
 class Parser(argparse.ArgumentParser):
-    """An ``ArgumentParser`` that prints no usage before a mistake."""
+    """An ``ArgumentParser`` that reports an error in one line, without the usage."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
@@ -29,12 +29,12 @@ class Parser(argparse.ArgumentParser):
 
 
 class CommandParser(Parser):
-    """The parser of one command, which also answers unknown flags."""
+    """The parser of one command, which suggests the right spelling of an unknown flag."""
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Refuse unknown flags first: a misspelt flag may be the reason why one is missing."""
+        """Refuse unknown flags first, since a misspelt flag may be the reason for a missing one."""
         words = list(sys.argv[1:] if args is None else args)
         known = self._option_string_actions
         for word in words[: words.index("--")] if "--" in words else words:
@@ -61,7 +61,7 @@ def add_settings(parser: argparse.ArgumentParser, sections: Sequence[str], confi
     parser.set_defaults(sections=sections, config=config)
     text = "any other setting (--help-all lists them); repeatable"
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
-    parser.add_argument("--help-all", action=_HelpAll, help="this help and the list of settings")
+    parser.add_argument("--help-all", action=_HelpAll, help="show this help and all settings")
 
 
 class _HelpAll(argparse.Action):
@@ -82,14 +82,14 @@ class _HelpAll(argparse.Action):
 
 
 def _settings(config: str, sections: Sequence[str]) -> list[SettingField]:
-    """Return the settings of some sections, without those that the data decide."""
+    """Return the settings of some sections, without those that are set by the data."""
     known = fields_by_name(_class(config)).values()
     wanted = [field for field in known if field.name.partition(".")[0] in sections]
     return [field for field in wanted if field.name not in FROM_DATA]
 
 
 def _class(name: str) -> Any:
-    """Import a class when it is needed: some configurations load heavy libraries."""
+    """Import a class only when it is needed, since some configurations load heavy libraries."""
     module, _, kind = name.rpartition(".")
     return getattr(import_module(module), kind)
 
@@ -107,13 +107,12 @@ def setting_names(parser: argparse.ArgumentParser, flag: str) -> list[str]:
 
 
 def given_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what ``--set`` gives, as arguments of ``MSM4SR``: ``{"pretrain__lr": 0.001}``.
+    """Return the settings of ``--set`` as arguments of ``MSM4SR``: ``{"pretrain__lr": 0.001}``.
 
     Raises
     ------
     UserError
-        For an unknown setting, with the nearest name; for one that has no effect in this command;
-        or for a value out of range.
+        If a setting is unknown or has no effect in this command, or a value is out of range.
     """
     found: dict[str, Any] = {}
     for text in args.set:
@@ -123,8 +122,8 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
         field = find_field(_class(args.config), name)
         if field.name.partition(".")[0] not in args.sections:
             raise UserError(
-                f"--set {name}: has no effect in `msm4sr {args.command}`, which has settings of"
-                f" {', '.join(args.sections)} (--help-all lists them)"
+                f"--set {name}: has no effect in `msm4sr {args.command}`, which only has settings"
+                f" of {', '.join(args.sections)} (--help-all lists them)"
             )
         found[field.name.replace(".", "__")] = field.parse(value)
     return found

@@ -1,4 +1,4 @@
-"""``msm4sr plot``: the training curves of a run folder as one image."""
+"""``msm4sr plot``: draw the training curves of a run folder as one image."""
 
 import argparse
 from io import BytesIO
@@ -21,7 +21,7 @@ NAMES = {
 
 
 def run(args: argparse.Namespace) -> None:
-    """Draw the training logs that are in the run folder."""
+    """Draw the training logs of a run folder."""
     from msm4sr_lite.store.training_files import read_log
 
     logs = {stage: read_log(args.run_folder / f"{stage}_log.jsonl") for stage in STAGES}

@@ -1,4 +1,4 @@
-"""``msm4sr recommend``: recommendations for users or for a history, with reasons."""
+"""``msm4sr recommend``: recommend items for users or for a history, with reasons."""
 
 import argparse
 from dataclasses import asdict
@@ -22,7 +22,7 @@ OTHER = {"text": "image", "image": "text"}
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print recommendations, or write those of all users."""
+    """Print recommendations, or write those of all users to a file."""
     if args.all_users:
         check_output_path(args.all_users)
     options: dict[str, Any] = {
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
         history = model.history_of(args.user, data)
     else:
         history = common.item_list(args.items)
-        model.recommender.numbers_of(history)  # a misspelt item is an error
+        model.recommender.numbers_of(history)  # refuses unknown items
     best = model.describe(history, **options)
     why: list[list[Evidence]] = []
     if args.why and best:
@@ -64,13 +64,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:
-    """Let the model recommend items that were added after training; return and print which."""
+    """Add items to the model that came after training; return their ids and print notes."""
     folder = args.features or args.model / "features"
     new, unknown = model.add_known_features(data, folder)
     if new:
         say(
             f"note: {len(new)} items are new to the model (the first is {new[0]!r}); their texts"
-            f" and images are scored (--no-new-items: not at all)"
+            f" and images are scored (--no-new-items leaves them out)"
         )
     if unknown:
         say(
@@ -81,7 +81,7 @@ def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> lis
 
 
 def describe(rank: int, one: Recommendation, new: bool) -> list[str]:
-    """Return one recommendation as lines."""
+    """Describe one recommendation in lines of text."""
     terms = " + ".join(f"{name} {value:.3f}" for name, value in one.by_modality.items())
     marks = ["new"] if new else []
     marks += [f"no {name}: the {OTHER[name]} is used for both" for name in one.missing]
@@ -94,7 +94,7 @@ def describe(rank: int, one: Recommendation, new: bool) -> list[str]:
 
 
 def reasons(evidence: list[Evidence], data: Dataset) -> list[str]:
-    """Return the strongest evidence for a recommendation as lines."""
+    """Describe the strongest evidence for a recommendation in lines of text."""
     best = strongest_evidence(evidence, 2, {"interaction"})
     best += strongest_evidence(evidence, 1, {"sentence", "image", "keyword"})
     found = [f"because of {describe_evidence(piece, data.items)}" for piece in best]

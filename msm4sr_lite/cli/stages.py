@@ -20,7 +20,7 @@ FILTERS = {"yes": [True], "no": [False], "both": [False, True]}
 
 
 def run(args: argparse.Namespace) -> None:
-    """Fit in the run folder, then evaluate the test part once into ``results.json``."""
+    """Fit in the run folder, then evaluate the test part once and write ``results.json``."""
     baselines = require_baselines(common.item_list(args.baselines))
     encoders = {name: getattr(args, name) for name in ("text_encoder", "clip", "dictionary")}
     settings = encoders | given_settings(args)
@@ -47,7 +47,7 @@ def keywords(args: argparse.Namespace) -> None:
 
 
 def features(args: argparse.Namespace) -> None:
-    """Write ``RUN/features``, or look at those that are there."""
+    """Write ``RUN/features``, or check or describe existing features."""
     options = {"text_encoder": args.text_encoder, "device": args.device}
     look = args.report or args.check
     folder = feature_folder(args.out) if look else args.out / "features"
@@ -64,7 +64,7 @@ def features(args: argparse.Namespace) -> None:
 
 
 def _in_words(value: Any) -> str:
-    """Return a value of a report as text; of a dictionary its entries that have a value."""
+    """Return a value of a report as text; entries of a dictionary that are None are left out."""
     if isinstance(value, dict):
         return ", ".join(f"{k} {_in_words(v)}" for k, v in value.items() if v is not None)
     if isinstance(value, list):

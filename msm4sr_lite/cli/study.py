@@ -1,4 +1,4 @@
-"""``msm4sr study``: compare models on a dataset with the same split, budget and statistics."""
+"""``msm4sr study``: compare models with the same split, training budget and statistics."""
 
 import argparse
 from dataclasses import replace
@@ -16,7 +16,7 @@ from msm4sr_lite.study.run import default_folder, run_study
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the parts that were asked for; print their tables or one JSON object."""
+    """Run the parts of a study; print their tables or one JSON object."""
 
     def show(part: str, result: dict[str, Any]) -> None:
         if not args.json:
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def study_config(args: argparse.Namespace) -> StudyConfig:
-    """Return the settings that the flags ask for."""
+    """Return the settings that the flags give."""
     if args.seeds < 1:
         raise UserError(f"seeds must be at least 1; got {args.seeds}")
     config = with_settings(QUICK if args.quick else StudyConfig(), given_settings(args))

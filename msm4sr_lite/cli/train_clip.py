@@ -11,7 +11,7 @@ from msm4sr_lite.settings import with_settings
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train the model, write its folder and print its figures."""
+    """Train the model, write its folder and print its metrics."""
     report = train_clip(
         args.folder,
         args.out,

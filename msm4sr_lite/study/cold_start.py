@@ -1,4 +1,4 @@
-"""Models compared on cold and rare items, and for users with few interactions."""
+"""Compare models on cold and rare items, and for users with few interactions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,15 +13,15 @@ from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.models import StudyData
 from msm4sr_lite.study.paired import with_seeds
 
-POPULARITY = (0, 1, 3, 6, 11)  # training interactions of the target at which a bucket begins
-LENGTHS = (1, 5, 7, 9, 12)  # lengths of the history at which a bucket begins
+POPULARITY = (0, 1, 3, 6, 11)  # first value of each bucket of the target's training interactions
+LENGTHS = (1, 5, 7, 9, 12)  # first value of each bucket of the history's length
 SHOWN = (10, 20)  # cut-offs of the table
 
 
 def cold_items(sequences: Sequences) -> np.ndarray:
     """Return the numbers of the strictly cold items: those in no history at test time.
 
-    They are in no training sequence and no validation target. They may be test targets.
+    They occur neither in training sequences nor as validation targets. They may be test targets.
     """
     histories, _ = sequences.held_out("test")
     seen = np.bincount(np.concatenate(histories), minlength=len(sequences.items))
@@ -34,7 +34,7 @@ def cold_cases(sequences: Sequences) -> np.ndarray:
 
 
 def buckets(values: np.ndarray, starts: Sequence[int]) -> dict[str, np.ndarray]:
-    """Sort values into ranges that begin at ``starts``: name of the range -> indices of values.
+    """Sort values into ranges that begin at ``starts``; return name of the range -> indices.
 
     >>> {name: rows.tolist() for name, rows in buckets(np.array([0, 4, 9, 1]), (0, 1, 3)).items()}
     {'0': [0], '1-2': [3], '3+': [1, 2]}
@@ -50,7 +50,7 @@ def buckets(values: np.ndarray, starts: Sequence[int]) -> dict[str, np.ndarray]:
 def case_subsets(
     sequences: Sequences, popularity: Sequence[int] = POPULARITY, lengths: Sequence[int] = LENGTHS
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return test cases by interactions of the target and by length of the history."""
+    """Group test cases by the target's training interactions and by the history's length."""
     histories, targets = sequences.held_out("test")
     return {
         "by_popularity": buckets(sequences.item_counts()[targets], popularity),
@@ -61,7 +61,7 @@ def case_subsets(
 def without_items(
     sequences: Sequences, fraction: float = 0.2, seed: int = 0
 ) -> tuple[Sequences, np.ndarray]:
-    """Make random items strictly cold: remove all their interactions but those that test.
+    """Make random items strictly cold: remove all their interactions except test targets.
 
     Parameters
     ----------
@@ -75,8 +75,9 @@ def without_items(
     Returns
     -------
     sequences, drawn
-        The items keep their numbers. Users with fewer than three interactions left (one to train
-        on, one to validate, one to test) are dropped. ``drawn`` holds the item numbers.
+        The sequences without these interactions, and the numbers of the items drawn. Items keep
+        their numbers. Users with fewer than three interactions left (one to train on, one to
+        validate, one to test) are dropped.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def without_items(
     lengths = np.add.reduceat(keep, sequences.offsets[:-1])
     stay = lengths >= 3
     if not stay.any():
-        raise UserError(f"without {count} of the items no user has three interactions left")
+        raise UserError(f"without {count} of the items, no user has three interactions left")
     keep &= np.repeat(stay, np.diff(sequences.offsets))
     users = [sequences.users[user] for user in np.flatnonzero(stay)]
     offsets = np.concatenate([[0], np.cumsum(lengths[stay])])
@@ -101,9 +102,9 @@ def without_items(
 
 
 def with_cold_items(data: StudyData, fewest: int = 30) -> tuple[StudyData, bool]:
-    """Return data with strictly cold test targets, and whether interactions were removed for it.
+    """Return data with strictly cold test targets, and whether interactions had to be removed.
 
-    Interactions of some items are removed if fewer than ``fewest`` test targets are cold.
+    Interactions of random items are removed if fewer than ``fewest`` test targets are cold.
     """
     if len(cold_cases(data.sequences)) >= fewest:
         return data, False
@@ -116,9 +117,9 @@ def cold_table(data: StudyData, found: dict[str, list[dict[str, Any]]]) -> dict[
     Parameters
     ----------
     data
-        What the models were given.
+        The data of all models.
     found
-        From ``Comparison.test``: for each model the runs of its seeds.
+        The result of ``Comparison.test``: for each model the runs of its seeds.
 
     Returns
     -------

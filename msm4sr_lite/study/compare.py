@@ -6,8 +6,8 @@
     freeze   configs.json: the chosen settings; from here on they do not change
     test     seeds 1, 2, ... with these settings; access_log.json lists each use of the test set
 
-Items of the history are filtered from the ranking when settings are chosen. Test results are given
-with this filter and without.
+When settings are chosen, items of the history are filtered from the ranking. Test results are
+reported with and without this filter.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.models import Settings, Spec, StudyData, missing_needs
 from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
 
-TUNING_SEED = 0  # never one of those that test
+TUNING_SEED = 0  # never a test seed
 CHOICE = "ndcg@10"
 PROTOCOLS = {"filter_seen": True, "keep_seen": False}
 Run = dict[str, Any]
@@ -42,20 +42,20 @@ Run = dict[str, Any]
 
 @dataclass
 class Comparison:
-    """One dataset, one split, one training budget; all runs are kept in a folder.
+    """A comparison of models on one dataset, with one split and one training budget.
 
     Attributes
     ----------
     data
-        What all models are given.
+        The data of all models.
     out
-        Study folder.
+        Study folder, in which all runs are kept.
     config
         Settings.
     specs
-        Name -> model; such as ``MODELS``, or variants of one model.
+        Name -> model, such as ``MODELS`` or variants of one model.
     against
-        The model that all are compared with; if it takes no part, the best one.
+        The model that all others are compared with; if it is missing, the best model.
     """
 
     data: StudyData
@@ -66,12 +66,12 @@ class Comparison:
 
     @property
     def budget(self) -> TrainingBudget:
-        """The training budget with its batch size."""
+        """The training budget, with a batch size that fits the data."""
         return self.config.budget.for_targets(self.data.sequences.training_targets())
 
     @cached_property
     def upper_bound(self) -> UpperBound:
-        """The oracle upper bound; computed when first used, since tuning needs none."""
+        """The oracle upper bound, computed when it is first used; tuning does not need it."""
         return UpperBound(self.data.dataset.folder, self.data.sequences)
 
     def run(self, name: str, settings: Settings, seed: int, part: Part) -> Run:
@@ -98,7 +98,7 @@ class Comparison:
         }
         if part == "valid":
             return found
-        # Cold targets are ranked among the cold items, too.
+        # Cold targets are also ranked among the cold items only.
         rows, cold = cold_cases(sequences), cold_items(sequences)
         asked = [histories[row] for row in rows]
         ranks = target_ranks(scorer, asked, targets[rows], filter_seen=True, candidates=cold)
@@ -110,13 +110,13 @@ class Comparison:
             **found,
             "among_cold": ranks.tolist(),
             "coverage@10": len(set(listed.tolist())) / sequences.n_items,
-            # How much more training interactions the items of the lists have than the targets.
+            # Mean training interactions of the recommended items, relative to those of the targets.
             "popularity_bias@10": counts[listed].mean() / popularity if popularity else np.inf,
             "expected_ndcg@10": self.upper_bound.expected(scorer),
         }
 
     def runnable(self, names: Iterable[str]) -> list[str]:
-        """Return the names of models that can run on the data; say why others cannot.
+        """Return the names of models that can run on the data; print why others cannot.
 
         Raises
         ------
@@ -136,8 +136,8 @@ class Comparison:
     def tune(self, names: Sequence[str]) -> dict[str, Any]:
         """Choose each model's settings on validation and freeze them in ``configs.json``.
 
-        Settings that were chosen before stay as they are. A grid of one point needs no training. A
-        quick study takes the first point.
+        Settings that were chosen before do not change. A grid of one point needs no training. A
+        quick study takes the first point of each grid.
         """
         path, quick = self.out / "configs.json", self.config.quick
         known = self.config.configs or (path if path.is_file() and not quick else None)
@@ -147,7 +147,7 @@ class Comparison:
         missing = [name for name in names if name not in chosen]
         if missing:
             say(f"study: choosing settings of {', '.join(missing)}")
-        # All settings of a model in one process: they start from the same pre-training.
+        # One process tries all settings of a model, since they start from the same pre-training.
         results = run_all(self.config.jobs, [partial(self._try, name) for name in missing])
         for name, tried in zip(missing, results, strict=True):
             only = {"settings": self.specs[name].grid[0]}
@@ -180,7 +180,7 @@ class Comparison:
         asked = [
             (name, seed)
             for place, seed in enumerate(self.config.seeds)
-            for name in names  # one seed of all models first: half a study is of use
+            for name in names  # one seed of all models first, so half a study is already useful
             if place == 0 or self.specs[name].is_trained
         ]
         say(f"study: testing, {len(asked)} runs")
@@ -192,7 +192,7 @@ class Comparison:
         return found
 
     def table(self, found: dict[str, list[Run]]) -> dict[str, Any]:
-        """Return each model's metrics and its difference to ``against`` with interval and p."""
+        """Return each model's metrics, and its difference to ``against`` with interval and p."""
         users, _ = self.data.sequences.cases("test")
         ranks: dict[str, dict[str, list[np.ndarray]]] = {protocol: {} for protocol in PROTOCOLS}
         for protocol, name in product(PROTOCOLS, found):
@@ -223,12 +223,12 @@ def read_configs(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = read_json(path) if path.is_file() else {"no file": None}
     models = found.values() if isinstance(found, dict) else [found]
     if not all(isinstance(model, dict) and "settings" in model for model in models):
-        raise UserError(f"{path}: no chosen settings in it; make them with `msm4sr study tune`")
+        raise UserError(f"{path}: no chosen settings in it; run the part tune of the study first")
     return found
 
 
 def run_all(jobs: int, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Return the results of all tasks, ``jobs`` at a time, in processes with one thread each."""
+    """Run all tasks, ``jobs`` at a time, in processes with one thread each; return the results."""
     if jobs == 1:
         return [task() for task in tasks]
     try:

@@ -1,4 +1,4 @@
-"""Settings of a study: what is compared, how long models are trained, and with which seeds."""
+"""Settings of a study: data, models, training budget and seeds."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,12 +9,12 @@ from msm4sr_lite.settings import Settings, setting
 
 BATCH = f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch"
 TRAINING = "maximum number of epochs of every other training"
-PATIENCE = "epochs without a better validation Recall@20 before the stop"
+PATIENCE = "epochs to wait for a better validation Recall@20"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingBudget(Settings):
-    """Training budget, the same for all models."""
+    """The training budget, which is the same for all models."""
 
     batch_size: int = setting(0, BATCH, "ours", ">= 0")
     pretrain_epochs: int = setting(80, "maximum number of epochs of pre-training", "ours", ">= 0")
@@ -50,19 +50,19 @@ class StudyConfig(Settings):
     n_seeds
         Number of test seeds: 1, 2, ... Seed 0 is used to choose the settings.
     jobs
-        Trainings at the same time, one process with one thread each.
+        Number of trainings at the same time, each in a process with one thread.
     models
         Names of models, or of variants in ``ablations``; empty: all that can run.
     quick
-        Mark the result as one of a short run with settings that were not tuned.
+        Mark the result as that of a short study with settings that were not tuned.
     configs
         File with chosen settings; None: ``configs.json`` of the study folder.
     sources, target
         Part ``transfer``: domains of the dataset, or folders of other datasets, to pre-train on,
-        and the domain to use the model in (empty: the whole dataset).
+        and the domain to evaluate the model in (empty: the whole dataset).
     unknown_items
-        Whether interactions of items that are not listed are an error or dropped, in datasets
-        that the study opens itself.
+        Whether interactions with unlisted items are an error or dropped, in the datasets that the
+        study opens itself.
     device
         ``"cpu"`` or ``"cuda"``.
     """

@@ -1,7 +1,7 @@
-"""The baselines and models that a study compares, and how each is fitted.
+"""The baselines and models that a study compares, with a grid of settings for each.
 
-Each has a grid of at most four points, and the same training budget if it is trained. Validation
-interactions alone decide which point is used.
+A grid has at most four points, and all trained models have the same training budget. Only
+validation interactions decide which point is used.
 """
 
 from collections.abc import Callable
@@ -34,14 +34,14 @@ Settings: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class StudyData(stages.TrainingData):
-    """What all models of a study are given: the same split and the same features.
+    """The data of all models of a study: the same split and the same features.
 
     Attributes
     ----------
     dataset
-        For the texts of the items, and for the oracles of a simulated dataset.
+        The dataset, with the texts of items and the oracles of a simulated dataset.
     device
-        Where to compute.
+        ``cpu`` or ``cuda``.
     source
         Other data that models can be pre-trained on.
     """
@@ -57,7 +57,7 @@ class StudyData(stages.TrainingData):
 
     @cached_property
     def baseline_data(self) -> BaselineData:
-        """What baselines are fitted on."""
+        """The data that baselines are fitted on."""
         texts = item_texts(self.dataset.items, self.sequences.items)
         return BaselineData(self.sequences, self.table, texts)
 
@@ -65,13 +65,13 @@ class StudyData(stages.TrainingData):
 def prepare(
     dataset: Dataset, table: FeatureTable, config: DataConfig, device: str = "cpu"
 ) -> StudyData:
-    """Filter and split a dataset and order its features accordingly."""
+    """Filter and split a dataset, and put its features into the order of the items."""
     found = stages.prepare_training_data(dataset, table, config)
     return StudyData(found.sequences, found.table, dataset, device)
 
 
 def grid(**values: list[Any]) -> list[Settings]:
-    """Return every combination; ``__`` in a name stands for a full stop.
+    """Return every combination of the values; ``__`` in a name stands for a full stop.
 
     >>> grid(finetune__lr=[0.001], decay=[0.5, 0.8])
     [{'finetune.lr': 0.001, 'decay': 0.5}, {'finetune.lr': 0.001, 'decay': 0.8}]
@@ -95,11 +95,11 @@ class BaselineSpec:
     Attributes
     ----------
     name
-        Its name there.
+        Name in ``BASELINES``.
     grid
         The settings to choose from.
     needs
-        What it cannot run without: ``text``, ``image`` or ``sklearn``.
+        Requirements: ``text``, ``image`` or ``sklearn``.
     """
 
     is_trained: ClassVar[bool] = False
@@ -115,20 +115,21 @@ class BaselineSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model that is pre-trained, or not; then fine-tuned, or not.
+    """A model that is pre-trained, fine-tuned, or both.
 
     Attributes
     ----------
     grid, needs
-        As of ``BaselineSpec``.
+        As in ``BaselineSpec``.
     preset
         ``paper``, ``authors`` or ``tuned``.
     settings
         Settings that differ from the preset, ``section.name -> value``.
     build
-        Makes an untrained model of a configuration, if it is not pre-trained.
+        Function that makes an untrained model from a configuration, for models without
+        pre-training.
     pretrains, finetunes
-        The stages it has.
+        Whether the model is pre-trained, and whether it is fine-tuned.
     on_source
         Whether it is pre-trained on ``data.source``.
     """
@@ -148,7 +149,7 @@ class ModelSpec:
         return self.pretrains or self.finetunes
 
     def config(self, data: StudyData, settings: Settings) -> Config:
-        """Return the preset with the settings given and, over them, this model's settings."""
+        """Return the preset with the settings given; this model's own settings take precedence."""
         given = {name: value for name, value in settings.items() if "." in name}
         fixed = {**self.settings, "model.feature_dim": data.table.width}
         return with_settings(PRESETS[self.preset], {**given, **fixed})
@@ -171,12 +172,12 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class EnsembleSpec(ModelSpec):
-    """Score ensemble of ItemKNN and a model, which is trained once for all weights."""
+    """Score ensemble of ItemKNN and a model; the model is trained once for all weights."""
 
     trained: dict[str, Scorer] = field(default_factory=dict, repr=False, compare=False)
 
     def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
-        """Train the model unless that is done, fit ItemKNN, return their ensemble."""
+        """Train the model if necessary, fit ItemKNN, and return their ensemble."""
         config = self.config(data, settings)
         made_from = fingerprint([as_dict(config), seed, data.made_from])
         if made_from not in self.trained:
@@ -189,9 +190,9 @@ class EnsembleSpec(ModelSpec):
 def pretrained(
     data: stages.TrainingData, config: Config, states: Path, *, seed: int, device: str
 ) -> M2SE:
-    """Return a pre-trained model, from the folder ``states`` if it has been trained before.
+    """Return a pre-trained model; it is loaded from the folder ``states`` if it is there.
 
-    Another process that needs the same model waits until it is there.
+    If several processes need the same model, one trains it and the others wait.
     """
     settings = as_dict(config.model), as_dict(config.pretrain)
     folder = states / fingerprint([*settings, seed, stages.describe_training_data(data)])
@@ -214,8 +215,8 @@ MODELS: dict[str, Spec] = {
     "tfidf_knn": BaselineSpec("tfidf_knn", DECAYS, TFIDF),
     "bert_knn": BaselineSpec("bert_knn", DECAYS, ("text",)),
     "item_knn+tfidf": BaselineSpec("item_knn+tfidf", ENSEMBLE, TFIDF),
-    # Far from msm4sr_tuned: both start from the same pre-training, and where two train at once the
-    # second of two neighbours would wait for the first.
+    # Not next to msm4sr_tuned: both start from the same pre-training. If neighbours are trained at
+    # the same time, the second would wait for the first.
     "item_knn+msm4sr_tuned": EnsembleSpec(ENSEMBLE, "tuned"),
     "sasrec": ModelSpec(IDS, build=SASRec, pretrains=False),
     "text": ModelSpec(settings={"model.modalities": "text"}, pretrains=False, needs=("text",)),
@@ -233,7 +234,7 @@ MAIN = ModelSpec()
 
 
 def changed(**settings: Any) -> ModelSpec:
-    """Return the main model with settings changed; ``__`` in a name stands for a full stop."""
+    """Return the main model with changed settings; ``__`` in a name stands for a full stop."""
     return ModelSpec(settings={k.replace("__", "."): value for k, value in settings.items()})
 
 
@@ -271,7 +272,7 @@ for label, values, *names in (
 def is_main(spec: Spec, data: StudyData, settings: Settings) -> bool:
     """Return whether a variant with these settings is equal to the main model.
 
-    An example is *no ids* if the chosen settings have none.
+    An example is *no ids*, if the chosen settings do not use ids.
     """
     if not isinstance(spec, ModelSpec) or replace(spec, settings={}) != MAIN:
         return False
@@ -279,7 +280,7 @@ def is_main(spec: Spec, data: StudyData, settings: Settings) -> bool:
 
 
 def missing_needs(spec: Spec, data: StudyData) -> list[str]:
-    """Return why a model cannot run on a dataset, in words; empty if it can."""
+    """Return the reasons why a model cannot run on a dataset; empty if it can."""
     known = {
         "text": (data.table.text.counts.any(), "the dataset has no text"),
         "image": (data.table.image.counts.any(), "the dataset has no image"),

@@ -1,4 +1,4 @@
-"""Results of a study as text."""
+"""Show the results of a study as text."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ PARTS = {
     "ablations": "M²SE, one change at a time",
     "transfer": "pre-trained on other data",
 }
-FEWEST = 20  # test cases in a range that is shown
+FEWEST = 20  # ranges with fewer test cases are not shown
 COLUMNS = {"ndcg@10": "NDCG@10", "recall@20": "Recall@20"}
 
 
@@ -21,7 +21,7 @@ def as_text(part: str, result: dict[str, Any]) -> str:
 
 
 def result_table(part: str, result: dict[str, Any]) -> pd.DataFrame:
-    """Return one part's result as a table of text, a row for each model."""
+    """Return one part's result as a table of text with a row for each model."""
     rows = cold_rows(result) if part == "cold" else comparison_rows(result)
     return pd.DataFrame(list(rows.values()), index=list(rows)).fillna("")
 
@@ -44,7 +44,7 @@ def comparison_rows(result: dict[str, Any], protocol: str = "filter_seen") -> di
 
 
 def cold_rows(result: dict[str, Any]) -> dict[str, Any]:
-    """Return each model's NDCG@10 on subsets of the test cases, whose sizes are the first row."""
+    """Return each model's NDCG@10 on subsets of the test cases; the first row holds their sizes."""
     counts = result["counts"]
     # title of a column -> its number of test cases; where a model has its metrics: subset and range
     columns: dict[str, tuple[int, str, str]] = {}
@@ -65,7 +65,7 @@ def cold_rows(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def heading(part: str, result: dict[str, Any]) -> str:
-    """Say what was compared on which data."""
+    """Describe what was compared, and on which data."""
     dataset = " / ".join(filter(None, (result["dataset"], result["domain"])))
     source = f" ({result['source']})" if part == "transfer" else ""
     lines = [
@@ -80,14 +80,14 @@ def heading(part: str, result: dict[str, Any]) -> str:
             " users by the length of their history."
         )
         if result["items_removed"]:
-            lines.append("Interactions of random items were removed, except those that test.")
+            lines.append("Interactions of random items were removed, except test interactions.")
         chance = result["random_ndcg@10"]
         lines.append(f"A random order of the cold items has NDCG@10 {chance:.4f}.")
     return "\n\n".join(lines)
 
 
 def notes(part: str, result: dict[str, Any]) -> str:
-    """Say how to read the table."""
+    """Explain how to read the table."""
     if part == "cold":
         return ""
     seeds = " and seeds" if len(result["seeds"]) > 1 else " (one seed)"

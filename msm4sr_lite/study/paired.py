@@ -1,4 +1,4 @@
-"""Paired differences between models, with intervals and p-values."""
+"""Compute paired differences between models, with intervals and p-values."""
 
 import math
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ POWER = stats.norm.ppf(0.8)  # further standard errors for a power of 80 %
 def with_seeds(
     values: Sequence[dict[str, np.ndarray]], users: np.ndarray | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Return each metric's mean over test cases and seeds, with a 95 % interval for both.
+    """Return each metric's mean over test cases and seeds, with a 95 % interval.
 
-    Other users would give another mean, and so would other seeds. The half width of the interval is
-    the root of the sum of two squares: the half width of a bootstrap over users (of the mean over
-    the seeds), and that of Student's t over the seeds (0 with one seed).
+    The interval covers the variation between users and between seeds. Its half width is
+    sqrt(u² + s²). Here u is the half width of a bootstrap over users, of the mean over seeds, and s
+    that of Student's t over seeds (0 with one seed).
 
     Parameters
     ----------
     values
         For each seed the metrics of all test cases, name -> ``(cases,)``.
     users
-        The user of each test case, ``(cases,)``; None: each case has another user.
+        The user of each test case, ``(cases,)``; None: each case has a different user.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def paired(ranks: Ranks, base: Ranks, users: np.ndarray | None = None) -> dict[s
         For each seed the rank of each target, ``(cases,)``. A model without seeds has one entry
         and is compared with every seed of the other.
     users
-        The user of each test case, ``(cases,)``; None: each case has another user.
+        The user of each test case, ``(cases,)``; None: each case has a different user.
 
     Returns
     -------

@@ -45,15 +45,15 @@ def run_study(
     *,
     callback: Callable[[str, Result], None] | None = None,
 ) -> Result:
-    """Run one part of a study, or all; finished runs are kept in a folder and not made again.
+    """Run one part of a study, or all; finished runs are kept in a folder and not repeated.
 
     Parameters
     ----------
     part
         ``"tune"`` chooses settings on the validation interactions, ``"main"`` compares all models,
-        ``"cold"`` looks at cold and rare items, ``"ablations"`` changes one thing at a time,
-        ``"transfer"`` pre-trains on other data. ``"all"``: main, cold, the ablations of what the
-        paper adds, and transfer if there are sources; in a quick study main alone.
+        ``"cold"`` compares them on cold and rare items, ``"ablations"`` changes one component at a
+        time, ``"transfer"`` pre-trains on other data. ``"all"`` runs main, cold, the ablations of
+        what the paper adds, and transfer if there are sources; in a quick study main alone.
     dataset
         The dataset, or one domain of it.
     table
@@ -68,7 +68,8 @@ def run_study(
     Returns
     -------
     results
-        Name of the part -> its result; of ``"tune"`` the chosen settings, named ``configs``.
+        Name of the part -> its result. The part ``"tune"`` gives the chosen settings, named
+        ``configs``.
 
     Raises
     ------
@@ -107,19 +108,19 @@ def run_study(
 
 
 def default_folder(dataset: Dataset, config: StudyConfig) -> Path:
-    """Return where a study of this dataset is kept if no folder is given."""
+    """Return the folder of a study of this dataset if none is given."""
     parts = ["study", dataset.name, dataset.domain, "quick" if config.quick else ""]
     return Path("runs", "-".join(part for part in parts if part))
 
 
 def models_of(study: Comparison) -> list[str]:
-    """Return the models that take part, without those that cannot run."""
+    """Return the models of a study, without those that cannot run."""
     config = study.config
     return study.runnable(config.models or (models.QUICK_MODELS if config.quick else models.MODELS))
 
 
 def compare(study: Comparison, names: list[str], chosen: Result | None = None) -> Result:
-    """Choose settings, test models and return their table with what was compared on."""
+    """Choose settings, test models, and return their results with a description of the data."""
     chosen = chosen or study.tune(names)
     found = study.test(names, chosen)
     return {
@@ -135,7 +136,7 @@ def compare_cold(study: Comparison) -> Result:
     names = models_of(study)
     data, removed = with_cold_items(study.data)
     config = replace(study.config, budget=study.budget)
-    # Settings are chosen without the removed items too: else they would have been seen in training.
+    # Settings are also chosen without the removed interactions, so that cold items stay unseen.
     reduced = Comparison(data, study.out / "cold" if removed else study.out, config, study.specs)
     chosen = reduced.tune(names)
     found = reduced.test(names, chosen)
@@ -158,11 +159,11 @@ def compare_ablations(study: Comparison, names: Iterable[str]) -> Result:
 
 
 def about(study: Comparison) -> Result:
-    """Return what was compared on."""
+    """Return a description of a comparison: its data, split, training budget and seeds."""
     data, config = study.data, study.config
     sequences = data.sequences
     users, _ = sequences.cases("test")
-    # Sequences without cuts are tested by their last interaction, whatever was asked for.
+    # Sequences without cuts hold out the last interaction, whatever the settings say.
     split = "leave-one-out" if sequences.cuts is None else describe_split(config.data)
     return {
         "dataset": data.dataset.name,
@@ -182,26 +183,26 @@ def about(study: Comparison) -> Result:
 
 
 def transfer_data(dataset: Dataset, table: FeatureTable, config: StudyConfig) -> models.StudyData:
-    """Return the target, with the sources to pre-train on.
+    """Return the data of the target domain, with the sources to pre-train on.
 
     Parameters
     ----------
     dataset, table
-        The dataset whose domains are named, and the features of all its items.
+        The dataset with these domains, and the features of all its items.
     config
         Settings; ``sources`` and ``target`` must be set.
 
     Raises
     ------
     UserError
-        If an end is missing, other text encoders made the features of the sources, or a source of
-        the same dataset trains on what the target holds out.
+        If sources or target are missing, the features of a source come from another text encoder,
+        or a source of the same dataset trains on interactions that the target holds out.
     """
     folders = [Path(name).is_dir() for name in config.sources]
     if not (folders and (config.target or all(folders))):
         raise UserError(
-            "a transfer study needs both ends: two domains, as in --source home --target outdoor;"
-            " or folders of other datasets, as in --source their/folder,another/folder"
+            "a transfer study needs a source and a target: either two domains, such as source home"
+            " and target outdoor, or folders of other datasets as sources"
         )
     target = open_domain(config.target, dataset, table, config)
     sources = [open_domain(name, dataset, table, config) for name in config.sources]
@@ -209,13 +210,13 @@ def transfer_data(dataset: Dataset, table: FeatureTable, config: StudyConfig) ->
     for name, source in zip(config.sources, sources, strict=True):
         same = folder is not None and source.dataset.folder == folder
         if same and held_out & interactions_of(source.sequences, held_out=False):
-            raise UserError(f"{name}: trains on interactions that are held out of the target")
+            raise UserError(f"{name}: trains on interactions that the target holds out; change it")
         require_text_encoder(target.table, {"settings": describe_training_data(source)}, name)
     return replace(target, source=join(sources))
 
 
 def interactions_of(sequences: Sequences, held_out: bool) -> set[tuple[str, str]]:
-    """Return user and item of each interaction that is held out, or of all others."""
+    """Return user and item of each held-out interaction, or of each training interaction."""
     found = set()
     for user, (name, cut) in enumerate(zip(sequences.users, sequences.bounds()[0], strict=True)):
         row = sequences.user_sequence(user)
@@ -226,7 +227,7 @@ def interactions_of(sequences: Sequences, held_out: bool) -> set[tuple[str, str]
 def open_domain(
     name: str, dataset: Dataset, table: FeatureTable, config: StudyConfig
 ) -> models.StudyData:
-    """Read the domain or the dataset folder of this name, and filter and split it."""
+    """Read the domain or dataset folder of this name, and filter and split its interactions."""
     folder, domain = dataset.folder, name
     if folder is None:
         raise UserError("transfer needs a dataset folder, not data frames")
@@ -241,11 +242,11 @@ def open_domain(
 
 
 def join(domains: Sequence[TrainingData]) -> TrainingData:
-    """Join several domains into one, to pre-train on all of them in common batches.
+    """Join several domains into one, to pre-train on all of them in shared batches.
 
-    A batch then holds users of all domains, and the in-batch negatives of an item come from all of
-    them; most of those from other domains are easy negatives. Items and users are named ``0/...``,
-    ``1/...`` by the position of their domain, since two domains may share ids.
+    A batch then holds users of all domains, and the in-batch negatives come from all of them. Most
+    of those from other domains are easy negatives. Items and users are named ``0/...``, ``1/...``
+    by the position of their domain, since two domains may share ids.
     """
     parts = [domain.sequences for domain in domains]
     items = ["", *(f"{n}/{item}" for n, part in enumerate(parts) for item in part.items[1:])]

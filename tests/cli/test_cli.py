@@ -48,7 +48,7 @@ def test_of_several_processes_another_than_the_first_names_itself(msm4sr, monkey
     monkeypatch.setenv("RANK", "1")
     code, out, err = msm4sr("doctor")
     assert (code, out) == (2, "")
-    assert err.startswith("msm4sr doctor (process 1): `doctor` runs in one process; under torchrun")
+    assert err.startswith("msm4sr doctor (process 1): `doctor` runs in one process; torchrun")
 
 
 def test_an_error_that_is_not_the_users_is_not_hidden(monkeypatch):

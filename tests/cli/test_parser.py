@@ -99,7 +99,7 @@ def test_settings_become_arguments_of_the_estimator():
         ("run", "pretrain.lr=fast", "pretrain.lr must be a number > 0; got 'fast'"),
         ("run", "features.pooling=mena", "must be one of auto, mean, cls; got 'mena'"),
         ("pretrain", "finetune.lr=1", "has no effect in `msm4sr pretrain`"),
-        ("features", "pretrain.lr=1", "which has settings of features"),
+        ("features", "pretrain.lr=1", "which only has settings of features"),
     ],
 )
 def test_a_setting_that_cannot_be_is_an_error(command, setting, message):

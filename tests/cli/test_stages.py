@@ -274,7 +274,7 @@ def test_mistakes_leave_nothing_behind(command, more, message, refused, tmp_path
 
 def test_it_runs_in_one_process(command, refused, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "under torchrun there are pretrain, finetune, evaluate" in refused(*command)
+    assert "torchrun is only for pretrain, finetune, evaluate" in refused(*command)
     assert not (tmp_path / "out").exists()
 
 

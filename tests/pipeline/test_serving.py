@@ -95,7 +95,7 @@ def test_an_explanation_names_every_input(model):
     assert (found["kind"] == "interaction").sum() == 8
     with pytest.raises(UserError, match="either user or items"):
         model.explain(item_id="item1")
-    with pytest.raises(UserError, match="give the item to explain"):
+    with pytest.raises(UserError, match="give the id of the item to explain"):
         model.explain("user1")
     same = model.explain(item_id="item1", items=model.history_of("user1"))
     assert same["effect"].tolist() == model.explain("user1", "item1")["effect"].tolist()

@@ -107,7 +107,7 @@ def test_a_source_that_holds_what_the_target_holds_out_is_refused(monkeypatch):
     monkeypatch.setattr(run, "open_domain", lambda name, *_: domains[name])
     config = StudyConfig(sources=("home",), target="home")
     assert transfer_data(None, None, config).source.sequences.n_items == ONE.sequences.n_items
-    with pytest.raises(UserError, match="whole: trains on interactions that are held out"):
+    with pytest.raises(UserError, match="whole: trains on interactions that the target holds"):
         transfer_data(None, None, replace(config, sources=("home", "whole")))
 
 
