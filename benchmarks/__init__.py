@@ -1,1 +1,1 @@
-"""Measurements, each one command. They print ratios taken side by side in one run."""
+"""Benchmarks, one command each. They print ratios of times measured side by side in one run."""

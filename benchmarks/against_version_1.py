@@ -1,15 +1,15 @@
-"""The speed of this checkout beside version 1: training steps and evaluation, in one run.
+"""Compare the speed of this checkout and version 1: training steps and evaluation, in one run.
 
 ::
 
-    python -m benchmarks.against_version_1                    # some minutes; wants a quiet machine
+    python -m benchmarks.against_version_1                    # a few minutes, on an idle machine
     python -m benchmarks.against_version_1 --items 400 --users 1200 --width 384   # a small dataset
 
-Both versions do the same work on the same generated data, each in a process of its own on one
-thread, in turn, round after round. A step covers everything from drawing the batch to the
-optimiser; evaluation includes the item embeddings, ranks and intervals. ``ratio`` is version 1's
-processor seconds over this checkout's in the same round: median, lowest, highest. Exits with 1 if
-a median is below ``--least``.
+Both versions do the same work on the same generated data. Each has its own process with one thread,
+and they take turns, round after round. A step covers everything from drawing the batch to the
+optimizer. Evaluation includes the item embeddings, ranks and intervals. ``ratio`` is version 1's
+processor seconds divided by this checkout's in the same round: median, lowest, highest. The exit
+code is 1 if a median is below ``--least``.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def main() -> int:
     parser.add_argument("--text-slots", type=int, default=10)
     parser.add_argument("--image-slots", type=int, default=1)
     parser.add_argument("--width", type=int, default=768)
-    parser.add_argument("--batch-size", type=int, default=1024, help="targets a step")
+    parser.add_argument("--batch-size", type=int, default=1024, help="targets per step")
     parser.add_argument("--steps", type=int, default=2, help="training steps timed together")
     parser.add_argument("--cases", type=int, default=2048, help="test cases of the evaluation")
-    parser.add_argument("--negatives", type=int, default=1000, help="of sampled fine-tuning")
-    parser.add_argument("--repeats", type=int, default=15, help="rounds")
+    parser.add_argument("--negatives", type=int, default=1000, help="sampled negatives")
+    parser.add_argument("--repeats", type=int, default=15, help="number of rounds")
     parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
     parser.add_argument("--least", type=float, default=0.95, help="lowest median ratio allowed")
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.csv")

@@ -1,11 +1,11 @@
-"""Memory and speed of `msm4sr convert` on files of growing size.
+"""Measure memory and speed of `msm4sr convert` on files of growing size.
 
     python -m benchmarks.convert [--sizes 10 50 200] [--json]
 
 Memory must not grow with the files. The script writes Amazon reviews of 2023 of the given sizes (MB
-of text, packed with gzip) into a temporary folder, with 20 reviews per item and 5 per user, and
-converts each in a fresh process. Peak memory is what the system counted (Linux and macOS). The row
-`empty` is a conversion of one review: Python and the libraries alone.
+of text, compressed with gzip) into a temporary folder, with 20 reviews per item and 5 per user. It
+converts each file in a new process. The system measures peak memory (Linux and macOS). The row
+`empty` is a conversion of one review: the memory of Python and the libraries alone.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def generate(folder, size):
 
 
 def measure(source, out):
-    """Convert in a fresh process; return its peak memory, its time, and what it wrote."""
+    """Convert in a new process; return its peak memory, its time, and the summary it wrote."""
     command = [sys.executable, "-m", "msm4sr_lite", "convert", str(source), "--out", str(out)]
     start = time.perf_counter()
     process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE)

@@ -1,13 +1,13 @@
-"""Full-ranking evaluation beside its plain form and beside embeddings recomputed for every batch.
+"""Compare full-ranking evaluation with its plain form, and with embeddings computed per batch.
 
 ::
 
     python -m benchmarks.evaluation
     python -m benchmarks.evaluation --items 100000 --skip-recomputing
 
-In processor seconds on one thread; ``ratio`` is the number of users per processor second over that
-of the first row. ``embedding seconds`` is the time for the item embeddings, which the library
-computes once.
+Times are processor seconds on one thread. ``ratio`` is the number of users per processor second,
+relative to the first row. ``embedding seconds`` is the time for the item embeddings, which the
+library computes once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
     once = time.process_time() - start
 
     class ScoreOnly:
-        """The same scorer through ``score``: modality after modality, all scores handed out."""
+        """The same scorer with only the method ``score``, which computes one modality at a time."""
 
         score = staticmethod(scorer.score)
 

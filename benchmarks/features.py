@@ -1,4 +1,4 @@
-"""Speed of feature extraction compared with that of its encoders alone, in one run.
+"""Compare the speed of feature extraction with that of its encoders alone, in one run.
 
 ::
 
@@ -7,11 +7,11 @@
     python -m benchmarks.features --tiny          # the bundled small CLIP; also opening alone
     python -m benchmarks.features --json          # the same as one JSON object
 
-The stage does everything: it opens, resizes and encodes images, stores embeddings and chooses
-keywords; or it splits texts into sentences, encodes them, stores embeddings and writes the table.
-The bare encoder only runs its model on prepared batches. Both run in turn, so that load of other
-programs meets both. Wall seconds are what a user waits; processor seconds do not depend on other
-programs.
+The image stage opens, resizes and encodes images, stores embeddings and chooses keywords. The text
+stage splits texts into sentences, encodes them, stores embeddings and writes the table. The bare
+encoder only runs its model on prepared batches. Stage and encoder take turns, so that other
+programs slow down both. Wall seconds are the time that a user waits. Processor seconds do not
+depend on other programs.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ SIZES = {  # layers, width, heads
 def side_by_side(jobs: dict[str, Callable[[], object]], count: int, repeats: int) -> dict:
     """Run all in turn, several times; return the rate of each per second, and the ratio.
 
-    The ratio of the stage's rate to that of the bare encoder is computed turn by turn, since a
-    machine's speed drifts; the result holds its median and quartiles.
+    The ratio of the stage's rate to the bare encoder's is computed in each turn, since the speed of
+    a machine drifts. The result holds its median and quartiles.
     """
     rates: dict[str, dict[str, list[float]]] = {n: {"wall": [], "processor": []} for n in jobs}
     for turn in range(repeats):
@@ -115,7 +115,7 @@ def large_clip(folder: Path) -> str:
 
 
 def image_rates(place: Path, args: argparse.Namespace) -> dict:
-    """Images per second of the stage and of the bare image encoder of CLIP."""
+    """Return the images per second of the stage and of CLIP's bare image encoder."""
     names = write_photos(place, args.images, (args.width, args.height))
     clip = str(MINI_CLIP) if args.tiny else large_clip(place / "clip")
     tokenizer = KeywordTokenizer(clip, word_list("visual_words"))
@@ -166,7 +166,7 @@ def bert(folder: Path, size: str) -> str:
 
 
 def sentence_rates(place: Path, args: argparse.Namespace) -> dict:
-    """Sentences per second of the stage and of the bare text encoder, on the same batches."""
+    """Return the sentences per second of the stage and of the bare text encoder."""
     words, rng = word_list("visual_words"), random.Random(0)
     items = [
         Item(str(n), title=" ".join(rng.choices(words, k=rng.randint(3, 30))))
@@ -198,12 +198,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--sentences", type=int, default=1024)
-    parser.add_argument("--width", type=int, default=360, help="of an image, pixels")
-    parser.add_argument("--height", type=int, default=540, help="of an image, pixels")
+    parser.add_argument("--width", type=int, default=360, help="width of an image in pixels")
+    parser.add_argument("--height", type=int, default=540, help="height of an image in pixels")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--text", choices=SIZES, default="minilm", help="size of the text encoder")
-    parser.add_argument("--tiny", action="store_true", help="the bundled small CLIP, no text")
+    parser.add_argument("--tiny", action="store_true", help="only images, with the small CLIP")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     disable_progress_bar()

@@ -1,12 +1,12 @@
-"""Training, evaluation, bfloat16 and encoding images on a GPU; a log in JSON.
+"""Measure training, evaluation, bfloat16 and image encoding on a GPU; write a log in JSON.
 
 ::
 
     python -m benchmarks.gpu --out gpu.json
     python -m benchmarks.gpu --device cpu --quick     # the same on a CPU, small
 
-Needs torch, transformers and this library alone, no network and no data: datasets are synthetic,
-and the CLIP has the shape of ViT-B/32 with random weights, which take as long as trained ones.
+The script needs only torch, transformers and this library, but no network and no data. Datasets are
+synthetic. The CLIP has the size of ViT-B/32 and random weights, which take as long as trained ones.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from msm4sr_lite.sequences import Sequences
 
 
 def wait() -> None:
-    """Let the GPU finish what it was given."""
+    """Wait until the GPU has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
@@ -52,7 +52,7 @@ def seconds(work: Callable[[], object], repeats: int, warm_up: int) -> float:
 
 
 def utilisation() -> int | None:
-    """Return the GPU's utilisation in percent as its driver reports it; None if it does not."""
+    """Return the GPU's utilisation in percent from its driver; None if the driver has none."""
     command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=9, check=True)
@@ -114,7 +114,7 @@ def evaluation(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def images(precision: str, args: argparse.Namespace) -> dict[str, Any]:
-    """Measure CLIP's image encoder: from pixels to the 15 best of 2,000 keywords."""
+    """Measure the time from pixels to the 15 best of 2,000 keywords with CLIP's image encoder."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     model = CLIPVisionModelWithProjection(CLIPVisionConfig(projection_dim=512))
@@ -139,7 +139,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="small sizes, for a test run")
     parser.add_argument("--out", type=Path, help="write the log to this file")
     args = parser.parse_args()
     results = []

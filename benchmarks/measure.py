@@ -1,4 +1,4 @@
-"""What all benchmarks share: processor seconds, peak memory, the machine, files of results."""
+"""Functions that all benchmarks share: processor seconds, peak memory, machine, result files."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Row = dict[str, Any]
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Do a piece of work; return this process's user and system seconds, whatever else runs."""
+    """Run ``work``; return the user and system seconds of this process alone."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def rounds(works: dict[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """Measure several pieces of work in turn, round after round, so that all meet the same noise.
+    """Measure several functions in turn, round after round, so that noise affects all alike.
 
-    A work returns its seconds. The first round warms up and is not counted; every other round
-    goes backwards.
+    Each function returns its seconds. The first round is a warm-up and is not counted. Every second
+    round is in reverse order.
     """
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(repeats + 1):
@@ -40,7 +40,7 @@ def rounds(works: dict[str, Callable[[], float]], repeats: int) -> dict[str, lis
 
 
 def side_by_side(works: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
-    """Return the median processor seconds of several pieces of work, measured in ``rounds``."""
+    """Return the median processor seconds of several functions, measured in ``rounds``."""
     found = rounds({name: lambda work=work: timed(work) for name, work in works.items()}, repeats)
     return {name: statistics.median(seconds) for name, seconds in found.items()}
 
@@ -48,7 +48,7 @@ def side_by_side(works: dict[str, Callable[[], object]], repeats: int = 5) -> di
 def paired_ratio(
     reference: Sequence[float], seconds: Sequence[float]
 ) -> tuple[float, float, float]:
-    """Return how many times as fast as a reference: median, lowest and highest over the rounds.
+    """Return the speed relative to a reference: median, lowest and highest over the rounds.
 
     >>> paired_ratio([2.0, 3.0, 4.0], [2.0, 2.0, 2.0])
     (1.5, 1.0, 2.0)
@@ -58,7 +58,7 @@ def paired_ratio(
 
 
 def peak_memory() -> float:
-    """Return the most memory that this process has held so far, in MB."""
+    """Return the peak memory of this process so far, in MB."""
     try:
         import resource
     except ImportError:  # Windows
@@ -82,7 +82,7 @@ def machine() -> Row:
 
 
 def report(rows: Sequence[Row], out: Path | None) -> None:
-    """Print rows as a table; write them to ``out``.json and ``out``.csv too."""
+    """Print rows as a table, and write them to ``out``.json and ``out``.csv."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [names, *([_short(row.get(name, "")) for name in names] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

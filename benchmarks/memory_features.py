@@ -1,13 +1,13 @@
-"""Memory of feature extraction by number of items: both stages, tiny encoders.
+"""Measure the memory of feature extraction by number of items, with tiny encoders.
 
 ::
 
     python -m benchmarks.memory_features            # 10 thousand, 50 thousand, 200 thousand items
     python -m benchmarks.memory_features --sizes 1000,4000 --json
 
-Each size runs in a new process, on items that are generated as they are read. Every item has a
-unique title, one of 97 descriptions, and an image: one of 64, under as many names as there are
-items. Only the extraction is measured; a dataset read from a folder holds its texts in memory, too.
+Each size runs in a new process. Items are generated while they are read. Every item has a unique
+title, one of 97 descriptions, and one of 64 images under a unique name. Only the extraction is
+measured; a dataset that is read from a folder also keeps its texts in memory.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def extract(folder: Path, count: int) -> dict[str, float]:
 def main() -> None:
     """Measure each size in a new process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--sizes", default="10000,50000,200000", help="items, with commas")
+    parser.add_argument("--sizes", default="10000,50000,200000", help="numbers of items")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -1,11 +1,11 @@
-"""One epoch of pre-training and an evaluation on a synthetic dataset of a million items.
+"""Measure an epoch of pre-training and an evaluation on a synthetic dataset of a million items.
 
 ::
 
     python -m benchmarks.million                      # 1 million items, 10 million interactions
     python -m benchmarks.million --items 50000 --users 20000 --test-users 2000
 
-Slots are ragged: 1 to 4 sentences and one image an item, in float16. Prints time and peak memory.
+Each item has 1 to 4 sentences and one image, in float16. The script prints time and peak memory.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=384)
     parser.add_argument("--test-users", type=int, default=20_000, help="users of the evaluation")
     parser.add_argument("--batch-size", type=int, default=2048)
-    parser.add_argument("--steps", type=int, default=0, help="end the epoch early; 0: all of it")
+    parser.add_argument("--steps", type=int, default=0, help="steps of the epoch; 0: all")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.csv")
     args = parser.parse_args()

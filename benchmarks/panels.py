@@ -1,13 +1,13 @@
-"""How soon every interactive panel of the course answers.
+"""Measure how soon every interactive panel of the course answers.
 
 ::
 
     python -m benchmarks.panels
     python -m benchmarks.panels 06 09
 
-Runs the notebooks as a reader would, each in a process of its own. Then every list, slider, box
-and button of every panel is moved, and the clock says how long it takes until the new figure is
-there (without the wait for a slider to rest, the way to the browser and the painting there).
+The script runs each notebook in its own process. Then it changes every list, slider, box and button
+of every panel, and measures the time until the new figure is ready. The time does not include the
+wait until a slider rests, the transfer to the browser, and the drawing there.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def walk_widgets(widget: Any) -> Iterator[Any]:
 
 
 def list_moves(widget: Any) -> Iterator[Callable[[], object]]:
-    """Return what a visitor can do with one widget."""
+    """Return the changes that a visitor can make to one widget."""
     import ipywidgets
 
     if isinstance(widget, ipywidgets.Button) and not widget.disabled:
@@ -59,14 +59,14 @@ def list_moves(widget: Any) -> Iterator[Callable[[], object]]:
 
 
 def read_panel(live: panels.Live) -> list[str]:
-    """Return what the panel shows, without its controls."""
+    """Return the output of the panel, without its controls."""
     import ipywidgets
 
     return [w.value for w in walk_widgets(live.box) if isinstance(w, ipywidgets.HTML)]
 
 
 def time_moves(live: panels.Live) -> list[float]:
-    """Return the seconds that a move of the panel takes, for all moves that change what it shows.
+    """Return the seconds that each change of a panel takes, if it changes the output.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def time_moves(live: panels.Live) -> list[float]:
 
 
 def measure_notebook(master: Path) -> list[Row]:
-    """Execute one notebook here and move its panels at its end."""
+    """Execute one notebook in this process, then measure its panels."""
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
@@ -110,7 +110,7 @@ def measure_notebook(master: Path) -> list[Row]:
 
 
 def main() -> None:
-    """Run each notebook in a new process, so that none profits from another."""
+    """Run each notebook in a new process, so that none affects another."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -1,9 +1,9 @@
-"""The same model trained with prefix augmentation, one row per target, to compare with.
+"""Train the same model with prefix augmentation, one row per target, for comparison.
 
-Two forms do the same in different ways. ``careful``: only the batch's items are pooled and
-adapted, each once, both modalities in one call of the encoder, rows trimmed to the longest. The
-other does the work of a step in the released code: it pools the whole catalogue, adapts every
-position of every row by itself, adapts the whole catalogue to pick the targets, encodes one
+There are two forms with the same result. ``careful`` pools and adapts only the items of the batch,
+each of them once. It encodes both modalities in one call, with rows trimmed to the longest. The
+other form does the work of a step in the released code. It pools the whole catalogue, adapts every
+position of every row separately, adapts the whole catalogue to pick the targets, encodes one
 modality after the other, and pads all rows to ``max_len``.
 """
 
@@ -27,7 +27,7 @@ from msm4sr_lite.sequences import Batch, pad
 def pretraining(
     model: M2SE, table: FeatureTable, batch: Batch, config: PretrainConfig, careful: bool
 ) -> Tensor:
-    """Return the loss of rows with one target each; no item is dropped, which is less work."""
+    """Return the loss of rows with one target each, without sequence drop, which saves work."""
     generator = torch.Generator().manual_seed(0)
     rows, last = batch.targets.nonzero(as_tuple=True)
     target, items = batch.targets[rows, last], batch.items if careful else _full(batch.items, model)
@@ -51,7 +51,7 @@ def pretraining(
 def finetuning(
     model: M2SE, table: FeatureTable, batch: Batch, config: FinetuneConfig, careful: bool
 ) -> Tensor:
-    """Return the cross-entropy over the catalogue of rows with one target each."""
+    """Return the cross-entropy over the catalogue, for rows with one target each."""
     rows, last = batch.targets.nonzero(as_tuple=True)
     target, items = batch.targets[rows, last], batch.items if careful else _full(batch.items, model)
     catalogue = torch.arange(len(table.items))
@@ -71,7 +71,7 @@ def finetuning(
 def ranks(
     model: M2SE, table: FeatureTable, histories: list[np.ndarray], targets: np.ndarray
 ) -> np.ndarray:
-    """Rank as the released code does: all item embeddings are computed again for every batch."""
+    """Rank like the released code, which computes all item embeddings again for every batch."""
 
     class Recomputing:
         @torch.inference_mode()
@@ -87,7 +87,7 @@ def ranks(
 
 
 def _pooled(model: M2SE, table: FeatureTable) -> Modalities:
-    """Pool all items, which the released code does in each step, without gradients."""
+    """Pool all items without gradients, as the released code does in each step."""
     catalogue = torch.arange(len(table.items))
     with torch.no_grad():
         return {m: model.pool[m](*getattr(table, m).gather(catalogue))[0] for m in model.modalities}
@@ -100,7 +100,7 @@ def _adapt_all(model: M2SE, pooled: Modalities) -> Modalities:
 
 
 def _adapt_each(model: M2SE, pooled: Modalities, items: Tensor) -> Modalities:
-    """Adapt every position by itself, padding too: ``(batch, time, d)``."""
+    """Adapt every position separately, padding included: ``(batch, time, d)``."""
     return {m: model.adapt[m](e[items.flatten()]).view(*items.shape, -1) for m, e in pooled.items()}
 
 

@@ -1,4 +1,4 @@
-"""How a pre-training step grows with the catalogue, the length of sequences, and the batch.
+"""Measure how a pre-training step grows with catalogue, sequence length and batch.
 
 ::
 
@@ -7,8 +7,8 @@
     python -m benchmarks.scaling batch --values 256 1024 4096
     python -m benchmarks.scaling targets_per_sequence --values 0 1 4
 
-For ``catalogue`` all interactions are with the same 10,000 items however many there are, so that
-batches hold equally many different items: what grows is the cost of the catalogue itself.
+For ``catalogue`` the number of items grows, but all interactions are with the same 10,000 items.
+Batches then have equally many distinct items, and only the cost of the catalogue itself grows.
 ``memory`` is the growth of the process during its steps, in MB.
 """
 
@@ -32,12 +32,12 @@ SEEN = 10_000  # items with interactions
 
 
 def steps_for(axis: str, value: int, args: argparse.Namespace) -> Steps:
-    """Make a dataset and a model of the wanted size."""
+    """Make a dataset and a model of the given size."""
     items = value if axis == "catalogue" else SEEN
     length = float(value) if axis == "length" else args.mean_length
     targets = value if axis == "batch" else args.targets
     sequences = synthetic.sequences(args.users, SEEN, length)
-    spread = np.arange(SEEN + 1) * (items // SEEN)  # seen items lie all over the table
+    spread = np.arange(SEEN + 1) * (items // SEEN)  # seen items are spread over the table
     names = ["", *(f"i{item}" for item in range(1, items + 1))]
     sequences = replace(sequences, items=names, interactions=spread[sequences.interactions])
     table = synthetic.table(items, args.text_slots, args.image_slots, args.width)

@@ -1,11 +1,11 @@
-"""How long Python takes to import the package and to show the help of the command line.
+"""Measure how long Python takes to import the package and to show the command line's help.
 
 ::
 
     python -m benchmarks.startup
 
-Wall seconds of a fresh process each, in turn; ``python`` is an interpreter that does nothing, and
-its time is part of the others'.
+Each is measured in wall seconds of a new process, in turn. ``python`` is an interpreter that does
+nothing; the other times include its time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COMMANDS = {
 
 
 def wall_seconds(arguments: list[str]) -> float:
-    """Return how long a fresh Python takes."""
+    """Return the wall seconds of a new Python process."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""Synthetic datasets of any size: interactions, and embeddings for the slots of every item."""
+"""Make synthetic datasets of any size: interactions, and embeddings for every item's slots."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:  # `benchmarks.version_worker` uses the arrays with other vers
 def interaction_arrays(
     users: int, n_items: int, mean_length: float, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return item numbers user by user, and where each user's begin and the last one's end.
+    """Return item numbers user by user, and offsets of each user's first item (and of the end).
 
-    Users have 5 or more interactions; lengths are geometric, popularity falls as 1 / rank^0.8.
+    Users have 5 or more interactions. Their numbers are geometrically distributed, and popularity
+    is proportional to 1 / rank^0.8.
     """
     rng = np.random.default_rng(seed)
     lengths = 4 + rng.geometric(1 / (mean_length - 4), users)
@@ -31,9 +32,10 @@ def interaction_arrays(
 def slot_arrays(
     n_items: int, slots: Sequence[int], width: int, seed: int = 0, ragged: bool = False
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return for each modality random embeddings ``(slots, width)`` and each item's number of them.
+    """Return random embeddings ``(slots, width)`` of each modality, and each item's slot count.
 
-    ``slots`` holds the modalities' slots per item; with ``ragged`` an item has 1 to so many.
+    ``slots`` holds the number of slots per item for each modality. With ``ragged``, it is the
+    maximum, and an item has at least one slot.
     """
     rng = np.random.default_rng(seed)
     arrays = []

@@ -1,4 +1,4 @@
-"""A training step beside its plain form, prefix augmentation, and its bare matrix products.
+"""Compare a training step with its plain form, prefix augmentation and its matrix products.
 
 ::
 
@@ -6,9 +6,9 @@
     python -m benchmarks.training --stage finetune --targets 1024 16384
     python -m benchmarks.training --text-slots 10 --image-slots 3 --width 384
 
-All are measured in turn in one run, in processor seconds on one thread. ``ratio`` is the number of
-targets per processor second over that of the first row. A target counts if its loss term is
-computed. Both forms of prefix augmentation are in ``benchmarks.prefix_augmentation``.
+All of them are measured in turn in one run, in processor seconds on one thread. ``ratio`` is the
+number of targets per processor second, relative to the first row. A target counts if its loss term
+is computed. Both forms of prefix augmentation are in ``benchmarks.prefix_augmentation``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WARM_UP = 10  # steps until torch.compile no longer compiles for another size
 
 
 class Steps:
-    """Training steps, one per call, that pass over the sequences again and again."""
+    """Training steps, one per call, over repeated epochs."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ def library(stage: str, table: FeatureTable, **options: Any) -> Any:
 
 
 def in_plain_form(work: Callable[[], object]) -> Callable[[], object]:
-    """Return a work that does the same without the fast forms."""
+    """Return a function that does the same work without the fast forms."""
 
     def run() -> None:
         with fast.switched_off():
@@ -88,10 +88,11 @@ def in_plain_form(work: Callable[[], object]) -> Callable[[], object]:
 
 
 def bare_products(stage: str, model: M2SE, table: FeatureTable, batch: Batch) -> Callable[[], None]:
-    """Return a function that does the matrix products of a step and nothing else.
+    """Return a function that computes the matrix products of a step and nothing else.
 
-    Items once, tokens without padding, forward and the gradients that are needed; all sequences
-    as if of one length, that with as many pairs of tokens.
+    Each item is processed once, and tokens have no padding. Forward products and the necessary
+    gradients are computed. All sequences have the same length, which gives the right number of
+    pairs of tokens.
     """
     c = model.config
     items, lengths = len(table.items), (batch.items > 0).sum(dim=1).float()
@@ -126,9 +127,9 @@ def bare_products(stage: str, model: M2SE, table: FeatureTable, batch: Batch) ->
 def product(
     count: int, n: int, k: int, m: int, left: bool = True, right: bool = True
 ) -> Callable[[], None]:
-    """Return a function: products of ``count`` pairs of matrices, n x k by k x m, and gradients.
+    """Return a function that multiplies ``count`` pairs of matrices (n x k, k x m), with gradients.
 
-    ``left`` and ``right`` say which of both has a gradient.
+    ``left`` and ``right`` say which factor has a gradient.
     """
 
     def run() -> None:
@@ -217,14 +218,14 @@ def main() -> None:
     parser.add_argument("--stage", choices=("pretrain", "finetune"), default="pretrain")
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--users", type=int, default=20_000)
-    parser.add_argument("--mean-length", type=float, default=18.0, help="with the two held out")
+    parser.add_argument("--mean-length", type=float, default=18.0, help="held-out items included")
     parser.add_argument("--targets", type=int, nargs="+", default=[1024, 4096])
     parser.add_argument("--text-slots", type=int, default=10)
     parser.add_argument("--image-slots", type=int, default=1)
     parser.add_argument("--width", type=int, default=768)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--compile", action="store_true", help="torch.compile too: minutes more")
-    parser.add_argument("--skip-released", action="store_true", help="it takes seconds a step")
+    parser.add_argument("--compile", action="store_true", help="add torch.compile (minutes)")
+    parser.add_argument("--skip-released", action="store_true", help="skip the slowest form")
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.csv")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,6 +1,6 @@
-"""The worker of ``benchmarks.versions``: does what it is asked with the version it was given.
+"""The worker process of ``benchmarks.versions``, which runs one version of the package.
 
-Started with ``PYTHONPATH`` pointing to that version's package. Reads requests from standard input
+It is started with ``PYTHONPATH`` pointing to that version. It reads requests from standard input
 and writes answers to standard output, one JSON line each.
 """
 
@@ -21,7 +21,7 @@ import torch
 
 from benchmarks import synthetic
 
-# Where the versions keep what is used here, and how a keyword is called there.
+# Where each version has the functions that are used here, and its name of a keyword argument.
 HOMES = {
     "version 1": {
         "build_sequences": "sequences:build_sequences",
@@ -54,7 +54,7 @@ STAGES = {"pre-training": "pretrain", "fine-tuning": "finetune"}
 
 
 class Worker:
-    """What can be asked of a version; arguments and results are plain JSON."""
+    """The requests that a version can answer; arguments and results are plain JSON."""
 
     def __init__(self, version: str) -> None:
         self.names = HOMES[version]
@@ -84,7 +84,7 @@ class Worker:
     def train(
         self, folder: str, domain: str, settings: dict[str, dict[str, Any]], seed: int
     ) -> dict[str, Any]:
-        """Pre-train, fine-tune and evaluate on a dataset; return all numbers that come out."""
+        """Pre-train, fine-tune and evaluate on a dataset; return all numbers of the results."""
         data = self.find("read_dataset")(folder, **{self.names["domain"]: domain})
         table = self.find("load_feature_table")(f"{folder}/features")
         described = set(table.described())
@@ -122,7 +122,7 @@ class Worker:
     # ------------------------------------------------------------ the same work, timed
 
     def prepare(self, sizes: dict[str, Any], sampled: dict[str, Any]) -> None:
-        """Make data and models of the given sizes; one work for each thing that is timed."""
+        """Make data and models of the given sizes, and a function for each thing that is timed."""
         interactions, offsets = synthetic.interaction_arrays(
             sizes["users"], sizes["items"], sizes["mean_length"]
         )
@@ -173,7 +173,7 @@ class Worker:
         }
 
     def seconds(self, work: str) -> float:
-        """Do a piece of work once; return its processor seconds."""
+        """Run one of these functions once; return its processor seconds."""
         start = time.process_time()
         self.works[work]()
         return time.process_time() - start
@@ -193,7 +193,7 @@ def digest(values: np.ndarray) -> str:
 
 def main() -> None:
     torch.set_num_threads(1)
-    answers, sys.stdout = sys.stdout, sys.stderr  # whatever the package prints is no answer
+    answers, sys.stdout = sys.stdout, sys.stderr  # prints of the package are no answers
     worker = Worker(sys.argv[1])
     for line in sys.stdin:
         method, arguments = json.loads(line)

@@ -1,8 +1,8 @@
-"""The same work done by version 1 and by this checkout, each in a process of its own.
+"""Run the same work with version 1 and with this checkout, each in its own process.
 
 Version 1 is taken from git and unpacked into a temporary folder. ``Version`` starts a worker
-(``benchmarks.version_worker``) that imports ``msm4sr_lite`` from there or from this checkout, and
-sends it one request at a time.
+(``benchmarks.version_worker``) and sends it one request at a time. The worker imports
+``msm4sr_lite`` from the temporary folder or from this checkout.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VERSION_1 = "d06bd7a3a922c0effcf4679d5383c365f46a73c8"
 NAMES = ("version 1", "this checkout")
 
-# Settings by their names in this checkout, and by those in version 1.
+# Names of settings in this checkout -> their names in version 1.
 RENAMED = {
     "min_user_interactions": "user_min",
     "min_item_interactions": "item_min",
@@ -34,7 +34,7 @@ RENAMED = {
     "targets_per_sequence": "anchors_per_sequence",
     "n_negatives": "negatives",
 }
-# Their values where these have other names too.
+# Names of values that also differ.
 RENAMED_VALUES = {
     ("deduplicate", True): "last",
     ("deduplicate", False): "keep",
@@ -63,7 +63,7 @@ def in_version_1(settings: Settings) -> Settings:
 
 
 def unpack_version_1(folder: Path) -> Path:
-    """Write the package and the sample of version 1 into ``folder``, from this repository."""
+    """Write the package and the sample of version 1, from git, to ``folder``."""
     command = ["git", "archive", VERSION_1, "msm4sr_lite", "data_samples/corner_shop"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if found.returncode != 0:
@@ -84,7 +84,7 @@ class Version:
     name
         One of ``NAMES``.
     folder
-        Where that version's ``msm4sr_lite`` lies.
+        Folder that holds this version's ``msm4sr_lite``.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -111,7 +111,7 @@ class Version:
         return json.loads(answer)
 
     def settings(self, settings: Settings) -> Settings:
-        """Return settings under the names that this version has for them."""
+        """Return settings under their names in this version."""
         return in_version_1(settings) if self.name == NAMES[0] else settings
 
     def close(self) -> None:

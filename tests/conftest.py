@@ -1,10 +1,10 @@
-"""What all tests share: one thread, no network, fixed seeds, and where the data lie."""
+"""Settings and fixtures for all tests: one thread, no network, fixed seeds, places of data."""
 
 import os
 from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ[_name] = "1"  # read when torch and numba are imported, so set before
+    os.environ[_name] = "1"  # set first, since torch and numba read it when they are imported
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
@@ -20,14 +20,14 @@ torch.set_num_threads(1)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Keep --doctest-modules from importing what is no test, such as masters of notebooks."""
+    """Keep --doctest-modules from importing files without tests, such as masters of notebooks."""
     no_test = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
     return True if no_test else None
 
 
-# What `python run.py check` leaves to `python run.py test`: whole stages, drawings, launches, which
-# a change of a line seldom breaks. Folders of tests, files by their name after ``test_`` in any
-# folder, and single tests by their function. New files use ``pytest.mark.thorough``.
+# Tests that only `python run.py test` runs, not `python run.py check`: whole stages, drawings and
+# launches, which a small change seldom breaks. THOROUGH_PLACES holds names of folders, and of files
+# without ``test_``; THOROUGH_TESTS holds functions. New files use ``pytest.mark.thorough`` instead.
 THOROUGH_PLACES = {
     "attention",
     "benchmarks",
@@ -64,7 +64,7 @@ THOROUGH_TESTS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that `python run.py check` leaves to `python run.py test`."""
+    """Mark the tests that only `python run.py test` runs."""
     for item in items:
         name = getattr(item, "originalname", item.name)  # without parameters
         places = {item.path.parent.name, item.path.stem.removeprefix("test_")}
@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def fixed_seeds() -> None:
-    """Every test draws the same numbers, whichever tests ran before it."""
+    """Reset all random generators, so that a test does not depend on the tests before it."""
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  for code that draws without a generator of its own
     torch.manual_seed(0)
@@ -82,13 +82,13 @@ def fixed_seeds() -> None:
 
 @pytest.fixture(scope="session")
 def sample_dataset() -> Path:
-    """The bundled dataset. Read it, do not write to it."""
+    """Return the folder of the bundled dataset. Tests must not write to it."""
     return ROOT / "data_samples" / "corner_shop"
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Real datasets that do not belong to the repository; tests that need one skip without it."""
+    """Return the folder of real datasets outside the repository; skip the test if there is none."""
     folder = os.environ.get("MSM4SR_DATA", "")
     if not folder or not Path(folder).is_dir():
         pytest.skip("needs real datasets: name their folder in MSM4SR_DATA")
@@ -97,13 +97,13 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def mini_clip() -> str:
-    """The bundled small CLIP."""
+    """Return the folder of the bundled small CLIP."""
     return str(ROOT / "data_samples" / "mini_clip")
 
 
 @pytest.fixture(scope="session")
 def tokenizer(mini_clip: str):
-    """The bundled small CLIP with four words."""
+    """Return a keyword tokenizer: the bundled small CLIP with four words."""
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
     return KeywordTokenizer(mini_clip, ["red", "blue", "mug", "tent"])
@@ -111,7 +111,7 @@ def tokenizer(mini_clip: str):
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A BERT of two small layers with random weights, in an ordinary model folder."""
+    """Return a model folder with a BERT of two small layers with random weights."""
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("bert")

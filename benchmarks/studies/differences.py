@@ -1,12 +1,12 @@
-"""What each difference to the released code costs, measured on the sample dataset.
+"""Measure the effect of each difference to the released code on the sample dataset.
 
     python -m benchmarks.studies.differences data_samples/corner_shop --domain home --out DIR
 
-This study made ``docs/differences.md``. Every variant differs from the preset ``paper`` in what its
-entry below says and in nothing else. It is pre-trained with several seeds and tested without item
-ids. Variants of fine-tuning all start from the same pre-trained model. Each run is kept in
-``DIR/runs``, so a stopped study continues. ``--page docs/differences.md`` writes the results into
-the page and, beside it, ``differences.json``.
+This study made ``docs/differences.md``. Every variant differs from the preset ``paper`` only in the
+settings of its entry below. It is pre-trained with several seeds and tested without item ids.
+Variants of fine-tuning all start from the same pre-trained model. Each run is kept in ``DIR/runs``,
+so a stopped study can be resumed. ``--page docs/differences.md`` writes the results into the page
+and, beside it, ``differences.json``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from msm4sr_lite.study.paired import paired
 
 @dataclass(frozen=True)
 class Protocol:
-    """Number of seeds and epochs; ``more_seeds`` is for the variants studied closely."""
+    """Number of seeds and epochs; ``more_seeds`` applies to variants with ``closely``."""
 
     seeds: int = 3
     more_seeds: int = 6
@@ -143,7 +143,7 @@ class Study:
         self.runs = out / "runs"
 
     def ranks(self, name: str, seed: int) -> np.ndarray:
-        """Return the rank of each test target; train first unless that is done."""
+        """Return the rank of each test target; train the variant first if necessary."""
         config, number = VARIANTS[name].config(self.protocol), seed + VARIANTS[name].seed_shift
         table = self.tables[config.features.image_slots]
 
@@ -161,7 +161,7 @@ class Study:
         return [as_dict(config), fingerprint_sequences(self.sequences), content, number]
 
     def _state(self, seed: int) -> Path:
-        """Return the folder of the model of ``paper``, which depends on the protocol."""
+        """Return the model folder of ``paper``, whose name depends on the protocol."""
         return self.out / "states" / f"paper-{seed}.{fingerprint(self._made_from('paper', seed))}"
 
     def pretrained(self, seed: int) -> M2SE:
@@ -204,7 +204,7 @@ class Study:
 
 
 def keyword_slots(folder: Path, table: FeatureTable) -> FeatureTable:
-    """Return the table with a slot for each keyword, as ``image_slots = "keywords"`` makes it."""
+    """Return the table with one slot per keyword, like ``image_slots = "keywords"``."""
     keywords, made = read_keywords(folder), table.manifest["text_encoder"]
     groups = [image_sentences(keywords.get(item, []), "keywords") for item in table.items[1:]]
     image = encode_slots(groups, TextEncoder(made["name"], made["pooling"]))

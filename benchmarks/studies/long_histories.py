@@ -1,8 +1,8 @@
-"""Histories longer than the encoder: windows against a sliding window, on simulated users.
+"""Compare windows and a sliding window for histories longer than L, on simulated users.
 
 This study made the last table of ``docs/differences.md`` (``benchmarks.studies.differences`` runs
-it). With the loss over all positions, a history of more than L items is cut into windows: an item
-near the beginning of a window is predicted from few items. With prefix augmentation, as in the
+it). With the loss over all positions, a history of more than L items is cut into windows. An item
+near the beginning of a window is then predicted from few items. With prefix augmentation, as in the
 released code, every item is predicted from the L items before it.
 """
 
@@ -49,14 +49,14 @@ LENGTH = 122  # interactions of each simulated user, two of them held out
 def measure(
     table: FeatureTable, domain: str, out: Path, quick: bool = False, seeds: int = 1
 ) -> dict[str, Any]:
-    """Train both ways and compare; also compute one model's states both ways.
+    """Train a model in both ways and compare; also compute the states of one model in both ways.
 
     Parameters
     ----------
     table
         Features of the sample dataset; entry i belongs to item number i.
     domain
-        Whose users to simulate.
+        The domain whose users are simulated.
     out
         Folder of finished runs.
     quick
@@ -65,8 +65,8 @@ def measure(
     Returns
     -------
     results
-        ``metrics`` for new users after training either way, and ``change``, windows minus sliding
-        window; ``states``: what ``compare_states`` finds in a model trained on windows.
+        ``metrics`` for new users after training in either way; ``change``, windows minus sliding
+        window; ``states``, the result of ``compare_states`` for a model trained on windows.
     """
     training_users, test_users, epochs, seeds = (4, 20, 1, 1) if quick else (60, 1000, 10, seeds)
     test = long_sequences(table.items, domain, test_users, seed=-1)
@@ -143,7 +143,7 @@ def long_sequences(items: list[str], domain: str, n_users: int, seed: int) -> Se
 def compare_states(
     model: M2SE, table: FeatureTable, sequences: Sequences, users: int
 ) -> dict[str, Any]:
-    """Compare the states of one model that predict the same targets, in windows and sliding.
+    """Compare the states of one model for the same targets, in windows and in a sliding window.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Differences to the released code that show without training a variant.
+"""Measure differences to the released code that need no training.
 
 This study made the tables on pooling, on rows with the same target and on sums of exponentials in
-``docs/differences.md``; ``benchmarks.studies.differences`` runs it.
+``docs/differences.md``. ``benchmarks.studies.differences`` runs it.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ def same_target(
     sizes: Sequence[int] = (32, 256, 1024),
     batches: int = 20,
 ) -> list[dict[str, Any]]:
-    """Return NIP of the text with same-target pairs masked, and what a logit of 0 adds to it.
+    """Return NIP of the text with same-target pairs masked, and the change by a logit of 0.
 
-    With two models on batches of the dataset, and with random unit embeddings in place of all
-    states and items, for which a logit of 0 is a typical one.
+    It is computed for two models on batches of the dataset, and for random unit embeddings instead
+    of states and items. For random embeddings, a logit of 0 is typical.
     """
     found = []
     for size in sizes:
@@ -142,9 +142,9 @@ def same_target(
 
 
 def subtracting(rows: int, trials: int = 500) -> dict[str, Any]:
-    """Compare CMCL as sums with the self term subtracted, in float32, with the exact value.
+    """Compare the exact CMCL with sums from which the self term is subtracted, in float32.
 
-    Uses ``rows`` random unit embeddings of each modality, no two rows with the same target.
+    There are ``rows`` random unit embeddings of each modality; all rows have different targets.
     ``broken`` is the share of trials in which the subtracted form is not finite, ``error`` its mean
     error in the others; ``library_error`` is that of ``losses.cross_modal_loss``.
     """
@@ -176,9 +176,9 @@ def subtracting(rows: int, trials: int = 500) -> dict[str, Any]:
 
 
 def cross_modal_sums(text: Tensor, image: Tensor) -> Tensor:
-    """Return row-wise CMCL in the form that loses digits: a sum minus its term e^(1/tau).
+    """Return row-wise CMCL as a sum minus its term e^(1/tau), which loses digits in float32.
 
-    Both inputs are unit embeddings ``(rows, d)``. In float64 the form is exact enough as reference.
+    Both inputs are unit embeddings ``(rows, d)``. In float64 the result can serve as a reference.
     """
     across = (text @ image.T / TEMPERATURE).exp()
     loss = torch.zeros((), dtype=text.dtype)

@@ -1,11 +1,11 @@
-"""``msm4sr study`` with further models and ablations, which only the tables of the docs need.
+"""Run ``msm4sr study`` with further models and ablations, which only the docs need.
 
 ::
 
     python -m benchmarks.studies.more_models main DATA --models msm4sr_tuned,msm4sr_tuned+whole
     python -m benchmarks.studies.more_models ablations DATA --models "TF-IDF instead of BERT,N = 2"
 
-Flags are those of ``msm4sr study``, and ``--clip MODEL`` for the ablation with its raw embeddings.
+Flags are those of ``msm4sr study``, and ``--clip MODEL`` for the ablation with raw embeddings.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class OtherFeatures(ModelSpec):
 
 @dataclass(frozen=True)
 class WholeDataset(ModelSpec):
-    """A model that is pre-trained on the whole dataset, not only on the part compared on.
+    """A model that is pre-trained on the whole dataset, not only on the data of the comparison.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""Other features for ablations: fewer keywords, raw CLIP embeddings, TF-IDF.
+"""Make other features for ablations: fewer keywords, raw CLIP embeddings, TF-IDF.
 
-Each is a function of the data of a study that returns a feature table in the same order. They are
-the variants of ``benchmarks.studies.more_models``.
+Each class is a function of a study's data that returns a feature table in the same order. The
+variants of ``benchmarks.studies.more_models`` use them.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class FewerKeywords:
 class RawClip:
     """Image features that are CLIP's image embeddings, not encoded keywords.
 
-    The narrower of CLIP's and BERT's embeddings are filled up with zeros. A matrix product comes
-    next, on which zeros have no effect.
+    The narrower of CLIP's and BERT's embeddings are padded with zeros. The zeros have no effect,
+    since the next operation is a matrix product.
     """
 
     clip: str
@@ -100,9 +100,9 @@ class RawClip:
 class TfidfTexts:
     """Text features from TF-IDF instead of BERT.
 
-    The text of an item is one slot, whatever its number of sentences. A singular value
-    decomposition makes the TF-IDF vectors as wide as BERT's embeddings, and they are scaled to the
-    mean length of these.
+    The text of an item has one slot, whatever its number of sentences. A singular value
+    decomposition reduces the TF-IDF vectors to the width of BERT's embeddings. They are then scaled
+    to the mean length of these embeddings.
     """
 
     def __call__(self, data: StudyData) -> FeatureTable:
@@ -123,7 +123,7 @@ class TfidfTexts:
 
 @dataclass(frozen=True)
 class TfidfBesideBert:
-    """Text features with one more slot than BERT's sentences: that of ``TfidfTexts``."""
+    """Text features with BERT's sentences and one additional slot, that of ``TfidfTexts``."""
 
     def __call__(self, data: StudyData) -> FeatureTable:
         """Return the table."""

@@ -1,4 +1,4 @@
-"""Learning curve of transfer: what pre-training on other data saves.
+"""Measure the learning curve of transfer: how much pre-training on other data helps.
 
 ::
 
@@ -54,11 +54,11 @@ class CurveConfig(TrainingBudget):
     Attributes
     ----------
     steps
-        Maximum number of steps of fine-tuning, about.
+        Approximate maximum number of fine-tuning steps.
     shares
         Shares of the target's users. A share of fewer users than ``fewest`` is skipped.
     large
-        Shares from here on are large.
+        Smallest share that counts as large.
     rates, rates_large
         Learning rates of fine-tuning for small and for large shares. If there are several, the
         validation interactions choose.
@@ -92,10 +92,10 @@ class TransferSpec(ModelSpec):
         Share of the target's users to fine-tune on.
     rates
         Learning rates of fine-tuning. If there are several, the validation targets of the users
-        drawn choose: a low one that suits a pre-trained model may be too low for one from scratch.
-        Empty: the model is used as it is.
+        drawn decide: a low rate that suits a pre-trained model may be too low for one from scratch.
+        Empty: the model is not fine-tuned.
     steps
-        Maximum number of steps of fine-tuning, about.
+        Approximate maximum number of fine-tuning steps.
     """
 
     start: str = "scratch"
@@ -104,7 +104,7 @@ class TransferSpec(ModelSpec):
     steps: int = 0
 
     def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
-        """Pre-train if that is the start, fine-tune with each rate, return the best."""
+        """Pre-train the model if necessary, fine-tune it with each rate, and return the best."""
         config, some = self.config(data, settings), some_users(data, self.share, seed)
         options: dict[str, Any] = {"seed": seed, "device": data.device}
         start = None
@@ -126,7 +126,7 @@ class TransferSpec(ModelSpec):
 
 
 def curve_specs(target: StudyData, config: CurveConfig) -> dict[str, Spec]:
-    """Return the models to compare: as they start, and fine-tuned on each share of the users."""
+    """Return the models to compare: without fine-tuning, and fine-tuned on each share of users."""
     specs: dict[str, Spec] = {
         "untrained": TransferSpec(pretrains=False, finetunes=False),
         "zero shot": TransferSpec(start="pretrained"),

@@ -6,10 +6,11 @@
     python -m benchmarks.studies.version_1 --epochs 20 --out build/version_1.json
 
 Both versions pre-train and fine-tune on the domain *home* of ``data_samples/corner_shop`` with the
-settings written out below, each in a process of its own on one thread. Compared to the last bit
-are the record of every step (losses, targets) and of every epoch (validation recall), all weights
-after each stage, the rank of every held-out item, and all metrics with their intervals. What the
-two versions call a setting stands in ``benchmarks.versions``. Exits with 1 if anything differs.
+settings below, each in its own process with one thread. The script compares, to the last bit, the
+record of every step (losses, targets) and of every epoch (validation recall), all weights after
+each stage, the rank of every held-out item, and all metrics with their intervals.
+``benchmarks.versions`` lists the names of the settings in both versions. The exit code is 1 if
+anything differs.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ PAPER: Settings = {
         "n_negatives": 0,
     },
 }
-# What the other presets, and one made for this comparison, set otherwise.
+# Settings of the other presets, and of one for this comparison, that differ from these.
 CHANGES: dict[str, Settings] = {
     "paper": {},
     "tuned": {
@@ -138,7 +139,7 @@ def settings_of(preset: str, epochs: int) -> Settings:
 
 
 def flatten(numbers: Any) -> list[Any]:
-    """Return the numbers of nested lists and dictionaries in order, without the names."""
+    """Return the numbers in nested lists and dictionaries in order, without the keys."""
     if isinstance(numbers, dict):
         numbers = list(numbers.values())
     if isinstance(numbers, list):
@@ -147,7 +148,7 @@ def flatten(numbers: Any) -> list[Any]:
 
 
 def compare(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one row per stage or evaluation and kind of number: how many are equal.
+    """Count equal numbers; return one row per stage or evaluation and kind of number.
 
     Numbers are compared in order and by their exact value; names of weights may have changed.
     """

@@ -1,4 +1,4 @@
-"""What a trained model has not learned: results by popularity, and with baselines added.
+"""Find out what a trained model has not learned: results by popularity, and with baselines added.
 
 ::
 
@@ -6,12 +6,12 @@
     python -m benchmarks.studies.what_is_missing DATA --out DIR [the same settings]
 
 This study made the tables of this name in ``docs/results.md``. It prints NDCG@10 on the
-*validation* interactions, items of the history filtered: for all test cases, and for targets with
-few, some and many training interactions. Each model stands alone, in an ensemble with TF-IDF
-neighbours, and in an ensemble with ItemKNN and these. A baseline that improves the ensemble knows
-something that the model has not learned. In the last rows the model's probabilities are divided by
-a power of the item's number of training interactions, so that popular items are recommended less.
-The test set is not used.
+*validation* interactions, with items of the history filtered. There are columns for all cases, and
+for targets with few, some and many training interactions. Each model is measured alone, in an
+ensemble with TF-IDF neighbours, and in an ensemble with both ItemKNN and TF-IDF neighbours. A
+baseline that improves the ensemble knows something that the model has not learned. In the last
+rows, the model's probabilities are divided by a power of the item's number of training
+interactions, so that popular items are recommended less often. The test set is not used.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ from msm4sr_lite.study.models import (
 )
 from msm4sr_lite.study.paired import paired
 
-ADDED = ("tfidf_knn", "item_knn+tfidf")  # all are compared with the last one
+ADDED = ("tfidf_knn", "item_knn+tfidf")  # everything is compared with the last one
 ALONE = ("popularity", "item_knn", *ADDED)
 TRAINED = ("text", "text+image", "msm4sr", "msm4sr_tuned")
-POWERS = (0.25, 0.5)  # 1 would rank by how much this user prefers an item to what others do
+POWERS = (0.25, 0.5)  # 1 would rank by a user's preference relative to that of all users
 THIRDS = ("few", "some", "many")
 FLAGS: dict[type[DataConfig] | type[TrainingBudget], tuple[str, ...]] = {
     DataConfig: ("min_user_interactions", "min_item_interactions", "n_test"),
@@ -170,7 +170,7 @@ def comparison_table(ranks: Ranks, users: np.ndarray, counts: np.ndarray) -> str
     users
         The user of each validation case.
     counts
-        Training interactions of each target; the cases are cut into thirds by them.
+        Training interactions of each target, which divide the cases into thirds.
     """
     first, second = np.floor(np.quantile(counts, [1 / 3, 2 / 3])).astype(int)
     parts = [counts <= first, (counts > first) & (counts <= second), counts > second]

@@ -1,8 +1,8 @@
-"""All interactions that can be pre-trained on, not only those that are compared on.
+"""Collect all interactions that can be used in pre-training, not only those of a comparison.
 
 A comparison keeps users and items with enough interactions, perhaps of one domain. Pre-training
-needs texts and images but no item ids, so it can use the rest as well: users with few interactions,
-rare items, other domains.
+needs texts and images but no item ids. It can therefore also use users with few interactions, rare
+items and other domains.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.cold_start import cold_items
 from msm4sr_lite.study.models import StudyData
 
-WORTH = 1.1  # times as many training targets; below, the whole dataset is not used
+WORTH = 1.1  # with fewer than this many times the training targets, the dataset is not used
 
 
 def whole_dataset(data: StudyData, table: FeatureTable, config: DataConfig) -> TrainingData:
-    """Return all that can be pre-trained on.
+    """Return all data that can be used in pre-training.
 
     Parameters
     ----------
     data
-        What is compared on: a dataset or one domain of it.
+        The data of the comparison: a dataset or one domain of it.
     table
         Features of all items of the dataset.
     config
@@ -40,7 +40,7 @@ def whole_dataset(data: StudyData, table: FeatureTable, config: DataConfig) -> T
     Raises
     ------
     UserError
-        If that is not clearly more than ``data``.
+        If this is not clearly more than ``data``.
     """
     dataset = data.dataset
     if dataset.domain and dataset.folder:
@@ -59,17 +59,18 @@ def whole_sequences(
     items: Sequence[str],
     config: DataConfig | None = None,
 ) -> Sequences:
-    """Return all interactions before anything that ``core`` holds out.
+    """Return all interactions that come before those that ``core`` holds out.
 
-    A user of ``core`` has all interactions before the first held-out one, and after them those that
-    validate. Test interactions are never included. Every other user has all interactions, with
-    ``split="time"`` those before the date from which interactions are held out. Items that are
-    strictly cold in ``core`` are dropped, since they would no longer be cold.
+    For a user of ``core``, these are all interactions before the first held-out one, followed by
+    the validation interactions. Test interactions are never included. For every other user, these
+    are all interactions or, with ``split="time"``, those before the date from which interactions
+    are held out. Items that are strictly cold in ``core`` are dropped, since they would no longer
+    be cold.
 
     Parameters
     ----------
     core
-        The sequences that are compared on.
+        The sequences of the comparison.
     interactions
         All interactions, sorted by time: columns ``user_id``, ``item_id``, ``timestamp``.
     items

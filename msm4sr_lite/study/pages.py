@@ -80,7 +80,7 @@ def heading(part: str, result: dict[str, Any]) -> str:
             " users by the length of their history."
         )
         if result["items_removed"]:
-            lines.append("Interactions of random items were removed, except test interactions.")
+            lines.append("Interactions of random items were removed, except those that test.")
         chance = result["random_ndcg@10"]
         lines.append(f"A random order of the cold items has NDCG@10 {chance:.4f}.")
     return "\n\n".join(lines)

@@ -149,7 +149,7 @@ def test_a_dataset_without_images_needs_no_keywords(tiny_bert, tmp_path):
 
 
 def test_images_without_keywords_are_refused_by_the_second_stage(folder, tiny_bert, tmp_path):
-    with pytest.raises(UserError, match="make it with `msm4sr keywords`"):
+    with pytest.raises(UserError, match="compute the keywords first"):
         encode_features(Dataset.from_folder(folder), tmp_path / "out", text_encoder=tiny_bert)
 
 

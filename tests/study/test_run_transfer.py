@@ -181,7 +181,7 @@ def test_a_domain_with_too_few_interactions_is_named(command, capsys):
 def test_a_transfer_study_needs_both_ends(sample_dataset, tmp_path, given, capsys):
     command = ["study", "transfer", str(sample_dataset), "--out", str(tmp_path / "out"), *given]
     assert cli.main(command) == 2
-    assert "as in --source home --target outdoor" in capsys.readouterr().err
+    assert "such as source home and target outdoor" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
