@@ -55,7 +55,7 @@ def printable_id(value: Any, name: str) -> str:
     """Return an id like ``id_text``, and refuse ids with control characters."""
     found = id_text(value, name)
     if not found.isprintable():
-        raise ValueError(f"{name} {found[:40]!r} has unprintable characters")
+        raise ValueError(f"{name} {found[:40]!r} has unprintable characters; remove them")
     return found
 
 

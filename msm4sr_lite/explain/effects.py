@@ -1,9 +1,10 @@
 """Measure the effect of every input on the score of a recommendation, by leaving it out.
 
 The inputs are the interactions of the history, and the slots of the history's items and of the
-recommended item: their sentences, images and, if the text encoder is at hand, keywords. The effect
-of an input is exact: the score with all inputs minus the score without this one. The attention
-weight of a slot is reported beside its effect; a large weight does not imply a large effect.
+recommended item. Slots are sentences, images and, if the text encoder is available, keywords. The
+effect of an input is exact: the score with all inputs minus the score without this one. The
+attention weight of a slot is reported beside its effect; a large weight does not imply a large
+effect.
 
 The N keywords of an image form one pseudo-sentence and share one slot, so there is no attention
 weight for a single keyword. Its effect is measured by deleting it: the text encoder of the feature

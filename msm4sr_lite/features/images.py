@@ -93,7 +93,7 @@ def _decode_image(content: bytes, name: str) -> Image.Image:
         most = f"at most {MAX_PIXELS // 10**6} million"
         raise ImageError(f"{name}: too many pixels ({error}); scale it down to {most}") from None
     except Exception as error:  # a damaged file can raise any exception
-        raise ImageError(f"{name}: cannot be decoded ({first_line(error)})") from None
+        raise ImageError(f"{name}: cannot be decoded ({first_line(error)}); replace it") from None
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -174,7 +174,7 @@ def extract_keywords(
         try:
             return key, tokenizer.image_processor(images=[image], return_tensors="pt")
         except (ValueError, MemoryError) as error:
-            raise ImageError(f"{name}: cannot be resized ({error})") from None
+            raise ImageError(f"{name}: cannot be resized ({error}); replace it") from None
 
     with ThreadPoolExecutor(workers) as pool:
         starts = range(0, len(images), batch_size)

@@ -87,11 +87,14 @@ def report_features(table: FeatureTable) -> dict[str, Any]:
     Returns
     -------
     report
-        ``n_items``, ``width``, the manifest's ``text_encoder`` and ``keywords``; and for ``text``
-        and ``image``: ``n_slots``, ``items_without``, ``mean_slots`` and ``max_slots`` of the
-        items that have any, ``n_distinct`` embeddings, and ``mean_cosine`` over all pairs of slots.
-        A mean cosine far above 0 means that the embeddings are anisotropic: all of them point in
-        similar directions. It is None if there are fewer than two slots.
+        ``n_items``, ``width``, the manifest's ``text_encoder`` and ``keywords``, and for each of
+        ``text`` and ``image``:
+
+        - ``n_slots``, ``items_without``: numbers of slots, and of items without any
+        - ``mean_slots``, ``max_slots``: slots per item, for items that have any
+        - ``n_distinct``: number of distinct embeddings
+        - ``mean_cosine``: mean over all pairs of slots; None if there are fewer than two. A value
+          far above 0 means that the embeddings are anisotropic: they point in similar directions.
     """
     manifest = table.manifest
     report: dict[str, Any] = {"n_items": len(table.items) - 1, "width": table.width}

@@ -112,7 +112,7 @@ def finetune_within(
     """
     histories, targets = data.sequences.held_out("valid")
     if not histories:
-        raise UserError("time_budget: the data have no validation part to choose settings on")
+        raise UserError("time_budget needs a validation part; leave it out, or change the split")
     started, longest = time.perf_counter(), 0.0
     points = [dict(zip(GRID, point, strict=True)) for point in itertools.product(*GRID.values())]
     tried: list[tuple[float, M2SE, Config, Stage]] = []

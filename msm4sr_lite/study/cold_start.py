@@ -94,7 +94,7 @@ def without_items(
     lengths = np.add.reduceat(keep, sequences.offsets[:-1])
     stay = lengths >= 3
     if not stay.any():
-        raise UserError(f"without {count} of the items, no user has three interactions left")
+        raise UserError("no user has three interactions left; lower fraction")
     keep &= np.repeat(stay, np.diff(sequences.offsets))
     users = [sequences.users[user] for user in np.flatnonzero(stay)]
     offsets = np.concatenate([[0], np.cumsum(lengths[stay])])
@@ -124,10 +124,14 @@ def cold_table(data: StudyData, found: dict[str, list[dict[str, Any]]]) -> dict[
     Returns
     -------
     table
-        ``models``, name -> ``cold_among_cold`` (a cold target is ranked among the cold items),
-        ``cold_among_all``, ``by_popularity`` and ``by_history`` (range -> metrics among all items);
-        ``counts``, the number of test cases of each subset; ``random_ndcg@10``, the NDCG@10 of a
-        random order of the cold items.
+        The entries are:
+
+        - ``models``: name -> ``cold_among_cold`` (a cold target is ranked among the cold items),
+          ``cold_among_all``, ``by_popularity`` and ``by_history`` (range -> metrics among all
+          items)
+        - ``counts``: the number of test cases of each subset
+        - ``cold_items``: the number of cold items
+        - ``random_ndcg@10``: the NDCG@10 of a random order of the cold items
     """
     users, _ = data.sequences.cases("test")
     n_cold, rows = len(cold_items(data.sequences)), cold_cases(data.sequences)

@@ -66,10 +66,14 @@ def paired(ranks: Ranks, base: Ranks, users: np.ndarray | None = None) -> dict[s
     Returns
     -------
     differences
-        For each metric ``value``, the mean difference; ``low`` and ``high``, its 95 % interval as
-        in ``with_seeds``; ``p``, the two-sided p-value of a normal distribution with this interval;
-        ``detectable``, the smallest true difference that a study of this size finds significant
-        with a power of 80 %; ``seeds``, the difference of each seed.
+        For each metric:
+
+        - ``value``: the mean difference
+        - ``low``, ``high``: its 95 % interval as in ``with_seeds``
+        - ``p``: the two-sided p-value of a normal distribution with this interval
+        - ``detectable``: the smallest true difference that a study of this size finds significant
+          with a power of 80 %
+        - ``seeds``: the difference of each seed
     """
     n_seeds = max(len(ranks), len(base))
     ranks, base = (list(r) * (n_seeds if len(r) == 1 else 1) for r in (ranks, base))

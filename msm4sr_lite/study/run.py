@@ -230,7 +230,7 @@ def open_domain(
     """Read the domain or dataset folder of this name, and filter and split its interactions."""
     folder, domain = dataset.folder, name
     if folder is None:
-        raise UserError("transfer needs a dataset folder, not data frames")
+        raise UserError("transfer needs a dataset folder, not data frames; use Dataset.from_folder")
     if name and Path(name).is_dir():
         folder, domain = Path(name), ""
         table = load_feature_table(folder / "features")

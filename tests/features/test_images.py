@@ -255,7 +255,7 @@ def test_an_image_that_cannot_be_resized_is_skipped(folder, mini_clip, monkeypat
     Image.new("RGB", (3, 3)).save(folder / "images/1.png")
     pairs = [("i0", "images/0.png"), ("i1", "images/1.png")]
     skipped, found = extract_keywords(folder, pairs, tokenizer, 1, cache)
-    assert skipped["reason"] == "images/1.png: cannot be resized (too narrow)"
+    assert skipped["reason"] == "images/1.png: cannot be resized (too narrow); replace it"
     assert found["item_id"] == "i0"
 
 

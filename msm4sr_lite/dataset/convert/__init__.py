@@ -130,7 +130,7 @@ def _find_source(path: Path, format: str) -> tuple[Format, Source]:
     if path.suffix in (".zip", ".tar", ".tgz"):
         raise UserError(f"{path}: unpack the archive first, then give the folder")
     if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
+        raise UserError(f"{path}: no such file or folder; give the downloaded one")
     tried = {format: FORMATS[format]} if format else FORMATS
     # Several review files in a folder are an error of one format only, so try the others first.
     found, errors = {}, []
@@ -141,7 +141,7 @@ def _find_source(path: Path, format: str) -> tuple[Format, Source]:
         except UserError as error:
             errors.append(error)
     if len(found) > 1:
-        raise UserError(f"{path}: could be {' or '.join(found)}; name the format (--from)")
+        raise UserError(f"{path}: could be {' or '.join(found)}; choose the format (--from)")
     if found:
         return next(iter(found.values()))
     if errors:

@@ -164,10 +164,12 @@ def label_retrieval(
     Returns
     -------
     report
-        Numbers of images and words; ``precision@k``, where k is the number of label columns, and
-        ``recall@10``; the same for a ranking by frequency, which ignores the image
-        (``by_frequency``); and ``first_of_column``, how often the best word of a column is a label
-        of the image.
+        The entries are:
+
+        - ``images``, ``words``: their numbers
+        - ``precision@k``, ``recall@10``: k is the number of label columns
+        - ``by_frequency``: the same for a ranking by frequency, which ignores the image
+        - ``first_of_column``: how often the best word of a column is a label of the image
     """
     words = tokenizer.dictionary
     ranked: list[list[str]] = []

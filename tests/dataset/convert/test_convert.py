@@ -47,7 +47,7 @@ def test_a_place_that_cannot_be_written(tmp_path, refused):
         (
             MOVIES["latest"] | MOVIES["100k"] | {"a__inter": ""},
             {},
-            "could be movielens or recbole; name the format",
+            "could be movielens or recbole; choose the format",
         ),
         (
             MOVIES["1m"],
