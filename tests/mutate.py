@@ -40,9 +40,10 @@ from tests.mutations import BROKEN, MUTATIONS, ROOT, Mutation
 TABLE = ROOT / "docs" / "mutations.md"
 NOT_TRIED = "not tried yet on this code"
 TOOLS = (
-    "No general tool: cosmic-ray 8.7 makes 1,600 mutants of seven plain modules and needs 16 s of",
-    "processor time for each, 7 hours in all. In a sample of 15 the 3 that survived were",
-    "equivalent (`!= 0` became `> 0`). mutmut 3.8 skips decorated functions, here the losses.",
+    "We do not use a general tool for mutation testing. cosmic-ray 8.7 makes 1,600 mutants of",
+    "seven plain modules and needs 16 s of processor time for each, 7 hours in all. In a sample of",
+    "15, three survived, and all three were equivalent (`!= 0` became `> 0`). mutmut 3.8 skips",
+    "decorated functions, and the losses are decorated.",
 )
 SECONDS = 900  # a breakage that makes a test hang is noticed too
 
@@ -130,9 +131,10 @@ def as_table(caught: dict[Mutation, str | None]) -> str:
     lines = [
         "# What the tests notice",
         "",
-        "Made by `python -m tests.mutate --write`; do not edit. Each row is one breakage of the",
-        "method's code in a temporary copy, and the first test that fails on it. A change of these",
-        "modules brings rows of its own in `tests/mutations.py`.",
+        "`python -m tests.mutate --write` makes this page; do not edit it. The command breaks the",
+        "code of the method in named ways, one at a time, in a temporary copy. Each row names a",
+        "breakage and the first test that fails on it. If you change one of these modules, add",
+        "breakages of your change to `tests/mutations.py`.",
         "",
         *TOOLS,
         "",

@@ -14,6 +14,7 @@ from typing import Any
 import conftest
 import pytest
 import yaml
+from course.hosted import find_repository
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -186,12 +187,47 @@ def test_wrong_spelling_is_seen(tmp_path: Path) -> None:
 
 
 def test_one_version_and_one_licence() -> None:
+    """The version stands in the package; pyproject.toml reads it, the others are compared."""
     project, citation = PROJECT["project"], load_yaml("CITATION.cff")
-    assert msm4sr_lite.__version__ == project["version"] == citation["version"]
+    assert project["dynamic"] == ["version"]
+    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"]["attr"] == "msm4sr_lite.__version__"
+    assert msm4sr_lite.__version__ == citation["version"] == changes()[0]
     assert project["license"] == citation["license"] == "Apache-2.0"
     assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text(encoding="utf-8")
     creative = (ROOT / "LICENSE-CC-BY-4.0").read_text(encoding="utf-8")
     assert creative.startswith("Attribution 4.0 International")
+
+
+def changes() -> tuple[str, list[str]]:
+    """Return version and lines of the newest entry of CHANGELOG.md."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    _, version, entry, *_ = re.split(r"^## \[([\d.]+)\].*\n", text, flags=re.M)
+    return version, entry.strip().splitlines()
+
+
+def test_the_changelog_is_short() -> None:
+    assert 5 < len(changes()[1]) <= 20
+
+
+def test_the_citation_file_is_complete() -> None:
+    """Fields and types that version 1.2.0 of the Citation File Format requires of it."""
+    citation = load_yaml("CITATION.cff")
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["type"] in ("software", "dataset")
+    for work in (citation, *citation["references"]):
+        assert all(isinstance(work[field], str) for field in ("title", "type"))
+        assert work["authors"]
+        for author in work["authors"]:
+            assert author.keys() in ({"name"}, {"family-names", "given-names"})
+    assert isinstance(citation["message"], str)
+    assert isinstance(citation["version"], str)
+    assert all(
+        set(one) == {"type", "value", "description"}
+        and one["type"] in ("doi", "url", "swh", "other")
+        for work in citation["references"]
+        for one in work.get("identifiers", [])
+    )
+    assert citation.get("repository-code", "") == find_repository()
 
 
 def test_the_wheel_is_the_package_and_nothing_else(tmp_path: Path) -> None:
@@ -240,3 +276,16 @@ def test_text_is_utf8_with_line_feeds_and_a_final_newline() -> None:
 def test_no_file_is_too_large_to_clone() -> None:
     large = {path: size for path in files() if (size := (ROOT / path).stat().st_size) > 6_000_000}
     assert not large
+
+
+@pytest.mark.parametrize("name", ["bug", "course", "idea"])
+def test_issue_forms_have_what_github_asks_for(name: str) -> None:
+    form = load_yaml(f".github/ISSUE_TEMPLATE/{name}.yml")
+    assert {"name", "description", "body"} <= form.keys()
+    for field in form["body"]:
+        assert field["type"] in ("input", "textarea")
+        assert field["attributes"]["label"]
+    ids = [field["id"] for field in form["body"]]
+    assert len(set(ids)) == len(ids)
+    asked = [field["attributes"]["label"] for field in form["body"]]
+    assert name == "idea" or "Output of `msm4sr doctor`" in asked

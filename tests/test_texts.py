@@ -1,4 +1,4 @@
-"""What the texts name exists: links, headings, files, commands and their flags; Python runs."""
+"""What the texts name exists: links, headings, files, commands and their flags."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import contextlib
 import importlib.util
 import io
 import re
-import shutil
-import textwrap
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -31,8 +28,6 @@ each = pytest.mark.parametrize(
 )
 
 FENCE = re.compile(r"^ *```[^\n]*\n(.*?)^ *```", re.M | re.S)
-PYTHON = re.compile(r"^( *)```python\n(.*?)^ *```", re.M | re.S)
-NOT_EXECUTED = re.compile(r"<!-- not executed: [^>]+ -->\n+\Z")
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)|(?:href|src)=\"([^\"]+)\"")
 ADDRESS = re.compile(r"https://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?(?:/[\w./%@:?=&+,;~#-]*)?")
@@ -199,47 +194,6 @@ def test_a_flag_that_stands_alone_belongs_to_a_command() -> None:
     }
     assert len(named) > 20
     assert {(name, flag) for name, flag in named if flag not in known} == set()
-
-
-def python_of(text: str) -> str:
-    """Return the Python blocks of a page as one program, with the page's line numbers.
-
-    A block below ``<!-- not executed: REASON -->`` is left out.
-    """
-    program: list[str] = []
-    for block in PYTHON.finditer(text):
-        if NOT_EXECUTED.search(text, 0, block.start()):
-            continue
-        start = text.count("\n", 0, block.start(2))
-        program += [""] * (start - len(program))
-        program += textwrap.dedent(block[2]).splitlines()
-    return "\n".join(program)
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=f"{path.parent.name}/{path.name}")
-        for path in PAGES
-        if python_of(path.read_text(encoding="utf-8"))
-    ],
-)
-def test_python_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All blocks of a page in one namespace, beside a copy of the samples; trainings are short."""
-    shutil.copytree(ROOT / "data_samples", tmp_path / "data_samples")
-    monkeypatch.chdir(tmp_path)
-    for name, preset in config.PRESETS.items():
-        stages = {"pretrain": preset.pretrain, "finetune": preset.finetune}
-        short = {stage: replace(settings, epochs=1) for stage, settings in stages.items()}
-        monkeypatch.setitem(config.PRESETS, name, replace(preset, **short))
-    exec(compile(python_of(text_of(path)), str(path), "exec"), {"__name__": path.stem})
-
-
-def test_python_is_found_with_its_line_numbers() -> None:
-    text = "a\n```python\nx = 1\n```\n- b\n\n  ```python\n  y = x / 0\n  ```\n\n```\nz\n```\n"
-    assert python_of(text) == "\n\nx = 1\n\n\n\n\ny = x / 0"
-    assert python_of("<!-- not executed: needs a download -->\n\n```python\nx\n```\n") == ""
 
 
 def test_the_readme_names_every_page_of_docs() -> None:

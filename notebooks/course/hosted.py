@@ -73,13 +73,25 @@ def make_links(address: str, notebook: str = FIRST) -> dict[str, str]:
 
 
 def make_badges(address: str) -> str:
-    """Return the README's line of badges, "" without an address."""
-    badges = {
+    """Return the README's line of badges, "" without an address.
+
+    Examples
+    --------
+    >>> make_badges("")
+    ''
+    >>> make_badges("https://github.com/owner/name").split()[0]
+    '[![tests](https://github.com/owner/name/actions/workflows/ci.yml/badge.svg)](https://github.com/owner/name/actions/workflows/ci.yml)'
+    """
+    images = {
         "Colab": "https://colab.research.google.com/assets/colab-badge.svg",
         "Binder": "https://mybinder.org/badge_logo.svg",
     }
-    links = make_links(address) if address else {}
-    return " ".join(f"[![Open in {name}]({badges[name]})]({link})" for name, link in links.items())
+    if not address:
+        return ""
+    tests = f"{_check_address(address)}/actions/workflows/ci.yml"
+    links = make_links(address).items()
+    opened = [f"[![Open in {name}]({images[name]})]({link})" for name, link in links]
+    return " ".join([f"[![tests]({tests}/badge.svg)]({tests})", *opened])
 
 
 def make_line(address: str, notebook: str) -> str:

@@ -58,10 +58,11 @@ def test_the_address_comes_from_pyproject(
     assert hosted.main() == 0
     printed = capsys.readouterr().out.strip()
     assert printed == hosted.make_badges(ADDRESS)
-    assert re.findall(r"\[!\[Open in (\w+)\]\(https://[\w./-]+\.svg\)\]\(https://", printed) == [
-        "Colab",
-        "Binder",
-    ]
+    badge = r"\[!\[([\w ]+)\]\(https://[\w./-]+\.svg\)\]\(https://"
+    assert re.findall(badge, printed) == ["tests", "Open in Colab", "Open in Binder"]
+    workflow = re.search(r"actions/workflows/([\w.]+)/badge", printed)
+    assert workflow
+    assert (ROOT / ".github" / "workflows" / workflow[1]).is_file()
 
 
 @pytest.mark.parametrize(
