@@ -205,7 +205,7 @@ PRESETS = {
     # The method as its abstract and the reading notes describe it; where they are silent, the
     # released code's values; where that code has a defect, our correction.
     "paper": Config(),
-    # Chosen on generated datasets of other seeds (docs/results.md). One expert without dropout
+    # Chosen on generated datasets of other seeds (docs/log.md). One expert without dropout
     # inside, but with much dropout on the features, describes unseen items better. In fine-tuning
     # unseen items are no classes, and the ID embeddings learn what is special about an item.
     "tuned": Config(

@@ -5,7 +5,7 @@
     msm4sr study tune DATA --out DIR
     python -m benchmarks.studies.what_is_missing DATA --out DIR [the same settings]
 
-This study made the tables of this name in ``docs/results.md``. It prints NDCG@10 on the
+This study made the tables of this name in ``docs/log.md``. It prints NDCG@10 on the
 *validation* interactions, items of the history filtered: for all test cases, and for targets with
 few, some and many training interactions. Each model stands alone, in an ensemble with TF-IDF
 neighbours, and in an ensemble with ItemKNN and these. A baseline that improves the ensemble knows
