@@ -24,9 +24,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.studies.results_drawing import Drawing, save
-from benchmarks.studies.results_figures import drawings
-from benchmarks.studies.study_pages import Study, index, page, read_studies
+from benchmarks.results_drawing import Drawing, save
+from benchmarks.results_figures import drawings
+from benchmarks.study_pages import Study, index, page, read_studies
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
 from msm4sr_lite.study.pages import PARTS

@@ -2,9 +2,9 @@
 
 import math
 
-from benchmarks.studies.results_drawing import Drawing, Panel, Point, draw, fingerprint_in, save
-from benchmarks.studies.results_figures import drawings
-from benchmarks.studies.study_pages import Study
+from benchmarks.results_drawing import Drawing, Panel, Point, draw, fingerprint_in, save
+from benchmarks.results_figures import drawings
+from benchmarks.study_pages import Study
 
 
 def figure(value, spread=0.01, p=1.0):

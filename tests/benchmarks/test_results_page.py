@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.studies.results_drawing import fingerprint_in
-from benchmarks.studies.results_figures import drawings
+from benchmarks.results_drawing import fingerprint_in
+from benchmarks.results_figures import drawings
 from benchmarks.studies.results_page import FORMATS, NUMBER, collect, fill, number, pages, write
-from benchmarks.studies.study_pages import Study, read_studies
+from benchmarks.study_pages import Study, read_studies
 from msm4sr_lite.config import UserError
 from tests.test_texts import anchors, broken_links, text_of, unknown_commands
 from tests.tiny_study import tiny_result

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.studies.study_pages import NAMES
+from benchmarks.study_pages import NAMES
 from msm4sr_lite.store.files import write_bytes
 
 if TYPE_CHECKING:

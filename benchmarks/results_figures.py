@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from benchmarks.studies.results_drawing import (
+from benchmarks.results_drawing import (
     AMONG_ALL,
     AMONG_NEW,
     PRETRAINED,
@@ -20,7 +20,7 @@ from benchmarks.studies.results_drawing import (
     Panel,
     Point,
 )
-from benchmarks.studies.study_pages import NAMES, Study
+from benchmarks.study_pages import NAMES, Study
 
 README = {"corner_shop-home-128": "Sample, domain home", "hm_fashion-5core-128": "H&M, 5-core"}
 README_MODELS = ("msm4sr_tuned", "msm4sr", "text+image", "sasrec", "item_knn+tfidf", "item_knn")
