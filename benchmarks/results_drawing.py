@@ -92,7 +92,7 @@ def draw(drawing: Drawing) -> Figure:
         grid = figure.subplots(lines, columns, sharey=not curves, squeeze=False)
         for axes, panel in zip(grid.flat, drawing.panels, strict=False):
             (draw_curves if curves else draw_rows)(axes, panel, names)
-            title = textwrap.wrap(panel.title, 68 // columns)
+            title = textwrap.wrap(panel.title, 68 // columns, break_on_hyphens=False)
             axes.set_title("\n".join(title), loc="left", fontweight="bold")
         for axes in list(grid.flat)[len(drawing.panels) :]:
             axes.set_visible(False)
@@ -175,9 +175,7 @@ def legend(figure: Figure, drawing: Drawing) -> None:
 
 
 def save(drawing: Drawing, path: Path) -> None:
-    """Write a figure, unless the file there shows the same data."""
-    if fingerprint_in(path) == drawing.fingerprint():
-        return
+    """Write a figure as a small PNG file that holds the fingerprint of its data."""
     from PIL import Image, PngImagePlugin
 
     image = BytesIO()

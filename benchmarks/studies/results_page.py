@@ -1,6 +1,6 @@
 """Write everything that shows results of studies from the JSON files in ``docs/results``.
 
-    python -m benchmarks.studies.results_page [STUDY ...]
+    python -m benchmarks.studies.results_page [STUDY ...] [--redraw]
 
 ``docs/studies/`` gets a page of tables per study and an index, ``docs/figures/`` the figures. In
 ``docs/results.md`` and ``README.md`` two things are filled in, and the text around them is written
@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results_drawing import Drawing, save
+from benchmarks.results_drawing import Drawing, fingerprint_in, save
 from benchmarks.results_figures import drawings
 from benchmarks.study_pages import Study, index, page, read_studies
 from msm4sr_lite.config import UserError
@@ -137,8 +137,8 @@ def collect(study: Path, results: Path) -> list[Path]:
     return found
 
 
-def write(root: Path) -> None:
-    """Write all pages and figures, and remove those of studies that are gone."""
+def write(root: Path, redraw: bool = False) -> None:
+    """Write all pages and figures, and remove pages of studies that are gone."""
     found = pages(root)
     for path, text in found.items():
         path.parent.mkdir(exist_ok=True)
@@ -146,7 +146,8 @@ def write(root: Path) -> None:
     made = {root / "docs/figures" / f"{d.name}.png": d for d in drawings(read(root))}
     for path, drawing in made.items():
         path.parent.mkdir(exist_ok=True)
-        save(drawing, path)
+        if redraw or fingerprint_in(path) != drawing.fingerprint():
+            save(drawing, path)
     for path in (root / "docs/studies").glob("*.md"):
         if path not in found:
             path.unlink()
@@ -161,11 +162,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Copy results and write the pages."""
     parser = argparse.ArgumentParser(prog=COMMAND)
     parser.add_argument("studies", type=Path, nargs="*", help="study folders to copy from")
+    words = "draw also the figures whose data are unchanged, after a change of their style"
+    parser.add_argument("--redraw", action="store_true", help=words)
     args = parser.parse_args(arguments)
     for study in args.studies:
         for path in collect(study, ROOT / "docs" / "results"):
             print(path)
-    write(ROOT)
+    write(ROOT, args.redraw)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,11 @@ def test_one_folder_of_json_files_makes_a_page_its_entry_and_its_place_in_figure
     assert "STALE" not in text(root, "docs/results.md") + text(root, "README.md")
     assert (root / "docs/figures/real_data.png").read_bytes().startswith(b"\x89PNG")
     assert pages(root) == {path: path.read_text("utf-8") for path in pages(root)}
+    before = (root / "docs/figures/real_data.png").stat().st_mtime_ns
+    write(root)
+    assert (root / "docs/figures/real_data.png").stat().st_mtime_ns == before
+    write(root, redraw=True)
+    assert (root / "docs/figures/real_data.png").stat().st_mtime_ns > before
 
 
 def test_a_study_may_say_more_about_itself(root):
