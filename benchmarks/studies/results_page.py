@@ -8,7 +8,8 @@ by hand:
 
 - ``<!-- figure: NAME -->`` up to ``<!-- end -->``: a figure with its description and its sources.
 - ``<!--= STUDY/PART/KEY/... as FORMAT -->`` up to ``<!--/-->``: a number from a JSON file. Keys
-  that end at a model take its NDCG@10, items of the history filtered. ``FORMATS`` has formats.
+  that end at a model take its NDCG@10, items of the history filtered. ``results_numbers`` has the
+  formats.
 
 If study folders are given, their results are first copied to ``docs/results``, each under the name
 of its folder. ``about.json`` there may say more about a study (``study_pages.Study``).
@@ -20,12 +21,12 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.results_drawing import Drawing, fingerprint_in, save
 from benchmarks.results_figures import drawings
+from benchmarks.results_numbers import number
 from benchmarks.study_pages import Study, index, page, read_studies
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
@@ -36,47 +37,6 @@ COMMAND = "python -m benchmarks.studies.results_page"
 FILLED = ("README.md", "docs/results.md")
 FIGURE = re.compile(r"(<!-- figure: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 NUMBER = re.compile(r"(<!--= (.+?)(?: as (\w+))? -->)(.*?)(<!--/-->)", re.DOTALL)
-
-
-def interval(found: dict[str, float], sign: str = "", turn: int = 1) -> str:
-    """Return a value with its interval; ``turn=-1`` turns a difference round."""
-    low, high = sorted((turn * found["low"], turn * found["high"]))
-    text = f"{turn * found['value']:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
-    return text.replace("-", "−")
-
-
-def p_value(found: dict[str, float]) -> str:
-    """Return the corrected p-value of a difference."""
-    return "p < 0.001" if found["p_holm"] < 0.001 else f"p = {found['p_holm']:.3f}"
-
-
-FORMATS: dict[str, Callable[[Any], str]] = {
-    "value": lambda found: f"{found['value']:.3f}",
-    "interval": interval,
-    "change": lambda found: interval(found, "+"),
-    "gain": lambda found: interval(found, "+", -1),  # of the complete model over a variant
-    "p": p_value,
-    "number": lambda found: f"{found:.3f}",
-    "count": lambda found: f"{found:,}",
-    "length": lambda found: str(len(found)),
-    "percent": lambda found: f"{found:.0%}".replace("%", " %"),
-    "round": lambda found: f"{found:.0f}",
-    "ratio": lambda found: f"{found:.1f}",
-}
-
-
-def number(address: str, form: str, studies: dict[str, Study]) -> str:
-    """Return a number of a result as text."""
-    name, part, *keys = address.split("/")
-    try:
-        found: Any = studies[name].parts[part]
-        for key in keys:
-            found = found[key]
-        for key in ("filter_seen", "ndcg@10"):
-            found = found[key] if isinstance(found, dict) and key in found else found
-        return FORMATS[form](found)
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{address} as {form}: no such number in docs/results ({error})") from None
 
 
 def fill(text: str, studies: list[Study], folder: str = "") -> str:

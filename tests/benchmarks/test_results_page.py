@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.results_drawing import fingerprint_in
 from benchmarks.results_figures import drawings
-from benchmarks.studies.results_page import FORMATS, NUMBER, collect, fill, number, pages, write
+from benchmarks.results_numbers import FORMATS, number
+from benchmarks.studies.results_page import NUMBER, collect, fill, pages, write
 from benchmarks.study_pages import Study, read_studies
 from msm4sr_lite.config import UserError
 from tests.test_texts import anchors, broken_links, text_of, unknown_commands
