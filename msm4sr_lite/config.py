@@ -206,7 +206,7 @@ PRESETS = {
     # The method as its abstract and the reading notes describe it. Where they are silent, the
     # values are those of the released code. Where that code has a defect, the correction is ours.
     "paper": Config(),
-    # Chosen on generated datasets of other seeds (docs/results.md). One expert, without dropout
+    # Chosen on generated datasets of other seeds (docs/log.md). One expert, without dropout
     # inside it but with strong dropout on the features, represents unseen items better. Fine-tuning
     # leaves unseen items out of the softmax; ID embeddings learn what is specific to the others.
     "tuned": Config(

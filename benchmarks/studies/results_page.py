@@ -1,11 +1,18 @@
-"""Write the tables of ``docs/results.md`` from the JSON files of studies.
+"""Write everything that shows results of studies from the JSON files in ``docs/results``.
 
-    python -m benchmarks.studies.results_page docs/results.md [STUDY ...]
+    python -m benchmarks.studies.results_page [STUDY ...] [--redraw]
 
-A table stands between ``<!-- measured: NAME/PART -->`` and ``<!-- end -->``; the text around it is
-written by hand. ``docs/results/NAME/PART.json`` holds the result of a study. For ablations a forest
-plot is drawn beside it. If study folders are given, their results are first copied there, each
-under the name of its folder.
+``docs/studies/`` gets a page of tables per study and an index, ``docs/figures/`` the figures. In
+``docs/results.md`` and ``README.md`` two things are filled in, and the text around them is written
+by hand:
+
+- ``<!-- figure: NAME -->`` up to ``<!-- end -->``: a figure with its description and its sources.
+- ``<!--= STUDY/PART/KEY/... as FORMAT -->`` up to ``<!--/-->``: a number from a JSON file. Keys
+  that end at a model take its NDCG@10, items of the history filtered. ``results_numbers`` has the
+  formats.
+
+If study folders are given, their results are first copied to ``docs/results``, each under the name
+of its folder. ``about.json`` there may say more about a study (``study_pages.Study``).
 """
 
 from __future__ import annotations
@@ -16,104 +23,65 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from benchmarks.studies.forest import draw
+from benchmarks.results_drawing import Drawing, fingerprint_in, save
+from benchmarks.results_figures import drawings
+from benchmarks.results_numbers import number
+from benchmarks.study_pages import Study, index, page, read_studies
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
-from msm4sr_lite.study.pages import (
-    PARTS,
-    comparison_rows,
-    heading,
-    notes,
-    result_table,
-    with_interval,
-)
+from msm4sr_lite.study.pages import PARTS
 
-_BLOCK = re.compile(r"(<!-- measured: (\S+)/(\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = "python -m benchmarks.studies.results_page"
+FILLED = ("README.md", "docs/results.md")
+FIGURE = re.compile(r"(<!-- figure: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+NUMBER = re.compile(r"(<!--= (.+?)(?: as (\w+))? -->)(.*?)(<!--/-->)", re.DOTALL)
 
 
-def fill(text: str, results: Path) -> str:
-    """Return the page with each table written from the files in ``results``."""
+def fill(text: str, studies: list[Study], folder: str = "") -> str:
+    """Return a page with its figures and numbers filled in.
 
-    def block(found: re.Match[str]) -> str:
-        begin, name, part, _, end = found.groups()
-        path = results / name / f"{part}.json"
-        try:
-            result = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: cannot be read ({error})") from None
-        section = as_markdown(part, result)
-        if part == "ablations":
-            words = draw(result, path.with_suffix(".png"))
-            section = f"![{words}]({results.name}/{name}/{part}.png)\n\n{section}"
-        return f"{begin}\n{section}\n{end}"
+    Parameters
+    ----------
+    text
+        The page.
+    studies
+        All studies.
+    folder
+        Way from the page to ``docs/``.
+    """
+    by_name = {study.name: study for study in studies}
+    figures = {drawing.name: drawing for drawing in drawings(studies)}
 
-    return _BLOCK.sub(block, text)
+    def figure(found: re.Match[str]) -> str:
+        if found[2] not in figures:
+            raise UserError(f"no study in docs/results makes the figure {found[2]}")
+        return f"{found[1]}\n{captioned(figures[found[2]], folder)}\n\n{found[4]}"
 
+    def digits(found: re.Match[str]) -> str:
+        return f"{found[1]}{number(found[2], found[3] or 'value', by_name)}{found[5]}"
 
-def as_markdown(part: str, result: dict[str, Any]) -> str:
-    """Return one part's result as a section of a page."""
-    if "shares" in result:  # of benchmarks.studies.transfer_curve
-        return learning_curve(result)
-    table = markdown(result_table(part, result), "NDCG@10" if part == "cold" else "")
-    if part == "cold":
-        return f"{heading(part, result)}\n\n{table}\n"
-    kept = comparison_rows(result, "keep_seen")
-    expected = {}
-    for name, row in kept.items():
-        model = result["models"][name]
-        row |= {
-            "coverage@10": f"{model['coverage@10']:.0%}",
-            "popularity bias@10": f"{model['popularity_bias@10']:.2f}",
-            "seconds": f"{model['seconds']:.0f}",
-        }
-        if share := model.get("share_of_upper_bound"):
-            expected[name] = {
-                "expected NDCG@10": f"{model['expected_ndcg@10']:.4f}",
-                "share of the content upper bound": f"{share['content']:.0%}",
-                "share of the upper bound": f"{share['oracle']:.0%}",
-            }
-    columns = ["NDCG@10", "Recall@20", "coverage@10", "popularity bias@10", "seconds"]
-    lines = [heading(part, result), "Items of the history filtered from the ranking:", table]
-    lines.append("Items of the history kept in the ranking, and properties of the lists:")
-    lines.append(markdown(pd.DataFrame.from_dict(kept, orient="index")[columns]))
-    if expected:
-        lines.append(markdown(pd.DataFrame.from_dict(expected, orient="index")))
-    return "\n\n".join([*lines, notes(part, result)]) + "\n"
+    return NUMBER.sub(digits, FIGURE.sub(figure, text))
 
 
-def learning_curve(result: dict[str, Any]) -> str:
-    """Return a learning curve of transfer as a section of a page."""
-    target, shot = result["target"], with_interval(result["zero_shot"]["ndcg@10"])
-    text = (
-        f"{result['dataset']}, from {result['source']} to {target}: {result['users']}"
-        f" users, {result['items']} items, NDCG@10 on the test interactions of all users."
-        f" Zero-shot, without training on {target}: {shot}."
-    )
-    rows = {
-        f"{float(share):.0%}, {starts['users']}": {
-            "pre-trained first": with_interval(starts["pretrained"]["ndcg@10"]),
-            "from scratch": with_interval(starts["scratch"]["ndcg@10"]),
-            "ratio": "" if starts["ratio"] is None else f"{starts['ratio']:.2f}",
-            "difference": with_interval(starts["gain"]["ndcg@10"], "+"),
-            "seeds": str(len(starts["gain"]["ndcg@10"]["seeds"])),
-        }
-        for share, starts in result["shares"].items()
-    }
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    return f"{text}\n\n{markdown(table, 'users trained on')}\n"
+def captioned(drawing: Drawing, folder: str) -> str:
+    """Return a figure in Markdown with its description, sources and command."""
+    sources = ", ".join(f"[{name}]({folder}results/{name})" for name in drawing.sources)
+    image = f"![{drawing.alt}]({folder}figures/{drawing.name}.png)"
+    return f"{image}\n\n*Source: {sources}. Drawn by `{COMMAND}`.*"
 
 
-def markdown(table: pd.DataFrame, corner: str = "") -> str:
-    """Return a table as Markdown; ``corner`` stands above the names of the rows."""
-    rows = [[corner, *table.columns], ["---"] * (1 + len(table.columns))]
-    rows += [[name, *cells] for name, cells in zip(table.index, table.to_numpy(), strict=True)]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    lines[:2] = lines[0].replace("|  |", "| |"), lines[1].replace(" ", "")
-    return "\n".join(lines)
+def pages(root: Path) -> dict[Path, str]:
+    """Return every page that is made of results, as it should be."""
+    studies = read(root)
+    found = {root / "docs/studies" / f"{study.name}.md": page(study) for study in studies}
+    found[root / "docs/studies/index.md"] = index(studies)
+    for name in FILLED:
+        path = root / name
+        folder = "" if path.parent.name == "docs" else "docs/"
+        found[path] = fill(path.read_text(encoding="utf-8"), studies, folder)
+    return found
 
 
 def collect(study: Path, results: Path) -> list[Path]:
@@ -129,16 +97,38 @@ def collect(study: Path, results: Path) -> list[Path]:
     return found
 
 
+def write(root: Path, redraw: bool = False) -> None:
+    """Write all pages and figures, and remove pages of studies that are gone."""
+    found = pages(root)
+    for path, text in found.items():
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, text)
+    made = {root / "docs/figures" / f"{d.name}.png": d for d in drawings(read(root))}
+    for path, drawing in made.items():
+        path.parent.mkdir(exist_ok=True)
+        if redraw or fingerprint_in(path) != drawing.fingerprint():
+            save(drawing, path)
+    for path in (root / "docs/studies").glob("*.md"):
+        if path not in found:
+            path.unlink()
+
+
+def read(root: Path) -> list[Study]:
+    """Read all committed studies."""
+    return read_studies(root / "docs" / "results")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Copy results and write the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.studies.results_page")
-    parser.add_argument("page", type=Path, help="docs/results.md")
+    """Copy results and write the pages."""
+    parser = argparse.ArgumentParser(prog=COMMAND)
     parser.add_argument("studies", type=Path, nargs="*", help="study folders to copy from")
+    words = "draw also the figures whose data are unchanged, after a change of their style"
+    parser.add_argument("--redraw", action="store_true", help=words)
     args = parser.parse_args(arguments)
     for study in args.studies:
-        for path in collect(study, args.page.with_suffix("")):
+        for path in collect(study, ROOT / "docs" / "results"):
             print(path)
-    write_text(args.page, fill(args.page.read_text(encoding="utf-8"), args.page.with_suffix("")))
+    write(ROOT, args.redraw)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.studies.results_page import as_markdown
+from benchmarks.study_pages import as_markdown
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "notebooks"))
 

@@ -5,7 +5,7 @@
     msm4sr study tune DATA --out DIR
     python -m benchmarks.studies.what_is_missing DATA --out DIR [the same settings]
 
-This study made the tables of this name in ``docs/results.md``. It prints NDCG@10 on the
+This study made the tables of this name in ``docs/log.md``. It prints NDCG@10 on the
 *validation* interactions, with items of the history filtered. There are columns for all cases, and
 for targets with few, some and many training interactions. Each model is measured alone, in an
 ensemble with TF-IDF neighbours, and in an ensemble with both ItemKNN and TF-IDF neighbours. A

@@ -1,0 +1,50 @@
+"""Numbers of results in sentences: where they stand in the JSON files, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.study_pages import Study
+from msm4sr_lite.config import UserError
+
+
+def interval(found: dict[str, float], sign: str = "", turn: int = 1) -> str:
+    """Return a value with its interval; ``turn=-1`` turns a difference round."""
+    low, high = sorted((turn * found["low"], turn * found["high"]))
+    text = f"{turn * found['value']:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+    return text.replace("-", "−")
+
+
+def p_value(found: dict[str, float]) -> str:
+    """Return the corrected p-value of a difference."""
+    return "p < 0.001" if found["p_holm"] < 0.001 else f"p = {found['p_holm']:.3f}"
+
+
+FORMATS: dict[str, Callable[[Any], str]] = {
+    "value": lambda found: f"{found['value']:.3f}",
+    "interval": interval,
+    "change": lambda found: interval(found, "+"),
+    "gain": lambda found: interval(found, "+", -1),  # of the complete model over a variant
+    "p": p_value,
+    "number": lambda found: f"{found:.3f}",
+    "count": lambda found: f"{found:,}",
+    "length": lambda found: str(len(found)),
+    "percent": lambda found: f"{found:.0%}".replace("%", " %"),
+    "round": lambda found: f"{found:.0f}",
+    "ratio": lambda found: f"{found:.1f}",
+}
+
+
+def number(address: str, form: str, studies: dict[str, Study]) -> str:
+    """Return a number of a result as text."""
+    name, part, *keys = address.split("/")
+    try:
+        found: Any = studies[name].parts[part]
+        for key in keys:
+            found = found[key]
+        for key in ("filter_seen", "ndcg@10"):
+            found = found[key] if isinstance(found, dict) and key in found else found
+        return FORMATS[form](found)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{address} as {form}: no such number in docs/results ({error})") from None
