@@ -13,6 +13,7 @@ from typing import Any
 
 import conftest
 import pytest
+import stages
 import yaml
 from course.hosted import find_repository
 from packaging.requirements import Requirement
@@ -20,9 +21,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import msm4sr_lite
-from launch.environment import Environment
-from launch.machine import DEV
-from launch.stages import static_stages
+import run
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -43,7 +42,8 @@ def requirements() -> list[Requirement]:
     """Everything that pyproject.toml names, in dependencies, extras and the build."""
     extras = PROJECT["project"]["optional-dependencies"]
     named = PROJECT["project"]["dependencies"] + PROJECT["build-system"]["requires"]
-    return [Requirement(text) for text in sum(extras.values(), named)]
+    found = [Requirement(text) for text in sum(extras.values(), named)]
+    return [requirement for requirement in found if requirement.name != PROJECT["project"]["name"]]
 
 
 def test_every_line_of_the_constraints_is_one_exact_pin() -> None:
@@ -69,7 +69,7 @@ def test_constraints_cover_the_project_within_its_ranges(requirement: Requiremen
 
 def test_everything_that_is_installed_for_us_is_pinned() -> None:
     """Follow the installed packages from ours: a fresh set-up adds nothing that is not listed."""
-    extras = {"msm4sr-lite": set(PROJECT["project"]["optional-dependencies"]) - {"minilm"}}
+    extras: dict[str, set[str]] = {}
     waiting = [(r.name, r.extras) for r in requirements() if canonicalize_name(r.name) != WEIGHTS]
     seen: set[str] = set()
     wrong, too_new = {}, {}
@@ -108,29 +108,43 @@ def test_conda_environment_is_python_pip_and_our_pins() -> None:
     environment = load_yaml("environment.yml")
     *conda, pip = environment["dependencies"]
     assert conda == ["python" + PROJECT["project"]["requires-python"], "pip"]
-    assert pip == {"pip": ["-c constraints.txt", f"-e .[{DEV}]"]}
+    assert pip == {"pip": ["-c constraints.txt", f"-e .[{run.DEV}]"]}
 
 
-def test_run_py_installs_with_the_same_pins_and_extras() -> None:
-    assert Environment(ROOT).pinned == ["-c", str(ROOT / "constraints.txt")]
-    assert set(DEV.split(",")) <= set(PROJECT["project"]["optional-dependencies"])
+def test_run_py_installs_extras_that_exist() -> None:
+    known = {*PROJECT["project"]["optional-dependencies"], "docs"}
+    assert {
+        name for extras in (run.COURSE, run.DOCS, run.DEV) for name in extras.split(",")
+    } <= known
 
 
-def test_ci_uses_run_py_on_three_systems() -> None:
+def test_supported_pythons_are_the_same_everywhere() -> None:
+    project = PROJECT["project"]
+    (oldest, newest) = (f"3.{minor}" for _, minor in (run.OLDEST, run.NEWEST))
+    versions = [f"3.{minor}" for minor in range(run.OLDEST[1], run.NEWEST[1] + 1)]
+    assert project["requires-python"] == f">={oldest},<3.{run.NEWEST[1] + 1}"
+    named = [
+        text.rpartition(" ")[2] for text in project["classifiers"] if ":: Python :: 3." in text
+    ]
+    assert named == versions
+    matrix = load_yaml(".github/workflows/ci.yml")["jobs"]["test"]["strategy"]["matrix"]
+    assert matrix["python"] == [oldest, newest]
+
+
+def test_ci_is_the_script_on_linux_and_the_same_test_elsewhere() -> None:
     workflow = load_yaml(".github/workflows/ci.yml")
     test = workflow["jobs"]["test"]
-    matrix = test["strategy"]["matrix"]
-    assert matrix["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
-    oldest = SpecifierSet(PROJECT["project"]["requires-python"])
-    assert all(oldest.contains(version) for version in matrix["python"])
-    classifiers = {f"Programming Language :: Python :: {version}" for version in matrix["python"]}
-    assert classifiers <= set(PROJECT["project"]["classifiers"])
-    for job in workflow["jobs"].values():
-        commands = [step["run"] for step in job["steps"] if "run" in step]
-        lines = [line for command in commands for line in command.splitlines()]
-        assert lines
-        assert all("python run.py " in line or "-f environment.yml" in line for line in lines)
-    assert "python run.py test" in [step.get("run") for step in test["steps"]]
+    systems = ["ubuntu-latest", "macos-latest", "windows-latest"]
+    assert test["strategy"]["matrix"]["os"] == systems
+    assert [(step["if"], step["run"]) for step in test["steps"] if "run" in step] == [
+        ("runner.os == 'Linux'", ".ci/run"),
+        ("runner.os != 'Linux'", "python run.py test"),
+    ]
+    versions = workflow["jobs"]["versions"]
+    assert versions["strategy"]["matrix"]["resolution"] == ["lowest-direct", "highest"]
+    (*_, install, check) = (step["run"] for step in versions["steps"] if "run" in step)
+    assert f" --resolution ${{{{ matrix.resolution }}}} -e .[{run.DEV}]" in install
+    assert f'-m "{stages.MARKS["check"]}"' in check
     (_, create, check) = workflow["jobs"]["conda"]["steps"]
     name = load_yaml("environment.yml")["name"]
     assert create["run"].endswith("conda env create -f environment.yml")
@@ -138,12 +152,15 @@ def test_ci_uses_run_py_on_three_systems() -> None:
     assert check["run"].endswith("python run.py check --no-venv")
 
 
-def test_ci_script_ends_in_the_whole_test() -> None:
+def test_ci_script_ends_in_the_whole_test_and_the_site() -> None:
     script = ROOT / ".ci" / "run"
     lines = script.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "#!/usr/bin/env bash"
     assert "set -e" in lines
-    assert lines[-1] == "exec python3 run.py test"
+    assert [line.strip() for line in lines if "run.py" in line] == [
+        "python3 run.py test",
+        "python3 run.py docs",
+    ]
     assert os.name == "nt" or os.access(script, os.X_OK)
 
 
@@ -156,7 +173,7 @@ def test_pre_commit_fetches_nothing() -> None:
 def test_a_commit_runs_the_tools_of_check() -> None:
     hooks = load_yaml(".pre-commit-config.yaml")["repos"][0]["hooks"]
     commands = " and ".join(hook["entry"] for hook in hooks) + " "
-    for stage in static_stages():
+    for stage in stages.STATIC:
         tool = " ".join(word for word in stage.command if word not in ("--check", "."))
         assert f"python -m {tool} " in commands, stage.name
 
@@ -176,7 +193,7 @@ def test_what_check_leaves_out_exists() -> None:
 
 def test_wrong_spelling_is_seen(tmp_path: Path) -> None:
     """And that is the check's work: what lies in the repository is read by run.py's stage."""
-    (stage,) = (stage for stage in static_stages() if stage.name == "spelling")
+    (stage,) = (stage for stage in stages.STATIC if stage.name == "spelling")
     wrong = "beautiful" + "l"  # in two parts, or this line would be found
     (tmp_path / "page.md").write_text(f"A {wrong} ment.\n", encoding="utf-8")
     config = ["--toml", str(ROOT / "pyproject.toml")]

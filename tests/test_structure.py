@@ -44,7 +44,7 @@ LAYERS = (
     ("cli", "__main__"),
 )
 # Ring 3 and what belongs to the repository alone.
-OUTSIDE = {"course", "data_samples", "benchmarks", "tests", "launch", "run", "notebooks", "docs"}
+OUTSIDE = {"course", "data_samples", "benchmarks", "tests", "run", "notebooks", "docs"}
 
 # Names that are used although vulture sees no use: by Python and argparse, or by users.
 USED = {"__getattr__", "__dir__", "_check_value", "traceback", *msm4sr_lite.__all__}

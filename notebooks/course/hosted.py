@@ -5,7 +5,8 @@ while there is none, neither the README nor a notebook speaks of these services.
 ``python -m course.hosted`` prints what belongs into the README.
 
 Both services work on the whole repository: Binder clones it itself, on Colab the first cell does.
-``launch.beside`` then installs what the notebooks import and the machine lacks.
+pip then installs the extra ``notebooks``: what notebooks import. A package that is there stays if
+``pyproject.toml`` allows its version, so that PyTorch and NumPy do not change under a notebook.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import sys
 if "google.colab" in sys.modules and not os.path.isdir("../data_samples"):
     if not os.path.isdir("msm4sr-course"):
         !git clone --quiet --depth 1 ADDRESS msm4sr-course
-    !cd msm4sr-course && "{sys.executable}" -m launch.beside
+    !"{sys.executable}" -m pip install --quiet "./msm4sr-course[notebooks]"
     os.chdir("msm4sr-course/notebooks")
     sys.path.insert(0, os.getcwd())"""
 

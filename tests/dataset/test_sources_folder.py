@@ -57,7 +57,10 @@ def test_equal_timestamps_keep_their_order_in_the_file(dataset_folder):
     "times",
     [
         ("2023-01-02", "2023-01-01T10:00:00+02:00"),
-        ("9999-12-31", "2023-01-01"),
+        pytest.param(
+            ("9999-12-31", "2023-01-01"),
+            marks=pytest.mark.skipif(pd.__version__ < "3", reason="pandas 2 ends in 2262"),
+        ),
         ("17.5", "3"),
         ("1e9", "-4"),
     ],

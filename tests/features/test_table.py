@@ -1,5 +1,7 @@
 """From sentences and keywords to the slots of a feature table."""
 
+from importlib import metadata
+
 import numpy as np
 import pytest
 import torch
@@ -35,7 +37,7 @@ def test_slots_and_manifest_are_filled(tiny_bert, tmp_path):
     manifest = table.manifest
     assert (manifest["n_items"], manifest["without_text"], manifest["without_image"]) == (3, 1, 2)
     assert manifest["keywords"] == {"clip": "tiny"}
-    assert manifest["versions"]["torch"] == torch.__version__
+    assert manifest["versions"]["torch"] == metadata.version("torch")
     assert (tmp_path / "f/keywords.jsonl").read_text(encoding="utf-8") == "as it is"
     # The content hash covers the encoder: another pooling is other content.
     for encoder in (TextEncoder(tiny_bert), TextEncoder(tiny_bert, "cls")):
