@@ -4,7 +4,11 @@ Cells from text files are ``str``; those from JSON and data frames can have any 
 that reads one cell raises ``ValueError`` with the reason if it fails. The reader adds the place.
 """
 
+import ast
+import json
 import math
+import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +22,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.tables import parse_rows, stop_at
+from msm4sr_lite.dataset.times import to_seconds
 
 COLUMNS = ("user_id", "item_id", "timestamp")
 PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
@@ -25,6 +30,9 @@ TEXT_FIELDS = ("title", "brand", "categories", "description", "text")
 LISTS = (list, tuple, np.ndarray)
 NO_TEXTS = (bool, np.bool_, dict, set)
 EXACT = 2**53  # above this, a float no longer holds every whole number
+# A spreadsheet shows long numbers like this: several ids become one.
+ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+?\d{2,}")
+QUOTED = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")
 
 
 def id_text(value: Any, name: str) -> str:
@@ -47,6 +55,8 @@ def id_text(value: Any, name: str) -> str:
         found = str(value).strip()
     if not found:
         raise ValueError(f"no {name}; it must not be empty")
+    if ROUNDED.fullmatch(found):
+        raise ValueError(f"{name} {found!r} is a number that was rounded; export ids as text")
     found.encode()  # raises an error for half of a surrogate pair
     return found
 
@@ -83,7 +93,9 @@ def text(value: Any) -> str:
     'Blue mug\n7'
     """
     if isinstance(value, str):
-        return value.strip()
+        value = written_list(value)
+        if isinstance(value, str):
+            return value.strip()
     if isinstance(value, LISTS):
         return "\n".join(filter(None, map(text, value)))
     if isinstance(value, NO_TEXTS) or pd.isna(value):
@@ -97,8 +109,36 @@ def texts(value: Any) -> list[str]:
     >>> texts(["Home", "", "Mugs"]), texts("Home"), texts(None)
     (['Home', 'Mugs'], ['Home'], [])
     """
+    if isinstance(value, str):
+        value = written_list(value)
     values = value if isinstance(value, LISTS) else [value]
     return [found for found in map(text, values) if found]
+
+
+def written_list(cell: str) -> str | list[Any]:
+    """Read a text cell that spells out a list as JSON, Python or NumPy do; return others as they are.
+
+    A csv file that was made from a column of lists holds such cells.
+
+    >>> written_list("['Home', nan]"), written_list("['Home' 'Mugs']"), written_list("[sale] Mug")
+    (['Home'], ['Home', 'Mugs'], '[sale] Mug')
+    """
+    inside = cell.strip()
+    if not (inside.startswith("[") and inside.endswith("]")):
+        return cell
+    try:
+        found = json.loads(inside)
+        strings = all(isinstance(entry, str) or entry is None for entry in found)
+        return found if strings else cell
+    except (ValueError, RecursionError):
+        pass
+    if re.sub(r"None|nan|[\s,]", "", QUOTED.sub("", inside[1:-1])):
+        return cell  # something stands between the quoted texts
+    try:
+        with warnings.catch_warnings(action="error"):
+            return [ast.literal_eval(quoted) for quoted in QUOTED.findall(inside)]
+    except (SyntaxError, ValueError):  # not as Python writes a text
+        return cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +240,9 @@ def collect_items(rows: Iterable[tuple[int, dict[Any, Any]]], place_in: str) -> 
     return found
 
 
-def check_interactions(table: pd.DataFrame, place_in: str) -> pd.DataFrame:
+def check_interactions(
+    table: pd.DataFrame, place_in: str, notes: list[str] | None = None
+) -> pd.DataFrame:
     """Return ids as text and timestamps as numbers, in the order of the table.
 
     Parameters
@@ -210,6 +252,8 @@ def check_interactions(table: pd.DataFrame, place_in: str) -> pd.DataFrame:
         perhaps ``part``: a split given by the user. The index holds the place of each row.
     place_in
         Name of the table in error messages, which is followed by the place.
+    notes
+        Receives a sentence for each choice that was made.
 
     Raises
     ------
@@ -218,7 +262,7 @@ def check_interactions(table: pd.DataFrame, place_in: str) -> pd.DataFrame:
         ``train``, ``valid`` and ``test``.
     """
     columns: dict[str, Any] = {name: _ids(table[name], place_in) for name in ("user_id", "item_id")}
-    columns["timestamp"] = _seconds(table["timestamp"], place_in)
+    columns["timestamp"] = to_seconds(table["timestamp"], place_in, [] if notes is None else notes)
     if "part" in table:
         columns["part"] = parts = table["part"].astype(str).str.strip()
         if len(wrong := parts[~parts.isin(PARTS)]):
@@ -243,23 +287,10 @@ def merged_ids(column: pd.Series) -> list[str]:
 def _ids(column: pd.Series, place_in: str) -> pd.Series:
     """Return ids as text without spaces around them."""
     parse = partial(id_text, name=str(column.name))
-    ids = [text for _, text in parse_rows(column.astype(object).items(), parse, stop_at(place_in))]
+    column = column.astype(object)
+    if pd.api.types.infer_dtype(column, skipna=False) == "string":  # each different text once
+        different = column.drop_duplicates()
+        ids = [text for _, text in parse_rows(different.items(), parse, stop_at(place_in))]
+        return column.map(dict(zip(different, ids, strict=True))).astype(str)
+    ids = [text for _, text in parse_rows(column.items(), parse, stop_at(place_in))]
     return pd.Series(ids, column.index, dtype=str)
-
-
-def _seconds(column: pd.Series, place_in: str) -> np.ndarray:
-    """Return numbers as they are and dates as seconds since 1970 (UTC unless they name a zone)."""
-    # As objects, dates are not taken for numbers by pandas.
-    times = pd.to_numeric(column.astype(object), errors="coerce").to_numpy("float64")
-    if np.isnan(times).all():
-        dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-        since = dates - pd.Timestamp(0, unit="s", tz="UTC")
-        times = (since / pd.Timedelta(seconds=1)).to_numpy("float64")
-    truths = np.array([isinstance(cell, (bool, np.bool_)) for cell in column], bool)
-    if not (known := np.isfinite(times) & ~truths).all():
-        row = int(np.argmin(known))
-        raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {str(column.iloc[row])!r} is neither a"
-            f" number nor an ISO date; write all as 1700000000 or all as 2023-11-14T22:13:20"
-        )
-    return times

@@ -20,6 +20,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import rows
 from msm4sr_lite.dataset.rows import COLUMNS, Item, text, texts
 from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_columns, read_rows
+from msm4sr_lite.dataset.times import oldest_first
 
 
 class Tables(NamedTuple):
@@ -43,7 +44,7 @@ def read_folder(folder: Path) -> Tables:
     table = read_columns(path, COLUMNS, optional=("part",))
     if table.empty:
         raise UserError(f"{path}: no interactions in the file; write one per row")
-    interactions = rows.check_interactions(table, place_in(path))
+    interactions = rows.check_interactions(table, place_in(path), notes)
     return Tables(items, interactions, notes, str(items_path), place_in(path))
 
 
@@ -88,8 +89,8 @@ def _find(folder: Path, stem: str, usual: str, notes: list[str]) -> Path:
 def read_frames(interactions: Any, items: Any) -> Tables:
     """Read two data frames."""
     table = _pandas(interactions, "interactions", COLUMNS)
-    checked = rows.check_interactions(table, "interactions row")
-    notes = []
+    notes: list[str] = []
+    checked = rows.check_interactions(table, "interactions row", notes)
     for column in ("user_id", "item_id"):
         if merged := rows.merged_ids(table[column]):
             notes.append(
@@ -171,5 +172,4 @@ def match_items_and_interactions(
     interactions = interactions[interactions["item_id"].isin(items.keys())]
     if interactions.empty:
         raise UserError("; ".join([f"{item_table}: no interactions are left", *notes]))
-    interactions = interactions.sort_values("timestamp", kind="stable", ignore_index=True)
-    return items, interactions, notes
+    return items, oldest_first(interactions, notes), notes
