@@ -70,7 +70,7 @@ def hm(tmp_path, zero="0"):
     source = write(
         tmp_path / "source",
         transactions_train__csv="t_dat,customer_id,article_id,price,sales_channel_id\n"
-        f"2018-09-21,c1,{zero}108775044,0.05,2\n2018-09-20,c1,{zero}108775015,0.05,2\n"
+        f"2018-09-20,c1,{zero}108775015,0.05,2\n2018-09-21,c1,{zero}108775044,0.05,2\n"
         f"2018-09-20,c1,{zero}108775015,0.05,2\n2018-09-20,c1,{zero}110065001,0.05,1\n",
         articles__csv=HM_COLUMNS
         + f"{zero}108775015,108775,Strap top,Vest top,Upper,Solid,Black,Ladies,Ladieswear,\n"

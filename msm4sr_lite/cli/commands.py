@@ -50,6 +50,7 @@ FLAGS = {
     "data": path("dataset folder", "DATA"),
     "--domain": text("domain to use", "all", "NAME"),
     "--drop-unknown": switch("drop interactions with unlisted items", "an error"),
+    "--rename": text("columns with other names: NAME=COLUMN, such as sku=item_id", "none", "LIST"),
     "--out": path("run folder", "RUN", required=True),
     "--model": path("run folder or model folder", "DIR", required=True),
     "--features": path("folder of ready features", "DIR", COMPUTED),
@@ -157,7 +158,7 @@ class Command:
     own: dict[str, Flag] = field(default_factory=dict)
 
 
-DATASET = "data --domain --drop-unknown"
+DATASET = "data --domain --drop-unknown --rename"
 TRAIN = f"{DATASET} --out --features --preset --seed"
 END = "--device --json"
 OF_MODEL = {

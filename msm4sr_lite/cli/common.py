@@ -17,7 +17,12 @@ _CONTROL = dict.fromkeys([*range(10), *range(11, 32), *range(127, 160)], "\ufffd
 def read_dataset(args: argparse.Namespace, domain: str = "", notes: bool = True) -> Dataset:
     """Read the dataset folder of a command and print its notes on stderr."""
     unknown: Any = "drop" if args.drop_unknown else "error"
-    data = Dataset.from_folder(args.data, domain=args.domain or domain, unknown_items=unknown)
+    data = Dataset.from_folder(
+        args.data,
+        domain=args.domain or domain,
+        unknown_items=unknown,
+        columns=pairs(args.rename, "--rename"),
+    )
     for note in data.notes if notes else []:
         say(f"note: {note}")
     return data
@@ -30,6 +35,23 @@ def item_list(text: str | None) -> list[str]:
     ['h1', 'h2']
     """
     return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def pairs(text: str | None, flag: str) -> dict[str, str]:
+    """Return a comma-separated list of ``a=b`` as a dictionary.
+
+    >>> pairs("visitor=user_id,sku=item_id", "--rename")
+    {'visitor': 'user_id', 'sku': 'item_id'}
+
+    Raises
+    ------
+    UserError
+        If a part has no equals sign.
+    """
+    found = dict(part.partition("=")[::2] for part in item_list(text))
+    if wrong := [name for name, value in found.items() if not (name and value)]:
+        raise UserError(f"{flag}: {wrong[0]!r} has no '='; write NAME=COLUMN, such as sku=item_id")
+    return found
 
 
 def read_ids(path: Path | None) -> list[str] | None:

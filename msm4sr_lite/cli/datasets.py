@@ -1,16 +1,16 @@
 """``msm4sr check`` and ``convert``: summarise a dataset; convert a public dataset to a folder."""
 
 import argparse
+from dataclasses import asdict
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.dataset.convert import convert_dataset
-from msm4sr_lite.dataset.dataset import describe, summary
 
 
 def check(args: argparse.Namespace) -> None:
     """Read a whole dataset and print a summary of one screen."""
-    found = summary(common.read_dataset(args, notes=False))
-    common.show(args, found, describe(found))
+    found = common.read_dataset(args, notes=False).summary()
+    common.show(args, asdict(found), str(found))
 
 
 def convert(args: argparse.Namespace) -> None:

@@ -44,5 +44,6 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
         sources=tuple(common.item_list(args.source)),
         target=args.target or "",
         unknown_items="drop" if args.drop_unknown else "error",
+        columns=common.pairs(args.rename, "--rename"),
         device=resolve_device(args.device),
     )

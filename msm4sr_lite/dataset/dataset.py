@@ -1,6 +1,6 @@
 """A dataset in memory: users, items and interactions."""
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.dataset.sources import match_items_and_interactions, read_folder, read_frames
+from msm4sr_lite.dataset.summary import Summary, format_period, summarise
 
 __all__ = ["Dataset", "Item"]
 
@@ -53,6 +54,7 @@ class Dataset:
         *,
         domain: str = "",
         unknown_items: Literal["error", "drop"] = "error",
+        columns: Mapping[str, str] | None = None,
     ) -> "Dataset":
         """Read and check a dataset folder.
 
@@ -66,6 +68,9 @@ class Dataset:
         unknown_items
             What to do with interactions whose item is not in the item table: ``"error"`` refuses
             them, ``"drop"`` drops them and adds a note.
+        columns
+            Renames, as in pandas: name in the table -> name used here, such as
+            ``{"visitor": "user_id"}``. Differences in case, spaces and hyphens need no rename.
 
         Raises
         ------
@@ -73,7 +78,7 @@ class Dataset:
             If a file cannot be read or a row is wrong; the message names the file and the line.
         """
         folder = Path(path)
-        tables = read_folder(folder)
+        tables = read_folder(folder, columns)
         items, table, notes = match_items_and_interactions(tables, domain, unknown_items)
         return cls(items, table, folder, folder, folder.resolve().name, domain, notes)
 
@@ -87,6 +92,7 @@ class Dataset:
         name: str = "frames",
         domain: str = "",
         unknown_items: Literal["error", "drop"] = "error",
+        columns: Mapping[str, str] | None = None,
     ) -> "Dataset":
         """Make a dataset from two data frames.
 
@@ -103,7 +109,7 @@ class Dataset:
             The folder that image names are relative to.
         name
             A name for messages and tables.
-        domain, unknown_items
+        domain, unknown_items, columns
             As in ``from_folder``.
 
         Raises
@@ -129,7 +135,7 @@ class Dataset:
         >>> data.user_history("ann")
         ['8', '7']
         """
-        tables = read_frames(interactions, items)
+        tables = read_frames(interactions, items, columns)
         items, table, notes = match_items_and_interactions(tables, domain, unknown_items)
         return cls(items, table, None, Path(image_root), name, domain, notes)
 
@@ -156,6 +162,10 @@ class Dataset:
         """Row numbers of each user's interactions, in ascending order."""
         return self.interactions.groupby("user_id", sort=False).indices
 
+    def summary(self) -> Summary:
+        """Count what is in the dataset; print it for one screen of text."""
+        return summarise(self.name, self.items.values(), self.interactions, self.notes)
+
     def __repr__(self) -> str:
         name = repr(self.name) + (f", domain {self.domain!r}" if self.domain else "")
         times = self.interactions["timestamp"]
@@ -163,81 +173,3 @@ class Dataset:
             f"Dataset({name}: {len(self.users)} users, {len(self.items)} items,"
             f" {len(times)} interactions, {format_period(times.min(), times.max())})"
         )
-
-
-def summary(dataset: Dataset) -> dict[str, Any]:
-    """Count what is in a dataset.
-
-    Returns
-    -------
-    counts
-        ``name`` of the dataset; how many ``users``, ``items`` and ``interactions`` there are;
-        ``first`` and ``last``, the smallest and largest timestamp; ``median_history``, the median
-        number of interactions per user; ``repeated``, interactions of a user with an item that the
-        user had interacted with before; ``ties``, interactions at the same time as another one of
-        the same user, whose order is that of the table; the numbers of items
-        ``without_interactions``, ``without_text`` and ``without_images``; ``domains``, the number
-        of items per domain, empty if the dataset names none; ``notes``, what was dropped while
-        reading and what looks suspicious.
-    """
-    table, items = dataset.interactions, dataset.items.values()
-    return {
-        "name": dataset.name,
-        "users": table["user_id"].nunique(),
-        "items": len(items),
-        "interactions": len(table),
-        "first": float(table["timestamp"].min()),
-        "last": float(table["timestamp"].max()),
-        "median_history": float(table["user_id"].value_counts().median()),
-        "repeated": int(table.duplicated(["user_id", "item_id"]).sum()),
-        "ties": int(table.duplicated(["user_id", "timestamp"], keep=False).sum()),
-        "without_interactions": len(items) - table["item_id"].nunique(),
-        "without_text": sum(not item.has_text for item in items),
-        "without_images": sum(not item.images for item in items),
-        "domains": dict(Counter(item.domain for item in items if item.domain)),
-        "notes": list(dataset.notes),
-    }
-
-
-def describe(counts: dict[str, Any]) -> str:
-    """Format the counts of ``summary`` as a few lines of text.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> interactions = pd.DataFrame(
-    ...     {"user_id": ["ann", "ann", "ann"], "item_id": ["a", "b", "a"], "timestamp": [1, 2, 2]}
-    ... )
-    >>> items = pd.DataFrame({"item_id": ["a", "b", "c"], "title": ["Mug", "Bowl", "Cup"]})
-    >>> print(describe(summary(Dataset.from_frames(interactions, items))))
-    frames
-      users         1, with 3 interactions (median)
-      items         3; 1 without interactions, 0 without text, 3 without images
-      interactions  3, timestamps 1 to 2; 1 repeated, 2 at the same time as another of the user
-    """
-    period = format_period(counts["first"], counts["last"])
-    lines = [
-        "{name}",
-        "  users         {users:,}, with {median_history:g} interactions (median)",
-        "  items         {items:,}; {without_interactions:,} without interactions,"
-        " {without_text:,} without text, {without_images:,} without images",
-        "  interactions  {interactions:,}, {period}; {repeated:,} repeated, {ties:,} at the same"
-        " time as another of the user",
-    ]
-    lines = [line.format(period=period, **counts) for line in lines]
-    if counts["domains"]:
-        domains = ", ".join(f"{name} ({n:,})" for name, n in counts["domains"].items())
-        lines.append(f"  domains       {domains}")
-    return "\n".join([*lines, *(f"  note: {note}" for note in counts["notes"])])
-
-
-def format_period(first: float, last: float) -> str:
-    """Return the period between two timestamps, as dates if they look like seconds since 1970.
-
-    >>> format_period(1.6e9, 1.7e9), format_period(1, 3)
-    ('2020-09-13 to 2023-11-14', 'timestamps 1 to 3')
-    """
-    if not 1e8 <= first <= last < 1e10:  # from 1973 to 2286
-        return f"timestamps {first:.15g} to {last:.15g}"
-    start, end = (pd.Timestamp(time, unit="s").strftime("%Y-%m-%d") for time in (first, last))
-    return f"{start} to {end}"

@@ -21,17 +21,16 @@ import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.tables import parse_rows, stop_at
 from msm4sr_lite.dataset.times import to_seconds
 
-COLUMNS = ("user_id", "item_id", "timestamp")
 PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
-TEXT_FIELDS = ("title", "brand", "categories", "description", "text")
 LISTS = (list, tuple, np.ndarray)
 NO_TEXTS = (bool, np.bool_, dict, set)
 EXACT = 2**53  # above this, a float no longer holds every whole number
 # A spreadsheet shows long numbers like this: several ids become one.
-ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+?\d{2,}")
+ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+\d{2,}")
 QUOTED = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")
 
 
@@ -116,7 +115,7 @@ def texts(value: Any) -> list[str]:
 
 
 def written_list(cell: str) -> str | list[Any]:
-    """Read a text cell that spells out a list as JSON, Python or NumPy do; return others as they are.
+    """Read a text cell that spells out a list as JSON, Python or NumPy do; return other cells.
 
     A csv file that was made from a column of lists holds such cells.
 

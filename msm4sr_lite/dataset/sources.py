@@ -10,7 +10,7 @@
 Each table is a csv, tsv or JSON lines file, plain or compressed with gzip, or a parquet file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +18,16 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import rows
-from msm4sr_lite.dataset.rows import COLUMNS, Item, text, texts
-from msm4sr_lite.dataset.tables import ENDINGS, check_header, place_in, read_columns, read_rows
+from msm4sr_lite.dataset.columns import (
+    COLUMNS,
+    ITEM_COLUMNS,
+    Columns,
+    check_header,
+    column_notes,
+    match_tables,
+)
+from msm4sr_lite.dataset.rows import Item, text, texts
+from msm4sr_lite.dataset.tables import ENDINGS, place_in, read_columns, read_rows
 from msm4sr_lite.dataset.times import oldest_first
 
 
@@ -33,30 +41,47 @@ class Tables(NamedTuple):
     place_in: str  # text before the row number of an interaction, such as "interactions row"
 
 
-def read_folder(folder: Path) -> Tables:
-    """Read the two tables of a dataset folder."""
+def read_folder(folder: Path, renames: Mapping[str, str] | None = None) -> Tables:
+    """Read the two tables of a dataset folder.
+
+    Parameters
+    ----------
+    folder
+        The dataset folder.
+    renames
+        Name of a column in a table -> name of the column that is used; see ``columns``.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; it must hold interactions.csv and items.jsonl")
     notes: list[str] = []
     path = _find(folder, "interactions", ".csv", notes)
     items_path = _find(folder, "items", ".jsonl", notes)
-    items = read_items(items_path)
-    table = read_columns(path, COLUMNS, optional=("part",))
+    of_interactions, of_items = match_tables(path.name, items_path.name, renames)
+    items = read_items(items_path, of_items)
+    table = read_columns(path, COLUMNS, optional=("part",), names=of_interactions)
+    notes += column_notes([of_interactions, of_items], renames)
     if table.empty:
         raise UserError(f"{path}: no interactions in the file; write one per row")
     interactions = rows.check_interactions(table, place_in(path), notes)
     return Tables(items, interactions, notes, str(items_path), place_in(path))
 
 
-def read_items(path: Path) -> dict[str, Item]:
+def read_items(path: Path, names: Columns | None = None) -> dict[str, Item]:
     """Return ``item_id -> Item`` in the order of an item table.
+
+    Parameters
+    ----------
+    path
+        The item table.
+    names
+        Matches its columns with those that are used.
 
     Raises
     ------
     UserError
         If a row is wrong or two items have the same id; the message names file and line.
     """
-    items = rows.collect_items(read_rows(path, ("item_id",)), place_in(path))
+    items = rows.collect_items(read_rows(path, ("item_id",), names=names), place_in(path))
     if not items:
         raise UserError(f"{path}: no items in the file; write one per row")
     return items
@@ -86,9 +111,10 @@ def _find(folder: Path, stem: str, usual: str, notes: list[str]) -> Path:
     return found[0]
 
 
-def read_frames(interactions: Any, items: Any) -> Tables:
-    """Read two data frames."""
-    table = _pandas(interactions, "interactions", COLUMNS)
+def read_frames(interactions: Any, items: Any, renames: Mapping[str, str] | None = None) -> Tables:
+    """Read two data frames; ``renames`` as in ``read_folder``."""
+    of_interactions, of_items = match_tables("interactions", "items", renames)
+    table = _pandas(interactions, COLUMNS, of_interactions)
     notes: list[str] = []
     checked = rows.check_interactions(table, "interactions row", notes)
     for column in ("user_id", "item_id"):
@@ -97,18 +123,20 @@ def read_frames(interactions: Any, items: Any) -> Tables:
                 f"interactions: {len(merged)} ids in {column} were written in several ways (number"
                 f" and text, or spaces), such as {', '.join(map(repr, merged[:3]))}: merged"
             )
-    found = {item.item_id: item for item in read_item_frame(items)}
+    found = {item.item_id: item for item in read_item_frame(items, of_items)}
+    notes += column_notes([of_interactions, of_items], renames)
     return Tables(found, checked, notes, "items", "interactions row")
 
 
-def read_item_frame(items: Any) -> list[Item]:
+def read_item_frame(items: Any, names: Columns | None = None) -> list[Item]:
     """Return the items of a data frame with a column ``item_id``; see ``Dataset.from_frames``."""
-    records = _pandas(items, "items", ("item_id",)).to_dict("records")
-    return list(rows.collect_items(enumerate(records), "items row").values())
+    frame = _pandas(items, ("item_id",), names or Columns("items", ITEM_COLUMNS))
+    return list(rows.collect_items(enumerate(frame.to_dict("records")), "items row").values())
 
 
-def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
+def _pandas(frame: Any, columns: tuple[str, ...], names: Columns) -> pd.DataFrame:
     """Convert any data frame to pandas, and check that it has the required columns."""
+    what = names.table
     kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
     try:
         if hasattr(frame, "to_pandas"):
@@ -121,11 +149,10 @@ def _pandas(frame: Any, what: str, columns: tuple[str, ...]) -> pd.DataFrame:
         ) from None
     if not isinstance(frame, pd.DataFrame):
         raise UserError(f"{what} is a {kind}; give a pandas or polars data frame")
-    names = [str(name) for name in frame.columns]
-    check_header(what, columns, names)
+    used = check_header(what, columns, [str(name) for name in frame.columns], names)
     if frame.empty:
         raise UserError(f"{what}: the data frame has no rows")
-    return frame.set_axis(names, axis=1).reset_index(drop=True)
+    return frame.set_axis(used, axis=1).reset_index(drop=True)
 
 
 def match_items_and_interactions(
@@ -151,10 +178,11 @@ def match_items_and_interactions(
     unknown = interactions[~interactions["item_id"].isin(items.keys())]
     if len(unknown):
         if unknown_items == "error":
+            item = unknown["item_id"].iloc[0]
             raise UserError(
-                f"{place_in} {unknown.index[0]}: item {unknown['item_id'].iloc[0]!r} is not in"
-                f" {item_table} ({len(unknown)} such interactions); add the item, or drop these"
-                f" interactions with unknown_items='drop' (--drop-unknown)"
+                f"{place_in} {unknown.index[0]}: item {item!r} is not in {item_table}"
+                f" ({len(unknown)} such interactions); {_damaged_id(item, items)}add the item, or"
+                f" drop these interactions with unknown_items='drop' (--drop-unknown)"
             )
         notes.append(f"{len(unknown)} interactions with items not in {item_table}: dropped")
     if domain:
@@ -173,3 +201,13 @@ def match_items_and_interactions(
     if interactions.empty:
         raise UserError("; ".join([f"{item_table}: no interactions are left", *notes]))
     return items, oldest_first(interactions, notes), notes
+
+
+def _damaged_id(unknown: str, items: Mapping[str, Item]) -> str:
+    """Return a hint if a known id differs from an unknown one as damaged numbers do."""
+
+    def bare(item_id: str) -> str:
+        return item_id.removesuffix(".0").lstrip("0")
+
+    meant = next((item for item in items if bare(item) == bare(unknown)), "")
+    return f"is {meant!r} meant? Then export ids as text, not as numbers; or " if meant else ""

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.columns import Columns, check_header
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -42,6 +43,7 @@ def read_rows(
     kind: str = "",
     lenient: bool = False,
     on_bad: OnBad | None = None,
+    names: Columns | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the place and the cells of each row; text files are not read into memory as a whole.
 
@@ -59,6 +61,8 @@ def read_rows(
     on_bad
         Called with the place, the number of lines and the reason if a row cannot be read; the row
         is then left out. By default, a bad row raises ``UserError``.
+    names
+        Matches the columns of the file with those that are used; None: they are used as they are.
 
     Raises
     ------
@@ -68,20 +72,24 @@ def read_rows(
     kind = kind or _kind(path)
     on_bad = on_bad or stop_at(place_in(path))
     if kind == "parquet":
-        rows = (row for batch in _parquet(path, columns) for row in batch.to_pylist())
-        yield from enumerate(rows, start=1)
+        batches = _parquet(path, columns, names=names)
+        yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
     elif kind == "jsonl":
-        yield from parse_rows(numbered_lines(path, lenient=lenient), json_object, on_bad)
+        with closing(read_lines(path, lenient=lenient)) as lines:
+            for place, row in parse_rows(not_blank(lines), json_object, on_bad):
+                yield place, names.rename_row(row) if names else row
     else:
         # Close the file at once, even after an error.
         with closing(read_lines(path, lenient=lenient)) as lines:
             reader, header = _open_csv(path, kind, lines, lenient)
-            check_header(path, columns, header)
+            header = check_header(path, columns, header, names)
             for place, cells in _csv_rows(reader, len(header), on_bad):
                 yield place, dict(zip(header, cells, strict=True))
 
 
-def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+def read_columns(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = (), names: Columns | None = None
+) -> pd.DataFrame:
     """Return some columns of a table, with cells of any type; the index holds the places of rows.
 
     Parameters
@@ -92,6 +100,8 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
         Names of the columns.
     optional
         Names of columns that are returned only if the table has them.
+    names
+        As in ``read_rows``.
 
     Raises
     ------
@@ -99,12 +109,12 @@ def read_columns(path: Path, columns: Sequence[str], optional: Sequence[str] = (
         If the table cannot be read or lacks a column; the message names file and line.
     """
     if _kind(path) == "parquet":
-        (table,) = _parquet(path, columns, [*columns, *optional])
+        (table,) = _parquet(path, columns, [*columns, *optional], names)
         # Whole numbers stay exact beside missing cells, and an index is an ordinary column.
         frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
         return frame.set_axis(range(1, len(frame) + 1))
     cells: dict[str, list[Any]] = {name: [] for name in ("place", *columns, *optional)}
-    for place, row in read_rows(path, columns):
+    for place, row in read_rows(path, columns, names=names):
         row["place"] = place
         for name, column in cells.items():
             column.append(row.get(name))
@@ -201,7 +211,13 @@ def _decoded(stream: Any, path: Path, lenient: bool) -> Iterator[str]:
 
 def numbered_lines(path: Path, *, lenient: bool) -> Iterator[tuple[int, str]]:
     """Yield the number and the text of each line that is not blank."""
-    return (row for row in enumerate(read_lines(path, lenient=lenient), start=1) if row[1].strip())
+    with closing(read_lines(path, lenient=lenient)) as lines:
+        yield from not_blank(lines)
+
+
+def not_blank(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield the number, from 1, and the text of each line that is not blank."""
+    return (row for row in enumerate(lines, start=1) if row[1].strip())
 
 
 def read_header(path: Path, kind: str) -> list[str]:
@@ -253,28 +269,19 @@ def _csv_rows(reader: Any, width: int, on_bad: OnBad) -> Iterator[tuple[int, lis
             on_bad(before + 1, reader.line_num - before, error)
 
 
-def check_header(what: Any, columns: Sequence[str], header: Sequence[str]) -> None:
-    """Raise a ``UserError`` if a header lacks a column or has a name twice."""
-    if twice := [name for name in header if name and header.count(name) > 1]:
-        raise UserError(f"{what}: two columns are called {twice[0]!r}; rename one")
-    if missing := [name for name in columns if name not in header]:
-        single = len(header) == 1 and any(mark in header[0] for mark in ";\t|,")
-        hint = "; the separator must be a comma in .csv files and a tab in others" if single else ""
-        raise UserError(
-            f"{what}: no column {', '.join(missing)}; needed are {','.join(columns)}"
-            f" (found {', '.join(header)[:80]}){hint}"
-        )
-
-
-def _parquet(path: Path, columns: Sequence[str], wanted: Sequence[str] = ()) -> Iterator[Any]:
+def _parquet(
+    path: Path, columns: Sequence[str], wanted: Sequence[str] = (), names: Columns | None = None
+) -> Iterator[Any]:
     """Yield batches of rows or, if columns are wanted, one table with those that exist."""
     try:
         import pyarrow.dataset
 
         dataset = pyarrow.dataset.dataset(path, format="parquet")
-        check_header(path, columns, dataset.schema.names)
-        found = [name for name in wanted if name in dataset.schema.names]
-        yield from [dataset.to_table(found)] if wanted else dataset.to_batches()
+        own = [name for name in dataset.schema.names if not name.startswith("__index_level_")]
+        used = dict(zip(own, check_header(path, columns, own, names), strict=True))
+        found = [name for name in own if not wanted or used[name] in wanted]
+        tables = [dataset.to_table(found)] if wanted else dataset.to_batches(columns=found)
+        yield from (table.rename_columns([used[name] for name in found]) for table in tables)
     except ImportError:
         raise UserError(f"{path}: needs pyarrow: pip install 'msm4sr_lite[parquet]'") from None
     except UserError:

@@ -63,6 +63,8 @@ class StudyConfig(Settings):
     unknown_items
         Whether interactions with unlisted items are an error or dropped, in the datasets that the
         study opens itself.
+    columns
+        Renames of the columns of the dataset; see ``Dataset.from_folder``.
     device
         ``"cpu"`` or ``"cuda"``.
     """
@@ -77,6 +79,7 @@ class StudyConfig(Settings):
     sources: tuple[str, ...] = ()
     target: str = ""
     unknown_items: Literal["error", "drop"] = "error"
+    columns: dict[str, str] = field(default_factory=dict)
     device: str = "cpu"
 
     @property

@@ -234,7 +234,12 @@ def open_domain(
     if name and Path(name).is_dir():
         folder, domain = Path(name), ""
         table = load_feature_table(folder / "features")
-    found = Dataset.from_folder(folder, domain=domain, unknown_items=config.unknown_items)
+    found = Dataset.from_folder(
+        folder,
+        domain=domain,
+        unknown_items=config.unknown_items,
+        columns=config.columns if folder == dataset.folder else None,
+    )
     try:
         return models.prepare(found, table, config.data, config.device)
     except UserError as error:

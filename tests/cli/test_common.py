@@ -34,7 +34,9 @@ def test_a_file_without_ids_is_named(content, message, tmp_path):
 
 
 def test_notes_of_a_dataset_are_said_only_where_asked(tmp_path, capsys):
-    args = argparse.Namespace(data=toy_dataset(tmp_path / "toys"), domain="", drop_unknown=True)
+    args = argparse.Namespace(
+        data=toy_dataset(tmp_path / "toys"), domain="", drop_unknown=True, rename=None
+    )
     with (args.data / "interactions.csv").open("a") as file:
         file.write("u1,ghost,9\n")
     assert read_dataset(args, notes=False).notes

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from msm4sr_lite.dataset.rows import id_text, number, printable_id, text, texts
+from msm4sr_lite.dataset.rows import id_text, number, parse_item, printable_id, text, texts
 
 MISSING = [None, math.nan, np.nan, np.float32("nan"), pd.NA, pd.NaT]
 
@@ -63,3 +63,40 @@ def test_texts_and_lists_of_them():
     assert text([" a ", math.nan, ["b", 7]]) == "a\nb\n7"
     assert texts(np.array(["a", None, "b"], dtype=object)) == ["a", "b"]
     assert texts(("a", 1.5)) == ["a", "1.5"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("['Home', 'Mugs']", ["Home", "Mugs"]),
+        ('["Home", "M\\u00fcgs", null]', ["Home", "Mügs"]),
+        ("['Home' 'Mugs']", ["Home", "Mugs"]),
+        ("['Home'\n 'Mugs']", ["Home", "Mugs"]),
+        ("['it\\'s', nan, None]", ["it's"]),
+        ("[]", []),
+        ("[sale]", ["[sale]"]),
+        ("[2020]", ["[2020]"]),
+        ('["x" + "y"]', ['["x" + "y"]']),
+        ("['a', 1]", ["['a', 1]"]),
+        ("['\\x']", ["['\\x']"]),
+        ("['Home", ["['Home"]),
+        pytest.param("[" * 5000 + "]" * 5000, ["[" * 5000 + "]" * 5000], id="nested"),
+    ],
+)
+def test_a_list_written_as_text_is_a_list(cell, expected):
+    item = parse_item({"item_id": "a", "categories": cell, "description": cell})
+    assert list(item.categories) == expected
+    assert item.description == "\n".join(expected)
+    if expected == ["Home", "Mugs"]:
+        assert parse_item({"item_id": "a", "images": cell}).images == ("Home", "Mugs")
+
+
+@pytest.mark.parametrize("cell", ["1.51592E+18", "1,51592E+18", "1e+18", "2E+05"])
+def test_an_id_that_a_spreadsheet_rounded_is_refused(cell):
+    with pytest.raises(ValueError, match=r"is a number that was rounded; export ids as text"):
+        id_text(cell, "user_id")
+
+
+@pytest.mark.parametrize("cell", ["0E00", "6e10", "B00E+X", "1.5", "E+18"])
+def test_ids_that_only_look_like_numbers_stay(cell):
+    assert id_text(cell, "user_id") == cell

@@ -228,3 +228,12 @@ def test_any_column_of_the_item_table_can_be_read(dataset_folder):
     assert list(read_column(folder, "colour")) == [("a", ["blue", "white"]), ("b", [])]
     with pytest.raises(UserError, match="no column 'size'; there is item_id, title, image, colour"):
         list(read_column(folder, "size"))
+
+
+@pytest.mark.parametrize(("listed", "used"), [("0108", "108"), ("7", "7.0"), ("007", "7.0")])
+def test_an_id_damaged_by_a_spreadsheet_is_suspected(dataset_folder, listed, used):
+    folder = dataset_folder(
+        f"user_id,item_id,timestamp\nu,{used},1\n", [{"item_id": listed, "title": "Mug"}]
+    )
+    with pytest.raises(UserError, match=rf"is '{listed}' meant\? Then export ids as text"):
+        Dataset.from_folder(folder)

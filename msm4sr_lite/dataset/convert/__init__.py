@@ -33,9 +33,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.convert import amazon, hm, movielens, recbole
 from msm4sr_lite.dataset.convert.published import Format, Interaction, Source
-from msm4sr_lite.dataset.rows import TEXT_FIELDS
 from msm4sr_lite.progress import bar
 from msm4sr_lite.store.files import whole_folder, write_json
 

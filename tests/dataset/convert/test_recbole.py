@@ -37,7 +37,9 @@ IDS = cells(1).filter(bool)
 @given(
     items=st.dictionaries(IDS, cells(1).filter(bool), min_size=1, max_size=5),
     interactions=st.lists(
-        st.tuples(IDS, st.integers(0, 4), st.integers(-(10**9), 10**12)), min_size=1, max_size=12
+        st.tuples(IDS, st.integers(0, 4), st.integers(-(10**9), 10**11 - 1)),
+        min_size=1,
+        max_size=12,
     ),
 )
 def test_recbole_round_trip(tmp_path_factory, items, interactions):

@@ -1,0 +1,77 @@
+"""Guess the languages of item texts, to warn when an English text encoder will not understand them.
+
+The guess is coarse: the script of most letters and, for Latin letters, the most frequent function
+words. Short titles without function words stay undecided.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+
+from msm4sr_lite.dataset.rows import Item
+
+N_ITEMS = 1_000  # looked at, from the start of the table
+N_CHARACTERS = 2_000  # of each item
+UNDECIDED = "undecided"
+MULTILINGUAL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
+FUNCTION_WORDS = {
+    "English": "the and of with for from this is your are it to",
+    "German": "der die das und mit für von ist ein eine auf nicht",
+    "French": "le la les et avec pour des une est du dans vous",
+    "Spanish": "el la los las y con para del una es por que",
+    "Italian": "il la gli e con per della una è di che non",
+    "Portuguese": "o a os as e com para da uma é do não",
+    "Dutch": "de het een en met voor van is niet op zijn je",
+    "Polish": "i w z na do jest nie się dla oraz od po",
+}
+SCRIPTS = {"CJK": "Chinese or Japanese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese"}
+
+
+def guess_languages(items: Iterable[Item]) -> dict[str, float]:
+    """Return the share of the texts in each language or script, the most frequent first.
+
+    Examples
+    --------
+    >>> guess_languages([Item("a", "The mug for the garden"), Item("b", "Тёплая шапка")])
+    {'English': 0.5, 'Cyrillic': 0.5}
+    """
+    texts = (
+        "\n".join([item.title, *item.categories, item.description, item.text])[:N_CHARACTERS]
+        for item in islice(items, N_ITEMS)
+    )
+    counts = Counter(map(guess_language, filter(str.strip, texts)))
+    return {name: count / counts.total() for name, count in counts.most_common()}
+
+
+def guess_language(text: str) -> str:
+    """Return the language or script of one text, or ``"undecided"``.
+
+    >>> guess_language("Eine Tasse für den Garten und die Küche"), guess_language("Blue mug")
+    ('German', 'undecided')
+    """
+    letters = filter(str.isalpha, text)
+    scripts = Counter(unicodedata.name(letter, "?").partition(" ")[0] for letter in letters)
+    script = scripts.most_common(1)[0][0] if scripts else "?"
+    if script != "LATIN":
+        return SCRIPTS.get(script, script.capitalize()) if scripts else UNDECIDED
+    words = Counter(re.findall(r"\w+", text.casefold()))
+    hits = {
+        language: sum(words[word] for word in known.split())
+        for language, known in FUNCTION_WORDS.items()
+    }
+    best = max(hits, key=lambda language: hits[language])
+    return best if hits[best] else UNDECIDED
+
+
+def encoder_note(languages: dict[str, float]) -> list[str]:
+    """Return a sentence that names a multilingual text encoder if most texts are not English."""
+    decided = {name: share for name, share in languages.items() if name != UNDECIDED}
+    other = sum(share for name, share in decided.items() if name != "English")
+    if not decided or other <= sum(decided.values()) / 2:
+        return []
+    return [
+        f"most texts are not English; the default text encoder reads English only. Use a"
+        f" multilingual one: text_encoder={MULTILINGUAL!r} (--text-encoder)"
+    ]

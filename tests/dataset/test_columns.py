@@ -1,0 +1,65 @@
+"""Columns are found under their names, under similar ones, or under those that the user gives."""
+
+import gzip
+import json
+
+import pandas as pd
+import pytest
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.columns import Columns
+from msm4sr_lite.dataset.dataset import Dataset
+from tests.toys import write_frame
+
+INTERACTIONS = pd.DataFrame({" User ID": ["u", "v"], "sku": ["a", "b"], "Timestamp": [1, 2]})
+ITEMS = pd.DataFrame({"sku": ["a", "b"], " Title": ["Mug", "Bowl"], "price": [1, 2]})
+RENAMES = {"sku": "item_id"}
+
+
+def as_expected(data: Dataset, items: str) -> None:
+    assert data.user_history("u") == ["a"]
+    assert data.items["b"].title == "Bowl"
+    assert f"{items}: columns that are not used: price" in data.notes
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".tsv", ".parquet"])
+def test_tables_of_a_folder(tmp_path, ending) -> None:
+    write_frame(tmp_path / f"interactions{ending}", INTERACTIONS)
+    write_frame(tmp_path / f"items{ending}", ITEMS)
+    as_expected(Dataset.from_folder(tmp_path, columns=RENAMES), f"items{ending}")
+
+
+def test_json_lines(tmp_path) -> None:
+    write_frame(tmp_path / "interactions.csv", INTERACTIONS)
+    rows = [{"sku": "a", " Title": "Mug", "price": 1}, {" Title": "Bowl", "sku": "b"}]
+    text = "\n".join(map(json.dumps, rows))
+    (tmp_path / "items.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    as_expected(Dataset.from_folder(tmp_path, columns=RENAMES), "items.jsonl.gz")
+    for row, name in zip(rows, ("title", " Title"), strict=True):  # not the same in each row
+        row[name] = row.pop(" Title")
+    (tmp_path / "items.jsonl.gz").write_text("\n".join(map(json.dumps, rows)))
+    found = Dataset.from_folder(tmp_path, columns=RENAMES)
+    assert "items.jsonl.gz: columns that are not used: price,  Title" in found.notes
+
+
+def test_frames() -> None:
+    as_expected(Dataset.from_frames(INTERACTIONS, ITEMS, columns=RENAMES), "items")
+
+
+def test_an_exact_name_goes_before_a_similar_one() -> None:
+    names = Columns("table", ("title",)).match(["Title", "title"])
+    assert names == {"Title": "Title", "title": "title"}
+
+
+@pytest.mark.parametrize(
+    ("renames", "message"),
+    [
+        ({}, r"no column item_id; needed are .* say columns=\{'its name': 'item_id'\}"),
+        ({"sku": "item"}, "columns: 'sku' as 'item': choose from user_id, item_id"),
+        ({**RENAMES, "brnd": "brand"}, "there is no column 'brnd'; interactions has  User ID, sku"),
+        ({**RENAMES, "price": "title", " Title": "title"}, "are both read as 'title'"),
+    ],
+)
+def test_renames_that_cannot_be_meant_are_refused(renames, message) -> None:
+    with pytest.raises(UserError, match=message):
+        Dataset.from_frames(INTERACTIONS, ITEMS, columns=renames)

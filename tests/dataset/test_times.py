@@ -1,0 +1,121 @@
+"""Timestamps in every form become seconds, or are refused with their place."""
+
+import pandas as pd
+import pytest
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.times import oldest_first, to_seconds
+
+T = 1_700_000_000  # 2023-11-14 22:13:20 UTC
+
+
+def seconds(*cells: object) -> list[float]:
+    return to_seconds(pd.Series(cells, dtype=object), "row", []).tolist()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        T,
+        str(T),
+        float(T),
+        T * 1_000,
+        str(T * 1_000_000),
+        T * 1_000_000_000,
+        "2023-11-14 22:13:20",
+        "2023-11-14T22:13:20Z",
+        "2023-11-14 22:13:20 UTC",
+        "2023-11-14 22:13:20.000 GMT",
+        "2023-11-14T23:13:20+01:00",
+        "2023-11-14 17:13:20-0500",
+        "20231114T221320",
+        "20231114221320",
+        20231114221320,
+        pd.Timestamp(T, unit="s"),
+        pd.Timestamp(T, unit="s", tz="Asia/Tokyo"),
+    ],
+)
+def test_all_forms_are_the_same_moment(cell) -> None:
+    assert seconds(cell, cell) == [T, T]
+
+
+def test_days() -> None:
+    day = T - T % 86_400
+    assert seconds("2023-11-14") == seconds(20231114) == seconds("20231114") == [day]
+    assert seconds("9999-12-31", "2023-11-14") == [253402214400, day]
+    assert seconds("9999-12-31T00:00:00Z") == [253402214400]
+
+
+def test_counters_and_small_numbers_stay_as_they_are() -> None:
+    assert seconds(1, 2, 3.5) == [1, 2, 3.5]
+    assert seconds(-1000, T) == [-1000, T]  # before 1970
+    assert seconds(20231114, 20231399) == [20231114, 20231399]  # no dates: there is no 13th month
+    assert seconds(0, T * 1000) == [0, T]
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ((T, T * 1000), "row 1: timestamp 1700000000000 is in milliseconds, earlier ones are in"),
+        ((T * 1000, T * 1000, T), "row 2: timestamp 1700000000 is in seconds, earlier ones are in"),
+        (("2023-11-14", "11/15/2023"), "row 1: timestamp '11/15/2023' is neither"),
+        (("2023-11-14", T), "row 0: timestamp '2023-11-14' is neither"),
+        (("2023-11-14", "10000-01-01"), "row 1: timestamp '10000-01-01' is neither"),
+        ((T, None), "row 1: timestamp 'None' is neither"),
+        ((T, True), "row 1: timestamp 'True' is neither"),
+        ((T, float("inf")), "row 1: timestamp 'inf' is neither"),
+        (("UTC", "UTC"), "row 0: timestamp 'UTC' is neither"),
+    ],
+)
+def test_others_are_refused_with_their_place(cells, message) -> None:
+    with pytest.raises(UserError, match=message):
+        seconds(*cells)
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        ((T * 1000,), "timestamps are in milliseconds; they were read as seconds since 1970"),
+        ((20231114,), "timestamps such as 20231114 were read as dates"),
+        (("9999-12-31",), "1 timestamps are later than the year 2100; are they placeholders?"),
+    ],
+)
+def test_choices_are_noted(cells, note) -> None:
+    notes: list[str] = []
+    to_seconds(pd.Series(cells, dtype=object), "row", notes)
+    assert notes == [note]
+
+
+def frame(*rows: tuple[str, str, object]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+
+
+def history(table: pd.DataFrame, user: str = "u") -> list[str]:
+    notes: list[str] = []
+    table = oldest_first(table, notes)
+    return [*table.loc[table["user_id"] == user, "item_id"], *(note[:20] for note in notes)]
+
+
+def test_equal_times_keep_the_order_of_a_table_that_runs_forwards() -> None:
+    assert history(frame(("u", "a", 1), ("u", "b", 1), ("u", "c", 2))) == ["a", "b", "c"]
+
+
+def test_a_table_that_runs_backwards_is_reversed() -> None:
+    rows = frame(("u", "c", 2), ("v", "x", 9), ("u", "b", 1), ("u", "a", 1))
+    assert history(rows) == ["a", "b", "c", "the interactions run"]
+
+
+def test_an_unsorted_table_is_sorted() -> None:
+    assert history(frame(("u", "c", 3), ("u", "a", 1), ("u", "b", 1), ("u", "d", 4))) == [*"abcd"]
+
+
+def test_days_without_times_are_noted() -> None:
+    items = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"]})
+    days = frame(("u", "a", "2024-01-01"), ("u", "b", "2024-01-01"), ("v", "a", "2024-01-02"))
+    (note,) = Dataset.from_frames(days, items).notes
+    assert note.startswith(
+        "timestamps are dates without a time: 2 interactions are on the same day"
+    )
+    days["timestamp"] = ["2024-01-01", "2024-01-02", "2024-01-02"]
+    assert Dataset.from_frames(days, items).notes == []
