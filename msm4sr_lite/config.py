@@ -46,6 +46,8 @@ class DataConfig(Settings):
     test_share: float = setting(
         0.1, "share of interactions in test, and in valid (split=time)", "ours", "> 0 and < 0.5"
     )
+    valid_from: str = setting("", "first date of valid instead of a share (split=time)", "ours")
+    test_from: str = setting("", "first date of test instead of a share (split=time)", "ours")
 
     def __post_init__(self) -> None:
         super().__post_init__()

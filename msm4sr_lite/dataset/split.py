@@ -1,27 +1,31 @@
 """Filter interactions, hold some of them out for evaluation, and group them by user."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.rows import PARTS
+from msm4sr_lite.dataset.summary import format_time
+from msm4sr_lite.dataset.times import to_seconds
 from msm4sr_lite.sequences import Sequences
 
 
 def build_sequences(
-    interactions: pd.DataFrame, item_ids: Sequence[str], config: DataConfig | None = None
+    interactions: pd.DataFrame,
+    item_ids: Sequence[str],
+    config: DataConfig | None = None,
+    *,
+    hold_out: bool = True,
 ) -> Sequences:
     """Filter interactions, split them into parts, and group them by user.
 
-    1. With ``deduplicate``, only the last of a user's interactions with an item is kept.
-    2. Users with fewer than ``min_user_interactions`` and items with fewer than
-       ``min_item_interactions`` interactions are dropped. This is repeated until all users and
-       items that remain have enough interactions.
-    3. Interactions are held out per user (``leave_one_out``: each user's most recent ones), by date
-       (``time``: all after a date), or as the column ``part`` says.
+    With ``split="leave_one_out"`` all interactions are filtered; then each user's most recent ones
+    are held out. With ``"time"`` (all interactions from a date on) and ``"part"`` (as the column
+    ``part`` says), only the training part is filtered, so that it does not depend on what is held
+    out. Of the held-out interactions, those of users and items that were dropped are dropped too
+    and, with ``deduplicate``, those with an item that the user had interacted with before.
 
     Parameters
     ----------
@@ -32,11 +36,13 @@ def build_sequences(
         Ids of all items. Items are numbered 1, 2, ... in this order.
     config
         The filters and the split.
+    hold_out
+        False: every interaction is in the training part.
 
     Raises
     ------
     UserError
-        If no user is left.
+        If no user is left, or the interactions cannot be split as asked.
 
     Examples
     --------
@@ -53,27 +59,40 @@ def build_sequences(
     ['b', 'c', 'a']
     """
     config = config or DataConfig()
-    table = filter_interactions(interactions[interactions["item_id"].isin(set(item_ids))], config)
-    if table.empty:
+    table = interactions[interactions["item_id"].isin(set(item_ids))].reset_index(drop=True)
+    by_user = config.split == "leave_one_out" or not hold_out
+    parts = np.zeros(len(table), int) if by_user else _parts(table, config)
+    train = filter_interactions(table[parts == 0], config)
+    if train.empty:
         what = "different items" if config.deduplicate else "interactions"
+        where = "" if by_user else " in the training part"
         raise UserError(
-            f"no user has {config.min_user_interactions} or more {what}"
+            f"no user has {config.min_user_interactions} or more {what}{where}"
             f" ({interactions['user_id'].nunique()} users in the dataset); add data or lower"
             f" min_user_interactions (if above {config.n_test + 2}) or min_item_interactions"
         )
+    late = _held_out(table[parts > 0], train, config)
+    kept = train.index.union(late.index)  # in the order of time
+    table, parts = table.loc[kept], parts[kept]
 
-    kept = set(table["item_id"]) if config.min_item_interactions else set(item_ids)
-    numbered = [item for item in item_ids if item in kept]
+    listed = set(table["item_id"]) if config.min_item_interactions else set(item_ids)
+    numbered = [item for item in item_ids if item in listed]
     number = {item: i for i, item in enumerate(numbered, start=1)}
     codes, users = pd.factorize(table["user_id"])
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=len(users))
+    before = [np.bincount(codes[parts < part], minlength=len(users)) for part in (1, 2)]
+    cuts: np.ndarray | None = np.stack(before, axis=1)
+    if (
+        by_user and hold_out
+    ):  # None: the last interaction is for testing, the one before to validate
+        cuts = counts[:, None] - [config.n_test + 1, config.n_test] if config.n_test > 1 else None
     return Sequences(
         users=[str(user) for user in users],
         items=["", *numbered],
         interactions=table["item_id"].map(number).to_numpy(dtype=np.int64)[order],
         offsets=np.concatenate([[0], np.cumsum(counts)]),
-        cuts=_cuts(table, codes, counts, config),
+        cuts=cuts,
     )
 
 
@@ -99,44 +118,102 @@ def filter_interactions(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame
         table = table[keep]
 
 
-def _cuts(
-    table: pd.DataFrame, codes: np.ndarray, counts: np.ndarray, config: DataConfig
-) -> np.ndarray | None:
-    """Return where each user's validation and test parts start, shape ``(users, 2)``.
+def _held_out(late: pd.DataFrame, train: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
+    """Return the held-out interactions of kept users and items, without repeated ones."""
+    if config.min_user_interactions:
+        late = late[late["user_id"].isin(train["user_id"])]
+    if config.min_item_interactions:
+        late = late[late["item_id"].isin(train["item_id"])]
+    if config.deduplicate:
+        repeated = pd.concat([train, late]).duplicated(["user_id", "item_id"])
+        late = late[~repeated.loc[late.index]]
+    return late
 
-    None stands for the default: the last interaction is for testing, the one before for validation.
-    """
+
+def _parts(table: pd.DataFrame, config: DataConfig) -> np.ndarray:
+    """Return 0, 1, 2 for interactions in the training, validation and test part."""
     if config.split == "part":
-        ranks = _part_ranks(table, codes)
-        before = [codes[ranks < rank] for rank in (1, 2)]
-    elif config.split == "time":
-        times = table["timestamp"].to_numpy()
-        dates = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
-        before = [codes[times < date] for date in dates]
-    elif config.n_test > 1:
-        return counts[:, None] - [config.n_test + 1, config.n_test]
-    else:
-        return None
-    return np.stack([np.bincount(users, minlength=len(counts)) for users in before], axis=1)
+        return _given_parts(table)
+    dates = split_dates(table, config)
+    parts: np.ndarray = np.searchsorted(dates, table["timestamp"].to_numpy(), side="right")
+    for part, name in enumerate(("training", "validation", "test")):
+        if not (parts == part).any():
+            raise UserError(
+                f"split=time: no interaction is in the {name} part; validation is from"
+                f" {format_time(dates[0])} on and testing from {format_time(dates[1])} on; set"
+                f" valid_from and test_from to other dates"
+            )
+    return parts
 
 
-def _part_ranks(table: pd.DataFrame, codes: np.ndarray) -> np.ndarray:
-    """Return 0, 1, 2 for train, valid, test; check that each user's parts follow in this order."""
+def split_dates(table: pd.DataFrame, config: DataConfig) -> tuple[float, float]:
+    """Return from which timestamps on interactions are for validation and for testing.
+
+    Parameters
+    ----------
+    table
+        Columns ``user_id`` and ``timestamp``, sorted by time.
+    config
+        ``valid_from`` and ``test_from``, or ``test_share`` of the interactions for those that are
+        empty.
+
+    Raises
+    ------
+    UserError
+        If the timestamps only count the interactions of each user, or the dates are not in order.
+    """
+    times = table["timestamp"].to_numpy()
+    position = table.groupby("user_id").cumcount().to_numpy()
+    n_users = table["user_id"].nunique()
+    first = times[position == 0]
+    if n_users > 2 and (len(set(first)) == 1 or (times - position == first[0]).all()):
+        raise UserError(
+            f"split=time: the timestamps start at {first[0]:.15g} for every user, so they are not"
+            f" times that users share; use split=leave_one_out"
+        )
+    quantiles = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
+    valid = _date(config.valid_from) if config.valid_from else float(quantiles[0])
+    test = _date(config.test_from) if config.test_from else float(quantiles[1])
+    if valid > test:
+        raise UserError(
+            f"split=time: validation is from {format_time(valid)} on and must come before testing,"
+            f" which is from {format_time(test)} on; set both valid_from and test_from"
+        )
+    return valid, test
+
+
+def _date(text: str) -> float:
+    return float(to_seconds(pd.Series([text], index=["of the setting"]), "the date", [])[0])
+
+
+def _given_parts(table: pd.DataFrame) -> np.ndarray:
+    """Return the parts that a column names; check that each user's parts follow in this order."""
     if "part" not in table:
         raise UserError("no column part (train, valid or test) in the table; split=part needs it")
-    ranks = table["part"].map(PARTS.index).to_numpy()
+    parts = table["part"].map(PARTS.index).to_numpy()
+    codes = pd.factorize(table["user_id"])[0]
     order = np.argsort(codes, kind="stable")
-    wrong = (np.diff(codes[order]) == 0) & (np.diff(ranks[order]) < 0)
+    wrong = (np.diff(codes[order]) == 0) & (np.diff(parts[order]) < 0)
     if wrong.any():
         row = table.iloc[order[int(np.argmax(wrong)) + 1]]
         raise UserError(
             f"user {row['user_id']!r} has a {row['part']} interaction after a later part; the parts"
             f" of a user must follow each other in time: train, valid, test"
         )
-    return ranks
+    return parts
 
 
-def hold_out_nothing(sequences: Sequences) -> Sequences:
-    """Return the sequences with every interaction in the training part."""
-    length = np.diff(sequences.offsets)
-    return replace(sequences, cuts=np.stack([length, length], axis=1))
+def describe_parts(sequences: Sequences) -> str:
+    """Return the sizes of the parts in one line.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"user_id": ["ann"] * 5, "item_id": [*"abcde"]})
+    >>> describe_parts(build_sequences(table, [*"abcde"]))
+    '1 users, 5 items; 3 interactions for training, 1 for validation, 1 to test'
+    """
+    valid, test, end = sequences.bounds()
+    return (
+        f"{len(sequences.users):,} users, {sequences.n_items:,} items; {valid.sum():,} interactions"
+        f" for training, {(test - valid).sum():,} for validation, {(end - test).sum():,} to test"
+    )

@@ -10,6 +10,8 @@ import pandas as pd
 from msm4sr_lite.dataset.languages import encoder_note, guess_languages
 from msm4sr_lite.dataset.rows import Item
 
+FIRST_DATE, END_OF_DATES = 1e8, 253_402_300_800  # from 1973 to the end of the year 9999
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -137,7 +139,16 @@ def format_period(first: float, last: float) -> str:
     >>> format_period(1.6e9, 1.7e9), format_period(1, 3)
     ('2020-09-13 to 2023-11-14', 'timestamps 1 to 3')
     """
-    if not 1e8 <= first <= last < 253_402_300_800:  # from 1973 to the end of 9999
-        return f"timestamps {first:.15g} to {last:.15g}"
-    start, end = (datetime.fromtimestamp(time, UTC).date().isoformat() for time in (first, last))
-    return f"{start} to {end}"
+    as_dates = first >= FIRST_DATE and last < END_OF_DATES
+    return f"{'' if as_dates else 'timestamps '}{format_time(first)} to {format_time(last)}"
+
+
+def format_time(time: float) -> str:
+    """Return a timestamp as a date if it looks like seconds since 1970, else as a number.
+
+    >>> format_time(1.6e9), format_time(3)
+    ('2020-09-13', '3')
+    """
+    if not FIRST_DATE <= time < END_OF_DATES:
+        return f"{time:.15g}"
+    return datetime.fromtimestamp(time, UTC).date().isoformat()

@@ -8,7 +8,6 @@ from typing import Literal, Self
 
 from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.split import hold_out_nothing
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
@@ -202,7 +201,7 @@ class MSM4SR(Evaluating):
             train(first, training, config)
             config = with_settings(config, first.best_epochs())
             say(f"second run: on every interaction, with {first.best_epochs()}")
-            training = TrainingData(hold_out_nothing(training.sequences), training.table)
+            training = prepare_training_data(data, found.table, config.data, hold_out=False)
         record = {
             "config": as_dict(config),
             "preset": self.preset,

@@ -23,12 +23,12 @@ from msm4sr_lite.config import (
     as_dict,
 )
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.split import build_sequences
+from msm4sr_lite.dataset.split import build_sequences, describe_parts
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.progress import say
-from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_sequences, fingerprint_weights
 from msm4sr_lite.store.records import is_finished, read_record
@@ -36,6 +36,7 @@ from msm4sr_lite.store.training_files import StateFile, TrainingLog
 from msm4sr_lite.training import Record
 
 Callback = Callable[[Record], object]
+PARTS: dict[Part, str] = {"valid": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,12 @@ class TrainingData:
 
 
 def prepare_training_data(
-    dataset: Dataset, table: FeatureTable, config: DataConfig
+    dataset: Dataset, table: FeatureTable, config: DataConfig, *, hold_out: bool = True
 ) -> TrainingData:
     """Filter and split the interactions, and put the features into the order of the items.
 
     Items with neither text nor image embeddings are left out, with their interactions.
+    ``hold_out`` as in ``build_sequences``.
 
     Raises
     ------
@@ -75,7 +77,14 @@ def prepare_training_data(
     items = [item for item in dataset.items if item in described]
     if left_out := len(dataset.items) - len(items):
         say(f"note: {left_out} items have no usable text or image: dropped with interactions")
-    sequences = build_sequences(dataset.interactions, items, config)
+    sequences = build_sequences(dataset.interactions, items, config, hold_out=hold_out)
+    if hold_out and config.split == "time":
+        for part, name in PARTS.items():
+            if not len(sequences.cases(part)[0]):
+                raise UserError(
+                    f"split=time: no {name} case is left ({describe_parts(sequences)}); users need"
+                    f" earlier interactions: lower min_user_interactions, or set other dates"
+                )
     return TrainingData(sequences, table.for_items(sequences.items))
 
 
@@ -157,6 +166,7 @@ class Stage:
             folder.parent.mkdir(parents=True, exist_ok=True)
             log_file = folder.with_name(f"{name}_log.jsonl")
             state = StateFile(folder.with_name(f"{name}.{fingerprint(made_from)}.state"))
+        say(f"{name}: {describe_parts(data.sequences)}")
         targets = data.sequences.training_targets(config.targets_per_sequence)
         with TrainingLog(name, config, targets, log_file, state) as log:
 

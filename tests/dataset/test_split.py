@@ -1,5 +1,7 @@
 """Filters and splits: what is kept, what is held out, and that nothing held out is trained on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,7 +51,7 @@ def test_split_by_date():
     rows = [("u", "a", 0), ("v", "f", 1), ("u", "b", 2), ("v", "e", 3), ("u", "c", 4)]
     rows += [("w", "a", 5), ("u", "d", 6), ("w", "b", 7), ("v", "d", 8), ("w", "c", 9)]
     table = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
-    config = DataConfig(min_user_interactions=3, split="time", test_share=0.3)  # dates 3.6 and 6.3
+    config = DataConfig(min_user_interactions=0, split="time", test_share=0.3)  # dates 3.6 and 6.3
     s = build_sequences(table, list("abcdef"), config)
     assert [names(s, row) for row in s.train()] == ["ab", "fe", ""]
     histories, targets = s.held_out("valid")  # w's first interaction has no history: no test case
@@ -61,6 +63,110 @@ def test_split_by_date():
     assert [names(s, h) for h in histories] == ["fe", "a", "ab"]
     assert names(s, targets) == "dbc"
     assert s.cases("test")[0].tolist() == [1, 2, 2]
+    fixed = replace(config, valid_from="3.5", test_from="7")
+    assert build_sequences(table, list("abcdef"), fixed).bounds().tolist() == s.bounds().tolist()
+    # With a filter, users without enough training interactions are not evaluated either.
+    assert build_sequences(
+        table, list("abcdef"), replace(config, min_user_interactions=1)
+    ).users == [
+        "u",
+        "v",
+    ]
+
+
+def late(*rows, **settings):
+    """Split by the date 10; the settings are those of the filters."""
+    table = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    table = table.sort_values("timestamp", kind="stable")
+    settings = {"min_user_interactions": 0, "valid_from": "10", "test_from": "20"} | settings
+    return build_sequences(table, list("abcdef"), DataConfig(split="time", **settings))
+
+
+BEFORE = [("u", "a", 1), ("v", "a", 2), ("u", "b", 3), ("v", "b", 4), ("u", "c", 5), ("v", "d", 6)]
+AFTER = [("u", "d", 10), ("v", "e", 11), ("u", "e", 20), ("v", "f", 21)]
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        [("u", "a", 12), ("u", "a", 22)],  # repeats: the first a must stay in training
+        [("u", "f", 12)] * 3 + [("w", "a", 30)],
+        [("w", item, 12 + i) for i, item in enumerate("abcdef")],
+    ],
+)
+@pytest.mark.parametrize("deduplicate", [True, False])
+@pytest.mark.parametrize(("per_user", "per_item"), [(0, 0), (3, 0), (0, 2), (2, 2)])
+def test_training_does_not_depend_on_what_is_held_out(added, deduplicate, per_user, per_item):
+    settings = {"deduplicate": deduplicate}
+    settings |= {"min_user_interactions": per_user, "min_item_interactions": per_item}
+    alone, more = (late(*BEFORE, *AFTER, *rows, **settings) for rows in ([], added))
+
+    def trained(s):
+        return {
+            user: names(s, row) for user, row in zip(s.users, s.train(), strict=True) if len(row)
+        }
+
+    assert trained(alone) == trained(more)
+    assert trained(alone)["u"]
+
+
+def test_held_out_interactions_with_known_items_are_dropped_only_if_asked():
+    repeats = [("u", "a", 12), ("u", "d", 13), ("u", "a", 22)]
+    once = late(*BEFORE, *AFTER, *repeats)
+    assert names(once, once.user_sequence(0)) == "abcde"
+    every = late(*BEFORE, *AFTER, *repeats, deduplicate=False)
+    assert names(every, every.user_sequence(0)) == "abcdadea"
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "message"),
+    [
+        (
+            [*BEFORE, *AFTER],
+            {"valid_from": "30", "test_from": "40"},
+            "no interaction is in the val",
+        ),
+        ([*BEFORE, *AFTER], {"valid_from": "0"}, "no interaction is in the training part"),
+        (BEFORE, {"valid_from": "3"}, "no interaction is in the test part"),
+        ([*BEFORE, *AFTER], {"valid_from": "20", "test_from": "10"}, "must come before testing"),
+        ([*BEFORE, *AFTER], {"valid_from": "soon"}, "the date of the setting: timestamp 'soon' is"),
+        ([*BEFORE, *AFTER], {"min_user_interactions": 4}, "no user has 4 .* in the training part"),
+        (  # most have the same time: the shares cannot be kept
+            [("u", item, 5) for item in "abcdef"] + [("v", item, 5) for item in "bcd"],
+            {"valid_from": "", "test_from": ""},
+            "no interaction is in the training part",
+        ),
+        (
+            [(user, item, i) for user in "uvw" for i, item in enumerate("abcd")],
+            {"valid_from": "", "test_from": ""},
+            "the timestamps start at 0 for every user.*split=leave_one_out",
+        ),
+        (
+            [("u", "a", 7), ("v", "b", 7), ("w", "a", 7), ("u", "b", 8), ("v", "c", 12)],
+            {},
+            "the timestamps start at 7 for every user",
+        ),
+    ],
+)
+def test_splits_by_date_that_would_mislead_are_refused(rows, settings, message):
+    with pytest.raises(UserError, match=message):
+        late(*rows, **settings)
+
+
+def test_dates_are_written_as_dates():
+    rows = [("u", "a", 1.6e9), ("u", "b", 1.65e9), ("u", "c", 1.7e9)]
+    with pytest.raises(UserError, match=r"from 2020-09-13 on and testing from 2022-01-01 on"):
+        late(*rows, valid_from="2020-09-13", test_from="2022-01-01")
+    s = late(*rows, valid_from="2022-01-01", test_from="2023-01-01T00:00:00+01:00")
+    assert s.bounds().T.tolist() == [[1, 2, 3]]
+
+
+def test_nothing_held_out_filters_everything():
+    table = table_of(("u", "abcda"), ("v", "ab"))
+    config = DataConfig(min_user_interactions=4)
+    s = build_sequences(table, list("abcd"), config, hold_out=False)
+    assert [names(s, row) for row in s.train()] == ["bcda"]
+    assert len(s.cases("valid")[0]) == len(s.cases("test")[0]) == 0
 
 
 @pytest.mark.parametrize("config", [DataConfig(), DataConfig(n_test=2), DataConfig(split="time")])

@@ -63,10 +63,15 @@ class TestWhatIsTrainedOn:
                 model.evaluate(part=part)
 
     def test_a_split_by_time_holds_out_everything_after_a_date(self):
-        model = fitted(split="time", settings={"data__test_share": 0.2})
         frame = interaction_frame()
-        date = frame["timestamp"].quantile(0.6)
-        assert model._model.item_counts.sum() == (frame["timestamp"] < date).sum()
+        with pytest.raises(UserError, match="no validation case is left"):
+            fitted(dataset(frame), split="time", settings={"data__test_share": 0.2})
+        frame["timestamp"] = np.random.default_rng(0).permutation(len(frame))  # all users at once
+        settings = {"data__test_share": 0.2, "data__min_user_interactions": 3}
+        model = fitted(dataset(frame), split="time", settings=settings)
+        before = frame[frame["timestamp"] < frame["timestamp"].quantile(0.6)]
+        per_user = before.groupby("user_id").size()
+        assert model._model.item_counts.sum() == per_user[per_user >= 3].sum() < len(before)
 
     def test_a_split_by_the_user_is_obeyed(self):
         frame = interaction_frame()
@@ -105,7 +110,14 @@ class TestWhatIsTrainedOn:
         assert "also trained on other interactions" in str(model.evaluate())
 
     def test_the_setting_of_the_split_is_obeyed(self):
-        model = fitted(settings={"data__split": "time", "data__test_share": 0.2})
+        frame = interaction_frame()
+        frame["timestamp"] = np.random.default_rng(0).permutation(len(frame))  # users at once
+        settings = {
+            "data__split": "time",
+            "data__test_share": 0.2,
+            "data__min_user_interactions": 1,
+        }
+        model = fitted(dataset(frame), settings=settings)
         assert model.evaluate().protocol["split"].startswith("by time")
 
     def test_without_a_validation_part_evaluate_says_so(self):
