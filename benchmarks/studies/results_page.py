@@ -89,9 +89,11 @@ def collect(study: Path, results: Path) -> list[Path]:
     found = []
     for name in (*PARTS, "configs"):
         if (study / f"{name}.json").is_file():
-            text = (study / f"{name}.json").read_text(encoding="utf-8")
+            result = json.loads((study / f"{name}.json").read_text(encoding="utf-8"))
+            if result.get("quick"):
+                raise UserError(f"{study}: made with --quick; publish a study of full length")
             found.append(results / study.resolve().name.removeprefix("study-") / f"{name}.json")
-            write_text(found[-1], json.dumps(json.loads(text), ensure_ascii=False) + "\n")
+            write_text(found[-1], json.dumps(result, ensure_ascii=False) + "\n")
     if not found:
         raise UserError(f"{study}: no results of `msm4sr study` in this folder")
     return found

@@ -220,7 +220,9 @@ class Comparison:
 
 def read_configs(path: Path) -> dict[str, Any]:
     """Read chosen settings: ``name -> {"settings": ...}``."""
-    found: dict[str, Any] = read_json(path) if path.is_file() else {"no file": None}
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; run the part tune of the study first")
+    found: dict[str, Any] = read_json(path)
     models = found.values() if isinstance(found, dict) else [found]
     if not all(isinstance(model, dict) and "settings" in model for model in models):
         raise UserError(f"{path}: no chosen settings in it; run the part tune of the study first")

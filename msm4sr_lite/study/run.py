@@ -208,7 +208,8 @@ def transfer_data(dataset: Dataset, table: FeatureTable, config: StudyConfig) ->
     sources = [open_domain(name, dataset, table, config) for name in config.sources]
     held_out, folder = interactions_of(target.sequences, held_out=True), target.dataset.folder
     for name, source in zip(config.sources, sources, strict=True):
-        same = folder is not None and source.dataset.folder == folder
+        there = source.dataset.folder
+        same = folder is not None and there is not None and there.resolve() == folder.resolve()
         if same and held_out & interactions_of(source.sequences, held_out=False):
             raise UserError(f"{name}: trains on interactions that the target holds out; change it")
         require_text_encoder(target.table, {"settings": describe_training_data(source)}, name)

@@ -124,6 +124,9 @@ def test_results_are_copied_under_the_name_of_the_study(result, tmp_path):
     (path,) = collect(study, tmp_path / "results")
     assert path == tmp_path / "results" / "dataset" / "main.json"
     assert json.loads(path.read_text(encoding="utf-8")) == result["main"]
+    (study / "main.json").write_text(json.dumps({**result["main"], "quick": True}))
+    with pytest.raises(UserError, match="made with --quick"):
+        collect(study, tmp_path / "results")
 
 
 # ------------------------------------------------------------------------------ what is committed

@@ -104,12 +104,16 @@ def test_a_source_that_holds_what_the_target_holds_out_is_refused(monkeypatch):
     here = replace(ONE, dataset=replace(ONE.dataset, folder=Path("here")))
     ends = np.diff(ONE.sequences.offsets)  # nothing is held out
     longer = replace(here, sequences=replace(ONE.sequences, cuts=np.stack([ends, ends], axis=1)))
-    domains = {"whole": longer, "home": here}
+    absolute = replace(longer, dataset=replace(ONE.dataset, folder=Path("here").resolve()))
+    domains = {"whole": longer, "home": here, "absolute": absolute}
     monkeypatch.setattr(run, "open_domain", lambda name, *_: domains[name])
     config = StudyConfig(sources=("home",), target="home")
     assert transfer_data(None, None, config).source.sequences.n_items == ONE.sequences.n_items
-    with pytest.raises(UserError, match="whole: trains on interactions that the target holds"):
-        transfer_data(None, None, replace(config, sources=("home", "whole")))
+    for name in ("whole", "absolute"):
+        with pytest.raises(
+            UserError, match=f"{name}: trains on interactions that the target holds"
+        ):
+            transfer_data(None, None, replace(config, sources=("home", name)))
 
 
 @pytest.fixture
