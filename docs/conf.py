@@ -38,13 +38,15 @@ autodoc_class_signature = "mixed"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
-add_module_names = False
 html_math_renderer = "mathml"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "msm4sr_lite"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["search_offline.js"]
+html_use_index = False  # the search finds every name, and no page would link to the index
+html_domain_indices = False
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system says
@@ -55,4 +57,4 @@ html_theme_options = {
     "footer_start": ["sphinx-version"],
     "footer_end": ["theme-version"],
 }
-html_sidebars = {"index": [], "search": [], "genindex": []}
+html_sidebars = {"index": [], "search": []}

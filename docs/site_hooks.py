@@ -179,29 +179,43 @@ def _visit_math(self: Any, node: nodes.math | nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def mend_signatures(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Write the lines of a signature as ``div``: Sphinx writes a ``dl``, which lists no terms."""
+def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Mend what Sphinx writes wrongly.
+
+    The lines of a signature become ``div``: a ``dl`` must list terms. Source code does not link
+    back to the reference: the links of names that two modules offer would lead nowhere.
+    """
 
     def lines(signature: re.Match[str]) -> str:
         text = re.sub(r"(</?)dd>", r"\1div>", signature[1])
         return f'<div class="sig-lines">{text}</div>'
 
     if "body" in context:
-        context["body"] = _SIGNATURE.sub(lines, context["body"])
+        body = _SIGNATURE.sub(lines, context["body"])
+        context["body"] = re.sub(r'<a class="viewcode-back".*?</a>', "", body)
 
 
 def add_settings(
     app: Sphinx, what: str, name: str, kind: Any, options: Any, lines: list[str]
 ) -> None:
     """Append a table of its settings to the docstring of a class of settings."""
-    if what != "class" or not is_dataclass(kind) or not issubclass(kind, Settings):
+    if not _is_settings(kind):
         return
     lines += ["", ".. list-table::", "   :header-rows: 1", ""]
     for row in [("setting", "default", "meaning", "source"), *_rows(kind)]:
         lines += [f"   {'* -' if n == 0 else '  -'} {cell}" for n, cell in enumerate(row)]
     lines.append("")
+
+
+def hide_settings(
+    app: Sphinx, what: str, name: str, kind: Any, options: Any, signature: str, returned: str
+) -> tuple[str, str] | None:
+    """Leave the signature of a class of settings empty: the table says more."""
+    return ("()", "") if _is_settings(kind) else None
+
+
+def _is_settings(kind: Any) -> bool:
+    return isinstance(kind, type) and is_dataclass(kind) and issubclass(kind, Settings)
 
 
 def _rows(kind: type) -> list[tuple[str, ...]]:
@@ -217,6 +231,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", _read_source)
     app.connect("doctree-read", link_page_names)
     app.connect("autodoc-process-docstring", add_settings)
-    app.connect("html-page-context", mend_signatures)
+    app.connect("autodoc-process-signature", hide_settings)
+    app.connect("html-page-context", mend_page)
     app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
