@@ -52,7 +52,8 @@ CHILDREN = {
         "api/settings",
     ],
     "paper_map": ["differences", "glossary"],
-    "results": ["studies/*", "log"],
+    "results": ["studies/index", "log"],
+    "studies/index": ["studies/*"],
     "project/contributing": ["*release", "mutations", "project/changelog", "project/licenses"],
 }
 _ORIGIN = {place: name for name, place in COPIED.items()}
@@ -111,6 +112,7 @@ def _read_source(app: Sphinx, docname: str, source: list[str]) -> None:
     page = os.path.relpath(app.env.doc2path(docname), app.srcdir).replace(os.sep, "/")
     source[0] = site_links(source[0], page)
     names = [name for pattern in CHILDREN.get(docname, ()) for name in _found(pattern, app)]
+    names = [name for name in names if name != f"/{docname}"]
     if names:
         source[0] += "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```\n"
 
