@@ -32,7 +32,7 @@ COMMANDS = {
     "test": "run format, lint, types, spelling, unit tests and notebooks",
     "check": "run what belongs before a commit: format, lint, types, spelling, fast unit tests",
 }
-COURSE, DOCS, DEV = "course", "course,docs,parquet", "course,dev,parquet"  # extras of the package
+COURSE, DOCS, DEV = "course", "course,docs,parquet", "course,dev,docs,parquet"  # extras
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PATIENCE = 8  # seconds that this index may take to answer
 NO_NETWORK = "connection broken|Max retries exceeded|timed out|ssl certificate|is unreachable"

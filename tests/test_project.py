@@ -161,6 +161,7 @@ def test_ci_script_ends_in_the_whole_test_and_the_site() -> None:
         "python3 run.py test",
         "python3 run.py docs",
     ]
+    assert lines[-1] == ".venv/bin/python -m pytest -q tests/site"
     assert os.name == "nt" or os.access(script, os.X_OK)
 
 

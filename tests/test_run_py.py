@@ -217,7 +217,7 @@ def test_a_set_up_is_made_once_kept_changed_and_repaired(
     checkout.call("setup", "--torch", f"{index.url}/usual", "--dev")  # in place
     assert checkout.torch() == "2.13.0"
     stamp = checkout.folder / ".venv" / "set_up.json"
-    assert json.loads(stamp.read_text("utf-8"))["extras"] == "course,dev,parquet"
+    assert json.loads(stamp.read_text("utf-8"))["extras"] == "course,dev,docs,parquet"
     assert checkout.call("setup").stdout.startswith("Ready: ")  # more than `setup` needs is there
 
     content = json.loads(stamp.read_text("utf-8"))

@@ -36,6 +36,7 @@ READERS = ("msm4sr_lite/dataset/", "docs/convert.md")
 README = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PACKAGE = sorted((ROOT / "msm4sr_lite").rglob("*.py"))
 DOCS = [path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name not in EXEMPT_PAGES]
+DOCS = [path for path in DOCS if path.parent.name != "project"]  # copies, made with the site
 
 
 def never_words(text: str, name: str) -> list[str]:

@@ -41,8 +41,6 @@ file                    idea
 ``dependencies``        which library and data files stored outputs were made from
 ``rules``, ``costs``    what a stored notebook must keep to, and a run of it
 ``notebooks``           the commands ``build``, ``check`` and ``student``
-``handout``             a notebook as one HTML page
-``run_all``             all notebooks unattended
 ======================  =======================================================================
 
 Importing this package imports neither numpy nor torch nor a plotting library, so that
