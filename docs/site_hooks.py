@@ -52,8 +52,7 @@ CHILDREN = {
         "api/settings",
     ],
     "paper_map": ["differences", "glossary"],
-    "results": ["studies/index", "log"],
-    "studies/index": ["studies/*"],
+    "results": ["studies/index", "studies/*", "log"],
     "project/contributing": ["*release", "mutations", "project/changelog", "project/licenses"],
 }
 _ORIGIN = {place: name for name, place in COPIED.items()}
@@ -112,9 +111,9 @@ def _read_source(app: Sphinx, docname: str, source: list[str]) -> None:
     page = os.path.relpath(app.env.doc2path(docname), app.srcdir).replace(os.sep, "/")
     source[0] = site_links(source[0], page)
     names = [name for pattern in CHILDREN.get(docname, ()) for name in _found(pattern, app)]
-    names = [name for name in names if name != f"/{docname}"]
     if names:
-        source[0] += "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```\n"
+        listed = "\n".join(dict.fromkeys(names))
+        source[0] += "\n\n```{toctree}\n:hidden:\n\n" + listed + "\n```\n"
 
 
 def _found(pattern: str, app: Sphinx) -> list[str]:
