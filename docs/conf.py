@@ -24,7 +24,7 @@ extensions = [
 exclude_patterns = ["results/**"]
 
 # Markdown as a git host reads it: links to headings, dollar signs for equations.
-myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
 nb_execution_mode = "off"
