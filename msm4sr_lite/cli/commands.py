@@ -50,7 +50,10 @@ FLAGS = {
     "data": path("dataset folder", "DATA"),
     "--domain": text("domain to use", "all", "NAME"),
     "--drop-unknown": switch("drop interactions with unlisted items", "an error"),
-    "--rename": text("columns with other names: NAME=COLUMN, such as sku=item_id", "none", "LIST"),
+    "--rename": text(
+        "columns with other names: NAME=COLUMN,..., such as sku=item_id", "none", "LIST"
+    )
+    | {"action": "append"},
     "--out": path("run folder", "RUN", required=True),
     "--model": path("run folder or model folder", "DIR", required=True),
     "--features": path("folder of ready features", "DIR", COMPUTED),

@@ -263,6 +263,9 @@ def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
 
 def describe_split(config: DataConfig) -> str:
     """Describe in words which interactions are held out."""
+    if config.split == "time" and (config.valid_from or config.test_from):
+        share = f"most recent {config.test_share:.0%}"
+        return f"by time: validation {config.valid_from or share}, test {config.test_from or share}"
     if config.split == "time":
         return f"by time, most recent {config.test_share:.0%}"
     if config.split == "part":
