@@ -7,8 +7,7 @@ import pandas as pd
 
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.rows import PARTS
-from msm4sr_lite.dataset.summary import format_time
-from msm4sr_lite.dataset.times import to_seconds
+from msm4sr_lite.dataset.times import format_time, to_seconds
 from msm4sr_lite.sequences import Sequences
 
 
