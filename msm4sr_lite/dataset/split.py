@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import DataConfig, UserError
-from msm4sr_lite.dataset.summary import format_time
-from msm4sr_lite.dataset.times import BOUNDS, PARTS, to_seconds
+from msm4sr_lite.dataset.times import BOUNDS, PARTS, format_time, to_seconds
 from msm4sr_lite.sequences import Sequences
 
 

@@ -15,6 +15,7 @@ COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number o
 FAR = 4_102_444_800  # the year 2100, in seconds: later dates stand for "none"
 RECENT = 631_152_000  # the year 1990
 DAY = 86_400
+END_OF_DATES = 253_402_300_800  # the end of the year 9999, in seconds
 MOST = 0.9  # share of numbers that must be dates such as 20231114 for all to be meant as dates
 CLEAR = 20  # so many steps in one direction for one in the other show the order of a table
 PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
@@ -195,3 +196,24 @@ def oldest_first(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
             f" another of the user and keep the order of the table"
         )
     return table
+
+
+def format_period(first: float, last: float) -> str:
+    """Return the period between two timestamps, as dates if they look like seconds since 1970.
+
+    >>> format_period(1.6e9, 1.7e9), format_period(1, 3)
+    ('2020-09-13 to 2023-11-14', 'timestamps 1 to 3')
+    """
+    as_dates = first >= BOUNDS[0] and last < END_OF_DATES
+    return f"{'' if as_dates else 'timestamps '}{format_time(first)} to {format_time(last)}"
+
+
+def format_time(time: float) -> str:
+    """Return a timestamp as a date if it looks like seconds since 1970, else as a number.
+
+    >>> format_time(1.6e9), format_time(3)
+    ('2020-09-13', '3')
+    """
+    if not BOUNDS[0] <= time < END_OF_DATES:
+        return f"{time:.15g}"
+    return datetime.fromtimestamp(time, UTC).date().isoformat()

@@ -5,7 +5,7 @@ import pytest
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.times import oldest_first, to_seconds
+from msm4sr_lite.dataset.times import format_period, oldest_first, to_seconds
 
 T = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 
@@ -194,3 +194,9 @@ def test_days_without_times_are_noted() -> None:
         "Asia/Tokyo"
     )
     assert len(Dataset.from_frames(days, items).notes) == 1
+
+
+def test_times_that_are_no_seconds_are_shown_as_numbers():
+    assert format_period(1, 2.5) == "timestamps 1 to 2.5"
+    assert format_period(1.6e9, 253402214400) == "2020-09-13 to 9999-12-31"
+    assert format_period(1.6e12, 1.7e12) == "timestamps 1600000000000 to 1700000000000"
