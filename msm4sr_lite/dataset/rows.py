@@ -4,11 +4,8 @@ Cells from text files are ``str``; those from JSON and data frames can have any 
 that reads one cell raises ``ValueError`` with the reason if it fails. The reader adds the place.
 """
 
-import ast
-import json
 import math
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +19,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
+from msm4sr_lite.dataset.lists import written_list
 from msm4sr_lite.dataset.tables import parse_rows, stop_at
 from msm4sr_lite.dataset.times import PARTS, to_seconds
 
@@ -31,7 +29,6 @@ MISSING = {"nan", "none", "null", "n/a", "<na>"}
 EXACT = 2**53  # above this, a float no longer holds every whole number
 # A spreadsheet shows long numbers like this: several ids become one.
 ROUNDED = re.compile(r"\d[.,]\d+[eE]\+\d{2,}")
-QUOTED = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")
 
 
 def id_text(value: Any, name: str) -> str:
@@ -121,32 +118,6 @@ def texts(value: Any) -> list[str]:
         value = sorted(map(text, value))
     values = value if isinstance(value, LISTS) else [value]
     return [found for found in map(text, values) if found]
-
-
-def written_list(cell: str) -> str | list[Any]:
-    """Read a text cell that spells out a list as JSON, Python or NumPy do; return other cells.
-
-    A csv file that was made from a column of lists holds such cells.
-
-    >>> written_list("['Home', nan]"), written_list("['Home' 'Mugs']"), written_list("[sale] Mug")
-    (['Home'], ['Home', 'Mugs'], '[sale] Mug')
-    """
-    inside = cell.strip()
-    if not (inside.startswith("[") and inside.endswith("]")):
-        return cell
-    try:
-        found = json.loads(inside)
-        strings = all(isinstance(entry, str) or entry is None for entry in found)
-        return found if strings else cell
-    except (ValueError, RecursionError):
-        pass
-    if re.sub(r"None|nan|[\s,]", "", QUOTED.sub("", inside[1:-1])):
-        return cell  # something stands between the quoted texts
-    try:
-        with warnings.catch_warnings(action="error"):
-            return [ast.literal_eval(quoted) for quoted in QUOTED.findall(inside)]
-    except (SyntaxError, ValueError):  # not as Python writes a text
-        return cell
 
 
 @dataclass(frozen=True, slots=True)

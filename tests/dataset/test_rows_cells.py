@@ -65,32 +65,6 @@ def test_texts_and_lists_of_them():
     assert texts(("a", 1.5)) == ["a", "1.5"]
 
 
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        ("['Home', 'Mugs']", ["Home", "Mugs"]),
-        ('["Home", "M\\u00fcgs", null]', ["Home", "Mügs"]),
-        ("['Home' 'Mugs']", ["Home", "Mugs"]),
-        ("['Home'\n 'Mugs']", ["Home", "Mugs"]),
-        ("['it\\'s', nan, None]", ["it's"]),
-        ("[]", []),
-        ("[sale]", ["[sale]"]),
-        ("[2020]", ["[2020]"]),
-        ('["x" + "y"]', ['["x" + "y"]']),
-        ("['a', 1]", ["['a', 1]"]),
-        ("['\\x']", ["['\\x']"]),
-        ("['Home", ["['Home"]),
-        pytest.param("[" * 5000 + "]" * 5000, ["[" * 5000 + "]" * 5000], id="nested"),
-    ],
-)
-def test_a_list_written_as_text_is_a_list(cell, expected):
-    item = parse_item({"item_id": "a", "categories": cell, "description": cell})
-    assert list(item.categories) == expected
-    assert item.description == "\n".join(expected)
-    if expected == ["Home", "Mugs"]:
-        assert parse_item({"item_id": "a", "images": cell}).images == ("Home", "Mugs")
-
-
 @pytest.mark.parametrize("cell", ["1.51592E+18", "1,51592E+18", "1.5e+18", "2.0E+05"])
 def test_an_id_that_a_spreadsheet_rounded_is_refused(cell):
     with pytest.raises(ValueError, match=r"is a number that was rounded; export ids as text"):
