@@ -46,6 +46,12 @@ STATIC = [
     Stage("types", ["mypy"], {}),
     Stage("spelling", ["codespell_lib", "."], {}),
 ]
+# Warnings fail the build, whose command is that of ``run.py docs``. Only the site's own tests see
+# what was built. Those in a browser are skipped where no Chromium is installed.
+SITE = [
+    Stage("site", ["sphinx", "-W", "-q", "--keep-going", "-b", "html", "docs", "build/site"], {}),
+    Stage("tests of the site", ["pytest", "-q", "-rs", "-p", "no:nbval", "tests/site"], {}),
+]
 
 
 def notebook_stages(
@@ -91,7 +97,7 @@ def stages_of(command: str, extra: list[str]) -> list[Stage]:
     stages = [*STATIC, Stage("unit tests", unit, {})]
     notebooks = ROOT / "notebooks"
     if command != "check":
-        stages += notebook_stages(notebooks)
+        stages += [*SITE, *notebook_stages(notebooks)]
     if command == "all":
         stages += notebook_stages(notebooks, "again")
         stages += notebook_stages(notebooks, "two threads", TWO_THREADS, TRAINING)

@@ -40,6 +40,9 @@ MAIN_PAGES = [
     "paper_map",
     "differences",
     "results",
+    "studies/index",
+    "studies/hm_fashion-5core-128",
+    "log",
     "glossary",
     "project/contributing",
 ]
