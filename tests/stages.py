@@ -40,6 +40,7 @@ class Stage(NamedTuple):
     variables: dict[str, str]
 
 
+WORKERS = ["-n", "2", "--dist", "worksteal", "-p", "no:nbval"]  # two processes of one thread
 STATIC = [
     Stage("format", ["ruff", "format", "--check", "."], {}),
     Stage("lint", ["ruff", "check", "."], {}),
@@ -50,7 +51,7 @@ STATIC = [
 # what was built. Those in a browser are skipped where no Chromium is installed.
 SITE = [
     Stage("site", ["sphinx", "-W", "-q", "--keep-going", "-b", "html", "docs", "build/site"], {}),
-    Stage("tests of the site", ["pytest", "-q", "-rs", "-p", "no:nbval", "tests/site"], {}),
+    Stage("tests of the site", ["pytest", "-q", "-rs", *WORKERS, "tests/site"], {}),
 ]
 
 
@@ -92,8 +93,7 @@ def notebook_stages(
 
 def stages_of(command: str, extra: list[str]) -> list[Stage]:
     """Return the stages of a command, a key of ``MARKS``; ``extra`` goes to the unit tests."""
-    workers = ["-n", "2", "--dist", "worksteal", "-p", "no:nbval"]  # two processes of one thread
-    unit = ["pytest", "-q", *workers, "-m", MARKS[command], *extra]
+    unit = ["pytest", "-q", *WORKERS, "-m", MARKS[command], *extra]
     stages = [*STATIC, Stage("unit tests", unit, {})]
     notebooks = ROOT / "notebooks"
     if command != "check":

@@ -32,7 +32,7 @@ MAIN_PAGES = [
     "index",
     "guide",
     "course/index",
-    "course/04_sequence_mixup",
+    "course/00_start_here",
     "course/11_workshop_demo",
     "api/index",
     "api/losses",
