@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import textwrap
+from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,18 +18,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TRAINED, UNTRAINED = "trained baseline", "untrained baseline"
+DIFFERENCE, SMALL = "difference", "from a study of one or two variants"
 AMONG_NEW, AMONG_ALL = "among the new items alone", "among all items"
 PRETRAINED, SCRATCH = "pre-trained first", "from scratch"
 # Colours that colour-blind readers can distinguish, each with a marker of its own.
 MARKS = {
     "M²SE": ("#0072B2", "o"),
-    "trained from scratch": ("#009E73", "s"),
-    "baseline": ("#B34700", "D"),
+    TRAINED: ("#009E73", "s"),
+    UNTRAINED: ("#B34700", "D"),
     AMONG_NEW: ("#0072B2", "o"),
     AMONG_ALL: ("#B34700", "s"),
     PRETRAINED: ("#0072B2", "o"),
     SCRATCH: ("#B34700", "s"),
-    "difference": ("#0072B2", "o"),
+    DIFFERENCE: ("#0072B2", "o"),
+    SMALL: ("#B34700", "s"),
 }
 WIDTH, DPI = 9.0, 200  # inches; 1,800 pixels, shown at half their size
 
@@ -41,7 +45,7 @@ class Point:
     value: float
     low: float
     high: float
-    kind: str = "difference"
+    kind: str = DIFFERENCE
     full: bool = True
     at: float = math.nan
 
@@ -110,11 +114,12 @@ def rows_of(drawing: Drawing) -> list[str]:
 def draw_rows(axes: Axes, panel: Panel, names: list[str]) -> None:
     """Draw a row per name: a dot, hollow where not significant, and its interval."""
     kinds = list({one.kind: "" for one in panel.points})
-    both = len({one.name for one in panel.points}) < len(panel.points)
+    shown = Counter(one.name for one in panel.points)
     axes.axvline(panel.line, color="0.3", linewidth=1.2, linestyle="--")
     for one in panel.points:
         colour, marker = MARKS[one.kind]
-        place = names.index(one.name) + (0.3 * kinds.index(one.kind) - 0.15 if both else 0)
+        place = float(names.index(one.name))
+        place += 0.3 * kinds.index(one.kind) - 0.15 if shown[one.name] > 1 else 0
         axes.plot([one.low, one.high], [place, place], color=colour, linewidth=1.6)
         face = colour if one.full else "white"
         axes.plot(one.value, place, marker, color=colour, markerfacecolor=face, markersize=5.5)
@@ -122,7 +127,7 @@ def draw_rows(axes: Axes, panel: Panel, names: list[str]) -> None:
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)
-    axes.locator_params(axis="x", nbins=4)
+    axes.locator_params(axis="x", nbins=3 if panel.line == 0 else 4, steps=[1, 2, 5, 10])
     if panel.line != 0:  # no differences: lengths from 0 on can be compared
         ends = [value for one in panel.points for value in (one.low, one.high)]
         axes.set_xlim(left=min(0, *ends) - 0.03 * max(ends))
@@ -153,19 +158,21 @@ def legend(figure: Figure, drawing: Drawing) -> None:
     from matplotlib.lines import Line2D
 
     kinds = list({one.kind: "" for panel in drawing.panels for one in panel.points})
-    faces = [(kind, MARKS[kind][0]) for kind in kinds]
-    if kinds == ["difference"]:
-        faces = [("significant (p < 0.05, Holm)", MARKS["difference"][0])]
-        faces.append(("not significant", "white"))
+    faces = [(kind, kind, MARKS[kind][0]) for kind in kinds]
+    if DIFFERENCE in kinds:
+        faces = [(DIFFERENCE, "significant (p < 0.05, Holm)", MARKS[DIFFERENCE][0])]
+        faces.append((DIFFERENCE, "not significant", "white"))
+        faces += [(kind, kind, MARKS[kind][0]) for kind in kinds if kind != DIFFERENCE]
     found = []
-    for number, (label, face) in enumerate(faces):
-        colour, marker = MARKS[kinds[min(number, len(kinds) - 1)]]
+    for kind, label, face in faces:
+        colour, marker = MARKS[kind]
         found.append(Line2D([], [], color=colour, marker=marker, mfc=face, label=label))
     if drawing.line:
         found.append(Line2D([], [], color="0.3", linestyle="--", label=drawing.line))
+    title = drawing.axis + " (panels have different scales)" * (len(drawing.panels) > 1)
     figure.legend(
         handles=found,
-        title=drawing.axis,
+        title=title,
         title_fontsize=10,
         fontsize=9,
         loc="outside lower center",

@@ -14,8 +14,12 @@ from typing import Any
 from benchmarks.results_drawing import (
     AMONG_ALL,
     AMONG_NEW,
+    DIFFERENCE,
     PRETRAINED,
     SCRATCH,
+    SMALL,
+    TRAINED,
+    UNTRAINED,
     Drawing,
     Panel,
     Point,
@@ -23,6 +27,8 @@ from benchmarks.results_drawing import (
 from benchmarks.study_pages import NAMES, Study
 
 README = {"corner_shop-home-128": "Sample, domain home", "hm_fashion-5core-128": "H&M, 5-core"}
+FEW = 2  # variants of a small study
+BOUND = "content bound: best possible with texts and images"
 README_MODELS = ("msm4sr_tuned", "msm4sr", "text+image", "sasrec", "item_knn+tfidf", "item_knn")
 
 
@@ -31,11 +37,11 @@ def kind_of(model: str) -> str:
     if "msm4sr" in model or model == "authors":
         return "M²SE"
     scratch = model in ("text", "image", "text+image", "sasrec")
-    return "trained from scratch" if scratch else "baseline"
+    return TRAINED if scratch else UNTRAINED
 
 
 def levels(study: Study, models: Iterable[str] = (), title: str = "") -> Panel:
-    """Return NDCG@10 of each model of a comparison, and the upper bound from content."""
+    """Return NDCG@10 of each model of a comparison, and the content bound."""
     result = study.parts["main"]
     rows = {name: own["filter_seen"]["ndcg@10"] for name, own in result["models"].items()}
     shown = [name for name in models or NAMES if name in rows]
@@ -45,30 +51,36 @@ def levels(study: Study, models: Iterable[str] = (), title: str = "") -> Panel:
     return Panel(title or study.title, tuple(points), bound, f"{study.name}/main.json")
 
 
-def point(name: str, found: dict[str, Any], kind: str = "difference", sign: int = 1) -> Point:
+def point(name: str, found: dict[str, Any], kind: str = DIFFERENCE, sign: int = 1) -> Point:
     """Return a value of a result; ``sign=-1`` turns a difference round."""
     low, high = sorted((sign * found["low"], sign * found["high"]))
     significant = found.get("p_holm", 0) < 0.05
     return Point(name, sign * found["value"], low, high, kind, significant)
 
 
-def differences(study: Study, part: str) -> dict[str, Point]:
+def differences(study: Study, part: str, kind: str = DIFFERENCE) -> dict[str, Point]:
     """Return each model's difference in NDCG@10 to the main model."""
     change = study.parts[part]["change"]
     names: list[str] = [n for n in NAMES if n in change]
     names += [n for n in change if n not in NAMES]
-    return {n: point(NAMES.get(n, n), change[n]["filter_seen"]["ndcg@10"]) for n in names}
+    rows = {n: change[n]["filter_seen"]["ndcg@10"] for n in names}
+    return {n: point(NAMES.get(n, n), row, kind) for n, row in rows.items()}
 
 
 def ablations(studies: list[Study], wanted: Callable[[str], bool]) -> list[Panel]:
-    """Return a panel for each dataset; of equal variants the one with most seeds."""
-    found: dict[str, dict[str, tuple[int, Point, str]]] = {}
+    """Return a panel for each dataset.
+
+    Of equal variants the one with most seeds is shown. Studies of few variants are shown beside
+    the others, because Holm's correction depends on the number of variants.
+    """
+    found: dict[str, dict[tuple[str, str], tuple[int, Point, str]]] = {}
     for study in having(studies, "ablations"):
-        seeds = len(study.parts["ablations"]["seeds"])
+        result = study.parts["ablations"]
+        seeds, kind = len(result["seeds"]), SMALL if len(result["change"]) <= FEW else DIFFERENCE
         rows = found.setdefault(study.label, {})
-        for name, own in differences(study, "ablations").items():
-            if wanted(name) and seeds > rows.get(name, (0,))[0]:
-                rows[name] = seeds, own, f"{study.name}/ablations.json"
+        for name, own in differences(study, "ablations", kind).items():
+            if wanted(name) and seeds > rows.get((name, kind), (0,))[0]:
+                rows[name, kind] = seeds, own, f"{study.name}/ablations.json"
     return [
         Panel(
             label,
@@ -79,6 +91,18 @@ def ablations(studies: list[Study], wanted: Callable[[str], bool]) -> list[Panel
         for label, rows in found.items()
         if rows
     ]
+
+
+def with_most_seeds(studies: list[Study], variant: str) -> list[Study]:
+    """Return for each dataset the study of a variant that has most seeds."""
+    found: dict[str, Study] = {}
+    for study in having(studies, "ablations"):
+        result = study.parts["ablations"]
+        known = found.get(study.label)
+        fewer = known and len(known.parts["ablations"]["seeds"]) >= len(result["seeds"])
+        if variant in result["change"] and not fewer:
+            found[study.label] = study
+    return list(found.values())
 
 
 def is_setting(variant: str) -> bool:
@@ -96,8 +120,7 @@ def drawings(studies: list[Study]) -> list[Drawing]:
     main = having(studies, "main")
     found = [readme(studies)]
     with_bound = [levels(s) for s in main if s.parts["main"]["upper_bound"]]
-    bound = "upper bound from texts and images"
-    found.append(Drawing("sample", tuple(with_bound), "NDCG@10", best(with_bound), bound))
+    found.append(Drawing("sample", tuple(with_bound), "NDCG@10", best(with_bound), BOUND))
     real = [
         Panel(s.title, tuple(differences(s, "main").values()), 0.0, f"{s.name}/main.json")
         for s in main
@@ -120,16 +143,16 @@ def readme(studies: list[Study]) -> Drawing:
     chosen = [study for study in having(studies, "main") if study.name in README]
     titles = {s.name: f"{README[s.name]}, {len(s.parts['main']['seeds'])} seeds" for s in chosen}
     panels = tuple(levels(study, README_MODELS, titles[study.name]) for study in chosen)
-    return Drawing("results", panels, "NDCG@10", best(panels), "upper bound", height=3.8)
+    return Drawing("results", panels, "NDCG@10", all_values(panels), "content bound", height=3.8)
 
 
 def pretraining(studies: list[Study]) -> Drawing:
     """Gather what pre-training adds, on the same data and on more data."""
     same, more = [], []
-    for panel in ablations(studies, lambda name: name == "no pre-training"):
-        (one,) = panel.points
-        turned = Point(panel.title, -one.value, -one.high, -one.low, full=one.full)
-        same.append((turned, panel.source))
+    for study in with_most_seeds(studies, "no pre-training"):
+        one = differences(study, "ablations")["no pre-training"]
+        turned = Point(study.label, -one.value, -one.high, -one.low, full=one.full)
+        same.append((turned, f"{study.name}/ablations.json"))
     for study in having(studies, "main"):
         if own := differences(study, "main").get("msm4sr+whole"):
             more.append((Point(study.label, own.value, own.low, own.high, full=own.full), study))
@@ -156,7 +179,7 @@ def cold(studies: list[Study]) -> Drawing:
     panels = []
     for study in having(studies, "cold"):
         result, points = study.parts["cold"], []
-        upper = {"upper bound: content": "upper bound from texts and images"}
+        upper = {"upper bound: content": "content bound"}
         for name in [n for n in (*upper, *NAMES) if n in result["models"]]:
             label, own = {**upper, **NAMES}[name], result["models"][name]
             points.append(point(label, own["cold_among_cold"]["ndcg@10"], AMONG_NEW))
@@ -194,19 +217,36 @@ def best(panels: Sequence[Panel], kind: str = "") -> str:
     for panel in panels:
         points = [p for p in panel.points if p.kind == (kind or p.kind) and "bound" not in p.name]
         top = sorted(points, key=lambda p: -p.value)
-        bound = f" (upper bound {panel.line:.3f})" if not kind and panel.line > 0 else ""
+        bound = "" if kind else bound_of(panel)
         names = ", ".join(f"{one.name} {one.value:.3f}" for one in top[:3])
         words.append(f"{panel.title}{bound}: best are {names}; last is {top[-1].name}.")
     start = "NDCG@10 with 95 % intervals"
     return f"{start} {kind}. {' '.join(words)}" if kind else f"{start}. {' '.join(words)}"
 
 
+def all_values(panels: Sequence[Panel]) -> str:
+    """Describe panels of levels with every value shown."""
+    words = []
+    for panel in panels:
+        values = ", ".join(f"{one.name} {one.value:.3f}" for one in panel.points)
+        words.append(f"{panel.title}{bound_of(panel)}: {values}.")
+    return f"NDCG@10 with 95 % intervals. {' '.join(words)}"
+
+
+def bound_of(panel: Panel) -> str:
+    """Return the content bound of a panel of levels in brackets, if there is one."""
+    return f" (content bound {panel.line:.3f})" if panel.line > 0 else ""
+
+
 def significant(panels: Sequence[Panel]) -> str:
     """Describe panels of differences for readers who do not see them."""
     words = []
     for panel in panels:
-        clear = [one for one in panel.points if one.full]
-        better = ", ".join(one.name for one in clear if one.value > 0) or "none"
-        worse = ", ".join(one.name for one in clear if one.value < 0) or "none"
+        few = f" ({SMALL})"
+        clear = [
+            (one.value, one.name + few * (one.kind == SMALL)) for one in panel.points if one.full
+        ]
+        better = ", ".join(name for value, name in clear if value > 0) or "none"
+        worse = ", ".join(name for value, name in clear if value < 0) or "none"
         words.append(f"{panel.title}: significantly better: {better}; worse: {worse}.")
     return f"Differences in NDCG@10 with 95 % intervals. {' '.join(words)}"

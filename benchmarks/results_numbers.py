@@ -26,6 +26,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "interval": interval,
     "change": lambda found: interval(found, "+"),
     "gain": lambda found: interval(found, "+", -1),  # of the complete model over a variant
+    "loss": lambda found: interval(found, "", -1),  # of a variant to the complete model
     "p": p_value,
     "number": lambda found: f"{found:.3f}",
     "count": lambda found: f"{found:,}",

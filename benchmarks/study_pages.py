@@ -27,7 +27,7 @@ NAMES = {
     "msm4sr_tuned+whole": "M²SE tuned, pre-trained on more data",
     "msm4sr+whole": "M²SE paper, pre-trained on more data",
     "item_knn+msm4sr_tuned": "ItemKNN + M²SE tuned",
-    "text+image": "text + image added, from scratch",
+    "text+image": "sum of text and image embeddings",
     "text": "text only, from scratch",
     "image": "image only, from scratch",
     "sasrec": "SASRec (item ids)",
@@ -46,7 +46,8 @@ MEANINGS = {
     "msm4sr_tuned+whole": "the same, pre-trained on the other domains, users and items as well",
     "msm4sr+whole": "the same, pre-trained on the other domains, users and items as well",
     "item_knn+msm4sr_tuned": "score ensemble of both",
-    "text+image": "the same Transformer on the sum of both embeddings, without pre-training",
+    "text+image": "the same Transformer on the sum of both embeddings of an item, without"
+    " pre-training",
     "text": "the same Transformer on one modality, without pre-training",
     "image": "the same Transformer on one modality, without pre-training",
     "sasrec": "the same Transformer on item ids, with the library's loss over all items",
@@ -200,8 +201,8 @@ def as_markdown(part: str, result: dict[str, Any]) -> str:
         if share := model.get("share_of_upper_bound"):
             expected[name] = {
                 "expected NDCG@10": f"{model['expected_ndcg@10']:.4f}",
-                "share of the content upper bound": f"{share['content']:.0%}",
-                "share of the upper bound": f"{share['oracle']:.0%}",
+                "share of the content bound": f"{share['content']:.0%}",
+                "share of the oracle upper bound": f"{share['oracle']:.0%}",
             }
     columns = ["NDCG@10", "Recall@20", "coverage@10", "popularity bias@10", "seconds"]
     lines = [heading(part, result), "Items of the history filtered from the ranking:", table]

@@ -82,8 +82,9 @@ def picture(theme: str) -> bytes:
 
     history = list(data.user_history(USER))[-N_SHOWN:]
     axes.text(2, 42, f"history of user {USER}", color=ink, weight="bold", size=11)
+    axes.text(2, 39.6, "oldest above, newest below", color=grey, size=8)
     for row, item in enumerate(history):
-        y = 31.5 - 9.6 * row
+        y = 31 - 9.5 * row
         show(item, 2, y)
         title = "\n".join(textwrap.wrap(data.items[item].title, 16))
         axes.text(10.2, y + 3.5, title, color=ink, size=9, va="center")
@@ -95,13 +96,14 @@ def picture(theme: str) -> bytes:
         70, 42, f"top 3 of {len(data.items)} items, and why", color=ink, weight="bold", size=11
     )
     for row in model.recommend([USER], k=3, data=data).itertuples():
-        y = 29.7 - 12.8 * (row.rank - 1)
+        y = 30 - 12.6 * (row.rank - 1)
         show(row.item_id, 70, y, 9)
         axes.text(80, y + 7.6, data.items[row.item_id].title, color=ink, size=10, weight="bold")
         lines = reasons(model.explain(USER, row.item_id, data=data), row.item_id)
         for line, height in zip(lines, (4.9, 1.4), strict=True):
             words = "\n".join(textwrap.wrap(line, 36))
             axes.text(80, y + height, words, color=grey, size=8, va="center")
+    axes.text(70, 0.8, "(+0.14): how much this raised the score", color=grey, size=8)
     file = BytesIO()
     figure.savefig(file, format="png", dpi=130)
     return file.getvalue()
@@ -127,7 +129,9 @@ def method(axes: Axes, sentence: str, keywords: str, colours: Theme) -> None:
         axes.annotate("", (52.5, 21 + (y - 21) / 4), (47, y), arrowprops=arrow)
         axes.annotate("", (62.5, 21 + (y - 21) / 2), (58.8, 21 + (y - 21) / 4), arrowprops=arrow)
         axes.text(63, 21 + (y - 21) / 2, f"score\nby {name}", color=color, size=9, va="center")
-    box(55, 21, "M²SE\nmixup +\nTransformer", colours.ink)
+    axes.annotate("", (25, 21), (20.5, 21), arrowprops=arrow)
+    axes.annotate("", (69.5, 21), (67, 21), arrowprops=arrow)
+    box(55, 21, "M²SE: pooling,\nexperts,\nTransformer", colours.ink)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msm4sr_lite import __version__
 from msm4sr_lite.cli.parser import CommandParser, Parser, add_settings
 from msm4sr_lite.config import PRESETS
 
@@ -50,10 +51,13 @@ FLAGS = {
     "data": path("dataset folder", "DATA"),
     "--domain": text("domain to use", "all", "NAME"),
     "--drop-unknown": switch("drop interactions with unlisted items", "an error"),
-    "--rename": text("columns with other names: NAME=COLUMN, such as sku=item_id", "none", "LIST"),
+    "--rename": text(
+        "columns with other names: NAME=COLUMN,..., such as sku=item_id", "none", "LIST"
+    )
+    | {"action": "append"},
     "--out": path("run folder", "RUN", required=True),
     "--model": path("run folder or model folder", "DIR", required=True),
-    "--features": path("folder of ready features", "DIR", COMPUTED),
+    "--features": path("folder of precomputed features", "DIR", COMPUTED),
     "--text-encoder": text("BERT-like model: folder or hub id", "all-MiniLM-L6-v2", "MODEL"),
     "--clip": text("CLIP-like model: folder or hub id", "CLIP ViT-B/32", "MODEL"),
     "--dictionary": text(
@@ -63,8 +67,8 @@ FLAGS = {
         default="visual+texts",
     ),
     "--preset": choice(
-        "settings to start from: the method as described (paper), settings that validation"
-        " supports (tuned), the released code with its defects (authors)",
+        "settings to start from: the method as described (paper), settings found on"
+        " generated data (tuned), the released code with its known errors (authors)",
         *PRESETS,
     ),
     "--seed": number("random seed", 0, type=seed),
@@ -87,6 +91,11 @@ FLAGS = {
     "--exclude": path("file of items never to recommend, one item_id per line", shown="none"),
     "--keep-seen": switch("also recommend items of the history"),
     "--no-new-items": switch("never recommend items that were added after training"),
+    "--on-unknown-user": choice(
+        "what to do for a user without a known item: popular items, an error, or no items",
+        *("popular", "error", "skip"),
+    )
+    | {"default": None, "shown": "popular; with --user: error"},
     "--why": {
         "nargs": "?",
         "const": "inputs",
@@ -99,9 +108,12 @@ FLAGS = {
         "choices": ("tune", "main", "cold", "ablations", "transfer", "all"),
         "metavar": "PART",
         "help": "tune (choose settings), main (compare models), cold (cold items), ablations,"
-        " transfer, or all (main, cold, ablations of the paper's claims; transfer with --source)",
+        " transfer, or all: main, cold, ablations of the paper's claims, transfer with --source",
     },
-    "--quick": switch("a study of minutes: few epochs, one seed, eight models; all means main"),
+    "--quick": switch(
+        "a study of minutes: few epochs, one seed, eight models; with PART all, only main runs, and"
+        " transfer if --source is given"
+    ),
     "--models": text("comma-separated models, or variants for ablations", "all that can run"),
     "--seeds": number("number of test seeds", 3),
     "--jobs": number("number of trainings at the same time, one core each", 1),
@@ -184,7 +196,7 @@ COMMANDS = {
         "recommend items for users or for a history, with reasons",
         "recommend.run",
         f"{DATASET} --model --features (--user|--items|--all-users) -k --candidates --exclude"
-        f" --keep-seen --no-new-items --why {END}",
+        f" --keep-seen --no-new-items --on-unknown-user --why {END}",
         own={
             **OF_MODEL,
             "--candidates": path("file of items to choose from, one item_id per line", shown="all"),
@@ -257,6 +269,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="msm4sr", description="Multimodal sequential recommendation on a dataset folder."
     )
+    version = f"msm4sr {__version__}"
+    parser.add_argument("--version", action="version", version=version, help="show the version")
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="COMMAND", parser_class=CommandParser
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,10 @@ def item_list(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
-def pairs(text: str | None, flag: str) -> dict[str, str]:
-    """Return a comma-separated list of ``a=b`` as a dictionary.
+def pairs(lists: Sequence[str] | None, flag: str) -> dict[str, str]:
+    """Return comma-separated lists of ``a=b`` as one dictionary.
 
-    >>> pairs("visitor=user_id,sku=item_id", "--rename")
+    >>> pairs(["visitor=user_id, sku=item_id"], "--rename")
     {'visitor': 'user_id', 'sku': 'item_id'}
 
     Raises
@@ -48,7 +49,8 @@ def pairs(text: str | None, flag: str) -> dict[str, str]:
     UserError
         If a part has no equals sign.
     """
-    found = dict(part.partition("=")[::2] for part in item_list(text))
+    parts = (part.partition("=") for part in item_list(",".join(lists or [])))
+    found = {name.strip(): value.strip() for name, _, value in parts}
     if wrong := [name for name, value in found.items() if not (name and value)]:
         raise UserError(f"{flag}: {wrong[0]!r} has no '='; write NAME=COLUMN, such as sku=item_id")
     return found

@@ -19,16 +19,16 @@ def convert(args: argparse.Namespace) -> None:
     options = {name: getattr(args, name) for name in names}
     counts = convert_dataset(args.source, args.out, **options)
     line = (
-        f"{args.out}: {counts['format']}, {counts['users']} users, {counts['items']} items,"
-        f" {counts['interactions']} interactions; {counts['items_with_text']} items with text,"
-        f" {counts['items_with_image']} with images"
+        f"{args.out}: {counts['format']}; users: {counts['users']}, items: {counts['items']},"
+        f" interactions: {counts['interactions']}; items with text: {counts['items_with_text']},"
+        f" with images: {counts['items_with_image']}"
     )
     notes = {  # only counts above 0 are printed
-        "items_with_neither": "{} items with neither will be dropped when the dataset is read",
-        "items_not_listed": "{} items occur in interactions only",
-        "repeated_item_rows": "{} repeated rows of items dropped",
-        "below_min_rating": "{} interactions below --min-rating dropped",
-        "skipped_lines": "{} lines skipped, the first: {first_skipped}",
+        "items_with_neither": "items with neither, dropped when the dataset is read: {}",
+        "items_not_listed": "items that occur in interactions only: {}",
+        "repeated_item_rows": "repeated rows of items, dropped: {}",
+        "below_min_rating": "interactions below --min-rating, dropped: {}",
+        "skipped_lines": "lines skipped: {}, the first: {first_skipped}",
     }
     found = [text.format(counts[name], **counts) for name, text in notes.items() if counts[name]]
     common.show(args, {"dataset": str(args.out), **counts}, "; ".join([line, *found]))

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from msm4sr_lite.cli import common
+from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.explain.evidence import (
     NO_EVIDENCE,
@@ -19,12 +20,16 @@ from msm4sr_lite.recommend.describe import Recommendation
 from msm4sr_lite.recommend.output import check_output_path, write_recommendations
 
 OTHER = {"text": "image", "image": "text"}
+LAST = 5  # items of the history that are printed
+WHY = "because: by how much each input changes the score (with it, minus without it)"
 
 
 def run(args: argparse.Namespace) -> None:
     """Print recommendations, or write those of all users to a file."""
     if args.all_users:
         check_output_path(args.all_users)
+    if args.items is not None and args.on_unknown_user:
+        raise UserError("--on-unknown-user has no effect with --items; leave it out")
     options: dict[str, Any] = {
         "k": args.k,
         "filter_seen": not args.keep_seen,
@@ -35,14 +40,18 @@ def run(args: argparse.Namespace) -> None:
     options["data"] = data = common.read_dataset(args, model.domain)
     new = [] if args.no_new_items else add_new_items(model, data, args)
     if args.all_users:
-        found = model.recommend(**options)
+        found = model.recommend(**options, on_unknown_user=args.on_unknown_user or "popular")
         write_recommendations(found, args.all_users)
         users = int(found["user_id"].nunique())
         summary = {"file": str(args.all_users), "users": users, "rows": len(found)}
         common.show(args, summary, f"{args.all_users}: {len(found)} rows for {users} users")
         return
     if args.user is not None:
-        history = model.history_of(args.user, data)
+        accepted = args.on_unknown_user in ("popular", "skip")
+        unknown = args.user not in data.users
+        history = [] if unknown and accepted else model.history_of(args.user, data)
+        if accepted and not len(model.recommender.known_items(history)):
+            return show_unknown_user(model, history, args, options)
     else:
         history = common.item_list(args.items)
         model.recommender.numbers_of(history)  # refuses unknown items
@@ -54,13 +63,31 @@ def run(args: argparse.Namespace) -> None:
     records = [asdict(one) | {"new": one.item_id in new} for one in best]
     for record, evidence in zip(records, why, strict=False):
         record["why"] = [asdict(piece) for piece in evidence]
-    titles = [f"  {item}  {item_title(data.items, item)}" for item in history[-5:]]
-    lines = ["history, newest last:", *titles]
+    lines = [*describe_history(history, data), *([WHY] if any(why) else [])]
     for rank, one in enumerate(best, start=1):
         lines += ["", *describe(rank, one, one.item_id in new)]
-        lines += [f"      {reason}" for reason in (reasons(why[rank - 1], data) if why else [])]
+        lines += [
+            f"      because:  {reason}" for reason in (reasons(why[rank - 1], data) if why else [])
+        ]
     text = "\n".join(" ".join(line.splitlines()) for line in lines)
     common.show(args, {"history": history, "recommendations": records}, text)
+
+
+def show_unknown_user(
+    model: MSM4SR, history: list[str], args: argparse.Namespace, options: dict[str, Any]
+) -> None:
+    """Print popular items, or none, for a user whose history has no item that the model knows."""
+    found = model.recommend(args.user, on_unknown_user=args.on_unknown_user, **options)
+    best = found[["item_id", "score"]].to_dict("records")
+    items = options["data"].items
+    lines = [
+        f"{rank:>2}. {one['item_id']}  interactions {one['score']:g}  "
+        f"{item_title(items, one['item_id'])}"
+        for rank, one in enumerate(best, start=1)
+    ]
+    what = "the most popular items:" if args.on_unknown_user == "popular" else "skipped"
+    title = f"user {args.user!r} has no interaction with an item of the model; {what}"
+    common.show(args, {"history": history, "recommendations": best}, "\n".join([title, *lines]))
 
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:
@@ -80,6 +107,16 @@ def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> lis
     return new
 
 
+def describe_history(history: list[str], data: Dataset) -> list[str]:
+    """Describe the newest items in lines of text, numbered as the reasons refer to them."""
+    shown, n = history[-LAST:], len(history)
+    some = f" (last {len(shown)} of {n})" if n > len(shown) else ""
+    lines = [f"history, newest last{some}:"]
+    for k, item in enumerate(shown, n - len(shown) + 1):
+        lines.append(f"  {k:>{len(str(n))}}  {item}  {item_title(data.items, item)}")
+    return lines
+
+
 def describe(rank: int, one: Recommendation, new: bool) -> list[str]:
     """Describe one recommendation in lines of text."""
     terms = " + ".join(f"{name} {value:.3f}" for name, value in one.by_modality.items())
@@ -97,5 +134,5 @@ def reasons(evidence: list[Evidence], data: Dataset) -> list[str]:
     """Describe the strongest evidence for a recommendation in lines of text."""
     best = strongest_evidence(evidence, 2, {"interaction"})
     best += strongest_evidence(evidence, 1, {"sentence", "image", "keyword"})
-    found = [f"because of {describe_evidence(piece, data.items)}" for piece in best]
+    found = [describe_evidence(piece, data.items) for piece in best]
     return found or [NO_EVIDENCE]

@@ -8,6 +8,7 @@ from msm4sr_lite.config import UserError
 
 COLUMNS = ("user_id", "item_id", "timestamp")  # of the interactions; part may join them
 TEXT_FIELDS = ("title", "brand", "categories", "description", "text")
+TABLES = ("interactions", "items")
 ITEM_COLUMNS = ("item_id", *TEXT_FIELDS, "image", "images", "domain", "department")
 
 
@@ -17,11 +18,12 @@ class Columns:
     Parameters
     ----------
     table
-        Name of the table in messages.
+        Name of the table in messages. It starts with ``items`` or ``interactions``.
     known
         Names of the columns that are used.
     renames
-        Name in the table -> name of the column that is used. Renames to other columns are ignored.
+        Name in the table -> name of the column that is used. Renames to other columns are ignored,
+        and so are those of the other table, such as ``items.id`` for the interactions.
 
     Examples
     --------
@@ -36,7 +38,15 @@ class Columns:
         self, table: object, known: Sequence[str], renames: Mapping[str, str] | None = None
     ) -> None:
         self.table, self.known = table, known
-        self.renames = {old: new for old, new in (renames or {}).items() if new in known}
+        self.renames = {}
+        for old, new in (renames or {}).items():
+            where, dot, name = str(old).partition(".")
+            if dot and where in TABLES:
+                if not str(table).startswith(where):
+                    continue
+                old = name
+            if new in known:
+                self.renames[str(old)] = new
         self.names: dict[str, str] = {}
 
     def match(self, names: Iterable[str]) -> dict[str, str]:
@@ -51,9 +61,14 @@ class Columns:
             If two columns would be read as the same one.
         """
         new = [name for name in names if name not in self.names]
-        self.names |= {name: self.renames.get(name, name) for name in new}
+        listed = {*new, *self.names}
         for name in new:
-            plain = re.sub(r"[\s-]+", "_", name.strip().casefold())
+            used = self.renames.get(name, name)
+            # A column that already has the name needs no other: the rename is for the other table.
+            self.names[name] = name if used != name and used in listed else used
+        for name in new:
+            plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())  # userId
+            plain = re.sub(r"[\s.-]+", "_", plain).casefold()
             if plain in self.known and plain not in self.names.values():
                 self.names[name] = plain
         of = {used: name for name, used in self.names.items()}
@@ -61,7 +76,8 @@ class Columns:
             if of[self.names[name]] != name:
                 raise UserError(
                     f"{self.table}: columns {name!r} and {of[self.names[name]]!r} are both read as"
-                    f" {self.names[name]!r}; remove one"
+                    f" {self.names[name]!r}; to rename in one table only, write items.NAME or"
+                    f" interactions.NAME"
                 )
         return self.names
 
@@ -93,7 +109,8 @@ def check_header(
     if missing := [name for name in columns if name not in used]:
         single = len(header) == 1 and any(mark in header[0] for mark in ";\t|,")
         hint = "; the separator must be a comma in .csv files and a tab in others" if single else ""
-        rename = f"; if one has another name, say columns={{'its name': {missing[0]!r}}}"
+        rename = f"; if it has another name, say columns={{'NAME': {missing[0]!r}}}"
+        rename += f" (--rename NAME={missing[0]})"
         raise UserError(
             f"{what}: no column {', '.join(missing)}; needed are {','.join(columns)}"
             f" (found {', '.join(header)[:80]}){hint or rename if names else hint}"
@@ -112,6 +129,8 @@ def match_tables(
         If a rename leads to a column that neither table uses.
     """
     known = ((*COLUMNS, "part"), ITEM_COLUMNS)
+    if renames is not None and not isinstance(renames, Mapping):
+        raise UserError("columns: give a dictionary such as {'sku': 'item_id'}")
     for old, new in (renames or {}).items():
         if not any(new in columns for columns in known):
             choices = ", ".join(dict.fromkeys(known[0] + known[1]))
@@ -127,12 +146,14 @@ def column_notes(tables: Sequence[Columns], renames: Mapping[str, str] | None) -
     UserError
         If a rename names a column that no table has.
     """
-    for old in renames or {}:
+    for name in renames or {}:
+        where, dot, rest = str(name).partition(".")
+        old = rest if dot and where in TABLES else str(name)
         if not any(old in table.names for table in tables):
             found = "; ".join(f"{table.table} has {', '.join(table.names)}" for table in tables)
             raise UserError(f"columns: there is no column {old!r}; {found[:300]}")
-    return [
-        f"{table.table}: columns that are not used: {', '.join(table.unused)[:200]}"
-        for table in tables
-        if table.unused
-    ]
+    notes = []
+    for table in tables:
+        if unused := [name or "(no name)" for name in table.unused]:
+            notes.append(f"{table.table}: columns that are not used: {', '.join(unused)[:200]}")
+    return notes

@@ -11,7 +11,8 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.dataset.sources import match_items_and_interactions, read_folder, read_frames
-from msm4sr_lite.dataset.summary import Summary, format_period, summarise
+from msm4sr_lite.dataset.summary import Summary, summarise
+from msm4sr_lite.dataset.times import format_period
 
 __all__ = ["Dataset", "Item"]
 

@@ -23,14 +23,14 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.tables import parse_rows, stop_at
-from msm4sr_lite.dataset.times import to_seconds
+from msm4sr_lite.dataset.times import PARTS, to_seconds
 
-PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
-LISTS = (list, tuple, np.ndarray)
-NO_TEXTS = (bool, np.bool_, dict, set)
+LISTS = (list, tuple, np.ndarray, set, frozenset)
+NO_TEXTS = (bool, np.bool_, dict)
+MISSING = {"nan", "none", "null", "n/a", "<na>"}
 EXACT = 2**53  # above this, a float no longer holds every whole number
 # A spreadsheet shows long numbers like this: several ids become one.
-ROUNDED = re.compile(r"\d([.,]\d+)?[eE]\+\d{2,}")
+ROUNDED = re.compile(r"\d[.,]\d+[eE]\+\d{2,}")
 QUOTED = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")
 
 
@@ -40,6 +40,8 @@ def id_text(value: Any, name: str) -> str:
     >>> id_text(" a1 ", "item_id"), id_text(7, "item_id"), id_text(7.0, "item_id")
     ('a1', '7', '7')
     """
+    if isinstance(value, bytes):
+        value = value.decode()
     if isinstance(value, str):
         found = value.strip()
     elif isinstance(value, NO_TEXTS + LISTS) or pd.isna(value):
@@ -91,10 +93,15 @@ def text(value: Any) -> str:
     >>> text([" Blue mug ", None, 7])
     'Blue mug\n7'
     """
+    if isinstance(value, bytes):
+        value = value.decode()
     if isinstance(value, str):
-        value = written_list(value)
-        if isinstance(value, str):
+        listed = written_list(value)
+        if isinstance(listed, str) or not any(map(text, listed)):
             return value.strip()
+        value = listed
+    if isinstance(value, (set, frozenset)):
+        value = sorted(map(text, value))
     if isinstance(value, LISTS):
         return "\n".join(filter(None, map(text, value)))
     if isinstance(value, NO_TEXTS) or pd.isna(value):
@@ -110,6 +117,8 @@ def texts(value: Any) -> list[str]:
     """
     if isinstance(value, str):
         value = written_list(value)
+    if isinstance(value, (set, frozenset)):
+        value = sorted(map(text, value))
     values = value if isinstance(value, LISTS) else [value]
     return [found for found in map(text, values) if found]
 
@@ -209,7 +218,8 @@ def parse_item(row: dict[str, Any]) -> Item:
         categories=tuple(texts(row.get("categories"))),
         images=tuple(images),
         domain=domain or alias,
-        **{name: text(row.get(name)) for name in ("title", "brand", "description", "text")},
+        **{name: text(row.get(name)) for name in ("title", "brand")},
+        **{name: "\n".join(texts(row.get(name))) for name in ("description", "text")},
     )
 
 
@@ -260,13 +270,22 @@ def check_interactions(
         If an id is missing, a timestamp is neither a number nor a date, or a part is not one of
         ``train``, ``valid`` and ``test``.
     """
+    notes = [] if notes is None else notes
     columns: dict[str, Any] = {name: _ids(table[name], place_in) for name in ("user_id", "item_id")}
-    columns["timestamp"] = to_seconds(table["timestamp"], place_in, [] if notes is None else notes)
+    for name, ids in columns.items():
+        for odd in (found for found in ids.unique() if found.casefold() in MISSING):
+            notes.append(f"{name} is {odd!r} in {(ids == odd).sum()} interactions; is it missing?")
+    columns["timestamp"] = to_seconds(table["timestamp"], place_in, notes)
     if "part" in table:
-        columns["part"] = parts = table["part"].astype(str).str.strip()
-        if len(wrong := parts[~parts.isin(PARTS)]):
+        parts = table["part"].astype(str).str.strip()
+        wrong = parts[~parts.isin(PARTS)]
+        if len(wrong) == len(parts):
+            notes.append(f"the column part has none of {', '.join(PARTS)}; it is not used")
+        elif len(wrong):
             place = f"{place_in} {wrong.index[0]}"
             raise UserError(f"{place}: part {wrong.iloc[0]!r} is not one of {', '.join(PARTS)}")
+        else:
+            columns["part"] = parts
     return pd.DataFrame(columns, index=table.index)
 
 

@@ -184,7 +184,7 @@ def match_items_and_interactions(
                 f" ({len(unknown)} such interactions); {_damaged_id(item, items)}add the item, or"
                 f" drop these interactions with unknown_items='drop' (--drop-unknown)"
             )
-        notes.append(f"{len(unknown)} interactions with items not in {item_table}: dropped")
+        notes.append(f"interactions with items not in {item_table}: {len(unknown)}, dropped")
     if domain:
         named = ", ".join(sorted({item.domain for item in items.values() if item.domain})[:20])
         items = {key: item for key, item in items.items() if item.domain == domain}
@@ -193,7 +193,7 @@ def match_items_and_interactions(
     empty = [key for key, item in items.items() if not item.has_text and not item.images]
     if empty:
         notes.append(
-            f"{len(empty)} items have neither text nor image (the first is {empty[0]!r}):"
+            f"items with neither text nor image: {len(empty)} (the first is {empty[0]!r}),"
             f" dropped with their interactions; give them a title or an image"
         )
     items = {key: item for key, item in items.items() if item.has_text or item.images}

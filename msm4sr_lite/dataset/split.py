@@ -1,14 +1,13 @@
 """Filter interactions, hold some of them out for evaluation, and group them by user."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import DataConfig, UserError
-from msm4sr_lite.dataset.rows import PARTS
-from msm4sr_lite.dataset.summary import format_time
-from msm4sr_lite.dataset.times import to_seconds
+from msm4sr_lite.dataset.times import BOUNDS, PARTS, format_time, to_seconds
 from msm4sr_lite.sequences import Sequences
 
 
@@ -62,6 +61,8 @@ def build_sequences(
     table = interactions[interactions["item_id"].isin(set(item_ids))].reset_index(drop=True)
     by_user = config.split == "leave_one_out" or not hold_out
     parts = np.zeros(len(table), int) if by_user else _parts(table, config)
+    if hold_out and config.split != "time" and (config.valid_from or config.test_from):
+        raise UserError(f"valid_from and test_from are for split=time; split is {config.split}")
     train = filter_interactions(table[parts == 0], config)
     if train.empty:
         what = "different items" if config.deduplicate else "interactions"
@@ -163,17 +164,13 @@ def split_dates(table: pd.DataFrame, config: DataConfig) -> tuple[float, float]:
         If the timestamps only count the interactions of each user, or the dates are not in order.
     """
     times = table["timestamp"].to_numpy()
-    position = table.groupby("user_id").cumcount().to_numpy()
-    n_users = table["user_id"].nunique()
-    first = times[position == 0]
-    if n_users > 2 and (len(set(first)) == 1 or (times - position == first[0]).all()):
-        raise UserError(
-            f"split=time: the timestamps start at {first[0]:.15g} for every user, so they are not"
-            f" times that users share; use split=leave_one_out"
-        )
+    if not (config.valid_from and config.test_from):
+        _refuse_counters(table)
     quantiles = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
-    valid = _date(config.valid_from) if config.valid_from else float(quantiles[0])
-    test = _date(config.test_from) if config.test_from else float(quantiles[1])
+    valid = (
+        _date("valid_from", config.valid_from, times) if config.valid_from else float(quantiles[0])
+    )
+    test = _date("test_from", config.test_from, times) if config.test_from else float(quantiles[1])
     if valid > test:
         raise UserError(
             f"split=time: validation is from {format_time(valid)} on and must come before testing,"
@@ -182,8 +179,28 @@ def split_dates(table: pd.DataFrame, config: DataConfig) -> tuple[float, float]:
     return valid, test
 
 
-def _date(text: str) -> float:
-    return float(to_seconds(pd.Series([text], index=["of the setting"]), "the date", [])[0])
+def _refuse_counters(table: pd.DataFrame) -> None:
+    """Refuse timestamps that count or start anew for each user: they share no dates."""
+    times = table["timestamp"].to_numpy()
+    codes = pd.factorize(table["user_id"])[0]
+    order = np.argsort(codes, kind="stable")
+    inside = np.diff(codes[order]) == 0
+    steps, first = np.diff(times[order])[inside], times[np.unique(codes, return_index=True)[1]]
+    if times.max() >= BOUNDS[0] or len(first) < 3 or not len(steps):
+        return  # seconds since 1970, or too few to tell
+    if len(set(first)) == 1 or (steps == 1).mean() > 0.9:
+        raise UserError(
+            f"split=time: the timestamps (the first is {first[0]:.15g}) count each user's"
+            f" interactions and are no times that users share; use split=leave_one_out, or set"
+            f" valid_from and test_from"
+        )
+
+
+def _date(setting: str, text: str, times: np.ndarray) -> float:
+    """Return a date or number that a setting names, on the scale of the timestamps."""
+    if re.fullmatch(r"(19|20)\d\d", text) and times.max() >= BOUNDS[0]:
+        text = f"{text}-01-01"
+    return float(to_seconds(pd.Series([text], index=[f"{text!r}"]), setting, [])[0])
 
 
 def _given_parts(table: pd.DataFrame) -> np.ndarray:

@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import pandas as pd
 
+from msm4sr_lite.config import DataConfig
 from msm4sr_lite.dataset.languages import encoder_note, guess_languages
 from msm4sr_lite.dataset.rows import Item
-
-FIRST_DATE, END_OF_DATES = 1e8, 253_402_300_800  # from 1973 to the end of the year 9999
+from msm4sr_lite.dataset.times import format_period
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,9 @@ class Summary:
         Name of the dataset.
     users, items, interactions
         Their numbers.
+    kept_users
+        Number of users that training keeps with the default settings: those who interacted with 5
+        or more different items (``data.min_user_interactions``, ``data.deduplicate``).
     first, last
         The smallest and the largest timestamp, in seconds since 1970 where they are times.
     median_history
@@ -48,6 +50,7 @@ class Summary:
     users: int
     items: int
     interactions: int
+    kept_users: int
     first: float
     last: float
     median_history: float
@@ -62,21 +65,26 @@ class Summary:
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
+        least = DataConfig.min_user_interactions
         lines = [
             self.name,
-            f"  users         {self.users:,}, with {self.median_history:g} interactions (median)",
-            f"  items         {self.items:,}; {self.without_interactions:,} without interactions,"
-            f" {self.without_text:,} without text, {self.without_images:,} without images",
+            f"  users         {self.users:,}; median of their interactions:"
+            f" {self.median_history:g}",
+            f"  items         {self.items:,}; without interactions: {self.without_interactions:,},"
+            f" without text: {self.without_text:,}, without images: {self.without_images:,}",
             f"  interactions  {self.interactions:,}, {format_period(self.first, self.last)}",
-            f"                {self.repeated:,} repeat an earlier one of the user,"
-            f" {self.duplicates:,} of them with the same timestamp",
-            f"                {self.ties:,} at the same time as another one of the user",
+            f"                repeated user-item pairs: {self.repeated:,}"
+            f" (same timestamp: {self.duplicates:,})",
+            f"                interactions of one user with equal timestamps: {self.ties:,}",
+            f"  training      keeps {self.kept_users:,} of {self.users:,} users: those with"
+            f" {least} or more different items",
+            "                (setting data.min_user_interactions)",
         ]
         if self.domains:
             domains = ", ".join(f"{name} ({n:,})" for name, n in self.domains.items())
             lines.append(f"  domains       {domains}")
-        if self.languages:
-            shares = (f"{name} {share:.0%}" for name, share in self.languages.items())
+        shown = {name: f"{share:.0%}" for name, share in self.languages.items()}
+        if shares := [f"{name} {share}" for name, share in shown.items() if share != "0%"]:
             lines.append(f"  languages     {', '.join(shares)}")
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
@@ -105,19 +113,24 @@ def summarise(
     >>> items = [Item("a", "Mug"), Item("b", "Bowl"), Item("c", "Cup")]
     >>> print(summarise("frames", items, interactions, []))
     frames
-      users         1, with 3 interactions (median)
-      items         3; 1 without interactions, 0 without text, 3 without images
+      users         1; median of their interactions: 3
+      items         3; without interactions: 1, without text: 0, without images: 3
       interactions  3, timestamps 1 to 2
-                    1 repeat an earlier one of the user, 0 of them with the same timestamp
-                    2 at the same time as another one of the user
+                    repeated user-item pairs: 1 (same timestamp: 0)
+                    interactions of one user with equal timestamps: 2
+      training      keeps 0 of 1 users: those with 5 or more different items
+                    (setting data.min_user_interactions)
       languages     undecided 100%
     """
+    from msm4sr_lite.dataset.split import filter_interactions  # loads torch
+
     table, languages = interactions, guess_languages(items)
     return Summary(
         name=name,
         users=table["user_id"].nunique(),
         items=len(items),
         interactions=len(table),
+        kept_users=filter_interactions(table, DataConfig())["user_id"].nunique(),
         first=float(table["timestamp"].min()),
         last=float(table["timestamp"].max()),
         median_history=float(table["user_id"].value_counts().median()),
@@ -131,24 +144,3 @@ def summarise(
         languages=languages,
         notes=[*notes, *encoder_note(languages)],
     )
-
-
-def format_period(first: float, last: float) -> str:
-    """Return the period between two timestamps, as dates if they look like seconds since 1970.
-
-    >>> format_period(1.6e9, 1.7e9), format_period(1, 3)
-    ('2020-09-13 to 2023-11-14', 'timestamps 1 to 3')
-    """
-    as_dates = first >= FIRST_DATE and last < END_OF_DATES
-    return f"{'' if as_dates else 'timestamps '}{format_time(first)} to {format_time(last)}"
-
-
-def format_time(time: float) -> str:
-    """Return a timestamp as a date if it looks like seconds since 1970, else as a number.
-
-    >>> format_time(1.6e9), format_time(3)
-    ('2020-09-13', '3')
-    """
-    if not FIRST_DATE <= time < END_OF_DATES:
-        return f"{time:.15g}"
-    return datetime.fromtimestamp(time, UTC).date().isoformat()

@@ -276,7 +276,7 @@ def _parquet(
     try:
         import pyarrow.dataset
 
-        dataset = pyarrow.dataset.dataset(path, format="parquet")
+        dataset = pyarrow.dataset.dataset(path, format="parquet", partitioning="hive")
         own = [name for name in dataset.schema.names if not name.startswith("__index_level_")]
         used = dict(zip(own, check_header(path, columns, own, names), strict=True))
         found = [name for name in own if not wanted or used[name] in wanted]

@@ -1,6 +1,7 @@
 """Timestamps: numbers in any unit and dates in any ISO form become seconds since 1970."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,12 @@ UNITS = ("counter", "seconds", "milliseconds", "microseconds", "nanoseconds")
 BOUNDS = (1e8, 1e11, 1e14, 1e17)
 COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
 FAR = 4_102_444_800  # the year 2100, in seconds: later dates stand for "none"
+RECENT = 631_152_000  # the year 1990
 DAY = 86_400
+END_OF_DATES = 253_402_300_800  # the end of the year 9999, in seconds
+MOST = 0.9  # share of numbers that must be dates such as 20231114 for all to be meant as dates
+CLEAR = 20  # so many steps in one direction for one in the other show the order of a table
+PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
 
 
 def to_seconds(column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray:
@@ -40,37 +46,54 @@ def to_seconds(column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray
     >>> to_seconds(column, "row", []).tolist()
     [1700000000.0, 1700000001.0]
     """
-    # A date is no number for pandas if its column holds objects.
-    times = pd.to_numeric(column.astype(object), errors="coerce").to_numpy("float64")
-    if dated := bool(np.isnan(times).all()):
-        times = _dates(column)
-    truths = np.array([isinstance(cell, (bool, np.bool_)) for cell in column], bool)
-    if not (known := np.isfinite(times) & ~truths).all():
-        row = int(np.argmin(known))
-        raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {str(column.iloc[row])!r} is neither a"
-            f" number nor an ISO date; write all as 1700000000 or all as 2023-11-14T22:13:20"
-        )
-    if not dated and len(times) and (dates := _compact(times)) is not None:
-        notes.append(f"timestamps such as {times[0]:.0f} were read as dates")
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    times = pd.to_numeric(column.astype(object), errors="coerce").to_numpy("float64").copy()
+    times[[isinstance(cell, (bool, np.bool_)) for cell in column]] = np.nan
+    numbers = np.isfinite(times)
+    if not numbers.all():
+        dates = _dates(column, numbers)
+        _refuse_mixed(column, numbers, np.isfinite(dates), place_in)
         times = dates
-    elif not dated:
+    elif (compact := _compact(times, column, place_in)) is not None:
+        notes.append(f"timestamps such as {times[0]:.0f} were read as dates")
+        times = compact
+    else:
         times = _same_unit(times, column, place_in, notes)
     if far := int((times > FAR).sum()):
-        notes.append(f"{far} timestamps are later than the year 2100; are they placeholders?")
+        notes.append(f"timestamps later than the year 2100: {far}; are they placeholders?")
     return times
 
 
-def _dates(column: pd.Series) -> np.ndarray:
+def _refuse_mixed(column: pd.Series, numbers: np.ndarray, dates: np.ndarray, place_in: str) -> None:
+    """Refuse cells that are neither numbers nor dates, and columns that have both."""
+    if not (known := numbers | dates).all():
+        row = int(np.argmin(known))
+        place, cell = f"{place_in} {column.index[row]}", column.iloc[row]
+        if pd.isna(cell) or not str(cell).strip():
+            raise UserError(f"{place}: no timestamp; fill it in, or remove the row")
+        raise UserError(
+            f"{place}: timestamp {str(cell)!r} is neither a number nor an ISO date; write all as"
+            f" 1700000000 or all as 2023-11-14T22:13:20 (in pandas: pd.to_datetime)"
+        )
+    if numbers.any():
+        few, other = (numbers, dates) if numbers.sum() <= dates.sum() else (dates, numbers)
+        row, usual = int(np.argmax(few)), str(column.iloc[int(np.argmax(other))])
+        one, many = ("a number", "dates") if few is numbers else ("a date", "numbers")
+        raise UserError(
+            f"{place_in} {column.index[row]}: timestamp {str(column.iloc[row])!r} is {one}, but"
+            f" {other.sum()} others are {many}, such as {usual!r}; write all in one form"
+        )
+
+
+def _dates(column: pd.Series, numbers: np.ndarray) -> np.ndarray:
     """Return the seconds of dates, NaN where a cell is none."""
-    named = column.astype(object).map(_with_short_zone)
+    named = column.astype(object).where(~numbers, None).map(_text_of_date)
     dates = pd.to_datetime(named, errors="coerce", utc=True, format="ISO8601")
     since = dates - pd.Timestamp(0, unit="s", tz="UTC")
     times = (since / pd.Timedelta(seconds=1)).to_numpy("float64").copy()
-    for row in np.flatnonzero(
-        np.isnan(times)
-    ):  # of the far dates, older versions of pandas know none
-        try:
+    for row in np.flatnonzero(np.isnan(times) & ~numbers):
+        try:  # of the far dates, older versions of pandas know none
             date = datetime.fromisoformat(named.iloc[row])
         except (TypeError, ValueError):
             break
@@ -78,42 +101,59 @@ def _dates(column: pd.Series) -> np.ndarray:
     return times
 
 
-def _with_short_zone(cell: object) -> object:
-    if isinstance(cell, str) and cell.rstrip().endswith(("UTC", "GMT")):
-        return cell.rstrip()[:-3].rstrip() + "Z"
+def _text_of_date(cell: object) -> object:
+    """Return a date without a name of its zone; None for numbers, durations and words."""
+    if isinstance(cell, (Real, np.bool_, timedelta, np.timedelta64)):
+        return None
+    if isinstance(cell, str):
+        if not any(map(str.isdigit, cell)):
+            return None
+        if cell.rstrip().endswith(("UTC", "GMT")):
+            return cell.rstrip()[:-3].rstrip() + "Z"
     return cell
 
 
-def _compact(times: np.ndarray) -> np.ndarray | None:
-    """Return the seconds of numbers that are all dates such as 20231114, else None."""
-    digits = len(f"{times[0]:.0f}")
-    low, high = (float(f"{year}0101".ljust(digits, "0")[:digits]) for year in (1970, 2101))
-    if digits not in COMPACT or not ((times >= low) & (times < high) & (times % 1 == 0)).all():
-        return None
-    written = pd.Series(times).map("{:.0f}".format)
-    dates = pd.to_datetime(written, format=COMPACT[digits], errors="coerce", utc=True)
-    if dates.isna().any():
-        return None
-    since = dates - pd.Timestamp(0, unit="s", tz="UTC")
-    seconds: np.ndarray = (since / pd.Timedelta(seconds=1)).to_numpy("float64")
-    return seconds
+def _compact(times: np.ndarray, column: pd.Series, place_in: str) -> np.ndarray | None:
+    """Return the seconds of numbers that are dates such as 20231114, None for other numbers."""
+    for digits, form in COMPACT.items():
+        low, high = (float(f"{year}0101".ljust(digits, "0")) for year in (1970, 2101))
+        like = (times >= low) & (times < high) & (times % 1 == 0)
+        if like.mean() < MOST:
+            continue
+        written = pd.Series(times).where(like, low).map("{:.0f}".format)
+        dates = pd.to_datetime(written, format=form, errors="coerce", utc=True)
+        good = like & dates.notna().to_numpy()
+        if good.mean() < MOST:
+            continue
+        if not good.all():
+            row, usual = int(np.argmin(good)), column.iloc[int(np.argmax(good))]
+            raise UserError(
+                f"{place_in} {column.index[row]}: timestamp {column.iloc[row]} is not a date, but"
+                f" others are, such as {usual}; correct it, or remove the row"
+            )
+        since = dates - pd.Timestamp(0, unit="s", tz="UTC")
+        seconds: np.ndarray = (since / pd.Timedelta(seconds=1)).to_numpy("float64")
+        return seconds
+    return None
 
 
 def _same_unit(times: np.ndarray, column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray:
     """Return numbers of one unit as seconds; refuse two units in one column."""
     units = np.digitize(np.abs(times), BOUNDS)
-    present = np.unique(units[units > 0])
-    if len(present) > 1:
-        first = units[units > 0][0]
-        other = int(np.argmax((units > 0) & (units != first)))
+    unit = int(units.max(initial=0))
+    # Small numbers of the largest unit are early dates, unless they are recent in their own unit.
+    own = times / 1000.0 ** (units - 1).clip(min=0)
+    other = (units > 0) & (units < unit) & (own >= RECENT) & (own < FAR)
+    if other.any():
+        row, usual = int(np.argmax(other)), int(np.argmax(units == unit))
         raise UserError(
-            f"{place_in} {column.index[other]}: timestamp {column.iloc[other]} is in"
-            f" {UNITS[units[other]]}, earlier ones are in {UNITS[first]}; write all in seconds"
+            f"{place_in} {column.index[row]}: timestamp {column.iloc[row]} looks like"
+            f" {UNITS[units[row]]}, {column.iloc[usual]} looks like {UNITS[unit]}; write all in"
+            f" seconds"
         )
-    unit = int(present[0]) if len(present) else 0
     if unit > 1:
         notes.append(f"timestamps are in {UNITS[unit]}; they were read as seconds since 1970")
-        times = times / 1000.0 ** (unit - 1)
+        return times / 1000.0 ** (unit - 1)
     return times
 
 
@@ -121,26 +161,59 @@ def oldest_first(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """Return interactions sorted by time; those at the same time keep the order of the table.
 
     A table that runs from newest to oldest is reversed first, because there the interactions at
-    the same time run backwards too.
+    the same time run backwards too. Interactions at the same time with different parts are put in
+    the order of the parts.
 
     Parameters
     ----------
     table
-        Columns ``user_id`` and ``timestamp`` (seconds).
+        Columns ``user_id``, ``timestamp`` (seconds) and perhaps ``part``.
     notes
-        Receives a sentence if the table was reversed, or if it has dates without a time.
+        Receives a sentence if the table was reversed, if the order of interactions at the same
+        time is unclear, or if the timestamps are dates without a time.
     """
     codes, times = pd.factorize(table["user_id"])[0], table["timestamp"].to_numpy()
     order = np.argsort(codes, kind="stable")
     steps = np.diff(times[order])[np.diff(codes[order]) == 0]  # within each user
-    if (steps == 0).any() and (steps < 0).any() and not (steps > 0).any():
+    down, up, ties = (int(found.sum()) for found in (steps < 0, steps > 0, steps == 0))
+    if ties and down and down >= CLEAR * up:
         notes.append("the interactions run from newest to oldest; their order was reversed")
         table = table.iloc[::-1]
-    table = table.sort_values("timestamp", kind="stable", ignore_index=True)
-    ties = int(table.duplicated(["user_id", "timestamp"], keep=False).sum())
-    if ties and (np.abs(times) >= BOUNDS[0]).all() and (times % DAY == 0).all():
+    elif ties and down and len(np.unique(codes)) > 1 and up < CLEAR * down:
         notes.append(
-            f"timestamps are dates without a time: {ties} interactions are on the same day as"
+            f"the order of a user's interactions at the same time is unclear: the table runs"
+            f" forwards {up} times and backwards {down} times"
+        )
+    by = ["timestamp"]
+    if "part" in table:
+        table, by = table.assign(_part=table["part"].map(PARTS.index)), ["timestamp", "_part"]
+    table = table.sort_values(by, kind="stable", ignore_index=True)
+    table = table.drop(columns="_part", errors="ignore")
+    same = int(table.duplicated(["user_id", "timestamp"], keep=False).sum())
+    if same and (np.abs(times) >= BOUNDS[0]).all() and len(np.unique(times % DAY)) == 1:
+        notes.append(
+            f"timestamps are dates without a time: {same} interactions are on the same day as"
             f" another of the user and keep the order of the table"
         )
     return table
+
+
+def format_period(first: float, last: float) -> str:
+    """Return the period between two timestamps, as dates if they look like seconds since 1970.
+
+    >>> format_period(1.6e9, 1.7e9), format_period(1, 3)
+    ('2020-09-13 to 2023-11-14', 'timestamps 1 to 3')
+    """
+    as_dates = first >= BOUNDS[0] and last < END_OF_DATES
+    return f"{'' if as_dates else 'timestamps '}{format_time(first)} to {format_time(last)}"
+
+
+def format_time(time: float) -> str:
+    """Return a timestamp as a date if it looks like seconds since 1970, else as a number.
+
+    >>> format_time(1.6e9), format_time(3)
+    ('2020-09-13', '3')
+    """
+    if not BOUNDS[0] <= time < END_OF_DATES:
+        return f"{time:.15g}"
+    return datetime.fromtimestamp(time, UTC).date().isoformat()

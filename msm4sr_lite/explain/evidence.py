@@ -85,18 +85,24 @@ def describe_evidence(piece: Evidence, items: Mapping[str, Item] | None = None) 
     Examples
     --------
     >>> describe_evidence(Evidence("interaction", "b7", 1, 0, "Oak clock", 0.125, {}))
-    "interaction 1: 'Oak clock' (+0.12)"
+    'interaction 1 (Oak clock): +0.12'
     >>> describe_evidence(Evidence("sentence", "b9", 0, 2, "Ticks softly.", -0.031, {}, 0.4))
-    "its sentence 'Ticks softly.' (-0.03)"
+    "the recommended item's sentence 'Ticks softly.': -0.03"
     >>> describe_evidence(Evidence("keyword", "b7", 1, 2, "brown", 0.01, {}))
-    "keyword 'brown' in image 2 of 'b7' (+0.01)"
+    "keyword 'brown' in image 2 of 'b7': +0.01"
     """
-    owner = f" of '{item_title(items or {}, piece.item_id)}'" if piece.position else ""
-    image = f"image {piece.index}{owner}" if owner else f"its image {piece.index}"
-    text = {
-        "interaction": f"interaction {piece.position}: '{piece.text}'",
-        "sentence": f"sentence{owner}: '{piece.text}'" if owner else f"its sentence '{piece.text}'",
-        "image": f"{image}: {piece.text}",
+    return f"{describe_input(piece, items)}: {piece.effect:+z.2f}"
+
+
+def describe_input(piece: Evidence, items: Mapping[str, Item] | None = None) -> str:
+    """Describe an input without its effect; parameters as in ``describe_evidence``."""
+    before, after = "the recommended item's ", ""
+    if piece.position:
+        before, after = "", f" of '{item_title(items or {}, piece.item_id)}'"
+    image = f"{before}image {piece.index}{after}"
+    return {
+        "interaction": f"interaction {piece.position} ({piece.text})",
+        "sentence": f"{before}sentence '{piece.text}'{after}",
+        "image": f"{image} ({piece.text})",
         "keyword": f"keyword '{piece.text}' in {image}",
     }[piece.kind]
-    return f"{text} ({piece.effect:+z.2f})"

@@ -27,6 +27,7 @@ from msm4sr_lite.store.fingerprint import (
 from msm4sr_lite.store.records import log_access
 
 METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")  # what a table shows
+PART_NAMES = {"valid": "validation", "test": "test"}  # as printed
 Metrics = dict[str, dict[str, float]]  # "ndcg@10" -> {"value", "low", "high"}
 
 
@@ -89,7 +90,8 @@ class Report:
         ranked = "all items" if p["candidates"] == "all" else f"{p['candidates']} listed items"
         seen = "filtered out" if p["filter_seen"] else "kept"
         lines = [
-            f"{self.dataset}: {p['users']} users, {p['items']} items; {p['part']} part"
+            f"{self.dataset}: {p['users']} users, {p['items']} items;"
+            f" {PART_NAMES[p['part']]} part"
             f" ({p['split']}); {ranked} ranked, seen items {seen}",
             "",
             (" " * 24 + "".join(f"{name:<24}" for name in METRICS)).rstrip(),
@@ -147,7 +149,9 @@ def evaluate_scorers(
     """
     users, _ = sequences.cases(part)
     if not len(users):
-        raise UserError(f"{dataset or 'the data'}: no held-out interactions in the part {part!r}")
+        raise UserError(
+            f"{dataset or 'the data'}: no held-out interactions in the {PART_NAMES[part]} part"
+        )
     cases = (*sequences.held_out(part), users)
     options: dict[str, Any] = {"filter_seen": filter_seen, "candidates": candidates}
     return Report(
@@ -263,6 +267,9 @@ def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
 
 def describe_split(config: DataConfig) -> str:
     """Describe in words which interactions are held out."""
+    if config.split == "time" and (config.valid_from or config.test_from):
+        share = f"most recent {config.test_share:.0%}"
+        return f"by time: validation {config.valid_from or share}, test {config.test_from or share}"
     if config.split == "time":
         return f"by time, most recent {config.test_share:.0%}"
     if config.split == "part":

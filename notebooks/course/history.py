@@ -175,7 +175,7 @@ def evidence_table(evidence: Sequence[Evidence], dataset: Dataset, caption: str)
     caption
         Stands above the table.
     """
-    from msm4sr_lite.explain.evidence import NO_EVIDENCE, describe_evidence, strongest_evidence
+    from msm4sr_lite.explain.evidence import NO_EVIDENCE, describe_input, strongest_evidence
 
     shown = strongest_evidence(evidence, 3, {"interaction"})
     shown += strongest_evidence(evidence, 2, {"sentence", "image", "keyword"})
@@ -188,7 +188,7 @@ def evidence_table(evidence: Sequence[Evidence], dataset: Dataset, caption: str)
     largest = max(abs(piece.effect) for piece in shown)
     rows, lines = [], [caption]
     for piece in shown:
-        text = describe_evidence(piece, dataset.items).rpartition(" (")[0]
+        text = describe_input(piece, dataset.items)
         weight = "" if piece.attention is None else f"{piece.attention:.2f}"
         colour = PALETTE[0] if piece.effect > 0 else PALETTE[5]
         width = 6 * abs(piece.effect) / largest

@@ -52,12 +52,12 @@ def test_simulated_data_show_levels_and_real_data_differences():
     (panel,) = both["sample"].panels
     assert (panel.title, panel.line, panel.source) == ("drawn", 0.4, "drawn/main.json")
     assert [p.name for p in panel.points] == ["M²SE, preset paper", "ItemKNN", "mine"]
-    assert "(upper bound 0.400): best are mine 0.300" in both["sample"].alt
+    assert "(content bound 0.400): best are mine 0.300" in both["sample"].alt
 
 
 def test_equal_variants_of_a_dataset_are_shown_once_with_most_seeds():
-    few = variants(3, no_mixup=(-0.1,), no_pre=(0.2,))
-    many = variants(5, no_mixup=(-0.3, 0.01, 0.001), **{"tau = 1": (0.1,)})
+    few = variants(3, no_mixup=(-0.1,), no_pre=(0.2,), no_CMCL=(0.1,))
+    many = variants(5, no_mixup=(-0.3, 0.01, 0.001), **{"tau = 1": (0.1,), "tau = 2": (0.2,)})
     studies = [
         Study(name, {"label": "Toys"}, {"ablations": part})
         for name, part in (("few", few), ("many", many))
@@ -67,11 +67,33 @@ def test_equal_variants_of_a_dataset_are_shown_once_with_most_seeds():
         assert {p.name: (p.value, p.full) for p in panel.points} == {
             "no mixup": (-0.3, True),
             "no pre": (0.2, False),
+            "no CMCL": (0.1, False),
         }
         assert panel.title == "Toys"
         assert found(*order)["ablations"].sources == ["few/ablations.json", "many/ablations.json"]
         (panel,) = found(*order)["settings"].panels
-        assert [p.name for p in panel.points] == ["tau = 1"]
+        assert [p.name for p in panel.points] == ["tau = 1", "tau = 2"]
+
+
+def test_a_study_of_few_variants_is_shown_beside_that_of_all_variants():
+    every = variants(3, a=(0.1,), b=(0.2,), c=(0.3,))
+    small = variants(5, c=(0.3, 0.01, 0.01))
+    studies = [
+        Study(name, {"label": "Toys"}, {"ablations": part})
+        for name, part in (("every", every), ("small", small))
+    ]
+    drawing = found(*studies)["ablations"]
+    (panel,) = drawing.panels
+    small = "from a study of one or two variants"
+    kinds = ["difference", "difference", "difference", small]
+    assert [p.kind for p in panel.points] == kinds
+    assert [p.full for p in panel.points] == [False, False, False, True]
+    assert f"better: c ({small}); worse: none" in drawing.alt
+    image = draw(drawing)
+    *_, one, other = image.axes[0].lines[2::2]
+    assert [line.get_ydata()[0] for line in (one, other)] == [1.85, 2.15]
+    (legend,) = image.legends
+    assert [label.get_text() for label in legend.get_texts()][2:] == [small]
 
 
 def test_the_gain_of_pre_training_is_the_loss_without_it():
@@ -93,7 +115,7 @@ def test_new_items_and_transfer_have_figures():
     made = found(Study("a", {}, {"cold": cold, "transfer": curve}))
     (panel,) = made["cold"].panels
     assert [p.name for p in panel.points[::2]] == [
-        "upper bound from texts and images",
+        "content bound",
         "M²SE, preset paper",
     ]
     assert [p.value for p in panel.points] == [0.3, 0.1] * 2
@@ -117,7 +139,7 @@ def test_rows_are_drawn_with_their_intervals_and_hollow_where_not_significant():
     assert [line.get_markerfacecolor() for line in drawn[1::2]] == ["white", "#0072B2"]
     assert len(right.lines) == 3
     (legend,) = image.legends
-    assert legend.get_title().get_text() == "gain"
+    assert legend.get_title().get_text() == "gain (panels have different scales)"
 
 
 def test_curves_are_drawn_over_the_number_of_users():

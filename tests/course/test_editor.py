@@ -59,7 +59,7 @@ def test_the_view_is_the_models_offers_with_their_scores_and_reasons(drawer: His
     assert f"Why 2. {drawer.dataset.items[items[1]].title}?" in text
     pieces = drawer.explainer.explain(history.items, items[1])
     best = next(p for p in pieces if p.kind == "interaction")
-    assert f"{best.effect:+.2f} interaction {best.position}: '{best.text}'" in text
+    assert f"{best.effect:+.2f} interaction {best.position} ({best.text})" in text
     assert html.count("<img ") == html.count('<img alt="') == 16 - html.count(">no image<")
 
 

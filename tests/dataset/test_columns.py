@@ -46,6 +46,32 @@ def test_frames() -> None:
     as_expected(Dataset.from_frames(INTERACTIONS, ITEMS, columns=RENAMES), "items")
 
 
+def test_a_rename_is_only_for_tables_that_need_it() -> None:
+    interactions = pd.DataFrame(
+        {"id": [7, 8], "userId": ["u", "v"], "item_id": ["a", "b"], "timestamp": [1, 2]}
+    )
+    items = pd.DataFrame({"id": ["a", "b"], "title": ["Mug", "Bowl"]})
+    data = Dataset.from_frames(interactions, items, columns={"id": "item_id"})
+    assert (data.user_history("u"), list(data.items)) == (["a"], ["a", "b"])
+    interactions = interactions.rename(columns={"item_id": "product"})
+    both = {"id": "item_id", "product": "item_id"}
+    with pytest.raises(
+        UserError, match=r"both read as 'item_id'.* write items.NAME or interactions"
+    ):
+        Dataset.from_frames(interactions, items, columns=both)
+    both = {"items.id": "item_id", "interactions.product": "item_id"}
+    data = Dataset.from_frames(interactions, items, columns=both)
+    assert (data.user_history("u"), list(data.items)) == (["a"], ["a", "b"])
+
+
+def test_columns_without_a_name_and_with_numbers() -> None:
+    numbered = INTERACTIONS.rename(columns={"sku": 0}).assign(**{"": 1})
+    data = Dataset.from_frames(numbered, ITEMS, columns={0: "item_id", **RENAMES})
+    assert "interactions: columns that are not used: (no name)" in data.notes
+    with pytest.raises(UserError, match="give a dictionary such as"):
+        Dataset.from_frames(numbered, ITEMS, columns=["item_id"])
+
+
 def test_an_exact_name_goes_before_a_similar_one() -> None:
     names = Columns("table", ("title",)).match(["Title", "title"])
     assert names == {"Title": "Title", "title": "title"}
@@ -54,7 +80,10 @@ def test_an_exact_name_goes_before_a_similar_one() -> None:
 @pytest.mark.parametrize(
     ("renames", "message"),
     [
-        ({}, r"no column item_id; needed are .* say columns=\{'its name': 'item_id'\}"),
+        (
+            {},
+            r"no column item_id; .* say columns=\{'NAME': 'item_id'\} .--rename NAME=item_id",
+        ),
         ({"sku": "item"}, "columns: 'sku' as 'item': choose from user_id, item_id"),
         ({**RENAMES, "brnd": "brand"}, "there is no column 'brnd'; interactions has  User ID, sku"),
         ({**RENAMES, "price": "title", " Title": "title"}, "are both read as 'title'"),

@@ -91,12 +91,27 @@ def test_a_list_written_as_text_is_a_list(cell, expected):
         assert parse_item({"item_id": "a", "images": cell}).images == ("Home", "Mugs")
 
 
-@pytest.mark.parametrize("cell", ["1.51592E+18", "1,51592E+18", "1e+18", "2E+05"])
+@pytest.mark.parametrize("cell", ["1.51592E+18", "1,51592E+18", "1.5e+18", "2.0E+05"])
 def test_an_id_that_a_spreadsheet_rounded_is_refused(cell):
     with pytest.raises(ValueError, match=r"is a number that was rounded; export ids as text"):
         id_text(cell, "user_id")
 
 
-@pytest.mark.parametrize("cell", ["0E00", "6e10", "B00E+X", "1.5", "E+18"])
+@pytest.mark.parametrize("cell", ["0E00", "6e10", "B00E+X", "1.5", "E+18", "1E+05"])
 def test_ids_that_only_look_like_numbers_stay(cell):
     assert id_text(cell, "user_id") == cell
+
+
+@pytest.mark.parametrize("title", ["[None]", "[nan]", "[]", "[12]"])
+def test_a_title_in_brackets_stays(title):
+    item = parse_item({"item_id": "a", "title": title, "description": title, "categories": "[]"})
+    assert item.title == title
+    assert item.description == ("" if title != "[12]" else title)
+    assert item.categories == ()
+
+
+def test_bytes_and_sets_are_read():
+    item = parse_item({"item_id": b"a", "title": "Bücher".encode(), "categories": {"b", "a"}})
+    assert (item.item_id, item.title, item.categories) == ("a", "Bücher", ("a", "b"))
+    with pytest.raises(ValueError, match="utf-8"):
+        text(b"\xff")

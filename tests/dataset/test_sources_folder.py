@@ -108,7 +108,9 @@ def test_true_and_false_are_no_timestamps(dataset_folder, tmp_path, ending, time
         {"user_id": "u", "item_id": "a", "timestamp": pd.Series(times, dtype=object)}
     )
     write_frame(tmp_path / f"interactions{ending}", frame)
-    with pytest.raises(UserError, match=r"timestamp '(True|False|None)' is neither a number nor"):
+    with pytest.raises(
+        UserError, match=r"timestamp '(True|False)' is neither a number nor|line 1: no timestamp"
+    ):
         Dataset.from_folder(tmp_path)
 
 
@@ -136,10 +138,10 @@ def test_items_with_neither_text_nor_image_are_dropped_with_a_note(dataset_folde
     dataset = Dataset.from_folder(dataset_folder(items=items))
     assert list(dataset.items) == ["a"]
     assert dataset.notes == [
-        "1 items have neither text nor image (the first is 'b'): dropped with their interactions;"
+        "items with neither text nor image: 1 (the first is 'b'), dropped with their interactions;"
         " give them a title or an image"
     ]
-    with pytest.raises(UserError, match="no interactions are left; 1 items have neither"):
+    with pytest.raises(UserError, match="no interactions are left; items with neither"):
         Dataset.from_folder(
             dataset_folder("user_id,item_id,timestamp\nu,b,1\n", [ITEMS[0], items[1]])
         )
@@ -152,7 +154,7 @@ def test_interactions_with_unknown_items_are_refused_or_dropped(dataset_folder):
         Dataset.from_folder(folder)
     dataset = Dataset.from_folder(folder, unknown_items="drop")
     assert len(dataset.interactions) == 3
-    assert "2 interactions with items not in" in dataset.notes[0]
+    assert "interactions with items not in" in dataset.notes[0]
     with pytest.raises(UserError, match="unknown_items is 'keep'; use 'error' or 'drop'"):
         Dataset.from_folder(folder, unknown_items="keep")
 
@@ -164,7 +166,7 @@ def test_interactions_with_unknown_items_are_refused_or_dropped(dataset_folder):
         ("user_id,item_id,timestamp\n", r"interactions.csv: no interactions"),
         ("user_id,item\nu,a\n", r"no column item_id, timestamp; .*\(found user_id, item\)"),
         ("user_id;item_id;timestamp\nu;a;1\n", r"the separator must be a comma in .csv files"),
-        (INTERACTIONS + "u3,a,\n", r"line 5: timestamp '' is neither"),
+        (INTERACTIONS + "u3,a,\n", r"line 5: no timestamp; fill it in"),
         (INTERACTIONS + "u3,a,NaN\n", r"line 5: timestamp 'NaN'"),
         (INTERACTIONS + "u3,a,inf\n", r"line 5: timestamp 'inf'"),
         (INTERACTIONS + "u3,a,yesterday\n", r"line 5: timestamp 'yesterday'"),
@@ -237,3 +239,25 @@ def test_an_id_damaged_by_a_spreadsheet_is_suspected(dataset_folder, listed, use
     )
     with pytest.raises(UserError, match=rf"is '{listed}' meant\? Then export ids as text"):
         Dataset.from_folder(folder)
+
+
+def test_a_folder_of_parquet_files_keeps_the_column_that_names_its_parts(dataset_folder):
+    folder = dataset_folder()
+    (folder / "items.jsonl").unlink()
+    items = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"], "domain": ["x", "y"]})
+    items.to_parquet(folder / "items.parquet", partition_cols=["domain"])
+    assert list(Dataset.from_folder(folder, domain="y").items) == ["b"]
+
+
+def test_a_column_called_part_that_is_no_split_is_noted(dataset_folder):
+    folder = dataset_folder("user_id,item_id,timestamp,Part\nu1,a,10,1\nu1,b,20,2\n")
+    found = Dataset.from_folder(folder)
+    assert "part" not in found.interactions
+    assert found.notes == ["the column part has none of train, valid, test; it is not used"]
+
+
+def test_ids_that_stand_for_missing_ones_are_noted(dataset_folder):
+    folder = dataset_folder("user_id,item_id,timestamp\nnan,a,10\nnan,b,20\nu,b,5\n")
+    assert Dataset.from_folder(folder).notes == [
+        "user_id is 'nan' in 2 interactions; is it missing?"
+    ]

@@ -78,8 +78,10 @@ def late(*rows, **settings):
     """Split by the date 10; the settings are those of the filters."""
     table = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
     table = table.sort_values("timestamp", kind="stable")
-    settings = {"min_user_interactions": 0, "valid_from": "10", "test_from": "20"} | settings
-    return build_sequences(table, list("abcdef"), DataConfig(split="time", **settings))
+    settings = {"valid_from": "10", "test_from": "20", "split": "time"} | settings
+    if settings["split"] == "time":
+        settings = {"min_user_interactions": 0} | settings
+    return build_sequences(table, list("abcdef"), DataConfig(**settings))
 
 
 BEFORE = [("u", "a", 1), ("v", "a", 2), ("u", "b", 3), ("v", "b", 4), ("u", "c", 5), ("v", "d", 6)]
@@ -129,7 +131,7 @@ def test_held_out_interactions_with_known_items_are_dropped_only_if_asked():
         ([*BEFORE, *AFTER], {"valid_from": "0"}, "no interaction is in the training part"),
         (BEFORE, {"valid_from": "3"}, "no interaction is in the test part"),
         ([*BEFORE, *AFTER], {"valid_from": "20", "test_from": "10"}, "must come before testing"),
-        ([*BEFORE, *AFTER], {"valid_from": "soon"}, "the date of the setting: timestamp 'soon' is"),
+        ([*BEFORE, *AFTER], {"valid_from": "soon"}, "valid_from 'soon': timestamp 'soon' is"),
         ([*BEFORE, *AFTER], {"min_user_interactions": 4}, "no user has 4 .* in the training part"),
         (  # most have the same time: the shares cannot be kept
             [("u", item, 5) for item in "abcdef"] + [("v", item, 5) for item in "bcd"],
@@ -139,13 +141,19 @@ def test_held_out_interactions_with_known_items_are_dropped_only_if_asked():
         (
             [(user, item, i) for user in "uvw" for i, item in enumerate("abcd")],
             {"valid_from": "", "test_from": ""},
-            "the timestamps start at 0 for every user.*split=leave_one_out",
+            "the first is 0. count each user.*split=leave_one_out, or set",
         ),
         (
             [("u", "a", 7), ("v", "b", 7), ("w", "a", 7), ("u", "b", 8), ("v", "c", 12)],
-            {},
-            "the timestamps start at 7 for every user",
+            {"test_from": ""},
+            "the first is 7. count each user",
         ),
+        (  # counters of which the first rows of some users are missing
+            [(user, item, i + (user == "w")) for user in "uvw" for i, item in enumerate("abcd")],
+            {"valid_from": "", "test_from": ""},
+            "count each user",
+        ),
+        ([*BEFORE, *AFTER], {"split": "leave_one_out"}, "are for split=time; split is leave_one"),
     ],
 )
 def test_splits_by_date_that_would_mislead_are_refused(rows, settings, message):
@@ -159,6 +167,17 @@ def test_dates_are_written_as_dates():
         late(*rows, valid_from="2020-09-13", test_from="2022-01-01")
     s = late(*rows, valid_from="2022-01-01", test_from="2023-01-01T00:00:00+01:00")
     assert s.bounds().T.tolist() == [[1, 2, 3]]
+    assert late(*rows, valid_from="2022", test_from="2023").bounds().T.tolist() == [[1, 2, 3]]
+
+
+def test_users_who_start_together_can_be_split_at_given_dates():
+    rows = [(user, item, i) for user in "uvw" for i, item in enumerate("abcd")]
+    s = late(*rows, valid_from="2", test_from="3")
+    assert s.bounds()[:, 0].tolist() == [2, 3, 4]
+    day = 86_400  # a cohort that starts on one day
+    rows = [(user, item, 1.6e9 + i * day) for user in "uvw" for i, item in enumerate("abcdef")]
+    s = late(*rows, valid_from="", test_from="", test_share=0.2)
+    assert s.bounds()[:, 0].tolist() == [3, 4, 6]
 
 
 def test_nothing_held_out_filters_everything():

@@ -1,19 +1,13 @@
 """What is counted in a dataset, and how it is printed."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.summary import format_period
-
-
-def test_times_that_are_no_seconds_are_shown_as_numbers():
-    assert format_period(1, 2.5) == "timestamps 1 to 2.5"
-    assert format_period(1.6e9, 253402214400) == "2020-09-13 to 9999-12-31"
-    assert format_period(1.6e12, 1.7e12) == "timestamps 1600000000000 to 1700000000000"
+from msm4sr_lite.dataset.split import build_sequences
 
 
 def test_counts_are_those_of_a_plain_loop(sample_dataset):
@@ -27,6 +21,8 @@ def test_counts_are_those_of_a_plain_loop(sample_dataset):
     assert found["repeated"] == sum(pairs.values()) - len(pairs)
     times = Counter((row.user_id, row.timestamp) for row in rows)
     assert found["duplicates"] == len(rows) - len(set(rows))
+    items_of_user = Counter(user for user, _ in pairs)
+    assert found["kept_users"] == sum(n >= 5 for n in items_of_user.values())
     assert found["ties"] == sum(n for n in times.values() if n > 1)
     assert found["without_interactions"] == len(set(dataset.items) - {row.item_id for row in rows})
     assert found["without_text"] == sum(not item.has_text for item in dataset.items.values())
@@ -45,6 +41,30 @@ def test_the_text_names_dates_domains_and_notes():
     text = str(dataset.summary())
     assert text.splitlines()[0] == "toys"
     assert "interactions  2, 2024-01-02 to 2024-03-04\n" in text
-    assert "2 without text, 0 without images" in text
+    assert "without text: 2, without images: 0" in text
     assert "domains       home (2)" in text
-    assert "note: 1 items have neither text nor image" in text
+    assert "note: items with neither text nor image: 1" in text
+
+
+def test_training_keeps_users_with_five_different_items():
+    rows = [("ann", item) for item in "abcde"] + [("bob", item) for item in "aabcd"]
+    interactions = pd.DataFrame(rows, columns=["user_id", "item_id"]).assign(timestamp=range(10))
+    dataset = Dataset.from_frames(
+        interactions, pd.DataFrame({"item_id": [*"abcde"], "title": "Mug"}), name="toys"
+    )
+    summary = dataset.summary()
+    assert (summary.users, summary.kept_users) == (2, 1)
+    assert build_sequences(dataset.interactions, [*"abcde"]).users == ["ann"]
+    line = "training      keeps 1 of 2 users: those with 5 or more different items"
+    assert f"{line}\n                (setting data.min_user_interactions)\n" in str(summary)
+
+
+def test_languages_that_round_to_nothing_are_not_shown():
+    dataset = Dataset.from_frames(
+        pd.DataFrame({"user_id": ["ann"], "item_id": ["a"], "timestamp": [1]}),
+        pd.DataFrame({"item_id": ["a"], "title": ["Mug"]}),
+    )
+    languages = {"English": 0.996, "German": 0.004}
+    text = str(replace(dataset.summary(), languages=languages))
+    assert "languages     English 100%\n" in text + "\n"
+    assert "German" not in text

@@ -5,7 +5,7 @@ import pytest
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.times import oldest_first, to_seconds
+from msm4sr_lite.dataset.times import format_period, oldest_first, to_seconds
 
 T = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 
@@ -54,18 +54,50 @@ def test_counters_and_small_numbers_stay_as_they_are() -> None:
     assert seconds(0, T * 1000) == [0, T]
 
 
+D, OTHER = "2023-11-14", "2023-11-15"
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ((T, T * 1000), "row 1: timestamp 1700000000000 is in milliseconds, earlier ones are in"),
-        ((T * 1000, T * 1000, T), "row 2: timestamp 1700000000 is in seconds, earlier ones are in"),
-        (("2023-11-14", "11/15/2023"), "row 1: timestamp '11/15/2023' is neither"),
-        (("2023-11-14", T), "row 0: timestamp '2023-11-14' is neither"),
-        (("2023-11-14", "10000-01-01"), "row 1: timestamp '10000-01-01' is neither"),
-        ((T, None), "row 1: timestamp 'None' is neither"),
+        (
+            (T, T * 1000),
+            "row 0: timestamp 1700000000 looks like seconds, 1700000000000 looks like mil",
+        ),
+        ((T * 1000, T * 1000, T), "row 2: timestamp 1700000000 looks like seconds, 1700000000000 "),
+        ((D, "11/15/2023"), "row 1: timestamp '11/15/2023' is neither .*pd.to_datetime"),
+        (
+            (D, OTHER, T),
+            "row 2: timestamp '1700000000' is a number, but 2 others are dates, such as '2",
+        ),
+        ((D, OTHER, 0), "row 2: timestamp '0' is a number, but 2 others are dates"),
+        ((D, OTHER, "20231114"), "row 2: timestamp '20231114' is a number, but 2 others are dates"),
+        (
+            (T, T, D),
+            "row 2: timestamp '2023-11-14' is a date, but 2 others are numbers, such as '17",
+        ),
+        ((pd.Timestamp(D), pd.Timestamp(D), -1), "row 2: timestamp '-1' is a number, but 2 others"),
+        ((*[20231114] * 9, 20230231), "row 9: timestamp 20230231 is not a date, but others are"),
+        ((20230231, *[20231114] * 9), "row 0: timestamp 20230231 is not a date, but others are"),
+        ((*[202311141015] * 9, 202302311015), "row 9: timestamp 202302311015 is not a date"),
+        (
+            (*["20231114101500"] * 9, "20231114106100"),
+            "row 9: timestamp 20231114106100 is not a date",
+        ),
+        (
+            (*[20231114] * 9, 0),
+            "row 9: timestamp 0 is not a date, but others are, such as 20231114",
+        ),
+        ((D, "10000-01-01"), "row 1: timestamp '10000-01-01' is neither"),
+        ((D, "now"), "row 1: timestamp 'now' is neither"),
+        (("today", D), "row 0: timestamp 'today' is neither"),
+        ((T, None), "row 1: no timestamp; fill it in, or remove the row"),
+        ((D, ""), "row 1: no timestamp"),
+        ((pd.Timestamp(D), pd.NaT), "row 1: no timestamp"),
         ((T, True), "row 1: timestamp 'True' is neither"),
         ((T, float("inf")), "row 1: timestamp 'inf' is neither"),
         (("UTC", "UTC"), "row 0: timestamp 'UTC' is neither"),
+        ((pd.Timedelta(3, "h"),), "row 0: timestamp '0 days 03:00:00' is neither"),
     ],
 )
 def test_others_are_refused_with_their_place(cells, message) -> None:
@@ -73,12 +105,26 @@ def test_others_are_refused_with_their_place(cells, message) -> None:
         seconds(*cells)
 
 
+def test_early_dates_of_the_largest_unit_are_no_other_unit() -> None:
+    year_1974 = 126_230_400
+    assert seconds(year_1974 * 1000, T * 1000) == [year_1974, T]
+    assert seconds(5 * 10**9, T * 1000) == [5 * 10**6, T]  # 1970 in milliseconds, 2128 in seconds
+    assert seconds(0, -86_400_000, T * 1000) == [0, -86_400, T]
+
+
+def test_columns_of_periods_and_durations() -> None:
+    months = pd.Series(pd.period_range("2023-11", periods=2, freq="M"))
+    assert to_seconds(months, "row", []).tolist() == [1698796800, 1701388800]
+    with pytest.raises(UserError, match="row 0: timestamp '0 days 01:00:00' is neither"):
+        to_seconds(pd.Series(pd.to_timedelta([1, 2], unit="h")), "row", [])
+
+
 @pytest.mark.parametrize(
     ("cells", "note"),
     [
         ((T * 1000,), "timestamps are in milliseconds; they were read as seconds since 1970"),
         ((20231114,), "timestamps such as 20231114 were read as dates"),
-        (("9999-12-31",), "1 timestamps are later than the year 2100; are they placeholders?"),
+        (("9999-12-31",), "timestamps later than the year 2100: 1; are they placeholders?"),
     ],
 )
 def test_choices_are_noted(cells, note) -> None:
@@ -106,6 +152,31 @@ def test_a_table_that_runs_backwards_is_reversed() -> None:
     assert history(rows) == ["a", "b", "c", "the interactions run"]
 
 
+def test_a_few_rows_in_another_order_do_not_hide_that_a_table_runs_backwards() -> None:
+    days = [(f"u{u}", f"i{9 - n}", 100 - n // 2) for u in range(20) for n in range(10)]
+    assert history(frame(*days, ("u0", "x", 101)), "u3")[:10] == [f"i{n}" for n in range(10)]
+
+
+def test_an_unclear_order_is_noted() -> None:
+    rows = [
+        ("u", "a", 1),
+        ("u", "b", 1),
+        ("v", "c", 2),
+        ("v", "a", 1),
+        ("w", "a", 1),
+        ("w", "b", 2),
+    ]
+    assert history(frame(*rows)) == ["a", "b", "the order of a user'"]
+
+
+def test_interactions_at_the_same_time_follow_their_parts() -> None:
+    table = frame(("u", "a", 1), ("u", "c", 2), ("u", "b", 2)).assign(
+        part=["train", "test", "train"]
+    )
+    assert oldest_first(table, [])["item_id"].tolist() == ["a", "b", "c"]
+    assert list(oldest_first(table, []).columns) == ["user_id", "item_id", "timestamp", "part"]
+
+
 def test_an_unsorted_table_is_sorted() -> None:
     assert history(frame(("u", "c", 3), ("u", "a", 1), ("u", "b", 1), ("u", "d", 4))) == [*"abcd"]
 
@@ -119,3 +190,13 @@ def test_days_without_times_are_noted() -> None:
     )
     days["timestamp"] = ["2024-01-01", "2024-01-02", "2024-01-02"]
     assert Dataset.from_frames(days, items).notes == []
+    days["timestamp"] = pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02"]).tz_localize(
+        "Asia/Tokyo"
+    )
+    assert len(Dataset.from_frames(days, items).notes) == 1
+
+
+def test_times_that_are_no_seconds_are_shown_as_numbers():
+    assert format_period(1, 2.5) == "timestamps 1 to 2.5"
+    assert format_period(1.6e9, 253402214400) == "2020-09-13 to 9999-12-31"
+    assert format_period(1.6e12, 1.7e12) == "timestamps 1600000000000 to 1700000000000"

@@ -3,7 +3,12 @@
 import pytest
 
 from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.explain.evidence import Evidence, describe_evidence, strongest_evidence
+from msm4sr_lite.explain.evidence import (
+    Evidence,
+    describe_evidence,
+    describe_input,
+    strongest_evidence,
+)
 
 
 @pytest.fixture
@@ -37,10 +42,12 @@ def test_only_inputs_that_speak_for_the_item_are_reasons(pieces):
 def test_the_title_of_the_item_is_named_and_foreign_text_stays_as_it_is():
     items = {"b7": Item("b7", title="<b>Clock</b>"), "b8": Item("b8")}
     for kind, item, position, text in (
-        ("image", "b7", 3, "image 2 of '<b>Clock</b>': x & y (+0.50)"),
-        ("image", "b7", 0, "its image 2: x & y (+0.50)"),
-        ("sentence", "b8", 3, "sentence of 'b8': 'x & y' (+0.50)"),
-        ("keyword", "b8", 0, "keyword 'x & y' in its image 2 (+0.50)"),
-        ("interaction", "b7", 3, "interaction 3: 'x & y' (+0.50)"),
+        ("image", "b7", 3, "image 2 of '<b>Clock</b>' (x & y)"),
+        ("image", "b7", 0, "the recommended item's image 2 (x & y)"),
+        ("sentence", "b8", 3, "sentence 'x & y' of 'b8'"),
+        ("keyword", "b8", 0, "keyword 'x & y' in the recommended item's image 2"),
+        ("interaction", "b7", 3, "interaction 3 (x & y)"),
     ):
-        assert describe_evidence(Evidence(kind, item, position, 2, "x & y", 0.5, {}), items) == text
+        piece = Evidence(kind, item, position, 2, "x & y", 0.5, {})
+        assert describe_input(piece, items) == text
+        assert describe_evidence(piece, items) == f"{text}: +0.50"

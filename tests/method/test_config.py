@@ -59,7 +59,7 @@ def test_every_setting_refuses_the_wrong_type_and_what_lies_outside_its_range(fi
 
 def test_the_presets_and_every_setting_are_listed():
     names = [field.name for field in fields_by_name(Config).values()]
-    assert len(names) == len(set(names)) == 70
+    assert len(names) == len(set(names)) == 72
     assert {field.source for field in fields_by_name(Config).values()} <= {
         "abstract",
         "notes",

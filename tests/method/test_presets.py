@@ -49,14 +49,17 @@ TABLE = toy_table([2, 1, 3] * 6 + [4], [1, 1, 2] * 6 + [2])
 
 CONFIGS = (DataConfig, FeatureConfig, ModelConfig, PretrainConfig, FinetuneConfig)
 # Another value for every setting, with what else has to change so that it can show.
+BY_DATE = {"split": "time", "min_user_interactions": 1}
 OTHERS = {
     DataConfig: {
         "min_user_interactions": 6,
         "min_item_interactions": 3,
         "deduplicate": False,
-        "split": "time",
+        "split": ("time", {"min_user_interactions": 3}),
         "n_test": 2,
-        "test_share": (0.3, {"split": "time"}),
+        "test_share": (0.3, BY_DATE),
+        "valid_from": ("5", BY_DATE),
+        "test_from": ("20", BY_DATE),
     },
     FeatureConfig: {
         "n_keywords": 1,

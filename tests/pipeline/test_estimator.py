@@ -125,7 +125,7 @@ class TestWhatIsTrainedOn:
         place = frame.groupby("user_id").cumcount()
         frame["part"] = np.where(place < 7, "train", "test")
         model = fitted(dataset(frame), split="part")
-        with pytest.raises(UserError, match="no held-out interactions in the part 'valid'"):
+        with pytest.raises(UserError, match="no held-out interactions in the validation part"):
             model.evaluate()
         assert model.evaluate(part="test")["recall@50"] == 1.0
 

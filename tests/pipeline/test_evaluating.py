@@ -22,7 +22,7 @@ def test_the_report_says_what_was_measured_and_how(model):
     assert numbers["low"] <= numbers["value"] <= numbers["high"]
     assert report["ndcg@10"] == numbers["value"]
     text = str(report)
-    assert "toys: 40 users, 30 items; valid part (leave-one-out)" in text
+    assert "toys: 40 users, 30 items; validation part (leave-one-out)" in text
     assert "95 % bootstrap interval over users" in text
 
 

@@ -33,7 +33,7 @@ def test_amazon_2018(tmp_path, converted):
     assert (other.title, other.description) == ("", "Dishwasher safe\nStacks")
     assert (bowl.title, bowl.brand, bowl.categories) == ("Bowl \\d", "Skål", ("Home", "Bowls"))
     # A4 is not listed and A5 has no text: both are in the file, neither can be used.
-    assert "2 items have neither text nor image" in dataset.notes[2]
+    assert "items with neither text nor image: 2" in dataset.notes[2]
     assert dataset.interactions["user_id"].tolist() == ["u1", "u1", "u2", "u3"]
     counts = {
         "users": 3,

@@ -98,7 +98,7 @@ def test_images_of_a_folder_even_for_items_that_are_not_listed(tmp_path, convert
     assert dataset.items["A4"].images == ("images/deep/A4.webp",)
     assert (summary["items_with_image"], summary["items_with_neither"]) == (2, 0)
     assert summary["items_not_listed"] == 1
-    assert dataset.notes == ["interactions.csv: columns that are not used: rating"]
+    assert dataset.notes[0] == "interactions.csv: columns that are not used: rating"
 
 
 def test_without_a_file_of_items_images_alone_will_do(tmp_path, converted, refused):
