@@ -28,6 +28,7 @@ myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
 nb_execution_mode = "off"
+highlight_language = "none"  # of code that names no language: commands, output, folders
 
 # NumPy-style docstrings; shapes and types stand in the signatures.
 napoleon_google_docstring = False

@@ -1,4 +1,4 @@
-"""What Sphinx does not bring: pages from elsewhere, MathML, and tables of settings.
+"""What Sphinx does not bring: pages from elsewhere, links, MathML, and tables of settings.
 
 Equations become MathML when the site is built, so no script draws them and screen readers speak
 them. Pages name each other as a git host needs it; here these names lead to pages of the site.
@@ -69,12 +69,15 @@ _SAME_AS = {
 # What latex2mathml does not know it passes on as a letter.
 _NOT_UNDERSTOOD = re.compile(r">\\[a-zA-Z]+<|&(?!#)")
 
-
 _SIGNATURE = re.compile(r'(?<=<span class="sig-paren">[(\[]</span>)\s*<dl>(.*?)</dl>', re.S)
 
 
 def copy_pages(app: Sphinx) -> None:
-    """Copy the pages that lie outside the source folder into it."""
+    """Copy the pages that lie outside the source folder into it; remove copies of removed pages."""
+    source = Path(app.srcdir)
+    for copy in (*source.glob("course/*.ipynb"), *source.glob("project/*")):
+        if copy.relative_to(source).as_posix() not in _ORIGIN:
+            copy.unlink()
     for name, place in COPIED.items():
         content, copy = (ROOT / name).read_bytes(), Path(app.srcdir, place)
         if not copy.is_file() or copy.read_bytes() != content:  # else it is not read again
@@ -107,7 +110,8 @@ def site_links(text: str, page: str) -> str:
     return _LINK.sub(place, text)
 
 
-def _read_source(app: Sphinx, docname: str, source: list[str]) -> None:
+def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Correct the links of a page, and name the pages that stand below it."""
     page = os.path.relpath(app.env.doc2path(docname), app.srcdir).replace(os.sep, "/")
     source[0] = site_links(source[0], page)
     names = [name for pattern in CHILDREN.get(docname, ()) for name in _found(pattern, app)]
@@ -124,9 +128,13 @@ def _found(pattern: str, app: Sphinx) -> list[str]:
 
 
 def link_page_names(app: Sphinx, doctree: nodes.document) -> None:
-    """Turn code that names a page, such as ``docs/glossary.md``, into a link to it."""
-    places = {f"docs/{app.env.doc2path(name, base=False)}": name for name in app.env.found_docs}
-    places |= {name: place.rpartition(".")[0] for name, place in COPIED.items()}
+    """Link code that names a page: ``docs/glossary.md``, or a notebook, ``04_sequence_mixup``."""
+    places = {}
+    for name in app.env.found_docs:
+        place = str(app.env.doc2path(name, base=False)).replace(os.sep, "/")
+        places[_ORIGIN.get(place, f"docs/{place}")] = name
+        if place.endswith(".ipynb"):
+            places[posixpath.basename(name)] = name
     for literal in list(doctree.findall(nodes.literal)):
         target = places.get(literal.astext())
         if target in (None, app.env.docname) or isinstance(literal.parent, nodes.reference):
@@ -180,8 +188,10 @@ def _visit_math(self: Any, node: nodes.math | nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Mend what Sphinx writes wrongly.
+def repair_page(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Correct what Sphinx writes, and give the tables of studies room.
 
     The lines of a signature become ``div``: a ``dl`` must list terms. Source code does not link
     back to the reference: the links of names that two modules offer would lead nowhere.
@@ -194,6 +204,24 @@ def mend_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     if "body" in context:
         body = _SIGNATURE.sub(lines, context["body"])
         context["body"] = re.sub(r'<a class="viewcode-back".*?</a>', "", body)
+    if page.startswith("studies/"):
+        context["body"] = f'<div class="study">{context["body"]}</div>'
+        hidden = {"html_theme.sidebar_secondary.remove": True}  # the list of headings
+        context["meta"] = {**(context.get("meta") or {}), **hidden}
+
+
+def remove_old_pages(app: Sphinx, error: Exception | None) -> None:
+    """Remove what an earlier build wrote for pages and modules that are gone."""
+    site = Path(app.outdir)
+    for path in site.rglob("*.html"):
+        page = path.relative_to(site).with_suffix("")
+        if page.parts[0] == "_modules":
+            kept = page.name == "index" or (ROOT / page.relative_to("_modules")).exists()
+            kept = kept or (ROOT / page.relative_to("_modules")).with_suffix(".py").exists()
+        else:
+            kept = page.as_posix() in {*app.env.found_docs, "search"} or page.parts[0] == "_static"
+        if not kept:
+            path.unlink()
 
 
 def add_settings(
@@ -229,10 +257,11 @@ def _rows(kind: type) -> list[tuple[str, ...]]:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all this with Sphinx."""
     app.connect("builder-inited", copy_pages)
-    app.connect("source-read", _read_source)
+    app.connect("source-read", read_source)
     app.connect("doctree-read", link_page_names)
     app.connect("autodoc-process-docstring", add_settings)
     app.connect("autodoc-process-signature", hide_settings)
-    app.connect("html-page-context", mend_page)
+    app.connect("html-page-context", repair_page)
+    app.connect("build-finished", remove_old_pages)
     app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

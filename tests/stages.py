@@ -40,11 +40,18 @@ class Stage(NamedTuple):
     variables: dict[str, str]
 
 
+WORKERS = ["-n", "2", "--dist", "worksteal", "-p", "no:nbval"]  # two processes of one thread
 STATIC = [
     Stage("format", ["ruff", "format", "--check", "."], {}),
     Stage("lint", ["ruff", "check", "."], {}),
     Stage("types", ["mypy"], {}),
     Stage("spelling", ["codespell_lib", "."], {}),
+]
+# Warnings fail the build, whose command is that of ``run.py docs``. Only the site's own tests see
+# what was built. Those in a browser are skipped where no Chromium is installed.
+SITE = [
+    Stage("site", ["sphinx", "-W", "-q", "--keep-going", "-b", "html", "docs", "build/site"], {}),
+    Stage("tests of the site", ["pytest", "-q", "-rs", *WORKERS, "tests/site"], {}),
 ]
 
 
@@ -86,12 +93,11 @@ def notebook_stages(
 
 def stages_of(command: str, extra: list[str]) -> list[Stage]:
     """Return the stages of a command, a key of ``MARKS``; ``extra`` goes to the unit tests."""
-    workers = ["-n", "2", "--dist", "worksteal", "-p", "no:nbval"]  # two processes of one thread
-    unit = ["pytest", "-q", *workers, "-m", MARKS[command], *extra]
+    unit = ["pytest", "-q", *WORKERS, "-m", MARKS[command], *extra]
     stages = [*STATIC, Stage("unit tests", unit, {})]
     notebooks = ROOT / "notebooks"
     if command != "check":
-        stages += notebook_stages(notebooks)
+        stages += [*SITE, *notebook_stages(notebooks)]
     if command == "all":
         stages += notebook_stages(notebooks, "again")
         stages += notebook_stages(notebooks, "two threads", TWO_THREADS, TRAINING)

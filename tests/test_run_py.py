@@ -497,6 +497,7 @@ def test_what_is_started_gets_one_thread_unless_the_user_says_otherwise(
 
 SHARED = ["-n", "2", "--dist", "worksteal", "-p", "no:nbval"]  # two processes share the unit tests
 STATIC = ["format", "lint", "types", "spelling", "unit tests"]
+SITE = ["site", "tests of the site"]
 
 
 def test_run_py_hands_the_stages_over(started: list[Any]) -> None:
@@ -509,14 +510,25 @@ def test_run_py_hands_the_stages_over(started: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "marks", "notebooks"),
-    [("check", "not slow and not browser and not thorough", 0), ("test", "not slow", 2)],
+    ("command", "marks", "others"),
+    [
+        ("check", "not slow and not browser and not thorough", []),
+        ("test", "not slow", [*SITE, "notebooks, strict", "notebooks, lax"]),
+    ],
 )
-def test_check_and_test_leave_out_what_is_slow(command: str, marks: str, notebooks: int) -> None:
+def test_check_and_test_leave_out_what_is_slow(command: str, marks: str, others: list[str]) -> None:
     found = stages.stages_of(command, ["-k", "mixup"])
     assert [stage.name for stage in found[:5]] == STATIC
     assert found[4].command == ["pytest", "-q", *SHARED, "-m", marks, "-k", "mixup"]
-    assert len(found) == 5 + notebooks
+    assert [stage.name for stage in found[5:]] == others
+
+
+def test_the_site_is_built_as_by_docs_and_tested(started: list[Any]) -> None:
+    run.main(["docs", "--no-venv"])
+    (_, command), (build, tests) = started[0], stages.SITE
+    assert ["-m", *build.command] == command
+    assert tests.command[-1] == "tests/site"
+    assert set(SITE) < {stage.name for stage in stages.stages_of("all", [])}
 
 
 def test_notebooks_are_compared_strictly_where_they_can_be(tmp_path: Path) -> None:
@@ -538,7 +550,7 @@ def test_all_runs_notebooks_again_with_two_threads_and_as_on_another_cpu(
     found = stages.stages_of("all", [])
     assert found[4].command[-2:] == ["-m", ""]
     variants: dict[str, list[stages.Stage]] = {}
-    for stage in found[5:]:
+    for stage in found[7:]:
         variants.setdefault(stage.name.partition(", ")[2].partition(", ")[2], []).append(stage)
     assert [len(variants[name]) for name in ("", "again", "two threads", "other CPU")] == [
         2,

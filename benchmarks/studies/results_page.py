@@ -27,7 +27,8 @@ from pathlib import Path
 from benchmarks.results_drawing import Drawing, fingerprint_in, save
 from benchmarks.results_figures import drawings
 from benchmarks.results_numbers import number
-from benchmarks.study_pages import Study, index, page, read_studies
+from benchmarks.study_pages import Study, has, index, page, read_studies
+from benchmarks.study_pages import read as read_file
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
 from msm4sr_lite.study.pages import PARTS
@@ -84,19 +85,32 @@ def pages(root: Path) -> dict[Path, str]:
     return found
 
 
-def collect(study: Path, results: Path) -> list[Path]:
-    """Copy the results and the chosen settings of a study to ``results``; return the files."""
-    found = []
-    for name in (*PARTS, "configs"):
-        if (study / f"{name}.json").is_file():
-            result = json.loads((study / f"{name}.json").read_text(encoding="utf-8"))
+def collect(studies: Sequence[Path], results: Path) -> list[Path]:
+    """Copy results and chosen settings of studies to ``results``; return the new files.
+
+    Everything is read and checked before the first file is written.
+
+    Raises
+    ------
+    UserError
+        If a folder has no results, a file is not the JSON of a study, or ``--quick`` made it.
+    """
+    found = {}
+    for study in studies:
+        names = [f"{part}.json" for part in (*PARTS, "configs") if has(study, part)]
+        if not names:
+            raise UserError(f"{study}: no results of `msm4sr study` in this folder")
+        for name in names:
+            result = read_file(study / name)
+            if not isinstance(result, dict):
+                raise UserError(f"{study / name}: not a result of `msm4sr study`")
             if result.get("quick"):
-                raise UserError(f"{study}: made with --quick; publish a study of full length")
-            found.append(results / study.resolve().name.removeprefix("study-") / f"{name}.json")
-            write_text(found[-1], json.dumps(result, ensure_ascii=False) + "\n")
-    if not found:
-        raise UserError(f"{study}: no results of `msm4sr study` in this folder")
-    return found
+                raise UserError(f"{study / name}: made with --quick; publish a full-length study")
+            copy = results / study.resolve().name.removeprefix("study-") / name
+            found[copy] = json.dumps(result, ensure_ascii=False) + "\n"
+    for path, text in found.items():
+        write_text(path, text)
+    return list(found)
 
 
 def write(root: Path, redraw: bool = False) -> None:
@@ -127,9 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = "draw also the figures whose data are unchanged, after a change of their style"
     parser.add_argument("--redraw", action="store_true", help=words)
     args = parser.parse_args(arguments)
-    for study in args.studies:
-        for path in collect(study, ROOT / "docs" / "results"):
-            print(path)
+    for path in collect(args.studies, ROOT / "docs" / "results"):
+        print(path)
     write(ROOT, args.redraw)
 
 

@@ -121,14 +121,33 @@ def test_results_are_copied_under_the_name_of_the_study(result, tmp_path):
     study = tmp_path / "study-dataset"
     study.mkdir()
     with pytest.raises(UserError, match="no results of `msm4sr study` in this folder"):
-        collect(study, tmp_path / "results")
+        collect([study], tmp_path / "results")
     (study / "main.json").write_text(json.dumps(result["main"]), encoding="utf-8")
-    (path,) = collect(study, tmp_path / "results")
+    (path,) = collect([study], tmp_path / "results")
     assert path == tmp_path / "results" / "dataset" / "main.json"
     assert json.loads(path.read_text(encoding="utf-8")) == result["main"]
-    (study / "main.json").write_text(json.dumps({**result["main"], "quick": True}))
-    with pytest.raises(UserError, match="made with --quick"):
-        collect(study, tmp_path / "results")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("cold.json", '{"quick": true}', "cold.json: made with --quick"),
+        ("configs.json", '{"msm4sr": {', "configs.json: cannot be read"),
+        ("transfer.json", "[]", "transfer.json: not a result"),
+    ],
+)
+def test_nothing_is_copied_if_any_file_cannot_be_published(
+    result, tmp_path, name, content, message
+):
+    whole, other = tmp_path / "whole", tmp_path / "other"
+    for study in (whole, other):
+        study.mkdir()
+        (study / "main.json").write_text(json.dumps(result["main"]), encoding="utf-8")
+    (other / name).write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=message) as error:
+        collect([whole, other], tmp_path / "results")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "results").exists()
 
 
 # ------------------------------------------------------------------------------ what is committed

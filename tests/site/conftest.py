@@ -1,5 +1,6 @@
 """The site is tested where it was built: ``python run.py docs``, then ``pytest tests/site``.
 
+``python run.py test`` does both.
 These tests run only when ``tests/site`` is named. Otherwise the unit tests would test a site that
 somebody built before the last change.
 """

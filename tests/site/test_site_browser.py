@@ -32,7 +32,7 @@ MAIN_PAGES = [
     "index",
     "guide",
     "course/index",
-    "course/04_sequence_mixup",
+    "course/00_start_here",
     "course/11_workshop_demo",
     "api/index",
     "api/losses",
@@ -40,6 +40,9 @@ MAIN_PAGES = [
     "paper_map",
     "differences",
     "results",
+    "studies/index",
+    "studies/hm_fashion-5core-128",
+    "log",
     "glossary",
     "project/contributing",
 ]
