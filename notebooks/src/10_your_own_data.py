@@ -337,8 +337,8 @@ check("10.negatives", ...)
 # - **Catalogue codes as texts.** "SKU 4711-B" has words, but no meaning: look at some sentences before you train
 #   (notebook 03).
 # - **Returns and gifts** are purchases too, in the file; what people wanted is another matter.
-# - **Time that is only a day.** Within a day the order of the file decides. If your export sorts by item name,
-#   the model learns the alphabet.
+# - **Time that is only a day.** Within a day the order of the file decides; reading it notes how many purchases this
+#   concerns. If your export sorts by item name, the model learns the alphabet.
 # - **Rights.** Purchases are personal data, photographs have owners. Check both before a file leaves the house.
 
 # %%
