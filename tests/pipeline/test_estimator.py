@@ -64,6 +64,7 @@ class TestWhatIsTrainedOn:
 
     def test_a_split_by_time_holds_out_everything_after_a_date(self):
         frame = interaction_frame()
+        frame["timestamp"] *= 7  # one user after another
         with pytest.raises(UserError, match="no validation case is left"):
             fitted(dataset(frame), split="time", settings={"data__test_share": 0.2})
         frame["timestamp"] = np.random.default_rng(0).permutation(len(frame))  # all users at once
