@@ -19,10 +19,19 @@ ROOT = Path(__file__).resolve().parents[1]
 torch.set_num_threads(1)
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Keep --doctest-modules from importing files without tests, such as masters of notebooks."""
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files without tests, such as masters of notebooks, and in `check` thorough ones.
+
+    ``--doctest-modules`` would import the former. Importing the latter takes seconds.
+    """
     no_test = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
-    return True if no_test else None
+    quick = "not thorough" in (config.option.markexpr or "")
+    return True if no_test or (quick and is_thorough(collection_path)) else None
+
+
+def is_thorough(path: Path) -> bool:
+    """Return whether all tests of a file or folder are left to `python run.py test`."""
+    return bool({path.parent.name, path.name, path.stem.removeprefix("test_")} & THOROUGH_PLACES)
 
 
 # Tests that only `python run.py test` runs, not `python run.py check`: whole stages, drawings and
@@ -31,22 +40,32 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 THOROUGH_PLACES = {
     "attention",
     "benchmarks",
+    "budget",
     "data_samples",
     "editor",
+    "effects",
     "exercise_facts",
     "figures",
     "hosted",
+    "keyword_tokenizer",
     "map_explorer",
     "oracle_upper_bound",
+    "panels",
+    "pipeline_stages",
     "planted",
     "presets",
     "protocol",
+    "recommend",
     "reference",
     "run_py",
     "run_transfer",
     "session",
     "stages",
+    "stored",
+    "study",
+    "text_encoder",
     "train_clip",
+    "training_files",
 }
 THOROUGH_TESTS = {
     "test_fine_tuned_models_hardly_recommend_cold_items_of_the_sample",
@@ -54,7 +73,11 @@ THOROUGH_TESTS = {
     "test_a_dataset_compared_on_as_a_whole_adds_nothing",
     "test_everything_that_is_installed_for_us_is_pinned",
     "test_runs_made_at_once_are_those_made_one_after_another",
+    "test_47_patience",
     "test_a_stopped_curve_continues",
+    "test_a_stopped_training_goes_on_as_if_it_had_not_been",
+    "test_sampled_softmax_is_right_on_average",
+    "test_training_is_reproducible_and_lowers_the_loss",
     "test_the_wheel_is_the_package_and_nothing_else",
     "test_without_the_top_interactions_the_score_falls_more",
     "test_without_the_top_keywords_of_the_stored_deletions_the_score_falls_more",
@@ -67,8 +90,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that only `python run.py test` runs."""
     for item in items:
         name = getattr(item, "originalname", item.name)  # without parameters
-        places = {item.path.parent.name, item.path.stem.removeprefix("test_")}
-        if places & THOROUGH_PLACES or name in THOROUGH_TESTS:
+        if is_thorough(item.path) or name in THOROUGH_TESTS:
             item.add_marker(pytest.mark.thorough)
 
 
