@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,23 +22,13 @@ from typing import Any
 
 import nbformat
 import pytest
+from chromium import CHROMIUM, MARKS
 from course.masters import read_master
 from course.notebooks import find_masters, stored_path
 from course.session import ROOT
 
-CHROMIUM = (
-    os.environ.get("MSM4SR_CHROMIUM")
-    or shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM, reason="no Chromium found; install one or name it in MSM4SR_CHROMIUM"
-    ),
-]
+pytestmark = MARKS
 
 TOKEN = "loopback-only"
 SHOTS = ROOT / "build" / "screenshots"

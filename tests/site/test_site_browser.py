@@ -5,28 +5,16 @@ Screenshots are left in ``build/screenshots/site``: a person should look at them
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import CHROMIUM, MARKS
 
-CHROMIUM = (
-    os.environ.get("MSM4SR_CHROMIUM")
-    or shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM, reason="no Chromium found; install one or name it in MSM4SR_CHROMIUM"
-    ),
-]
+pytestmark = MARKS
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots" / "site"
 MAIN_PAGES = [
     "index",
