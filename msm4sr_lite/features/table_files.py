@@ -28,6 +28,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Len, MinLen
+from pydantic import with_config
 from typing_extensions import TypedDict
 
 from msm4sr_lite.config import UserError
@@ -53,10 +54,10 @@ BLOCK = 100_000  # embeddings checked at once
 Sources = dict[str, Annotated[list[str], Len(2, 2)]]
 
 
+@with_config(OPEN)
 class ImageKeywords(TypedDict):
     """A line of ``keywords.jsonl``: the keywords of one image."""
 
-    __pydantic_config__ = OPEN  # type: ignore[misc]
     item_id: ItemId
     keywords: Annotated[list[str], MinLen(1)]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
 from annotated_types import Ge, MinLen
-from pydantic import AllowInfNan, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AllowInfNan, ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from msm4sr_lite.config import UserError
@@ -22,10 +22,10 @@ OPEN = ConfigDict(strict=True, extra="allow")
 CLOSED = ConfigDict(strict=True, extra="forbid")
 
 
+@with_config(OPEN)
 class ModelRecord(TypedDict):
     """``record.json`` of a model folder."""
 
-    __pydantic_config__ = OPEN  # type: ignore[misc]
     format: NotRequired[int]
     config: dict[str, dict[str, Any]]
     preset: NotRequired[str]
@@ -41,10 +41,10 @@ class ModelRecord(TypedDict):
     trained_on: NotRequired[list[Annotated[list[str | None], MinLen(2)]]]
 
 
+@with_config(OPEN)
 class FeatureManifest(TypedDict):
     """``manifest.json`` of a feature folder."""
 
-    __pydantic_config__ = OPEN  # type: ignore[misc]
     format: Literal[3]
     width: Annotated[int, Ge(1)]
     text_encoder: NotRequired[dict[str, Any]]
@@ -64,21 +64,20 @@ _LOG_LINE = {
     "targets": Count,
     "seconds": Annotated[Number, Ge(0)],
 }
-LogLine = TypedDict("LogLine", _LOG_LINE)  # type: ignore[misc]
-LogLine.__pydantic_config__ = CLOSED  # type: ignore[attr-defined]
+LogLine = with_config(CLOSED)(TypedDict("LogLine", _LOG_LINE))  # type: ignore[misc, operator]
 
 
+@with_config(OPEN)
 class Access(TypedDict):
     """An entry of ``access_log.json``."""
 
-    __pydantic_config__ = OPEN  # type: ignore[misc]
     when: str
 
 
+@with_config(OPEN)
 class ChosenSettings(TypedDict):
     """The settings of one model in ``configs.json``."""
 
-    __pydantic_config__ = OPEN  # type: ignore[misc]
     settings: dict[str, Any]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import with_config
 from torch import Tensor
 from typing_extensions import TypedDict
 
@@ -30,10 +31,10 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "
 REMEDY = "delete this file to start the training again"
 
 
+@with_config(CLOSED)
 class Counters(TypedDict):
     """The counters of a training (see ``training_run.Run``), and the log of its epochs."""
 
-    __pydantic_config__ = CLOSED  # type: ignore[misc]
     epoch: Count
     done: Count
     step: Count
