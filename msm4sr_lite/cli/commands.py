@@ -179,7 +179,11 @@ OF_MODEL = {
 }
 BEFORE = {"--features": {"shown": f"RUN/features, else {COMPUTED}"}}
 COMMANDS = {
-    "check": Command("read a dataset and print a summary", "datasets.check", f"{DATASET} --json"),
+    "check": Command(
+        "summarise a dataset, or find damaged files in a run folder",
+        "datasets.check",
+        f"{DATASET} --json",
+    ),
     "run": Command(
         "compute features, pre-train, fine-tune and evaluate",
         "stages.run",

@@ -133,7 +133,7 @@ def test_items_can_be_chosen_excluded_and_repeated(command, json_of, tmp_path):
         (["--items", " , "], "no item of the history is known"),
         (["--user", "u3", "-k", "0"], "k must be a whole number of at least 1; got 0"),
         (["--user", "u3", "--candidates", "nowhere.txt"], "nowhere.txt: cannot be read"),
-        (["--user", "u3", "--features", "nowhere"], "nowhere: not a feature table"),
+        (["--user", "u3", "--features", "nowhere"], "nowhere: no such folder"),
     ],
 )
 def test_mistakes_are_one_line(command, refused, words, message):

@@ -11,6 +11,7 @@ from small_commands import FINETUNE, MODEL, PRETRAIN, QUICK, dataset_with_featur
 from toys import toy_dataset
 
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite.store.checksums import write_checksums
 
 
 @pytest.fixture
@@ -39,6 +40,8 @@ def test_check_compares_with_new_embeddings(made, json_of, msm4sr, refused, tmp_
     assert "text          n_embeddings 12, largest_difference 0" in msm4sr(*made, "--check")[1]
     embeddings = np.load(tmp_path / "run/features/text.npy")
     np.save(tmp_path / "run/features/text.npy", embeddings + np.float16(0.5))
+    assert "has changed since it was written" in refused(*made, "--check")
+    write_checksums(tmp_path / "run/features")
     assert "text embeddings differ by" in refused(*made, "--check")
 
 
@@ -59,7 +62,7 @@ def test_a_feature_folder_can_be_named_itself(made, json_of, tmp_path):
 def test_mistakes_are_one_line(made, refused, tmp_path):
     assert "not allowed with argument --check" in refused(*made, "--check", "--report")
     nowhere = ["features", made[1], "--out", tmp_path / "nowhere"]
-    assert "not a feature table" in refused(*nowhere, "--report")
+    assert "no such folder; give a feature folder" in refused(*nowhere, "--report")
     assert "workers must be at least 1; got 0" in refused(
         "keywords", made[1], "--out", tmp_path / "x", "--workers", "0"
     )
@@ -113,15 +116,17 @@ def test_fine_tuning_on_other_features_is_made_again(tmp_path, tiny_bert, msm4sr
     data, out = toy_dataset(tmp_path / "toys"), tmp_path / "out"
     first = features_with(data, out, tiny_bert, msm4sr)
     assert msm4sr("pretrain", data, "--out", out, *MODEL, *PRETRAIN)[0] == 0
-    titles = data / "items.jsonl"
-    titles.write_text(titles.read_text().replace("Thing 1", "Another thing"))
-    second = features_with(data, tmp_path / "other", tiny_bert, msm4sr)
     command = ["finetune", data, "--out", out, *FINETUNE, "--features"]
     msm4sr(*command, first)
-    for features, message in ((first, "done already"), (second, "an input or a setting has cha")):
-        code, _, err = msm4sr(*command, features)
-        assert code == 0
-        assert f"finetuned: {message}" in err
+    assert "finetuned: done already" in msm4sr(*command, first)[2]
+    titles = data / "items.jsonl"
+    titles.write_text(titles.read_text().replace("Thing 1", "Another thing"))
+    code, _, err = msm4sr(*command, first)
+    assert (code, "a text or image has changed" in err) == (2, True)
+    second = features_with(data, tmp_path / "other", tiny_bert, msm4sr)
+    code, _, err = msm4sr(*command, second)
+    assert code == 0
+    assert "finetuned: an input or a setting has changed" in err
 
 
 @pytest.mark.thorough
@@ -263,7 +268,7 @@ def test_images_become_keywords_and_features(command, msm4sr, mini_clip, tmp_pat
         (["--set", "data.min_user_interactions=1"], "min_user_interactions must be at least 3"),
         (["--set", "model.feature_dim=3"], "model.feature_dim is set by the data; leave it out"),
         (["--text-encoder", "nowhere/at/all"], "nowhere/at/all"),
-        (["--features", "nowhere"], "nowhere: not a feature table"),
+        (["--features", "nowhere"], "nowhere: no such folder"),
     ],
 )
 def test_mistakes_leave_nothing_behind(command, more, message, refused, tmp_path):
