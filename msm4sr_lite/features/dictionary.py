@@ -85,6 +85,8 @@ def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = No
             found += column_labels(name.removeprefix("column:"), items, folder)
         else:
             try:
+                if not Path(name).is_file():  # reading a pipe may never end
+                    raise OSError
                 found += Path(name).read_text(encoding="utf-8-sig").splitlines()
             except (OSError, ValueError):
                 raise UserError(
