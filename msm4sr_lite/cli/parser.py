@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from msm4sr_lite.config import FROM_DATA, UserError
+from msm4sr_lite.progress import one_line
 from msm4sr_lite.settings import SettingField, fields_by_name, find_field
 
 
@@ -19,7 +20,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with code 2."""
-        self.exit(2, f"{self.prog}: {message} (see `{self.prog} --help`)\n")
+        self.exit(2, one_line(f"{self.prog}: {message} (see `{self.prog} --help`)") + "\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         choices = [str(choice) for choice in action.choices or ()]
