@@ -2,7 +2,7 @@
 
 ::
 
-    tables   reads csv, tsv, JSON lines and parquet files
+    tables   reads csv, tsv, JSON lines and parquet files (with lines, parquet and columns)
     rows     checks cells and rows: ids, numbers and texts, items and interactions
     sources  reads a dataset folder or data frames; matches items and interactions
     dataset  Dataset, and a summary of it on one screen

@@ -274,12 +274,18 @@ def merged_ids(column: pd.Series) -> list[str]:
 
 
 def _ids(column: pd.Series, place_in: str) -> pd.Series:
-    """Return ids as text without spaces around them."""
-    parse = partial(id_text, name=str(column.name))
-    column = column.astype(object)
-    if pd.api.types.infer_dtype(column, skipna=False) == "string":  # each different text once
-        different = column.drop_duplicates()
-        ids = [text for _, text in parse_rows(different.items(), parse, stop_at(place_in))]
-        return column.map(dict(zip(different, ids, strict=True))).astype(str)
-    ids = [text for _, text in parse_rows(column.items(), parse, stop_at(place_in))]
-    return pd.Series(ids, column.index, dtype=str)
+    """Return ids as categories, which are texts without spaces around them."""
+    parse, stop = partial(id_text, name=str(column.name)), stop_at(place_in)
+    # Each different cell is looked at once, unless cells of several types could be equal.
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=False) != "string":
+        column = pd.Series(
+            [text for _, text in parse_rows(column.items(), parse, stop)],
+            column.index,
+            dtype=object,
+            name=column.name,
+        )
+    codes, cells = pd.factorize(column, use_na_sentinel=False)
+    places = column.index[~pd.Series(codes).duplicated()]
+    ids = [text for _, text in parse_rows(zip(places, cells, strict=True), parse, stop)]
+    merged, unique = pd.factorize(pd.Series(ids, dtype=object))  # " a" and "a" are one id
+    return pd.Series(pd.Categorical.from_codes(merged[codes], unique), column.index)

@@ -58,7 +58,7 @@ def read_folder(folder: Path, renames: Mapping[str, str] | None = None) -> Table
     items_path = _find(folder, "items", ".jsonl", notes)
     of_interactions, of_items = match_tables(path.name, items_path.name, renames)
     items = read_items(items_path, of_items)
-    table = read_columns(path, COLUMNS, optional=("part",), names=of_interactions)
+    table = read_columns(path, COLUMNS, ("part",), of_interactions, numbers=("timestamp",))
     notes += column_notes([of_interactions, of_items], renames)
     if table.empty:
         raise UserError(f"{path}: no interactions in the file; write one per row")
@@ -200,7 +200,9 @@ def match_items_and_interactions(
     interactions = interactions[interactions["item_id"].isin(items.keys())]
     if interactions.empty:
         raise UserError("; ".join([f"{item_table}: no interactions are left", *notes]))
-    return items, oldest_first(interactions, notes), notes
+    # Until here, ids are categories, which are fast to compare and to sort.
+    interactions = oldest_first(interactions, notes).astype({"user_id": str, "item_id": str})
+    return items, interactions, notes
 
 
 def _damaged_id(unknown: str, items: Mapping[str, Item]) -> str:
