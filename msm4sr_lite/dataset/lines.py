@@ -13,6 +13,7 @@ from msm4sr_lite.config import UserError
 
 LONGEST = 1 << 24  # bytes in a line: a file without line ends must not fill the memory
 HEAD = 1 << 16
+GZIP = b"\x1f\x8b"  # the first bytes of packed files
 
 
 def require_file(path: Path) -> None:
@@ -23,9 +24,13 @@ def require_file(path: Path) -> None:
     UserError
         If the path is not that of a file.
     """
-    if not path.is_file():
+    try:
+        if path.is_file():
+            return
         what = "not a file, but a folder, pipe or device" if path.exists() else "no such file"
-        raise UserError(f"{path}: {what}; give the path of a file")
+    except OSError as error:  # such as a name that is too long
+        what = str(error.strerror)
+    raise UserError(f"{path}: {what}; give the path of a file")
 
 
 def read_lines(path: Path, *, lenient: bool = False) -> Generator[str, None, None]:
@@ -47,8 +52,12 @@ def read_lines(path: Path, *, lenient: bool = False) -> Generator[str, None, Non
     require_file(path)
     try:
         with path.open("rb") as file:
-            packed = file.peek(2)[:2] == b"\x1f\x8b"
-            yield from _decoded(gzip.GzipFile(fileobj=file) if packed else file, path, lenient)
+            stream: Any = file
+            if file.peek(2)[:2] == GZIP:
+                stream = gzip.GzipFile(fileobj=file)
+                if stream.peek(2)[:2] == GZIP:
+                    raise UserError(f"{path}: packed with gzip twice; unpack it once")
+            yield from _decoded(stream, path, lenient)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read to its end ({error}); copy it again") from None
 

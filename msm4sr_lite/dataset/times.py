@@ -18,6 +18,14 @@ DAY = 86_400
 END_OF_DATES = 253_402_300_800  # the end of the year 9999, in seconds
 MOST = 0.9  # share of numbers that must be dates such as 20231114 for all to be meant as dates
 CLEAR = 20  # so many steps in one direction for one in the other show the order of a table
+# Numbers that could be recent dates in other units; only their order is used.
+OTHER_UNITS = (
+    (1_900, 2_101, "years"),
+    (10_000, 25_000, "days since 1970"),
+    (30_000, 60_000, "days as spreadsheets count them"),
+    (190_001, 210_013, "months such as 202311"),
+    (20_000_000, 40_000_000, "minutes since 1970"),
+)
 PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
 
 
@@ -59,6 +67,7 @@ def to_seconds(column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray
         times = compact
     else:
         times = _same_unit(times, column, place_in, notes)
+        notes += _other_units(times)
     if far := int((times > FAR).sum()):
         notes.append(f"timestamps later than the year 2100: {far}; are they placeholders?")
     return times
@@ -170,6 +179,16 @@ def _same_unit(times: np.ndarray, column: pd.Series, place_in: str, notes: list[
         notes.append(f"timestamps are in {UNITS[unit]}; they were read as seconds since 1970")
         return times / 1000.0 ** (unit - 1)
     return times
+
+
+def _other_units(times: np.ndarray) -> list[str]:
+    """Return a question if all numbers could be times in a unit that is not recognised."""
+    first, last = times.min(), times.max()
+    for low, high, unit in OTHER_UNITS:
+        if low <= first and last < high:
+            period = f"all timestamps are from {first:.15g} to {last:.15g}"
+            return [f"{period}: are these {unit}? They were kept as numbers"]
+    return []
 
 
 def oldest_first(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:

@@ -44,3 +44,14 @@ def test_folders_and_missing_files_are_refused(tmp_path):
         require_file(tmp_path)
     with pytest.raises(UserError, match="nothing: no such file"):
         require_file(tmp_path / "nothing")
+
+
+def test_a_file_that_was_packed_twice_is_refused(file):
+    path = file(gzip.compress(gzip.compress(b"a\n1\n", mtime=0), mtime=0))
+    with pytest.raises(UserError, match=r"t\.csv: packed with gzip twice; unpack it once"):
+        list(read_lines(path))
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    with pytest.raises(UserError, match="too long"):
+        require_file(tmp_path / ("x" * 5000))

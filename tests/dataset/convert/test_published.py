@@ -83,7 +83,7 @@ def test_files_cut_short_and_lines_without_end(tmp_path, refused, monkeypatch):
     assert "line 2: longer than" in refused(other)  # in a csv file too
     (tmp_path / "data.zip").write_bytes(b"")
     assert "unpack the archive first" in refused(tmp_path / "data.zip")
-    assert "no such file or folder" in refused(tmp_path / "nowhere")
+    assert "nowhere: no such file" in refused(tmp_path / "nowhere")
 
 
 def test_a_file_that_a_browser_unpacked_without_renaming_it(tmp_path, converted):
