@@ -96,6 +96,8 @@ def text(value: Any) -> str:
     >>> text([" Blue mug ", None, 7])
     'Blue mug\n7'
     """
+    if value is None:  # the usual case of a field that is not there
+        return ""
     value = _plain(value)
     if isinstance(value, str):
         listed = written_list(value)
@@ -115,6 +117,8 @@ def texts(value: Any) -> list[str]:
     >>> texts(["Home", "", "Mugs"]), texts("Home"), texts(None)
     (['Home', 'Mugs'], ['Home'], [])
     """
+    if value is None:
+        return []
     value = _plain(value)
     if isinstance(value, str):
         value = written_list(value)
@@ -124,6 +128,8 @@ def texts(value: Any) -> list[str]:
 
 def _plain(value: Any) -> Any:
     """Return bytes as text, sets as sorted lists, and other cells as they are."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bytes):
         try:
             return value.decode()
@@ -216,8 +222,8 @@ def cut_texts(item: Item) -> Item:
         for name in TEXT_FIELDS
         if isinstance(found := getattr(item, name), str) and len(found) > LONGEST_TEXT
     }
-    ends = np.cumsum([len(name) for name in item.categories])
-    if len(ends) and ends[-1] > LONGEST_TEXT:
+    if sum(map(len, item.categories)) > LONGEST_TEXT:
+        ends = np.cumsum([len(name) for name in item.categories])
         fit = int(np.searchsorted(ends, LONGEST_TEXT, side="right"))
         cut["categories"] = item.categories[:fit] or (item.categories[0][:LONGEST_TEXT].rstrip(),)
     return replace(item, **cut) if cut else item

@@ -13,6 +13,7 @@ from msm4sr_lite.dataset.languages import encoder_note, guess_languages
 from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.dataset.times import format_period
 
+N_DOMAINS = 20  # that are printed
 N_IMAGES = 1_000  # whose files are looked for
 
 
@@ -87,8 +88,9 @@ class Summary:
             "                (setting data.min_user_interactions)",
         ]
         if self.domains:
-            domains = ", ".join(f"{name} ({n:,})" for name, n in self.domains.items())
-            lines.append(f"  domains       {domains}")
+            found = [f"{' '.join(name.split())[:40]} ({n:,})" for name, n in self.domains.items()]
+            more = [f"and {len(found) - N_DOMAINS:,} more"] if len(found) > N_DOMAINS else []
+            lines.append(f"  domains       {', '.join(found[:N_DOMAINS] + more)}")
         shown = {name: f"{share:.0%}" for name, share in self.languages.items()}
         if shares := [f"{name} {share}" for name, share in shown.items() if share != "0%"]:
             lines.append(f"  languages     {', '.join(shares)}")
@@ -156,7 +158,10 @@ def summarise(
                     (setting data.min_user_interactions)
       languages     undecided 100%
     """
-    table, languages = interactions, guess_languages(items)
+    languages = guess_languages(items)
+    # Numbers of users and items are much faster to compare than their ids.
+    numbers = {name: pd.factorize(interactions[name])[0] for name in ("user_id", "item_id")}
+    table = interactions.assign(**numbers)
     lengths = table["user_id"].value_counts()
     return Summary(
         name=name,

@@ -97,3 +97,12 @@ def test_the_longest_history_is_shown():
     summary = Dataset.from_frames(interactions, items).summary()
     assert summary.longest_history == 3
     assert "users         2; median of their interactions: 2, longest history: 3\n" in str(summary)
+
+
+def test_many_domains_and_long_names_fit_on_a_screen():
+    domains = ["x" * 100, *(f"domain {n}" for n in range(30))]
+    items = pd.DataFrame({"item_id": range(31), "title": "Mug", "domain": domains})
+    interactions = pd.DataFrame({"user_id": ["ann"], "item_id": [0], "timestamp": [1]})
+    text = str(Dataset.from_frames(interactions, items).summary())
+    assert f"  domains       {'x' * 40} (1), domain 0 (1)," in text
+    assert "domain 18 (1), and 11 more\n" in text
