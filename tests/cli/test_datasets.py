@@ -72,7 +72,8 @@ def test_the_summary_as_text_and_as_json(tmp_path, msm4sr, json_of):
     code, out, err = msm4sr("check", data)
     assert (code, err) == (0, "")
     assert out.startswith(
-        "toys\n  users         8; median of their interactions: 6\n  items         12;"
+        "toys\n  users         8; median of their interactions: 6, longest history: 6\n"
+        "  items         12;"
     )
     found = json_of("check", data)
     assert (found["users"], found["items"], found["interactions"]) == (8, 12, 48)
