@@ -30,7 +30,16 @@ PATH = ("sequences", "mixup", "encoder", "losses", "objectives", "training")
 METHOD_FILES = (*PATH, "evaluation", "scoring", "training_run", "similarity", "intervals")
 
 # Ring 1 is the method; ring 2 is the library around it. A layer may import itself and those above.
-RING_1 = {*METHOD_FILES, "intervals", "config", "settings", "feature_table", "device", "fast"}
+RING_1 = {
+    *METHOD_FILES,
+    "intervals",
+    "arguments",
+    "config",
+    "settings",
+    "feature_table",
+    "device",
+    "fast",
+}
 LAYERS = (
     ("method",),
     ("store", "progress"),

@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any, Self
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import (
     FROM_DATA,
     PRESETS,
@@ -34,13 +35,17 @@ class Fitted:
         *,
         seed: int = 0,
         device: str = "auto",
-        text_encoder: str | None = None,
-        clip: str | None = None,
+        text_encoder: str | Path | None = None,
+        clip: str | Path | None = None,
         dictionary: str = "visual+texts",
         **settings: Any,
     ) -> None:
-        self.preset, self.seed, self.device = preset, seed, device
-        self.text_encoder, self.clip, self.dictionary = text_encoder, clip, dictionary
+        self.preset = ARGUMENTS["preset"].check(preset)
+        self.seed = ARGUMENTS["seed"].check(seed)
+        self.device = ARGUMENTS["device"].check(device)
+        self.text_encoder = _name_of("text_encoder", text_encoder)
+        self.clip = _name_of("clip", clip)
+        self.dictionary = ARGUMENTS["dictionary"].check(dictionary)
         self.settings = settings
         _ = self.config  # refuses unknown settings at once
         self._model: TrainedModel | None = None
@@ -61,8 +66,6 @@ class Fitted:
     @property
     def config(self) -> Config:
         """The preset with the settings given."""
-        if self.preset not in PRESETS:
-            raise UserError(f"preset must be one of {', '.join(PRESETS)}; got {self.preset!r}")
         given = {name.replace("__", ".", 1): value for name, value in self.settings.items()}
         if fixed := [name for name in given if name in FROM_DATA]:
             raise UserError(f"{fixed[0]} is set by the data; leave it out")
@@ -200,6 +203,12 @@ class Fitted:
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the model with its features, without user ids and interactions."""
         self._fitted().save(Path(folder))
+
+
+def _name_of(argument: str, encoder: str | Path | None) -> str | None:
+    """Return the name or the folder of an encoder as text; None stands for the default."""
+    encoder = str(encoder) if isinstance(encoder, Path) else encoder
+    return None if encoder is None else ARGUMENTS[argument].check(encoder)
 
 
 def _arguments(config: Config) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Recommend items with a trained model: to many users at once, with filters, also new items."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
@@ -105,11 +106,8 @@ class Recommender:
             If k is below 1, an id in ``candidates`` or ``exclude`` is unknown, a user is unknown
             and ``on_unknown_user="error"``, or popular items are needed and counts are missing.
         """
-        choices = get_args(OnUnknownUser)
-        if on_unknown_user not in choices:
-            raise UserError(
-                f"on_unknown_user must be one of {', '.join(choices)}; got {on_unknown_user!r}"
-            )
+        ARGUMENTS["on_unknown_user"].check(on_unknown_user)
+        filter_seen = ARGUMENTS["filter_seen"].check(filter_seen)
         allowed = self._allowed(k, candidates, exclude)
         known = {user: self.known_items(history) for user, history in histories.items()}
         unknown = [user for user, numbers in known.items() if not len(numbers)]
@@ -234,8 +232,7 @@ class Recommender:
         self, k: int, candidates: Iterable[str] | None, exclude: Iterable[str] | None
     ) -> np.ndarray:
         """Check k, and return which items may be recommended, ``(items + 1,)``, without padding."""
-        if not isinstance(k, (int, np.integer)) or k < 1:
-            raise UserError(f"k must be a whole number of at least 1; got {k!r}")
+        ARGUMENTS["k"].check(k)
         allowed = np.ones(len(self.item_ids), dtype=bool)
         if candidates is not None:
             allowed[:] = False

@@ -119,7 +119,7 @@ class TrainingLog:
     ) -> None:
         self.name, self.config, self.targets = name, config, targets
         self.path, self.state, self.stop_asked = path, state, False
-        self.earlier = read_log(path) if path else []
+        self.earlier = read_log(path) if path and config.epochs else []
         self.epochs: list[dict[str, Any]] = []
         self._shown: dict[str, str] = {}
         self._sums: dict[str, float] = {}  # of the parts of the loss, in this epoch

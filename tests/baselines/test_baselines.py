@@ -92,7 +92,7 @@ def test_unknown_names_and_settings_are_refused(data):
             {"decay": 1},
             "baseline 'popularity' has no setting 'decay'; it has no settings",
         ),
-        ("tfidf_knn", {"decay": 2}, "decay must be from 0 to 1; got 2"),
+        ("tfidf_knn", {"decay": 2}, "decay must be a number >= 0 and <= 1; got 2"),
     ):
         with pytest.raises(UserError, match=message):
             fit_baseline(name, data, **settings)

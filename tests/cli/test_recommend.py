@@ -131,7 +131,7 @@ def test_items_can_be_chosen_excluded_and_repeated(command, json_of, tmp_path):
         (["--user", "nobody"], "dataset has no interactions of user 'nobody'; check the user_id"),
         (["--items", "i1,ghost"], "item 'ghost' is not in the model; check the item_id"),
         (["--items", " , "], "no item of the history is known"),
-        (["--user", "u3", "-k", "0"], "k must be a whole number of at least 1; got 0"),
+        (["--user", "u3", "-k", "0"], "k must be an integer >= 1 and <= 1000000; got 0"),
         (["--user", "u3", "--candidates", "nowhere.txt"], "nowhere.txt: cannot be read"),
         (["--user", "u3", "--features", "nowhere"], "nowhere: not a feature table"),
     ],

@@ -60,7 +60,7 @@ def test_mistakes_are_one_line(made, refused, tmp_path):
     assert "not allowed with argument --check" in refused(*made, "--check", "--report")
     nowhere = ["features", made[1], "--out", tmp_path / "nowhere"]
     assert "not a feature table" in refused(*nowhere, "--report")
-    assert "workers must be at least 1; got 0" in refused(
+    assert "workers must be an integer >= 1 and <= 1000; got 0" in refused(
         "keywords", made[1], "--out", tmp_path / "x", "--workers", "0"
     )
     assert not (tmp_path / "x").exists()
