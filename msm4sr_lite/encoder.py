@@ -9,7 +9,7 @@ Each modality has its own pooling and adaptor. Both share the Transformer.
 """
 
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -198,6 +198,11 @@ class M2SE(nn.Module, PyTorchModelHubMixin, library_name="msm4sr_lite", tags=TAG
         if c.n_items:
             self.ids = nn.Embedding(c.n_items + 1, c.dim, padding_idx=0)
             nn.init.normal_(self.ids.weight[1:], std=0.02)  # row 0, padding, stays zero
+
+    @classmethod
+    def _load_as_safetensor(cls, model: Any, model_file: str, map_location: str, _: bool) -> Any:
+        """Load weights from the hub; by default, the mixin would accept a file without them."""
+        return super()._load_as_safetensor(model, model_file, map_location, strict=True)
 
     @has_fast_form
     def embed_modality(self, modality: str, slots: Slots, items: Int[Tensor, " items"]) -> Tensor:

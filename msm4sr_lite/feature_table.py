@@ -1,7 +1,7 @@
 """The features of all items in memory: the embeddings of their sentences and images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,12 +72,16 @@ class FeatureTable:
         Slots of each modality, entry i for item number i.
     manifest
         Record of how the features were computed.
+    sources
+        Item id -> hashes of the text and of the images that its features were computed from; items
+        for which they are not known are missing.
     """
 
     items: list[str]
     text: Slots
     image: Slots
     manifest: dict[str, Any]
+    sources: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     @property
     def width(self) -> int:
@@ -101,7 +105,7 @@ class FeatureTable:
             )
         rows = torch.tensor([row_of[item] for item in items])
         text, image = self.text.select(rows), self.image.select(rows)
-        return FeatureTable(list(items), text, image, self.manifest)
+        return replace(self, items=list(items), text=text, image=image)
 
     def append(self, other: "FeatureTable") -> "FeatureTable":
         """Return the table with the items of ``other`` at the end.
@@ -113,8 +117,9 @@ class FeatureTable:
         """
         if other.width != self.width:
             raise UserError(f"features of width {other.width}, not {self.width}; encode them alike")
+        items, sources = [*self.items, *other.items[1:]], self.sources | other.sources
         text, image = self.text.append(other.text), self.image.append(other.image)
-        return FeatureTable([*self.items, *other.items[1:]], text, image, self.manifest)
+        return replace(self, items=items, text=text, image=image, sources=sources)
 
     def described(self) -> list[str]:
         """Return the ids of the items that have at least one slot."""
@@ -123,7 +128,7 @@ class FeatureTable:
 
     def to(self, device: str) -> "FeatureTable":
         """Return the table on another device."""
-        return FeatureTable(self.items, self.text.to(device), self.image.to(device), self.manifest)
+        return replace(self, text=self.text.to(device), image=self.image.to(device))
 
 
 def make_slots(vectors: np.ndarray, counts: np.ndarray) -> "Slots":

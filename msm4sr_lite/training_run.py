@@ -26,7 +26,7 @@ class Record:
     loss
         Total loss in nats; for an epoch its mean over targets.
     parts
-        Unweighted parts of the loss by name, in nats.
+        Unweighted parts of the loss by name, in nats; for an epoch their means over targets.
     targets
         Number of training targets in this step (for an epoch, in the epoch).
     seconds
@@ -75,6 +75,7 @@ class Run:
     seconds: float = 0.0
     total: float = 0.0  # loss of this epoch, summed over targets
     seen: int = 0  # targets of this epoch
+    parts: dict[str, float] = field(default_factory=dict)  # parts of the loss, summed like total
     start: float = 0.0  # clock time at which the seconds began
 
     def start_clock(self) -> None:
@@ -105,6 +106,8 @@ class Run:
         self.optimizer.step()
         self.step, self.done = self.step + 1, self.done + 1
         self.total, self.seen = self.total + total * n_targets, self.seen + n_targets
+        for name, part in named.items():
+            self.parts[name] = self.parts.get(name, 0.0) + part * n_targets
         return Record(self.step, self.epoch + 1, total, named, n_targets, self._clock())
 
     def end_epoch(self, recall: float) -> "Record":
@@ -116,7 +119,9 @@ class Run:
             If a weight is not finite; the best weights so far are kept.
         """
         mean, seen = self.total / self.seen, self.seen
+        parts = {name: part / seen for name, part in self.parts.items()}
         self.epoch, self.done, self.total, self.seen = self.epoch + 1, 0, 0.0, 0
+        self.parts = {}
         # Without validation (NaN) every epoch counts as the best: the last weights are kept.
         improved = not recall < self.recall
         self.waited = 0 if improved else self.waited + 1
@@ -128,7 +133,7 @@ class Run:
                         f" learning rate {self.optimizer.param_groups[0]['lr']}; lower it"
                     )
             self.recall, self.best = recall, copy.deepcopy(self.model.state_dict())
-        return Record(self.step, self.epoch, mean, {}, seen, self._clock(), recall, improved)
+        return Record(self.step, self.epoch, mean, parts, seen, self._clock(), recall, improved)
 
     def _clock(self) -> float:
         self.seconds = time.perf_counter() - self.start

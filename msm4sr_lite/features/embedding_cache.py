@@ -64,16 +64,36 @@ class EmbeddingCache:
     def read(self, keys: Sequence[bytes]) -> np.ndarray:
         """Return the embeddings of known keys, ``(keys, width)``."""
         rows = [self._find(key) for key in keys]
-        if any(zlib.crc32(embedding) != checksum for embedding, checksum in rows):
-            raise sqlite3.DatabaseError("damaged")
-        return np.stack([np.frombuffer(embedding, self._dtype) for embedding, _ in rows])
+        try:
+            if any(_checksum(k, row[0]) != row[1] for k, row in zip(keys, rows, strict=True)):
+                raise ValueError
+            return np.stack([np.frombuffer(embedding, self._dtype) for embedding, _ in rows])
+        except (ValueError, TypeError):  # TypeError: a number or a text in place of bytes
+            raise sqlite3.DatabaseError("damaged") from None
 
     def add(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
-        """Store embeddings ``(keys, width)`` permanently, all or none."""
+        """Store embeddings ``(keys, width)`` permanently, all or none.
+
+        Raises
+        ------
+        UserError
+            If an embedding is not finite.
+        """
+        with np.errstate(over="ignore"):
+            embeddings = np.asarray(embeddings, dtype=self._dtype)
+        if not np.isfinite(embeddings).all():
+            raise UserError(
+                f"the encoder gives embeddings that are not finite in {self._dtype}; use another"
+                f" one"
+            )
         blobs = [np.ascontiguousarray(row, dtype=self._dtype).tobytes() for row in embeddings]
-        rows = [(key, blob, zlib.crc32(blob)) for key, blob in zip(keys, blobs, strict=True)]
+        rows = [(k, blob, _checksum(k, blob)) for k, blob in zip(keys, blobs, strict=True)]
         with self._lock, self._base:
             self._base.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
+
+
+def _checksum(key: bytes, embedding: bytes) -> int:
+    return zlib.crc32(embedding, zlib.crc32(key))
 
 
 @contextmanager

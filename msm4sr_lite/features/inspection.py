@@ -1,5 +1,6 @@
 """Check a feature table against its encoder and its dataset, and describe it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table import encode_slots, slot_sentences
+from msm4sr_lite.features.table import encode_slots, hash_sources, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar
@@ -117,18 +118,42 @@ def report_features(table: FeatureTable) -> dict[str, Any]:
     return report
 
 
-def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) -> bool:
-    """Return whether a table has every item of a dataset, with the expected number of slots.
+def changed_items(
+    dataset: Dataset, table: FeatureTable, item_ids: Iterable[str] | None = None
+) -> list[str]:
+    """Return the ids of items whose text or images differ from those that the table was made from.
 
-    Each item must have one text slot per sentence. With ``images``, it must not have more image
-    slots than images.
+    Parameters
+    ----------
+    dataset
+        The dataset as it is now.
+    table
+        Features. Items for which it does not know the hashes of text and images count as unchanged.
+    item_ids
+        The items to check; None: all. Those that the dataset does not have are skipped.
     """
-    if not dataset.items.keys() <= set(table.items):
+    limit = table.manifest.get("keywords", {}).get("max_images", FeatureConfig.max_images)
+    found = []
+    for item_id in dataset.items if item_ids is None else item_ids:
+        item, known = dataset.items.get(item_id), table.sources.get(item_id)
+        if item and known:
+            now = hash_sources(item, dataset.image_root, limit)
+            # An image whose file is missing, now or then, cannot be compared.
+            if any(a and b and a != b for a, b in zip(now, known, strict=True)):
+                found.append(item_id)
+    return found
+
+
+def table_fits(dataset: Dataset, table: FeatureTable) -> bool:
+    """Return whether a table has every item of a dataset, with the same text and images.
+
+    Where the table does not know the hashes of texts, an item must have one text slot per sentence.
+    """
+    if not dataset.items.keys() <= set(table.items) or changed_items(dataset, table):
         return False
-    part, items = table.for_items(["", *dataset.items]), dataset.items.values()
+    part = table.for_items(["", *dataset.items])
     limit = table.manifest.get("max_sentences", FeatureConfig.max_sentences)
-    if part.text.counts[1:].tolist() != [len(item_sentences(item, limit)) for item in items]:
-        return False
-    per_image = images and table.manifest.get("image_slots", "images") == "images"
-    n_images = torch.tensor([len(item.images) for item in items])
-    return not per_image or bool((part.image.counts[1:] <= n_images).all())
+    return all(
+        item.item_id in table.sources or count == len(item_sentences(item, limit))
+        for item, count in zip(dataset.items.values(), part.text.counts[1:].tolist(), strict=True)
+    )

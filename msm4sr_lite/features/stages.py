@@ -19,13 +19,14 @@ from msm4sr_lite.features.dictionary import read_dictionary
 from msm4sr_lite.features.embedding_cache import open_cache
 from msm4sr_lite.features.images import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-from msm4sr_lite.features.table import content_hash, make_features, slot_sentences
+from msm4sr_lite.features.table import content_hash, hash_sources, make_features, slot_sentences
 from msm4sr_lite.features.table_files import json_line, load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
 from msm4sr_lite.store.fingerprint import file_stamp, fingerprint, folder_stamp, versions
 from msm4sr_lite.store.records import is_finished, read_record, write_record
+from msm4sr_lite.store.run_folder import open_run_folder
 
 DEFAULT = FeatureConfig()
 
@@ -98,7 +99,8 @@ def compute_keywords(
     record: dict[str, Any] = {}
     skipped: list[dict[str, Any]] = []
     with (
-        whole_folder(folder) as draft,
+        open_run_folder(run_dir),
+        whole_folder(folder, checksums=True) as draft,
         (draft / "keywords.jsonl").open("w", encoding="utf-8", newline="\n") as stream,
     ):
         if images:
@@ -205,8 +207,12 @@ def encode_features(
     if not is_finished(folder, made_from):
         encoder = TextEncoder(name, config.pooling, resolve_device(device))
         manifest = {"keywords": made_by, **filling, "made_from": fingerprint(made_from)}
-        with open_cache(run_dir / "cache", "sentences", encoder.describe(), "float16") as cache:
-            make_features(folder, sentences, encoder, cache, keywords=source, manifest=manifest)
+        kept = run_dir / "cache", "sentences", encoder.describe(), "float16"
+        with open_run_folder(run_dir), open_cache(*kept) as cache:
+            limit, items = config.max_images, dataset.items.items()
+            sources = {i: hash_sources(item, dataset.image_root, limit) for i, item in items}
+            options: dict[str, Any] = {"manifest": manifest, "sources": sources}
+            make_features(folder, sentences, encoder, cache, keywords=source, **options)
     return load_feature_table(folder)
 
 

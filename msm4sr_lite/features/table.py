@@ -19,10 +19,10 @@ from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table_files import FORMAT, write_table
+from msm4sr_lite.features.table_files import write_table
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar
-from msm4sr_lite.store.fingerprint import fingerprint, require_same, versions
+from msm4sr_lite.store.fingerprint import file_stamp, fingerprint, require_same, versions
 
 _BLOCK = 2048  # number of new sentences that are sorted by length and stored together
 
@@ -87,6 +87,18 @@ def content_hash(sentences: Iterable[ItemSentences]) -> str:
     return digest.hexdigest()[:16]
 
 
+def hash_sources(item: Item, image_root: Path, max_images: int) -> list[str]:
+    """Return short hashes of an item's text and of its images, by which changes are noticed.
+
+    Of the images, names and sizes in bytes are compared; if a file is missing, the hash is empty.
+    """
+    texts = [item.title, item.brand, item.categories, item.description, item.text]
+    stamps = [(name, file_stamp(image_root / name)) for name in item.images[:max_images]]
+    if not all(stamp for _, stamp in stamps):
+        return [fingerprint(texts), ""]
+    return [fingerprint(texts), fingerprint([(name, stamp[0]) for name, stamp in stamps if stamp])]
+
+
 def encode_slots(
     groups: Sequence[Sequence[str]],
     encoder: TextEncoder,
@@ -106,6 +118,7 @@ def make_features(
     *,
     keywords: Path | None = None,
     manifest: dict[str, Any] | None = None,
+    sources: Mapping[str, list[str]] | None = None,
     batch_size: int = 64,
 ) -> None:
     """Encode every sentence of a dataset and write the feature table, whole or not at all.
@@ -128,6 +141,8 @@ def make_features(
         The folder of the keywords, which are copied to ``folder``; None if there are no images.
     manifest
         Additions to the manifest, such as how the keywords were made.
+    sources
+        Item id -> hashes of its text and images, see ``hash_sources``; None if they are unknown.
     batch_size
         Number of sentences in one forward pass.
     """
@@ -145,7 +160,6 @@ def make_features(
 
     description = encoder.describe()
     record = {
-        "format": FORMAT,
         "width": encoder.width,
         "text_encoder": description,
         "keywords": {},
@@ -166,6 +180,7 @@ def make_features(
         parts,
         record | (manifest or {}),
         {file.name: file.read_text(encoding="utf-8") for file in copied if file.is_file()},
+        sources,
     )
 
 
@@ -228,4 +243,5 @@ def encode_new_items(
     ids = ["", *(item.item_id for item in items)]
     text = encode_slots([slots.text for slots in sentences], encoder)
     image = encode_slots([slots.image for slots in sentences], encoder)
-    return FeatureTable(ids, text, image, manifest), keywords
+    sources = {item.item_id: hash_sources(item, image_root, limit) for item in items}
+    return FeatureTable(ids, text, image, manifest, sources), keywords

@@ -4,6 +4,8 @@ A feature folder holds
 
 ``items.json``
     the item ids, a list;
+``sources.json``
+    hashes of the text and images of each item, by which changes of the dataset are noticed;
 ``text.npy``, ``image.npy``
     the embeddings of all slots, float16 ``(slots, D)``, item after item;
 ``text_counts.npy``, ``image_counts.npy``
@@ -13,23 +15,51 @@ A feature folder holds
 ``dictionary.txt``
     the candidate keywords, one per line, if they are known;
 ``manifest.json``
-    how the table was made.
+    how the table was made;
+``SHA256SUMS``
+    checksums of all these files.
 """
 
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Len, MinLen
+from pydantic import with_config
+from typing_extensions import TypedDict
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.pretrained import first_line
-from msm4sr_lite.store.files import whole_folder, write_json
+from msm4sr_lite.store.checksums import require_file, verify_folder
+from msm4sr_lite.store.files import recover, whole_folder, write_json
+from msm4sr_lite.store.schemas import (
+    FORMAT,
+    OPEN,
+    FeatureManifest,
+    ItemId,
+    ItemIds,
+    parse_json,
+    read_json,
+)
 
-FORMAT = 2
+MODALITIES = ("text", "image")
+ARRAYS = [f"{name}{part}.npy" for name in MODALITIES for part in ("", "_counts")]
+FILES = ("manifest.json", "items.json", "sources.json", "keywords.jsonl", *ARRAYS)
+REMEDY = "compute the features again"
+BLOCK = 100_000  # embeddings checked at once
+Sources = dict[str, Annotated[list[str], Len(2, 2)]]
+
+
+@with_config(OPEN)
+class ImageKeywords(TypedDict):
+    """A line of ``keywords.jsonl``: the keywords of one image."""
+
+    item_id: ItemId
+    keywords: Annotated[list[str], MinLen(1)]
 
 
 def load_feature_table(folder: str | Path) -> FeatureTable:
@@ -47,24 +77,37 @@ def load_feature_table(folder: str | Path) -> FeatureTable:
         the library wrote it.
     """
     folder = Path(folder)
+    recover(folder.parent, folder.name)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give a feature folder")
+    verify_folder(folder, FILES, REMEDY)
+    manifest: dict[str, Any] = read_json(folder / "manifest.json", FeatureManifest, REMEDY)
+    listed = read_json(folder / "items.json", ItemIds, REMEDY)
+    sources = read_json(folder / "sources.json", Sources, REMEDY)
     try:
-        items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        if (found := manifest.get("format", FORMAT)) != FORMAT:
-            raise ValueError(f"format {found}, but this version of the library reads {FORMAT}")
-        text, image = (_load_slots(folder, name, len(items)) for name in ("text", "image"))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{folder}: not a feature table ({first_line(error)}); compute the features again"
-        ) from None
-    return FeatureTable(items, text, image, manifest)
+        if len(set(listed)) < len(listed):
+            raise ValueError("items.json: an item id occurs twice")
+        shape = len(listed) + 1, manifest["width"]
+        text, image = (load_slots(folder, name, *shape) for name in MODALITIES)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{folder}: not a feature table ({first_line(error)}); {REMEDY}") from None
+    return FeatureTable(["", *listed], text, image, manifest, sources)
 
 
-def _load_slots(folder: Path, name: str, size: int) -> Slots:
+def load_slots(folder: Path, name: str, size: int, width: int) -> Slots:
+    """Open the embeddings of one modality; ``ValueError`` says what is wrong with its files."""
     embeddings = np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
-    counts = np.load(folder / f"{name}_counts.npy", allow_pickle=False).astype(np.int64)
-    if len(counts) != size or counts.sum() != len(embeddings):
-        raise ValueError(f"{name}.npy does not fit items.json")
+    counts = np.load(folder / f"{name}_counts.npy", allow_pickle=False)
+    if embeddings.dtype != np.float16 or embeddings.shape[1:] != (width,):
+        raise ValueError(f"{name}.npy is not a table of float16 with {width} columns")
+    if counts.dtype != np.int32 or counts.shape != (size,) or counts[0] or counts.min() < 0:
+        raise ValueError(f"{name}_counts.npy does not fit items.json")
+    counts = counts.astype(np.int64)
+    if counts.sum() != len(embeddings):
+        raise ValueError(f"{name}.npy does not fit {name}_counts.npy")
+    for start in range(0, len(embeddings), BLOCK):
+        if not np.isfinite(embeddings[start : start + BLOCK]).all():
+            raise ValueError(f"{name}.npy has values that are not finite")
     return make_slots(embeddings, counts)
 
 
@@ -74,6 +117,7 @@ def write_table(
     modalities: Mapping[str, tuple[np.ndarray, Iterable[np.ndarray]]],
     manifest: dict[str, Any],
     files: Mapping[str, str] | None = None,
+    sources: Mapping[str, list[str]] | None = None,
 ) -> None:
     """Write a feature table as a folder, whole or not at all; ``load_feature_table`` opens it.
 
@@ -90,9 +134,13 @@ def write_table(
         How the table was made; ``width`` is D.
     files
         The contents of ``keywords.jsonl`` and ``dictionary.txt``, if there are any.
+    sources
+        Hashes of the items' texts and images, see ``FeatureTable``.
     """
-    with whole_folder(folder) as draft:
+    manifest = {**manifest, "format": FORMAT}
+    with whole_folder(folder, checksums=True) as draft:
         texts = {"keywords.jsonl": "", "items.json": json.dumps(items), **(files or {})}
+        texts["sources.json"] = json.dumps(sources or {})
         for name, text in texts.items():
             (draft / name).write_text(text, encoding="utf-8", newline="\n")
         for name, (counts, blocks) in modalities.items():
@@ -102,6 +150,11 @@ def write_table(
             with (draft / f"{name}.npy").open("wb") as stream:
                 np.lib.format.write_array_header_1_0(stream, header)
                 for block in blocks:
+                    if not np.isfinite(block).all():
+                        raise UserError(
+                            f"{folder}: the {name} encoder gives embeddings that are not finite in"
+                            f" float16; use another one"
+                        )
                     stream.write(block.astype("<f2").tobytes())
         write_json(draft / "manifest.json", manifest)
 
@@ -127,7 +180,9 @@ def save_feature_table(
         vectors, counts = slots.vectors.numpy(), slots.counts[1:].numpy()
         places = zip(slots.starts[1:].tolist(), counts.tolist(), strict=True)
         modalities[name] = counts, [vectors[start : start + count] for start, count in places]
-    write_table(folder, table.items[1:], modalities, table.manifest, files)
+    sources = {item: table.sources[item] for item in table.items if item in table.sources}
+    manifest = {**table.manifest, "width": table.width}
+    write_table(folder, table.items[1:], modalities, manifest, files, sources)
 
 
 def read_keywords(folder: str | Path) -> dict[str, list[list[str]]]:
@@ -141,11 +196,13 @@ def read_keywords(folder: str | Path) -> dict[str, list[list[str]]]:
     path = Path(folder) / "keywords.jsonl"
     found: dict[str, list[list[str]]] = {}
     try:
-        with path.open(encoding="utf-8") as stream:
-            for record in map(json.loads, stream):
+        require_file(path)
+        with path.open("rb") as stream:
+            for line in stream:
+                record = parse_json(line, ImageKeywords)
                 words = [*map(sys.intern, record["keywords"])]  # each word once in memory
                 found.setdefault(record["item_id"], []).append(words)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: cannot be read ({first_line(error)}); compute the keywords first"
         ) from None
@@ -155,7 +212,13 @@ def read_keywords(folder: str | Path) -> dict[str, list[list[str]]]:
 def read_dictionary_file(folder: Path) -> list[str]:
     """Return the candidate keywords that a feature folder was made with; empty if unknown."""
     path = folder / "dictionary.txt"
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    if not path.exists():
+        return []
+    try:
+        require_file(path)
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({first_line(error)}); {REMEDY}") from None
 
 
 def json_line(record: dict[str, Any]) -> str:

@@ -133,7 +133,7 @@ def finetune_within(
     reached, net, config, run = max(tried, key=lambda one: one[0])
     stage.summaries["finetuned"] = run.summaries["finetuned"]
     if stage.run_dir and run.run_dir:
-        with whole_folder(stage.run_dir / "finetuned") as draft:
+        with whole_folder(stage.run_dir / "finetuned", checksums=True) as draft:
             shutil.copytree(run.run_dir / "finetuned", draft, dirs_exist_ok=True)
     chosen = {name: getattr(config.finetune, name.split(".")[1]) for name in GRID}
     say(f"time budget: {len(tried)} settings tried; validation NDCG@10 {reached:.4f} with {chosen}")

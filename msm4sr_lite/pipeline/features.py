@@ -17,6 +17,7 @@ from msm4sr_lite.features.table_files import (
     save_feature_table,
 )
 from msm4sr_lite.progress import say
+from msm4sr_lite.store.run_folder import open_run_folder
 
 DEFAULT = FeatureConfig()
 
@@ -56,13 +57,14 @@ def find_or_compute_features(
     if features is not None:
         given = features if isinstance(features, FeatureTable) else None
         found = Features(given) if given else Features.load(Path(str(features)))
-        if not table_fits(data, found.table, images=False):
+        if not table_fits(data, found.table):
             raise UserError(
                 f"features: {'the table' if given else features} does not fit {data.name}: an item"
-                f" is missing, or a text has changed; compute keywords and features again"
+                f" is missing, or a text or image has changed; compute keywords and features again"
             )
         if given and run_dir:  # so that from_pretrained finds them in the run folder
-            save_feature_table(Path(run_dir) / "features", given, {})
+            with open_run_folder(Path(run_dir)):
+                save_feature_table(Path(run_dir) / "features", given, {})
         return found
     beside = data.folder / "features" if data.folder else None
     plain = config == DEFAULT and set(encoders.values()) <= {None, "visual+texts"}

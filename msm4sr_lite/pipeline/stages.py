@@ -32,6 +32,7 @@ from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_sequences, fingerprint_weights
 from msm4sr_lite.store.records import is_finished, read_record
+from msm4sr_lite.store.run_folder import open_run_folder
 from msm4sr_lite.store.training_files import StateFile, TrainingLog
 from msm4sr_lite.training import Record
 
@@ -156,15 +157,27 @@ class Stage:
         config: TrainConfig,
         made_from: dict[str, Any],
     ) -> M2SE:
+        with open_run_folder(self.run_dir):
+            return self._run_alone(name, train, build, data, config, made_from)
+
+    def _run_alone(
+        self,
+        name: str,
+        train: Callable[..., list[Record]],
+        build: Callable[[], M2SE],
+        data: TrainingData,
+        config: TrainConfig,
+        made_from: dict[str, Any],
+    ) -> M2SE:
         folder = self.run_dir / name if self.run_dir else None
         if folder and is_finished(folder, made_from):
+            model = load_checkpoint(folder)[0]
             self.summaries[name] = read_record(folder).get("training", {})
-            return load_checkpoint(folder)[0].to(self.device)
+            return model.to(self.device)
         torch.manual_seed(self.seed)
         model = build()
         state = log_file = None
         if folder:
-            folder.parent.mkdir(parents=True, exist_ok=True)
             log_file = folder.with_name(f"{name}_log.jsonl")
             state = StateFile(folder.with_name(f"{name}.{fingerprint(made_from)}.state"))
         skipped = "" if config.epochs else "; skipped, since epochs=0"
@@ -180,7 +193,8 @@ class Stage:
             options = {"seed": self.seed, "device": self.device, "state": state}
             train(model, data.table, data.sequences, config, **options, callback=follow)
         self.summaries[name] = log.summary()
-        if folder and is_first():
+        if folder and state and is_first():
+            state.write()  # if the model cannot be saved, nothing must be trained again
             record = {
                 "made_from": fingerprint(made_from),
                 "settings": made_from,

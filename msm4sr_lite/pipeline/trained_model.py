@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from msm4sr_lite import __version__
-from msm4sr_lite.config import Config, UserError, as_dict, flatten, with_settings
+from msm4sr_lite.config import PRESETS, Config, UserError, as_dict, flatten, with_settings
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
@@ -21,13 +21,19 @@ from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.store.checkpoints import find_model_folder, load_checkpoint, save_checkpoint
-from msm4sr_lite.store.files import whole_folder
+from msm4sr_lite.store import checkpoints, checksums
+from msm4sr_lite.store.checkpoints import (
+    REMEDY,
+    find_model_folder,
+    load_checkpoint,
+    save_checkpoint,
+)
+from msm4sr_lite.store.files import recover, whole_folder
 from msm4sr_lite.store.fingerprint import require_same
 from msm4sr_lite.store.records import read_record
+from msm4sr_lite.store.schemas import ModelRecord, read_json
 
-FORMAT = 2
-FILES = {"config.json", "model.safetensors", "items.json", "record.json", "features"}
+FILES = {*checkpoints.FILES, checksums.NAME, "features"}
 
 
 @dataclass
@@ -87,8 +93,8 @@ class TrainedModel:
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
         now = {"config": as_dict(self.config), "item_counts": counts}
         # ``now`` comes twice: first for the order of the keys, last to replace recorded values.
-        record = {"format": FORMAT, "version": __version__, **now, **self.record, **now}
-        with whole_folder(folder) as draft:
+        record = {"version": __version__, **now, **self.record, **now}
+        with whole_folder(folder, checksums=True) as draft:
             save_checkpoint(self.net, draft, self.items, record)
             save_feature_table(draft / "features", self.table, self.keywords, self.dictionary)
 
@@ -105,21 +111,29 @@ class TrainedModel:
             else the one that the model's record names.
         """
         place = find_model_folder(folder)
-        record = read_record(place)
-        if not isinstance(record, dict):
-            raise UserError(f"{place}/record.json: not a record; train the model again")
-        if not isinstance(record.get("format", FORMAT), int) or record.get("format", 1) > FORMAT:
-            raise UserError(f"{place}: written by a newer version of msm4sr_lite; update it")
+        net, items = load_checkpoint(place)
+        record: dict[str, Any] = read_json(place / "record.json", ModelRecord, REMEDY)
+        if record.get("preset", "paper") not in PRESETS:
+            raise UserError(f"{place}/record.json: unknown preset {record['preset']!r}; {REMEDY}")
         try:
             config = with_settings(Config(), flatten(record["config"]))
-        except (KeyError, TypeError, AttributeError, UserError) as error:
-            raise UserError(
-                f"{place}/record.json: its settings cannot be read ({error}); train the model again"
-            ) from None
-        net, items = load_checkpoint(place)
-        found = Features.load(features or find_features(place, record))
-        require_text_encoder(found.table, record, place)
+        except UserError as error:
+            raise UserError(f"{place}/record.json: {error}; {REMEDY}") from None
         counts = record.get("item_counts")
+        if counts is not None and len(counts) != len(items) - 1:
+            raise UserError(f"{place}/record.json: item_counts do not fit items.json; {REMEDY}")
+        found = Features.load(features or find_features(place, record))
+        if trained_features(record) not in (None, "", found.table.manifest.get("content", "")):
+            say(
+                f"note: the features in {found.folder} are not those that the model was trained on;"
+                f" items, texts or images have changed"
+            )
+        if found.table.width != net.config.feature_dim:
+            raise UserError(
+                f"{found.folder}: features of width {found.table.width}, but the model in {place}"
+                f" needs {net.config.feature_dim}; give the features that it was trained with"
+            )
+        require_text_encoder(found.table, record, place)
         return cls(
             net,
             items,
@@ -168,24 +182,23 @@ class TrainedModel:
 
 
 def find_features(place: Path, record: dict[str, Any]) -> Path:
-    """Return the feature folder that a model was trained on.
-
-    If that is missing, another one is returned and a note is printed.
-    """
+    """Return the feature folder that a model was trained on; if that is missing, another one."""
     places = [place / "features", place.parent / "features"]
     places += [Path(record["features"])] if record.get("features") else []
-    there = [found for found in places if (found / "manifest.json").is_file()]
+    for found in places:
+        recover(found.parent, found.name)
+    there = [found for found in places if (found / "manifest.json").exists()]
     if not there:
         names = " or ".join(map(str, places))
         raise UserError(f"no features in {names}; give the feature folder (features)")
-    trained_on = record.get("settings", {}).get("features")
+    trained_on = trained_features(record)
     same = [found for found in there if read_record(found).get("content") == trained_on]
-    if trained_on and not same:
-        say(
-            f"note: the features in {there[0]} are not those that the model was trained on; items,"
-            f" texts or images have changed"
-        )
     return (same or there)[0]
+
+
+def trained_features(record: dict[str, Any]) -> Any:
+    """Return the hash of the features that a model was trained on; None if it is unknown."""
+    return record.get("settings", {}).get("features")
 
 
 def require_text_encoder(table: FeatureTable, record: dict[str, Any], place: Path | str) -> None:

@@ -1,14 +1,20 @@
 """Write and read model folders: configuration, weights, item ids and the record of the training."""
 
-import json
-import os
-from contextlib import redirect_stdout
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from msm4sr_lite.config import UserError
+import torch
+from torch import Tensor
+
+from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.store.files import whole_folder, write_json
+from msm4sr_lite.store.checksums import verify_folder
+from msm4sr_lite.store.files import recover, whole_folder, write_json
+from msm4sr_lite.store.schemas import FORMAT, ItemIds, read_json
+
+FILES = ("config.json", "model.safetensors", "items.json", "record.json")
+REMEDY = "restore a copy of the folder, or delete it and train the model again"
 
 
 def save_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[str, Any]) -> None:
@@ -24,15 +30,21 @@ def save_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[st
         Item ids in the order of the model; ``items[0]``, padding, is not written.
     record
         How the model was made, for ``record.json``.
+
+    Raises
+    ------
+    UserError
+        If a weight is not a finite number, or the folder cannot be written.
     """
-    with whole_folder(folder) as draft:
-        model.save_pretrained(draft)
-        umask = os.umask(0)
-        os.umask(umask)
-        (draft / "model.safetensors").chmod(0o666 & ~umask)  # readable for others, too
-        (draft / "README.md").unlink(missing_ok=True)  # the hub mixin's empty model card
-        (draft / "items.json").write_text(json.dumps(items[1:]), encoding="utf-8", newline="\n")
-        write_json(draft / "record.json", record)
+    from safetensors.torch import save
+
+    weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
+    require_finite(weights, f"{folder}: the model was not saved")
+    with whole_folder(folder, checksums=True) as draft:
+        (draft / "model.safetensors").write_bytes(save(weights, {"format": "pt"}))
+        write_json(draft / "config.json", dict(sorted(asdict(model.config).items())))
+        write_json(draft / "items.json", items[1:])
+        write_json(draft / "record.json", {**record, "format": FORMAT})
 
 
 def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
@@ -46,26 +58,104 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     Raises
     ------
     UserError
-        If the folder holds no model, or its files do not fit together.
+        If a file is missing or has changed since it was written, or the files do not fit together:
+        the weights must have exactly the names, shapes and types that the configuration demands,
+        and be finite.
     """
-    from safetensors import SafetensorError
-
     folder = Path(folder)
-    damage = OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError
-    try:
-        items = ["", *json.loads((folder / "items.json").read_text(encoding="utf-8"))]
-        if len(items) == 1:
-            raise ValueError("items.json: holds no item ids")
-        with redirect_stdout(None):  # the hub mixin prints a line that would spoil --json
-            model = M2SE.from_pretrained(folder)
-        if model.config.n_items >= len(items):
-            raise ValueError(f"items.json: lists fewer than the model's {model.config.n_items} ids")
-    except damage as error:
+    recover(folder.parent, folder.name)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give the folder of a trained model")
+    verify_folder(folder, FILES, REMEDY)
+    record = read_json(folder / "record.json", dict[str, Any], REMEDY)
+    if record.get("format") != FORMAT:
         raise UserError(
-            f"{folder}: not a model folder ({str(error).splitlines()[0]});"
-            f" give another folder, or train the model again"
+            f"{folder / 'record.json'}: format {record.get('format')}, but this version of"
+            f" msm4sr_lite reads format {FORMAT}; install the version that wrote it, or train again"
+        )
+    config = read_config(folder / "config.json")
+    listed = read_json(folder / "items.json", ItemIds, REMEDY)
+    if len(set(listed)) < len(listed):
+        raise UserError(f"{folder / 'items.json'}: an item id occurs twice; {REMEDY}")
+    if config.n_items > len(listed):
+        n = config.n_items
+        raise UserError(f"{folder / 'items.json'}: lists fewer than the model's {n} ids; {REMEDY}")
+    with torch.device("meta"):  # shapes without memory: the file may be wrong
+        expected = M2SE(config).state_dict()
+    path = folder / "model.safetensors"
+    weights = read_tensors(path, expected, REMEDY)
+    model = M2SE(config)
+    model.load_state_dict(weights)
+    return model.eval(), ["", *listed]
+
+
+def read_config(path: Path) -> ModelConfig:
+    """Read ``config.json``: every setting of the model, and no other.
+
+    Raises
+    ------
+    UserError
+        If a setting is missing, unknown, or out of range.
+    """
+    found = read_json(path, dict[str, Any], REMEDY)
+    known = {one.name for one in fields(ModelConfig)}
+    if odd := sorted(known ^ found.keys()):
+        kind = "has no setting" if odd[0] in known else "has an unknown setting"
+        raise UserError(f"{path}: {kind} {odd[0]!r}; {REMEDY}")
+    try:
+        return ModelConfig(**found)
+    except UserError as error:
+        raise UserError(f"{path}: {error}; {REMEDY}") from None
+
+
+def read_tensors(path: Path, expected: dict[str, Tensor], remedy: str) -> dict[str, Tensor]:
+    """Read a safetensors file that must hold exactly these tensors.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected
+        Name -> a tensor of the right shape and type; its values do not matter.
+    remedy
+        What to do if the file cannot be used, for the message.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged, or a tensor is missing, unknown, of another shape or type, or has
+        values that are not finite.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    found: dict[str, Tensor] = {}
+    try:
+        with safe_open(path, "pt") as file:
+            if odd := sorted(expected.keys() ^ set(file.keys())):
+                kind = "lacks the tensor" if odd[0] in expected else "has an unknown tensor"
+                raise ValueError(f"{kind} {odd[0]!r}")
+            for name, like in expected.items():
+                shape = [*like.shape]
+                if (there := file.get_slice(name).get_shape()) != shape:
+                    raise ValueError(f"{name} has the shape {there}, not {shape}")
+                found[name] = file.get_tensor(name)
+                if found[name].dtype != like.dtype:
+                    raise ValueError(f"{name} is of {found[name].dtype}, not {like.dtype}")
+    except (OSError, SafetensorError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be used ({str(error).splitlines()[0]}); {remedy}"
         ) from None
-    return model.eval(), items
+    require_finite(found, str(path))
+    return found
+
+
+def require_finite(weights: dict[str, Tensor], what: str) -> None:
+    """Raise a ``UserError`` if a weight is NaN or infinite; such a model ranks nothing."""
+    for name, weight in weights.items():
+        if not torch.isfinite(weight).all():
+            raise UserError(
+                f"{what}: {name} has values that are not finite; train with a lower learning rate"
+            )
 
 
 def find_model_folder(path: Path) -> Path:
@@ -73,7 +163,8 @@ def find_model_folder(path: Path) -> Path:
 
     The fine-tuned model is preferred to the pre-trained one.
     """
+    recover(path)
     for place in (path, path / "finetuned", path / "pretrained"):
-        if (place / "config.json").is_file():
+        if (place / "config.json").exists() or (place / "model.safetensors").exists():
             return place
     raise UserError(f"{path}: no trained model in this folder; give a run folder or model folder")

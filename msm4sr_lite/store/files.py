@@ -1,15 +1,20 @@
 """Write files and folders completely or not at all: first as a draft, which is then renamed."""
 
+import errno
 import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.store.checksums import write_checksums
+
+# A draft, or the old content while it is replaced; the number is the process that wrote it.
+_LEFT = re.compile(r"\.(.+)\.([0-9]+)\.(draft|old)")
 
 
 @contextmanager
@@ -23,19 +28,29 @@ def _draft(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        recover(path.parent, path.name)
         yield draft
     except OSError as error:
         named = Path(str(error.filename or draft))
         if not (error.filename2 or named.is_relative_to(draft) or path.is_relative_to(named)):
             raise UserError(f"{named}: {error.strerror}; check this file, then run again") from None
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror or error}); free disk space or choose"
-            f" another folder, then run again; finished work is kept"
-        ) from None
+        raise cannot_write(path, error) from None
     finally:
         if draft.is_file():
             draft.unlink()
         rmtree(draft, ignore_errors=True)
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """Return the error for a file or folder that cannot be written."""
+    reason = error.strerror or error
+    if error.errno == errno.EROFS or isinstance(error, PermissionError):
+        remedy = "choose another folder, or change its permissions"
+    else:
+        remedy = "free disk space or choose another folder"
+    return UserError(
+        f"{path}: cannot be written ({reason}); {remedy}, then run again; finished work is kept"
+    )
 
 
 def write_text(path: Path, text: str) -> None:
@@ -67,35 +82,25 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete it or restore a copy") from None
-
-
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, *, checksums: bool = False) -> Iterator[Path]:
     """Yield an empty folder to write into; on success it becomes ``path``, otherwise it is removed.
 
-    The old content of ``path`` stays until the new folder is complete. Drafts that killed processes
-    left are removed first. Other processes' drafts are kept while they run, which only Linux shows
-    in ``/proc``.
+    The old content of ``path`` stays until the new folder is complete.
+
+    Parameters
+    ----------
+    path
+        The folder to write.
+    checksums
+        Whether to add ``SHA256SUMS``, by which a reader notices files that have changed. Dataset
+        folders have none, since people edit them.
     """
     with _draft(path) as draft:
-        drafts = re.compile(rf"\.{re.escape(path.name)}\.([0-9]+)\.(draft|old)")
-        for found in filter(None, (drafts.fullmatch(left.name) for left in path.parent.iterdir())):
-            if int(found[1]) == os.getpid() or not Path("/proc", found[1]).exists():
-                rmtree(path.with_name(found[0]), ignore_errors=True)
         draft.mkdir()
         yield draft
+        if checksums:
+            write_checksums(draft)
         for written in (*draft.rglob("*"), draft):
             _sync(written)
         old = draft.with_suffix(".old")
@@ -108,3 +113,51 @@ def whole_folder(path: Path) -> Iterator[Path]:
             if old.exists() and not path.exists():
                 old.rename(path)
             rmtree(old, ignore_errors=True)
+
+
+def recover(folder: Path, name: str = "", *, alone: bool = False) -> None:
+    """Clean up what killed processes left in a folder.
+
+    Drafts are removed. Content that was about to be replaced gets its name back if the replacement
+    is missing.
+
+    Parameters
+    ----------
+    folder
+        Where to look; a folder that is missing or cannot be changed stays as it is.
+    name
+        Only what was left of this file or folder; empty: of all.
+    alone
+        Whether no other process can be writing here. Otherwise, what belongs to a process that
+        still runs is kept.
+    """
+    with suppress(OSError):
+        for left in sorted(folder.iterdir()):
+            found = _LEFT.fullmatch(left.name)
+            if not found or name not in ("", found[1]):
+                continue
+            process = int(found[2])
+            if process != os.getpid() and not alone and is_running(process):
+                continue
+            if found[3] == "old" and not (folder / found[1]).exists():
+                left.rename(folder / found[1])
+            elif left.is_dir() and not left.is_symlink():
+                rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
+
+
+def is_running(process: int) -> bool:
+    """Return whether a process of this number runs."""
+    if os.name == "nt":  # there, ``os.kill`` would end it
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, process)  # type: ignore[attr-defined]
+        return bool(handle and ctypes.windll.kernel32.CloseHandle(handle))  # type: ignore[attr-defined]
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,5 +1,6 @@
 """Records of what stages and runs were made from, so that none runs twice, and the access log."""
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -7,16 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msm4sr_lite.config import UserError
 from msm4sr_lite.progress import say
-from msm4sr_lite.store.files import read_json, write_json
+from msm4sr_lite.store.checksums import verify_folder
+from msm4sr_lite.store.files import recover, write_json
 from msm4sr_lite.store.fingerprint import fingerprint
+from msm4sr_lite.store.schemas import Access, read_json
 
 
 def read_record(folder: Path) -> dict[str, Any]:
     """Return the record of a finished stage; empty if there is none."""
     for name in ("record.json", "manifest.json"):
-        if (folder / name).is_file():
-            found: dict[str, Any] = read_json(folder / name)
+        if (folder / name).exists():
+            remedy = "restore a copy, or delete the folder and make it again"
+            found: dict[str, Any] = read_json(folder / name, dict[str, Any], remedy)
             return found
     return {}
 
@@ -27,9 +32,17 @@ def write_record(folder: Path, made_from: Any, record: dict[str, Any]) -> None:
 
 
 def is_finished(folder: Path, made_from: Any) -> bool:
-    """Return whether ``folder`` holds a stage made from exactly this, and print the answer."""
+    """Return whether ``folder`` holds a stage made from exactly this, and print the answer.
+
+    Raises
+    ------
+    UserError
+        If it does, but a file has changed since it was written.
+    """
+    recover(folder.parent, folder.name)
     found = read_record(folder).get("made_from")
     if found == fingerprint(made_from):
+        verify_folder(folder, (), f"delete {folder} to make it again")
         say(f"{folder.name}: done already")
         return True
     if found:
@@ -60,13 +73,16 @@ def cached_run(
     """
     file_name = re.sub(r"[^A-Za-z0-9.+_-]", "_", name)
     path = folder / f"{file_name}.{fingerprint(made_from)}.json"
-    if not path.is_file():
+    remedy = "delete this file to run it again"
+    if not path.exists():
         start = time.perf_counter()
-        result = make()
-        seconds = round(time.perf_counter() - start, 1)
-        write_json(path, {"made_from": made_from, **result, "seconds": seconds})
-        say(f"study: {name}, {seconds:.0f} s")
-    found: dict[str, Any] = read_json(path)
+        result = {"made_from": made_from, **make()}
+        result["seconds"] = round(time.perf_counter() - start, 1)
+        write_json(path, {**result, "checksum": fingerprint(json.loads(json.dumps(result)))})
+        say(f"study: {name}, {result['seconds']:.0f} s")
+    found: dict[str, Any] = read_json(path, dict[str, Any], remedy)
+    if found.pop("checksum", None) != fingerprint(found):
+        raise UserError(f"{path}: has changed since it was written; {remedy}")
     return found
 
 
@@ -84,4 +100,7 @@ def log_access(folder: Path, access: dict[str, Any]) -> None:
 def read_access_log(folder: Path) -> list[dict[str, Any]]:
     """Return all accesses to the test part that a folder's log lists."""
     path = folder / "access_log.json"
-    return read_json(path) if path.is_file() else []
+    if not path.exists():
+        return []
+    found: list[dict[str, Any]] = read_json(path, list[Access])
+    return found

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import with_config
+from torch import Tensor
+from typing_extensions import TypedDict
 
 from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_batch
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.progress import bar, say
+from msm4sr_lite.store.checkpoints import require_finite
+from msm4sr_lite.store.checksums import require_file
 from msm4sr_lite.store.files import write_bytes, write_text
+from msm4sr_lite.store.schemas import CLOSED, Count, LogLine, Number, parse_json
 
 if TYPE_CHECKING:
     from msm4sr_lite.training import Record, Run
 
-COUNTERS = ("epoch", "done", "step", "waited", "recall", "seconds", "total", "seen")
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+REMEDY = "delete this file to start the training again"
+
+
+@with_config(CLOSED)
+class Counters(TypedDict):
+    """The counters of a training (see ``training_run.Run``), and the log of its epochs."""
+
+    epoch: Count
+    done: Count
+    step: Count
+    waited: Count
+    recall: float
+    seconds: Number
+    total: Number
+    seen: Count
+    parts: dict[str, Number]
+    log: list[LogLine]
+
+
+COUNTERS = [name for name in Counters.__annotations__ if name != "log"]
 
 
 class StateFile:
@@ -36,6 +66,7 @@ class StateFile:
     def __init__(self, path: Path, every: float = 120.0) -> None:
         self.path, self.every, self.kept = path, every, time.perf_counter()
         self.run: Run | None = None
+        self.log: list[dict[str, Any]] = []  # a line for each finished epoch; see TrainingLog
 
     def keep(self, run: Run) -> None:
         """Write the file if ``every`` seconds have passed since the last write."""
@@ -54,44 +85,75 @@ class StateFile:
         tensors |= {f"best.{name}": value for name, value in run.best.items()}
         for index, moments in run.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
-        counters = json.dumps({name: getattr(run, name) for name in COUNTERS})
-        write_bytes(self.path, save(tensors, {"counters": counters}))
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        counters = json.dumps({name: getattr(run, name) for name in COUNTERS} | {"log": self.log})
+        checksum = checksum_of(tensors, counters)
+        write_bytes(self.path, save(tensors, {"counters": counters, "checksum": checksum}))
         self.kept = time.perf_counter()
 
     def restore(self, run: Run) -> None:
         """Set a training to the state in the file; without a file it starts at the beginning."""
         self.run = run
-        if not self.path.is_file():
+        if not self.path.exists():
             return
         from safetensors import SafetensorError, safe_open
 
-        parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "adam": {}}
         try:
+            require_file(self.path)
             with safe_open(self.path, "pt") as file:
-                counters = json.loads(file.metadata()["counters"])
-                for name in file.keys():  # noqa: SIM118  the file is no dictionary
-                    part, rest = name.split(".", 1)
-                    parts[part][rest] = file.get_tensor(name)
-            run.model.load_state_dict(parts["model"])
-            run.best = parts["best"]
-            adam = run.optimizer.state_dict()
+                told = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if told.get("checksum") != checksum_of(tensors, told.get("counters", "")):
+                raise ValueError("it has changed since it was written")
+            counters = parse_json(told["counters"], Counters)
+            require_finite(tensors, "a damaged file")
+            parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "adam": {}}
+            for name, tensor in tensors.items():
+                part, rest = name.split(".", 1)
+                parts[part][rest] = tensor
+            check_like(run.model.state_dict(), parts["model"])
+            check_like(run.model.state_dict(), parts["best"])
+            adam, weights = run.optimizer.state_dict(), run.optimizer.param_groups[0]["params"]
             for name, value in parts["adam"].items():
                 index, moment = name.split(".")
                 adam["state"].setdefault(int(index), {})[moment] = value
+            for index, moments in adam["state"].items():
+                like = dict.fromkeys(("exp_avg", "exp_avg_sq"), weights[index])
+                check_like({**like, "step": torch.tensor(0.0)}, moments)
+            run.model.load_state_dict(parts["model"])
+            run.best = parts["best"]
             run.optimizer.load_state_dict(adam)
-            for name in COUNTERS:
-                setattr(run, name, counters[name])
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, SafetensorError, ValueError, LookupError) as error:
+            reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
             raise UserError(
-                f"{self.path}: not the state of this training ({str(error).splitlines()[0]});"
-                f" delete this file to start the training again"
+                f"{self.path}: not the state of this training ({reason}); {REMEDY}"
             ) from None
+        for name in COUNTERS:
+            setattr(run, name, counters[name])
+        self.log[:] = counters["log"]
+
+
+def checksum_of(tensors: Mapping[str, Tensor], counters: str) -> str:
+    """Return the SHA-256 of all tensors and of the counters."""
+    digest = hashlib.sha256(counters.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {[*tensor.shape]}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def check_like(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Raise ``ValueError`` unless both have the same names, shapes and types."""
+    for name in sorted(expected.keys() | found.keys()):
+        there = [(one[name].shape, one[name].dtype) for one in (expected, found) if name in one]
+        if len(there) != 2 or there[0] != there[1]:
+            raise ValueError(f"the weight {name} differs")
 
 
 class TrainingLog:
     """Show the progress of a training and log its epochs; pass it to the training as ``callback``.
 
-    Ctrl-C and SIGTERM take effect between two steps: the state is written, then
+    Ctrl-C, SIGTERM and SIGHUP take effect between two steps: the state is written, then
     ``KeyboardInterrupt`` is raised. A second Ctrl-C stops at once, in the middle of a step. The
     training can then be resumed from the last state that was written, and it continues its log.
 
@@ -119,11 +181,8 @@ class TrainingLog:
     ) -> None:
         self.name, self.config, self.targets = name, config, targets
         self.path, self.state, self.stop_asked = path, state, False
-        self.earlier = read_log(path) if path and config.epochs else []
-        self.epochs: list[dict[str, Any]] = []
+        self.epochs = state.log if state else []
         self._shown: dict[str, str] = {}
-        self._sums: dict[str, float] = {}  # of the parts of the loss, in this epoch
-        self._seen = 0
 
     def __enter__(self) -> TrainingLog:
         steps, fitting = -(-self.targets // self.config.batch_size), fitting_batch(self.targets)
@@ -136,8 +195,9 @@ class TrainingLog:
         self._bar = bar(total=total, name=self.name, unit=" targets", unit_scale=True)
         self._handlers: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._ask_to_stop)
+            for number in SIGNALS:
+                if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+                    self._handlers[number] = signal.signal(number, self._ask_to_stop)
         return self
 
     def _ask_to_stop(self, number: int, frame: object) -> None:
@@ -153,16 +213,12 @@ class TrainingLog:
 
     def __call__(self, record: Record) -> None:
         """Show a step or an epoch; raise ``KeyboardInterrupt`` if a stop was requested."""
-        if not self._shown:  # the first record: epochs before it are in the log
-            self.epochs = [line for line in self.earlier if line["epoch"] < record.epoch]
+        if not self._shown:  # the first record: the state held the epochs before it
             self._bar.update(sum(line["targets"] for line in self.epochs))
         self._shown["epoch"] = f"{record.epoch}/{self.config.epochs}"
         self._shown["loss"] = f"{record.loss:.3f}"
         if record.recall is None:
             self._bar.update(record.targets)
-            self._seen += record.targets
-            for name, part in record.parts.items():
-                self._sums[name] = self._sums.get(name, 0.0) + part * record.targets
         else:
             self._end_epoch(record)
         self._bar.set_postfix(self._shown, refresh=False)
@@ -174,13 +230,12 @@ class TrainingLog:
     def _end_epoch(self, record: Record) -> None:
         recall = None if record.recall != record.recall else record.recall  # NaN: no validation
         self._shown["recall"] = "–" if recall is None else f"{recall:.3f}"
-        parts = {name: round(part / self._seen, 6) for name, part in self._sums.items()}
         self.epochs.append(
             {
                 "epoch": record.epoch,
                 "step": record.step,
                 "loss": round(record.loss, 6),
-                "parts": parts,
+                "parts": {name: round(part, 6) for name, part in record.parts.items()},
                 "recall@20": None if recall is None else round(recall, 6),
                 "best": record.best,
                 "targets": record.targets,
@@ -189,15 +244,13 @@ class TrainingLog:
         )
         if self.path and is_first():
             write_text(self.path, "".join(json.dumps(line) + "\n" for line in self.epochs))
-        self._sums, self._seen = {}, 0
 
     def summary(self) -> dict[str, Any]:
         """Print and return the best epoch, the number of epochs and the seconds.
 
         The result is empty if there was no epoch.
         """
-        # A training that stopped after its last epoch, before the model was saved, adds no epoch.
-        epochs = self.epochs or self.earlier
+        epochs = self.epochs
         if not epochs:
             return {}
         best = [line for line in epochs if line["best"]][-1]
@@ -216,9 +269,14 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     UserError
         If the file cannot be read.
     """
-    if not path.is_file():
+    if not path.exists():
         return []
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        require_file(path)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        found = [parse_json(line, LogLine) for line in lines]
+        if [line["epoch"] for line in found] != [*range(1, len(found) + 1)]:
+            raise ValueError("the epochs are not numbered 1, 2, ...")
+        return found
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); delete this file") from None

@@ -26,9 +26,10 @@ from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.sequences import Part
-from msm4sr_lite.store.files import read_json, write_json
+from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import cached_run, log_access
+from msm4sr_lite.store.schemas import ChosenSettings, read_json
 from msm4sr_lite.study.cold_start import cold_cases, cold_items
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.models import Settings, Spec, StudyData, missing_needs
@@ -220,12 +221,8 @@ class Comparison:
 
 def read_configs(path: Path) -> dict[str, Any]:
     """Read chosen settings: ``name -> {"settings": ...}``."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; run the part tune of the study first")
-    found: dict[str, Any] = read_json(path)
-    models = found.values() if isinstance(found, dict) else [found]
-    if not all(isinstance(model, dict) and "settings" in model for model in models):
-        raise UserError(f"{path}: no chosen settings in it; run the part tune of the study first")
+    remedy = "run the part tune of the study to choose settings"
+    found: dict[str, Any] = read_json(path, dict[str, ChosenSettings], remedy)
     return found
 
 

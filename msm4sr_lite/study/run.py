@@ -19,6 +19,7 @@ from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import read_access_log
+from msm4sr_lite.store.run_folder import open_run_folder
 from msm4sr_lite.study import models
 from msm4sr_lite.study.cold_start import cold_cases, cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison
@@ -77,6 +78,18 @@ def run_study(
         If a setting or the data do not allow the study.
     """
     config = config or StudyConfig()
+    with open_run_folder(out):
+        return _run_parts(part, dataset, table, out, config, callback)
+
+
+def _run_parts(
+    part: Part,
+    dataset: Dataset,
+    table: FeatureTable,
+    out: Path,
+    config: StudyConfig,
+    callback: Callable[[str, Result], None] | None,
+) -> Result:
     parts: list[str] = [part]
     if part == "all":
         parts = ["main"] if config.quick else ["main", "cold", "ablations"]

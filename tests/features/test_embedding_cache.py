@@ -46,13 +46,6 @@ def test_a_cache_that_cannot_be_used_is_one_line(tmp_path):
         cache._base.execute("PRAGMA max_page_count = 5")
         cache.add([b"b"], np.ones((1, 10**6)))
     (path,) = tmp_path.iterdir()
-    base = sqlite3.connect(path)
-    base.execute("UPDATE embeddings SET embedding = zeroblob(6)")
-    base.commit()
-    base.close()
-    damaged = pytest.raises(UserError, match=r"sqlite: damaged; .*delete this file, then run again")
-    with damaged, opened(tmp_path) as cache:
-        cache.read([b"a"])
     path.write_bytes(b"something else " * 99)
     with pytest.raises(UserError, match="file is not a database; "), opened(tmp_path):
         pass
@@ -60,3 +53,37 @@ def test_a_cache_that_cannot_be_used_is_one_line(tmp_path):
     path.mkdir()
     with pytest.raises(UserError, match="unable to open database file; "), opened(tmp_path):
         pass
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "embedding = zeroblob(6)",
+        "embedding = zeroblob(5)",
+        "embedding = 'text'",
+        "embedding = 7",
+        "checksum = NULL",
+        "embedding = (SELECT embedding FROM embeddings WHERE key = x'62'),"
+        " checksum = (SELECT checksum FROM embeddings WHERE key = x'62')",
+    ],
+)
+def test_a_damaged_embedding_is_one_line(damage, tmp_path):
+    with opened(tmp_path) as cache:
+        cache.add([b"a", b"b", b"c"], np.arange(9.0).reshape(3, 3))
+    (path,) = tmp_path.iterdir()
+    base = sqlite3.connect(path)
+    base.execute(f"UPDATE embeddings SET {damage}")
+    base.commit()
+    base.close()
+    damaged = pytest.raises(UserError, match=r"sqlite: damaged; .*delete this file, then run again")
+    with damaged, opened(tmp_path) as cache:
+        cache.read([b"a"])
+
+
+def test_embeddings_that_are_not_finite_are_not_stored(tmp_path):
+    for value in (np.nan, np.inf, 70_000.0):  # the last one is too large for float16
+        refused = pytest.raises(UserError, match="embeddings that are not finite in float16")
+        with refused, opened(tmp_path) as cache:
+            cache.add([b"a"], np.full((1, 3), value))
+    with opened(tmp_path) as cache:
+        assert b"a" not in cache

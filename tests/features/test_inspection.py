@@ -10,9 +10,15 @@ from toys import toy_dataset, toy_table
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.feature_table import FeatureTable, make_slots
-from msm4sr_lite.features.inspection import check_features, report_features, table_fits
+from msm4sr_lite.features.inspection import (
+    changed_items,
+    check_features,
+    report_features,
+    table_fits,
+)
 from msm4sr_lite.features.stages import compute_features
 from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.store.checksums import write_checksums
 
 
 @pytest.fixture
@@ -37,6 +43,7 @@ def test_a_changed_table_or_dataset_is_refused(made, tiny_bert, tmp_path):
     embeddings = np.load(changed / "features/text.npy")
     embeddings[3] += 0.01
     np.save(changed / "features/text.npy", embeddings)
+    write_checksums(changed / "features")
     with pytest.raises(UserError, match=r"text embeddings differ by 1\.\de-02, more than 0.001"):
         check_features(Dataset.from_folder(folder), changed, text_encoder=tiny_bert)
 
@@ -79,4 +86,7 @@ def test_a_table_fits_the_dataset_that_it_was_made_from(made):
     items = folder / "items.jsonl"
     text = items.read_text(encoding="utf-8")
     items.write_text(text.replace('"Thing 3"', '"Thing 3", "description": "A mug."'))
-    assert not table_fits(Dataset.from_folder(folder), table)
+    changed = Dataset.from_folder(folder)
+    assert not table_fits(changed, table)
+    assert changed_items(changed, table) == ["i3"]
+    assert changed_items(changed, table, ["i2", "gone"]) == []

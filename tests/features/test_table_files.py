@@ -9,11 +9,13 @@ from toys import save_table, toy_table
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.features.table_files import (
+    FILES,
     load_feature_table,
     read_dictionary_file,
     read_keywords,
     save_feature_table,
 )
+from msm4sr_lite.store.checksums import write_checksums
 
 
 def test_a_table_is_written_and_loaded_without_pickle(tmp_path):
@@ -24,26 +26,97 @@ def test_a_table_is_written_and_loaded_without_pickle(tmp_path):
     assert torch.equal(back.text.vectors, table.text.vectors)
     assert back.image.gather(torch.tensor([1, 2]))[1].sum() == 0
     assert [p.name for p in tmp_path.iterdir()] == ["features"]
-    np.save(tmp_path / "features/text.npy", np.array([{"a": 1}]), allow_pickle=True)
-    with pytest.raises(UserError, match="not a feature table"):
-        load_feature_table(tmp_path / "features")
 
 
-def test_a_table_that_does_not_fit_its_items_is_refused(tmp_path):
-    save_table(toy_table([1, 2], [1, 1]), tmp_path / "features")
-    (tmp_path / "features/items.json").write_text('["i1"]', encoding="utf-8")
-    with pytest.raises(UserError, match=r"text.npy does not fit items.json"):
-        load_feature_table(tmp_path / "features")
-    with pytest.raises(UserError, match="compute the features again"):
-        load_feature_table(tmp_path)
+def damage_ids(folder, ids):
+    (folder / "items.json").write_text(json.dumps(ids), encoding="utf-8")
 
 
-def test_a_table_of_another_format_is_refused(tmp_path):
-    save_table(toy_table([1], [1]), tmp_path / "features")
-    path = tmp_path / "features/manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 3}), encoding="utf-8")
-    with pytest.raises(UserError, match="format 3, but this version of the library reads 2"):
-        load_feature_table(tmp_path / "features")
+def damage_manifest(folder, **changes):
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes), encoding="utf-8")
+
+
+def damage_array(folder, name, change):
+    np.save(folder / name, change(np.load(folder / name)))
+
+
+def first_value(array, value):
+    array.flat[0] = value
+    return array
+
+
+def save_counts(folder, *counts):
+    np.save(folder / "text_counts.npy", np.array(counts, np.int32))
+
+
+DAMAGES = {
+    "pickle": (lambda f: np.save(f / "text.npy", np.array([{}]), allow_pickle=True), "pickle|obj"),
+    "one dimension": (lambda f: damage_array(f, "text.npy", np.ravel), "not a table of float16"),
+    "a number": (lambda f: np.save(f / "text.npy", np.float16(1)), "not a table of float16"),
+    "another type": (lambda f: damage_array(f, "image.npy", np.float32), "with 11 columns"),
+    "another width": (lambda f: damage_array(f, "text.npy", lambda a: a[:, 1:]), "11 columns"),
+    "a row less": (lambda f: damage_array(f, "text.npy", lambda a: a[1:]), "does not fit text_c"),
+    "NaN": (lambda f: damage_array(f, "text.npy", lambda a: first_value(a, np.nan)), "not finite"),
+    "infinite": (
+        lambda f: damage_array(f, "image.npy", lambda a: first_value(a, -np.inf)),
+        "image.npy has values that are not finite",
+    ),
+    "negative counts": (lambda f: save_counts(f, 0, -1, 4), "text_counts.npy does not fit items"),
+    "counts of padding": (lambda f: save_counts(f, 1, 1, 1), "text_counts.npy does not fit items"),
+    "fractions": (lambda f: damage_array(f, "text_counts.npy", np.float64), "does not fit items"),
+    "cut off": (lambda f: (f / "text.npy").write_bytes((f / "text.npy").read_bytes()[:-3]), ""),
+    "an item less": (lambda f: damage_ids(f, ["i1"]), "text_counts.npy does not fit items.json"),
+    "an item twice": (lambda f: damage_ids(f, ["i1", "i1"]), "an item id occurs twice"),
+    "numbers as ids": (lambda f: damage_ids(f, [1, 2]), "0: Input should be a valid string"),
+    "no items": (lambda f: damage_ids(f, []), "at least 1 item"),
+    "null": (lambda f: damage_ids(f, None), "valid array"),
+    "a width as text": (lambda f: damage_manifest(f, width="11"), "width: "),
+    "another format": (lambda f: damage_manifest(f, format=4), "format: Input should be 3"),
+    "a list": (lambda f: (f / "manifest.json").write_text("[]"), "should be an object"),
+    "sources": (lambda f: (f / "sources.json").write_text('{"i1": ["a"]}'), "i1: "),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.parametrize("careful", [False, True])
+def test_a_damaged_table_is_refused(name, careful, tmp_path):
+    """By its checksums; if somebody has corrected these, by its content."""
+    damage, reason = DAMAGES[name]
+    folder = tmp_path / "features"
+    save_table(toy_table([1, 2], [1, 1]), folder)
+    damage(folder)
+    if careful:
+        write_checksums(folder)
+    else:
+        reason = r"has changed since it was written \(SHA-256\)"
+    with pytest.raises(
+        UserError, match=rf"features.*({reason}).*; .*compute the features"
+    ) as error:
+        load_feature_table(folder)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [*FILES, "SHA256SUMS"])
+def test_a_table_without_one_of_its_files_is_refused(name, tmp_path):
+    folder = tmp_path / "features"
+    save_table(toy_table([1, 2], [1, 1]), folder)
+    (folder / name).unlink()
+    with pytest.raises(UserError, match=rf"{name}: .*no such file.*compute the features again"):
+        load_feature_table(folder)
+    (folder / name).mkdir()
+    with pytest.raises(UserError, match=rf"{name}: .*not a file"):
+        load_feature_table(folder)
+    with pytest.raises(UserError, match="no such folder"):
+        load_feature_table(tmp_path / "nowhere")
+
+
+def test_embeddings_that_are_not_finite_are_not_written(tmp_path):
+    table = toy_table([1], [1])
+    table.image.vectors[0, 0] = torch.inf
+    with pytest.raises(UserError, match="image encoder gives embeddings that are not finite"):
+        save_table(table, tmp_path / "features")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_keywords_are_read_per_item_and_image(tmp_path):

@@ -16,7 +16,7 @@ from tests.small_commands import dataset_with_features
 def test_features_that_do_not_fit_the_texts_are_refused():
     items = item_frame()
     items.loc[3, "description"] = "One more sentence."
-    with pytest.raises(UserError, match=r"does not fit toys.*text has changed"):
+    with pytest.raises(UserError, match=r"does not fit toys.*text or image has changed"):
         fitted(dataset(items=items))
     with pytest.raises(UserError, match="does not fit toys"):
         fitted(dataset(items=item_frame(31)))

@@ -11,6 +11,7 @@ from small_dataset import (
 )
 
 from msm4sr_lite import MSM4SR, UserError
+from msm4sr_lite.store.checksums import write_checksums
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,7 @@ def test_features_of_another_text_encoder_are_refused(tmp_path):
     manifest = json.loads(path.read_text())
     manifest["text_encoder"]["weights"] = "b"
     path.write_text(json.dumps(manifest))
+    write_checksums(path.parent)
     with pytest.raises(UserError, match="differs from that of its training in weights"):
         MSM4SR.from_pretrained(tmp_path / "model")
 

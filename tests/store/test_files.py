@@ -10,7 +10,8 @@ import pytest
 from msm4sr_lite.config import (
     UserError,
 )
-from msm4sr_lite.store.files import read_json, whole_folder, write_bytes, write_json, write_text
+from msm4sr_lite.store.files import whole_folder, write_bytes, write_json, write_text
+from msm4sr_lite.store.schemas import read_json
 
 FULL = r"cannot be written \(No space left on device\); free disk space .*finished work is kept"
 

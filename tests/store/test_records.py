@@ -3,6 +3,7 @@
 import pytest
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.store.checksums import write_checksums
 from msm4sr_lite.store.records import (
     cached_run,
     is_finished,
@@ -18,6 +19,7 @@ def test_a_stage_is_finished_if_it_was_made_from_the_same(tmp_path, capsys):
     assert not is_finished(folder, {"lr": 0.1})
     assert capsys.readouterr().err == ""
     write_record(folder, {"lr": 0.1}, {"images": 3})
+    write_checksums(folder)
     assert read_record(folder)["images"] == 3
     assert is_finished(folder, {"lr": 0.1})
     assert capsys.readouterr().err == "stage: done already\n"
@@ -63,10 +65,17 @@ def test_its_time_is_measured_and_printed(make, tmp_path, capsys):
 
 def test_a_damaged_result_is_named(make, tmp_path):
     cached_run(tmp_path, "name", [], make)
-    for broken in tmp_path.iterdir():
-        broken.write_text("{", encoding="utf-8")
-    with pytest.raises(UserError, match=r"name\.\w+\.json: cannot be read .*; delete it"):
-        cached_run(tmp_path, "name", [], make)
+    (path,) = tmp_path.iterdir()
+    content = path.read_text()
+    for damaged, reason in (
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        (content.replace('"ranks": [\n    1', '"ranks": [\n    2'), "has changed since"),
+        (content.replace("checksum", "x"), "has changed since"),
+    ):
+        path.write_text(damaged, encoding="utf-8")
+        with pytest.raises(UserError, match=rf"name\.\w+\.json: {reason}.*; delete this file"):
+            cached_run(tmp_path, "name", [], make)
 
 
 def test_a_failed_run_is_not_kept(tmp_path):

@@ -9,11 +9,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save
 from toys import assert_same_weights, toy_sequences, toy_table
 
 from msm4sr_lite.config import ModelConfig, PretrainConfig, UserError
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.store.training_files import StateFile, TrainingLog, read_log
+from msm4sr_lite.store.training_files import SIGNALS, StateFile, TrainingLog, checksum_of, read_log
 from msm4sr_lite.training import Record, pretrain, pretrain_steps
 
 TABLE, SEQUENCES = toy_table([1] * 12, [1] * 12), toy_sequences([6] * 10, 12)
@@ -96,7 +98,8 @@ CONFIG = PretrainConfig(epochs=3, batch_size=64)
 
 
 class FakeState:
-    written = 0
+    def __init__(self):
+        self.written, self.log = 0, []
 
     def write(self):
         self.written += 1
@@ -107,7 +110,7 @@ def step(epoch, number, loss=1.0):
 
 
 def epoch_end(epoch, recall, best):
-    return Record(2 * epoch, epoch, 1.5, {}, 20, 2.0 * epoch, recall, best)
+    return Record(2 * epoch, epoch, 1.5, {"nip": 0.75}, 20, 2.0 * epoch, recall, best)
 
 
 def follow(log, epochs):
@@ -138,17 +141,24 @@ def test_an_epoch_is_a_line_with_the_mean_parts_of_its_loss(tmp_path, capsys):
     assert capsys.readouterr().err.endswith(expected)
 
 
-def test_a_resumed_training_continues_its_log(tmp_path):
-    path = tmp_path / "log.jsonl"
-    with TrainingLog("x", CONFIG, 20, path) as log:
-        follow(log, {1: (0.1, True), 2: (0.2, True)})
-    with TrainingLog("x", CONFIG, 20, path) as log:  # the state was written within epoch 2
-        log(step(2, 4))
-        log(epoch_end(2, 0.2, True))
-    assert [line["epoch"] for line in read_log(path)] == [1, 2]
-    with TrainingLog("x", CONFIG, 20, path) as log:  # stopped after its last epoch
-        pass
-    assert log.summary()["epochs"] == 2
+@pytest.mark.parametrize("steps", [1, 2, 5, 7, 8, 11])
+def test_a_resumed_training_continues_its_log(steps, tmp_path):
+    """Losses and their parts are those of a training that was never stopped."""
+    lines = []
+    for name, stop in (("whole", None), ("stopped", steps), ("stopped", None)):
+        path, state = tmp_path / f"{name}.jsonl", StateFile(tmp_path / f"{name}.state", every=0)
+        model = new_model()
+        with TrainingLog(name, TRAINING, 50, path, state) as log:
+            training = pretrain_steps(model, TABLE, SEQUENCES, TRAINING, state=state)
+            for record in itertools.islice(training, stop):
+                log(record)
+        state.write()
+        lines.append([{**line, "seconds": 0} for line in read_log(path)])
+    assert lines[2] == lines[0]
+    assert len(lines[0]) == 3
+    with TrainingLog("x", TRAINING, 50, path, state) as log:  # stopped before it was saved
+        assert pretrain(new_model(), TABLE, SEQUENCES, TRAINING, state=state) == []
+    assert log.summary()["epochs"] == 3
 
 
 def test_without_validation_there_is_no_recall(tmp_path, capsys):
@@ -165,7 +175,7 @@ def test_no_epoch_no_summary():
     assert log.summary() == {}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_stop_takes_effect_after_the_step_and_keeps_the_state(number):
     state, before = FakeState(), signal.getsignal(number)
 
@@ -180,6 +190,18 @@ def test_a_stop_takes_effect_after_the_step_and_keeps_the_state(number):
         train()
     assert state.written == 1
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP, which Windows lacks")
+def test_a_run_under_nohup_survives_the_end_of_the_terminal(monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with TrainingLog("x", CONFIG, 20) as log:
+            os.kill(os.getpid(), signal.SIGHUP)
+            log(step(1, 1))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not log.stop_asked
 
 
 def test_a_second_ctrl_c_stops_at_once():
@@ -210,8 +232,92 @@ def test_a_batch_too_large_for_the_dataset_is_noted(capsys):
     assert f"{expected} with batch_size=64\n" in capsys.readouterr().err
 
 
-def test_a_damaged_log_is_named(tmp_path):
+LINE = {"epoch": 1, "step": 7, "loss": 1.5, "parts": {}, "recall@20": None}
+LINE |= {"best": True, "targets": 20, "seconds": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"epoch": 1}\n{"epo', "step: Field required"),
+        (json.dumps(LINE) + "\n[]\n", "Input should be an object"),
+        (json.dumps({**LINE, "loss": "1.5"}), "loss: Input should be a valid number"),
+        (json.dumps({**LINE, "loss": math.nan}), "loss: Input should be a finite number"),
+        (json.dumps({**LINE, "best": None}), "best: Input should be a valid boolean"),
+        (json.dumps({**LINE, "epoch": 2}), "the epochs are not numbered"),
+        ("[" * 900, "Invalid JSON: recursion limit exceeded"),
+    ],
+)
+def test_a_damaged_log_is_named(text, reason, tmp_path):
     assert read_log(tmp_path / "none.jsonl") == []
-    (tmp_path / "log.jsonl").write_text('{"epoch": 1}\n{"epo')
-    with pytest.raises(UserError, match=r"log.jsonl: cannot be read .*; delete this file"):
+    (tmp_path / "log.jsonl").write_text(text)
+    with pytest.raises(UserError, match=rf"log.jsonl: cannot be read \({reason}.*; delete this"):
         read_log(tmp_path / "log.jsonl")
+
+
+# --------------------------------------------------------------------------- damaged states
+
+
+@pytest.fixture
+def state(tmp_path):
+    """Return a state after five steps."""
+    state = StateFile(tmp_path / "x.state", every=0)
+    list(itertools.islice(pretrain_steps(new_model(), TABLE, SEQUENCES, TRAINING, state=state), 5))
+    return state.path
+
+
+def rewrite(path, change, *, checksum=True):
+    """Change tensors and counters of a state, and correct its checksum like a careful forger."""
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        counters = json.loads(file.metadata()["counters"])
+    change(tensors, counters)
+    told = {"counters": json.dumps(counters)}
+    if checksum:
+        told["checksum"] = checksum_of(tensors, told["counters"])
+    path.write_bytes(save(tensors, told))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda t, c: t.pop(next(iter(t))), "the weight .* differs"),
+        (lambda t, c: t.update({"model.more": torch.ones(2)}), "the weight more differs"),
+        (lambda t, c: t.update({name: w.double() for name, w in t.items()}), "differs"),
+        (lambda t, c: t.update({name: w * math.nan for name, w in t.items()}), "not finite"),
+        (lambda t, c: t.update({"other": torch.ones(2)}), ""),
+        (lambda t, c: t.update({"adam.x.y": torch.ones(2)}), "invalid literal"),
+        (lambda t, c: t.update({"adam.999.exp_avg": torch.ones(2)}), "out of range"),
+        (lambda t, c: t.update({"adam.0.exp_avg": torch.ones(2)}), "exp_avg differs"),
+        (lambda t, c: t.pop("adam.0.exp_avg"), "exp_avg differs"),
+        (lambda t, c: c.pop("step"), "step: Field required"),
+        (lambda t, c: c.update(step=-1), "step: "),
+        (lambda t, c: c.update(epoch="2"), "epoch: "),
+        (lambda t, c: c.update(total=math.inf), "total: "),
+        (lambda t, c: c.update(log=[{}]), r"log\.0\.epoch"),
+    ],
+)
+def test_a_state_of_another_form_is_refused(change, reason, state):
+    rewrite(state, change)
+    with pytest.raises(UserError, match=rf"not the state of this training \(.*{reason}.*; delete"):
+        pretrain(new_model(), TABLE, SEQUENCES, TRAINING, state=StateFile(state))
+
+
+def test_a_state_of_which_one_bit_has_flipped_is_refused(state):
+    content = bytearray(state.read_bytes())
+    content[-3] ^= 16
+    state.write_bytes(content)
+    with pytest.raises(UserError, match="it has changed since it was written"):
+        pretrain(new_model(), TABLE, SEQUENCES, TRAINING, state=StateFile(state))
+
+
+def test_a_state_without_a_checksum_is_refused(state):
+    rewrite(state, lambda t, c: None, checksum=False)
+    with pytest.raises(UserError, match="it has changed since it was written"):
+        pretrain(new_model(), TABLE, SEQUENCES, TRAINING, state=StateFile(state))
+
+
+def test_a_folder_in_the_place_of_a_state_is_refused(tmp_path):
+    (tmp_path / "x.state").mkdir()
+    with pytest.raises(UserError, match="not a file"):
+        pretrain(new_model(), TABLE, SEQUENCES, TRAINING, state=StateFile(tmp_path / "x.state"))

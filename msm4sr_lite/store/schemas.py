@@ -1,0 +1,123 @@
+"""Read JSON files that the library wrote itself, and check the type of everything in them."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, NotRequired
+
+from annotated_types import Ge, MinLen
+from pydantic import AllowInfNan, ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.store.checksums import require_file
+
+FORMAT = 3  # of model and feature folders; other formats are refused
+LARGEST = 1 << 31  # bytes
+
+Count = Annotated[int, Ge(0)]
+Number = Annotated[float, AllowInfNan(False)]
+ItemId = Annotated[str, MinLen(1)]
+ItemIds = Annotated[list[ItemId], MinLen(1)]
+OPEN = ConfigDict(strict=True, extra="allow")
+CLOSED = ConfigDict(strict=True, extra="forbid")
+
+
+@with_config(OPEN)
+class ModelRecord(TypedDict):
+    """``record.json`` of a model folder."""
+
+    format: NotRequired[int]
+    config: dict[str, dict[str, Any]]
+    preset: NotRequired[str]
+    seed: NotRequired[Count]
+    split: NotRequired[str | None]
+    domain: NotRequired[str]
+    encoders: NotRequired[Annotated[list[str | None], MinLen(3)]]
+    features: NotRequired[str | None]
+    columns: NotRequired[dict[str, str] | None]
+    item_counts: NotRequired[list[Count] | None]
+    settings: NotRequired[dict[str, Any]]
+    training: NotRequired[dict[str, Any]]
+    trained_on: NotRequired[list[Annotated[list[str | None], MinLen(2)]]]
+
+
+@with_config(OPEN)
+class FeatureManifest(TypedDict):
+    """``manifest.json`` of a feature folder."""
+
+    format: Literal[3]
+    width: Annotated[int, Ge(1)]
+    text_encoder: NotRequired[dict[str, Any]]
+    keywords: NotRequired[dict[str, Any]]
+    content: NotRequired[str]
+    max_sentences: NotRequired[Annotated[int, Ge(1)]]
+    image_slots: NotRequired[Literal["images", "keywords"]]
+
+
+_LOG_LINE = {
+    "epoch": Annotated[int, Ge(1)],
+    "step": Count,
+    "loss": Number,
+    "parts": dict[str, Number],
+    "recall@20": Number | None,
+    "best": bool,
+    "targets": Count,
+    "seconds": Annotated[Number, Ge(0)],
+}
+LogLine = with_config(CLOSED)(TypedDict("LogLine", _LOG_LINE))  # type: ignore[misc, operator]
+
+
+@with_config(OPEN)
+class Access(TypedDict):
+    """An entry of ``access_log.json``."""
+
+    when: str
+
+
+@with_config(OPEN)
+class ChosenSettings(TypedDict):
+    """The settings of one model in ``configs.json``."""
+
+    settings: dict[str, Any]
+
+
+def read_json(path: Path, kind: Any = Any, remedy: str = "delete it or restore a copy") -> Any:
+    """Return the content of a JSON file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        The type that the content must have.
+    remedy
+        What to do if it cannot be used, for the message.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, is not JSON, or its content has another type.
+    """
+    try:
+        require_file(path)
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"larger than {LARGEST} bytes")
+        return parse_json(path.read_bytes(), kind)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read ({reason}); {remedy}") from None
+
+
+def parse_json(text: bytes | str, kind: Any = Any) -> Any:
+    """Return the content of a JSON text; ``ValueError`` says where it has another type."""
+    try:
+        return _adapter(kind).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
