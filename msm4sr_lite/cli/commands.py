@@ -75,7 +75,8 @@ FLAGS = {
     "--seed": number("random seed", 0, name="seed"),
     "--device": choice("device to compute on; auto: a GPU if there is one", "auto", "cpu", "cuda"),
     "--json": switch("print one JSON object instead of text"),
-    "--baselines": text("comma-separated baselines to compare", default="popularity,item_knn"),
+    "--baselines": text("comma-separated baselines to compare", "popularity,item_knn"),
+    "--all-data": switch("train on every interaction, for use; nothing is evaluated"),
     # evaluate
     "--part": choice(
         "held-out part to predict; a use of test is entered in the access log", "valid", "test"
@@ -186,7 +187,7 @@ COMMANDS = {
     "run": Command(
         "compute features, pre-train, fine-tune and evaluate",
         "stages.run",
-        f"{TRAIN} --text-encoder --clip --dictionary --baselines {END}",
+        f"{TRAIN} --text-encoder --clip --dictionary --baselines --all-data {END}",
         ("data", "features", "model", "pretrain", "finetune"),
     ),
     "evaluate": Command(

@@ -123,15 +123,27 @@ def read_frames(interactions: Any, items: Any, renames: Mapping[str, str] | None
                 f"interactions: {len(merged)} ids in {column} were written in several ways (number"
                 f" and text, or spaces), such as {', '.join(map(repr, merged[:3]))}: merged"
             )
-    found = {item.item_id: item for item in read_item_frame(items, of_items)}
+    found = _items_of_frame(items, of_items)
     notes += column_notes([of_interactions, of_items], renames)
     return Tables(found, checked, notes, "items", "interactions row")
 
 
-def read_item_frame(items: Any, names: Columns | None = None) -> list[Item]:
-    """Return the items of a data frame with a column ``item_id``; see ``Dataset.from_frames``."""
-    frame = _pandas(items, ("item_id",), names or Columns("items", ITEM_COLUMNS))
-    return list(rows.collect_items(enumerate(frame.to_dict("records")), "items row").values())
+def read_item_frame(items: Any, renames: Mapping[str, str] | None = None) -> list[Item]:
+    """Return the items of a data frame with a column ``item_id``; see ``Dataset.from_frames``.
+
+    Renames of columns that only interactions have are ignored.
+    """
+    match_tables("interactions", "items", renames)  # refuses renames that are wrong
+    of_items = {old: new for old, new in (renames or {}).items() if new in ITEM_COLUMNS}
+    names = Columns("items", ITEM_COLUMNS, of_items)
+    found = _items_of_frame(items, names)
+    column_notes([names], of_items)  # refuses renames of columns that are not there
+    return list(found.values())
+
+
+def _items_of_frame(items: Any, names: Columns) -> dict[str, Item]:
+    frame = _pandas(items, ("item_id",), names)
+    return rows.collect_items(enumerate(frame.to_dict("records")), "items row")
 
 
 def _pandas(frame: Any, columns: tuple[str, ...], names: Columns) -> pd.DataFrame:

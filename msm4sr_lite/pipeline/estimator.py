@@ -210,6 +210,7 @@ class MSM4SR(Evaluating):
             "split": split,
             "trained_on": [*earlier, [fingerprint_interactions(training.sequences), split]],
             "domain": data.domain,
+            "columns": data.columns or None,
             "encoders": list(encoders.values()),
             "features": found.folder.resolve().as_posix() if found.folder else None,
         }

@@ -16,7 +16,7 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import Scorer, evaluate
 from msm4sr_lite.features.sentences import item_texts
-from msm4sr_lite.pipeline.fitted import known_ids
+from msm4sr_lite.pipeline.ids import known_ids
 from msm4sr_lite.pipeline.serving import Serving
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.sequences import Part, Sequences
@@ -234,6 +234,7 @@ class Evaluating(Serving):
                 " to evaluate, train with the split leave_one_out"
             )
         data = self._data_or(data)
+        self._note_changes(data)
         sequences = self._sequences if data is self._data else None
         sequences = sequences or _sequences_of(trained, data)
         order = self.recommender.numbers_of(sequences.items[1:])

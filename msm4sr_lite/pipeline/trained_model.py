@@ -123,6 +123,7 @@ class TrainedModel:
         if counts is not None and len(counts) != len(items) - 1:
             raise UserError(f"{place}/record.json: item_counts do not fit items.json; {REMEDY}")
         found = Features.load(features or find_features(place, record))
+        require_text_encoder(found.table, record, place)
         if trained_features(record) not in (None, "", found.table.manifest.get("content", "")):
             say(
                 f"note: the features in {found.folder} are not those that the model was trained on;"
@@ -133,7 +134,6 @@ class TrainedModel:
                 f"{found.folder}: features of width {found.table.width}, but the model in {place}"
                 f" needs {net.config.feature_dim}; give the features that it was trained with"
             )
-        require_text_encoder(found.table, record, place)
         return cls(
             net,
             items,

@@ -12,6 +12,7 @@ from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.scoring import ModelScorer
 
@@ -123,6 +124,7 @@ class Recommender:
         score = getattr(self.scorer, "score_on_device", self.scorer.score)
         best = top_items(score, [known[user] for user in asked], k, allowed, filter_seen)
         found |= dict(zip(asked, best, strict=True))
+        _say_who_gets_less(unknown, on_unknown_user, found)
         return self._frame({user: found[user] for user in histories if user in found})
 
     def _frame(self, found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
@@ -260,3 +262,18 @@ class Recommender:
         if not isinstance(self.scorer, ModelScorer):
             raise UserError(f"{wanted} need a model with item embeddings; this scorer has none")
         return self.scorer
+
+
+def _say_who_gets_less(
+    unknown: Sequence[str], what: str, found: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """Print a note for users that the model does not know, and for users without any item."""
+    if unknown:
+        get = "they get the most popular items" if what == "popular" else "they are left out"
+        say(
+            f"note: {len(unknown)} users have no interaction with an item of the model (the first"
+            f" is {unknown[0]!r}); {get}"
+        )
+    if nothing := [user for user, (numbers, _) in found.items() if not len(numbers)]:
+        who = f" to {len(nothing)} users (the first is {nothing[0]!r})" if nothing[0] else ""
+        say(f"note: nothing is left to recommend{who}: every item is in the history or filtered")
