@@ -34,7 +34,9 @@ STEPS = ">= 0 and <= 1000000"
 FEW = ">= 1 and <= 1000"
 MANY = ">= 1 and <= 1000000"
 WIDTH = ">= 1 and <= 65536"
-RATE = "> 0 and <= 10"
+RATE = ">= 1e-9 and <= 10"  # less does not change a weight of 32 bits
+BATCH = "<= 131072"  # the loss compares all pairs of a batch: 64 GiB
+MOST_WEIGHTS = 10**9  # without ID embeddings; Adam needs 16 bytes for each
 WEIGHT = ">= 0 and <= 1000000"
 FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by the user
 
@@ -111,7 +113,7 @@ class ModelConfig(Settings):
 
     feature_dim: int = setting(768, "D, width of the BERT embeddings", "code", WIDTH)
     n_items: int = setting(0, "number of items with an ID embedding", "code", COUNT)
-    dim: int = setting(64, "d, width of the model", "code", WIDTH)
+    dim: int = setting(64, "d, width of the model", "code", ">= 1 and <= 8192")
     layers: int = setting(2, "number of Transformer layers", "code", FEW)
     heads: int = setting(2, "number of attention heads", "code", FEW)
     ffn_dim: int = setting(256, "width of the feed-forward layers", "code", WIDTH)
@@ -134,6 +136,14 @@ class ModelConfig(Settings):
         super().__post_init__()
         if self.dim % self.heads:
             raise UserError(f"dim must be a multiple of heads; got {self.dim} and {self.heads}")
+        weights = self.layers * self.dim * (4 * self.dim + 2 * self.ffn_dim)
+        weights += self.dim * (self.max_len + 2 * self.experts * self.feature_dim)
+        if weights > MOST_WEIGHTS:
+            raise UserError(
+                f"dim={self.dim}, layers={self.layers}, ffn_dim={self.ffn_dim} and"
+                f" experts={self.experts} make a model of {weights / 1e9:.0f} billion weights, more"
+                f" than 1 billion; lower some of them"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +152,9 @@ class TrainConfig(Settings):
 
     lr: float = setting(1e-4, "Adam's learning rate", "code", RATE)
     weight_decay: float = setting(1e-3, "Adam's weight decay", "code", ">= 0 and <= 10")
-    batch_size: int = setting(1024, "targets per step, over all processes", "code", MANY)
+    batch_size: int = setting(
+        1024, "targets per step, over all processes", "code", f">= 1 and {BATCH}"
+    )
     prefix_augmentation: bool = setting(
         False, "one training row per prefix; off: one pass with the loss over all positions", "ours"
     )

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msm4sr_lite.arguments import ARGUMENTS
-from msm4sr_lite.config import STEPS, STEPS_PER_EPOCH, DataConfig, fitting_batch
+from msm4sr_lite.config import BATCH, STEPS, STEPS_PER_EPOCH, DataConfig, fitting_batch
 from msm4sr_lite.settings import Settings, UserError, in_one_line, setting
 
-BATCH = f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch"
+STEP = f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch"
 PRETRAINING = "maximum number of epochs of pre-training"
 TRAINING = "maximum number of epochs of every other training"
 PATIENCE = "epochs to wait for a better validation Recall@20"
@@ -18,7 +18,7 @@ PATIENCE = "epochs to wait for a better validation Recall@20"
 class TrainingBudget(Settings):
     """The training budget, which is the same for all models."""
 
-    batch_size: int = setting(0, BATCH, "ours", STEPS)
+    batch_size: int = setting(0, STEP, "ours", f">= 0 and {BATCH}")
     pretrain_epochs: int = setting(80, PRETRAINING, "ours", STEPS)
     finetune_epochs: int = setting(60, TRAINING, "ours", STEPS)
     patience: int = setting(15, PATIENCE, "ours", STEPS)

@@ -103,7 +103,7 @@ def test_settings_become_arguments_of_the_estimator():
         ("run", "pretrain.epoch=3", "unknown setting 'pretrain.epoch'; did you mean 'pretrain.epo"),
         ("run", "lr=1", "unknown setting 'lr'; did you mean"),
         ("run", "pretrain.lr", "--set pretrain.lr: write NAME=VALUE; --help-all lists the names"),
-        ("run", "pretrain.lr=fast", "pretrain.lr must be a number > 0 and <= 10; got 'fast'"),
+        ("run", "pretrain.lr=fast", "pretrain.lr must be a number >= 1e-9 and <= 10; got 'fast'"),
         ("run", "features.pooling=mena", "must be one of auto, mean, cls; got 'mena'"),
         ("pretrain", "finetune.lr=1", "has no effect in `msm4sr pretrain`"),
         ("features", "pretrain.lr=1", "which only has settings of features"),

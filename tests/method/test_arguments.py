@@ -170,6 +170,10 @@ def test_a_misspelt_choice_is_answered_with_the_nearest(field):
         ),
         ({"pretrain.nip_weight": 0, "pretrain.cmcl_weight": 0}, "nothing would be learned"),
         ({"pretrain.nip_weight": 0, "model.modalities": "text"}, "nothing would be learned"),
+        (
+            {"model.dim": 8192, "model.layers": 100},
+            "model.dim=8192, layers=100, ffn_dim=256 and experts=8 make a model of 27 billion weig",
+        ),
     ],
 )
 def test_settings_that_cancel_each_other_are_refused(settings, message):

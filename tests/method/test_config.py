@@ -27,10 +27,10 @@ def test_every_setting_has_a_meaning_and_a_source():
     ("wrong", "message"),
     [
         ({"temperature": 0.0}, "temperature must be a number >= 0.001 and <= 1000; got 0.0"),
-        ({"batch_size": 0}, "batch_size must be an integer >= 1 and <= 1000000; got 0"),
+        ({"batch_size": 0}, "batch_size must be an integer >= 1 and <= 131072; got 0"),
         ({"clip_norm": -1}, "clip_norm must be a number >= 0 and <= 1e30; got -1"),
-        ({"lr": math.nan}, "lr must be a number > 0 and <= 10; got nan"),
-        ({"lr": math.inf}, "lr must be a number > 0 and <= 10; got inf"),
+        ({"lr": math.nan}, "lr must be a number >= 1e-9 and <= 10; got nan"),
+        ({"lr": math.inf}, "lr must be a number >= 1e-9 and <= 10; got inf"),
         ({"epochs": -1}, "epochs must be an integer >= 0 and <= 1000000; got -1"),
         ({"epochs": 2.5}, "epochs must be an integer >= 0 and <= 1000000; got 2.5"),
         ({"epochs": True}, "epochs must be an integer >= 0 and <= 1000000; got True"),

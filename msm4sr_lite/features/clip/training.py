@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPTokenizer, VisionTextDualEncoderModel
 
-from msm4sr_lite.config import MANY, RATE, STEPS
+from msm4sr_lite.config import BATCH, MANY, RATE, STEPS
 from msm4sr_lite.features.clip.labelled_images import LabelledImages, augment
 from msm4sr_lite.features.clip.objective import PROMPT, TEMPLATES, rate, step_loss, write_captions
 from msm4sr_lite.progress import bar
@@ -27,7 +27,7 @@ class ClipTrainingConfig(Settings):
 
     epochs: int = setting(60, "maximum number of epochs", "ours", MANY)
     patience: int = setting(6, "epochs to wait for a better average precision", "ours", STEPS)
-    batch_size: int = setting(32, "number of images per step", "ours", ">= 2 and <= 1000000")
+    batch_size: int = setting(32, "number of images per step", "ours", f">= 2 and {BATCH}")
     lr: float = setting(3e-3, "AdamW's highest learning rate", "ours", RATE)
     text_lr: float = setting(3e-4, "highest learning rate of the text encoder", "ours", RATE)
     weight_decay: float = setting(0.05, "AdamW's weight decay", "ours", ">= 0 and <= 10")
