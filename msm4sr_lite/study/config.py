@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msm4sr_lite.arguments import ARGUMENTS
-from msm4sr_lite.config import BATCH, STEPS, STEPS_PER_EPOCH, DataConfig, fitting_batch
+from msm4sr_lite.config import BATCH, MANY, STEPS, STEPS_PER_EPOCH, DataConfig, fitting_batch
 from msm4sr_lite.settings import Settings, UserError, in_one_line, setting
 
 STEP = f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch"
-PRETRAINING = "maximum number of epochs of pre-training"
+PRETRAINING = "maximum number of epochs of pre-training; 0: skip it"
 TRAINING = "maximum number of epochs of every other training"
 PATIENCE = "epochs to wait for a better validation Recall@20"
 
@@ -20,7 +20,7 @@ class TrainingBudget(Settings):
 
     batch_size: int = setting(0, STEP, "ours", f">= 0 and {BATCH}")
     pretrain_epochs: int = setting(80, PRETRAINING, "ours", STEPS)
-    finetune_epochs: int = setting(60, TRAINING, "ours", STEPS)
+    finetune_epochs: int = setting(60, TRAINING, "ours", MANY)  # 0: untrained baselines
     patience: int = setting(15, PATIENCE, "ours", STEPS)
 
     def for_targets(self, targets: int) -> "TrainingBudget":
