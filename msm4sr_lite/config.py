@@ -9,17 +9,17 @@ source    meaning
 abstract  stated in the abstract of the paper (arXiv 2303.11879)
 notes     reported by independent reading notes of the paper
 code      the value in the code that the authors released
-ours      our choice, where the paper and the released code are silent or defective
+ours      our choice, where the paper and the released code are silent or in error
 ========  ==================================================================================
 """
 
 from dataclasses import asdict as as_dict
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from msm4sr_lite.settings import Settings, UserError, setting, with_settings
+from msm4sr_lite.settings import Settings, UserError, flatten, setting, with_settings
 
-__all__ = ["UserError", "as_dict", "with_settings"]
+__all__ = ["UserError", "as_dict", "flatten", "with_settings"]
 
 # OpenAI's CLIP with the smallest ViT, at the hub revision that has safetensors weights.
 DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
@@ -27,6 +27,17 @@ DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 # With far fewer steps per epoch, early stopping ends training on small datasets too soon.
 STEPS_PER_EPOCH = 40
 SHARE = ">= 0 and < 1"
+# Upper limits are far above what is useful. They refuse slips, such as a learning rate of 30, and
+# sizes that no machine can hold, before anything is computed.
+COUNT = ">= 0 and <= 1000000000"
+STEPS = ">= 0 and <= 1000000"
+FEW = ">= 1 and <= 1000"
+MANY = ">= 1 and <= 1000000"
+WIDTH = ">= 1 and <= 65536"
+RATE = ">= 1e-9 and <= 10"  # less does not change a weight of 32 bits
+BATCH = "<= 131072"  # the loss compares all pairs of a batch: 64 GiB
+MOST_WEIGHTS = 10**9  # without ID embeddings; Adam needs 16 bytes for each
+WEIGHT = ">= 0 and <= 1000000"
 FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by the user
 
 
@@ -34,15 +45,15 @@ FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by th
 class DataConfig(Settings):
     """Settings of the filters and of the split."""
 
-    min_user_interactions: int = setting(5, "minimum interactions per kept user", "code", ">= 0")
-    min_item_interactions: int = setting(0, "minimum interactions per kept item", "code", ">= 0")
+    min_user_interactions: int = setting(5, "minimum interactions per kept user", "code", COUNT)
+    min_item_interactions: int = setting(0, "minimum interactions per kept item", "code", COUNT)
     deduplicate: bool = setting(True, "keep only a user's last interaction with each item", "code")
     split: Literal["leave_one_out", "time", "part"] = setting(
         "leave_one_out",
         "held-out interactions: each user's last ones, all after a date, or by the column part",
         "code",
     )
-    n_test: int = setting(1, "number of test interactions per user (leave_one_out)", "code", ">= 1")
+    n_test: int = setting(1, "number of test interactions per user (leave_one_out)", "code", MANY)
     test_share: float = setting(
         0.1, "share of interactions in test, and in valid (split=time)", "ours", "> 0 and < 0.5"
     )
@@ -58,14 +69,24 @@ class DataConfig(Settings):
                 f" got {self.min_user_interactions}"
             )
 
+    def require_effect(self) -> None:
+        """Refuse settings of another split than the one chosen, since they have no effect."""
+        for name in ("n_test", "test_share", "valid_from", "test_from"):
+            value, split = getattr(self, name), "leave_one_out" if name == "n_test" else "time"
+            if split != self.split and value != getattr(DataConfig, name):
+                raise UserError(
+                    f"data.{name}={value} has no effect with data.split={self.split}; leave it out,"
+                    f" or set data.split={split}"
+                )
+
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureConfig(Settings):
     """Settings of image keywords and of sentence embeddings."""
 
-    n_keywords: int = setting(15, "number of keywords per image (N)", "code", ">= 1")
-    max_sentences: int = setting(10, "number of sentences kept per item", "code", ">= 1")
-    max_images: int = setting(10, "number of images kept per item", "code", ">= 1")
+    n_keywords: int = setting(15, "number of keywords per image (N)", "code", FEW)
+    max_sentences: int = setting(10, "number of sentences kept per item", "code", FEW)
+    max_images: int = setting(10, "number of images kept per item", "code", FEW)
     prompt: str = setting(
         "a photo of a {}", "prompt for CLIP with {} for the keyword; join several by |", "ours"
     )
@@ -90,18 +111,18 @@ class FeatureConfig(Settings):
 class ModelConfig(Settings):
     """Settings of the encoder M²SE."""
 
-    feature_dim: int = setting(768, "D, width of the BERT embeddings", "code", ">= 1")
-    n_items: int = setting(0, "number of items with an ID embedding", "code", ">= 0")
-    dim: int = setting(64, "d, width of the model", "code", ">= 1")
-    layers: int = setting(2, "number of Transformer layers", "code", ">= 1")
-    heads: int = setting(2, "number of attention heads", "code", ">= 1")
-    ffn_dim: int = setting(256, "width of the feed-forward layers", "code", ">= 1")
-    max_len: int = setting(50, "L, longest sequence in items", "code", ">= 1")
-    experts: int = setting(8, "E, number of experts in each MoE adaptor", "code", ">= 1")
+    feature_dim: int = setting(768, "D, width of the BERT embeddings", "code", WIDTH)
+    n_items: int = setting(0, "number of items with an ID embedding", "code", COUNT)
+    dim: int = setting(64, "d, width of the model", "code", ">= 1 and <= 8192")
+    layers: int = setting(2, "number of Transformer layers", "code", FEW)
+    heads: int = setting(2, "number of attention heads", "code", FEW)
+    ffn_dim: int = setting(256, "width of the feed-forward layers", "code", WIDTH)
+    max_len: int = setting(50, "L, longest sequence in items", "code", WIDTH)
+    experts: int = setting(8, "E, number of experts in each MoE adaptor", "code", FEW)
     item_pooling: Literal["attention", "mean"] = setting(
         "attention", "how an item's sentence or image embeddings are combined", "notes"
     )
-    pooling_dim: int = setting(64, "hidden width of the attention pooling", "code", ">= 1")
+    pooling_dim: int = setting(64, "hidden width of the attention pooling", "code", WIDTH)
     train_pooling: bool = setting(True, "train the attention pooling", "notes")
     mask_padding: bool = setting(True, "empty slots get no attention weight", "notes")
     modalities: Literal["both", "text", "image"] = setting("both", "modalities in use", "abstract")
@@ -115,37 +136,59 @@ class ModelConfig(Settings):
         super().__post_init__()
         if self.dim % self.heads:
             raise UserError(f"dim must be a multiple of heads; got {self.dim} and {self.heads}")
+        weights = self.layers * self.dim * (4 * self.dim + 2 * self.ffn_dim)
+        weights += self.dim * (self.max_len + 2 * self.experts * self.feature_dim)
+        if weights > MOST_WEIGHTS:
+            raise UserError(
+                f"dim={self.dim}, layers={self.layers}, ffn_dim={self.ffn_dim} and"
+                f" experts={self.experts} make a model of {weights / 1e9:.0f} billion weights, more"
+                f" than 1 billion; lower some of them"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Settings):
     """Settings that both training stages share, with the defaults of fine-tuning."""
 
-    lr: float = setting(1e-4, "Adam's learning rate", "code", "> 0")
-    weight_decay: float = setting(1e-3, "Adam's weight decay", "code", ">= 0")
-    batch_size: int = setting(1024, "targets per step, over all processes", "code", ">= 1")
+    lr: float = setting(1e-4, "Adam's learning rate", "code", RATE)
+    weight_decay: float = setting(1e-3, "Adam's weight decay", "code", ">= 0 and <= 10")
+    batch_size: int = setting(
+        1024, "targets per step, over all processes", "code", f">= 1 and {BATCH}"
+    )
     prefix_augmentation: bool = setting(
         False, "one training row per prefix; off: one pass with the loss over all positions", "ours"
     )
-    epochs: int = setting(300, "maximum number of epochs", "code", ">= 0")
-    patience: int = setting(20, "epochs to wait for a better validation Recall@20", "code", ">= 0")
-    clip_norm: float = setting(5.0, "maximum L2 norm of the gradient", "code", "> 0")
-    temperature: float = setting(0.07, "tau, which divides every cosine", "code", "> 0")
-    targets_per_sequence: int = setting(0, "random targets per sequence; 0: all", "ours", ">= 0")
-    valid_users: int = setting(0, "random validation cases; 0: all", "ours", ">= 0")
+    epochs: int = setting(300, "maximum number of epochs; 0: skip this stage", "code", STEPS)
+    patience: int = setting(20, "epochs to wait for a better validation Recall@20", "code", STEPS)
+    clip_norm: float = setting(
+        5.0, "maximum L2 norm of the gradient; 0: no clipping", "code", ">= 0 and <= 1e30"
+    )
+    temperature: float = setting(
+        0.07, "tau, which divides every cosine", "code", ">= 0.001 and <= 1000"
+    )
+    targets_per_sequence: int = setting(0, "random targets per sequence; 0: all", "ours", STEPS)
+    valid_users: int = setting(0, "random validation cases; 0: all", "ours", COUNT)
     precision: Literal["float32", "bfloat16"] = setting(
         "float32", "number format of the encoder; losses are always float32", "ours"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.targets_per_sequence and self.prefix_augmentation:
+            raise UserError(
+                "targets_per_sequence has no effect with prefix_augmentation=true; set"
+                " targets_per_sequence=0 or prefix_augmentation=false"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig(TrainConfig):
     """Settings of contrastive pre-training."""
 
-    lr: float = setting(1e-3, "Adam's learning rate", "code", "> 0")
-    weight_decay: float = setting(0.0, "Adam's weight decay", "code", ">= 0")
-    nip_weight: float = setting(1.0, "weight of next-item prediction, NIP", "code", ">= 0")
-    cmcl_weight: float = setting(0.01, "lambda, weight of CMCL", "code", ">= 0")
+    lr: float = setting(1e-3, "Adam's learning rate", "code", RATE)
+    weight_decay: float = setting(0.0, "Adam's weight decay", "code", ">= 0 and <= 10")
+    nip_weight: float = setting(1.0, "weight of next-item prediction, NIP", "code", WEIGHT)
+    cmcl_weight: float = setting(0.01, "lambda, weight of CMCL", "code", WEIGHT)
     mixup_max: float = setting(
         0.5, "mixup probability p ~ U(0, mixup_max); 0: no mixup", "notes", ">= 0 and <= 1"
     )
@@ -174,6 +217,11 @@ class PretrainConfig(TrainConfig):
                 "drop_keeps=last needs prefix_augmentation=true: with the loss over all positions"
                 " an early target could be predicted from its own future"
             )
+        if self.epochs and not (self.nip_weight or self.cmcl_weight):
+            raise UserError(
+                "nip_weight and cmcl_weight are both 0, so nothing would be learned; raise one of"
+                " them, or skip pre-training with epochs=0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +233,7 @@ class FinetuneConfig(TrainConfig):
     candidates: Literal["all", "seen"] = setting(
         "all", "classes of the softmax: all items, or those in the training sequences", "code"
     )
-    n_negatives: int = setting(0, "sampled negatives per step; 0: exact softmax", "ours", ">= 0")
+    n_negatives: int = setting(0, "sampled negatives per step; 0: exact softmax", "ours", STEPS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -194,7 +242,7 @@ class FinetuneConfig(TrainConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Settings):
     """All settings of one run, in five sections."""
 
     data: DataConfig = field(default_factory=DataConfig)
@@ -202,6 +250,15 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_modality = self.model.modalities != "both"
+        if one_modality and self.pretrain.epochs and not self.pretrain.nip_weight:
+            raise UserError(
+                "pretrain.nip_weight is 0 and model.modalities is one modality, so nothing would be"
+                " learned: CMCL compares two; raise nip_weight, or set pretrain.epochs=0"
+            )
 
 
 PRESETS = {
@@ -229,11 +286,6 @@ PRESETS = {
         finetune=FinetuneConfig(prefix_augmentation=True, pad_class=True),
     ),
 }
-
-
-def flatten(sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Flatten the nested dictionary of ``as_dict``; the keys become names like ``pretrain.lr``."""
-    return {f"{part}.{name}": v for part, one in sections.items() for name, v in one.items()}
 
 
 def fitting_batch(targets: int) -> int:

@@ -1,5 +1,6 @@
 """The device to compute on."""
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError
 
 
@@ -13,10 +14,9 @@ def resolve_device(name: str = "auto") -> str:
     """
     import torch
 
+    ARGUMENTS["device"].check(name)
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if name not in ("cpu", "cuda"):
-        raise UserError(f"device must be auto, cpu or cuda; got {name!r}")
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("device cuda: this machine has no GPU that torch can use; choose cpu")
     return name

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from msm4sr_lite.config import UserError
 from msm4sr_lite.fast import has_fast_form
 from msm4sr_lite.intervals import summarise
 
@@ -15,6 +16,10 @@ Scores = Float[Tensor, "rows items"]
 Numbers = Int[Tensor, " rows"]
 Array = np.ndarray
 Histories = Sequence[np.ndarray]
+NOT_FINITE = (
+    "the scores are not finite numbers; weights or features are damaged, or the learning rate was"
+    " too high: train again"
+)
 CUTOFFS = (5, 10, 20, 50)
 
 
@@ -33,7 +38,8 @@ class Scorer(Protocol):
 def rank_of(scores: Scores, target: Numbers, allowed: Bool[Tensor, "rows items"]) -> Numbers:
     """Return the 1-based rank of each row's target among the allowed items.
 
-    Items with the same score rank before the target. NaN is the lowest score. Source: ours.
+    Items with the same score rank before the target, and all items before a target with the score
+    NaN. Source: ours.
 
     >>> scores = torch.tensor([[0.0, 0.5, 0.9, 0.5]])
     >>> rank_of(scores, torch.tensor([3]), torch.tensor([[False, True, True, True]]))
@@ -43,6 +49,15 @@ def rank_of(scores: Scores, target: Numbers, allowed: Bool[Tensor, "rows items"]
     threshold = scores.gather(1, column)
     better_or_equal = ((scores >= threshold) | threshold.isnan()) & allowed
     return 1 + better_or_equal.scatter(1, column, False).sum(dim=1)
+
+
+def all_finite(scores: Scores) -> bool:
+    """Return whether the scores of all items are finite; column 0 is padding and may be anything.
+
+    A finite sum has finite terms only, and is the quickest to compute.
+    """
+    of_items = scores[:, 1:]
+    return bool(of_items.sum().isfinite()) or bool(of_items.isfinite().all())
 
 
 @has_fast_form
@@ -60,7 +75,7 @@ def target_ranks(
     Parameters
     ----------
     scorer
-        The model or a baseline.
+        The model or a baseline; all scores must be finite.
     histories, targets
         Item numbers of each history, and the item number of each target, ``(cases,)``.
     filter_seen
@@ -74,11 +89,18 @@ def target_ranks(
     -------
     ranks
         Integers from 1, ``(cases,)``.
+
+    Raises
+    ------
+    UserError
+        If a score is NaN or infinite.
     """
     ranks = np.zeros(len(histories), dtype=np.int64)
     for first in range(0, len(histories), batch_size):
         rows = slice(first, first + batch_size)
         scores = scorer.score(histories[rows])
+        if not all_finite(scores):
+            raise UserError(NOT_FINITE)
         allowed = torch.zeros_like(scores, dtype=torch.bool)
         allowed[:, torch.arange(1, scores.shape[1]) if candidates is None else candidates] = True
         for row, history in zip(allowed, histories[rows], strict=True):

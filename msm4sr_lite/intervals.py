@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from msm4sr_lite.config import UserError
+
 
 def summarise(
     values: dict[str, np.ndarray],
@@ -26,8 +28,15 @@ def summarise(
     -------
     summary
         ``{metric: {"value", "low", "high"}}``, rounded to 6 decimals.
+
+    Raises
+    ------
+    UserError
+        If there is no case.
     """
     table = np.stack(list(values.values()), axis=1)  # (cases, metrics)
+    if not len(table):
+        raise UserError("no test case to evaluate: nothing is held out; check data and split")
     users = np.arange(len(table)) if users is None else np.unique(users, return_inverse=True)[1]
     sums = np.stack([np.bincount(users, column) for column in table.T], axis=1)
     cases = np.bincount(users)

@@ -30,7 +30,8 @@ class ModelScorer:
     Raises
     ------
     UserError
-        If the width of the features is not the one that the model was trained with.
+        If the width of the features is not the one that the model was trained with, or an embedding
+        is not finite.
     """
 
     def __init__(self, model: M2SE, table: FeatureTable, device: str = "cpu") -> None:
@@ -38,7 +39,7 @@ class ModelScorer:
         with torch.inference_mode():
             items = torch.arange(len(table.items), device=device)
             self.items = self.embed(table, items, items)
-            self.units = concat_normalized(self.items)
+            self.units = _finite(concat_normalized(self.items))
 
     def embed(self, table: FeatureTable, entries: Tensor, items: Tensor) -> Modalities:
         """Return the embeddings of some entries of a table, whose item numbers are ``items``.
@@ -66,8 +67,9 @@ class ModelScorer:
         """
         entries = torch.arange(1, len(table.items), device=self.device)
         new = self.embed(table, entries, len(self.units) + entries - 1)
+        units = _finite(concat_normalized(new))
         self.items = {modality: torch.cat([z, new[modality]]) for modality, z in self.items.items()}
-        self.units = torch.cat([self.units, concat_normalized(new)])
+        self.units = torch.cat([self.units, units])
 
     def select(self, order: np.ndarray) -> "ModelScorer":
         """Return a scorer whose item number i is item number ``order[i]`` of this one."""
@@ -94,3 +96,13 @@ class ModelScorer:
     def score_on_device(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the scores of ``score``, but leave them on the device, where they are ranked."""
         return self.score(histories).to(self.device)
+
+
+def _finite(embeddings: Tensor) -> Tensor:
+    """Return the embeddings of items, and refuse those that are not finite."""
+    if not embeddings.isfinite().all():
+        raise UserError(
+            "the model's item embeddings are not finite numbers; weights or features are damaged,"
+            " or the learning rate was too high: train again"
+        )
+    return embeddings

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import numbers
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
@@ -16,8 +16,9 @@ KINDS: dict[type, tuple[type, str]] = {
     bool: (bool, "true or false"),
     int: (numbers.Integral, "an integer"),
     float: (numbers.Real, "a number"),
-    str: (str, "text"),
+    str: (str, "printable text"),
 }
+SHOWN = 60  # characters of a wrong value in a message
 COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 
 
@@ -65,19 +66,30 @@ class SettingField:
 
     def refuse(self, value: Any) -> NoReturn:
         """Raise a ``UserError`` that names the setting, the value and the allowed values."""
-        raise UserError(f"{self.name} must be {self.allowed}; got {value!r}")
+        close = did_you_mean(value, self.choices)
+        hint = f"; {close}" if close else ""
+        raise UserError(f"{self.name} must be {self.allowed}; got {in_one_line(value)}{hint}")
 
     def check(self, value: Any) -> Any:
         """Return ``value`` in the field's type; raise ``UserError`` if it is not allowed."""
-        allowed = isinstance(value, KINDS[self.type][0])
-        allowed &= isinstance(value, bool) == (self.type is bool)
-        if allowed and self.type in (int, float):
-            limits = [limit.split() for limit in self.limits.split(" and ") if limit]
-            inside = all(COMPARE[sign](value, float(limit)) for sign, limit in limits)
-            allowed = inside and math.isfinite(value)
-        if not allowed or (self.choices and value not in self.choices):
+        if type(value).__module__ == "numpy" and type(value).__name__.startswith("bool"):
+            value = bool(value)
+        is_bool = isinstance(value, bool)
+        if not isinstance(value, KINDS[self.type][0]) or is_bool != (self.type is bool):
             self.refuse(value)
-        return self.type(value)
+        try:
+            found = self.type(value)
+        except OverflowError:  # an integer that is too large for a float
+            self.refuse(value)
+        if self.choices:
+            allowed = found in self.choices
+        elif self.type is str:
+            allowed = found.isprintable()
+        else:
+            limits = [limit.split() for limit in self.limits.split(" and ") if limit]
+            allowed = all(COMPARE[sign](found, float(limit)) for sign, limit in limits)
+            allowed = allowed and (self.type is not float or math.isfinite(found))
+        return found if allowed else self.refuse(value)
 
     def parse(self, text: str) -> Any:
         """Convert ``text`` from a command line to a value of this setting."""
@@ -94,6 +106,27 @@ class Settings:
     def __post_init__(self) -> None:
         for known in describe(type(self)):
             object.__setattr__(self, known.name, known.check(getattr(self, known.name)))
+        for name, kind in sections(type(self)).items():
+            if not isinstance(getattr(self, name), kind):
+                got = in_one_line(getattr(self, name))
+                raise UserError(f"{name} must be a {kind.__name__}; got {got}")
+
+
+def in_one_line(value: Any) -> str:
+    """Return a value for a message: on one line, and not too long."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python does not write integers of more than 4,300 digits
+        text = f"a very large {type(value).__name__}"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """Return ``did you mean ...?`` with the most similar known name; empty if none is similar."""
+    wanted = name.strip().lower().replace("-", "_") if isinstance(name, str) else ""
+    by_spelling = {one.lower().replace("-", "_"): one for one in known}
+    close = get_close_matches(wanted, by_spelling, n=1)
+    return f"did you mean {by_spelling[close[0]]!r}?" if close else ""
 
 
 def describe(kind: type, section: str = "") -> Iterator[SettingField]:
@@ -111,11 +144,20 @@ def describe(kind: type, section: str = "") -> Iterator[SettingField]:
             )
 
 
+def sections(config: type) -> dict[str, type]:
+    """Return the sections of a configuration: the name and the class of each."""
+    hints = get_type_hints(config).items()
+    return {s: kind for s, kind in hints if isinstance(kind, type) and issubclass(kind, Settings)}
+
+
 def fields_by_name(config: type) -> dict[str, SettingField]:
     """Return all settings of a configuration with sections, by names like ``pretrain.lr``."""
-    hints = get_type_hints(config).items()
-    kinds = {s: kind for s, kind in hints if isinstance(kind, type) and issubclass(kind, Settings)}
-    return {one.name: one for section in kinds for one in describe(kinds[section], section)}
+    return {one.name: one for s, kind in sections(config).items() for one in describe(kind, s)}
+
+
+def flatten(nested: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Flatten the nested dictionary of ``as_dict``; the keys become names like ``pretrain.lr``."""
+    return {f"{part}.{name}": v for part, one in nested.items() for name, v in one.items()}
 
 
 def find_field(config: type, name: str) -> SettingField:
@@ -127,15 +169,14 @@ def find_field(config: type, name: str) -> SettingField:
         If there is no such section or setting; the message suggests the nearest name.
     """
     known = fields_by_name(config)
-    name = name.replace("__", ".")
+    name = str(name).replace("__", ".")
     if name in known:
         return known[name]
-    sections = dict.fromkeys(one.partition(".")[0] for one in known)
     inside = [one for one in known if one.startswith(name.partition(".")[0] + ".")]
     close = [one for one in known if one.endswith(f".{name}")]
     close = close or get_close_matches(name, inside or known, n=1, cutoff=0.0 if inside else 0.6)
-    hint = f"did you mean {close[0]!r}?" if close else f"sections are {', '.join(sections)}"
-    raise UserError(f"unknown setting {name!r}; {hint}")
+    hint = f"did you mean {close[0]!r}?" if close else f"sections are {', '.join(sections(config))}"
+    raise UserError(f"unknown setting {in_one_line(name)}; {hint}")
 
 
 def with_settings(config: C, settings: Mapping[str, Any]) -> C:

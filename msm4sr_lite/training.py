@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Generator
 
-from msm4sr_lite import fast
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import FinetuneConfig, PretrainConfig, TrainConfig, UserError
+from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
-from msm4sr_lite.fast import distributed
+from msm4sr_lite.fast import distributed, is_on
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.objectives import Losses, finetuning_loss, pretraining_loss
 from msm4sr_lite.scoring import ModelScorer
@@ -134,8 +135,9 @@ def _train(
     device: str = "cpu",
     state: State | None = None,
 ) -> Iterator[Record]:
+    seed, device = ARGUMENTS["seed"].check(seed), resolve_device(device)
     rank, world = distributed.process_rank()
-    if world > 1 and not fast.is_on():
+    if world > 1 and not is_on():
         raise UserError("several processes need the fast forms; do not set MSM4SR_FAST=0")
     model, table, generator = model.to(device), table.to(device), Generator()
     weights = [weight for weight in model.parameters() if weight.requires_grad]

@@ -1,6 +1,7 @@
 """The reports of a training (``Record``), and its state for resuming it (``Run``, ``State``)."""
 
 import copy
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -92,7 +93,7 @@ class Run:
             If loss or gradient are not finite; the weights then stay those of the previous step.
         """
         weights = self.optimizer.param_groups[0]["params"]
-        norm = nn.utils.clip_grad_norm_(weights, clip_norm)
+        norm = nn.utils.clip_grad_norm_(weights, clip_norm or math.inf)
         values = mean_over_processes(torch.stack([loss, *parts.values(), norm]).detach())
         total, *each, length = values.tolist()  # one wait for the device
         named = dict(zip(parts, each, strict=True))
@@ -110,7 +111,13 @@ class Run:
         return Record(self.step, self.epoch + 1, total, named, n_targets, self._clock())
 
     def end_epoch(self, recall: float) -> "Record":
-        """Keep the weights if they are the best so far (or as good), and begin a new epoch."""
+        """Keep the weights if they are the best so far (or as good), and begin a new epoch.
+
+        Raises
+        ------
+        UserError
+            If a weight is not finite; the best weights so far are kept.
+        """
         mean, seen = self.total / self.seen, self.seen
         parts = {name: part / seen for name, part in self.parts.items()}
         self.epoch, self.done, self.total, self.seen = self.epoch + 1, 0, 0.0, 0
@@ -119,6 +126,12 @@ class Run:
         improved = not recall < self.recall
         self.waited = 0 if improved else self.waited + 1
         if improved:
+            for name, weight in self.model.state_dict().items():
+                if not weight.isfinite().all():
+                    raise UserError(
+                        f"training stopped after epoch {self.epoch}: {name} is not finite with"
+                        f" learning rate {self.optimizer.param_groups[0]['lr']}; lower it"
+                    )
             self.recall, self.best = recall, copy.deepcopy(self.model.state_dict())
         return Record(self.step, self.epoch, mean, parts, seen, self._clock(), recall, improved)
 

@@ -185,7 +185,9 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("a tie is no improvement", "not recall < self.recall", "recall > self.recall"),
         ("the best weights go on changing", "copy.deepcopy(self.model.state_dict())", "self.model.state_dict()"),
         ("a gradient that is not finite is used", "[total, *each, length]).all()", "[total, *each]).all()"),
-        ("gradients are not clipped", "clip_grad_norm_(weights, clip_norm)", "clip_grad_norm_(weights, 1e9)"),
+        ("gradients are not clipped", "clip_norm or math.inf", "1e9"),
+        ("clip_norm 0 stops the training", "clip_norm or math.inf", "clip_norm"),
+        ("weights that are not finite are kept", "if not weight.isfinite().all():", "if False:"),
         ("the loss of an epoch is not weighted by targets", "self.total + total * n_targets", "self.total + total"),
     ],
     "fast/encoder": [
@@ -231,7 +233,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("the history is always filtered", "if filter_seen:", "if True:"),
         ("candidates are ignored", "better &= allowed", "better &= True"),
         ("a history is skipped", "start += len(batch)", "start += len(batch) + 1"),
-        ("NaN is the highest score", "better |= threshold.isnan()", "better |= threshold.isinf()"),
+        ("scores that are not finite are ranked", "if not all_finite(scores):", "if False:"),
     ],
     "fast/scoring": [
         ("scores end one item early", "history), longest) - 1 for", "history), longest) - 2 for"),
@@ -244,9 +246,9 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("two processes have a row", "count * (r + 1) // world)", "count * (r + 1) // world + r)"),
     ],
     "settings": [
-        ("limits are ignored", "allowed = inside and math", "allowed = math"),
-        ("NaN is a number", "inside and math.isfinite(value)", "inside or value != value"),
-        ("unknown choices pass", " or (self.choices and value not in self.choices)", ""),
+        ("limits are ignored", "allowed and (self.type is not float or", "(self.type is not float or"),
+        ("NaN is a number", "allowed = allowed and (self.type is not float or math.isfinite(found))", "allowed = allowed or found != found"),
+        ("unknown choices pass", "allowed = found in self.choices", "allowed = True"),
     ],
 }
 # fmt: on

@@ -176,6 +176,8 @@ def _train(
 ) -> Scorer:
     """Train a model from scratch, and keep the epoch with the best Recall@20 on validation."""
     table, sequences = _needed(name, data, "table"), data.sequences
+    if not config.finetune.epochs:
+        raise UserError(f"baseline {name!r} would be untrained with finetune.epochs=0; raise it")
     n_ids = sequences.n_items if config.finetune.use_ids else 0
     torch.manual_seed(seed)
     model = kind(replace(config.model, feature_dim=table.width, n_items=n_ids))

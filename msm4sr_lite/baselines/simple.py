@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from msm4sr_lite.config import UserError
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import Slots
 from msm4sr_lite.sequences import Sequences
@@ -48,7 +48,7 @@ class ItemKNN:
             occurs = (occurs @ sparse.diags_array(n_users**-0.5)).tocsr()
         together = (occurs.T @ occurs).tolil()
         together.setdiag(0)
-        self.together, self.decay = together.tocsr(), _checked(decay)
+        self.together, self.decay = together.tocsr(), ARGUMENTS["decay"].check(decay)
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the weighted sum of co-occurrence counts for every item."""
@@ -70,9 +70,7 @@ class SequentialRules:
     """
 
     def __init__(self, sequences: Sequences, decay: float = 0.5, steps: int = 10) -> None:
-        _checked(decay)
-        if steps < 1:
-            raise UserError(f"steps must be at least 1; got {steps}")
+        decay, steps = ARGUMENTS["decay"].check(decay), ARGUMENTS["steps"].check(steps)
         size = sequences.n_items + 1
         self.after = sparse.csr_array((size, size))
         for step in range(1, steps + 1):
@@ -100,7 +98,7 @@ class ContentKNN:
     """
 
     def __init__(self, vectors: Any, decay: float = 0.8) -> None:
-        self.vectors, self.decay = vectors, _checked(decay)
+        self.vectors, self.decay = vectors, ARGUMENTS["decay"].check(decay)
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the weighted sum of cosines for every item."""
@@ -142,7 +140,8 @@ class ScoreEnsemble:
     """
 
     def __init__(self, first: Scorer, second: Scorer, weight: float) -> None:
-        self.first, self.second, self.weight = first, second, weight
+        self.first, self.second = first, second
+        self.weight = ARGUMENTS["weight"].check(weight)
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the first scorer's scores plus ``weight`` times the second's."""
@@ -181,9 +180,3 @@ def _weigh_histories(histories: Sequence[np.ndarray], items: int, decay: float) 
     rows = np.repeat(np.arange(len(histories)), [len(h) for h in histories])
     weights = np.concatenate([decay ** np.arange(len(h))[::-1] for h in histories])
     return sparse.csr_array((weights, (rows, np.concatenate(histories))), (len(histories), items))
-
-
-def _checked(decay: float) -> float:
-    if not 0 <= decay <= 1:
-        raise UserError(f"decay must be from 0 to 1; got {decay}")
-    return decay

@@ -6,17 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite import __version__
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.cli.parser import CommandParser, Parser, add_settings
-from msm4sr_lite.config import PRESETS
+from msm4sr_lite.config import PRESETS, UserError
 
 Flag = dict[str, Any]  # options of ``add_argument``, and ``shown``, the default shown in the help
-
-
-def seed(text: str) -> int:
-    """Return a seed that all random number generators accept."""
-    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
-        raise argparse.ArgumentTypeError(f"must be an integer from 0 to {2**32 - 1}; got {text!r}")
-    return int(text)
 
 
 def switch(help: str, shown: str = "") -> Flag:
@@ -30,9 +24,16 @@ def path(help: str, metavar: str = "FILE", shown: str = "", required: bool = Fal
     return flag | ({"required": True} if required else {})
 
 
-def number(help: str, default: int | None, shown: str = "%(default)s", type: Any = int) -> Flag:
-    """Describe a flag for a number."""
-    return {"help": help, "shown": shown, "type": type, "default": default, "metavar": "N"}
+def number(help: str, default: int | None, shown: str = "%(default)s", name: str = "") -> Flag:
+    """Describe a flag for the number that ``ARGUMENTS`` declares under this name."""
+
+    def value(text: str) -> Any:
+        try:
+            return ARGUMENTS[name].parse(text)
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return {"help": help, "shown": shown, "type": value, "default": default, "metavar": "N"}
 
 
 def text(help: str, shown: str = "", metavar: str = "NAMES", default: str = "") -> Flag:
@@ -71,10 +72,11 @@ FLAGS = {
         " generated data (tuned), the released code with its known errors (authors)",
         *PRESETS,
     ),
-    "--seed": number("random seed", 0, type=seed),
+    "--seed": number("random seed", 0, name="seed"),
     "--device": choice("device to compute on; auto: a GPU if there is one", "auto", "cpu", "cuda"),
     "--json": switch("print one JSON object instead of text"),
-    "--baselines": text("comma-separated baselines to compare", default="popularity,item_knn"),
+    "--baselines": text("comma-separated baselines to compare", "popularity,item_knn"),
+    "--all-data": switch("train on every interaction, for use; nothing is evaluated"),
     # evaluate
     "--part": choice(
         "held-out part to predict; a use of test is entered in the access log", "valid", "test"
@@ -87,7 +89,7 @@ FLAGS = {
     "--user": text("user_id of the dataset", "", "ID"),
     "--items": text("history: comma-separated item_ids, oldest first", "", "IDS"),
     "--all-users": path("output file for all users: .csv, .jsonl or .parquet"),
-    "-k": number("number of items per user", 10),
+    "-k": number("number of items per user", 10, name="k"),
     "--exclude": path("file of items never to recommend, one item_id per line", shown="none"),
     "--keep-seen": switch("also recommend items of the history"),
     "--no-new-items": switch("never recommend items that were added after training"),
@@ -115,8 +117,8 @@ FLAGS = {
         " transfer if --source is given"
     ),
     "--models": text("comma-separated models, or variants for ablations", "all that can run"),
-    "--seeds": number("number of test seeds", 3),
-    "--jobs": number("number of trainings at the same time, one core each", 1),
+    "--seeds": number("number of test seeds", 3, name="n_seeds"),
+    "--jobs": number("number of trainings at the same time, one core each", 1, name="jobs"),
     "--configs": path("file of chosen settings", shown="DIR/configs.json"),
     "--source": text("transfer: comma-separated domains or dataset folders to pre-train on", ""),
     "--target": text("transfer: domain to evaluate the model in", "all", "NAME"),
@@ -126,16 +128,18 @@ FLAGS = {
     | {"dest": "format", "default": "", "shown": "recognised by the file names"},
     "--images": path("folder of images named by item id", "DIR", "none; H&M: images/"),
     "--copy-images": switch("copy the images", "hard links"),
-    "--min-rating": number("lowest rating kept, in the source's unit", None, "all", float),
+    "--min-rating": number("lowest rating kept, in the source's unit", None, "all", "min_rating"),
     "--level": choice("H&M: what an item is", "article", "product")
     | {"default": None, "shown": "article"},
     "--force": switch("replace any folder at --out", "an error"),
     # train-clip, plot and the stages
     "folder": path("folder with labels.csv and images", "LABELLED"),
     "--columns": text("comma-separated label columns", "those with few different, short values"),
-    "--n-test": number("number of images held out for testing", 0),
+    "--n-test": number("number of images held out for testing", 0, name="n_test"),
     "run_folder": path("run folder", "RUN"),
-    "--workers": number("number of threads that open images", None, "one per core, at most 8"),
+    "--workers": number(
+        "number of threads that open images", None, "one per core, at most 8", "workers"
+    ),
     "--check": switch("compare the features in RUN with newly computed ones"),
     "--report": switch("describe the features in RUN"),
 }
@@ -187,7 +191,7 @@ COMMANDS = {
     "run": Command(
         "compute features, pre-train, fine-tune and evaluate",
         "stages.run",
-        f"{TRAIN} --text-encoder --clip --dictionary --baselines {END}",
+        f"{TRAIN} --text-encoder --clip --dictionary --baselines --all-data {END}",
         ("data", "features", "model", "pretrain", "finetune"),
     ),
     "evaluate": Command(

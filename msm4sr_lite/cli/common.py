@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,25 @@ from msm4sr_lite.progress import UNPRINTABLE, printable, say
 LARGEST = 100 * 2**20  # bytes of a file with ids: some ten million ids
 
 
-def read_dataset(args: argparse.Namespace, domain: str = "", notes: bool = True) -> Dataset:
-    """Read the dataset folder of a command and print its notes on stderr."""
+def read_dataset(
+    args: argparse.Namespace,
+    domain: str = "",
+    notes: bool = True,
+    columns: Mapping[str, str] | None = None,
+) -> Dataset:
+    """Read the dataset folder of a command and print its notes on stderr.
+
+    ``domain`` and ``columns`` are those of the model; the flags take precedence.
+    """
     unknown: Any = "drop" if args.drop_unknown else "error"
-    data = Dataset.from_folder(
-        args.data,
-        domain=args.domain or domain,
-        unknown_items=unknown,
-        columns=pairs(args.rename, "--rename"),
-    )
+    given = pairs(args.rename, "--rename")
+    options: dict[str, Any] = {"domain": args.domain or domain, "unknown_items": unknown}
+    try:
+        data = Dataset.from_folder(args.data, **options, columns=given or columns)
+    except UserError:
+        if given or not columns:
+            raise
+        data = Dataset.from_folder(args.data, **options)  # its columns may have other names now
     for note in data.notes if notes else []:
         say(f"note: {note}")
     return data

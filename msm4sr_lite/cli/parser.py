@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
 from msm4sr_lite.config import FROM_DATA, UserError
 from msm4sr_lite.progress import one_line
-from msm4sr_lite.settings import SettingField, fields_by_name, find_field
+from msm4sr_lite.settings import SettingField, did_you_mean, fields_by_name, find_field
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,7 +24,7 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         choices = [str(choice) for choice in action.choices or ()]
         if choices and value not in choices:
-            hint = nearest(value, choices) or f"choose from {', '.join(choices)}"
+            hint = did_you_mean(value, choices) or f"choose from {', '.join(choices)}"
             raise argparse.ArgumentError(action, f"unknown choice {value!r}; {hint}")
 
 
@@ -43,15 +42,9 @@ class CommandParser(Parser):
             if flag.startswith("--") and " " not in word and flag not in known:
                 settings = setting_names(self, flag)
                 hint = f"it is a setting: --set {' or '.join(settings)}" if settings else ""
-                hint = hint or nearest(flag, [name for name in known if name.startswith("--")])
+                hint = hint or did_you_mean(flag, [name for name in known if name.startswith("--")])
                 self.error(f"unknown flag {flag}" + (f"; {hint}" if hint else ""))
         return super().parse_known_args(words, namespace)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``did you mean ...?`` with the most similar known name; empty if none is similar."""
-    close = get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else ""
 
 
 # ---------------------------------------------------------------------- settings

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
         "exclude": common.read_ids(args.exclude),
     }
     model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)
-    options["data"] = data = common.read_dataset(args, model.domain)
+    options["data"] = data = common.read_dataset(args, model.domain, columns=model.columns)
     new = [] if args.no_new_items else add_new_items(model, data, args)
     if args.all_users:
         found = model.recommend(**options, on_unknown_user=args.on_unknown_user or "popular")
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
         if accepted and not len(model.recommender.known_items(history)):
             return show_unknown_user(model, history, args, options)
     else:
-        history = common.item_list(args.items)
+        history = model.as_history(common.item_list(args.items))
         model.recommender.numbers_of(history)  # refuses unknown items
     best = model.describe(history, **options)
     why: list[list[Evidence]] = []
@@ -85,8 +85,8 @@ def show_unknown_user(
         f"{item_title(items, one['item_id'])}"
         for rank, one in enumerate(best, start=1)
     ]
-    what = "the most popular items:" if args.on_unknown_user == "popular" else "skipped"
-    title = f"user {args.user!r} has no interaction with an item of the model; {what}"
+    popular = args.on_unknown_user == "popular"
+    title = f"user {args.user!r}: {'the most popular items' if popular else 'skipped'}"
     common.show(args, {"history": history, "recommendations": best}, "\n".join([title, *lines]))
 
 
@@ -101,8 +101,8 @@ def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> lis
         )
     if unknown:
         say(
-            f"note: {len(unknown)} items have no features in {folder} and are not recommended (the"
-            f" first is {unknown[0]!r}); run `msm4sr keywords`, then `features`"
+            f"note: {len(unknown)} items have no usable features in {folder} and are not"
+            f" recommended (the first is {unknown[0]!r}); run `msm4sr keywords`, then `features`"
         )
     return new
 

@@ -6,7 +6,7 @@ from typing import Any
 from msm4sr_lite.baselines import require_baselines
 from msm4sr_lite.cli import common
 from msm4sr_lite.cli.parser import given_settings
-from msm4sr_lite.config import Config, with_settings
+from msm4sr_lite.config import Config, UserError, with_settings
 from msm4sr_lite.features.inspection import check_features, feature_folder, report_features
 from msm4sr_lite.features.stages import compute_keywords, encode_features
 from msm4sr_lite.features.table_files import load_feature_table
@@ -15,21 +15,38 @@ from msm4sr_lite.progress import say
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import read_record
 
+BASELINES = "popularity,item_knn"  # those compared by default
 FOLDERS = {"pretrain": "pretrained", "finetune": "finetuned"}
 FILTERS = {"yes": [True], "no": [False], "both": [False, True]}
 
 
 def run(args: argparse.Namespace) -> None:
-    """Fit in the run folder, then evaluate the test part once and write ``results.json``."""
-    baselines = require_baselines(common.item_list(args.baselines))
+    """Fit in the run folder, then evaluate the test part once and write ``results.json``.
+
+    With ``--all-data`` nothing is held out and nothing is evaluated.
+    """
+    if args.all_data and args.baselines is not None:
+        raise UserError("--baselines has no effect with --all-data; leave it out")
+    baselines = require_baselines(named_baselines(args))
     encoders = {name: getattr(args, name) for name in ("text_encoder", "clip", "dictionary")}
     settings = encoders | given_settings(args)
     model = MSM4SR(args.preset, seed=args.seed, device=args.device, **settings)
-    model.fit(common.read_dataset(args), features=args.features, run_dir=args.out)
+    options = {"split": None} if args.all_data else {}
+    model.fit(common.read_dataset(args), features=args.features, run_dir=args.out, **options)
+    if args.all_data:
+        (args.out / "results.json").unlink(missing_ok=True)  # those of another model
+        text = f"{args.out}: trained on every interaction; nothing is held out or evaluated"
+        common.show(args, {"run": str(args.out), "evaluated": False}, text)
+        return
     report = model.evaluate(part="test", baselines=baselines)
     write_json(args.out / "results.json", report.to_dict())
     common.show(args, report.to_dict(), str(report))
     say(f"results in {args.out / 'results.json'}")
+
+
+def named_baselines(args: argparse.Namespace) -> list[str]:
+    """Return the names that ``--baselines`` gives; none if it is empty."""
+    return common.item_list(BASELINES if args.baselines is None else args.baselines)
 
 
 def keywords(args: argparse.Namespace) -> None:
@@ -85,10 +102,10 @@ def train(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Print a table or one JSON object; with ``--filter-seen both`` two tables or ``results``."""
-    baselines = require_baselines(common.item_list(args.baselines))
+    baselines = require_baselines(named_baselines(args))
     candidates = common.read_ids(args.candidates)
     model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)
-    data = common.read_dataset(args, model.domain)
+    data = common.read_dataset(args, model.domain, columns=model.columns)
     options = {"part": args.part, "baselines": baselines, "candidates": candidates}
     reports = [model.evaluate(data, filter_seen=f, **options) for f in FILTERS[args.filter_seen]]
     results = [report.to_dict() for report in reports]

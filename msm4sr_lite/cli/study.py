@@ -9,7 +9,7 @@ from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.progress import say
-from msm4sr_lite.settings import UserError, with_settings
+from msm4sr_lite.settings import with_settings
 from msm4sr_lite.study.config import QUICK, StudyConfig
 from msm4sr_lite.study.pages import as_text
 from msm4sr_lite.study.run import default_folder, run_study
@@ -32,8 +32,7 @@ def run(args: argparse.Namespace) -> None:
 
 def study_config(args: argparse.Namespace) -> StudyConfig:
     """Return the settings that the flags give."""
-    if args.seeds < 1:
-        raise UserError(f"seeds must be at least 1; got {args.seeds}")
+    device: Any = resolve_device(args.device)
     config = with_settings(QUICK if args.quick else StudyConfig(), given_settings(args))
     return replace(
         config,
@@ -45,5 +44,5 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
         target=args.target or "",
         unknown_items="drop" if args.drop_unknown else "error",
         columns=common.pairs(args.rename, "--rename"),
-        device=resolve_device(args.device),
+        device=device,
     )

@@ -38,6 +38,8 @@ class Dataset:
         The domain that was kept; empty if all were kept.
     notes
         One sentence for each thing that was dropped while reading or looks suspicious.
+    columns
+        The renames with which it was read.
     """
 
     items: dict[str, Item]
@@ -47,6 +49,7 @@ class Dataset:
     name: str = "dataset"
     domain: str = ""
     notes: list[str] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_folder(
@@ -81,7 +84,8 @@ class Dataset:
         folder = Path(path)
         tables = read_folder(folder, columns)
         items, table, notes = match_items_and_interactions(tables, domain, unknown_items)
-        return cls(items, table, folder, folder, folder.resolve().name, domain, notes)
+        name, renames = folder.resolve().name, dict(columns or {})
+        return cls(items, table, folder, folder, name, domain, notes, renames)
 
     @classmethod
     def from_frames(
@@ -138,7 +142,8 @@ class Dataset:
         """
         tables = read_frames(interactions, items, columns)
         items, table, notes = match_items_and_interactions(tables, domain, unknown_items)
-        return cls(items, table, None, Path(image_root), name, domain, notes)
+        renames = dict(columns or {})
+        return cls(items, table, None, Path(image_root), name, domain, notes, renames)
 
     @cached_property
     def users(self) -> list[str]:

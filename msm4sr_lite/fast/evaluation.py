@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from msm4sr_lite.evaluation import Scorer
+from msm4sr_lite.config import UserError
+from msm4sr_lite.evaluation import NOT_FINITE, Scorer, all_finite
 from msm4sr_lite.fast.distributed import process_rank, row_ranges, sum_over_processes
 
 # Number of scores ranked at once: 8 MB, which stay in the processor's cache. Measured with 10,000
@@ -35,10 +36,11 @@ def target_ranks(
     while start < local.stop:
         batch = histories[start : min(start + size, local.stop)]
         scores = score(batch)
+        if not all_finite(scores):
+            break  # the ranks stay 0, which all processes see
         target = torch.from_numpy(targets[start : start + len(batch), None]).to(scores.device)
         threshold = scores.gather(1, target)
         better = scores >= threshold
-        better |= threshold.isnan()  # NaN is the lowest score
         if candidates is not None:
             allowed = better.new_zeros(better.shape[1])
             allowed[torch.from_numpy(candidates).to(scores.device)] = True
@@ -51,4 +53,7 @@ def target_ranks(
         ranks[start : start + len(batch)] = 1 + better.sum(dim=1).cpu()
         start += len(batch)
         size = min(batch_size, max(SMALLEST_BATCH, BATCH_SCORES // scores.shape[1]))
-    return sum_over_processes(ranks).numpy()
+    ranks = sum_over_processes(ranks)
+    if (ranks == 0).any():
+        raise UserError(NOT_FINITE)
+    return ranks.numpy()

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import DEFAULT_CLIP, DEFAULT_TEXT_ENCODER, FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
@@ -74,9 +75,8 @@ def compute_keywords(
     """
     run_dir, clip = Path(run_dir), clip or DEFAULT_CLIP
     folder, n = run_dir / "keywords", config.n_keywords
-    workers = min(8, os.cpu_count() or 1) if workers is None else workers
-    if workers < 1:
-        raise UserError(f"workers must be at least 1; got {workers}")
+    usual = min(8, os.cpu_count() or 1)
+    workers = usual if workers is None else ARGUMENTS["workers"].check(workers)
     words = read_dictionary(dictionary, dataset.items.values(), dataset.folder)
     root, limit = dataset.image_root, config.max_images
     items = dataset.items.values()

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from msm4sr_lite import training
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import Config, TrainConfig, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import metrics, target_ranks
@@ -84,8 +85,7 @@ def check_budget(seconds: float | None, split: str | None) -> None:
     """Refuse a time budget that is not a positive number, or that has no validation part."""
     if seconds is None:
         return
-    if type(seconds) not in (int, float) or not 0 < seconds < math.inf:
-        raise UserError(f"time_budget must be a positive number of seconds; got {seconds!r}")
+    ARGUMENTS["time_budget"].check(seconds)
     if split is None:
         raise UserError("time_budget needs a validation part; call fit with a split")
 

@@ -117,7 +117,7 @@ class MSM4SR(Evaluating):
         def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
             print_estimate(training, config, stage)
             net = stage.pretrain(training, config.model, config.pretrain)
-            if time_budget is None:
+            if time_budget is None or not config.finetune.epochs:
                 return stage.finetune(training, net, config.finetune), config
             left = time_budget - (time.perf_counter() - started)
             return finetune_within(left, stage, training, net, config)
@@ -193,6 +193,7 @@ class MSM4SR(Evaluating):
         if split is not None:
             split = config.data.split if split == AS_SET else split
             config = with_settings(config, {"data.split": split})
+        config.data.require_effect()
         training = prepare_training_data(data, found.table, config.data)
         if split is None:
             # The numbers of epochs come from a first run, in which interactions are held out.
@@ -209,6 +210,7 @@ class MSM4SR(Evaluating):
             "split": split,
             "trained_on": [*earlier, [fingerprint_interactions(training.sequences), split]],
             "domain": data.domain,
+            "columns": data.columns or None,
             "encoders": list(encoders.values()),
             "features": found.folder.resolve().as_posix() if found.folder else None,
         }

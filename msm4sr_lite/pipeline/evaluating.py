@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from msm4sr_lite import __version__
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.baselines import BaselineData, fit_baseline
 from msm4sr_lite.baselines.oracle import load_oracles
 from msm4sr_lite.config import DataConfig, UserError
@@ -15,7 +16,7 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import Scorer, evaluate
 from msm4sr_lite.features.sentences import item_texts
-from msm4sr_lite.pipeline.fitted import known_ids
+from msm4sr_lite.pipeline.ids import known_ids
 from msm4sr_lite.pipeline.serving import Serving
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.sequences import Part, Sequences
@@ -27,6 +28,7 @@ from msm4sr_lite.store.fingerprint import (
 from msm4sr_lite.store.records import log_access
 
 METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")  # what a table shows
+FEW_USERS = 30  # with fewer, a note says that the intervals are too narrow
 PART_NAMES = {"valid": "validation", "test": "test"}  # as printed
 Metrics = dict[str, dict[str, float]]  # "ndcg@10" -> {"value", "low", "high"}
 
@@ -66,6 +68,7 @@ class Report:
             name: {
                 kind: round(metrics["ndcg@10"]["value"] / best["ndcg@10"]["value"], 4)
                 for kind, best in self.upper_bound.items()
+                if best["ndcg@10"]["value"]
             }
             for name, metrics in self.models.items()
             if self.upper_bound
@@ -145,7 +148,7 @@ def evaluate_scorers(
     Raises
     ------
     UserError
-        If no interaction is held out in ``part``.
+        If no interaction is held out in ``part``, or a score is not finite.
     """
     users, _ = sequences.cases(part)
     if not len(users):
@@ -153,19 +156,33 @@ def evaluate_scorers(
             f"{dataset or 'the data'}: no held-out interactions in the {PART_NAMES[part]} part"
         )
     cases = (*sequences.held_out(part), users)
-    options: dict[str, Any] = {"filter_seen": filter_seen, "candidates": candidates}
+
+    def measure(scorers: Mapping[str, Scorer]) -> dict[str, Metrics]:
+        found = {}
+        for name, scorer in scorers.items():
+            try:
+                found[name] = evaluate(
+                    scorer, *cases, filter_seen=filter_seen, candidates=candidates
+                )
+            except UserError as error:
+                raise UserError(f"{name}: {error}") from None
+        return found
+
+    n_users = len(set(users.tolist()))
+    few = f"only {n_users} users: the intervals are too narrow, since a bootstrap needs {FEW_USERS}"
     return Report(
         dataset,
         {
             "part": part,
             "split": split,
-            "users": len(set(users.tolist())),
+            "users": n_users,
             "items": sequences.n_items,
             "candidates": "all" if candidates is None else len(candidates),
             "filter_seen": filter_seen,
         },
-        {name: evaluate(scorer, *cases, **options) for name, scorer in scorers.items()},
-        {name: evaluate(one, *cases, **options) for name, one in (upper_bound or {}).items()},
+        measure(scorers),
+        measure(upper_bound or {}),
+        [few] if n_users < FEW_USERS else [],
     )
 
 
@@ -208,8 +225,8 @@ class Evaluating(Serving):
             interactions with items that the model does not know (``add_items`` adds them).
         """
         trained = self._fitted()
-        if part not in ("valid", "test"):
-            raise UserError(f"part must be valid or test; got {part!r}")
+        ARGUMENTS["part"].check(part)
+        filter_seen = ARGUMENTS["filter_seen"].check(filter_seen)
         trained_on = trained.record.get("trained_on", [])
         if any(split is None for _, split in trained_on):
             raise UserError(
@@ -217,6 +234,7 @@ class Evaluating(Serving):
                 " to evaluate, train with the split leave_one_out"
             )
         data = self._data_or(data)
+        self._note_changes(data)
         sequences = self._sequences if data is self._data else None
         sequences = sequences or _sequences_of(trained, data)
         order = self.recommender.numbers_of(sequences.items[1:])

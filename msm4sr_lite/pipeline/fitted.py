@@ -1,9 +1,10 @@
 """Settings and state of the estimator, with methods in the style of scikit-learn."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import (
     FROM_DATA,
     PRESETS,
@@ -14,9 +15,11 @@ from msm4sr_lite.config import (
     with_settings,
 )
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.rows import id_text
 from msm4sr_lite.device import resolve_device
+from msm4sr_lite.features.inspection import changed_items
+from msm4sr_lite.pipeline.ids import id_of, item_list, known_ids
 from msm4sr_lite.pipeline.trained_model import TrainedModel
+from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.sequences import Sequences
 
@@ -34,13 +37,17 @@ class Fitted:
         *,
         seed: int = 0,
         device: str = "auto",
-        text_encoder: str | None = None,
-        clip: str | None = None,
+        text_encoder: str | Path | None = None,
+        clip: str | Path | None = None,
         dictionary: str = "visual+texts",
         **settings: Any,
     ) -> None:
-        self.preset, self.seed, self.device = preset, seed, device
-        self.text_encoder, self.clip, self.dictionary = text_encoder, clip, dictionary
+        self.preset = ARGUMENTS["preset"].check(preset)
+        self.seed = ARGUMENTS["seed"].check(seed)
+        self.device = ARGUMENTS["device"].check(device)
+        self.text_encoder = _name_of("text_encoder", text_encoder)
+        self.clip = _name_of("clip", clip)
+        self.dictionary = ARGUMENTS["dictionary"].check(dictionary)
         self.settings = settings
         _ = self.config  # refuses unknown settings at once
         self._model: TrainedModel | None = None
@@ -48,6 +55,7 @@ class Fitted:
         self._sequences: Sequences | None = None
         self._recommender: Recommender | None = None
         self._added: set[str] = set()  # items added after training
+        self._compared: Dataset | None = None  # the data that were last compared with the model
         self.run_dir: Path | None = None
         self.training_: dict[str, dict[str, Any]] = {}
 
@@ -61,8 +69,6 @@ class Fitted:
     @property
     def config(self) -> Config:
         """The preset with the settings given."""
-        if self.preset not in PRESETS:
-            raise UserError(f"preset must be one of {', '.join(PRESETS)}; got {self.preset!r}")
         given = {name.replace("__", ".", 1): value for name, value in self.settings.items()}
         if fixed := [name for name in given if name in FROM_DATA]:
             raise UserError(f"{fixed[0]} is set by the data; leave it out")
@@ -121,7 +127,7 @@ class Fitted:
         self, trained: TrainedModel, data: Dataset | None, sequences: Sequences | None
     ) -> None:
         self._model, self._data, self._sequences = trained, data, sequences
-        self._recommender, self._added = None, set()
+        self._recommender, self._added, self._compared = None, set(), None
 
     def _fitted(self) -> TrainedModel:
         if self._model is None:
@@ -152,16 +158,49 @@ class Fitted:
 
         Only items that are both in the data and in the model are offered.
         """
+        self._note_changes(data)
         model, where = self.recommender.item_number.keys(), data.name if data else "the model"
         listed = {*data.items} if data else {*model}
         if data and data is self._data:
             listed |= self._added
         offered = model & listed
         if candidates is not None:
-            offered &= known_ids(candidates, listed, "candidates", where)
+            wanted = known_ids(candidates, listed, "candidates", where)
+            if not wanted:
+                raise UserError("candidates is empty; give at least one item_id, or leave it out")
+            offered &= wanted
         exclude = () if exclude is None else exclude
         excluded = known_ids(exclude, model | listed, "exclude", where)
         return {"candidates": offered, "exclude": model & excluded}
+
+    def _note_changes(self, data: Dataset | None) -> None:
+        """Say, once for each dataset, how its items differ from those that the model was given."""
+        if data is None or data is self._data or data is self._compared:
+            return
+        self._compared, trained = data, self._fitted()
+        items = trained.items[1:]
+        if gone := [item for item in items if item not in data.items]:
+            where = f"in domain {data.domain!r} of" if data.domain else "in"
+            say(
+                f"note: {len(gone)} items of the model are no longer {where} {data.name} and are"
+                f" left out (the first is {gone[0]!r})"
+            )
+        if changed := changed_items(data, trained.table, items):
+            say(
+                f"note: {len(changed)} items of {data.name} have other texts or images than when"
+                f" the features were made (the first is {changed[0]!r}); scores use the old ones:"
+                f" compute keywords and features again"
+            )
+
+    def as_history(self, items: Iterable[str], what: str = "items") -> list[str]:
+        """Return item ids as a history like those of training.
+
+        With the setting ``data.deduplicate``, only the last of repeated items is kept. ``what``
+        names the argument for messages.
+        """
+        ids = item_list(items, what)
+        once = self._fitted().config.data.deduplicate
+        return list(dict.fromkeys(reversed(ids)))[::-1] if once else ids
 
     def _histories(self, users: Iterable[Any] | Any | None, data: Dataset) -> dict[str, list[str]]:
         """Return the complete history of each user, oldest item first; empty if unknown."""
@@ -197,9 +236,20 @@ class Fitted:
         """The domain that the model was trained on; empty for all."""
         return str(self._fitted().record.get("domain", ""))
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The renames of columns with which the training data were read; see ``Dataset``."""
+        return dict(self._fitted().record.get("columns") or {})
+
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the model with its features, without user ids and interactions."""
         self._fitted().save(Path(folder))
+
+
+def _name_of(argument: str, encoder: str | Path | None) -> str | None:
+    """Return the name or the folder of an encoder as text; None stands for the default."""
+    encoder = str(encoder) if isinstance(encoder, Path) else encoder
+    return None if encoder is None else ARGUMENTS[argument].check(encoder)
 
 
 def _arguments(config: Config) -> dict[str, Any]:
@@ -216,26 +266,3 @@ def require_dataset(data: object) -> Dataset:
             f" or Dataset.from_frames"
         )
     return data
-
-
-def id_of(value: object, name: str) -> str:
-    """Return an id as text, in the form that ids of a dataset have: 7 and 7.0 are "7"."""
-    try:
-        return id_text(value, name)
-    except ValueError as error:
-        raise UserError(f"{value!r} is not a {name}: {error}") from None
-
-
-def item_list(items: Iterable[str], what: str = "items") -> list[str]:
-    """Return item ids as texts; refuse a single text."""
-    if isinstance(items, str):
-        raise UserError(f"{what} must be a list of item ids; got the text {items!r}")
-    return [id_of(item, "item_id") for item in items]
-
-
-def known_ids(ids: Iterable[str], known: Container[str], what: str, where: str) -> set[str]:
-    """Return item ids as texts; refuse unknown ids."""
-    wanted = item_list(ids, what)
-    if unknown := [item for item in wanted if item not in known]:
-        raise UserError(f"{what}: {unknown[0]!r} is not an item of {where}; check its id")
-    return set(wanted)

@@ -1,9 +1,9 @@
 """Use a fitted model: recommendations, similar items, explanations, new items."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -16,8 +16,10 @@ from msm4sr_lite.explain.evidence import Evidence
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.text_encoder import load_table_encoder
 from msm4sr_lite.pipeline.features import Features
-from msm4sr_lite.pipeline.fitted import Fitted, item_list
+from msm4sr_lite.pipeline.fitted import Fitted
+from msm4sr_lite.pipeline.ids import item_list
 from msm4sr_lite.recommend.describe import Recommendation, describe_recommendations
+from msm4sr_lite.settings import in_one_line
 
 
 class Serving(Fitted):
@@ -74,7 +76,7 @@ class Serving(Fitted):
         if items is not None:
             if users is not None:
                 raise UserError("give users or items, not both")
-            histories = {"": item_list(items)}
+            histories = {"": self.as_history(items)}
             if not len(self.recommender.numbers_of(histories[""], "items")):
                 raise UserError("items is empty; give at least one item id")
         else:
@@ -150,7 +152,7 @@ class Serving(Fitted):
         if user is not None and items is None:
             history = self.history_of(user, data)
         elif items is not None and user is None:
-            history = item_list(items)
+            history = self.as_history(items)
         else:
             raise UserError("give either user or items")
         (evidence,) = self.evidence(history, item_list([item_id]), data=data, keywords=keywords)
@@ -167,7 +169,8 @@ class Serving(Fitted):
     ) -> list[list[Evidence]]:
         """Return the evidence for and against several items, given one history; see ``explain``."""
         trained, data = self._fitted(), data if data is not None else self._data
-        deletions = None
+        self._note_changes(data)
+        history, deletions = self.as_history(history, "history"), None
         if keywords:
             device, shown = resolve_device(self.device), [*history, *item_ids]
             encoder = load_table_encoder(trained.table.manifest, device)
@@ -188,6 +191,7 @@ class Serving(Fitted):
         self,
         items: Dataset | pd.DataFrame | Iterable[Item],
         *,
+        columns: Mapping[str, str] | None = None,
         image_root: str | Path | None = None,
     ) -> list[str]:
         """Add new items, so that they can be recommended from their content alone.
@@ -199,8 +203,11 @@ class Serving(Fitted):
         items
             A dataset, whose items are added unless the model already knows them; or a data frame or
             ``Item`` objects that are all new.
+        columns
+            Renames of the columns of a data frame, as in ``Dataset.from_frames``.
         image_root
-            The folder that image names are relative to; by default the dataset's folder.
+            The folder that image names are relative to; by default the dataset's folder, or the
+            working directory.
 
         Returns
         -------
@@ -214,11 +221,18 @@ class Serving(Fitted):
             encoders are not found or not those of the features.
         """
         trained, root = self._fitted(), Path(image_root or ".")
+        is_frame = hasattr(items, "columns") and not isinstance(items, Dataset)
+        if columns and not is_frame:
+            raise UserError("columns renames the columns of a data frame; leave it out")
         if isinstance(items, Dataset):
             known, root = set(trained.items), Path(image_root or items.image_root)
             new = [item for key, item in items.items.items() if key not in known]
         else:
-            new = read_item_frame(items) if hasattr(items, "columns") else list(items)
+            given: Any = items if isinstance(items, Iterable) else [items]
+            new = read_item_frame(items, columns) if is_frame else list(given)
+        if wrong := [item for item in new if not isinstance(item, Item)]:
+            got = in_one_line(wrong[0])
+            raise UserError(f"items must be a Dataset, a data frame or Item objects; got {got}")
         if new:
             encoders = {"text_encoder": self.text_encoder, "clip": self.clip}
             self.add_features(*trained.encode_items(new, root, self.device, **encoders))
@@ -245,17 +259,18 @@ class Serving(Fitted):
         Returns
         -------
         added, without_features
-            Ids of the items that were added, and of the items that have no features.
+            Ids of the items that were added, and of the items that have no features in the folder,
+            or none that can be used: no sentence and no readable image.
         """
         missing = [item for item in data.items if item not in self.recommender.item_number]
         if not missing or not (folder / "manifest.json").is_file():
             return [], missing
         found = Features.load(folder)
-        described, listed = set(found.table.described()), set(found.table.items)
+        described = set(found.table.described())
         added = [item for item in missing if item in described]
         if added:
             self.add_features(found.table.for_items(["", *added]), found.keywords)
-        return added, [item for item in missing if item not in listed]
+        return added, [item for item in missing if item not in described]
 
     def describe(
         self,
@@ -271,7 +286,7 @@ class Serving(Fitted):
         trained, data = self._fitted(), data if data is not None else self._data
         return describe_recommendations(
             self.recommender,
-            history,
+            self.as_history(history, "history"),
             k,
             items=data.items if data else None,
             keywords=trained.keywords,

@@ -135,7 +135,8 @@ class Stage:
             "finetune": as_dict(config),
             "seed": self.seed,
         }
-        ids = data.sequences.n_items if config.use_ids else 0
+        # Without an epoch, ID embeddings would only be random numbers.
+        ids = data.sequences.n_items if config.use_ids and config.epochs else 0
         build = partial(transfer, pretrained, ids)
         return self._run("finetuned", training.finetune, build, data, config, made_from)
 
@@ -179,7 +180,8 @@ class Stage:
         if folder:
             log_file = folder.with_name(f"{name}_log.jsonl")
             state = StateFile(folder.with_name(f"{name}.{fingerprint(made_from)}.state"))
-        say(f"{name}: {describe_parts(data.sequences)}")
+        skipped = "" if config.epochs else "; skipped, since epochs=0"
+        say(f"{name}: {describe_parts(data.sequences)}{skipped}")
         targets = data.sequences.training_targets(config.targets_per_sequence)
         with TrainingLog(name, config, targets, log_file, state) as log:
 

@@ -1,16 +1,18 @@
 """Recommend items with a trained model: to many users at once, with filters, also new items."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.scoring import ModelScorer
 
@@ -105,11 +107,8 @@ class Recommender:
             If k is below 1, an id in ``candidates`` or ``exclude`` is unknown, a user is unknown
             and ``on_unknown_user="error"``, or popular items are needed and counts are missing.
         """
-        choices = get_args(OnUnknownUser)
-        if on_unknown_user not in choices:
-            raise UserError(
-                f"on_unknown_user must be one of {', '.join(choices)}; got {on_unknown_user!r}"
-            )
+        ARGUMENTS["on_unknown_user"].check(on_unknown_user)
+        filter_seen = ARGUMENTS["filter_seen"].check(filter_seen)
         allowed = self._allowed(k, candidates, exclude)
         known = {user: self.known_items(history) for user, history in histories.items()}
         unknown = [user for user, numbers in known.items() if not len(numbers)]
@@ -125,6 +124,7 @@ class Recommender:
         score = getattr(self.scorer, "score_on_device", self.scorer.score)
         best = top_items(score, [known[user] for user in asked], k, allowed, filter_seen)
         found |= dict(zip(asked, best, strict=True))
+        _say_who_gets_less(unknown, on_unknown_user, found)
         return self._frame({user: found[user] for user in histories if user in found})
 
     def _frame(self, found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
@@ -234,8 +234,7 @@ class Recommender:
         self, k: int, candidates: Iterable[str] | None, exclude: Iterable[str] | None
     ) -> np.ndarray:
         """Check k, and return which items may be recommended, ``(items + 1,)``, without padding."""
-        if not isinstance(k, (int, np.integer)) or k < 1:
-            raise UserError(f"k must be a whole number of at least 1; got {k!r}")
+        ARGUMENTS["k"].check(k)
         allowed = np.ones(len(self.item_ids), dtype=bool)
         if candidates is not None:
             allowed[:] = False
@@ -263,3 +262,18 @@ class Recommender:
         if not isinstance(self.scorer, ModelScorer):
             raise UserError(f"{wanted} need a model with item embeddings; this scorer has none")
         return self.scorer
+
+
+def _say_who_gets_less(
+    unknown: Sequence[str], what: str, found: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """Print a note for users that the model does not know, and for users without any item."""
+    if unknown:
+        get = "they get the most popular items" if what == "popular" else "they are left out"
+        say(
+            f"note: {len(unknown)} users have no interaction with an item of the model (the first"
+            f" is {unknown[0]!r}); {get}"
+        )
+    if nothing := [user for user, (numbers, _) in found.items() if not len(numbers)]:
+        who = f" to {len(nothing)} users (the first is {nothing[0]!r})" if nothing[0] else ""
+        say(f"note: nothing is left to recommend{who}: every item is in the history or filtered")

@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.evaluation import NOT_FINITE
 
 SCORES = 2**21  # scores held at once (8 MB in float32)
 HISTORIES = 512  # most histories scored at once
@@ -51,10 +52,7 @@ def top_items(
         block = histories[start : start + size]
         scores = score(block).cpu().numpy().copy()  # the scorer may return its own array
         if not np.isfinite(scores[:, 1:]).all():
-            raise UserError(
-                "the model returned a score that is not a finite number; its weights or features"
-                " are damaged; train it again"
-            )
+            raise UserError(NOT_FINITE)
         scores[:, ~allowed] = -np.inf
         for row, history in zip(scores, block, strict=True):
             if filter_seen:

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from msm4sr_lite.config import STEPS_PER_EPOCH, DataConfig, fitting_batch
-from msm4sr_lite.settings import Settings, setting
+from msm4sr_lite.arguments import ARGUMENTS
+from msm4sr_lite.config import BATCH, MANY, STEPS, STEPS_PER_EPOCH, DataConfig, fitting_batch
+from msm4sr_lite.settings import Settings, UserError, in_one_line, setting
 
-BATCH = f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch"
+STEP = f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch"
+PRETRAINING = "maximum number of epochs of pre-training; 0: skip it"
 TRAINING = "maximum number of epochs of every other training"
 PATIENCE = "epochs to wait for a better validation Recall@20"
 
@@ -16,10 +18,10 @@ PATIENCE = "epochs to wait for a better validation Recall@20"
 class TrainingBudget(Settings):
     """The training budget, which is the same for all models."""
 
-    batch_size: int = setting(0, BATCH, "ours", ">= 0")
-    pretrain_epochs: int = setting(80, "maximum number of epochs of pre-training", "ours", ">= 0")
-    finetune_epochs: int = setting(60, TRAINING, "ours", ">= 0")
-    patience: int = setting(15, PATIENCE, "ours", ">= 0")
+    batch_size: int = setting(0, STEP, "ours", f">= 0 and {BATCH}")
+    pretrain_epochs: int = setting(80, PRETRAINING, "ours", STEPS)
+    finetune_epochs: int = setting(60, TRAINING, "ours", MANY)  # 0: untrained baselines
+    patience: int = setting(15, PATIENCE, "ours", STEPS)
 
     def for_targets(self, targets: int) -> "TrainingBudget":
         """Return the budget with a batch size chosen for this number of training targets."""
@@ -71,16 +73,27 @@ class StudyConfig(Settings):
 
     data: DataConfig = field(default_factory=DataConfig)
     budget: TrainingBudget = field(default_factory=TrainingBudget)
-    n_seeds: int = setting(3, "number of test seeds", "ours", ">= 1")
-    jobs: int = setting(1, "number of trainings at the same time", "ours", ">= 1")
+    n_seeds: int = setting(3, "number of test seeds", "ours", ARGUMENTS["n_seeds"].limits)
+    jobs: int = setting(1, "number of trainings at the same time", "ours", ARGUMENTS["jobs"].limits)
     models: tuple[str, ...] = ()
-    quick: bool = False
+    quick: bool = setting(False, "mark the result as that of a short study", "ours")
     configs: Path | None = None
     sources: tuple[str, ...] = ()
-    target: str = ""
-    unknown_items: Literal["error", "drop"] = "error"
+    target: str = setting("", "domain to evaluate the model in; empty: all", "ours")
+    unknown_items: Literal["error", "drop"] = setting(
+        "error", "what to do with interactions of unlisted items", "ours"
+    )
     columns: dict[str, str] = field(default_factory=dict)
-    device: str = "cpu"
+    device: Literal["cpu", "cuda"] = setting("cpu", "device to compute on", "ours")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("models", "sources"):
+            value = getattr(self, name)
+            if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+                raise UserError(f"{name} must be a list of names; got {in_one_line(value)}")
+            object.__setattr__(self, name, tuple(value))
+        self.data.require_effect()
 
     @property
     def seeds(self) -> list[int]:

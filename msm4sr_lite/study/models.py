@@ -163,7 +163,8 @@ class ModelSpec:
             net = pretrained(first, config, states, **options)
         if self.finetunes:
             torch.manual_seed(seed)
-            ids = data.sequences.n_items if config.finetune.use_ids else 0
+            has_ids = config.finetune.use_ids and config.finetune.epochs  # untrained ones are noise
+            ids = data.sequences.n_items if has_ids else 0
             untrained = replace(config.model, n_items=ids)
             net = transfer(net, ids) if self.pretrains else self.build(untrained)
             training.finetune(net, data.table, data.sequences, config.finetune, **options)

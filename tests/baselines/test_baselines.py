@@ -92,7 +92,7 @@ def test_unknown_names_and_settings_are_refused(data):
             {"decay": 1},
             "baseline 'popularity' has no setting 'decay'; it has no settings",
         ),
-        ("tfidf_knn", {"decay": 2}, "decay must be from 0 to 1; got 2"),
+        ("tfidf_knn", {"decay": 2}, "decay must be a number >= 0 and <= 1; got 2"),
     ):
         with pytest.raises(UserError, match=message):
             fit_baseline(name, data, **settings)
@@ -147,3 +147,10 @@ def test_a_fit_is_the_training_with_the_same_seed(table, use_ids):
     training.finetune(model, table, sequences, finetune, seed=5)
     histories = [np.array([1, 2, 3]), np.array([4])]
     assert torch.equal(scorer.score(histories), ModelScorer(model, table).score(histories))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_network_without_an_epoch_is_no_baseline(name, data):
+    config = replace(TINY, finetune=replace(TINY.finetune, epochs=0))
+    with pytest.raises(UserError, match=r"would be untrained with finetune.epochs=0; raise it"):
+        fit_baseline(name, data, config=config)

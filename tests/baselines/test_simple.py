@@ -53,7 +53,7 @@ def test_a_repeated_interaction_counts_once():
 
 @pytest.mark.parametrize("decay", [-0.1, 1.1, float("nan")])
 def test_decay_is_from_0_to_1(decay):
-    with pytest.raises(UserError, match=f"decay must be from 0 to 1; got {decay}"):
+    with pytest.raises(UserError, match=f"decay must be a number >= 0 and <= 1; got {decay}"):
         ItemKNN(toy_sequences([6, 6], n_items=9), decay)
 
 
@@ -70,7 +70,7 @@ def test_sequential_rules_by_hand():
 
 
 def test_steps_must_be_positive():
-    with pytest.raises(UserError, match="steps must be at least 1; got 0"):
+    with pytest.raises(UserError, match="steps must be an integer >= 1 and"):
         SequentialRules(toy_sequences([6, 6], n_items=9), steps=0)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from msm4sr_lite.cli.commands import build_parser
+from msm4sr_lite.arguments import ARGUMENTS
+from msm4sr_lite.cli.commands import COMMANDS, build_parser
 from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.config import FROM_DATA, Config, UserError
 from msm4sr_lite.settings import fields_by_name
@@ -38,8 +39,14 @@ from msm4sr_lite.settings import fields_by_name
             ["recommend", "x", "--model", "y", "--user", "a", "--items", "b"],
             "argument --items: not allowed with argument --user",
         ),
-        (["recommend", "x", "--model", "y", "--user", "a", "-k", "x"], "argument -k: invalid int"),
-        (["run", "x", "--out", "y", "--seed", "-1"], "must be an integer from 0 to 4294967295"),
+        (
+            ["recommend", "x", "--model", "y", "--user", "a", "-k", "x"],
+            "argument -k: k must be an integer >= 1 and",
+        ),
+        (
+            ["run", "x", "--out", "y", "--seed", "-1"],
+            "seed must be an integer >= 0 and <= 4294967295; got -1",
+        ),
         (["run", "x", "--out", "y", "--seed", "1.5"], "got '1.5'"),
     ],
 )
@@ -96,7 +103,7 @@ def test_settings_become_arguments_of_the_estimator():
         ("run", "pretrain.epoch=3", "unknown setting 'pretrain.epoch'; did you mean 'pretrain.epo"),
         ("run", "lr=1", "unknown setting 'lr'; did you mean"),
         ("run", "pretrain.lr", "--set pretrain.lr: write NAME=VALUE; --help-all lists the names"),
-        ("run", "pretrain.lr=fast", "pretrain.lr must be a number > 0; got 'fast'"),
+        ("run", "pretrain.lr=fast", "pretrain.lr must be a number >= 1e-9 and <= 10; got 'fast'"),
         ("run", "features.pooling=mena", "must be one of auto, mean, cls; got 'mena'"),
         ("pretrain", "finetune.lr=1", "has no effect in `msm4sr pretrain`"),
         ("features", "pretrain.lr=1", "which only has settings of features"),
@@ -123,3 +130,27 @@ def test_help_all_lists_every_setting_of_the_command(command, msm4sr):
 def test_help_all_lists_settings_of_other_configurations(msm4sr):
     assert "\n  budget.patience=15\n" in msm4sr("study", "--help-all")[1]
     assert "\n  clip.epochs=60\n" in msm4sr("train-clip", "--help-all")[1]
+
+
+# ---------------------------------------------------------------------- numbers
+
+FLAGS = {"--seed": "seed", "-k": "k", "--seeds": "n_seeds", "--jobs": "jobs"}
+FLAGS |= {"--n-test": "n_test", "--min-rating": "min_rating", "--workers": "workers"}
+
+
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [(name, flag) for name, one in COMMANDS.items() for flag in FLAGS if flag in one.flags.split()],
+)
+def test_a_flag_for_a_number_has_the_same_range(command, flag, refused):
+    field = ARGUMENTS[FLAGS[flag]]
+    words = [*(["main"] if command == "study" else []), "x", "--out", "y"]
+    words = ["x", "--model", "y", "--user", "a"] if command == "recommend" else words
+    outside = [text.split()[1] for text in field.limits.split(" and ") if text]
+    outside = [str(int(edge) + (1 if place else -1)) for place, edge in enumerate(outside)]
+    for text in [*outside, "nan", "inf", "1" * 5000, "text", ""]:
+        if command == "convert" and text == "1" * 5000:
+            continue  # a float that is too large is infinite
+        line = refused(command, *words, f"{flag}={text}" if flag != "-k" else f"-k{text or 'x'}")
+        assert f"argument {flag}: {field.name} must be {field.allowed}; got" in line
+        assert len(line) < 300

@@ -7,10 +7,13 @@ import shutil
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
+from small_commands import QUICK
 from toys import toy_dataset
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.dataset import Dataset
 
 
 @pytest.fixture
@@ -80,12 +83,14 @@ def test_an_unknown_user_gets_popular_items_an_error_or_nothing(command, json_of
     assert len(counts) == 3
     assert counts == sorted(counts, reverse=True)
     assert counts[-1] >= 1
-    code, printed, _ = msm4sr(*unknown, "--on-unknown-user", "popular")
+    code, printed, err = msm4sr(*unknown, "--on-unknown-user", "popular")
+    assert err == (
+        "note: 1 users have no interaction with an item of the model (the first is 'nobody'); they"
+        " get the most popular items\n"
+    )
     title, first, *_ = printed.splitlines()
     assert code == 0
-    assert title == (
-        "user 'nobody' has no interaction with an item of the model; the most popular items:"
-    )
+    assert title == ("user 'nobody': the most popular items")
     best = found["recommendations"][0]["item_id"]
     assert first == f" 1. {best}  interactions {counts[0]:g}  Thing {best[1:]}"
     assert json_of(*unknown, "--on-unknown-user", "skip")["recommendations"] == []
@@ -131,13 +136,84 @@ def test_items_can_be_chosen_excluded_and_repeated(command, json_of, tmp_path):
         (["--user", "nobody"], "dataset has no interactions of user 'nobody'; check the user_id"),
         (["--items", "i1,ghost"], "item 'ghost' is not in the model; check the item_id"),
         (["--items", " , "], "no item of the history is known"),
-        (["--user", "u3", "-k", "0"], "k must be a whole number of at least 1; got 0"),
+        (["--user", "u3", "-k", "0"], "k must be an integer >= 1 and <= 1000000; got 0"),
         (["--user", "u3", "--candidates", "nowhere.txt"], "nowhere.txt: cannot be read"),
         (["--user", "u3", "--features", "nowhere"], "nowhere: no such folder"),
     ],
 )
 def test_mistakes_are_one_line(command, refused, words, message):
     assert message in refused(*command, *words)
+
+
+def test_a_history_of_the_whole_catalogue_leaves_nothing(command, msm4sr, json_of, toy, tmp_path):
+    everything = ",".join(f"i{number}" for number in range(40))
+    code, printed, err = msm4sr(*command, "--items", everything)
+    assert code == 0
+    assert printed.startswith("history, newest last (last 5 of 40):\n")
+    line = "nothing is left to recommend: every item is in the history or filtered"
+    assert err == f"note: {line}\n"
+    assert json_of(*command, "--items", everything)["recommendations"] == []
+    (few := tmp_path / "few.txt").write_text("i1\n")
+    words = [*command, "--all-users", tmp_path / "all.csv", "--candidates", few]
+    code, printed, err = msm4sr(*words)
+    histories = Dataset.from_folder(toy.data).interactions
+    seen = histories[histories["item_id"] == "i1"]["user_id"].nunique()
+    assert f"note: nothing is left to recommend to {seen} users (the first is 'u" in err
+    assert f"{60 - seen} rows for {60 - seen} users" in printed
+
+
+def test_repeated_items_of_a_history_count_once(command, json_of):
+    found = json_of(*command, "--items", "i1,i2,i1", "--why", "-k", "1")
+    assert found["history"] == ["i2", "i1"]
+    assert found == json_of(*command, "--items", "i2,i1", "--why", "-k", "1")
+
+
+@pytest.fixture
+def changed(toy, tmp_path):
+    """Return a function that makes a copy of the dataset with changed items."""
+
+    def change(edit):
+        data = tmp_path / "data"
+        shutil.copytree(toy.data, data)
+        records = [json.loads(line) for line in (data / "items.jsonl").read_text().splitlines()]
+        records = [one for record in records if (one := edit(record))]
+        (data / "items.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
+        table = pd.read_csv(data / "interactions.csv")
+        ids = {record["item_id"] for record in records}
+        table[table["item_id"].isin(ids)].to_csv(data / "interactions.csv", index=False)
+        return data
+
+    return change
+
+
+def test_items_that_are_no_longer_in_the_dataset_are_not_recommended(toy, changed, msm4sr):
+    words = ["--model", toy.run, "--items", "i1,i2", "-k", "1", "--json"]
+    best = json.loads(msm4sr("recommend", toy.data, *words)[1])["recommendations"][0]["item_id"]
+    data = changed(lambda record: record if record["item_id"] != best else None)
+    code, printed, err = msm4sr("recommend", data, *words)
+    assert code == 0
+    assert json.loads(printed)["recommendations"][0]["item_id"] != best
+    assert err == (
+        "note: 1 items of the model are no longer in data and are left out (the first is"
+        f" '{best}')\n"
+    )
+
+
+def test_the_renames_of_the_training_are_remembered(toy, changed, msm4sr, tmp_path):
+    data, out = changed(lambda record: record), tmp_path / "run"
+    table = pd.read_csv(data / "interactions.csv").rename(columns={"user_id": "visitor"})
+    table.to_csv(data / "interactions.csv", index=False)
+    options = ["--features", data / "features", *QUICK]
+    code, _, err = msm4sr("run", data, "--out", out, "--rename", "visitor=user_id", *options)
+    assert code == 0, err
+    words = [data, "--model", out, "--json"]
+    assert msm4sr("recommend", *words, "--user", "u3")[0] == 0
+    assert msm4sr("evaluate", *words)[0] == 0
+    # The same data whose columns have the usual names, or other ones, can be read, too.
+    assert msm4sr("recommend", toy.data, "--model", out, "--user", "u3")[0] == 0
+    table.rename(columns={"visitor": "buyer"}).to_csv(data / "interactions.csv", index=False)
+    assert "no column user_id" in msm4sr("recommend", *words, "--user", "u3")[2]
+    assert msm4sr("recommend", *words, "--user", "u3", "--rename", "buyer=user_id")[0] == 0
 
 
 # ------------------------------------------------------------------------- new items
@@ -155,7 +231,7 @@ def test_new_items_are_recommended_once_they_have_features(tmp_path, tiny_bert, 
 
     code, printed, err = msm4sr(*command, "--json")
     assert code == 0
-    assert "note: 1 items have no features in" in err
+    assert "note: 1 items have no usable features in" in err
     assert "(the first is 'n1'); run `msm4sr keywords`, then `features`" in err
     assert len(json.loads(printed)["recommendations"]) == 10
 
@@ -163,7 +239,7 @@ def test_new_items_are_recommended_once_they_have_features(tmp_path, tiny_bert, 
     code, printed, err = msm4sr(*command, "--json")
     assert code == 0
     assert "note: 1 items are new to the model (the first is 'n1')" in err
-    assert "no features" not in err
+    assert "no usable features" not in err
     (new,) = (one for one in json.loads(printed)["recommendations"] if one["new"])
     assert (new["item_id"], new["sentences"]) == ("n1", ["Thing 3"])
     assert msm4sr(*command)[1].count("  (new)") == 1

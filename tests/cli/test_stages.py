@@ -63,7 +63,7 @@ def test_mistakes_are_one_line(made, refused, tmp_path):
     assert "not allowed with argument --check" in refused(*made, "--check", "--report")
     nowhere = ["features", made[1], "--out", tmp_path / "nowhere"]
     assert "no such folder; give a feature folder" in refused(*nowhere, "--report")
-    assert "workers must be at least 1; got 0" in refused(
+    assert "workers must be an integer >= 1 and <= 1000; got 0" in refused(
         "keywords", made[1], "--out", tmp_path / "x", "--workers", "0"
     )
     assert not (tmp_path / "x").exists()
@@ -205,7 +205,7 @@ def test_it_writes_results_and_a_second_run_makes_nothing_again(command, json_of
     assert [f"{stage}: done already" in err for stage in STAGES] == [True] * 3
     assert times == {p: p.stat().st_mtime_ns for p in times}
     assert "toys: 8 users, 12 items; test part (leave-one-out); all items ranked" in out
-    assert not list((tmp_path / "out").glob(".*"))
+    assert {path.name for path in (tmp_path / "out").glob(".*")} <= {".lock"}
 
 
 @pytest.mark.thorough
@@ -259,6 +259,30 @@ def test_images_become_keywords_and_features(command, msm4sr, mini_clip, tmp_pat
     table = load_feature_table(tmp_path / "out/features")
     assert table.image.counts.tolist() == [0, 0] + [1] * 11
     assert "keywords: done already" in msm4sr(*command, *seen)[2]
+
+
+def test_training_on_everything_evaluates_nothing(toy, msm4sr, json_of, refused, tmp_path):
+    out = tmp_path / "out"
+    command = ["run", toy.data, "--out", out, "--features", toy.data / "features", *QUICK]
+    json_of(*command)
+    code, printed, err = msm4sr(*command, "--all-data")
+    assert code == 0
+    assert printed == f"{out}: trained on every interaction; nothing is held out or evaluated\n"
+    assert "second run: on every interaction" in err
+    assert not (out / "results.json").exists()  # those of the model before
+    assert json_of(*command, "--all-data") == {"run": str(out), "evaluated": False}
+    assert json.loads((out / "finetuned/record.json").read_text())["split"] is None
+    assert "trained on every interaction (split=None)" in refused(
+        "evaluate", toy.data, "--model", out
+    )
+    assert json_of("recommend", toy.data, "--model", out, "--user", "u1")["recommendations"]
+    message = "--baselines has no effect with --all-data; leave it out"
+    assert message in refused(*command, "--all-data", "--baselines", "popularity")
+
+
+def test_no_baselines_at_all(toy, json_of):
+    found = json_of("evaluate", toy.data, "--model", toy.run, "--baselines", "")
+    assert list(found["models"]) == ["msm4sr"]
 
 
 @pytest.mark.parametrize(

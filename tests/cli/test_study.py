@@ -80,8 +80,8 @@ def test_ablations_change_one_thing(tuned, msm4sr):
     [
         (["main", "--models", "magic"], "models: no 'magic'; choose from popularity"),
         (["ablations", "--models", "popularity"], "models: no 'popularity'; choose from msm4sr"),
-        (["main", "--seeds", "0"], "study: seeds must be at least 1; got 0"),
-        (["main", "--jobs", "0"], "jobs must be an integer >= 1; got 0"),
+        (["main", "--seeds", "0"], "argument --seeds: n_seeds must be an integer >= 1 and"),
+        (["main", "--jobs", "0"], "jobs must be an integer >= 1 and <= 1000; got 0"),
         (["transfer"], "a transfer study needs a source and a target"),
         (["main", "--set", "budget.patience=-1"], "budget.patience must be an integer >= 0"),
     ],

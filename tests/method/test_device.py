@@ -20,5 +20,5 @@ def test_what_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="this machine has no GPU that torch can use; choose cpu"):
         resolve_device("cuda")
-    with pytest.raises(UserError, match="device must be auto, cpu or cuda; got 'tpu'"):
+    with pytest.raises(UserError, match="device must be one of auto, cpu, cuda; got 'tpu'"):
         resolve_device("tpu")

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from msm4sr_lite import fast
-from msm4sr_lite.evaluation import metrics, rank_of, target_ranks
+from msm4sr_lite.config import UserError
+from msm4sr_lite.evaluation import evaluate, metrics, rank_of, target_ranks
 
 
 class Fixed:
@@ -47,9 +48,34 @@ def test_ties_count_against_the_target():
     assert ranks([[0.0] * 5], [4]) == [4]
 
 
-def test_nan_ranks_last():
-    assert ranks([[0.0, math.nan, 1.0, 2.0]], [1]) == [3]
-    assert ranks([[0.0, math.nan, 1.0, 2.0]], [2]) == [2]
+def test_a_target_of_nan_is_never_first():
+    scores, allowed = (
+        torch.tensor([[0.0, math.nan, 1.0, 2.0]]),
+        torch.tensor([[False, *[True] * 3]]),
+    )
+    assert rank_of(scores, torch.tensor([1]), allowed).tolist() == [3]
+    assert rank_of(scores, torch.tensor([2]), allowed).tolist() == [2]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("row", [0, 40, 99])
+def test_scores_that_are_not_finite_are_refused(bad, row):
+    rows = [[0.0, 1.0, 2.0, 3.0] for _ in range(100)]
+    rows[row][2] = bad
+    with pytest.raises(UserError, match="the scores are not finite numbers"):
+        ranks(rows, [1] * 100)
+    with fast.switched_off(), pytest.raises(UserError, match="the scores are not finite numbers"):
+        target_ranks(Fixed(rows), [np.array([1])] * 100, np.array([1] * 100))
+
+
+def test_padding_and_scores_whose_sum_is_too_large_are_fine():
+    assert ranks([[math.nan, 1.0, 2.0], [-math.inf, 2.0, 1.0]], [1, 1]) == [2, 1]
+    assert ranks([[0.0, 3e38, 2e38, 3e38]], [2]) == [3]
+
+
+def test_nobody_to_evaluate_is_one_line():
+    with pytest.raises(UserError, match=r"^no test case to evaluate: nothing is held out; .*$"):
+        evaluate(Fixed([[0.0, 1.0]]), [], np.array([], dtype=np.int64))
 
 
 def test_the_history_is_filtered_only_if_asked_and_never_the_target():
@@ -65,11 +91,6 @@ def test_only_candidates_compete_with_the_target():
     assert ranks(rows, [3], candidates=np.array([1, 2])) == [3]
     assert ranks(rows, [3], candidates=np.array([3, 4])) == [2]
     assert ranks(rows, [3], [np.array([4])], candidates=np.array([4]), filter_seen=True) == [1]
-
-
-def test_ties_with_nan_and_infinities():
-    assert ranks([[0.0, math.nan, math.nan, -math.inf, 2.0]], [1]) == [4]
-    assert ranks([[0.0, -math.inf, math.inf, 1.0]], [1]) == [3]
 
 
 def test_a_repeated_item_is_filtered_once():

@@ -43,3 +43,17 @@ def test_a_table_with_items_at_the_end_has_the_slots_of_both():
             assert torch.equal(found[valid], expected[real])
     with pytest.raises(UserError, match="width 7, not 11"):
         one.append(toy_table([1], [1], width=7))
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_embeddings_that_are_not_finite_are_refused(bad):
+    net = M2SE(CONFIG)
+    with torch.no_grad():
+        net.adapt["image"].scale[0, 0] = bad
+    with pytest.raises(UserError, match="item embeddings are not finite numbers"):
+        ModelScorer(net, toy_table([1], [1]))
+    scorer, table = ModelScorer(M2SE(CONFIG), toy_table([1], [1])), toy_table([1], [1], items=["x"])
+    table.text.vectors[0, 0] = bad
+    with pytest.raises(UserError, match="item embeddings are not finite numbers"):
+        scorer.append(table)
+    assert len(scorer.units) == 2

@@ -42,7 +42,7 @@ def test_several_test_cases_of_each_user_have_their_true_prefixes():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n_test": 0}, "n_test must be an integer >= 1; got 0"),
+        ({"n_test": 0}, "n_test must be an integer >= 1 and <= 1000000; got 0"),
         (
             {"n_test": 4},
             "min_user_interactions must be at least 6 .*one for validation, 4 for testing.* got 5",

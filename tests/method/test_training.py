@@ -143,7 +143,7 @@ def test_checkpoint_gives_the_same_scores_to_the_last_bit(tmp_path):
 
 
 def test_a_broken_checkpoint_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="nothing: not a model folder"):
+    with pytest.raises(UserError, match="nothing: no such folder"):
         load_checkpoint(tmp_path / "nothing")
 
 

@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
-from small_dataset import fitted
+import torch
+from small_dataset import N_USERS, dataset, fitted, interaction_frame
 
 from msm4sr_lite import UserError
+from msm4sr_lite.baselines import BASELINES
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +48,47 @@ def test_seen_items_and_candidates_change_the_ranking(model):
 
 
 def test_unknown_parts_and_baselines_are_refused(model):
-    with pytest.raises(UserError, match="part must be valid or test"):
+    with pytest.raises(UserError, match="part must be one of valid, test"):
         model.evaluate(part="train")
     with pytest.raises(UserError, match="no baseline 'magic'"):
         model.evaluate(baselines=["magic"])
 
 
 def test_other_interactions_than_those_of_training_are_noted(model):
-    from small_dataset import dataset, interaction_frame
-
     report = model.evaluate(dataset(interaction_frame(seed=9)))
     assert "also trained on other interactions" in str(report)
+
+
+class Constant:
+    """A scorer with one score that is not finite."""
+
+    def __init__(self, bad):
+        self.bad = bad
+
+    def score(self, histories):
+        scores = torch.zeros(len(histories), 31)
+        scores[:, 7] = self.bad
+        return scores
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_are_refused_by_the_name_of_the_model(model, bad, monkeypatch):
+    monkeypatch.setitem(BASELINES, "broken", lambda data: Constant(bad))
+    with pytest.raises(UserError, match=r"^broken: the scores are not finite numbers; .*$"):
+        model.evaluate(baselines=["popularity", "broken"])
+    one = fitted()
+    with torch.no_grad():
+        one._model.net.transformer.norm.weight[0] = bad
+    with pytest.raises(UserError, match=r"^msm4sr: the scores are not finite numbers; .*$"):
+        one.evaluate()
+    with pytest.raises(UserError, match=r"^the scores are not finite numbers; .*$"):
+        one.recommend("user1")
+
+
+@pytest.mark.parametrize(("users", "noted"), [(29, True), (30, False)])
+def test_few_users_are_noted(users, noted):
+    frame = interaction_frame()
+    data = dataset(frame[frame["user_id"].isin([f"user{u}" for u in range(users)])])
+    report = fitted(data).evaluate()
+    assert report.protocol["users"] == users < N_USERS
+    assert any(note.startswith("only 29 users: the intervals") for note in report.notes) == noted

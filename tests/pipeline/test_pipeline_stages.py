@@ -57,3 +57,20 @@ def test_items_without_features_are_named_and_those_without_content_left_out(cap
     assert set(data.sequences.items) == {"", *(f"item{i}" for i in range(30) if i != 7)}
     assert data.table.items == data.sequences.items
     assert "note: 1 items have no usable text or image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [{}, {"split": None}, {"time_budget": 60}, {"run_dir": True}])
+def test_a_stage_of_no_epochs_is_skipped(options, tmp_path, capsys):
+    if "run_dir" in options:
+        options = {"run_dir": tmp_path / "run"}
+    pretrained = MSM4SR(seed=3, **SMALL)
+    pretrained.pretrain(dataset(), features=feature_table(), split=options.get("split", "as_set"))
+    model = fitted(settings={"finetune__epochs": 0}, **options)
+    # No ID embeddings, which would be random numbers: the model is the pre-trained one.
+    assert_same_weights(model._model.net, pretrained._model.net)
+    assert "finetuned: 40 users" in (said := capsys.readouterr().err)
+    assert "skipped, since epochs=0" in said
+    assert model.training_["finetuned"] == {}
+    untrained = fitted(settings={"pretrain__epochs": 0}, **options)
+    assert untrained.training_["pretrained"] == {}
+    assert untrained.training_["finetuned"]["epochs"] == 1

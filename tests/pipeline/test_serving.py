@@ -1,5 +1,7 @@
 """Recommendations, similar items, explanations and new items of a fitted model."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from small_dataset import (
@@ -11,7 +13,10 @@ from small_dataset import (
     item_frame,
 )
 
-from msm4sr_lite import UserError
+from msm4sr_lite import MSM4SR, Dataset, UserError
+from msm4sr_lite.feature_table import make_slots
+from msm4sr_lite.features.table import hash_sources
+from msm4sr_lite.features.table_files import save_feature_table
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +68,102 @@ def test_unknown_users(model):
         model.recommend(["nobody"], on_unknown_user="error")
 
 
-def test_items_no_longer_in_the_dataset_are_never_offered(model):
+def smaller_dataset(domain=""):
     frame = interaction_frame()
-    smaller = dataset(frame[~frame["item_id"].isin(["item7", "item8"])], item_frame().drop([7, 8]))
+    left = frame[~frame["item_id"].isin(["item7", "item8"])]
+    items = item_frame().drop([7, 8])
+    options = {"name": "toys", "domain": domain}
+    return Dataset.from_frames(left, items.assign(domain="home"), **options)
+
+
+def test_items_no_longer_in_the_dataset_are_never_offered(model, capsys):
+    smaller = smaller_dataset()
+    capsys.readouterr()
     found = model.recommend(data=smaller, k=30, filter_seen=False)
     assert set(found["item_id"]) == set(smaller.items)
+    note = (
+        "note: 2 items of the model are no longer in toys and are left out (the first is 'item7')"
+    )
+    assert capsys.readouterr().err == f"{note}\n"
+    history = smaller.user_history("user1")
+    assert not {"item7", "item8"} & {one.item_id for one in model.describe(history, data=smaller)}
+    assert not {"item7", "item8"} & set(model.similar_items("item1", 30, data=smaller)["item_id"])
+    model.evaluate(smaller)
+    assert capsys.readouterr().err == ""  # once for each dataset
+    model.recommend(data=smaller_dataset("home"), k=1)
+    assert "are no longer in domain 'home' of toys and" in capsys.readouterr().err
+    model.recommend(k=1)
+    assert capsys.readouterr().err == ""  # nor for the data of the training
+
+
+def test_items_whose_texts_have_changed_since_are_noted(capsys):
+    table = feature_table()
+    data = dataset()
+    table.sources.update({key: hash_sources(item, Path(), 10) for key, item in data.items.items()})
+    model = fitted(data, features=table)
+    capsys.readouterr()
+    frame = item_frame()
+    frame.loc[3, "title"] = "Another title"
+    changed = dataset(items=frame)
+    for call in (
+        lambda: model.recommend(data=changed, k=1),
+        lambda: model.describe(["item1"], data=changed),
+        lambda: model.explain("user1", "item1", data=changed),
+    ):
+        model._compared = None
+        call()
+        note = capsys.readouterr().err
+        assert note.startswith("note: 1 items of toys have other texts or images than when the fea")
+        assert "(the first is 'item3'); scores use the old ones" in note
+    model.recommend(data=dataset(), k=1)
+    assert capsys.readouterr().err == ""
+
+
+def test_repeated_items_of_a_history_count_once_as_in_training(model):
+    for call in (
+        lambda items: model.recommend(items=items),
+        lambda items: model.explain(item_id="item5", items=items),
+    ):
+        pd.testing.assert_frame_equal(call(["item1", "item2", "item1"]), call(["item2", "item1"]))
+    assert model.describe(["item1", "item2", "item1"]) == model.describe(["item2", "item1"])
+    repeats = fitted(settings={"data__deduplicate": False})
+    assert repeats.as_history(["item1", "item2", 1]) == ["item1", "item2", "1"]
+    assert not repeats.recommend(items=["item1", "item2", "item1"])["score"].equals(
+        repeats.recommend(items=["item2", "item1"])["score"]
+    )
+
+
+def test_nothing_left_and_unknown_users_are_said(model, capsys):
+    capsys.readouterr()
+    everything = [f"item{i}" for i in range(30)]
+    assert model.recommend(items=everything).empty
+    left = "nothing is left to recommend"
+    assert capsys.readouterr().err == f"note: {left}: every item is in the history or filtered\n"
+    assert model.recommend(["user1", "user2"], candidates=["item1"], exclude=["item1"]).empty
+    assert f"{left} to 2 users (the first is 'user1')" in capsys.readouterr().err
+    model.recommend(["user1", "nobody", "none"])
+    assert "note: 2 users have no interaction" in (said := capsys.readouterr().err)
+    assert "(the first is 'nobody'); they get the most popular items" in said
+    model.recommend(["nobody"], on_unknown_user="skip")
+    assert "they are left out" in capsys.readouterr().err
+    assert len(model.recommend(["user1"], k=1000)) == 22
+    assert capsys.readouterr().err == ""
+
+
+def test_no_candidate_at_all_is_refused(model):
+    for call in (
+        lambda: model.recommend(["user1"], candidates=[]),
+        lambda: model.describe(["item1"], candidates=[]),
+    ):
+        with pytest.raises(UserError, match="candidates is empty; give at least one item_id"):
+            call()
+
+
+@pytest.mark.parametrize("wrong", ["yes", 1, None, "no"])
+def test_filter_seen_is_true_or_false(model, wrong):
+    for call in (model.recommend, model.evaluate, lambda **o: model.describe(["item1"], **o)):
+        with pytest.raises(UserError, match=r"^filter_seen must be true or false; got"):
+            call(filter_seen=wrong)
 
 
 def test_a_history_of_items(model):
@@ -142,8 +238,6 @@ def test_items_of_the_data_that_the_model_lacks_may_be_excluded(model):
 
 def test_new_items_are_read_from_their_texts(tmp_path, tiny_bert):
     """Texts alone, with the encoder that made the features."""
-    from msm4sr_lite import MSM4SR
-
     settings = {"text_encoder": tiny_bert, "finetune__use_ids": False}
     titles = [f"{chr(97 + i % 26)} {chr(97 + i // 26)} title" for i in range(30)]
     data = dataset(items=item_frame().assign(title=titles))
@@ -170,8 +264,6 @@ def test_a_dataset_with_new_interacted_items_is_not_evaluated(model):
 
 
 def test_first_mistakes_are_answered(model):
-    from msm4sr_lite import MSM4SR
-
     with pytest.raises(UserError, match="data must be a Dataset; got DataFrame"):
         MSM4SR().fit(interaction_frame())
     with pytest.raises(UserError, match="data must be a Dataset; got str"):
@@ -184,3 +276,63 @@ def test_first_mistakes_are_answered(model):
         model.recommend(items=["zz", "item1"])
     with pytest.raises(UserError, match="items is empty"):
         model.recommend(items=[])
+
+
+def test_new_items_of_a_frame_with_other_columns(tmp_path, model, monkeypatch):
+    given = []
+
+    def encode(self, items, root, device, **encoders):
+        given.append((items, root))
+        return feature_table(31).for_items(["", "item30"]), {}
+
+    monkeypatch.setattr("msm4sr_lite.pipeline.trained_model.TrainedModel.encode_items", encode)
+    frame = pd.DataFrame({"sku": ["item30"], "name": ["New"], "picture": ["a.png"], "visitor": [1]})
+    columns = {"sku": "item_id", "name": "title", "picture": "image", "visitor": "user_id"}
+    model = fitted()
+    assert model.add_items(frame, columns=columns, image_root=tmp_path) == ["item30"]
+    (((item,), root),) = given
+    assert (item.item_id, item.title, item.images, root) == ("item30", "New", ("a.png",), tmp_path)
+    for wrong, message in (
+        ({"skuu": "item_id"}, "there is no column 'skuu'|no column item_id"),
+        ({**columns, "nam": "title"}, "there is no column 'nam'"),
+        ({"sku": "id"}, "'sku' as 'id': choose from"),
+    ):
+        with pytest.raises(UserError, match=message):
+            model.add_items(frame, columns=wrong)
+    with pytest.raises(UserError, match="columns renames the columns of a data frame"):
+        model.add_items(dataset(), columns=columns)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, ["item1"], [{"item_id": "x"}]])
+def test_new_items_of_another_kind_are_refused(model, wrong):
+    with pytest.raises(UserError, match="items must be a Dataset, a data frame or Item objects"):
+        model.add_items(wrong)
+
+
+def test_new_items_without_usable_features_are_reported(tmp_path):
+    table = feature_table(32)
+    for slots in (table.text, table.image):
+        slots.counts[table.items.index("item31")] = 0
+    for name in ("text", "image"):
+        slots = getattr(table, name)
+        object.__setattr__(
+            table, name, make_slots(slots.vectors[:31].numpy(), slots.counts.numpy())
+        )
+    save_feature_table(tmp_path / "features", table, {})
+    model = fitted()
+    bigger = dataset(items=item_frame(33))
+    found = model.add_known_features(bigger, tmp_path / "features")
+    assert found == (["item30"], ["item31", "item32"])
+    assert set(model.recommend(data=bigger, candidates=["item30", "item31"])["item_id"]) == {
+        "item30"
+    }
+
+
+def test_the_renames_of_the_data_are_kept(tmp_path):
+    frame = interaction_frame().rename(columns={"user_id": "visitor"})
+    columns = {"visitor": "user_id"}
+    data = Dataset.from_frames(frame, item_frame(), columns=columns)
+    assert data.columns == columns
+    model = fitted(data, run_dir=tmp_path / "run")
+    assert model.columns == MSM4SR.from_pretrained(tmp_path / "run").columns == columns
+    assert fitted().columns == {}

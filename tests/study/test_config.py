@@ -26,7 +26,7 @@ def test_the_budget_is_that_of_both_stages():
 
 def test_a_study_has_a_seed_and_a_job_at_least():
     assert StudyConfig(n_seeds=2).seeds == [1, 2]  # seed 0 chooses the settings
-    with pytest.raises(UserError, match="n_seeds must be an integer >= 1; got 0"):
+    with pytest.raises(UserError, match="n_seeds must be an integer >= 1 and <= 1000; got 0"):
         StudyConfig(n_seeds=0)
-    with pytest.raises(UserError, match="jobs must be an integer >= 1; got 0"):
+    with pytest.raises(UserError, match="jobs must be an integer >= 1 and <= 1000; got 0"):
         StudyConfig(jobs=0)

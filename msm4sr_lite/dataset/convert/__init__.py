@@ -32,6 +32,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.convert import amazon, hm, movielens, recbole
@@ -105,6 +106,8 @@ def convert_dataset(
         If the source cannot be read as this format, or ``out`` cannot be written or replaced.
     """
     out = Path(out)
+    if min_rating is not None:
+        min_rating = ARGUMENTS["min_rating"].check(min_rating)
     converter, found = _find_source(Path(source), format)
     if level and level not in converter.levels:
         known = " and ".join(converter.levels) or "no levels; only H&M has some"

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 import transformers
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError, as_dict
 from msm4sr_lite.features.clip.labelled_images import label_words, load_images, read_labels
 from msm4sr_lite.features.clip.model import build_model, make_tokenizer
@@ -72,6 +73,7 @@ def train_clip(
         If the folder or a setting cannot be used, or too few images are left for training.
     """
     folder, out, config = Path(folder), Path(out), config or ClipTrainingConfig()
+    n_test, seed = ARGUMENTS["n_test"].check(n_test), ARGUMENTS["seed"].check(seed)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: already exists; choose a new folder")
     transformers.utils.logging.disable_progress_bar()
@@ -85,8 +87,6 @@ def train_clip(
     if problems:
         say(f"train-clip: {len(problems)} images cannot be read, the first: {problems[0]}")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist()
-    if n_test < 0:
-        raise UserError(f"n_test must be at least 0; got {n_test}")
     test, rest = order[:n_test], order[n_test:]
     n_validation = max(MIN_VALIDATION, round(VALIDATION_SHARE * len(rest)))
     validation, training = rest[:n_validation], rest[n_validation:]

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPTokenizer, VisionTextDualEncoderModel
 
+from msm4sr_lite.config import BATCH, MANY, RATE, STEPS
 from msm4sr_lite.features.clip.labelled_images import LabelledImages, augment
 from msm4sr_lite.features.clip.objective import PROMPT, TEMPLATES, rate, step_loss, write_captions
 from msm4sr_lite.progress import bar
@@ -24,16 +25,20 @@ BATCH_SIZE = 64  # validation images per forward pass
 class ClipTrainingConfig(Settings):
     """Settings for training a small CLIP on labelled images."""
 
-    epochs: int = setting(60, "maximum number of epochs", "ours", ">= 1")
-    patience: int = setting(6, "epochs to wait for a better average precision", "ours", ">= 0")
-    batch_size: int = setting(32, "number of images per step", "ours", ">= 2")
-    lr: float = setting(3e-3, "AdamW's highest learning rate", "ours", "> 0")
-    text_lr: float = setting(3e-4, "highest learning rate of the text encoder", "ours", "> 0")
-    weight_decay: float = setting(0.05, "AdamW's weight decay", "ours", ">= 0")
-    image_size: int = setting(80, "side of a square image in pixels", "ours", ">= 16")
-    width: float = setting(0.5, "factor of the image encoder's channels", "ours", "> 0")
-    distortion: float = setting(1.0, "strength of rotation, zoom and stretching", "ours", ">= 0")
-    n_negatives: int = setting(0, "captions with a made-up word per step", "ours", ">= 0")
+    epochs: int = setting(60, "maximum number of epochs", "ours", MANY)
+    patience: int = setting(6, "epochs to wait for a better average precision", "ours", STEPS)
+    batch_size: int = setting(32, "number of images per step", "ours", f">= 2 and {BATCH}")
+    lr: float = setting(3e-3, "AdamW's highest learning rate", "ours", RATE)
+    text_lr: float = setting(3e-4, "highest learning rate of the text encoder", "ours", RATE)
+    weight_decay: float = setting(0.05, "AdamW's weight decay", "ours", ">= 0 and <= 10")
+    image_size: int = setting(80, "side of a square image in pixels", "ours", ">= 16 and <= 2048")
+    width: float = setting(
+        0.5, "factor of the image encoder's channels", "ours", ">= 0.05 and <= 20"
+    )
+    distortion: float = setting(
+        1.0, "strength of rotation, zoom and stretching", "ours", ">= 0 and <= 2"
+    )
+    n_negatives: int = setting(0, "captions with a made-up word per step", "ours", STEPS)
 
 
 @dataclass(frozen=True, kw_only=True)

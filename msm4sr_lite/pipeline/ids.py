@@ -1,0 +1,29 @@
+"""Ids of users and items that a caller gives, in the form that ids of a dataset have."""
+
+from collections.abc import Container, Iterable
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.rows import id_text
+
+
+def id_of(value: object, name: str) -> str:
+    """Return an id as text, in the form that ids of a dataset have: 7 and 7.0 are "7"."""
+    try:
+        return id_text(value, name)
+    except ValueError as error:
+        raise UserError(f"{value!r} is not a {name}: {error}") from None
+
+
+def item_list(items: Iterable[str], what: str = "items") -> list[str]:
+    """Return item ids as texts; refuse a single text."""
+    if isinstance(items, str):
+        raise UserError(f"{what} must be a list of item ids; got the text {items!r}")
+    return [id_of(item, "item_id") for item in items]
+
+
+def known_ids(ids: Iterable[str], known: Container[str], what: str, where: str) -> set[str]:
+    """Return item ids as texts; refuse unknown ids."""
+    wanted = item_list(ids, what)
+    if unknown := [item for item in wanted if item not in known]:
+        raise UserError(f"{what}: {unknown[0]!r} is not an item of {where}; check its id")
+    return set(wanted)
