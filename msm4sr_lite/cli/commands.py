@@ -77,7 +77,6 @@ FLAGS = {
     "--json": switch("print one JSON object instead of text"),
     "--baselines": text("comma-separated baselines to compare", "popularity,item_knn"),
     "--all-data": switch("train on every interaction, for use; nothing is evaluated"),
-    # evaluate
     "--part": choice(
         "held-out part to predict; a use of test is entered in the access log", "valid", "test"
     ),
@@ -105,7 +104,6 @@ FLAGS = {
         "help": "reasons for each score: the interactions, sentences and images that moved it"
         " (inputs), or also single keywords, which the text encoder encodes again (keywords)",
     },
-    # study
     "part": {
         "choices": ("tune", "main", "cold", "ablations", "transfer", "all"),
         "metavar": "PART",
@@ -274,9 +272,8 @@ COMMANDS = {
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = Parser(
-        prog="msm4sr", description="Multimodal sequential recommendation on a dataset folder."
-    )
+    about = "Multimodal sequential recommendation on a dataset folder."
+    parser = Parser(prog="msm4sr", description=about)
     version = f"msm4sr {__version__}"
     parser.add_argument("--version", action="version", version=version, help="show the version")
     commands = parser.add_subparsers(
