@@ -7,11 +7,12 @@ comes from data is made harmless before it is shown: ``printable``, ``one_line``
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any, TextIO
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, TextIO
 
 from msm4sr_lite.fast.processes import is_first
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 SECONDS = 30.0  # between two lines where stderr is not a terminal
 
@@ -97,4 +98,6 @@ def bar(
 def say(text: str) -> None:
     """Print a line on stderr, above any progress bar; only the first of several processes does."""
     if is_first() and sys.stderr:  # there is none if the command was started without it
+        from tqdm import tqdm
+
         tqdm.write(one_line(text), file=sys.stderr)

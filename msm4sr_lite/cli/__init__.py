@@ -7,9 +7,12 @@ runs, so ``--help`` is quick.
 import argparse
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from msm4sr_lite.cli.commands import COMMANDS, build_parser
 from msm4sr_lite.config import UserError
@@ -25,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # show what its encoding lacks as \uXXXX
             stream.reconfigure(errors="backslashreplace")
     name, code = "msm4sr", 2
+    handlers = _interrupt_on_stop()
     try:
         args = build_parser().parse_args(argv)
         name = f"msm4sr {args.command}"
@@ -50,12 +54,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         message, code = "stopped; finished work is kept, run the command again to resume", 130
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         _drop_unwritten()
     rank = os.environ.get("RANK", "0")
     process = "" if rank == "0" else f" (process {rank})"
     if sys.stderr:
         print(one_line(f"{name}{process}: {message}"), file=sys.stderr)
     return code
+
+
+def _interrupt_on_stop() -> dict[int, Any]:
+    """Let SIGTERM and SIGHUP act like Ctrl-C, so that drafts are removed; return old handlers."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    default = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    return {number: signal.signal(number, signal.default_int_handler) for number in default}
 
 
 def _drop_unwritten() -> None:

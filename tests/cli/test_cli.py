@@ -1,9 +1,14 @@
 """The command itself: what is not the business of a single one."""
 
+import os
+import signal
+import time
+
 import pytest
 
 from msm4sr_lite import __version__, cli
 from msm4sr_lite.config import UserError
+from msm4sr_lite.store.files import whole_folder
 
 
 @pytest.mark.parametrize(
@@ -66,3 +71,23 @@ def test_an_error_that_is_not_the_users_is_not_hidden(error, monkeypatch):
     monkeypatch.setattr(cli, "run_command", fail)
     with pytest.raises(type(error), match="a bug"):
         cli.main(["doctor"])
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_command_that_is_ended_removes_its_drafts(name, tmp_path, monkeypatch, capsys):
+    number = getattr(signal, name, None)
+    if number is None:
+        pytest.skip(f"needs {name}, which Windows lacks")
+
+    def command(args):
+        with whole_folder(tmp_path / "out") as draft:
+            (draft / "x").write_text("half")
+            os.kill(os.getpid(), number)
+            time.sleep(1)
+
+    monkeypatch.setattr("msm4sr_lite.cli.doctor.run", command)
+    before = signal.getsignal(number)
+    assert cli.main(["doctor"]) == 130
+    assert "stopped; finished work is kept" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(number) is before
