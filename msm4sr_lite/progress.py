@@ -79,6 +79,8 @@ def bar(
     unit_scale
         Whether to write thousands as k.
     """
+    from tqdm import tqdm
+
     terminal = bool(sys.stderr) and sys.stderr.isatty()
     return tqdm(
         steps,
