@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,11 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="run msm4sr check")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        made = generate(Path(scratch), args.interactions, args.kind, args.dates, args.items)
+        options = (Path(scratch), args.interactions, args.kind, args.dates, args.items)
+        with get_context("spawn").Pool(
+            1
+        ) as pool:  # else its memory would count for the next process
+            made = pool.apply(generate, options)
         read = ["-m", "msm4sr_lite", "check"] if args.check else ["-c", READ]
         print(json.dumps({"interactions": made, **measure([sys.executable, *read, scratch])}))
 

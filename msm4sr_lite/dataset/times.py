@@ -15,6 +15,7 @@ COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number o
 FAR = 4_102_444_800  # the year 2100, in seconds: later dates stand for "none"
 RECENT = 631_152_000  # the year 1990
 DAY = 86_400
+BLOCK = 1 << 18  # dates that are read at a time
 END_OF_DATES = 253_402_300_800  # the end of the year 9999, in seconds
 MOST = 0.9  # share of numbers that must be dates such as 20231114 for all to be meant as dates
 CLEAR = 20  # so many steps in one direction for one in the other show the order of a table
@@ -109,6 +110,12 @@ def _dates(column: pd.Series, numbers: np.ndarray) -> np.ndarray:
     """Return the seconds of dates, NaN where a cell is none."""
     if column.dtype.kind == "M":
         return _seconds(pd.to_datetime(column, utc=True))
+    starts = range(0, len(column), BLOCK)  # dates as objects need much memory
+    blocks = [slice(start, start + BLOCK) for start in starts]
+    return np.concatenate([_dates_in_block(column.iloc[rows], numbers[rows]) for rows in blocks])
+
+
+def _dates_in_block(column: pd.Series, numbers: np.ndarray) -> np.ndarray:
     named = column.astype(object).where(~numbers, None).map(_text_of_date)
     times = _seconds(pd.to_datetime(named, errors="coerce", utc=True, format="ISO8601"))
     for row in np.flatnonzero(np.isnan(times) & ~numbers):
@@ -122,21 +129,20 @@ def _dates(column: pd.Series, numbers: np.ndarray) -> np.ndarray:
 
 def _seconds(dates: pd.Series) -> np.ndarray:
     """Return the seconds since 1970 of dates in UTC, NaN for none."""
-    since = dates - pd.Timestamp(0, unit="s", tz="UTC")
+    # Microseconds: more digits do not fit into a float, whatever the version of pandas keeps.
+    since = dates.dt.as_unit("us") - pd.Timestamp(0, unit="s", tz="UTC")
     seconds: np.ndarray = (since / pd.Timedelta(seconds=1)).to_numpy("float64").copy()
     return seconds
 
 
 def _text_of_date(cell: object) -> object:
     """Return a date without a name of its zone; None for numbers, durations and words."""
-    if isinstance(cell, (Real, np.bool_, timedelta, np.timedelta64)):
-        return None
     if isinstance(cell, str):
         if not any(map(str.isdigit, cell)):
             return None
-        if cell.rstrip().endswith(("UTC", "GMT")):
-            return cell.rstrip()[:-3].rstrip() + "Z"
-    return cell
+        zoned = cell.rstrip().endswith(("UTC", "GMT"))
+        return cell.rstrip()[:-3].rstrip() + "Z" if zoned else cell
+    return None if isinstance(cell, (Real, np.bool_, timedelta, np.timedelta64)) else cell
 
 
 def _compact(times: np.ndarray, column: pd.Series, place_in: str) -> np.ndarray | None:

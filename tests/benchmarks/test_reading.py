@@ -12,7 +12,6 @@ from benchmarks import reading
 def test_it_reads_what_it_wrote(options, monkeypatch, capsys):
     sizes = ["--interactions", "2600", "--items", "50"]
     monkeypatch.setattr(sys, "argv", ["reading", *sizes, *options])
-    monkeypatch.setattr(reading, "BLOCK", 1000)
     reading.main()
     found = json.loads(capsys.readouterr().out)
     assert found["interactions"] > 1000

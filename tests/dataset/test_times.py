@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset import times
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.times import format_period, oldest_first, to_seconds
 
@@ -227,3 +228,13 @@ def test_other_numbers_are_not_asked_about(times):
     notes = []
     to_seconds(pd.Series(times), "row", notes)
     assert notes == []
+
+
+def test_dates_are_the_same_in_any_number_of_blocks(monkeypatch):
+    dates = ["2023-11-14T22:13:20.123456", "2023-11-14T22:13:20.123456789", "9999-12-31"] * 3
+    whole = to_seconds(pd.Series(dates), "row", [])
+    monkeypatch.setattr(times, "BLOCK", 2)
+    assert to_seconds(pd.Series(dates), "row", []).tolist() == whole.tolist()
+    assert whole[:3].tolist() == [1700000000.123456, 1700000000.123456, 253402214400.0]
+    with pytest.raises(UserError, match=r"row 9: timestamp 'soon' is neither"):
+        to_seconds(pd.Series([*dates, "soon"]), "row", [])
