@@ -156,14 +156,14 @@ def fit_baseline(name: str, data: BaselineData, **settings: Any) -> Scorer:
 
 
 def require_baselines(names: Iterable[str]) -> list[str]:
-    """Check names of baselines, and return them as a list without repetition.
+    """Check the names of baselines, or one name, and return them as a list without repetition.
 
     Raises
     ------
     UserError
         If a name is not in ``BASELINES``, or scikit-learn is needed and not installed.
     """
-    wanted = list(dict.fromkeys(names))
+    wanted = list(dict.fromkeys([names] if isinstance(names, str) else names))
     if unknown := [name for name in wanted if name not in BASELINES]:
         raise UserError(f"no baseline {unknown[0]!r}; choose from {', '.join(BASELINES)}")
     if any("tfidf" in name for name in wanted) and find_spec("sklearn") is None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from msm4sr_lite import __version__
 from msm4sr_lite.arguments import ARGUMENTS
-from msm4sr_lite.baselines import BaselineData, fit_baseline
+from msm4sr_lite.baselines import BaselineData, fit_baseline, require_baselines
 from msm4sr_lite.baselines.oracle import load_oracles
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
@@ -249,7 +249,8 @@ class Evaluating(Serving):
                 raise UserError("candidates is empty; give at least one item_id, or leave it out")
             rivals = np.array(sorted(number[item] for item in wanted))
         scorers: dict[str, Scorer] = {"msm4sr": scorer}
-        scorers |= {name: fit_baseline(name, inputs) for name in baselines}
+        names = require_baselines(baselines)
+        scorers |= {name: fit_baseline(name, inputs) for name in names}
         if part == "test" and self.run_dir:
             model, known = fingerprint_weights(trained.net), fingerprint_sequences(sequences)
             log_access(self.run_dir, {"model": model, "data": known, "version": __version__})

@@ -134,12 +134,15 @@ class Fitted:
             raise UserError("this model is not fitted; call fit or from_pretrained first")
         return self._model
 
-    def _data_or(self, data: Dataset | None) -> Dataset:
+    def _given(self, data: Dataset | None) -> Dataset | None:
+        """Return the data given, else those of ``fit``; None for a loaded model."""
         self._fitted()
-        data = data if data is not None else self._data
-        if data is None:
+        return self._data if data is None else require_dataset(data)
+
+    def _data_or(self, data: Dataset | None) -> Dataset:
+        if (data := self._given(data)) is None:
             raise UserError("a loaded model holds no interactions; give data= (or items=)")
-        return require_dataset(data)
+        return data
 
     @property
     def recommender(self) -> Recommender:
@@ -163,7 +166,7 @@ class Fitted:
         listed = {*data.items} if data else {*model}
         if data and data is self._data:
             listed |= self._added
-        offered = model & listed
+        offered = model & (listed if data is None else self._offered(data))
         if candidates is not None:
             wanted = known_ids(candidates, listed, "candidates", where)
             if not wanted:
@@ -173,14 +176,24 @@ class Fitted:
         excluded = known_ids(exclude, model | listed, "exclude", where)
         return {"candidates": offered, "exclude": model & excluded}
 
+    def _offered(self, data: Dataset) -> set[str]:
+        """Return the items that may be offered: those of the data, in the model's domain.
+
+        Data of one domain are taken as they are, since the caller chose that domain.
+        """
+        anywhere = data.domain or not self.domain
+        found = {key for key, item in data.items.items() if anywhere or item.domain == self.domain}
+        return found | self._added if data is self._data else found
+
     def _note_changes(self, data: Dataset | None) -> None:
         """Say, once for each dataset, how its items differ from those that the model was given."""
         if data is None or data is self._data or data is self._compared:
             return
         self._compared, trained = data, self._fitted()
-        items = trained.items[1:]
-        if gone := [item for item in items if item not in data.items]:
-            where = f"in domain {data.domain!r} of" if data.domain else "in"
+        items, offered = trained.items[1:], self._offered(data)
+        if gone := [item for item in items if item not in offered]:
+            domain = data.domain or self.domain
+            where = f"in domain {domain!r} of" if domain else "in"
             say(
                 f"note: {len(gone)} items of the model are no longer {where} {data.name} and are"
                 f" left out (the first is {gone[0]!r})"
@@ -211,7 +224,8 @@ class Fitted:
             frame = frame.drop_duplicates(["user_id", "item_id"], keep="last")
         histories: dict[str, list[str]] = {}
         if users is not None:
-            users = [users] if isinstance(users, (str, int, float)) else users
+            single = isinstance(users, (str, bytes)) or not isinstance(users, Iterable)
+            users = [users] if single else users
             histories = {id_of(user, "user_id"): [] for user in users}
             frame = frame[frame["user_id"].isin(histories)]
         items_of = frame.groupby("user_id")["item_id"]

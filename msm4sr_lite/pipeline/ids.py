@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.rows import id_text
+from msm4sr_lite.settings import in_one_line
 
 
 def id_of(value: object, name: str) -> str:
@@ -15,9 +16,9 @@ def id_of(value: object, name: str) -> str:
 
 
 def item_list(items: Iterable[str], what: str = "items") -> list[str]:
-    """Return item ids as texts; refuse a single text."""
-    if isinstance(items, str):
-        raise UserError(f"{what} must be a list of item ids; got the text {items!r}")
+    """Return item ids as texts; refuse a single one."""
+    if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
+        raise UserError(f"{what} must be a list of item ids; got {in_one_line(items)}")
     return [id_of(item, "item_id") for item in items]
 
 

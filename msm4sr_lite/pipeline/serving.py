@@ -72,7 +72,7 @@ class Serving(Fitted):
             If both users and items are given, an item id is unknown, a loaded model has no
             histories, or a user is unknown and ``on_unknown_user="error"``.
         """
-        data = data if data is not None else self._data
+        data = self._given(data)
         if items is not None:
             if users is not None:
                 raise UserError("give users or items, not both")
@@ -103,7 +103,7 @@ class Serving(Fitted):
         The score is the mean cosine over the modalities, between -1 and 1. Items that are not in
         ``data``, by default the data of ``fit``, are not offered.
         """
-        data = data if data is not None else self._data
+        data = self._given(data)
         (item,) = item_list([item_id])
         return self.recommender.similar_items(item, k, **self._filters(data, exclude=exclude))
 
@@ -168,7 +168,7 @@ class Serving(Fitted):
         keywords: bool = False,
     ) -> list[list[Evidence]]:
         """Return the evidence for and against several items, given one history; see ``explain``."""
-        trained, data = self._fitted(), data if data is not None else self._data
+        trained, data = self._fitted(), self._given(data)
         self._note_changes(data)
         history, deletions = self.as_history(history, "history"), None
         if keywords:
@@ -201,8 +201,8 @@ class Serving(Fitted):
         Parameters
         ----------
         items
-            A dataset, whose items are added unless the model already knows them; or a data frame or
-            ``Item`` objects that are all new.
+            A dataset, whose items of the model's domain are added unless the model already knows
+            them; or a data frame or ``Item`` objects that are all new.
         columns
             Renames of the columns of a data frame, as in ``Dataset.from_frames``.
         image_root
@@ -225,8 +225,11 @@ class Serving(Fitted):
         if columns and not is_frame:
             raise UserError("columns renames the columns of a data frame; leave it out")
         if isinstance(items, Dataset):
-            known, root = set(trained.items), Path(image_root or items.image_root)
-            new = [item for key, item in items.items.items() if key not in known]
+            more, root = (
+                self._offered(items) - {*trained.items},
+                Path(image_root or items.image_root),
+            )
+            new = [item for key, item in items.items.items() if key in more]
         else:
             given: Any = items if isinstance(items, Iterable) else [items]
             new = read_item_frame(items, columns) if is_frame else list(given)
@@ -262,7 +265,8 @@ class Serving(Fitted):
             Ids of the items that were added, and of the items that have no features in the folder,
             or none that can be used: no sentence and no readable image.
         """
-        missing = [item for item in data.items if item not in self.recommender.item_number]
+        offered = self._offered(data) - self.recommender.item_number.keys()
+        missing = [item for item in data.items if item in offered]
         if not missing or not (folder / "manifest.json").is_file():
             return [], missing
         found = Features.load(folder)
@@ -283,7 +287,7 @@ class Serving(Fitted):
         exclude: Iterable[str] | None = None,
     ) -> list[Recommendation]:
         """Recommend items for one history, with scores by modality, sentences and keywords."""
-        trained, data = self._fitted(), data if data is not None else self._data
+        trained, data = self._fitted(), self._given(data)
         return describe_recommendations(
             self.recommender,
             self.as_history(history, "history"),

@@ -292,7 +292,11 @@ def test_no_baselines_at_all(toy, json_of):
         (["--set", "data.min_user_interactions=1"], "min_user_interactions must be at least 3"),
         (["--set", "model.feature_dim=3"], "model.feature_dim is set by the data; leave it out"),
         (["--text-encoder", "nowhere/at/all"], "nowhere/at/all"),
-        (["--features", "nowhere"], "nowhere: no such folder"),
+        (
+            ["--features", "nowhere", "--set", "features.n_keywords=3"],
+            "--set features.n_keywords has no effect with --features",
+        ),
+        (["--features", "nowhere"], "nowhere: no such folder; give a feature folder"),
     ],
 )
 def test_mistakes_leave_nothing_behind(command, more, message, refused, tmp_path):

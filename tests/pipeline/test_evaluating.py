@@ -29,6 +29,10 @@ def test_the_report_says_what_was_measured_and_how(model):
     assert "95 % bootstrap interval over users" in text
 
 
+def test_a_single_baseline_needs_no_list(model):
+    assert list(model.evaluate(baselines="popularity").models) == ["msm4sr", "popularity"]
+
+
 def test_it_is_json_and_a_data_frame(model):
     report = model.evaluate()
     assert json.loads(json.dumps(report.to_dict()))["dataset"] == "toys"

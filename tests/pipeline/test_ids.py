@@ -14,8 +14,9 @@ def test_numbers_become_the_text_that_a_dataset_has():
 
 def test_a_single_text_is_no_list():
     assert item_list(["a", 1]) == ["a", "1"]
-    with pytest.raises(UserError, match=r"^exclude must be a list of item ids; got the text 'ab'$"):
-        item_list("ab", "exclude")
+    for one in ("ab", b"ab", 3, None):
+        with pytest.raises(UserError, match=rf"^exclude must be a list of item ids; got {one!r}$"):
+            item_list(one, "exclude")
 
 
 def test_unknown_ids_are_named():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from small_dataset import (
@@ -336,3 +337,50 @@ def test_the_renames_of_the_data_are_kept(tmp_path):
     model = fitted(data, run_dir=tmp_path / "run")
     assert model.columns == MSM4SR.from_pretrained(tmp_path / "run").columns == columns
     assert fitted().columns == {}
+
+
+def test_only_items_of_the_domain_of_the_model_are_offered_or_added(capsys, monkeypatch):
+    rooms = ["home"] * 28 + ["garden"] * 4
+    options = {"columns": None, "name": "toys"}
+    frame = interaction_frame()
+    frame = frame[~frame["item_id"].isin(["item28", "item29"])]
+    items = item_frame(32).assign(domain=rooms)
+    home = Dataset.from_frames(frame, items, domain="home", **options)
+    model = fitted(home)
+    assert model.domain == "home"
+    rooms[3], rooms[30] = "garden", "home"
+    whole = Dataset.from_frames(frame, items.assign(domain=rooms), **options)
+    more = feature_table(31).for_items(["", "item30"])
+    added = []
+    monkeypatch.setattr(
+        "msm4sr_lite.pipeline.trained_model.TrainedModel.encode_items",
+        lambda self, items, *_, **__: added.extend(items) or (more, {}),
+    )
+    assert model.add_items(whole) == ["item30"]
+    assert [item.item_id for item in added] == ["item30"]
+    capsys.readouterr()
+    offered = set(model.recommend(data=whole, k=99, filter_seen=False)["item_id"])
+    assert offered == {f"item{i}" for i in range(28) if i != 3} | {"item30"}
+    note = "note: 1 items of the model are no longer in domain 'home' of toys and are left out"
+    assert note in capsys.readouterr().err
+
+
+def test_data_that_are_no_dataset_are_refused(model):
+    for call in (
+        lambda: model.recommend(items=["item1"], data="folder"),
+        lambda: model.similar_items("item1", data=interaction_frame()),
+        lambda: model.describe(["item1"], data="folder"),
+        lambda: model.explain("user1", "item1", data="folder"),
+    ):
+        with pytest.raises(
+            UserError, match=r"data must be a Dataset; got (str|DataFrame); make one"
+        ):
+            call()
+
+
+@pytest.mark.parametrize("user", [np.int64(7), 7, 7.0, "7", [7], np.array([7])])
+def test_a_single_user_may_be_a_number(user):
+    frame = interaction_frame()
+    frame["user_id"] = frame["user_id"].str.removeprefix("user").astype(int)
+    model = fitted(dataset(frame))
+    assert set(model.recommend(user, on_unknown_user="error")["user_id"]) == {"7"}
