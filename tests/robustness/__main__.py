@@ -16,6 +16,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 from tests.robustness.harness import Case, Runner, cases, run_cases, table  # noqa: E402
 from tests.robustness.outcomes import FAULTS  # noqa: E402
+from tests.robustness.stop_targets import STAGES  # noqa: E402
 from tests.robustness.targets import TARGETS  # noqa: E402
 from tests.robustness.world import World  # noqa: E402
 
@@ -25,7 +26,7 @@ SHOWN = 40  # faults that are printed
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser("python -m tests.robustness", description=__doc__)
-    names = [target.name for target in TARGETS]
+    names = [target.name for target in (*TARGETS, *STAGES)]
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"all of: {', '.join(names)}")
     parser.add_argument("--n", type=int, default=600, help="number of cases (default: 600)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all cases (default: 0)")

@@ -229,6 +229,5 @@ def damage_file(path: Path, rng: Random) -> str:
             continue
     if data == before:
         data, done = flip_bits(data, rng), [*done, flip_bits.__name__]
-    path.unlink()  # the file may be a hard link to the undamaged one
     path.write_bytes(data)
     return "+".join(done)

@@ -17,10 +17,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from tests.robustness.damage import damage_file
 from tests.robustness.outcomes import FAULTS, GOOD, Outcome, judge
 from tests.robustness.slow_reader import Refused
+from tests.robustness.stop_targets import STAGES, Stage, StopRunner
 from tests.robustness.targets import TARGETS, Target
 from tests.robustness.world import World, copy_folder, seeded
 
@@ -44,7 +47,7 @@ class Case:
 
 def cases(n: int, seed: int, names: Sequence[str] = ()) -> list[Case]:
     """Spread ``n`` cases over the targets by their shares."""
-    chosen = [t for t in TARGETS if not names or t.name in names]
+    chosen = [t for t in (*TARGETS, *STAGES) if not names or t.name in names]
     total = sum(target.share for target in chosen)
     return [
         Case(target.name, seed, number)
@@ -53,26 +56,43 @@ def cases(n: int, seed: int, names: Sequence[str] = ()) -> list[Case]:
     ]
 
 
-def target_of(case: Case) -> Target:
-    """Return the target of a case."""
-    return next(target for target in TARGETS if target.name == case.target)
-
-
 class Runner:
     """Runs cases in one process; keeps the results of undamaged inputs."""
 
     def __init__(self, world: World, work: Path) -> None:
         self.world, self.work = world, work
-        self.undamaged: dict[tuple[str, Path], tuple[object, list[str]]] = {}
+        self.undamaged: dict[tuple[str, Path], Any] = {}
 
     def run(self, case: Case) -> tuple[str, Outcome]:
         """Run a case; return what was damaged, and the outcome."""
-        target, rng = target_of(case), seeded(case.target, case.seed, case.number)
-        source = target.source(self.world, rng)
+        stage = next((stage for stage in STAGES if stage.name == case.target), None)
+        rng = seeded(case.target, case.seed, case.number)
+        os.chdir(self.work)  # where relative paths of odd commands lead
         # The path is the same for damaged and undamaged inputs, since results may contain it.
         folder = self.work / "case"
+        return self._stop(stage, rng, folder) if stage else self._damage(case, rng, folder)
+
+    def _stop(self, stage: Stage, rng: Random, folder: Path) -> tuple[str, Outcome]:
+        """Stop a command and run it again."""
+        runner = StopRunner(self.world, stage, folder)
+        if (stage.name, folder) not in self.undamaged:
+            self.undamaged[stage.name, folder] = runner.undisturbed()
+        expected, moments = self.undamaged[stage.name, folder]
+        plan = runner.plan(rng, moments)
+        runner.prepare()
+        outcome = judge(lambda: runner.act(plan), (expected, []), folder=folder, seconds=60.0)
+        return f"{plan} of {moments} moments", outcome
+
+    def _damage(self, case: Case, rng: Random, folder: Path) -> tuple[str, Outcome]:
+        """Damage an input and use it."""
+        target = next(target for target in TARGETS if target.name == case.target)
+        source = target.source(self.world, rng)
         expected = self._undamaged(target, source, folder)
         prepare(target, source, folder)
+        if target.change:
+            return target.change(folder, rng), judge(
+                lambda: target.act(folder), None, folder=None, seconds=target.seconds
+            )
         files = sorted({f for pattern in target.damaged for f in folder.glob(pattern)})
         path = rng.choice([file for file in files if file.is_file()])
         what = f"{path.relative_to(folder)}: {damage_file(path, rng)}"
@@ -82,18 +102,16 @@ class Runner:
                 expected = (target.expect(folder), expected[1])
             except Refused as refused:
                 must_refuse, what = True, f"{what} ({refused})"
-        names = (path.name, path.name.removesuffix(path.suffix), str(path.parent))
-        outcome = judge(
+        return what, judge(
             lambda: target.act(folder),
             expected if target.fixed else None,
             must_refuse=must_refuse,
             folder=folder,
-            names=names,
+            names=(path.name, path.name.removesuffix(path.suffix), str(path.parent)),
             seconds=target.seconds,
         )
-        return what, outcome
 
-    def _undamaged(self, target: Target, source: Path, folder: Path) -> tuple[object, list[str]]:
+    def _undamaged(self, target: Target, source: Path, folder: Path) -> Any:
         key = target.name, source
         if key not in self.undamaged:
             prepare(target, source, folder)
@@ -111,9 +129,16 @@ def prepare(target: Target, source: Path, folder: Path) -> None:
 
 def warm_up(world: World, found: Sequence[Case]) -> None:
     """Make all inputs before the workers start, and import what they need."""
-    for target in {case.target: target_of(case) for case in found}.values():
-        for number in range(60 if target.name in ("tables", "check") else 1):
-            target.source(world, seeded(number))
+    import matplotlib.font_manager  # noqa: F401  takes seconds at the first time
+
+    names = {case.target for case in found}
+    for target in TARGETS:
+        for number in range(60 if target.damaged == ("*",) else 1):
+            if target.name in names:
+                target.source(world, seeded(number))
+    for stage in STAGES:
+        if stage.name in names:
+            stage.words(world, stage.source(world))
 
 
 def worker(world: World, work: Path, found: Sequence[Case], pipe: int) -> None:

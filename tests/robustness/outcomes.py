@@ -99,9 +99,9 @@ def wrong_message(text: str, place: Path | None, names: tuple[str, ...]) -> str:
     return ""
 
 
-def litter(folder: Path) -> list[str]:
+def litter(folder: Path | None) -> list[str]:
     """Return names of drafts that were left in a folder."""
-    return [p.name for p in folder.rglob("*") if LEFT_OVER.search(p.name)]
+    return [] if folder is None else [p.name for p in folder.rglob("*") if LEFT_OVER.search(p.name)]
 
 
 def judge(
@@ -109,7 +109,7 @@ def judge(
     expected: tuple[Any, list[str]] | None,
     *,
     must_refuse: bool = False,
-    folder: Path,
+    folder: Path | None,
     names: tuple[str, ...] = (),
     seconds: float = 10.0,
 ) -> Outcome:
@@ -125,7 +125,8 @@ def judge(
     must_refuse
         Whether there is no right result.
     folder
-        The folder of the case, which messages name and in which nothing may be left.
+        The folder of the case, which messages name and in which nothing may be left; None: neither
+        is checked.
     names
         Other names that a message may use.
     seconds

@@ -1,8 +1,8 @@
 """Run a command in a child process that is stopped at a chosen moment, by a signal or a full disk.
 
 A moment is a call that changes the disk: a file is opened for writing, flushed, renamed or removed,
-a folder is made or removed, weights are written. The moments of a command are the same each time,
-so every stop can be repeated.
+a folder is made or removed, weights are written. A step of a training is one too. The moments of a
+command are the same each time, so every stop can be repeated.
 """
 
 from __future__ import annotations
@@ -38,11 +38,14 @@ class Stop:
         ``"once"``: only this call does.
     torn
         Whether a file that is opened at this moment first gets a few bytes.
+    often
+        Whether the state of a training is written after every step, not every two minutes.
     """
 
     moment: int = 0
     by: signal.Signals | str = signal.SIGKILL
     torn: bool = False
+    often: bool = False
 
 
 class Disk:
@@ -78,6 +81,18 @@ class Disk:
         for name in ("serialize_file", "save_file"):
             if hasattr(weights, name):
                 setattr(weights, name, self._counted(getattr(weights, name), name))
+
+        from torch.optim.optimizer import register_optimizer_step_post_hook
+
+        register_optimizer_step_post_hook(self._step)
+        if self.stop.often:
+            from msm4sr_lite.store.training_files import StateFile
+
+            StateFile.__init__.__defaults__ = (0.0,)  # type: ignore[misc]
+
+    def _step(self, *_: Any) -> None:
+        if self.stop.by not in ("full", "once"):  # a step needs no space
+            self.moment()
 
     def _counted(self, call: Callable[..., Any], name: str) -> Callable[..., Any]:
         frees = name in ("unlink", "remove", "rmdir", "replace", "rename", "fsync")
@@ -119,8 +134,12 @@ def in_child(act: Callable[[], int], limit: int = LIMIT) -> tuple[int, str, str]
         code = 99
         try:
             os.dup2(files[0], 1), os.dup2(files[1], 2)
-            sys.stdout = io.TextIOWrapper(io.FileIO(1, "w"), "utf-8", line_buffering=True)
-            sys.stderr = io.TextIOWrapper(io.FileIO(2, "w"), "utf-8", line_buffering=True)
+            sys.stdout = io.TextIOWrapper(
+                io.FileIO(1, "w", closefd=False), "utf-8", line_buffering=True
+            )
+            sys.stderr = io.TextIOWrapper(
+                io.FileIO(2, "w", closefd=False), "utf-8", line_buffering=True
+            )
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
                 signal.signal(number, usual)
@@ -177,9 +196,9 @@ def run_stopped(words: Sequence[str], stop: Stop = Stop(), biggest_file: int = 0
     return Ended(code, out, err, int(counted or b"0"))
 
 
-def count_moments(words: Sequence[str]) -> int:
+def count_moments(words: Sequence[str], often: bool = False) -> int:
     """Run a command undisturbed; return how many moments it has."""
-    ended = run_stopped(words)
+    ended = run_stopped(words, Stop(often=often))
     if ended.code:
         raise RuntimeError(f"{' '.join(words)}: exit code {ended.code}: {ended.err}")
     return ended.moments

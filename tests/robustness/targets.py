@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.robustness import slow_reader
+from tests.robustness import argument_target, slow_reader
 from tests.robustness.outcomes import Differs, command
 from tests.robustness.slow_reader import Refused
 from tests.robustness.world import KINDS, SOURCES, TIMES, World, settings
@@ -43,6 +43,8 @@ class Target:
         Time limit of a case.
     prepare
         Called with a copy before it is damaged.
+    change
+        Damages a copy and says how; None: one of the files is damaged.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Target:
     fixed: bool = True
     seconds: float = 5.0
     prepare: Callable[[Path], None] | None = None
+    change: Callable[[Path, Random], str] | None = None
 
 
 # ------------------------------------------------------------------------------ datasets
@@ -199,6 +202,7 @@ def convert(name: str) -> Callable[[Path], Result]:
             if out.exists():
                 raise Differs("a refused conversion leaves a folder") from None
             raise
+        check_counts(folder / "source" / INTERACTIONS[name], counts)
         data = Dataset.from_folder(out)
         lost = counts["interactions"] - len(data.interactions)
         neither = sum("neither text nor image" in note for note in data.notes)
@@ -207,6 +211,31 @@ def convert(name: str) -> Callable[[Path], Result]:
         return None, data.notes
 
     return act
+
+
+INTERACTIONS = {
+    "amazon-2018": "Mugs_5.json.gz",
+    "amazon-2023": "Mugs.jsonl",
+    "movielens": "ratings.dat",
+    "movielens-csv": "ratings.csv",
+    "recbole": "mugs.inter",
+    "hm": "transactions_train.csv",
+}
+
+
+def check_counts(path: Path, counts: dict[str, Any]) -> None:
+    """Check that every line of a source became an interaction or was counted as skipped."""
+    try:
+        text = slow_reader.text_of(path.read_bytes())
+    except Refused:
+        return  # lines that are no UTF-8 may be read as another encoding
+    lines = [line for line in text.replace("\r", "\n").split("\n") if line.strip("\t, ")]
+    there = len(lines) - (path.suffix in (".csv", ".inter"))
+    if '"' in text and path.suffix == ".csv":
+        return  # a row may have several lines
+    found = counts["interactions"]
+    if not there - counts["skipped_lines"] <= found <= there:
+        raise Differs(f"of {there} lines {found} were written, {counts['skipped_lines']} skipped")
 
 
 def labels(folder: Path) -> Result:
@@ -267,4 +296,15 @@ TARGETS += [
     )
     for name in SOURCES
 ]
+TARGETS.append(
+    Target(
+        "arguments",
+        16,
+        argument_target.source,
+        (),
+        argument_target.run_words,
+        fixed=False,
+        change=argument_target.odd_words,
+    )
+)
 __all__ = ["TARGETS", "Refused", "Target"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 import shutil
 import signal
@@ -201,7 +200,7 @@ class World:
     @cached_property
     def labelled(self) -> Path:
         """A folder of labelled images."""
-        return labelled_folder(self.root / "labelled" / "source", count=24)
+        return labelled_folder(self.root / "labelled" / "source", count=80)
 
     def published(self, name: str) -> Path:
         """Return a folder with ``source``, a small public dataset in the form of its publisher."""
@@ -213,12 +212,8 @@ class World:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder, by hard links to its files except those that are changed in place."""
-
-    def link(one: str, two: str) -> None:
-        shutil.copyfile(one, two) if one.endswith((".sqlite", ".lock")) else os.link(one, two)
-
-    shutil.copytree(source, target, copy_function=link, symlinks=True, dirs_exist_ok=True)
+    """Copy a folder, with symbolic links as they are."""
+    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
 
 
 # ------------------------------------------------------------------------------ public datasets
