@@ -15,7 +15,7 @@ for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 from tests.robustness.harness import Case, Runner, cases, run_cases, table  # noqa: E402
-from tests.robustness.outcomes import FAULTS  # noqa: E402
+from tests.robustness.outcomes import FAULTS, Outcome  # noqa: E402
 from tests.robustness.stop_targets import STAGES  # noqa: E402
 from tests.robustness.targets import TARGETS  # noqa: E402
 from tests.robustness.world import World  # noqa: E402
@@ -62,7 +62,7 @@ def main() -> int:
         (root / "world").mkdir()
         return one_case(args, root)
     counts: dict[str, Counter[str]] = {}
-    faults = []
+    faults = 0
     with tempfile.TemporaryDirectory(prefix="robustness-", ignore_cleanup_errors=True) as name:
         root = Path(name)
         (root / "world").mkdir()
@@ -70,12 +70,18 @@ def main() -> int:
         for case, what, outcome in run_cases(World(root / "world"), root, found, args.jobs):
             counts.setdefault(case.target, Counter())[outcome.kind] += 1
             if outcome.kind in FAULTS:
-                faults.append((case, what, outcome))
-    for case, what, outcome in faults[:SHOWN]:
-        detail = outcome.detail.strip().splitlines() or [""]
-        print(f"\n{outcome.kind}: {what}\n  {detail[-1][:300]}\n  {case.words}")
-    print(f"\n{table(counts)}\n\n{len(faults)} faults; {time.perf_counter() - start:.0f} s")
+                faults += 1
+                show(case, what, outcome) if faults <= SHOWN else None
+    seconds = time.perf_counter() - start
+    print(f"\n{table(counts)}\n\n{faults} faults in {len(found)} cases; {seconds:.0f} s")
     return int(bool(faults))
+
+
+def show(case: Case, what: str, outcome: Outcome) -> None:
+    """Print a fault, and the command that repeats it."""
+    last = (outcome.detail.strip().splitlines() or [""])[-1]
+    text = f"\n{outcome.kind}: {what}\n  {last[:300]}\n  {case.words}"
+    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
 
 
 if __name__ == "__main__":

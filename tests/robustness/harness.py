@@ -28,7 +28,7 @@ from tests.robustness.targets import TARGETS, Target
 from tests.robustness.world import World, copy_folder, seeded
 
 MEMORY = 6 << 30  # bytes that a worker may add to what it has
-PATIENCE = 60.0  # seconds without a sign of a worker before it is killed
+PATIENCE = 90.0  # seconds without a sign of a worker before it is killed
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Target:
     act: Callable[[Path], Result]
     expect: Callable[[Path], Any] | None = None
     fixed: bool = True
-    seconds: float = 5.0
+    seconds: float = 10.0
     prepare: Callable[[Path], None] | None = None
     change: Callable[[Path, Random], str] | None = None
 
@@ -276,10 +276,10 @@ TARGETS = [
     Target("evaluation", 5, site, ("run/finetuned/*", "run/access_log.json"), evaluate),
     Target("keywords", 6, features_again, ("run/keywords/*",), encode, prepare=forget_features),
     Target("cache", 5, features_again, ("run/cache/*",), encode, prepare=forget_features),
-    Target("state", 14, lambda w, _: w.stopped, ("run/*.state",), resume, seconds=20.0),
-    Target("log", 4, lambda w, _: w.stopped, ("run/*_log.jsonl",), resume, seconds=20.0),
+    Target("state", 14, lambda w, _: w.stopped, ("run/*.state",), resume, seconds=30.0),
+    Target("log", 4, lambda w, _: w.stopped, ("run/*_log.jsonl",), resume, seconds=30.0),
     Target("plot", 4, lambda w, _: w.site, ("run/*_log.jsonl",), plot, fixed=False),
-    Target("records", 6, site, tuple(f"{s}/record.json" for s in STAGES), repeat_run, seconds=20.0),
+    Target("records", 6, site, tuple(f"{s}/record.json" for s in STAGES), repeat_run, seconds=30.0),
     Target("study", 6, lambda w, _: w.study, ("study/*.json", "study/runs/*.json"), repeat_study),
     Target(
         "labels.csv", 4, lambda w, _: w.labelled.parent, ("source/labels.csv",), labels, fixed=False

@@ -1,5 +1,6 @@
 """The harness: seeded damage, the slow reader beside the library's, planted faults are found."""
 
+import json
 import os
 import signal
 from collections import Counter
@@ -43,7 +44,9 @@ def test_every_damage_of_a_text_changes_it(kind, tmp_path):
     folder = write_tables(tmp_path / "shop", "csv")
     name = "interactions.csv" if kind == ".csv" else "items.jsonl"
     data = (folder / name).read_bytes()
-    data = data.splitlines()[0] if kind == ".json" else data
+    data = (
+        json.dumps(json.loads(data.splitlines()[0]), indent=1).encode() if kind == ".json" else data
+    )
     for damage in [*KINDS[kind], *BYTES]:
         found = [damage(data, seeded(damage.__name__, n)) for n in range(5)]
         assert damage.__name__ == "unpack" or any(one != data for one in found), damage.__name__
@@ -96,10 +99,10 @@ def test_a_reader_that_drops_a_row_is_found(world, tmp_path, monkeypatch):
         items, table, notes = real(*words)
         return items, table.iloc[:-1], notes
 
-    before = run(world, tmp_path, "tables", 40)
+    before = run(world, tmp_path, "tables", 20)
     monkeypatch.setattr("msm4sr_lite.dataset.dataset.match_items_and_interactions", careless)
-    after = run(world, tmp_path, "tables", 40)
-    assert before["clean"] > 3
+    after = run(world, tmp_path, "tables", 20)
+    assert before["clean"] > 1
     assert after["clean"] == 0
     assert after["silent"] >= before["silent"] + before["clean"]
 
