@@ -47,7 +47,8 @@ def one_case(args: argparse.Namespace, root: Path) -> int:
     torch.set_num_threads(1)
     case = Case(args.targets[0], args.seed, args.case)
     what, outcome = Runner(World(root / "world"), root).run(case)
-    print(f"{what}\n{outcome.kind}: {outcome.detail}\nfiles: {root / 'case'}")
+    text = f"{what}\n{outcome.kind}: {outcome.detail}\nfiles: {root / 'case'}"
+    print(text.encode("utf-8", "backslashreplace").decode())
     return int(outcome.kind in FAULTS)
 
 

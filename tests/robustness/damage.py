@@ -185,8 +185,20 @@ def link_to_a_device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
+def link_elsewhere(path: Path) -> None:
+    """Move the file out of its folder and leave a symbolic link to it."""
+    target = path.parent.parent / f"elsewhere{path.suffix}"
+    path.rename(target)
+    path.symlink_to(target)
+
+
+def unreadable(path: Path) -> None:
+    """Take all rights; the superuser can read it nevertheless."""
+    path.chmod(0)
+
+
 FILES = [remove, empty, folder_instead, pipe_instead, link_to_nothing, link_to_itself]
-FILES += [link_to_a_device]
+FILES += [link_to_a_device, link_elsewhere, unreadable]
 
 KINDS: dict[str, list[Damage]] = {
     ".csv": [*map(inside_gzip, TABLES), *TEXTS],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from random import Random
 
 # Ids that programs mistake for something else, or cannot show.
@@ -116,6 +118,28 @@ def dress_header(data: bytes, rng: Random) -> bytes:
     return _joined([dress(head), *rows])
 
 
+TIME_FORMS = ["%Y%m%d", "%Y%m%d%H%M%S", "%Y-%m-%d", "%Y-%m-%d %H:%M:%S UTC", "%d/%m/%Y", "%s000"]
+TIME_FORMS += [
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%dT%H:%M:%S+05:30",
+    "%d %b %Y",
+    "%s.25",
+    "%Y-%m-%d %I:%M %p",
+]
+
+
+def other_times(data: bytes, rng: Random) -> bytes:
+    """Write all seconds since 1970 in another form."""
+    form = rng.choice(TIME_FORMS)
+
+    def write(found: re.Match[str]) -> str:
+        moment = datetime.fromtimestamp(int(found[0]), UTC)
+        return moment.strftime(form.replace("%s", found[0]))
+
+    text = data.decode("utf-8", "surrogateescape")
+    return re.sub(r"\b1[67]\d{8}\b", write, text).encode("utf-8", "surrogateescape")
+
+
 def quote_all(data: bytes, rng: Random) -> bytes:
     """Put every cell into quotes, as spreadsheets do."""
     lines = _lines(data)
@@ -163,4 +187,4 @@ CELLS = [
     change_cell(cell("['Home', nan]", '["a", null]', "[1, 2]", "[]", "['a' 'b']", "["), "a_list"),
 ]
 UNTYPED_LINES = [*ROWS, *CELLS, shuffle_rows, other_separator]
-TABLES = [*UNTYPED_LINES, drop_column, double_column, dress_header, quote_all]
+TABLES = [*UNTYPED_LINES, drop_column, double_column, dress_header, quote_all, other_times]

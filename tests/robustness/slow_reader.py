@@ -13,13 +13,14 @@ import gzip
 import io
 import json
 import math
+import os
 import re
 import zlib
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from tests.robustness.slow_times import Refused, is_missing, text_of_bytes, times_of
 
 KINDS = ("csv", "csv.gz", "tsv", "tsv.gz", "jsonl", "jsonl.gz", "parquet")
 PLAIN_TEXTS = ("title", "brand")
@@ -27,13 +28,6 @@ LISTED_TEXTS = ("description", "text")
 ITEM_COLUMNS = ("item_id", "title", "brand", "categories", "description", "text", "image")
 ITEM_COLUMNS += ("images", "domain", "department")
 COLUMNS = ("user_id", "item_id", "timestamp")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-UNITS = (1e8, 1e11, 1e14, 1e17)  # from here on: seconds, milli-, micro-, nanoseconds
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Refused(Exception):
-    """The folder has no single right reading."""
 
 
 @dataclass
@@ -84,6 +78,8 @@ def rows_of(
     if not paths or not paths[0].is_file() or paths[0].resolve() == Path("/dev/zero"):
         raise Refused(f"no {stem}")
     path = paths[0]
+    if not os.access(path, os.R_OK):
+        raise Refused(f"{path.name} may not be read")
     if path.suffix == ".parquet":
         rows = parquet_rows(path)
     else:
@@ -171,19 +167,6 @@ def parquet_rows(path: Path) -> list[dict[str, Any]]:
 # ------------------------------------------------------------------------------ cells
 
 
-def is_missing(value: Any) -> bool:
-    """Return whether a cell is empty in the sense of a table."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def text_of_bytes(value: Any) -> Any:
-    """Return bytes as text."""
-    try:
-        return value.decode() if isinstance(value, bytes) else value
-    except UnicodeError as error:
-        raise Refused(str(error)) from None
-
-
 def id_of(value: Any) -> str:
     """Return an id as text."""
     value = text_of_bytes(value)
@@ -251,60 +234,3 @@ def item_of(row: dict[str, Any]) -> tuple[Any, ...]:
     categories = text_cells(row.get("categories"))
     where = domain or other
     return id_of(row.get("item_id")), title, brand, categories, description, text, images, where
-
-
-# ------------------------------------------------------------------------------ timestamps
-
-
-def times_of(cells: list[Any]) -> list[float]:
-    """Return timestamps as seconds: numbers of one unit, or dates, never both."""
-    cells = [cell.strip() if isinstance(cell, str) else text_of_bytes(cell) for cell in cells]
-    numbers = [number_of(cell) for cell in cells]
-    if all(number is None for number in numbers):
-        return [seconds_of(cell) for cell in cells]
-    if any(number is None for number in numbers):
-        raise Refused("numbers and others")
-    found = [float(number) for number in numbers if number is not None]
-    for digits, form in ((8, "%Y%m%d"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S")):
-        if all(value == int(value) and len(str(int(value))) == digits for value in found):
-            try:
-                dates = [datetime.strptime(str(int(v)), form).replace(tzinfo=UTC) for v in found]
-            except ValueError:
-                continue
-            if all(1970 <= moment.year <= 2100 for moment in dates):
-                return [(moment - EPOCH).total_seconds() for moment in dates]
-    units = [sum(abs(value) >= bound for bound in UNITS) for value in found]
-    unit = max(units)
-    for value, own in zip(found, units, strict=True):
-        recent = 631_152_000 <= value / 1000 ** max(0, own - 1) < 4_102_444_800
-        if 0 < own < unit and recent:
-            raise Refused("two units")
-    return [value / 1000 ** max(0, unit - 1) for value in found]
-
-
-def number_of(cell: Any) -> float | None:
-    """Return the finite number in a cell; None if it is none."""
-    if isinstance(cell, (bool, list, dict)) or is_missing(cell):
-        return None
-    plain = isinstance(cell, (int, float, Decimal))
-    if not plain and not (isinstance(cell, str) and NUMBER.fullmatch(cell)):
-        return None
-    try:
-        found = float(cell)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
-
-
-def seconds_of(cell: Any) -> float:
-    """Return the seconds of an ISO date, in UTC unless it names its zone."""
-    try:
-        if isinstance(cell, str):
-            zone = re.sub(r"\s*(UTC|GMT)$", "+00:00", cell)
-            cell = datetime.fromisoformat(zone)
-        elif isinstance(cell, date) and not isinstance(cell, datetime):
-            cell = datetime(cell.year, cell.month, cell.day)
-        moment = cell if cell.tzinfo else cell.replace(tzinfo=UTC)
-        return (moment - EPOCH) / timedelta(seconds=1)
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise Refused(f"{cell!r} is no date: {error}") from None

@@ -13,7 +13,8 @@ from tests.robustness.damage import BYTES, FILES, KINDS, damage_file
 from tests.robustness.harness import Case, Runner, cases
 from tests.robustness.stop_targets import STAGES, StopRunner
 from tests.robustness.stops import Stop, run_stopped
-from tests.robustness.targets import TARGETS, read_tables, right_reading
+from tests.robustness.targets import TARGETS
+from tests.robustness.uses import read_tables, right_reading
 from tests.robustness.world import KINDS as TABLE_KINDS
 from tests.robustness.world import TIMES, seeded, write_tables
 

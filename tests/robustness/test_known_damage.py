@@ -15,7 +15,7 @@ import pytest
 from tests.robustness.outcomes import Differs, command, judge
 from tests.robustness.stop_targets import STAGES, StopRunner
 from tests.robustness.stops import Stop, run_stopped
-from tests.robustness.targets import check_dataset, encode, use_run
+from tests.robustness.uses import check_dataset, encode, use_run
 from tests.robustness.world import copy_folder, rows, settings
 
 pytestmark = pytest.mark.thorough
@@ -195,7 +195,7 @@ def test_a_damaged_dataset_is_refused_or_read(name, world, tmp_path):
     damage, right = DATASETS[name]
     folder = tmp_path / "case"
     copy_folder(world.tables("csv", "seconds"), folder / "dataset")
-    (folder / "encoders.json").write_text(json.dumps(world.encoder("--text-encoder")))
+    (folder / "encoders.json").write_text(json.dumps(world.encoders))
     damage(folder / "dataset")
     outcome = judge(lambda: check_and_encode(folder), None, folder=folder, seconds=30.0)
     assert outcome.kind in right.split(), outcome

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import random
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests import published_files as published
 from tests.robustness.outcomes import command
+from tests.robustness.sources import SOURCES
 from tests.robustness.stops import Stop, run_stopped
 from tests.toy_images import labelled_folder
 
@@ -104,6 +106,11 @@ def delimited(table: list[dict[str, Any]], mark: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def some_flags(flags: list[str], *names: str) -> list[str]:
+    """Return some flags, each with the word after it."""
+    return [word for n in names for word in flags[flags.index(n) : flags.index(n) + 2]]
+
+
 class World:
     """All inputs, each made when it is first used, under one folder."""
 
@@ -120,16 +127,16 @@ class World:
         """Flags of a text encoder, a CLIP and a dictionary, all tiny."""
         from tests.tiny_models import dual_encoder, text_model
 
-        bert = text_model("bert", self.root / "bert")
-        clip = dual_encoder("clip", self.root / "clip")
+        with redirect_stderr(io.StringIO()):  # bars
+            bert = text_model("bert", self.root / "bert")
+            clip = dual_encoder("clip", self.root / "clip")
         words = self.root / "words.txt"
         words.write_text("red\nblue\nmug\ntent\noak\nbowl\n", encoding="utf-8")
         return ["--text-encoder", bert, "--clip", clip, "--dictionary", str(words)]
 
     def encoder(self, *names: str) -> list[str]:
         """Return the flags of some encoders."""
-        flags = self.encoders
-        return [word for n in names for word in flags[flags.index(n) : flags.index(n) + 2]]
+        return some_flags(self.encoders, *names)
 
     @cached_property
     def dataset(self) -> Path:
@@ -153,6 +160,7 @@ class World:
         """A folder with ``dataset`` and a finished ``run`` on it."""
         folder = self.dataset.parent
         command(*self.run_words(self.dataset, folder / "run"))
+        (folder / "encoders.json").write_text(json.dumps(self.encoders))
         return folder
 
     @cached_property
@@ -207,90 +215,13 @@ class World:
         folder = self.root / "published" / name
         if not folder.is_dir():
             folder.mkdir(parents=True)
-            SOURCES[name](folder)
+            SOURCES[name](folder, rows(), items())
         return folder
 
 
 def copy_folder(source: Path, target: Path) -> None:
     """Copy a folder, with symbolic links as they are."""
     shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
-
-
-# ------------------------------------------------------------------------------ public datasets
-
-
-def amazon_2018(folder: Path) -> None:
-    """Reviews and items, packed."""
-    reviews = [published.review(r["user_id"], r["item_id"], r["timestamp"]) for r in rows()]
-    meta = [{"asin": i["item_id"], "title": i["title"], "category": ["Home"]} for i in items()]
-    published.amazon_2018(folder, reviews, meta)
-
-
-def amazon_2023(folder: Path) -> None:
-    """Reviews and items of the later release."""
-    reviews = [
-        {"user_id": r["user_id"], "parent_asin": r["item_id"], "timestamp": r["timestamp"] * 1000}
-        | {"rating": 5.0}
-        for r in rows()
-    ]
-    meta = [{"parent_asin": i["item_id"], "title": i["title"], "images": []} for i in items()]
-    published.write(
-        folder / "source",
-        Mugs__jsonl=published.json_lines(*reviews),
-        meta_Mugs__jsonl=published.json_lines(*meta),
-    )
-
-
-def movielens(folder: Path) -> None:
-    """Ratings and movies of the release 1M."""
-    ratings = "".join(
-        f"{r['user_id'][1:]}::{r['item_id'][1:]}::4::{r['timestamp']}\n" for r in rows()
-    )
-    movies = "".join(f"{n}::Film {n} (1995)::Comedy|Drama\n" for n in range(N_ITEMS))
-    published.write(folder / "source", ratings__dat=ratings, movies__dat=movies)
-
-
-def movielens_csv(folder: Path) -> None:
-    """Ratings and movies of the latest release."""
-    ratings = "".join(f"{r['user_id'][1:]},{r['item_id'][1:]},4,{r['timestamp']}\n" for r in rows())
-    movies = "".join(f'{n},"Film, {n} (1995)",Comedy|Drama\n' for n in range(N_ITEMS))
-    published.write(
-        folder / "source",
-        ratings__csv=f"userId,movieId,rating,timestamp\n{ratings}",
-        movies__csv=f"movieId,title,genres\n{movies}",
-    )
-
-
-def recbole(folder: Path) -> None:
-    """Atomic files."""
-    inter = delimited(rows(), "\t").split("\n", 1)[1]
-    head = "user_id:token\titem_id:token\ttimestamp:float\n"
-    table = "".join(f"{i['item_id']}\t{i['title']}\tKiln\n" for i in items())
-    published.write(
-        folder / "source",
-        mugs__inter=head + inter,
-        mugs__item=f"item_id:token\ttitle:token_seq\tbrand:token\n{table}",
-    )
-
-
-def hm(folder: Path) -> None:
-    """Transactions and articles."""
-    published.hm(folder)
-    lines = "".join(
-        f"2023-11-{1 + n % 28:02},c{r['user_id']},0108775015,0.05,2\n" for n, r in enumerate(rows())
-    )
-    with (folder / "source" / "transactions_train.csv").open("a", encoding="utf-8") as stream:
-        stream.write(lines)
-
-
-SOURCES: dict[str, Callable[[Path], None]] = {
-    "amazon-2018": amazon_2018,
-    "amazon-2023": amazon_2023,
-    "movielens": movielens,
-    "movielens-csv": movielens_csv,
-    "recbole": recbole,
-    "hm": hm,
-}
 
 
 def seeded(*parts: Any) -> random.Random:
