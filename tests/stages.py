@@ -47,6 +47,8 @@ STATIC = [
     Stage("types", ["mypy"], {}),
     Stage("spelling", ["codespell_lib", "."], {}),
 ]
+# Damaged inputs and stopped commands; how many of them each command tries.
+CASES = {"test": 700, "all": 4000}
 # Warnings fail the build, whose command is that of ``run.py docs``. Only the site's own tests see
 # what was built. Those in a browser are skipped where no Chromium is installed.
 SITE = [
@@ -97,6 +99,7 @@ def stages_of(command: str, extra: list[str]) -> list[Stage]:
     stages = [*STATIC, Stage("unit tests", unit, {})]
     notebooks = ROOT / "notebooks"
     if command != "check":
+        stages += [Stage("robustness", ["tests.robustness", "--n", str(CASES[command])], {})]
         stages += [*SITE, *notebook_stages(notebooks)]
     if command == "all":
         stages += notebook_stages(notebooks, "again")

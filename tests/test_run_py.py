@@ -606,7 +606,7 @@ def test_run_py_hands_the_stages_over(started: list[Any]) -> None:
     ("command", "marks", "others"),
     [
         ("check", "not slow and not browser and not thorough", []),
-        ("test", "not slow", [*SITE, "notebooks, strict", "notebooks, lax"]),
+        ("test", "not slow", ["robustness", *SITE, "notebooks, strict", "notebooks, lax"]),
     ],
 )
 def test_check_and_test_leave_out_what_is_slow(command: str, marks: str, others: list[str]) -> None:
@@ -643,7 +643,8 @@ def test_all_runs_notebooks_again_with_two_threads_and_as_on_another_cpu(
     found = stages.stages_of("all", [])
     assert found[4].command[-2:] == ["-m", ""]
     variants: dict[str, list[stages.Stage]] = {}
-    for stage in found[7:]:
+    assert found[5].command == ["tests.robustness", "--n", "4000"]
+    for stage in found[8:]:
         variants.setdefault(stage.name.partition(", ")[2].partition(", ")[2], []).append(stage)
     assert [len(variants[name]) for name in ("", "again", "two threads", "other CPU")] == [
         2,
