@@ -1,44 +1,19 @@
 """Show progress on stderr; stdout is for results.
 
-A terminal shows a bar. Elsewhere, for example in a log file, a line appears every half minute. What
-comes from data is made harmless before it is shown: ``printable``, ``one_line``.
+A terminal shows a bar. Elsewhere, for example in a log file, a line appears every half minute.
 """
 
-import re
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from msm4sr_lite.fast.processes import is_first
+from msm4sr_lite.printable import one_line
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 SECONDS = 30.0  # between two lines where stderr is not a terminal
-
-# Control characters, which could move the cursor or recolour the terminal, except the line end;
-# marks that reverse the direction of what follows; other line ends; halves of surrogate pairs.
-UNPRINTABLE = re.compile(
-    r"[\x00-\t\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff]"
-)
-
-
-def printable(text: str) -> str:
-    r"""Replace all characters that could change how a terminal shows the text around them.
-
-    >>> printable("a\x1b[31mb")
-    'a�[31mb'
-    """
-    return UNPRINTABLE.sub("\ufffd", text)
-
-
-def one_line(text: str) -> str:
-    r"""Return a text as one printable line, with a space for each line end.
-
-    >>> one_line("a\r\nb")
-    'a b'
-    """
-    return printable(" ".join(text.splitlines()))
 
 
 class _Lines:

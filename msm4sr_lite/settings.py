@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
+from msm4sr_lite.printable import one_line
+
 C = TypeVar("C")
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
 BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
@@ -23,7 +25,13 @@ COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator
 
 
 class UserError(ValueError):
-    """An error that the user can correct; one line says what is wrong and how to fix it."""
+    """An error that the user can correct; one line says what is wrong and how to fix it.
+
+    Line ends and control characters, which come from data, are replaced.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def setting(default: Any, meaning: str, source: str, limits: str = "") -> Any:

@@ -35,6 +35,7 @@ RING_1 = {
     "intervals",
     "arguments",
     "config",
+    "printable",
     "settings",
     "feature_table",
     "device",

@@ -16,7 +16,7 @@ from typing import Any
 
 from msm4sr_lite.cli.commands import COMMANDS, build_parser
 from msm4sr_lite.config import UserError
-from msm4sr_lite.progress import one_line
+from msm4sr_lite.printable import one_line
 
 DISTRIBUTED = ("pretrain", "finetune", "evaluate")  # commands that several processes can share
 

@@ -10,7 +10,8 @@ from typing import Any
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.fast.processes import is_first
-from msm4sr_lite.progress import UNPRINTABLE, printable, say
+from msm4sr_lite.printable import UNPRINTABLE, printable
+from msm4sr_lite.progress import say
 
 LARGEST = 100 * 2**20  # bytes of a file with ids: some ten million ids
 

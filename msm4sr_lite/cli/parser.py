@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from msm4sr_lite.config import FROM_DATA, UserError
-from msm4sr_lite.progress import one_line
+from msm4sr_lite.printable import one_line
 from msm4sr_lite.settings import SettingField, did_you_mean, fields_by_name, find_field
 
 

@@ -20,17 +20,18 @@ from msm4sr_lite.features.embedding_cache import open_cache
 from msm4sr_lite.features.images import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import content_hash, hash_sources, make_features, slot_sentences
-from msm4sr_lite.features.table_files import json_line, load_feature_table, read_keywords
+from msm4sr_lite.features.table_files import json_line, load_feature_table, read_keyword_folder
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
 from msm4sr_lite.store.fingerprint import file_stamp, fingerprint, folder_stamp, versions
-from msm4sr_lite.store.records import is_finished, read_record, write_record
-from msm4sr_lite.store.run_folder import open_run_folder
+from msm4sr_lite.store.records import is_finished, write_record
+from msm4sr_lite.store.run_folder import in_run_folder
 
 DEFAULT = FeatureConfig()
 
 
+@in_run_folder(lambda dataset, run_dir, *_, **__: Path(run_dir))
 def compute_keywords(
     dataset: Dataset,
     run_dir: str | Path,
@@ -99,7 +100,6 @@ def compute_keywords(
     record: dict[str, Any] = {}
     skipped: list[dict[str, Any]] = []
     with (
-        open_run_folder(run_dir),
         whole_folder(folder, checksums=True) as draft,
         (draft / "keywords.jsonl").open("w", encoding="utf-8", newline="\n") as stream,
     ):
@@ -172,6 +172,7 @@ def compute_features(
     return encode_features(dataset, run_dir, config, text_encoder=text_encoder, device=device)
 
 
+@in_run_folder(lambda dataset, run_dir, *_, **__: Path(run_dir))
 def encode_features(
     dataset: Dataset,
     run_dir: str | Path,
@@ -193,8 +194,7 @@ def encode_features(
     """
     run_dir, name = Path(run_dir), text_encoder or DEFAULT_TEXT_ENCODER
     folder, source = run_dir / "features", run_dir / "keywords" if _has_images(dataset) else None
-    keywords, made_by = (read_keywords(source), read_record(source)) if source else ({}, {})
-    made_by.pop("made_from", None)
+    keywords, made_by = read_keyword_folder(source) if source else ({}, {})
     filling: dict[str, Any] = {s: getattr(config, s) for s in ("max_sentences", "image_slots")}
     sentences = slot_sentences(dataset.items.values(), keywords, **filling)
     made_from = {
@@ -208,7 +208,7 @@ def encode_features(
         encoder = TextEncoder(name, config.pooling, resolve_device(device))
         manifest = {"keywords": made_by, **filling, "made_from": fingerprint(made_from)}
         kept = run_dir / "cache", "sentences", encoder.describe(), "float16"
-        with open_run_folder(run_dir), open_cache(*kept) as cache:
+        with open_cache(*kept) as cache:
             limit, items = config.max_images, dataset.items.items()
             sources = {i: hash_sources(item, dataset.image_root, limit) for i, item in items}
             options: dict[str, Any] = {"manifest": manifest, "sources": sources}

@@ -209,6 +209,24 @@ def read_keywords(folder: str | Path) -> dict[str, list[list[str]]]:
     return found
 
 
+def read_keyword_folder(folder: Path) -> tuple[dict[str, list[list[str]]], dict[str, Any]]:
+    """Return the keywords of a folder ``keywords``, and how they were made.
+
+    Raises
+    ------
+    UserError
+        If there are none, or a file has changed since it was written.
+    """
+    recover(folder.parent, folder.name)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; compute the keywords first")
+    remedy = f"delete {folder} and compute the keywords again"
+    verify_folder(folder, ("record.json", "keywords.jsonl"), remedy)
+    made_by: dict[str, Any] = read_json(folder / "record.json", dict[str, Any], remedy)
+    made_by.pop("made_from", None)
+    return read_keywords(folder), made_by
+
+
 def read_dictionary_file(folder: Path) -> list[str]:
     """Return the candidate keywords that a feature folder was made with; empty if unknown."""
     path = folder / "dictionary.txt"

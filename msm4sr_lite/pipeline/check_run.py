@@ -7,10 +7,13 @@ from typing import Any
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.features.embedding_cache import check_cache
-from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite.features.table_files import (
+    load_feature_table,
+    read_keyword_folder,
+    read_keywords,
+)
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.store.checkpoints import load_checkpoint
-from msm4sr_lite.store.checksums import verify_folder
 from msm4sr_lite.store.records import read_access_log, read_record, read_run
 from msm4sr_lite.store.schemas import read_json
 from msm4sr_lite.store.training_files import read_log, read_state
@@ -63,7 +66,7 @@ def _parts(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     elif (folder / "manifest.json").exists():
         yield "features", partial(_check_features, folder)
     if (folder / "keywords").exists():
-        yield "keywords", partial(_check_keywords, folder / "keywords")
+        yield "keywords", partial(read_keyword_folder, folder / "keywords")
     if (folder / "features").exists():
         yield "features", partial(_check_features, folder / "features")
     for stage in ("pretrained", "finetuned"):
@@ -94,12 +97,6 @@ def _parts(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
 
 def _check_features(folder: Path) -> None:
     load_feature_table(folder)
-    read_keywords(folder)
-
-
-def _check_keywords(folder: Path) -> None:
-    verify_folder(folder, ("record.json", "keywords.jsonl"), f"delete {folder} to make it again")
-    read_record(folder)
     read_keywords(folder)
 
 

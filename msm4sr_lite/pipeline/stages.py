@@ -32,7 +32,7 @@ from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_sequences, fingerprint_weights
 from msm4sr_lite.store.records import is_finished, read_record
-from msm4sr_lite.store.run_folder import open_run_folder
+from msm4sr_lite.store.run_folder import in_run_folder
 from msm4sr_lite.store.training_files import StateFile, TrainingLog
 from msm4sr_lite.training import Record
 
@@ -148,19 +148,8 @@ class Stage:
             for stage, summary in self.summaries.items()
         }
 
+    @in_run_folder(lambda stage, *_: stage.run_dir)
     def _run(
-        self,
-        name: str,
-        train: Callable[..., list[Record]],
-        build: Callable[[], M2SE],
-        data: TrainingData,
-        config: TrainConfig,
-        made_from: dict[str, Any],
-    ) -> M2SE:
-        with open_run_folder(self.run_dir):
-            return self._run_alone(name, train, build, data, config, made_from)
-
-    def _run_alone(
         self,
         name: str,
         train: Callable[..., list[Record]],

@@ -1,8 +1,10 @@
 """Open a run folder: one process at a time, and without the remains of killed ones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from filelock import FileLock, Timeout
 
@@ -11,6 +13,26 @@ from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.store.files import cannot_write, recover
 
 LOCK = ".lock"
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def in_run_folder(folder_of: Callable[..., Path | None]) -> Callable[[F], F]:
+    """Return a decorator: the function runs in an open run folder.
+
+    ``folder_of`` is called with the arguments of the function and returns the folder.
+    """
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def run(*args: Any, **options: Any) -> Any:
+            with open_run_folder(folder_of(*args, **options)):
+                return function(*args, **options)
+
+        return cast(F, run)
+
+    return decorate
 
 
 @contextmanager

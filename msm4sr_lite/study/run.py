@@ -19,7 +19,7 @@ from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import read_access_log
-from msm4sr_lite.store.run_folder import open_run_folder
+from msm4sr_lite.store.run_folder import in_run_folder
 from msm4sr_lite.study import models
 from msm4sr_lite.study.cold_start import cold_cases, cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison
@@ -37,6 +37,7 @@ TRANSFER: dict[str, models.Spec] = {
 }
 
 
+@in_run_folder(lambda part, dataset, table, out, *_, **__: out)
 def run_study(
     part: Part,
     dataset: Dataset,
@@ -78,18 +79,6 @@ def run_study(
         If a setting or the data do not allow the study.
     """
     config = config or StudyConfig()
-    with open_run_folder(out):
-        return _run_parts(part, dataset, table, out, config, callback)
-
-
-def _run_parts(
-    part: Part,
-    dataset: Dataset,
-    table: FeatureTable,
-    out: Path,
-    config: StudyConfig,
-    callback: Callable[[str, Result], None] | None,
-) -> Result:
     parts: list[str] = [part]
     if part == "all":
         parts = ["main"] if config.quick else ["main", "cold", "ablations"]

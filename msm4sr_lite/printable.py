@@ -1,0 +1,28 @@
+"""Make text from data harmless before it is shown: one line, without control characters."""
+
+import re
+
+# Control characters, which could move the cursor or recolour the terminal, except the line end;
+# marks that reverse the direction of what follows; other line ends; halves of surrogate pairs;
+# the byte-order mark.
+UNPRINTABLE = re.compile(
+    r"[\x00-\t\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff\ufeff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Replace all characters that could change how a terminal shows the text around them.
+
+    >>> printable("a\x1b[31mb")
+    'a�[31mb'
+    """
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    r"""Return a text as one printable line, with a space for each line end.
+
+    >>> one_line("a\r\nb")
+    'a b'
+    """
+    return printable(" ".join(text.splitlines()))

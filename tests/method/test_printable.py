@@ -1,0 +1,18 @@
+"""Text from data does not act on the terminal, and an error message is always one line."""
+
+from msm4sr_lite.config import UserError
+from msm4sr_lite.printable import one_line, printable
+
+
+def test_only_characters_that_act_on_a_terminal_are_replaced():
+    harmless = "a ä 中 \U0001f600 e\u0301 \u05d0 \u200d\n\xa0"
+    assert printable(harmless) == harmless
+    for number in (0, 7, 8, 9, 13, 27, 127, 0x85, 0x9B, 0x61C, 0x200E, 0x200F, 0x2028, 0x2029):
+        assert printable(f"a{chr(number)}b") == "a\ufffdb"
+    for number in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xD800, 0xDFFF):
+        assert printable(f"a{chr(number)}b") == "a\ufffdb"
+    assert one_line("a\nb\r\nc\u2028d\te\x0bf") == "a b c d\ufffde f"
+
+
+def test_an_error_message_is_one_printable_line():
+    assert str(UserError("column 'a\nb\x1b[31m'; rename it")) == "column 'a b\ufffd[31m'; rename it"
