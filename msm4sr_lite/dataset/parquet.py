@@ -9,6 +9,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import Columns, check_header
+from msm4sr_lite.dataset.lines import require_file
 
 
 def read_parquet_rows(
@@ -41,6 +42,9 @@ def _open(path: Path, columns: Sequence[str], names: Columns | None) -> tuple[An
     """Return the dataset of pyarrow, and the used name of each of its columns."""
     import pyarrow.dataset
 
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if not file.is_dir():
+            require_file(file)
     dataset = pyarrow.dataset.dataset(path, format="parquet", partitioning="hive")
     own = [name for name in dataset.schema.names if not name.startswith("__index_level_")]
     return dataset, dict(zip(own, check_header(path, columns, own, names), strict=True))

@@ -24,6 +24,7 @@ from msm4sr_lite.dataset.tables import parse_rows, stop_at
 LISTS = (list, tuple, np.ndarray, set, frozenset)
 NO_TEXTS = (bool, np.bool_, dict)
 LONGEST_TEXT = 20_000  # characters of a text field
+LONGEST_NAME = 1_000  # characters of the path of an image
 EXACT = 2**53  # above this, a float no longer holds every whole number
 # A spreadsheet shows long numbers like this: several ids become one.
 ROUNDED = re.compile(r"\d[.,]\d+[eE]\+\d{2,}")
@@ -102,7 +103,7 @@ def text(value: Any) -> str:
     if isinstance(value, str):
         listed = written_list(value)
         if isinstance(listed, str) or not any(map(text, listed)):
-            return value.strip()
+            return _whole_characters(value.strip())
         value = listed
     if isinstance(value, LISTS):
         return "\n".join(filter(None, map(text, value)))
@@ -124,6 +125,13 @@ def texts(value: Any) -> list[str]:
         value = written_list(value)
     values = value if isinstance(value, LISTS) else [value]
     return [found for found in map(text, values) if found]
+
+
+def _whole_characters(value: str) -> str:
+    """Return a text with the sign for an unknown character for each half of a broken one."""
+    if value.isascii():
+        return value
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _plain(value: Any) -> Any:
@@ -199,6 +207,8 @@ def parse_item(row: dict[str, Any]) -> Item:
         raise ValueError(f"domain {domain!r} and department {alias!r} differ; keep domain only")
     images = texts(row.get("images")) or texts(row.get("image"))
     for name in images:  # on no system may an image lie outside its folder
+        if len(name) > LONGEST_NAME:  # the image itself, written as a text
+            raise ValueError(f"image {name[:40]!r}... is no file name; save the image as a file")
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in parts:
             raise ValueError(f"image {name!r} lies outside the image folder; move it there")

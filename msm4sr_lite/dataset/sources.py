@@ -7,7 +7,8 @@
       items.jsonl        item_id,title,brand,categories,description,text,image,images,domain
       images/            image files, named relative to the dataset folder
 
-Each table is a csv, tsv or JSON lines file, plain or compressed with gzip, or a parquet file.
+Each table is a csv, tsv or JSON lines file, plain or compressed with gzip, or a parquet file. Of a
+text field, 20,000 characters are read.
 """
 
 from collections.abc import Iterator, Mapping

@@ -98,10 +98,10 @@ def _refuse_mixed(column: pd.Series, numbers: np.ndarray, dates: np.ndarray, pla
         )
     if numbers.any():
         few, other = (numbers, dates) if numbers.sum() <= dates.sum() else (dates, numbers)
-        row, usual = int(np.argmax(few)), str(column.iloc[int(np.argmax(other))])
+        row, usual = int(np.argmax(few)), _shown(column.iloc[int(np.argmax(other))])
         one, many = ("a number", "dates") if few is numbers else ("a date", "numbers")
         raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {str(column.iloc[row])!r} is {one}, but"
+            f"{place_in} {column.index[row]}: timestamp {_shown(column.iloc[row])!r} is {one}, but"
             f" {other.sum()} others are {many}, such as {usual!r}; write all in one form"
         )
 
@@ -125,6 +125,11 @@ def _dates_in_block(column: pd.Series, numbers: np.ndarray) -> np.ndarray:
             break
         times[row] = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     return times
+
+
+def _shown(cell: object) -> str:
+    """Return a cell as it was written; whole numbers may have become floats."""
+    return f"{cell:.15g}" if isinstance(cell, float) else str(cell)
 
 
 def _seconds(dates: pd.Series) -> np.ndarray:
@@ -158,10 +163,11 @@ def _compact(times: np.ndarray, column: pd.Series, place_in: str) -> np.ndarray 
         if good.mean() < MOST:
             continue
         if not good.all():
-            row, usual = int(np.argmin(good)), column.iloc[int(np.argmax(good))]
+            row, usual = int(np.argmin(good)), _shown(column.iloc[int(np.argmax(good))])
+            cell = _shown(column.iloc[row])
             raise UserError(
-                f"{place_in} {column.index[row]}: timestamp {column.iloc[row]} is not a date, but"
-                f" others are, such as {usual}; correct it, or remove the row"
+                f"{place_in} {column.index[row]}: timestamp {cell} is not a date, but others are,"
+                f" such as {usual}; correct it, or remove the row"
             )
         return _seconds(dates)
     return None
@@ -175,11 +181,11 @@ def _same_unit(times: np.ndarray, column: pd.Series, place_in: str, notes: list[
     own = times / 1000.0 ** (units - 1).clip(min=0)
     other = (units > 0) & (units < unit) & (own >= RECENT) & (own < FAR)
     if other.any():
-        row, usual = int(np.argmax(other)), int(np.argmax(units == unit))
+        row, last = int(np.argmax(other)), int(np.argmax(units == unit))
+        cell, usual = _shown(column.iloc[row]), _shown(column.iloc[last])
         raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {column.iloc[row]} looks like"
-            f" {UNITS[units[row]]}, {column.iloc[usual]} looks like {UNITS[unit]}; write all in"
-            f" seconds"
+            f"{place_in} {column.index[row]}: timestamp {cell} looks like {UNITS[units[row]]},"
+            f" {usual} looks like {UNITS[unit]}; write all in seconds"
         )
     if unit > 1:
         notes.append(f"timestamps are in {UNITS[unit]}; they were read as seconds since 1970")

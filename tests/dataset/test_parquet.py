@@ -1,6 +1,7 @@
 """Parquet files: which columns are read, and of which types."""
 
 import datetime
+import os
 from decimal import Decimal
 
 import pandas as pd
@@ -155,3 +156,13 @@ def test_errors_of_pyarrow_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("pyarrow.dataset.dataset", fail)
     with pytest.raises(UserError, match=r"t\.parquet: cannot be read as parquet: no such type$"):
         read_columns(path, ["a"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_named_pipes_are_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "t.parquet")
+    (tmp_path / "u.parquet").mkdir()
+    os.mkfifo(tmp_path / "u.parquet" / "part.parquet")
+    for name in ("t.parquet", "u.parquet"):
+        with pytest.raises(UserError, match=r"\.parquet: not a file, but a folder, pipe"):
+            read_columns(tmp_path / name, ["a"])

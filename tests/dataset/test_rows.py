@@ -74,3 +74,17 @@ def test_long_texts_are_cut_and_counted():
         "items with a text of more than 20,000 characters: 3 (the first is 'a'); the rest of the"
         " text was cut off"
     ]
+
+
+def test_half_a_character_becomes_the_sign_for_an_unknown_one():
+    title = "a \ud83d mug \ud83d\ude42 \ude42"
+    item = parse_item({"item_id": "a", "title": title, "categories": ["\ud83d"], "text": "é"})
+    assert item.title == "a \ufffd mug \U0001f642 \ufffd"
+    assert (item.categories, item.text) == (("\ufffd",), "é")
+
+
+def test_an_image_that_is_written_as_text_is_refused():
+    with pytest.raises(
+        ValueError, match=r"^image 'data:image/png;base64,.{18}'... is no file name"
+    ):
+        parse_item({"item_id": "a", "image": "data:image/png;base64," + "iVBOR/" * 20_000})

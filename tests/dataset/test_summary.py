@@ -86,7 +86,7 @@ def test_image_files_that_do_not_exist_are_noted(tmp_path):
     assert notes("a.jpg", "b.jpg", "folder.jpg") == [
         f"of the first 3 images that items name, 1 is a file in {tmp_path} (missing is 'b.jpg')"
     ]
-    (note,) = notes("x" * 5000, "folder.jpg")
+    (note,) = notes("x" * 500, "folder.jpg")
     assert "of the first 2 images that items name, none is a file in" in note
 
 

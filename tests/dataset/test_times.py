@@ -238,3 +238,16 @@ def test_dates_are_the_same_in_any_number_of_blocks(monkeypatch):
     assert whole[:3].tolist() == [1700000000.123456, 1700000000.123456, 253402214400.0]
     with pytest.raises(UserError, match=r"row 9: timestamp 'soon' is neither"):
         to_seconds(pd.Series([*dates, "soon"]), "row", [])
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([1.7e9, "2023-11-14", 1.6e9], "'2023-11-14' is a date, but 2 others .* '1700000000';"),
+        ([20231114.0] * 10 + [20231141.0], "20231141 is not a date, but .* such as 20231114;"),
+        ([1.7e9, 1.7e12], "1700000000 looks like seconds, 1700000000000 looks like milli"),
+    ],
+)
+def test_numbers_are_shown_as_they_were_written(cells, message):
+    with pytest.raises(UserError, match=message):
+        to_seconds(pd.Series(cells), "row", [])

@@ -257,7 +257,7 @@ def find_images(folder: Path) -> dict[str, tuple[Path, str]]:
 
 
 def _new_file(path: Path) -> TextIO:
-    # Half a surrogate pair from a broken emoji cannot be written as UTF-8 and becomes "?".
+    # Half a surrogate pair, which UTF-8 does not have, becomes "?" where no text was cleaned.
     return path.open("w", encoding="utf-8", newline="\n", errors="replace")
 
 

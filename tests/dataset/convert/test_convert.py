@@ -1,5 +1,7 @@
 """Recognising a format by file names; a dataset is written whole or not at all; images."""
 
+import os
+
 import pytest
 from published_files import MOVIES, amazon_2018, hm, json_lines, review, write
 
@@ -144,3 +146,13 @@ def test_an_item_gets_ten_images_at_most(tmp_path, converted):
     _, dataset = converted(source, level="product")
     assert dataset.items["0200000"].images == tuple(f"images/{name}.jpg" for name in articles[:10])
     assert len(list((tmp_path / "dataset/images").glob("*.jpg"))) == 10
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_named_pipes_are_refused_and_not_waited_for(tmp_path, refused):
+    (tmp_path / "x.item").write_text("item_id:token\n")
+    os.mkfifo(tmp_path / "x.inter")
+    for source in (tmp_path, tmp_path / "x.inter"):
+        assert "x.inter: not a file, but a folder, pipe or device" in refused(source)
+    os.mkfifo(tmp_path / "ratings.csv")
+    assert "ratings.csv: not a file" in refused(tmp_path / "ratings.csv")

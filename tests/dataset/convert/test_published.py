@@ -98,5 +98,5 @@ def test_what_is_not_a_text_comes_out_readable(tmp_path, converted):
         {"asin": "A2", "title": "x\r\ny\x85z"},
     ]
     _, dataset = converted(amazon_2018(tmp_path, meta=meta))
-    assert dataset.items["A1"].title == "broken ? emoji"
+    assert dataset.items["A1"].title == "broken \ufffd emoji"
     assert dataset.items["A2"].title == "x\r\ny\x85z"

@@ -59,3 +59,9 @@ def test_recbole_round_trip(tmp_path_factory, items, interactions):
     assert {item.item_id: item.title for item in dataset.items.values()} == items
     expected = sorted(rows, key=lambda row: row[2])
     assert list(dataset.interactions.itertuples(index=False, name=None)) == expected
+
+
+def test_another_separator_is_named(tmp_path, refused):
+    (tmp_path / "x.inter").write_text("user_id:token,item_id:token,timestamp:float\nu,a,1\n")
+    (tmp_path / "x.item").write_text("item_id:token\na\n")
+    assert "the separator must be a comma in .csv files and a tab in others" in refused(tmp_path)
