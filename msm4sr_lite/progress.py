@@ -1,8 +1,10 @@
 """Show progress on stderr; stdout is for results.
 
-A terminal shows a bar. Elsewhere, for example in a log file, a line appears every half minute.
+A terminal shows a bar. Elsewhere, for example in a log file, a line appears every half minute. What
+comes from data is made harmless before it is shown: ``printable``, ``one_line``.
 """
 
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -12,6 +14,30 @@ from tqdm import tqdm
 from msm4sr_lite.fast.processes import is_first
 
 SECONDS = 30.0  # between two lines where stderr is not a terminal
+
+# Control characters, which could move the cursor or recolour the terminal, except the line end;
+# marks that reverse the direction of what follows; other line ends; halves of surrogate pairs.
+UNPRINTABLE = re.compile(
+    r"[\x00-\t\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Replace all characters that could change how a terminal shows the text around them.
+
+    >>> printable("a\x1b[31mb")
+    'a�[31mb'
+    """
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    r"""Return a text as one printable line, with a space for each line end.
+
+    >>> one_line("a\r\nb")
+    'a b'
+    """
+    return printable(" ".join(text.splitlines()))
 
 
 class _Lines:
@@ -52,14 +78,14 @@ def bar(
     unit_scale
         Whether to write thousands as k.
     """
-    terminal = sys.stderr.isatty()
+    terminal = bool(sys.stderr) and sys.stderr.isatty()
     return tqdm(
         steps,
-        desc=name,
+        desc=one_line(name),
         unit=unit,
         total=total,
         unit_scale=unit_scale,
-        disable=not is_first(),
+        disable=not (is_first() and sys.stderr),
         file=sys.stderr if terminal else _Lines(sys.stderr),
         mininterval=0.1 if terminal else SECONDS,
         maxinterval=10 if terminal else 2 * SECONDS,
@@ -70,5 +96,5 @@ def bar(
 
 def say(text: str) -> None:
     """Print a line on stderr, above any progress bar; only the first of several processes does."""
-    if is_first():
-        tqdm.write(text, file=sys.stderr)
+    if is_first() and sys.stderr:  # there is none if the command was started without it
+        tqdm.write(one_line(text), file=sys.stderr)

@@ -5,6 +5,7 @@ runs, so ``--help`` is quick.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,32 +13,58 @@ from importlib import import_module
 
 from msm4sr_lite.cli.commands import COMMANDS, build_parser
 from msm4sr_lite.config import UserError
+from msm4sr_lite.progress import one_line
 
 DISTRIBUTED = ("pretrain", "finetune", "evaluate")  # commands that several processes can share
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; if the user made a mistake, print one line and return exit code 2."""
-    args = build_parser().parse_args(argv)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    code = 2
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # show what its encoding lacks as \uXXXX
+            stream.reconfigure(errors="backslashreplace")
+    name, code = "msm4sr", 2
     try:
-        return run_command(args)
+        args = build_parser().parse_args(argv)
+        name = f"msm4sr {args.command}"
+        done = run_command(args)
+        if sys.stdout:
+            sys.stdout.flush()  # a full disk is noticed here
+        return done
     except UserError as error:
         message = str(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # nobody reads on: `| head -1`
         return 0
-    except OSError as error:  # a folder that may not be written to
-        if error.filename is None:
+    except OSError as error:  # a folder that may not be written to, a full disk
+        place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        message = f"{place}{error.strerror or error}"
+    except UnicodeError as error:
+        message = f"a name or a text that UTF-8 cannot hold ({error})"
+    except (MemoryError, RuntimeError) as error:  # PyTorch reports it as RuntimeError
+        known = ("out of memory", "allocate memory")
+        if isinstance(error, RuntimeError) and not any(text in str(error) for text in known):
             raise
-        message = f"{error.filename}: {error.strerror}"
+        details = f" ({str(error).splitlines()[0]})" if str(error) else ""
+        message = f"not enough memory{details}; give a smaller dataset, model or batch"
     except KeyboardInterrupt:
         message, code = "stopped; finished work is kept, run the command again to resume", 130
+    finally:
+        _drop_unwritten()
     rank = os.environ.get("RANK", "0")
     process = "" if rank == "0" else f" (process {rank})"
-    print(f"msm4sr {args.command}{process}: {message}", file=sys.stderr)
+    if sys.stderr:
+        print(one_line(f"{name}{process}: {message}"), file=sys.stderr)
     return code
+
+
+def _drop_unwritten() -> None:
+    """Drop what cannot be printed, such as to a closed pipe, so that Python's end does not fail."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def run_command(args: argparse.Namespace) -> int:

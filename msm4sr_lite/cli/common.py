@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,9 @@ from typing import Any
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.fast.processes import is_first
-from msm4sr_lite.progress import say
+from msm4sr_lite.progress import UNPRINTABLE, printable, say
 
-# Control characters, which could move the cursor or recolour the terminal, except the line end.
-_CONTROL = dict.fromkeys([*range(10), *range(11, 32), *range(127, 160)], "\ufffd")
+LARGEST = 100 * 2**20  # bytes of a file with ids: some ten million ids
 
 
 def read_dataset(
@@ -71,6 +71,10 @@ def read_ids(path: Path | None) -> list[str] | None:
     if path is None:
         return None
     try:
+        if path.exists() and not path.is_file():  # reading a pipe or a device may never end
+            raise OSError("not a regular file")
+        if path.stat().st_size > LARGEST:
+            raise OSError(f"larger than {LARGEST >> 20} MiB")
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); give one item_id per line") from None
@@ -81,5 +85,12 @@ def read_ids(path: Path | None) -> list[str] | None:
 
 def show(args: argparse.Namespace, found: Any, text: str = "") -> None:
     """Print text or, with ``--json``, one JSON object; only the first process prints."""
-    if is_first() and (args.json or text):
-        print(json.dumps(found, ensure_ascii=False) if args.json else text.translate(_CONTROL))
+    if not is_first() or not (args.json or text):
+        return
+    if not args.json:
+        print(printable(text))
+        return
+    # Written as \uXXXX: characters that would act on the terminal or that its encoding lacks.
+    is_unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    line = json.dumps(found, ensure_ascii=not is_unicode)
+    print(UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", line))

@@ -7,10 +7,30 @@ from msm4sr_lite.cli import common
 from msm4sr_lite.dataset.convert import convert_dataset
 
 
-def check(args: argparse.Namespace) -> None:
-    """Read a whole dataset and print a summary of one screen."""
+def check(args: argparse.Namespace) -> int:
+    """Read a whole dataset and print a summary of one screen; or check a run folder.
+
+    The exit code is 2 if a part of the run folder is damaged.
+    """
+    if not any(args.data.glob("interactions.*")):
+        from msm4sr_lite.pipeline.check_run import is_run  # loads torch, which takes seconds
+
+        if is_run(args.data):
+            return check_parts(args)
     found = common.read_dataset(args, notes=False).summary()
     common.show(args, asdict(found), str(found))
+    return 0
+
+
+def check_parts(args: argparse.Namespace) -> int:
+    """Print what is wrong with each part of a run folder."""
+    from msm4sr_lite.pipeline.check_run import check_run
+
+    found = check_run(args.data)
+    width = max(map(len, found))
+    lines = [f"{name:<{width}}  {fault or 'ok'}" for name, fault in found.items()]
+    common.show(args, {"run": str(args.data), "parts": found}, "\n".join(lines))
+    return 2 if any(found.values()) else 0
 
 
 def convert(args: argparse.Namespace) -> None:

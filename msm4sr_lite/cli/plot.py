@@ -52,10 +52,12 @@ def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:
         losses = pd.DataFrame([line.get("parts") or {"loss": line["loss"]} for line in lines])
         losses.set_index(log.index).rename(columns=NAMES).plot(ax=left, marker=".", ylabel="nats")
         left.set_title(f"{STAGES[stage]}: loss")
-        best = log.index[log["best"]][-1]
-        log["recall@20"].plot(ax=middle, color="black", marker=".", title="validation Recall@20")
-        middle.plot([best], log.loc[[best], "recall@20"], "D", label=f"best: epoch {best}")
-        middle.legend()
+        recall = log["recall@20"].astype(float)  # NaN without validation
+        missing = "" if recall.notna().any() else ": none"
+        recall.plot(ax=middle, color="black", marker=".", title=f"validation Recall@20{missing}")
+        for best in log.index[log["best"] & recall.notna()][-1:]:
+            middle.plot([best], [recall[best]], "D", label=f"best: epoch {best}")
+            middle.legend()
         took = log["seconds"].diff().fillna(log["seconds"]).clip(lower=0.01)
         speed = log["targets"] / took
         title = "targets per second, validation included"

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> None:
 
     def show(part: str, result: dict[str, Any]) -> None:
         if not args.json:
-            print(as_text(part, result), end="\n\n")
+            common.show(args, None, as_text(part, result) + "\n")
 
     config, data = study_config(args), common.read_dataset(args)
     out = args.out or default_folder(data, config)

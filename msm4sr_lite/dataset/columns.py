@@ -40,13 +40,9 @@ class Columns:
         self.table, self.known = table, known
         self.renames = {}
         for old, new in (renames or {}).items():
-            where, dot, name = str(old).partition(".")
-            if dot and where in TABLES:
-                if not str(table).startswith(where):
-                    continue
-                old = name
-            if new in known:
-                self.renames[str(old)] = new
+            where, name = _table_and_name(old)
+            if new in known and str(table).startswith(where):
+                self.renames[name] = new
         self.names: dict[str, str] = {}
 
     def match(self, names: Iterable[str]) -> dict[str, str]:
@@ -71,11 +67,11 @@ class Columns:
             plain = re.sub(r"[\s.-]+", "_", plain).casefold()
             if plain in self.known and plain not in self.names.values():
                 self.names[name] = plain
-        of = {used: name for name, used in self.names.items()}
+        read_from = {used: name for name, used in self.names.items()}
         for name in new:
-            if of[self.names[name]] != name:
+            if (other := read_from[self.names[name]]) != name:
                 raise UserError(
-                    f"{self.table}: columns {name!r} and {of[self.names[name]]!r} are both read as"
+                    f"{self.table}: columns {name!r} and {other!r} are both read as"
                     f" {self.names[name]!r}; to rename in one table only, write items.NAME or"
                     f" interactions.NAME"
                 )
@@ -91,6 +87,12 @@ class Columns:
     def unused(self) -> list[str]:
         """Names of columns that were found and are not used."""
         return [name for name, used in self.names.items() if used not in self.known]
+
+
+def _table_and_name(column: object) -> tuple[str, str]:
+    """Take ``items.NAME`` apart; the table is empty if a column of either one is meant."""
+    where, dot, name = str(column).partition(".")
+    return (where, name) if dot and where in TABLES else ("", str(column))
 
 
 def check_header(
@@ -147,8 +149,7 @@ def column_notes(tables: Sequence[Columns], renames: Mapping[str, str] | None) -
         If a rename names a column that no table has.
     """
     for name in renames or {}:
-        where, dot, rest = str(name).partition(".")
-        old = rest if dot and where in TABLES else str(name)
+        old = _table_and_name(name)[1]
         if not any(old in table.names for table in tables):
             found = "; ".join(f"{table.table} has {', '.join(table.names)}" for table in tables)
             raise UserError(f"columns: there is no column {old!r}; {found[:300]}")

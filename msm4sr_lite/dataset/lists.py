@@ -6,8 +6,8 @@ import re
 import warnings
 from typing import Any
 
-# A text in quotes, as Python writes it.
-QUOTED = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")
+# A text in quotes, as Python writes it, or what may stand between two of them.
+PART = re.compile(r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|None|nan|[\s,]+""")
 
 
 def written_list(cell: str) -> str | list[Any]:
@@ -27,10 +27,14 @@ def written_list(cell: str) -> str | list[Any]:
         return found if strings else cell
     except (ValueError, RecursionError):
         pass
-    if re.sub(r"None|nan|[\s,]", "", QUOTED.sub("", inside[1:-1])):
-        return cell  # something stands between the quoted texts
+    quoted, place = [], 1
+    while place < len(inside) - 1:
+        if not (part := PART.match(inside, place, len(inside) - 1)):
+            return cell  # something else stands between the quoted texts
+        quoted += [part[1]] if part[1] else []
+        place = part.end()
     try:
         with warnings.catch_warnings(action="error"):
-            return [ast.literal_eval(quoted) for quoted in QUOTED.findall(inside)]
+            return [ast.literal_eval(found) for found in quoted]
     except (SyntaxError, ValueError):  # not as Python writes a text
         return cell

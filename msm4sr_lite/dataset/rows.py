@@ -1,4 +1,4 @@
-"""Check cells and rows of the two tables, and turn them into items and interactions.
+"""Check cells and rows of the tables, and turn rows into items.
 
 Cells from text files are ``str``; those from JSON and data frames can have any type. A function
 that reads one cell raises ``ValueError`` with the reason if it fails. The reader adds the place.
@@ -6,10 +6,9 @@ that reads one cell raises ``ValueError`` with the reason if it fails. The reade
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from numbers import Integral, Real
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -21,11 +20,10 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.lists import written_list
 from msm4sr_lite.dataset.tables import parse_rows, stop_at
-from msm4sr_lite.dataset.times import PARTS, to_seconds
 
 LISTS = (list, tuple, np.ndarray, set, frozenset)
 NO_TEXTS = (bool, np.bool_, dict)
-MISSING = {"nan", "none", "null", "n/a", "<na>"}
+LONGEST_TEXT = 20_000  # characters of a text field
 EXACT = 2**53  # above this, a float no longer holds every whole number
 # A spreadsheet shows long numbers like this: several ids become one.
 ROUNDED = re.compile(r"\d[.,]\d+[eE]\+\d{2,}")
@@ -37,13 +35,14 @@ def id_text(value: Any, name: str) -> str:
     >>> id_text(" a1 ", "item_id"), id_text(7, "item_id"), id_text(7.0, "item_id")
     ('a1', '7', '7')
     """
-    if isinstance(value, bytes):
-        value = value.decode()
+    value = _plain(value)
     if isinstance(value, str):
         found = value.strip()
-    elif isinstance(value, NO_TEXTS + LISTS) or pd.isna(value):
+    elif isinstance(value, NO_TEXTS + LISTS):
+        raise ValueError(f"no {name}; {str(value)[:40]} is neither a text nor a number")
+    elif pd.isna(value):
         found = ""
-    elif isinstance(value, Integral):
+    elif isinstance(value, Integral) or _is_whole(value):
         found = str(int(value))
     elif isinstance(value, Real) and float(value).is_integer():
         if abs(float(value)) >= EXACT:
@@ -55,8 +54,15 @@ def id_text(value: Any, name: str) -> str:
         raise ValueError(f"no {name}; it must not be empty")
     if ROUNDED.fullmatch(found):
         raise ValueError(f"{name} {found!r} is a number that was rounded; export ids as text")
-    found.encode()  # raises an error for half of a surrogate pair
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} {found[:40]!r} has half of a character; correct it") from None
     return found
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Decimal) and value.is_finite() and value == int(value)
 
 
 def printable_id(value: Any, name: str) -> str:
@@ -90,15 +96,14 @@ def text(value: Any) -> str:
     >>> text([" Blue mug ", None, 7])
     'Blue mug\n7'
     """
-    if isinstance(value, bytes):
-        value = value.decode()
+    if value is None:  # the usual case of a field that is not there
+        return ""
+    value = _plain(value)
     if isinstance(value, str):
         listed = written_list(value)
         if isinstance(listed, str) or not any(map(text, listed)):
             return value.strip()
         value = listed
-    if isinstance(value, (set, frozenset)):
-        value = sorted(map(text, value))
     if isinstance(value, LISTS):
         return "\n".join(filter(None, map(text, value)))
     if isinstance(value, NO_TEXTS) or pd.isna(value):
@@ -112,12 +117,25 @@ def texts(value: Any) -> list[str]:
     >>> texts(["Home", "", "Mugs"]), texts("Home"), texts(None)
     (['Home', 'Mugs'], ['Home'], [])
     """
+    if value is None:
+        return []
+    value = _plain(value)
     if isinstance(value, str):
         value = written_list(value)
-    if isinstance(value, (set, frozenset)):
-        value = sorted(map(text, value))
     values = value if isinstance(value, LISTS) else [value]
     return [found for found in map(text, values) if found]
+
+
+def _plain(value: Any) -> Any:
+    """Return bytes as text, sets as sorted lists, and other cells as they are."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise ValueError(f"{value[:40]!r} is not utf-8 text; write it as text") from None
+    return sorted(map(text, value)) if isinstance(value, (set, frozenset)) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +212,26 @@ def parse_item(row: dict[str, Any]) -> Item:
     )
 
 
-def collect_items(rows: Iterable[tuple[int, dict[Any, Any]]], place_in: str) -> dict[str, Item]:
+def cut_texts(item: Item) -> Item:
+    """Return an item whose texts are no longer than ``LONGEST_TEXT``, so that all stays fast.
+
+    The model reads a few sentences of 400 characters at most.
+    """
+    cut: dict[str, Any] = {
+        name: found[:LONGEST_TEXT].rstrip()
+        for name in TEXT_FIELDS
+        if isinstance(found := getattr(item, name), str) and len(found) > LONGEST_TEXT
+    }
+    if sum(map(len, item.categories)) > LONGEST_TEXT:
+        ends = np.cumsum([len(name) for name in item.categories])
+        fit = int(np.searchsorted(ends, LONGEST_TEXT, side="right"))
+        cut["categories"] = item.categories[:fit] or (item.categories[0][:LONGEST_TEXT].rstrip(),)
+    return replace(item, **cut) if cut else item
+
+
+def collect_items(
+    rows: Iterable[tuple[int, dict[Any, Any]]], place_in: str, notes: list[str] | None = None
+) -> dict[str, Item]:
     """Return ``item_id -> Item`` in the order of the rows.
 
     Parameters
@@ -203,6 +240,8 @@ def collect_items(rows: Iterable[tuple[int, dict[Any, Any]]], place_in: str) -> 
         The place and the cells of each row.
     place_in
         Name of the table in error messages, which is followed by the place.
+    notes
+        Receives a sentence if texts were cut.
 
     Raises
     ------
@@ -211,75 +250,18 @@ def collect_items(rows: Iterable[tuple[int, dict[Any, Any]]], place_in: str) -> 
     """
     found: dict[str, Item] = {}
     places: dict[str, int] = {}
+    cut: list[str] = []
     for place, item in parse_rows(rows, parse_item, stop_at(place_in)):
         first = places.setdefault(item.item_id, place)
         if first != place:
             twice = f"item_id {item.item_id!r} is already used in {place_in} {first}"
             raise UserError(f"{place_in} {place}: {twice}; keep one row per item")
-        found[item.item_id] = item
+        found[item.item_id] = cut_texts(item)
+        if found[item.item_id] is not item:
+            cut.append(item.item_id)
+    if cut and notes is not None:
+        notes.append(
+            f"items with a text of more than {LONGEST_TEXT:,} characters: {len(cut)} (the first is"
+            f" {cut[0]!r}); the rest of the text was cut off"
+        )
     return found
-
-
-def check_interactions(
-    table: pd.DataFrame, place_in: str, notes: list[str] | None = None
-) -> pd.DataFrame:
-    """Return ids as text and timestamps as numbers, in the order of the table.
-
-    Parameters
-    ----------
-    table
-        The columns ``user_id``, ``item_id`` and ``timestamp``, with cells of any type, and
-        perhaps ``part``: a split given by the user. The index holds the place of each row.
-    place_in
-        Name of the table in error messages, which is followed by the place.
-    notes
-        Receives a sentence for each choice that was made.
-
-    Raises
-    ------
-    UserError
-        If an id is missing, a timestamp is neither a number nor a date, or a part is not one of
-        ``train``, ``valid`` and ``test``.
-    """
-    notes = [] if notes is None else notes
-    columns: dict[str, Any] = {name: _ids(table[name], place_in) for name in ("user_id", "item_id")}
-    for name, ids in columns.items():
-        for odd in (found for found in ids.unique() if found.casefold() in MISSING):
-            notes.append(f"{name} is {odd!r} in {(ids == odd).sum()} interactions; is it missing?")
-    columns["timestamp"] = to_seconds(table["timestamp"], place_in, notes)
-    if "part" in table:
-        parts = table["part"].astype(str).str.strip()
-        wrong = parts[~parts.isin(PARTS)]
-        if len(wrong) == len(parts):
-            notes.append(f"the column part has none of {', '.join(PARTS)}; it is not used")
-        elif len(wrong):
-            place = f"{place_in} {wrong.index[0]}"
-            raise UserError(f"{place}: part {wrong.iloc[0]!r} is not one of {', '.join(PARTS)}")
-        else:
-            columns["part"] = parts
-    return pd.DataFrame(columns, index=table.index)
-
-
-def merged_ids(column: pd.Series) -> list[str]:
-    """Return the ids that, as text, stand for several different values of a column.
-
-    >>> merged_ids(pd.Series([1, "1", 2, "b"]))
-    ['1']
-    """
-    # "1" and " 1" differ, 1 and 1.0 do not.
-    values = column.dropna().unique()
-    kinds = ((id_text(v, "id"), v if isinstance(v, str) else float) for v in values)
-    counts = Counter(text for text, _ in dict.fromkeys(kinds))
-    return [text for text, count in counts.items() if count > 1]
-
-
-def _ids(column: pd.Series, place_in: str) -> pd.Series:
-    """Return ids as text without spaces around them."""
-    parse = partial(id_text, name=str(column.name))
-    column = column.astype(object)
-    if pd.api.types.infer_dtype(column, skipna=False) == "string":  # each different text once
-        different = column.drop_duplicates()
-        ids = [text for _, text in parse_rows(different.items(), parse, stop_at(place_in))]
-        return column.map(dict(zip(different, ids, strict=True))).astype(str)
-    ids = [text for _, text in parse_rows(column.items(), parse, stop_at(place_in))]
-    return pd.Series(ids, column.index, dtype=str)

@@ -20,12 +20,12 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import rows
 from msm4sr_lite.dataset.columns import (
     COLUMNS,
-    ITEM_COLUMNS,
     Columns,
     check_header,
     column_notes,
     match_tables,
 )
+from msm4sr_lite.dataset.interactions import check_interactions, merged_ids
 from msm4sr_lite.dataset.rows import Item, text, texts
 from msm4sr_lite.dataset.tables import ENDINGS, place_in, read_columns, read_rows
 from msm4sr_lite.dataset.times import oldest_first
@@ -56,17 +56,19 @@ def read_folder(folder: Path, renames: Mapping[str, str] | None = None) -> Table
     notes: list[str] = []
     path = _find(folder, "interactions", ".csv", notes)
     items_path = _find(folder, "items", ".jsonl", notes)
-    of_interactions, of_items = match_tables(path.name, items_path.name, renames)
-    items = read_items(items_path, of_items)
-    table = read_columns(path, COLUMNS, optional=("part",), names=of_interactions)
-    notes += column_notes([of_interactions, of_items], renames)
+    interaction_columns, item_columns = match_tables(path.name, items_path.name, renames)
+    items = read_items(items_path, item_columns, notes)
+    table = read_columns(path, COLUMNS, ("part",), interaction_columns, numbers=("timestamp",))
+    notes += column_notes([interaction_columns, item_columns], renames)
     if table.empty:
         raise UserError(f"{path}: no interactions in the file; write one per row")
-    interactions = rows.check_interactions(table, place_in(path), notes)
+    interactions = check_interactions(table, place_in(path), notes)
     return Tables(items, interactions, notes, str(items_path), place_in(path))
 
 
-def read_items(path: Path, names: Columns | None = None) -> dict[str, Item]:
+def read_items(
+    path: Path, names: Columns | None = None, notes: list[str] | None = None
+) -> dict[str, Item]:
     """Return ``item_id -> Item`` in the order of an item table.
 
     Parameters
@@ -75,13 +77,15 @@ def read_items(path: Path, names: Columns | None = None) -> dict[str, Item]:
         The item table.
     names
         Matches its columns with those that are used.
+    notes
+        Receives a sentence if texts were cut.
 
     Raises
     ------
     UserError
         If a row is wrong or two items have the same id; the message names file and line.
     """
-    items = rows.collect_items(read_rows(path, ("item_id",), names=names), place_in(path))
+    items = rows.collect_items(read_rows(path, ("item_id",), names=names), place_in(path), notes)
     if not items:
         raise UserError(f"{path}: no items in the file; write one per row")
     return items
@@ -113,37 +117,48 @@ def _find(folder: Path, stem: str, usual: str, notes: list[str]) -> Path:
 
 def read_frames(interactions: Any, items: Any, renames: Mapping[str, str] | None = None) -> Tables:
     """Read two data frames; ``renames`` as in ``read_folder``."""
-    of_interactions, of_items = match_tables("interactions", "items", renames)
-    table = _pandas(interactions, COLUMNS, of_interactions)
+    interaction_columns, item_columns = match_tables("interactions", "items", renames)
+    table = _pandas(interactions, COLUMNS, interaction_columns)
     notes: list[str] = []
-    checked = rows.check_interactions(table, "interactions row", notes)
+    checked = check_interactions(table, "interactions row", notes)
     for column in ("user_id", "item_id"):
-        if merged := rows.merged_ids(table[column]):
+        if merged := merged_ids(table[column]):
             notes.append(
                 f"interactions: {len(merged)} ids in {column} were written in several ways (number"
                 f" and text, or spaces), such as {', '.join(map(repr, merged[:3]))}: merged"
             )
-    found = _items_of_frame(items, of_items)
-    notes += column_notes([of_interactions, of_items], renames)
+    found = _items_in(items, item_columns, notes)
+    notes += column_notes([interaction_columns, item_columns], renames)
     return Tables(found, checked, notes, "items", "interactions row")
 
 
 def read_item_frame(items: Any, renames: Mapping[str, str] | None = None) -> list[Item]:
     """Return the items of a data frame with a column ``item_id``; see ``Dataset.from_frames``.
 
-    Renames of columns that only interactions have are ignored.
+    Parameters
+    ----------
+    items
+        The data frame.
+    renames
+        As ``columns`` of ``Dataset.from_frames``; those of the interactions are ignored.
+
+    Raises
+    ------
+    UserError
+        If a row is wrong, or a renamed column does not exist.
     """
-    match_tables("interactions", "items", renames)  # refuses renames that are wrong
-    of_items = {old: new for old, new in (renames or {}).items() if new in ITEM_COLUMNS}
-    names = Columns("items", ITEM_COLUMNS, of_items)
-    found = _items_of_frame(items, names)
-    column_notes([names], of_items)  # refuses renames of columns that are not there
+    names = match_tables("interactions", "items", renames)[1]
+    found = _items_in(items, names)
+    # Columns that both tables can have may be renamed for the interactions alone.
+    alone = {old: new for old, new in names.renames.items() if new not in COLUMNS}
+    column_notes([names], alone)
     return list(found.values())
 
 
-def _items_of_frame(items: Any, names: Columns) -> dict[str, Item]:
-    frame = _pandas(items, ("item_id",), names)
-    return rows.collect_items(enumerate(frame.to_dict("records")), "items row")
+def _items_in(frame: Any, names: Columns, notes: list[str] | None = None) -> dict[str, Item]:
+    """Return the items of a data frame."""
+    records = _pandas(frame, ("item_id",), names).to_dict("records")
+    return rows.collect_items(enumerate(records), "items row", notes)
 
 
 def _pandas(frame: Any, columns: tuple[str, ...], names: Columns) -> pd.DataFrame:
@@ -212,7 +227,9 @@ def match_items_and_interactions(
     interactions = interactions[interactions["item_id"].isin(items.keys())]
     if interactions.empty:
         raise UserError("; ".join([f"{item_table}: no interactions are left", *notes]))
-    return items, oldest_first(interactions, notes), notes
+    # Until here, ids are categories, which are fast to compare and to sort.
+    interactions = oldest_first(interactions, notes).astype({"user_id": str, "item_id": str})
+    return items, interactions, notes
 
 
 def _damaged_id(unknown: str, items: Mapping[str, Item]) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import DataConfig, UserError
+from msm4sr_lite.dataset.filters import filter_interactions
 from msm4sr_lite.dataset.times import BOUNDS, PARTS, format_time, to_seconds
 from msm4sr_lite.sequences import Sequences
 
@@ -84,9 +85,8 @@ def build_sequences(
     counts = np.bincount(codes, minlength=len(users))
     before = [np.bincount(codes[parts < part], minlength=len(users)) for part in (1, 2)]
     cuts: np.ndarray | None = np.stack(before, axis=1)
-    if (
-        by_user and hold_out
-    ):  # None: the last interaction is for testing, the one before to validate
+    if by_user and hold_out:
+        # None: the last interaction is for testing, the one before it for validation.
         cuts = counts[:, None] - [config.n_test + 1, config.n_test] if config.n_test > 1 else None
     return Sequences(
         users=[str(user) for user in users],
@@ -95,28 +95,6 @@ def build_sequences(
         offsets=np.concatenate([[0], np.cumsum(counts)]),
         cuts=cuts,
     )
-
-
-def filter_interactions(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
-    """Drop repeated interactions, then drop rare users and items repeatedly.
-
-    Parameters
-    ----------
-    table
-        Columns ``user_id`` and ``item_id``, sorted by time.
-    config
-        ``deduplicate``, ``min_user_interactions`` and ``min_item_interactions``.
-    """
-    if config.deduplicate:
-        table = table.drop_duplicates(["user_id", "item_id"], keep="last")
-    while True:
-        per_user = table.groupby("user_id")["item_id"].transform("size")
-        per_item = table.groupby("item_id")["user_id"].transform("size")
-        keep = per_user >= config.min_user_interactions
-        keep &= per_item >= config.min_item_interactions
-        if keep.all():
-            return table
-        table = table[keep]
 
 
 def _held_out(late: pd.DataFrame, train: pd.DataFrame, config: DataConfig) -> pd.DataFrame:

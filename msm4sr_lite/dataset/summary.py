@@ -1,15 +1,20 @@
 """What a dataset holds, counted: one screen that tells whether it was read as meant."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
 from msm4sr_lite.config import DataConfig
+from msm4sr_lite.dataset.filters import filter_interactions
 from msm4sr_lite.dataset.languages import encoder_note, guess_languages
 from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.dataset.times import format_period
+
+N_DOMAINS = 20  # that are printed
+N_IMAGES = 1_000  # whose files are looked for
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,8 @@ class Summary:
         or more different items (``data.min_user_interactions``, ``data.deduplicate``).
     first, last
         The smallest and the largest timestamp, in seconds since 1970 where they are times.
-    median_history
-        Median number of interactions per user.
+    median_history, longest_history
+        Median and largest number of interactions per user.
     repeated
         Interactions of a user with an item that the user had interacted with before.
     duplicates
@@ -41,7 +46,8 @@ class Summary:
     domains
         Number of items per domain; empty if the dataset names none.
     languages
-        Share of the texts per language, for a sample of the items; "other" where it cannot be told.
+        Share of the texts per language, for a sample of the items; "undecided" where too few
+        words are known.
     notes
         What was dropped while reading and what looks suspicious, one sentence each.
     """
@@ -54,6 +60,7 @@ class Summary:
     first: float
     last: float
     median_history: float
+    longest_history: int
     repeated: int
     duplicates: int
     ties: int
@@ -69,7 +76,7 @@ class Summary:
         lines = [
             self.name,
             f"  users         {self.users:,}; median of their interactions:"
-            f" {self.median_history:g}",
+            f" {self.median_history:g}, longest history: {self.longest_history:,}",
             f"  items         {self.items:,}; without interactions: {self.without_interactions:,},"
             f" without text: {self.without_text:,}, without images: {self.without_images:,}",
             f"  interactions  {self.interactions:,}, {format_period(self.first, self.last)}",
@@ -81,12 +88,41 @@ class Summary:
             "                (setting data.min_user_interactions)",
         ]
         if self.domains:
-            domains = ", ".join(f"{name} ({n:,})" for name, n in self.domains.items())
-            lines.append(f"  domains       {domains}")
+            found = [f"{' '.join(name.split())[:40]} ({n:,})" for name, n in self.domains.items()]
+            more = [f"and {len(found) - N_DOMAINS:,} more"] if len(found) > N_DOMAINS else []
+            lines.append(f"  domains       {', '.join(found[:N_DOMAINS] + more)}")
         shown = {name: f"{share:.0%}" for name, share in self.languages.items()}
         if shares := [f"{name} {share}" for name, share in shown.items() if share != "0%"]:
             lines.append(f"  languages     {', '.join(shares)}")
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
+def missing_images(items: Iterable[Item], image_root: Path) -> list[str]:
+    """Return a sentence if image files do not exist, for a sample of the images.
+
+    Parameters
+    ----------
+    items
+        The items of a dataset.
+    image_root
+        The folder that image names are relative to.
+    """
+    names = [name for item in items for name in item.images][:N_IMAGES]
+    missing = [name for name in names if not _is_file(image_root / name)]
+    if not missing:
+        return []
+    how_many = "none" if len(missing) == len(names) else f"{len(names) - len(missing):,}"
+    return [
+        f"of the first {len(names):,} images that items name, {how_many} is a file in {image_root}"
+        f" (missing is {missing[0][:80]!r})"
+    ]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def summarise(
@@ -113,7 +149,7 @@ def summarise(
     >>> items = [Item("a", "Mug"), Item("b", "Bowl"), Item("c", "Cup")]
     >>> print(summarise("frames", items, interactions, []))
     frames
-      users         1; median of their interactions: 3
+      users         1; median of their interactions: 3, longest history: 3
       items         3; without interactions: 1, without text: 0, without images: 3
       interactions  3, timestamps 1 to 2
                     repeated user-item pairs: 1 (same timestamp: 0)
@@ -122,9 +158,11 @@ def summarise(
                     (setting data.min_user_interactions)
       languages     undecided 100%
     """
-    from msm4sr_lite.dataset.split import filter_interactions  # loads torch
-
-    table, languages = interactions, guess_languages(items)
+    languages = guess_languages(items)
+    # Numbers of users and items are much faster to compare than their ids.
+    numbers = {name: pd.factorize(interactions[name])[0] for name in ("user_id", "item_id")}
+    table = interactions.assign(**numbers)
+    lengths = table["user_id"].value_counts()
     return Summary(
         name=name,
         users=table["user_id"].nunique(),
@@ -133,7 +171,8 @@ def summarise(
         kept_users=filter_interactions(table, DataConfig())["user_id"].nunique(),
         first=float(table["timestamp"].min()),
         last=float(table["timestamp"].max()),
-        median_history=float(table["user_id"].value_counts().median()),
+        median_history=float(lengths.median()),
+        longest_history=int(lengths.max()),
         repeated=int(table.duplicated(["user_id", "item_id"]).sum()),
         duplicates=int(table.duplicated(["user_id", "item_id", "timestamp"]).sum()),
         ties=int(table.duplicated(["user_id", "timestamp"], keep=False).sum()),

@@ -6,26 +6,25 @@ line in a text file, its number in a parquet file. ``rows`` checks the content o
 """
 
 import csv
-import gzip
-import io
 import json
-import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import Columns, check_header
+from msm4sr_lite.dataset.lines import not_blank, read_lines
+from msm4sr_lite.dataset.parquet import read_parquet_columns, read_parquet_rows
 
 T = TypeVar("T")
 S = TypeVar("S")
 OnBad = Callable[[int, int, Exception], None]
 
-LONGEST = 1 << 24  # bytes in a line: a file without line ends must not fill the memory
-HEAD = 1 << 16
+BLOCK = 1 << 16  # rows that are turned into columns at a time
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 # Parts of the csv module's messages, and clearer messages for users.
 CSV_ERRORS = {
@@ -72,15 +71,14 @@ def read_rows(
     kind = kind or _kind(path)
     on_bad = on_bad or stop_at(place_in(path))
     if kind == "parquet":
-        batches = _parquet(path, columns, names=names)
-        yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
-    elif kind == "jsonl":
-        with closing(read_lines(path, lenient=lenient)) as lines:
+        yield from enumerate(read_parquet_rows(path, columns, names), start=1)
+        return
+    # Close the file at once, even after an error.
+    with closing(read_lines(path, lenient=lenient)) as lines:
+        if kind == "jsonl":
             for place, row in parse_rows(not_blank(lines), json_object, on_bad):
                 yield place, names.rename_row(row) if names else row
-    else:
-        # Close the file at once, even after an error.
-        with closing(read_lines(path, lenient=lenient)) as lines:
+        else:
             reader, header = _open_csv(path, kind, lines, lenient)
             header = check_header(path, columns, header, names)
             for place, cells in _csv_rows(reader, len(header), on_bad):
@@ -88,9 +86,16 @@ def read_rows(
 
 
 def read_columns(
-    path: Path, columns: Sequence[str], optional: Sequence[str] = (), names: Columns | None = None
+    path: Path,
+    columns: Sequence[str],
+    optional: Sequence[str] = (),
+    names: Columns | None = None,
+    numbers: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return some columns of a table, with cells of any type; the index holds the places of rows.
+    """Return some columns of a table; the index holds the places of rows.
+
+    Cells have any type. Texts of csv and tsv files are categories, so that each different text is
+    in memory only once.
 
     Parameters
     ----------
@@ -102,24 +107,95 @@ def read_columns(
         Names of columns that are returned only if the table has them.
     names
         As in ``read_rows``.
+    numbers
+        Those of the columns that may become floats where all cells of a block are finite numbers.
 
     Raises
     ------
     UserError
         If the table cannot be read or lacks a column; the message names file and line.
     """
-    if _kind(path) == "parquet":
-        (table,) = _parquet(path, columns, [*columns, *optional], names)
-        # Whole numbers stay exact beside missing cells, and an index is an ordinary column.
-        frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
-        return frame.set_axis(range(1, len(frame) + 1))
-    cells: dict[str, list[Any]] = {name: [] for name in ("place", *columns, *optional)}
-    for place, row in read_rows(path, columns, names=names):
-        row["place"] = place
+    wanted, kind = [*columns, *optional], _kind(path)
+    if kind == "parquet":
+        return read_parquet_columns(path, columns, wanted, names)
+    places: list[np.ndarray] = []
+    blocks: dict[str, list[np.ndarray]] = {}
+    texts: dict[str, _Numbered] = {}
+    for found_at, cells in _blocks(path, kind, columns, wanted, names):
+        places.append(np.array(found_at, dtype=np.int64))
         for name, column in cells.items():
-            column.append(row.get(name))
-    frame = pd.DataFrame(cells, dtype=object).set_index("place")
-    return frame.drop(columns=[name for name in optional if frame[name].isna().all()])
+            found = _floats(column) if name in numbers else None
+            if found is None and kind != "jsonl" and name not in numbers:
+                codes = map(texts.setdefault(name, _Numbered()).__getitem__, column)
+                found = np.fromiter(codes, np.int32, len(column))
+            blocks.setdefault(name, []).append(_once(column) if found is None else found)
+    index = np.concatenate(places)
+    table: dict[str, Any] = {}
+    for name in list(blocks):  # one after the other: the whole table is not in memory twice
+        found = np.concatenate(blocks.pop(name))
+        if name in texts:
+            categories = pd.Index(list(texts[name]), dtype=object)
+            table[name] = pd.Series(pd.Categorical.from_codes(found, categories), index)
+        elif name in columns or not pd.isna(found).all():
+            table[name] = pd.Series(found, index, dtype=found.dtype)
+    return pd.DataFrame(table)
+
+
+class _Numbered(dict[str, int]):
+    """Numbers of texts, in the order in which they are looked up for the first time."""
+
+    def __missing__(self, text: str) -> int:
+        self[text] = number = len(self)
+        return number
+
+
+def _blocks(
+    path: Path, kind: str, columns: Sequence[str], wanted: Sequence[str], names: Columns | None
+) -> Iterator[tuple[list[int], dict[str, list[Any]]]]:
+    """Yield the places and the wanted columns of many rows at a time.
+
+    That is much faster than ``read_rows``, which makes a dictionary of each row.
+    """
+    with closing(read_lines(path)) as lines:
+        rows: Iterator[tuple[int, list[Any]]]
+        if kind == "jsonl":
+            header = list(wanted)
+            objects = read_rows(path, columns, kind=kind, names=names)
+            rows = ((place, [row.get(name) for name in wanted]) for place, row in objects)
+        else:
+            reader, header = _open_csv(path, kind, lines, lenient=False)
+            header = check_header(path, columns, header, names)
+            rows = _csv_rows(reader, len(header), stop_at(place_in(path)))
+        numbered = [(name, header.index(name)) for name in wanted if name in header]
+        places: list[int] = []
+        cells: list[Any] = []  # row after row
+        for place, row in rows:
+            places.append(place)
+            cells += row
+            if len(places) == BLOCK:
+                yield places, {name: cells[i :: len(header)] for name, i in numbered}
+                places, cells = [], []
+        yield places, {name: cells[i :: len(header)] for name, i in numbered}
+
+
+def _floats(cells: Sequence[Any]) -> np.ndarray | None:
+    """Return finite numbers as floats; None if a cell is none."""
+    try:
+        written = "".join(map(str, cells))
+        if bool in set(map(type, cells)) or "_" in written or not written.isascii():
+            return None  # Python reads 1_000 as a number; other tools do not
+        floats = np.fromiter(map(float, cells), np.float64, len(cells))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return floats if np.isfinite(floats).all() else None
+
+
+def _once(cells: Sequence[Any]) -> np.ndarray:
+    """Return cells of any type; equal texts are the same object."""
+    texts: dict[str, str] = {}
+    column = np.empty(len(cells), dtype=object)
+    column[:] = [texts.setdefault(cell, cell) if type(cell) is str else cell for cell in cells]
+    return column
 
 
 def parse_rows(
@@ -170,56 +246,6 @@ def json_object(line: str) -> dict[str, Any]:
     return record
 
 
-def read_lines(path: Path, *, lenient: bool = False) -> Generator[str, None, None]:
-    """Yield the lines of a UTF-8 file with their ends.
-
-    Parameters
-    ----------
-    path
-        The file. Its content decides whether it is compressed with gzip, not its name: browsers
-        unpack files without renaming them.
-    lenient
-        Read lines that are not UTF-8 as Latin-1. Otherwise they are an error.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read to its end, a line is not UTF-8, or longer than 16 MiB.
-    """
-    try:
-        with path.open("rb") as file:
-            packed = file.peek(2)[:2] == b"\x1f\x8b"
-            yield from _decoded(gzip.GzipFile(fileobj=file) if packed else file, path, lenient)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read to its end ({error}); copy it again") from None
-
-
-def _decoded(stream: Any, path: Path, lenient: bool) -> Iterator[str]:
-    head = stream.peek(HEAD)[:HEAD]
-    if b"\r" in head and b"\n" not in head:  # lines end with carriage returns alone
-        stream = io.BytesIO(stream.read().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-    for number, line in enumerate(iter(lambda: stream.readline(LONGEST), b""), start=1):
-        if len(line) >= LONGEST:
-            raise UserError(f"{path} line {number}: longer than 16 MiB; check the file")
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            if not lenient:
-                raise UserError(f"{path} line {number}: not UTF-8; save it as UTF-8") from None
-            yield line.decode("latin-1")
-
-
-def numbered_lines(path: Path, *, lenient: bool) -> Iterator[tuple[int, str]]:
-    """Yield the number and the text of each line that is not blank."""
-    with closing(read_lines(path, lenient=lenient)) as lines:
-        yield from not_blank(lines)
-
-
-def not_blank(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield the number, from 1, and the text of each line that is not blank."""
-    return (row for row in enumerate(lines, start=1) if row[1].strip())
-
-
 def read_header(path: Path, kind: str) -> list[str]:
     """Return the column names of a text table of this kind; its lines may be Latin-1."""
     with closing(read_lines(path, lenient=True)) as lines:
@@ -267,25 +293,3 @@ def _csv_rows(reader: Any, width: int, on_bad: OnBad) -> Iterator[tuple[int, lis
             raise
         except (ValueError, csv.Error) as error:
             on_bad(before + 1, reader.line_num - before, error)
-
-
-def _parquet(
-    path: Path, columns: Sequence[str], wanted: Sequence[str] = (), names: Columns | None = None
-) -> Iterator[Any]:
-    """Yield batches of rows or, if columns are wanted, one table with those that exist."""
-    try:
-        import pyarrow.dataset
-
-        dataset = pyarrow.dataset.dataset(path, format="parquet", partitioning="hive")
-        own = [name for name in dataset.schema.names if not name.startswith("__index_level_")]
-        used = dict(zip(own, check_header(path, columns, own, names), strict=True))
-        found = [name for name in own if not wanted or used[name] in wanted]
-        tables = [dataset.to_table(found)] if wanted else dataset.to_batches(columns=found)
-        yield from (table.rename_columns([used[name] for name in found]) for table in tables)
-    except ImportError:
-        raise UserError(f"{path}: needs pyarrow: pip install 'msm4sr_lite[parquet]'") from None
-    except UserError:
-        raise
-    except (OSError, ValueError) as error:  # pyarrow's own errors are among these
-        text = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path}: cannot be read as parquet: {text}") from None

@@ -18,6 +18,14 @@ DAY = 86_400
 END_OF_DATES = 253_402_300_800  # the end of the year 9999, in seconds
 MOST = 0.9  # share of numbers that must be dates such as 20231114 for all to be meant as dates
 CLEAR = 20  # so many steps in one direction for one in the other show the order of a table
+# Numbers that could be recent dates in other units; only their order is used.
+OTHER_UNITS = (
+    (1_900, 2_101, "years"),
+    (10_000, 25_000, "days since 1970"),
+    (30_000, 60_000, "days as spreadsheets count them"),
+    (190_001, 210_013, "months such as 202311"),
+    (20_000_000, 40_000_000, "minutes since 1970"),
+)
 PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
 
 
@@ -48,8 +56,7 @@ def to_seconds(column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray
     """
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
-    times = pd.to_numeric(column.astype(object), errors="coerce").to_numpy("float64").copy()
-    times[[isinstance(cell, (bool, np.bool_)) for cell in column]] = np.nan
+    times = _numbers(column)
     numbers = np.isfinite(times)
     if not numbers.all():
         dates = _dates(column, numbers)
@@ -60,8 +67,20 @@ def to_seconds(column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray
         times = compact
     else:
         times = _same_unit(times, column, place_in, notes)
+        notes += _other_units(times)
     if far := int((times > FAR).sum()):
         notes.append(f"timestamps later than the year 2100: {far}; are they placeholders?")
+    return times
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """Return numbers, also those that are written as texts; NaN where a cell is none."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        return column.to_numpy("float64")
+    if column.dtype.kind == "M":
+        return np.full(len(column), np.nan)
+    times = pd.to_numeric(column.astype(object), errors="coerce").to_numpy("float64").copy()
+    times[[isinstance(cell, (bool, np.bool_)) for cell in column]] = np.nan
     return times
 
 
@@ -88,10 +107,10 @@ def _refuse_mixed(column: pd.Series, numbers: np.ndarray, dates: np.ndarray, pla
 
 def _dates(column: pd.Series, numbers: np.ndarray) -> np.ndarray:
     """Return the seconds of dates, NaN where a cell is none."""
+    if column.dtype.kind == "M":
+        return _seconds(pd.to_datetime(column, utc=True))
     named = column.astype(object).where(~numbers, None).map(_text_of_date)
-    dates = pd.to_datetime(named, errors="coerce", utc=True, format="ISO8601")
-    since = dates - pd.Timestamp(0, unit="s", tz="UTC")
-    times = (since / pd.Timedelta(seconds=1)).to_numpy("float64").copy()
+    times = _seconds(pd.to_datetime(named, errors="coerce", utc=True, format="ISO8601"))
     for row in np.flatnonzero(np.isnan(times) & ~numbers):
         try:  # of the far dates, older versions of pandas know none
             date = datetime.fromisoformat(named.iloc[row])
@@ -99,6 +118,13 @@ def _dates(column: pd.Series, numbers: np.ndarray) -> np.ndarray:
             break
         times[row] = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     return times
+
+
+def _seconds(dates: pd.Series) -> np.ndarray:
+    """Return the seconds since 1970 of dates in UTC, NaN for none."""
+    since = dates - pd.Timestamp(0, unit="s", tz="UTC")
+    seconds: np.ndarray = (since / pd.Timedelta(seconds=1)).to_numpy("float64").copy()
+    return seconds
 
 
 def _text_of_date(cell: object) -> object:
@@ -131,9 +157,7 @@ def _compact(times: np.ndarray, column: pd.Series, place_in: str) -> np.ndarray 
                 f"{place_in} {column.index[row]}: timestamp {column.iloc[row]} is not a date, but"
                 f" others are, such as {usual}; correct it, or remove the row"
             )
-        since = dates - pd.Timestamp(0, unit="s", tz="UTC")
-        seconds: np.ndarray = (since / pd.Timedelta(seconds=1)).to_numpy("float64")
-        return seconds
+        return _seconds(dates)
     return None
 
 
@@ -155,6 +179,16 @@ def _same_unit(times: np.ndarray, column: pd.Series, place_in: str, notes: list[
         notes.append(f"timestamps are in {UNITS[unit]}; they were read as seconds since 1970")
         return times / 1000.0 ** (unit - 1)
     return times
+
+
+def _other_units(times: np.ndarray) -> list[str]:
+    """Return a question if all numbers could be times in a unit that is not recognised."""
+    first, last = times.min(), times.max()
+    for low, high, unit in OTHER_UNITS:
+        if low <= first and last < high:
+            period = f"all timestamps are from {first:.15g} to {last:.15g}"
+            return [f"{period}: are these {unit}? They were kept as numbers"]
+    return []
 
 
 def oldest_first(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:

@@ -22,7 +22,8 @@ from msm4sr_lite.features.sentences import item_sentences
 LONGEST_LABEL = 5  # words; anything longer is a text
 MOST_LABELS = 2000
 
-_ADDRESS = re.compile(r"\S*\w[.@]\w\S*")  # shop.com, 5.5
+_WORD = re.compile(r"\S+")
+_ADDRESS = re.compile(r"\w[.@]\w")  # in words such as shop.com, 5.5
 _TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|[^\w\s]")
 
 
@@ -41,10 +42,11 @@ def word_list(name: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
-_CLASSES = {
-    name: frozenset(words.split())
-    for name, words in (line.split(": ") for line in word_list("word_classes"))
-}
+# The classes of each word of the list: "the" is a determiner, and follows verbs and nouns.
+_CLASSES: defaultdict[str, set[str]] = defaultdict(set)
+for _line in word_list("word_classes"):
+    for _word in _line.partition(": ")[2].split():
+        _CLASSES[_word].add(_line.partition(": ")[0])
 
 
 def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = None) -> list[str]:
@@ -83,6 +85,8 @@ def read_dictionary(source: str, items: Iterable[Item], folder: Path | None = No
             found += column_labels(name.removeprefix("column:"), items, folder)
         else:
             try:
+                if not Path(name).is_file():  # reading a pipe may never end
+                    raise OSError
                 found += Path(name).read_text(encoding="utf-8-sig").splitlines()
             except (OSError, ValueError):
                 raise UserError(
@@ -164,7 +168,7 @@ def text_words(
         if re.fullmatch(r"(?=.*[aeiouy])[^']{3,}", word)
         and word not in stop
         and min_items <= counts[word] <= most
-        and (not word.endswith("ly") or word in _CLASSES["no_adverb"])
+        and (not word.endswith("ly") or "no_adverb" in _CLASSES.get(word, set()))
         and (word in labels or _is_nominal(word, uses))
     ]
     return found[:limit]
@@ -186,7 +190,10 @@ def _is_nominal(word: str, uses: Mapping[str, Counter[str]]) -> bool:
 def _tokens(sentence: str) -> list[str]:
     if sentence.isupper():
         sentence = sentence.lower()
-    plain = _ADDRESS.sub(" ", sentence.rstrip(".")).replace("’", "'")
+    plain = _WORD.sub(
+        lambda word: " " if _ADDRESS.search(word[0]) else word[0], sentence.rstrip(".")
+    )
+    plain = plain.replace("’", "'")
     return _TOKEN.findall(re.sub(r"'s\b", "", plain))
 
 
@@ -203,10 +210,7 @@ def _uses(tokens: list[str]) -> Iterator[tuple[str, str]]:
     ):
         if not token[0].isalpha():
             continue
-        left_is, right_is = (
-            {name for name, words in _CLASSES.items() if neighbour in words}
-            for neighbour in (left, right)
-        )
+        left_is, right_is = (_CLASSES.get(neighbour, set()) for neighbour in (left, right))
         led = bool(left_is & {"determiner", "preposition"}) or left.isdigit()
         followed = "after_noun" in right_is or not right[0].isalnum()
         if word.endswith("ing"):  # "for storing" is a verb, "the lining" is not

@@ -92,6 +92,24 @@ class EmbeddingCache:
             self._base.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
 
 
+def check_cache(path: Path) -> None:
+    """Read every embedding of a cache.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or an embedding has changed since it was stored.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
+            for key, embedding, checksum in base.execute("SELECT * FROM embeddings"):
+                if _checksum(key, embedding) != checksum:
+                    raise TypeError
+    except (sqlite3.Error, TypeError) as error:
+        reason = str(error) or "damaged"
+        raise UserError(f"{path}: {reason}; delete this file; only time is lost") from None
+
+
 def _checksum(key: bytes, embedding: bytes) -> int:
     return zlib.crc32(embedding, zlib.crc32(key))
 

@@ -144,16 +144,21 @@ def changed_items(
     return found
 
 
-def table_fits(dataset: Dataset, table: FeatureTable) -> bool:
+def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) -> bool:
     """Return whether a table has every item of a dataset, with the same text and images.
 
-    Where the table does not know the hashes of texts, an item must have one text slot per sentence.
+    If the table does not know the hashes of an item, the item must have one text slot per sentence
+    and, with ``images``, not more image slots than images.
     """
     if not dataset.items.keys() <= set(table.items) or changed_items(dataset, table):
         return False
-    part = table.for_items(["", *dataset.items])
     limit = table.manifest.get("max_sentences", FeatureConfig.max_sentences)
-    return all(
-        item.item_id in table.sources or count == len(item_sentences(item, limit))
-        for item, count in zip(dataset.items.values(), part.text.counts[1:].tolist(), strict=True)
-    )
+    images &= table.manifest.get("image_slots", "images") == "images"
+    unknown = [item for key, item in dataset.items.items() if key not in table.sources]
+    part = table.for_items(["", *(item.item_id for item in unknown)])
+    for item, n_text, n_image in zip(
+        unknown, part.text.counts[1:], part.image.counts[1:], strict=True
+    ):
+        if n_text != len(item_sentences(item, limit)) or (images and n_image > len(item.images)):
+            return False
+    return True

@@ -2,21 +2,34 @@
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from msm4sr_lite.dataset.dataset import Item
 
 LONGEST = 400  # characters, about 100 tokens, which any BERT can read
 
-# In this order: what a browser does not show, tags inside a line, and tags that end a line.
-_UNSEEN = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|[\u200b\u2060\ufeff\xad]")
-_ATTRIBUTES = r"(?:\s[^<>=]*=[^<>]*)?\s*/?>"  # with "=", so "a <b and c> d" has no tag
+# Time must be linear in the length of any text. So no pattern scans the same characters again from
+# several starts: what is never closed ("<!--") is searched once, and each repetition ends at a
+# character that it may not contain itself.
+_UNSEEN = re.compile(
+    r"(?i)<(?P<script>script)\b|<(?P<style>style)\b|<!(?P<comment>--)|[\u200b\u2060\ufeff\xad]"
+)
+_CLOSED = {
+    "script": re.compile(r"(?i)</script\s*>"),
+    "style": re.compile(r"(?i)</style\s*>"),
+    "comment": re.compile("-->"),
+}
+_HUGE = re.compile("&#[0-9]{4300,};?")  # more digits than Python turns into a number
+
+_ATTRIBUTES = r"(?:\s[^<>=]*=[^<>]*|\s*/?)>"  # with "=", so "a <b and c> d" has no tag
 _INLINE = re.compile(
     rf"(?i)</?(?:a|abbr|b|em|font|i|mark|small|span|strong|sub|sup|u){_ATTRIBUTES}"
 )
 _BLOCK = re.compile(rf"(?i)</?[a-z][a-z0-9]*{_ATTRIBUTES}|<![a-z][^<>]*>")
 
-_WRAPPED = re.compile(r"(?<=[^\n.!?:;]{50})\n(?=[a-z])")  # a long line that continues in the next
+# A long line that continues in the next.
+_WRAPPED = re.compile(r"\n(?<=[^\n.!?:;]{50}\n)(?=[a-z])")
 _BULLET = re.compile(
     r"\n\s*(?:[*+–—-]\s)?|[•‣▪●◦■◆►✓✔★]|\s\*\s|(?<!\d)\s[–—-]\s|\s[–—-]\s(?!\d)"  # not "10 - 20 cm"
 )
@@ -57,17 +70,8 @@ def item_sentences(item: Item, limit: int = 10) -> list[str]:
     >>> item_sentences(Item("1", "Mug", "Norr", description="Holds 5 oz. of tea. Easy &amp; light"))
     ['Mug, Norr', 'Holds 5 oz. of tea.', 'Easy & light']
     """
-    if not item.has_text:
-        return []
-    title, brand, *categories = map(_plain, (item.title, item.brand, *item.categories))
-    pieces = [", ".join(filter(None, (title, brand))), ", ".join(filter(None, categories))]
-    pieces = [" ".join(piece.split()) for piece in pieces]
-    for block in (item.description, item.text):
-        lines = _WRAPPED.sub(" ", _plain(block))
-        if re.match(r"\(?1[.)]\s", lines):  # a numbered list
-            lines = _NUMBER.sub("\n", lines)
-        pieces += [s for line in _BULLET.split(lines) for s in _sentences(line)]
-    return [piece for piece in pieces if re.search(r"\w", piece)][:limit]
+    found = (piece for piece in _pieces(item) if re.search(r"\w", piece))
+    return list(islice(found, limit))
 
 
 def item_texts(items: Mapping[str, Item], item_ids: Iterable[str]) -> list[str]:
@@ -75,27 +79,63 @@ def item_texts(items: Mapping[str, Item], item_ids: Iterable[str]) -> list[str]:
     return [" ".join(item_sentences(items[i])) if i in items else "" for i in item_ids]
 
 
+def _pieces(item: Item) -> Iterator[str]:
+    """Yield the sentences of an item, and what lies between them."""
+    title, brand, *categories = map(_plain, (item.title, item.brand, *item.categories))
+    for names in ((title, brand), categories):
+        yield " ".join(", ".join(filter(None, names)).split())
+    for block in (item.description, item.text):
+        lines = _WRAPPED.sub(" ", _plain(block))
+        if re.match(r"\(?1[.)]\s", lines):  # a numbered list
+            lines = _NUMBER.sub("\n", lines)
+        for line in filter(str.strip, _BULLET.split(lines)):
+            yield from _sentences(line)
+
+
 def _plain(text: str) -> str:
-    text = html.unescape(html.unescape(text))  # some sources escape twice
-    text = _BLOCK.sub("\n", _INLINE.sub("", _UNSEEN.sub("", text)))
+    for _ in range(2):  # some sources escape twice
+        text = html.unescape(_HUGE.sub("\ufffd", text))
+    text = _BLOCK.sub("\n", _INLINE.sub("", _without_unseen(text)))
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def _sentences(line: str) -> list[str]:
+def _without_unseen(text: str) -> str:
+    """Remove scripts, styles, comments and characters without width.
+
+    The words of a script or comment that is never closed stay.
+    """
+    kept, end, unclosed = [], 0, set()
+    for start in _UNSEEN.finditer(text):
+        name = start.lastgroup
+        if start.start() < end or name in unclosed:
+            continue
+        closed = _CLOSED[name].search(text, start.end()) if name else start
+        if closed:
+            kept.append(text[end : start.start()])
+            end = closed.end()
+        else:
+            unclosed.add(name)
+    return "".join([*kept, text[end:]])
+
+
+def _sentences(line: str) -> Iterator[str]:
     """Split one line at the ends of its sentences, and long sentences at commas or spaces."""
-    found: list[str] = []
+    pieces: list[str] = []  # of the sentence that is being read
     for piece in (" ".join(part.split()) for part in _END.split(line)):
-        continues = found and (
-            _TITLE.search(found[-1]) or (_UNIT.search(found[-1]) and not piece[:1].isupper())
-        )
-        if continues:
-            found[-1] += f" {piece}"
+        last = pieces[-1] if pieces else ""
+        if last.endswith(".") and (
+            _TITLE.search(last) or (_UNIT.search(last) and not piece[:1].isupper())
+        ):
+            pieces.append(piece)
         elif piece:
-            found.append(piece)
-    parts = []
-    for sentence in found:
-        while len(sentence) > LONGEST and (cut := _CUT.match(sentence)):
-            parts.append(cut[0])
-            sentence = sentence[cut.end() :].lstrip()
-        parts.append(sentence)
-    return parts
+            yield from _cut(" ".join(pieces))
+            pieces = [piece]
+    yield from _cut(" ".join(pieces))
+
+
+def _cut(sentence: str) -> Iterator[str]:
+    start = 0
+    while len(sentence) - start > LONGEST and (cut := _CUT.match(sentence, start)):
+        yield cut[0]
+        start = cut.end() + sentence[cut.end()].isspace()
+    yield sentence[start:]

@@ -57,7 +57,7 @@ def find_or_compute_features(
     if features is not None:
         given = features if isinstance(features, FeatureTable) else None
         found = Features(given) if given else Features.load(Path(str(features)))
-        if not table_fits(data, found.table):
+        if not table_fits(data, found.table, images=False):
             raise UserError(
                 f"features: {'the table' if given else features} does not fit {data.name}: an item"
                 f" is missing, or a text or image has changed; compute keywords and features again"

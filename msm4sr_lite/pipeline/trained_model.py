@@ -123,16 +123,16 @@ class TrainedModel:
         if counts is not None and len(counts) != len(items) - 1:
             raise UserError(f"{place}/record.json: item_counts do not fit items.json; {REMEDY}")
         found = Features.load(features or find_features(place, record))
+        if found.table.width != net.config.feature_dim:
+            raise UserError(
+                f"{found.folder}: features of width {found.table.width}, but the model in {place}"
+                f" needs {net.config.feature_dim}; give the features that it was trained with"
+            )
         require_text_encoder(found.table, record, place)
         if trained_features(record) not in (None, "", found.table.manifest.get("content", "")):
             say(
                 f"note: the features in {found.folder} are not those that the model was trained on;"
                 f" items, texts or images have changed"
-            )
-        if found.table.width != net.config.feature_dim:
-            raise UserError(
-                f"{found.folder}: features of width {found.table.width}, but the model in {place}"
-                f" needs {net.config.feature_dim}; give the features that it was trained with"
             )
         return cls(
             net,

@@ -73,13 +73,24 @@ def cached_run(
     """
     file_name = re.sub(r"[^A-Za-z0-9.+_-]", "_", name)
     path = folder / f"{file_name}.{fingerprint(made_from)}.json"
-    remedy = "delete this file to run it again"
     if not path.exists():
         start = time.perf_counter()
         result = {"made_from": made_from, **make()}
         result["seconds"] = round(time.perf_counter() - start, 1)
         write_json(path, {**result, "checksum": fingerprint(json.loads(json.dumps(result)))})
         say(f"study: {name}, {result['seconds']:.0f} s")
+    return read_run(path)
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Return the stored result of a run.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or has changed since it was written.
+    """
+    remedy = "delete this file to run it again"
     found: dict[str, Any] = read_json(path, dict[str, Any], remedy)
     if found.pop("checksum", None) != fingerprint(found):
         raise UserError(f"{path}: has changed since it was written; {remedy}")

@@ -1,7 +1,7 @@
 """Open a run folder: one process at a time, and without the remains of killed ones."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -34,6 +34,7 @@ def open_run_folder(folder: Path | None) -> Iterator[None]:
     if folder is None or not is_first():
         yield
         return
+    is_new = not folder.exists()
     lock = FileLock(folder.resolve() / LOCK, timeout=0, is_singleton=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,4 +51,10 @@ def open_run_folder(folder: Path | None) -> Iterator[None]:
             recover(folder, alone=True)
         yield
     finally:
+        if lock.lock_counter == 1:
+            with suppress(OSError):  # on Windows, releasing the lock removes the file
+                Path(lock.lock_file).unlink()
         lock.release()
+        if is_new:  # and nothing was written
+            with suppress(OSError):
+                folder.rmdir()

@@ -64,7 +64,7 @@ _LOG_LINE = {
     "targets": Count,
     "seconds": Annotated[Number, Ge(0)],
 }
-LogLine = with_config(CLOSED)(TypedDict("LogLine", _LOG_LINE))  # type: ignore[misc, operator]
+LogLine = with_config(CLOSED)(TypedDict("LogLine", _LOG_LINE))  # type: ignore[operator]
 
 
 @with_config(OPEN)

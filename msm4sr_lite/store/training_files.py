@@ -96,18 +96,9 @@ class StateFile:
         self.run = run
         if not self.path.exists():
             return
-        from safetensors import SafetensorError, safe_open
-
+        tensors, counters = read_state(self.path)
+        parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "adam": {}}
         try:
-            require_file(self.path)
-            with safe_open(self.path, "pt") as file:
-                told = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if told.get("checksum") != checksum_of(tensors, told.get("counters", "")):
-                raise ValueError("it has changed since it was written")
-            counters = parse_json(told["counters"], Counters)
-            require_finite(tensors, "a damaged file")
-            parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "adam": {}}
             for name, tensor in tensors.items():
                 part, rest = name.split(".", 1)
                 parts[part][rest] = tensor
@@ -120,17 +111,41 @@ class StateFile:
             for index, moments in adam["state"].items():
                 like = dict.fromkeys(("exp_avg", "exp_avg_sq"), weights[index])
                 check_like({**like, "step": torch.tensor(0.0)}, moments)
-            run.model.load_state_dict(parts["model"])
-            run.best = parts["best"]
-            run.optimizer.load_state_dict(adam)
-        except (OSError, SafetensorError, ValueError, LookupError) as error:
-            reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
+        except (ValueError, LookupError) as error:
             raise UserError(
-                f"{self.path}: not the state of this training ({reason}); {REMEDY}"
+                f"{self.path}: not the state of this training ({error}); {REMEDY}"
             ) from None
+        run.model.load_state_dict(parts["model"])
+        run.best = parts["best"]
+        run.optimizer.load_state_dict(adam)
         for name in COUNTERS:
             setattr(run, name, counters[name])
         self.log[:] = counters["log"]
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the counters of a state file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or has changed since it was written.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        require_file(path)
+        with safe_open(path, "pt") as file:
+            told = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if told.get("checksum") != checksum_of(tensors, told.get("counters", "")):
+            raise ValueError("it has changed since it was written")
+        counters = parse_json(told.get("counters", ""), Counters)
+        require_finite(tensors, "a damaged file")
+    except (OSError, SafetensorError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
+        raise UserError(f"{path}: not the state of a training ({reason}); {REMEDY}") from None
+    return tensors, counters
 
 
 def checksum_of(tensors: Mapping[str, Tensor], counters: str) -> str:

@@ -58,10 +58,11 @@ def test_of_several_processes_another_than_the_first_names_itself(msm4sr, monkey
     assert err.startswith("msm4sr doctor (process 1): `doctor` runs in one process; torchrun")
 
 
-def test_an_error_that_is_not_the_users_is_not_hidden(monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("a bug"), KeyError("a bug")])
+def test_an_error_that_is_not_the_users_is_not_hidden(error, monkeypatch):
     def fail(args):
-        raise OSError("no file of the user's")
+        raise error
 
     monkeypatch.setattr(cli, "run_command", fail)
-    with pytest.raises(OSError, match="no file of the user's"):
+    with pytest.raises(type(error), match="a bug"):
         cli.main(["doctor"])

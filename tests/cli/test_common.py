@@ -1,9 +1,11 @@
 """What commands share: lists of ids, and printing."""
 
 import argparse
+import os
 
 import pytest
 
+from msm4sr_lite.cli import common
 from msm4sr_lite.cli.common import item_list, read_dataset, read_ids, show
 from msm4sr_lite.config import UserError
 from tests.toys import toy_dataset
@@ -30,6 +32,26 @@ def test_a_file_without_ids_is_named(content, message, tmp_path):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=rf"ids.txt: {message}"):
+        read_ids(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: os.mkfifo(path), "not a regular file"),
+        (lambda path: path.mkdir(), "not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+        (lambda path: path.symlink_to(path), "Too many levels"),
+        (
+            lambda path: path.write_bytes(b"") or os.truncate(path, common.LARGEST + 1),
+            "larger than",
+        ),
+    ],
+)
+def test_what_may_never_end_is_not_read(make, message, tmp_path):
+    path = tmp_path / "ids.txt"
+    make(path)
+    with pytest.raises(UserError, match=rf"ids.txt: cannot be read .*{message}"):
         read_ids(path)
 
 

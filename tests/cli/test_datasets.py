@@ -4,6 +4,7 @@ import json
 
 import pytest
 from published_files import amazon_2018, review
+from small_commands import QUICK, dataset_with_features
 from toys import toy_dataset
 
 from msm4sr_lite.cli.commands import build_parser
@@ -71,7 +72,8 @@ def test_the_summary_as_text_and_as_json(tmp_path, msm4sr, json_of):
     code, out, err = msm4sr("check", data)
     assert (code, err) == (0, "")
     assert out.startswith(
-        "toys\n  users         8; median of their interactions: 6\n  items         12;"
+        "toys\n  users         8; median of their interactions: 6, longest history: 6\n"
+        "  items         12;"
     )
     found = json_of("check", data)
     assert (found["users"], found["items"], found["interactions"]) == (8, 12, 48)
@@ -96,3 +98,17 @@ def test_a_folder_that_is_none_and_an_unknown_domain_are_refused(tmp_path, refus
 def test_control_characters_do_not_reach_the_terminal(tmp_path, msm4sr):
     data = toy_dataset(tmp_path / "to\x1b[31mys")
     assert "\x1b" not in msm4sr("check", data)[1]
+
+
+def test_a_run_folder_is_checked_part_by_part(msm4sr, tmp_path):
+    folder = dataset_with_features(tmp_path / "data")
+    code, _, err = msm4sr("run", folder, "--out", tmp_path / "run", *QUICK, "--baselines", "")
+    assert code == 0, err
+    code, out, _ = msm4sr("check", tmp_path / "run")
+    assert code == 0
+    assert {line.split()[1] for line in out.splitlines()} == {"ok"}
+    (tmp_path / "run" / "finetuned" / "items.json").write_text("[]")
+    code, out, _ = msm4sr("check", tmp_path / "run", "--json")
+    assert code == 2
+    assert "has changed since it was written" in json.loads(out)["parts"]["finetuned"]
+    assert msm4sr("check", tmp_path / "nowhere")[0] == 2

@@ -64,7 +64,7 @@ def test_a_stopped_training_keeps_its_state_and_resumes(number, dataset, tmp_pat
     process.send_signal(number)
     errors = process.communicate(timeout=400)[1]
     assert process.returncode == 130
-    assert errors.splitlines()[-1].endswith("run it again to resume")
+    assert errors.splitlines()[-1].endswith("run the command again to resume")
     assert "Traceback" not in errors
     assert 3 <= len(read_log(stopped)) < 40
     (state,) = stopped.glob("pretrained.*.state")
@@ -108,7 +108,7 @@ def test_a_killed_process_ends_the_job_and_it_resumes(dataset, tmp_path):
     assert list(out.glob("pretrained.*.state"))
     assert not (out / "pretrained").exists()
     stopped = "another process of this run has ended" in errors
-    assert stopped or "run it again to resume" in errors
+    assert stopped or "run the command again to resume" in errors
 
     for folder in (out, whole):
         process = start(pretraining(dataset, folder, *options), processes=2)

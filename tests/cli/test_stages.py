@@ -11,6 +11,7 @@ from small_commands import FINETUNE, MODEL, PRETRAIN, QUICK, dataset_with_featur
 from toys import toy_dataset
 
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite.store.checksums import write_checksums
 
 
 @pytest.fixture
@@ -39,7 +40,9 @@ def test_check_compares_with_new_embeddings(made, json_of, msm4sr, refused, tmp_
     assert "text          n_embeddings 12, largest_difference 0" in msm4sr(*made, "--check")[1]
     embeddings = np.load(tmp_path / "run/features/text.npy")
     np.save(tmp_path / "run/features/text.npy", embeddings + np.float16(0.5))
-    assert "text.npy: has changed since it was written" in refused(*made, "--check")
+    assert "has changed since it was written" in refused(*made, "--check")
+    write_checksums(tmp_path / "run/features")
+    assert "text embeddings differ by" in refused(*made, "--check")
 
 
 def test_report_describes_the_table(made, json_of, msm4sr):
@@ -118,6 +121,8 @@ def test_fine_tuning_on_other_features_is_made_again(tmp_path, tiny_bert, msm4sr
     assert "finetuned: done already" in msm4sr(*command, first)[2]
     titles = data / "items.jsonl"
     titles.write_text(titles.read_text().replace("Thing 1", "Another thing"))
+    code, _, err = msm4sr(*command, first)
+    assert (code, "a text or image has changed" in err) == (2, True)
     second = features_with(data, tmp_path / "other", tiny_bert, msm4sr)
     code, _, err = msm4sr(*command, second)
     assert code == 0

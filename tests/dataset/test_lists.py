@@ -1,7 +1,10 @@
 """Lists written as text are lists wherever a list can stand."""
 
+import time
+
 import pytest
 
+from msm4sr_lite.dataset.lists import written_list
 from msm4sr_lite.dataset.rows import parse_item
 
 
@@ -29,3 +32,24 @@ def test_a_list_written_as_text_is_a_list(cell, expected):
     assert item.description == "\n".join(expected)
     if expected == ["Home", "Mugs"]:
         assert parse_item({"item_id": "a", "images": cell}).images == ("Home", "Mugs")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "[" + "'\\'" * 50_000 + "]",
+        "['" + "\\'" * 50_000 + "]",
+        "[" + '"' * 100_001 + "]",
+        "['a'" + ", " * 50_000 + "x]",
+        "[" + "'a' " * 30_000 + "x]",
+    ],
+    ids=["escapes", "unclosed", "quotes", "commas", "words"],
+)
+def test_a_long_cell_is_looked_at_once(cell):
+    start = time.process_time()
+    assert written_list(cell) is cell
+    assert time.process_time() - start < 1
+
+
+def test_a_long_list_is_a_list():
+    assert written_list("[" + "'it\\'s' " * 50_000 + "]") == ["it's"] * 50_000

@@ -1,9 +1,8 @@
-"""How a row becomes an item, and which ids became the same when they became text."""
+"""How a row becomes an item."""
 
-import pandas as pd
 import pytest
 
-from msm4sr_lite.dataset.rows import Item, merged_ids, parse_item
+from msm4sr_lite.dataset.rows import LONGEST_TEXT, Item, collect_items, parse_item
 
 
 def test_all_fields():
@@ -57,15 +56,21 @@ def test_has_text():
     assert Item("a", categories=("x",)).has_text
 
 
-@pytest.mark.parametrize(
-    ("values", "merged"),
-    [
-        ([1, "1", 2, "2", "3"], ["1", "2"]),
-        ([1, 1.0, 2], []),
-        (["a", " a", "b"], ["a"]),
-        (["a", None, "a"], []),
-        ([1, 2, 2], []),
-    ],
-)
-def test_ids_that_stand_for_several_values(values, merged):
-    assert merged_ids(pd.Series(values, dtype=object, name="user_id")) == merged
+def test_long_texts_are_cut_and_counted():
+    notes = []
+    rows = [
+        {"item_id": "a", "title": "x " * 50_000, "description": "Short."},
+        {"item_id": "b", "categories": ["Home"] * 9_000},
+        {"item_id": "c", "categories": ["x" * 50_000, "Home"]},
+        {"item_id": "d", "text": "x" * LONGEST_TEXT, "categories": ["x"] * LONGEST_TEXT},
+    ]
+    items = collect_items(enumerate(rows), "row", notes)
+    assert items["a"].title == "x " * (LONGEST_TEXT // 2 - 1) + "x"
+    assert items["a"].description == "Short."
+    assert items["b"].categories == ("Home",) * (LONGEST_TEXT // 4)
+    assert items["c"].categories == ("x" * LONGEST_TEXT,)
+    assert (len(items["d"].text), len(items["d"].categories)) == (LONGEST_TEXT, LONGEST_TEXT)
+    assert notes == [
+        "items with a text of more than 20,000 characters: 3 (the first is 'a'); the rest of the"
+        " text was cut off"
+    ]

@@ -89,3 +89,19 @@ def test_bytes_and_sets_are_read():
     assert (item.item_id, item.title, item.categories) == ("a", "Bücher", ("a", "b"))
     with pytest.raises(ValueError, match="utf-8"):
         text(b"\xff")
+
+
+def test_a_decimal_that_is_whole_is_a_whole_number():
+    assert id_text(Decimal("7.00"), "item_id") == id_text(Decimal(7), "item_id") == "7"
+    assert id_text(Decimal(2**60), "item_id") == str(2**60)
+    with pytest.raises(ValueError, match="no item_id"):
+        id_text(Decimal("NaN"), "item_id")
+
+
+def test_what_is_wrong_with_an_id_is_said_plainly():
+    with pytest.raises(ValueError, match=r"no item_id; \{'a': 1\} is neither a text nor a number"):
+        id_text({"a": 1}, "item_id")
+    with pytest.raises(ValueError, match=r"item_id .* has half of a character; correct it"):
+        id_text("a\ud800", "item_id")
+    with pytest.raises(ValueError, match="is not utf-8 text"):
+        id_text(b"\xff", "item_id")

@@ -205,7 +205,7 @@ def test_bad_interactions_name_the_line(dataset_folder, interactions, message):
             '{"item_id": "a", "text": ' + "[" * 900 + "]" * 900 + "}",
             r"line 1: .*nested too deep",
         ),
-        ([{"item_id": "\ud800"}], r"line 1: .*surrogates not allowed"),
+        ([{"item_id": "\ud800"}], r"line 1: item_id .* has half of a character"),
     ],
 )
 def test_bad_items_name_the_line(dataset_folder, items, message):

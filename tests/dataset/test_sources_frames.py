@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.dataset import Dataset, Item
+from msm4sr_lite.dataset.sources import read_item_frame
 
 
 def frames(users=("u1", "u1", "u2"), item_ids=("a", "b", "b"), times=(10, 20, 5), items=None):
@@ -191,3 +192,14 @@ ITEM_ROWS = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"]})
 def test_what_cannot_be_meant_is_refused_with_the_row(changes, message):
     with pytest.raises(UserError, match=message):
         Dataset.from_frames(*frames(**changes))
+
+
+def test_item_frames_take_renames_and_ignore_those_of_the_interactions():
+    frame = pd.DataFrame({"sku": [7], "name": ["Mug"]})
+    renames = {"sku": "item_id", "items.name": "title", "visitor": "user_id", "x": "item_id"}
+    assert read_item_frame(frame, renames) == [Item("7", "Mug")]
+    assert read_item_frame(pd.DataFrame({"item_id": ["a"]})) == [Item("a")]
+    with pytest.raises(UserError, match="there is no column 'nme'; items has sku, name"):
+        read_item_frame(frame, {"sku": "item_id", "nme": "title"})
+    with pytest.raises(UserError, match="'sku' as 'id': choose from"):
+        read_item_frame(frame, {"sku": "id"})

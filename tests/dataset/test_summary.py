@@ -68,3 +68,41 @@ def test_languages_that_round_to_nothing_are_not_shown():
     text = str(replace(dataset.summary(), languages=languages))
     assert "languages     English 100%\n" in text + "\n"
     assert "German" not in text
+
+
+def test_image_files_that_do_not_exist_are_noted(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "folder.jpg").mkdir()
+
+    def notes(*images):
+        dataset = Dataset.from_frames(
+            pd.DataFrame({"user_id": ["ann"], "item_id": ["a"], "timestamp": [1]}),
+            pd.DataFrame({"item_id": ["a"], "title": ["Mug"], "images": [list(images)]}),
+            image_root=tmp_path,
+        )
+        return dataset.summary().notes
+
+    assert notes() == notes("a.jpg") == []
+    assert notes("a.jpg", "b.jpg", "folder.jpg") == [
+        f"of the first 3 images that items name, 1 is a file in {tmp_path} (missing is 'b.jpg')"
+    ]
+    (note,) = notes("x" * 5000, "folder.jpg")
+    assert "of the first 2 images that items name, none is a file in" in note
+
+
+def test_the_longest_history_is_shown():
+    rows = [("ann", "a"), ("ann", "b"), ("ann", "c"), ("bob", "a")]
+    interactions = pd.DataFrame(rows, columns=["user_id", "item_id"]).assign(timestamp=range(4))
+    items = pd.DataFrame({"item_id": [*"abc"], "title": "Mug"})
+    summary = Dataset.from_frames(interactions, items).summary()
+    assert summary.longest_history == 3
+    assert "users         2; median of their interactions: 2, longest history: 3\n" in str(summary)
+
+
+def test_many_domains_and_long_names_fit_on_a_screen():
+    domains = ["x" * 100, *(f"domain {n}" for n in range(30))]
+    items = pd.DataFrame({"item_id": range(31), "title": "Mug", "domain": domains})
+    interactions = pd.DataFrame({"user_id": ["ann"], "item_id": [0], "timestamp": [1]})
+    text = str(Dataset.from_frames(interactions, items).summary())
+    assert f"  domains       {'x' * 40} (1), domain 0 (1)," in text
+    assert "domain 18 (1), and 11 more\n" in text

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 import random
 
 import pandas as pd
@@ -46,29 +47,6 @@ def test_every_kind_of_file_gives_the_same_rows_and_columns(tmp_path, name):
     assert found.to_dict("list") == {"b": CELLS["b"], "a": CELLS["a"]}
 
 
-def test_a_parquet_folder_is_one_table(tmp_path):
-    (tmp_path / "t.parquet").mkdir()
-    for part in (0, 1):
-        pd.DataFrame({"a": [part]}).to_parquet(tmp_path / "t.parquet" / f"part-{part}.parquet")
-    (tmp_path / "t.parquet" / "_SUCCESS").write_text("")
-    assert read_columns(tmp_path / "t.parquet", ["a"])["a"].tolist() == [0, 1]
-
-
-def test_whole_numbers_in_parquet_stay_exact_beside_missing_cells(tmp_path):
-    frame = pd.DataFrame({"a": pd.array([2**60 + 1, None], dtype="Int64")}).set_index("a")
-    frame.to_parquet(tmp_path / "t.parquet")
-    assert read_columns(tmp_path / "t.parquet", ["a"])["a"].tolist() == [2**60 + 1, None]
-
-
-def test_of_a_parquet_file_only_the_columns_named_are_read(tmp_path):
-    unreadable = pa.array([10**12, 0], pa.timestamp("s"))  # a year that Python does not know
-    table = pa.table({"x": unreadable, "b": [1, 2], "a": [True, None]})
-    parquet.write_table(table, tmp_path / "t.parquet")
-    found = read_columns(tmp_path / "t.parquet", ["b"], optional=["a", "c"])
-    assert found.to_dict("list") == {"b": [1, 2], "a": [True, None]}
-    assert found.index.tolist() == [1, 2]
-
-
 def test_a_table_without_rows_has_its_columns(file, tmp_path):
     parquet.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "t.parquet")
     for path in (tmp_path / "t.parquet", file("t.csv", "a\n"), file("t.jsonl", "")):
@@ -85,16 +63,48 @@ def test_places_are_the_lines_that_an_editor_shows(file):
     assert [place for place, _ in read_rows(file("t.jsonl", '{}\n\n{"a": 1}\n'))] == [1, 3]
 
 
-def test_whether_a_file_is_packed_is_seen_from_its_content(file):
-    assert rows(file("t.csv.gz", "a\n1\n")) == [{"a": "1"}]
-    assert rows(file("t.csv", gzip.compress(b"a\n1\n", mtime=0))) == [{"a": "1"}]
-
-
 def test_byte_order_mark_spaces_in_the_header_and_old_line_ends(file):
     assert rows(file("t.csv", "\ufeff a , b\r1,2\r3,4\r")) == [
         {"a": "1", "b": "2"},
         {"a": "3", "b": "4"},
     ]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_columns_are_those_of_the_rows_whatever_a_block_holds(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(tables, "BLOCK", 3)
+    generator = random.Random(0)
+    numbers = ["1", "2.5", "-7", "1e9", " 12", "soon", "", "1_000", "nan", "\u0661", "True"]
+    for n_rows in (1, 3, 4, 20):
+        cells = {"a": generator.choices("xyz", k=n_rows), "b": generator.choices(numbers, k=n_rows)}
+        write_frame(tmp_path / name, pd.DataFrame(cells))
+        found = read_columns(tmp_path / name, ["a", "b"], optional=["c"], numbers=["b"])
+        expected = list(read_rows(tmp_path / name))
+        assert found.index.tolist() == [place for place, _ in expected]
+        assert found["a"].tolist() == [row["a"] for _, row in expected]
+        for cell, (_, row) in zip(found["b"], expected, strict=True):
+            assert cell == row["b"] or cell == float(row["b"])
+
+
+@pytest.mark.parametrize(("cell", "number"), [(3, 3.0), ("1e3", 1000.0), (2**70, 2.0**70)])
+def test_blocks_of_numbers_become_floats(tmp_path, cell, number):
+    (tmp_path / "t.jsonl").write_text(json.dumps({"a": cell}))
+    found = read_columns(tmp_path / "t.jsonl", ["a"], numbers=["a"])["a"]
+    assert (found.dtype, found.tolist()) == ("float64", [number])
+
+
+@pytest.mark.parametrize("cell", [True, None, "", "1_000", "\u0661", "nan", 10**400, [1], {"a": 1}])
+def test_what_is_no_number_stays_as_it_is(tmp_path, cell):
+    (tmp_path / "t.jsonl").write_text(json.dumps({"a": cell}))
+    found = read_columns(tmp_path / "t.jsonl", ["a"], numbers=["a"])["a"]
+    assert (found.dtype, found.tolist()) == (object, [cell])
+
+
+def test_each_text_of_a_csv_file_is_in_memory_once(file):
+    path = file("t.csv", "a,b\n" + "user,item\n" * 1000)
+    found = read_columns(path, ["a", "b"])
+    assert found["a"].cat.categories.tolist() == ["user"]
+    assert found.memory_usage(index=False).sum() < 20_000
 
 
 def test_a_kind_goes_before_the_name_of_the_file(file):
@@ -144,12 +154,6 @@ def test_bad_rows_can_be_collected_instead(file):
         (3, 1, "1 cells, but the header has 2"),
         (4, 2, "3 cells, but the header has 2"),
     ]
-
-
-def test_a_line_without_end_does_not_fill_the_memory(file, monkeypatch):
-    monkeypatch.setattr(tables, "LONGEST", 100)
-    with pytest.raises(UserError, match="line 2: longer than"):
-        rows(file("t.csv", "a\n" + "x" * 200))
 
 
 @pytest.mark.parametrize("seed", range(20))

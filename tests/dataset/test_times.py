@@ -200,3 +200,30 @@ def test_times_that_are_no_seconds_are_shown_as_numbers():
     assert format_period(1, 2.5) == "timestamps 1 to 2.5"
     assert format_period(1.6e9, 253402214400) == "2020-09-13 to 9999-12-31"
     assert format_period(1.6e12, 1.7e12) == "timestamps 1600000000000 to 1700000000000"
+
+
+@pytest.mark.parametrize(
+    ("times", "unit"),
+    [
+        ([1999, 2023], "years"),
+        ([19000, 19500], "days since 1970"),
+        ([45000, 45244], "days as spreadsheets count them"),
+        ([45000.25, 45244.5], "days as spreadsheets count them"),
+        ([202311, 202402], "months such as 202311"),
+        ([28_000_000, 28_400_000], "minutes since 1970"),
+    ],
+)
+def test_numbers_that_may_be_dates_in_another_unit_are_asked_about(times, unit):
+    notes = []
+    assert to_seconds(pd.Series(times), "row", notes).tolist() == times
+    assert notes == [
+        f"all timestamps are from {times[0]} to {times[1]}: are these {unit}? They were kept as"
+        f" numbers"
+    ]
+
+
+@pytest.mark.parametrize("times", [[1, 2023], [1.6e9, 1.7e9], [0, 45000]])
+def test_other_numbers_are_not_asked_about(times):
+    notes = []
+    to_seconds(pd.Series(times), "row", notes)
+    assert notes == []

@@ -1,6 +1,7 @@
 """Where the dictionary comes from: lists, texts, labels of a column, files."""
 
 import json
+import os
 
 import pytest
 
@@ -160,3 +161,9 @@ def test_real_fashion_gives_no_first_name(real_data):
     assert not {"inga", "lana", "florida", "kelly", "tanya", "gently", "keep", "wear"} & words
     assert {"pocket", "jersey", "ribbed", "hood", "v-neck", "sleeveless"} <= words
     assert 300 < len(words) < 1000
+
+
+def test_a_pipe_is_no_dictionary(tmp_path):
+    os.mkfifo(tmp_path / "words")
+    with pytest.raises(UserError, match="neither visual, texts"):
+        read_dictionary(str(tmp_path / "words"), [])

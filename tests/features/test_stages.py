@@ -138,7 +138,7 @@ def test_a_dataset_without_images_needs_no_keywords(tiny_bert, tmp_path):
     assert features.text.counts.tolist() == [0, *[1] * 12]
     assert features.image.counts.tolist() == [0] * 13
     assert features.image.gather(torch.arange(1, 13))[1].sum() == 0
-    assert {p.name for p in (tmp_path / "run").iterdir()} == {"features", "cache", ".lock"}
+    assert {p.name for p in (tmp_path / "run").iterdir()} == {"features", "cache"}
     assert read_keywords(tmp_path / "run/features") == {}
     # The stage keywords alone writes empty files, and the features stay what they were.
     compute_keywords(dataset, tmp_path / "run", config)
@@ -344,7 +344,7 @@ def test_a_run_stopped_anywhere_ends_like_one_that_was_not(run, encoded, tmp_pat
         again = since(encoded)
         assert again[0] <= needed[0] + 8, "more than one batch of images was encoded twice"
         assert again[1] <= needed[1] + 16, "more than one block of sentences was encoded twice"
-        assert {p.name for p in out.iterdir()} == {"keywords", "features", "cache", ".lock"}
+        assert {p.name for p in out.iterdir()} == {"keywords", "features", "cache"}
 
 
 def test_ctrl_c_in_a_command_is_one_line(
@@ -419,7 +419,7 @@ def test_a_killed_run_ends_like_one_that_was_not(
     for trial in range(2):
         out = tmp_path / f"killed{trial}"
         assert files(out) == files(tmp_path / "whole")
-        assert {p.name for p in out.iterdir()} == {"keywords", "features", "cache", ".lock"}
+        assert {p.name for p in out.iterdir()} == {"keywords", "features", "cache"}
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_old_result(run, folder, tmp_path, monkeypatch):

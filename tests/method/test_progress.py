@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from msm4sr_lite import progress
-from msm4sr_lite.progress import bar, say
+from msm4sr_lite.progress import bar, one_line, printable, say
 
 
 def test_short_work_prints_nothing_off_a_terminal(capsys):
@@ -51,3 +51,22 @@ def test_of_several_processes_the_first_prints(rank, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == ""
     assert ("note" in err, "work" in err) == (rank == "0", rank == "0")
+
+
+def test_only_characters_that_act_on_a_terminal_are_replaced():
+    harmless = "a ä 中 \U0001f600 e\u0301 \u05d0 \u200d\n\xa0"
+    assert printable(harmless) == harmless
+    for number in (0, 7, 8, 9, 13, 27, 127, 0x85, 0x9B, 0x61C, 0x200E, 0x200F, 0x2028, 0x2029):
+        assert printable(f"a{chr(number)}b") == "a\ufffdb"
+    for number in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xD800, 0xDFFF):
+        assert printable(f"a{chr(number)}b") == "a\ufffdb"
+    assert one_line("a\nb\r\nc\u2028d\te\x0bf") == "a b c d\ufffde f"
+
+
+def test_names_and_notes_from_data_are_one_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    list(bar(range(3), name="wo\x1b[31m\nrk", unit="step"))
+    say("no\x1b[31m\nte\u202e")
+    err = capsys.readouterr().err
+    assert "wo\ufffd[31m rk: 100%" in err
+    assert err.endswith("no\ufffd[31m te\ufffd\n")

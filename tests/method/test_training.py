@@ -138,12 +138,12 @@ def test_checkpoint_gives_the_same_scores_to_the_last_bit(tmp_path):
     assert items == SEQUENCES.items
     assert loaded.config == net.config
     assert torch.equal(ModelScorer(loaded, TABLE).score(histories), before)
-    assert json.loads((tmp_path / "model/record.json").read_text()) == {"note": 1}
+    assert json.loads((tmp_path / "model/record.json").read_text()) == {"note": 1, "format": 3}
     assert not [p for p in tmp_path.iterdir() if p.name != "model"]
 
 
 def test_a_broken_checkpoint_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="nothing: not a model folder"):
+    with pytest.raises(UserError, match="nothing: no such folder"):
         load_checkpoint(tmp_path / "nothing")
 
 
@@ -219,7 +219,7 @@ def test_a_file_that_is_no_state_is_named(tmp_path):
     (tmp_path / "state").write_bytes(b"nothing")
     state = StateFile(tmp_path / "state")
     with pytest.raises(
-        UserError, match=r"not the state of this training .*; delete this file to start"
+        UserError, match=r"not the state of a training .*; delete this file to start"
     ):
         next(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
     state = StateFile(tmp_path / "other", every=0.0)

@@ -26,6 +26,7 @@ def test_a_process_can_open_its_folder_again_and_nothing_stays_locked(tmp_path):
             assert (tmp_path / "run").is_dir()
     with open_run_folder(None):
         pass
+    assert list(tmp_path.iterdir()) == []  # a folder in which nothing was written is gone
 
 
 def test_another_process_is_refused_until_the_first_has_ended(tmp_path):
@@ -59,7 +60,7 @@ def test_old_content_does_not_replace_new(tmp_path):
         (tmp_path / name / "file").write_text(name)
     with open_run_folder(tmp_path):
         assert (tmp_path / "model" / "file").read_text() == "model"
-    assert {path.name for path in tmp_path.iterdir()} == {"model", ".lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"model"}
 
 
 def test_of_several_processes_the_first_locks_for_all(tmp_path, monkeypatch):

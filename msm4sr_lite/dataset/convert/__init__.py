@@ -37,6 +37,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.convert import amazon, hm, movielens, recbole
 from msm4sr_lite.dataset.convert.published import Format, Interaction, Source
+from msm4sr_lite.dataset.lines import require_file
 from msm4sr_lite.progress import bar
 from msm4sr_lite.store.files import whole_folder, write_json
 
@@ -111,8 +112,8 @@ def convert_dataset(
     if level and level not in converter.levels:
         known = " and ".join(converter.levels) or "no levels; only H&M has some"
         raise UserError(f"level {level!r} does not exist in {converter.name}; it has {known}")
-    if items and not Path(items).is_file():
-        raise UserError(f"{items}: no such file; items must be the path of the item file")
+    if items:
+        require_file(Path(items))
     found.items = Path(items) if items else found.items
     found.images = Path(images) if images else found.images
     found.level = level or ""
@@ -132,8 +133,8 @@ def _find_source(path: Path, format: str) -> tuple[Format, Source]:
         raise UserError(f"no format {format!r}; there is {', '.join(FORMATS)}")
     if path.suffix in (".zip", ".tar", ".tgz"):
         raise UserError(f"{path}: unpack the archive first, then give the folder")
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder; give the downloaded one")
+    if not path.is_dir():
+        require_file(path)
     tried = {format: FORMATS[format]} if format else FORMATS
     # Several review files in a folder are an error of one format only, so try the others first.
     found, errors = {}, []

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.lines import numbered_lines
 from msm4sr_lite.dataset.rows import number, printable_id
-from msm4sr_lite.dataset.tables import numbered_lines, parse_rows, place_in, read_rows, reason
+from msm4sr_lite.dataset.tables import parse_rows, place_in, read_rows, reason
 
 T = TypeVar("T")
 

@@ -56,7 +56,7 @@ def test_a_place_that_cannot_be_written(tmp_path, refused):
         ),
         (MOVIES["1m"], {"min_rating": 6}, "rating of at least 6; lower min_rating"),
         (MOVIES["1m"], {"min_rating": float("nan")}, "rating of at least nan; lower min_rating"),
-        (MOVIES["1m"], {"items": "nowhere"}, "items must be the path"),
+        (MOVIES["1m"], {"items": "nowhere"}, "nowhere: no such file; give"),
         (MOVIES["1m"], {"images": "nowhere"}, "images must be in a folder"),
         ({"A__json__gz": "", "B__json__gz": ""}, {}, "2 review files (A.json.gz, B.json.gz)"),
         ({"a__inter": "", "b__inter": ""}, {}, "2 .inter files (a.inter, b.inter)"),

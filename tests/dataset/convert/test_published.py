@@ -6,7 +6,7 @@ import json
 import pytest
 from published_files import MOVIES, amazon_2018, json_lines, review, write
 
-from msm4sr_lite.dataset import tables
+from msm4sr_lite.dataset import lines
 from msm4sr_lite.dataset.convert import published
 
 
@@ -77,13 +77,13 @@ def test_files_cut_short_and_lines_without_end(tmp_path, refused, monkeypatch):
     path = source / "Mugs_5.json.gz"
     path.write_bytes(path.read_bytes()[:-500])
     assert "cannot be read to its end" in refused(source)
-    monkeypatch.setattr(tables, "LONGEST", 40)
+    monkeypatch.setattr(lines, "LONGEST", 40)
     assert "line 1: longer than" in refused(amazon_2018(tmp_path))
     other = write(tmp_path / "movies", **MOVIES["latest"])
     assert "line 2: longer than" in refused(other)  # in a csv file too
     (tmp_path / "data.zip").write_bytes(b"")
     assert "unpack the archive first" in refused(tmp_path / "data.zip")
-    assert "no such file or folder" in refused(tmp_path / "nowhere")
+    assert "nowhere: no such file" in refused(tmp_path / "nowhere")
 
 
 def test_a_file_that_a_browser_unpacked_without_renaming_it(tmp_path, converted):
