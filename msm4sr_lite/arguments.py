@@ -23,6 +23,7 @@ ARGUMENTS = {
         _argument("k", int, MANY),
         _argument("part", str, choices=("valid", "test")),
         _argument("filter_seen", bool),
+        _argument("keywords", bool),
         _argument("on_unknown_user", str, choices=("popular", "error", "skip")),
         _argument("time_budget", float, "> 0 and <= 1000000000"),
         _argument("workers", int, FEW),

@@ -60,6 +60,7 @@ from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable, make_slots
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.settings import in_one_line
 
 PAPER = PRESETS["paper"]
 
@@ -163,7 +164,10 @@ def require_baselines(names: Iterable[str]) -> list[str]:
     UserError
         If a name is not in ``BASELINES``, or scikit-learn is needed and not installed.
     """
-    wanted = list(dict.fromkeys([names] if isinstance(names, str) else names))
+    wanted = [names] if isinstance(names, str) or not isinstance(names, Iterable) else [*names]
+    if wrong := [name for name in wanted if not isinstance(name, str)]:
+        raise UserError(f"baselines must be a list of names; got {in_one_line(wrong[0])}")
+    wanted = list(dict.fromkeys(wanted))
     if unknown := [name for name in wanted if name not in BASELINES]:
         raise UserError(f"no baseline {unknown[0]!r}; choose from {', '.join(BASELINES)}")
     if any("tfidf" in name for name in wanted) and find_spec("sklearn") is None:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite import __version__
-from msm4sr_lite.arguments import ARGUMENTS
-from msm4sr_lite.cli.parser import CommandParser, Parser, add_settings
-from msm4sr_lite.config import PRESETS, UserError
+from msm4sr_lite.cli.parser import CommandParser, Parser, add_settings, argument_type
+from msm4sr_lite.config import PRESETS
 
 Flag = dict[str, Any]  # options of ``add_argument``, and ``shown``, the default shown in the help
 
@@ -26,14 +25,8 @@ def path(help: str, metavar: str = "FILE", shown: str = "", required: bool = Fal
 
 def number(help: str, default: int | None, shown: str = "%(default)s", name: str = "") -> Flag:
     """Describe a flag for the number that ``ARGUMENTS`` declares under this name."""
-
-    def value(text: str) -> Any:
-        try:
-            return ARGUMENTS[name].parse(text)
-        except UserError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return {"help": help, "shown": shown, "type": value, "default": default, "metavar": "N"}
+    kind = argument_type(name)
+    return {"help": help, "shown": shown, "type": kind, "default": default, "metavar": "N"}
 
 
 def text(help: str, shown: str = "", metavar: str = "NAMES", default: str = "") -> Flag:

@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import FROM_DATA, UserError
 from msm4sr_lite.printable import one_line
 from msm4sr_lite.settings import SettingField, did_you_mean, fields_by_name, find_field
@@ -45,6 +46,18 @@ class CommandParser(Parser):
                 hint = hint or did_you_mean(flag, [name for name in known if name.startswith("--")])
                 self.error(f"unknown flag {flag}" + (f"; {hint}" if hint else ""))
         return super().parse_known_args(words, namespace)
+
+
+def argument_type(name: str) -> Callable[[str], Any]:
+    """Return the function that reads the argument that ``ARGUMENTS`` declares under this name."""
+
+    def value(text: str) -> Any:
+        try:
+            return ARGUMENTS[name].parse(text)
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return value
 
 
 # ---------------------------------------------------------------------- settings

@@ -14,7 +14,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.budget import check_budget, finetune_within, print_estimate
 from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.features import find_or_compute_features
-from msm4sr_lite.pipeline.fitted import ENCODERS, require_dataset
+from msm4sr_lite.pipeline.fitted import ENCODERS, require_dataset, require_features
 from msm4sr_lite.pipeline.stages import (
     Callback,
     Stage,
@@ -188,10 +188,12 @@ class MSM4SR(Evaluating):
         folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
         encoders = {name: getattr(self, name) for name in ENCODERS}
         data, chosen = require_dataset(data), self.config.features
+        require_features(features)
         found = find_or_compute_features(data, features, run_dir, chosen, device=device, **encoders)
         config = with_settings(self.config, {"model.feature_dim": found.table.width})
         if split is not None:
-            split = config.data.split if split == AS_SET else split
+            as_set = isinstance(split, str) and split == AS_SET
+            split = config.data.split if as_set else split
             config = with_settings(config, {"data.split": split})
         config.data.require_effect()
         training = prepare_training_data(data, found.table, config.data)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import NoneType
 from typing import Any, Self
 
 from msm4sr_lite.arguments import ARGUMENTS
@@ -16,12 +17,14 @@ from msm4sr_lite.config import (
 )
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
+from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.inspection import changed_items
 from msm4sr_lite.pipeline.ids import id_of, item_list, known_ids
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.settings import in_one_line
 
 # In the order in which records list them.
 ENCODERS = {"text_encoder": None, "clip": None, "dictionary": "visual+texts"}
@@ -280,3 +283,10 @@ def require_dataset(data: object) -> Dataset:
             f" or Dataset.from_frames"
         )
     return data
+
+
+def require_features(features: object) -> None:
+    """Refuse features that are neither a table nor the name of a folder."""
+    if not isinstance(features, (FeatureTable, str, Path, NoneType)):
+        got = in_one_line(features)
+        raise UserError(f"features must be a FeatureTable or a folder; got {got}")

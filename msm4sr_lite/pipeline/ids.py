@@ -2,6 +2,8 @@
 
 from collections.abc import Container, Iterable
 
+from pandas.api.types import is_scalar
+
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.rows import id_text
 from msm4sr_lite.settings import in_one_line
@@ -9,10 +11,13 @@ from msm4sr_lite.settings import in_one_line
 
 def id_of(value: object, name: str) -> str:
     """Return an id as text, in the form that ids of a dataset have: 7 and 7.0 are "7"."""
+    shown = in_one_line(value)
+    if not is_scalar(value):
+        raise UserError(f"{shown} is not a {name}: it must be a text or a number")
     try:
         return id_text(value, name)
     except ValueError as error:
-        raise UserError(f"{value!r} is not a {name}: {error}") from None
+        raise UserError(f"{shown} is not a {name}: {error}") from None
 
 
 def item_list(items: Iterable[str], what: str = "items") -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.sources import read_item_frame
@@ -170,7 +171,9 @@ class Serving(Fitted):
         """Return the evidence for and against several items, given one history; see ``explain``."""
         trained, data = self._fitted(), self._given(data)
         self._note_changes(data)
-        history, deletions = self.as_history(history, "history"), None
+        ARGUMENTS["keywords"].check(keywords)
+        history, item_ids = self.as_history(history, "history"), item_list(item_ids, "item_ids")
+        deletions = None
         if keywords:
             device, shown = resolve_device(self.device), [*history, *item_ids]
             encoder = load_table_encoder(trained.table.manifest, device)
@@ -222,17 +225,14 @@ class Serving(Fitted):
         """
         trained, root = self._fitted(), Path(image_root or ".")
         is_frame = hasattr(items, "columns") and not isinstance(items, Dataset)
-        if columns and not is_frame:
+        if columns is not None and not is_frame:
             raise UserError("columns renames the columns of a data frame; leave it out")
+        given: Any = items if isinstance(items, Iterable) else [items]
         if isinstance(items, Dataset):
-            more, root = (
-                self._offered(items) - {*trained.items},
-                Path(image_root or items.image_root),
-            )
-            new = [item for key, item in items.items.items() if key in more]
-        else:
-            given: Any = items if isinstance(items, Iterable) else [items]
-            new = read_item_frame(items, columns) if is_frame else list(given)
+            more = self._offered(items) - {*trained.items}
+            root = Path(image_root or items.image_root)
+            given = [item for key, item in items.items.items() if key in more]
+        new = read_item_frame(items, columns) if is_frame else list(given)
         if wrong := [item for item in new if not isinstance(item, Item)]:
             got = in_one_line(wrong[0])
             raise UserError(f"items must be a Dataset, a data frame or Item objects; got {got}")

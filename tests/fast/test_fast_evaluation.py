@@ -1,11 +1,13 @@
 """Fast ranking beside the plain form."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from msm4sr_lite import fast
+from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import target_ranks
 
 
@@ -59,3 +61,12 @@ def test_batches_shrink_as_the_catalogue_grows(monkeypatch):
     monkeypatch.setattr("msm4sr_lite.fast.evaluation.BATCH_SCORES", 50 * 1001)
     target_ranks(Sizes(), [np.array([1])] * 150, np.ones(150, dtype=np.int64))
     assert sizes == [32, 50, 50, 18]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_are_refused(bad):
+    scores = np.zeros((3, 5), dtype=np.float32)
+    scores[2, 4] = bad
+    histories = [np.array([row + 1]) for row in range(3)]
+    with pytest.raises(UserError, match="the scores are not finite numbers"):
+        target_ranks(Given(scores), histories, np.array([1, 2, 3]))

@@ -221,6 +221,8 @@ def call(name, value, model, folder, inputs):
         return MSM4SR(**given)
     if name == "k":
         return model.recommend(["user1"], **given)
+    if name == "keywords":
+        return model.explain("user1", "item2", **given)
     if name in ("part", "filter_seen"):
         return model.evaluate(**given)
     if name == "on_unknown_user":
