@@ -144,7 +144,7 @@ def test_moments_are_the_same_each_time_and_stops_hit_them(world, tmp_path):
     assert moments > 5
     runner.prepare()
     assert run_stopped(runner.words, Stop(2)).code == -signal.SIGKILL
-    assert not (tmp_path / "case" / "out").exists()
+    assert not (tmp_path / "case" / "out" / "dataset").exists()
     assert run_stopped(runner.words, Stop(2, "full")).code == 2
     assert run_stopped(runner.words, Stop(moments + 1)).code == 0
     assert runner.snapshot() == expected
