@@ -28,7 +28,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.robustness", description=__doc__)
     names = [target.name for target in (*TARGETS, *STAGES)]
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"all of: {', '.join(names)}")
-    parser.add_argument("--n", type=int, default=600, help="number of cases (default: 600)")
+    parser.add_argument("--n", type=int, default=750, help="number of cases (default: 750)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all cases (default: 0)")
     parser.add_argument(
         "--case", type=int, help="run this case of one target alone; keep its files"

@@ -38,8 +38,20 @@ class Refusal(Exception):
     """A command ended with exit code 2; the text is what it wrote on stderr."""
 
 
-class Differs(Exception):
-    """A result breaks a rule that the target itself checks."""
+class Fault(Exception):
+    """A target has found a fault itself.
+
+    Parameters
+    ----------
+    kind
+        One of ``FAULTS``.
+    detail
+        What was found.
+    """
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(kind, detail)
+        self.kind, self.detail = kind, detail
 
 
 @contextmanager
@@ -142,8 +154,8 @@ def judge(
             return Outcome("message", f"{wrong}: {str(error)[:300]!r}")
         left = litter(folder)
         return Outcome("litter", str(left)) if left else Outcome("refused", str(error).strip())
-    except Differs as error:
-        return Outcome("silent", str(error))
+    except Fault as fault:
+        return Outcome(fault.kind, fault.detail)
     except MemoryError:
         return Outcome("crash", "out of memory")
     except Exception:

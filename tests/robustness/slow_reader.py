@@ -40,6 +40,14 @@ class Reading:
 
 def read(folder: Path) -> Reading:
     """Read a dataset folder."""
+    try:
+        return read_tables(folder)
+    except RecursionError:
+        raise Refused("nested too deeply") from None
+
+
+def read_tables(folder: Path) -> Reading:
+    """Read both tables of a dataset folder."""
     items = {}
     for row in rows_of(folder, "items", "jsonl", ITEM_COLUMNS, ("item_id",)):
         item = item_of(row)

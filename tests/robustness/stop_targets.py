@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from tests.robustness import small_disk
-from tests.robustness.outcomes import Differs, litter, wrong_message
+from tests.robustness.outcomes import Fault, litter, wrong_message
 from tests.robustness.stops import Ended, Stop, count_moments, in_child, run_stopped
 from tests.robustness.world import World, copy_folder, settings
 
@@ -37,7 +37,7 @@ class Stage:
     keeps
         What is there before the command: paths in the folder of a finished run.
     writes
-        The folder or file that the command writes.
+        The folder that the command writes to.
     source
         Returns the folder that ``keeps`` is copied from.
     often
@@ -77,15 +77,15 @@ def _evaluate(world: World, folder: Path) -> list[Any]:
 
 def _recommend(world: World, folder: Path) -> list[Any]:
     words = ["recommend", folder / "dataset", "--model", folder / "run", "--all-users"]
-    return [*words, folder / "all.csv"]
+    return [*words, folder / "out" / "all.csv"]
 
 
 def _convert(world: World, folder: Path) -> list[Any]:
-    return ["convert", folder / "source", "--out", folder / "out"]
+    return ["convert", folder / "source", "--out", folder / "out" / "dataset"]
 
 
 def _train_clip(world: World, folder: Path) -> list[Any]:
-    return ["train-clip", folder / "source", "--out", folder / "clip", *settings("clip")]
+    return ["train-clip", folder / "source", "--out", folder / "out" / "clip", *settings("clip")]
 
 
 FITTED = ("run/pretrained", "run/finetuned")
@@ -96,7 +96,7 @@ STAGES = [
     Stage("stop inside an epoch", 12, _train("pretrain"), ("dataset", "run/features"), often=True),
     Stage("stop finetune", 8, _train("finetune"), ("dataset", "run/features", "run/pretrained")),
     Stage("stop evaluate", 3, _evaluate, ("dataset", "run/features", *FITTED)),
-    Stage("stop recommend", 2, _recommend, ("dataset", "run/features", *FITTED), "all.csv"),
+    Stage("stop recommend", 2, _recommend, ("dataset", "run/features", *FITTED), "out"),
     Stage("stop plot", 2, lambda w, f: ["plot", f / "run"], ("run/pretrained_log.jsonl",)),
     Stage("stop run", 12, lambda w, f: w.run_words(f / "dataset", f / "run"), ("dataset",)),
     Stage(
@@ -108,7 +108,7 @@ STAGES = [
         lambda world: world.study,
     ),
     Stage("stop convert", 5, _convert, ("source",), "out", lambda w: w.published("amazon-2018")),
-    Stage("stop train-clip", 2, _train_clip, ("source",), "clip", lambda w: w.labelled.parent),
+    Stage("stop train-clip", 2, _train_clip, ("source",), "out", lambda w: w.labelled.parent),
 ]
 
 
@@ -163,55 +163,60 @@ class StopRunner:
         """Run the command undisturbed; return what it wrote."""
         ended = run_stopped(self.words)
         if ended.code:
-            raise Differs(f"cannot be run again: exit code {ended.code}: {ended.err[-1500:]}")
+            raise Fault(
+                "silent", f"cannot be run again: exit code {ended.code}: {ended.err[-1500:]}"
+            )
         return self.snapshot(), []
 
     def check(self, ended: Ended, by: signal.Signals | str) -> None:
         """Check how a stopped command has ended."""
         if "Traceback" in ended.err:
-            raise Differs(f"a traceback after {by}: {ended.err[-1500:]}")
+            raise Fault("traceback", f"after {by}: {ended.err[-1500:]}")
         if by == signal.SIGKILL or ended.code == 0:
             return
         if ended.code not in ENDS:
-            raise Differs(f"exit code {ended.code} after {by}: {ended.err[-500:]}")
+            raise Fault("message", f"exit code {ended.code} after {by}: {ended.err[-500:]}")
         if ended.code > 0 and (wrong := wrong_message("\n" + ended.err, None, ())):
-            raise Differs(f"{by}: {wrong}: {ended.err[-500:]}")
+            raise Fault("message", f"{by}: {wrong}: {ended.err[-500:]}")
         if ended.code > 0 and (left := litter(self.folder)):
-            raise Differs(f"{by}: left {left}")
+            raise Fault("litter", f"{by}: left {left}")
 
     def _on_a_small_disk(self, size: int) -> tuple[Any, list[str]]:
         """Run the command on a disk that is soon full, then again when there is space."""
-        place = self.folder / self.stage.writes
-        there = self.folder / "before"
-        (self.folder / self.stage.writes).parent.mkdir(parents=True, exist_ok=True)
-        if place.is_dir():
-            place.rename(there)
-        place.mkdir(exist_ok=True) if "." not in place.name else None
+        place, there = self.folder / self.stage.writes, self.folder / "before"
+        place.mkdir(exist_ok=True)
+        place.rename(there)
+        place.mkdir()
 
         def act() -> int:
-            target = place if place.is_dir() else place.parent
-            small_disk.mount(target, 1 << 24)
-            if there.is_dir():
-                copy_folder(there, target)
-            used = sum(path.stat().st_blocks * 512 for path in target.rglob("*"))
-            small_disk.mount(target, used + size, again=True)
-            self.check(run_stopped(self.words), "disk")
-            small_disk.mount(target, 1 << 24, again=True)
-            result = self.again()[0]
-            if left := litter(target):
-                raise Differs(f"left {left}")
-            print(json.dumps(result))
+            small_disk.mount(place, 1 << 24)
+            copy_folder(there, place)
+            used = sum(path.stat().st_blocks * 512 for path in place.rglob("*"))
+            small_disk.mount(place, used + size, again=True)
+            try:
+                self.check(run_stopped(self.words), "disk")
+                small_disk.mount(place, 1 << 24, again=True)
+                result = self.again()[0]
+                if left := litter(place):
+                    raise Fault("litter", str(left))
+            except Fault as fault:
+                print(json.dumps([fault.kind, fault.detail]))
+            else:
+                print(json.dumps(result))
             return 0
 
         code, out, err = in_child(act)
         if code:
-            raise Differs(f"on a small disk: {err[-1500:]}")
-        return json.loads(out), []
+            raise RuntimeError(f"the small disk: {err}")
+        found = json.loads(out)
+        if isinstance(found, list):
+            raise Fault(*found)
+        return found, []
 
     def snapshot(self) -> Any:
         """Return the content of all files that the command wrote, without times."""
         place = self.folder / self.stage.writes
-        paths = sorted(place.rglob("*")) if place.is_dir() else [place]
+        paths = sorted(place.rglob("*"))
         # SQLite's own journal belongs to the database, which replays or drops it when it is opened.
         paths = [path for path in paths if not path.name.endswith(".sqlite-journal")]
         named = {path.relative_to(self.folder).as_posix(): path for path in paths}

@@ -12,7 +12,7 @@ import signal
 import numpy as np
 import pytest
 
-from tests.robustness.outcomes import Differs, command, judge
+from tests.robustness.outcomes import Fault, command, judge
 from tests.robustness.stop_targets import STAGES, StopRunner
 from tests.robustness.stops import Stop, run_stopped
 from tests.robustness.uses import check_dataset, encode, use_run
@@ -263,7 +263,7 @@ def test_the_outcome_of_a_case_is_told_from_others(tmp_path):
     assert kind(raising(UserError(f"{tmp_path}/a.csv \x1b[31m"))) == "message"
     assert kind(raising(UserError("line 3: wrong"))) == "message"
     assert kind(raising(KeyError("a"))) == "traceback"
-    assert kind(raising(Differs("half a folder"))) == "silent"
+    assert kind(raising(Fault("silent", "half a folder"))) == "silent"
     assert kind(sleeps) == "hang"
     assert kind(drafts) == "litter"
 

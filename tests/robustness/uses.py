@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.robustness import slow_reader
-from tests.robustness.outcomes import Differs, command
+from tests.robustness.outcomes import Fault, command
 from tests.robustness.slow_reader import Refused
 from tests.robustness.world import World, settings, some_flags
 
@@ -51,7 +51,7 @@ def check_dataset(folder: Path) -> Result:
     """Run ``msm4sr check`` and look at what reaches the terminal."""
     out, notes = command("check", folder)
     if odd := [c for c in out if not (c.isprintable() or c == "\n")]:
-        raise Differs(f"prints the character {odd[0]!r}")
+        raise Fault("message", f"prints the character {odd[0]!r}")
     return out, notes
 
 
@@ -165,14 +165,14 @@ def convert(name: str) -> Callable[[Path], Result]:
             counts = convert_dataset(folder / "source", out, format=name.removesuffix("-csv"))
         except Exception:
             if out.exists():
-                raise Differs("a refused conversion leaves a folder") from None
+                raise Fault("litter", "a refused conversion leaves a folder") from None
             raise
         check_counts(folder / "source" / INTERACTIONS[name], counts)
         data = Dataset.from_folder(out)
         lost = counts["interactions"] - len(data.interactions)
         neither = sum("neither text nor image" in note for note in data.notes)
         if lost and not neither:
-            raise Differs(f"{lost} interactions were written and not read")
+            raise Fault("silent", f"{lost} interactions were written and not read")
         return None, data.notes
 
     return act
@@ -200,7 +200,9 @@ def check_counts(path: Path, counts: dict[str, Any]) -> None:
         return  # a row may have several lines
     found = counts["interactions"]
     if not there - counts["skipped_lines"] <= found <= there:
-        raise Differs(f"of {there} lines {found} were written, {counts['skipped_lines']} skipped")
+        raise Fault(
+            "silent", f"of {there} lines {found} were written, {counts['skipped_lines']} skipped"
+        )
 
 
 def labels(folder: Path) -> Result:

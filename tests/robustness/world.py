@@ -186,7 +186,7 @@ class World:
         words = self.pretrain_words(folder / "dataset", folder / "run")
         for moment in range(1, 60):
             run_stopped(words, Stop(moment, signal.SIGINT))
-            if list((folder / "run").glob("*.state")):
+            if {".state", ".jsonl"} <= {path.suffix for path in (folder / "run").iterdir()}:
                 return folder
         raise AssertionError("no state was written")
 
