@@ -162,6 +162,7 @@ class Stage:
         if folder and is_finished(folder, made_from):
             model = load_checkpoint(folder)[0]
             self.summaries[name] = read_record(folder).get("training", {})
+            remove_states(folder)
             return model.to(self.device)
         torch.manual_seed(self.seed)
         model = build()
@@ -192,9 +193,14 @@ class Stage:
                 **self.record,
             }
             save_checkpoint(model, folder, data.sequences.items, record)
-            for left in folder.parent.glob(f"{name}.*.state"):  # of this and of abandoned trainings
-                left.unlink()
+            remove_states(folder)
         return model.eval()
+
+
+def remove_states(folder: Path) -> None:
+    """Remove the states of a finished stage: that of its training and of abandoned ones."""
+    for left in folder.parent.glob(f"{folder.name}.*.state"):
+        left.unlink(missing_ok=True)
 
 
 def describe_training_data(data: TrainingData) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+from safetensors import SafetensorError
+
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.checksums import write_checksums
 
@@ -30,6 +32,8 @@ def _draft(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         recover(path.parent, path.name)
         yield draft
+    except SafetensorError as error:  # a full disk, for example
+        raise cannot_write(path, OSError(0, str(error).splitlines()[0])) from None
     except OSError as error:
         named = Path(str(error.filename or draft))
         if not (error.filename2 or named.is_relative_to(draft) or path.is_relative_to(named)):
