@@ -218,7 +218,8 @@ class StopRunner:
         place = self.folder / self.stage.writes
         paths = sorted(place.rglob("*"))
         # SQLite's own journal belongs to the database, which replays or drops it when it is opened.
-        paths = [path for path in paths if not path.name.endswith(".sqlite-journal")]
+        # The file of a lock is empty; whether the lock is held is known to the system alone.
+        paths = [p for p in paths if not p.name.endswith((".sqlite-journal", ".lock"))]
         named = {path.relative_to(self.folder).as_posix(): path for path in paths}
         return {name: content(path) for name, path in named.items()}
 
