@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -47,10 +48,11 @@ def fingerprint_weights(model: nn.Module) -> str:
 
 def file_stamp(path: Path) -> tuple[int, int] | None:
     """Return size and modification time of a file, which reveal a change without reading it."""
-    if not path.is_file():
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # missing, or no name that a file can have
         return None
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def folder_stamp(name: str) -> dict[str, tuple[int, int] | None]:

@@ -9,7 +9,7 @@ import pytest
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.sources import read_column
-from tests.toys import write_frame
+from tests.toys import toy_dataset, write_frame
 
 ITEMS = [
     {"item_id": "a", "title": "Mug", "image": "images/a.png"},
@@ -258,3 +258,11 @@ def test_ids_that_stand_for_missing_ones_are_noted(dataset_folder):
     assert Dataset.from_folder(folder).notes == [
         "user_id is 'nan' in 2 interactions; is it missing?"
     ]
+
+
+def test_a_dataset_whose_replacement_was_interrupted_is_found_again(tmp_path):
+    folder = toy_dataset(tmp_path / "data")
+    folder.rename(tmp_path / ".data.99999999.old")
+    assert len(Dataset.from_folder(folder).items)
+    with pytest.raises(UserError, match="File name too long; it must hold"):
+        Dataset.from_folder(tmp_path / ("x" * 300))

@@ -82,3 +82,8 @@ def test_a_changed_weight_is_seen():
     with torch.no_grad():
         model.weight[0, 0] += 1
     assert before != fingerprint_weights(model)
+
+
+@pytest.mark.parametrize("name", ["missing", "x" * 300, "a\0b", "."])
+def test_what_is_no_file_has_no_stamp(name, tmp_path):
+    assert file_stamp(tmp_path / name) is None
