@@ -211,7 +211,8 @@ class TrainingLog:
         self._handlers: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+                ignored = signal.getsignal(number) == signal.SIG_IGN
+                if number == signal.SIGINT or not ignored:  # nohup ignores SIGHUP
                     self._handlers[number] = signal.signal(number, self._ask_to_stop)
         return self
 

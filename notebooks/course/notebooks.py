@@ -43,6 +43,13 @@ CELL_SECONDS = 120  # a cell that takes longer ends a build
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+class NotebookError(UserError):
+    """What is wrong with a notebook, in several lines, such as a traceback."""
+
+    def __init__(self, message: str) -> None:
+        ValueError.__init__(self, message)
+
+
 def stored_path(master: Path) -> Path:
     """Return where the reading notebook of a master lies."""
     return master.parents[1] / f"{master.stem}.ipynb"
@@ -99,7 +106,7 @@ def execute_notebook(notebook: NotebookNode, folder: Path) -> Costs:
             json.loads, notebook.cells[-1].outputs[0].text.splitlines()
         )
     except (CellExecutionError, CellTimeoutError) as error:
-        raise UserError(_COLOUR.sub("", str(error))) from None
+        raise NotebookError(_COLOUR.sub("", str(error))) from None
     finally:
         notebook.cells = cells
     notebook.metadata["msm4sr"]["made_from"] = made_from
@@ -134,7 +141,7 @@ def build_notebook(master: Path) -> str:
     if (size := len(text.encode())) > rules.NOTEBOOK_LIMIT:
         problems.append(f"{size} bytes, more than {rules.NOTEBOOK_LIMIT}")
     if problems:
-        raise UserError("breaks rules:\n  " + "\n  ".join(problems))
+        raise NotebookError("breaks rules:\n  " + "\n  ".join(problems))
     write_text(stored_path(master), text)
     # Not a reason to store nothing: this machine may be slow, or busy.
     excess = find_excess(content, costs)

@@ -17,6 +17,7 @@ from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.features.table import make_features, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.store.checksums import write_checksums
 from tests.toys import memory_cache, toy_sequences, toy_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,6 +165,7 @@ def test_keyword_slots_are_those_of_the_setting(tiny_bert, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["text_encoder"]["name"] = tiny_bert
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    write_checksums(folder)
     made = load_feature_table(tmp_path / "made")
     found = differences.keyword_slots(folder, load_feature_table(folder))
     assert found.image.counts.tolist() == made.image.counts.tolist() == [0, 0, 3]

@@ -177,7 +177,9 @@ def test_no_epoch_no_summary():
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_stop_takes_effect_after_the_step_and_keeps_the_state(number):
-    state, before = FakeState(), signal.getsignal(number)
+    state, inherited = FakeState(), signal.getsignal(number)
+    before = signal.default_int_handler
+    signal.signal(number, before)  # under nohup, SIGHUP would be ignored
 
     def train():
         with TrainingLog("x", CONFIG, 20, state=state) as log:
@@ -186,10 +188,13 @@ def test_a_stop_takes_effect_after_the_step_and_keeps_the_state(number):
             assert state.written == 0  # the step in progress is finished first
             log(step(1, 2))
 
-    with pytest.raises(KeyboardInterrupt):
-        train()
-    assert state.written == 1
-    assert signal.getsignal(number) is before
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train()
+        assert state.written == 1
+        assert signal.getsignal(number) is before
+    finally:
+        signal.signal(number, inherited)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP, which Windows lacks")

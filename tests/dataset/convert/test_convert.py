@@ -57,7 +57,7 @@ def test_a_place_that_cannot_be_written(tmp_path, refused):
             "level 'product' does not exist in MovieLens; it has no levels; only H&M",
         ),
         (MOVIES["1m"], {"min_rating": 6}, "rating of at least 6; lower min_rating"),
-        (MOVIES["1m"], {"min_rating": float("nan")}, "rating of at least nan; lower min_rating"),
+        (MOVIES["1m"], {"min_rating": float("nan")}, "min_rating must be a number"),
         (MOVIES["1m"], {"items": "nowhere"}, "nowhere: no such file; give"),
         (MOVIES["1m"], {"images": "nowhere"}, "images must be in a folder"),
         ({"A__json__gz": "", "B__json__gz": ""}, {}, "2 review files (A.json.gz, B.json.gz)"),
