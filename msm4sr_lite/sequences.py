@@ -78,13 +78,9 @@ class Sequences:
         A user's very first interaction is never a test case, since its history is empty.
         """
         firsts, ends = self.bounds()[:2] if part == "valid" else self.bounds()[1:]
-        cases = [
-            (user, position)
-            for user, (first, end) in enumerate(zip(firsts, ends, strict=True))
-            for position in range(max(first, 1), end)
-        ]
-        users, positions = np.array(cases, dtype=np.int64).reshape(-1, 2).T
-        return users, positions
+        positions = [np.arange(max(first, 1), end) for first, end in zip(firsts, ends, strict=True)]
+        users = np.repeat(np.arange(len(positions)), [len(of_user) for of_user in positions])
+        return users, np.concatenate(positions)
 
     def held_out(self, part: Part) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the history and the target item of each test case of ``part``.
@@ -92,12 +88,10 @@ class Sequences:
         Source: released code (leave one out). With the default split, the target in ``test`` is
         each user's last interaction, and the target in ``valid`` is the one before it.
         """
-        histories, targets = [], []
-        for user, position in zip(*self.cases(part), strict=True):
-            sequence = self.user_sequence(user)
-            histories.append(sequence[:position])
-            targets.append(sequence[position])
-        return histories, np.array(targets, dtype=np.int64)
+        users, positions = self.cases(part)
+        starts, ends = self.offsets[users], self.offsets[users] + positions
+        histories = [self.interactions[s:e] for s, e in zip(starts, ends, strict=True)]
+        return histories, self.interactions[ends].astype(np.int64)
 
 
 def pad(sequences: Sequence[np.ndarray], max_len: int) -> Tensor:

@@ -67,7 +67,10 @@ class EmbeddingCache:
         try:
             if any(_checksum(k, row[0]) != row[1] for k, row in zip(keys, rows, strict=True)):
                 raise ValueError
-            return np.stack([np.frombuffer(embedding, self._dtype) for embedding, _ in rows])
+            found = np.stack([np.frombuffer(embedding, self._dtype) for embedding, _ in rows])
+            if not np.isfinite(found).all():
+                raise ValueError
+            return found
         except (ValueError, TypeError):  # TypeError: a number or a text in place of bytes
             raise sqlite3.DatabaseError("damaged") from None
 
@@ -103,9 +106,11 @@ def check_cache(path: Path) -> None:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
             for key, embedding, checksum in base.execute("SELECT * FROM embeddings"):
-                if _checksum(key, embedding) != checksum:
-                    raise TypeError
-    except (sqlite3.Error, TypeError) as error:
+                dtype = np.float32 if path.name.startswith("images") else np.float16
+                stored = np.frombuffer(embedding, dtype)
+                if _checksum(key, embedding) != checksum or not np.isfinite(stored).all():
+                    raise ValueError
+    except (sqlite3.Error, TypeError, ValueError) as error:
         reason = str(error) or "damaged"
         raise UserError(f"{path}: {reason}; delete this file; only time is lost") from None
 

@@ -131,17 +131,25 @@ def changed_items(
         Features. Items for which it does not know the hashes of text and images count as unchanged.
     item_ids
         The items to check; None: all. Those that the dataset does not have are skipped.
+
+    Returns
+    -------
+    item_ids
+        Items with other texts or images, then items of which an image file is missing.
     """
     limit = table.manifest.get("keywords", {}).get("max_images", FeatureConfig.max_images)
-    found = []
+    found, missing, compared = [], [], 0
     for item_id in dataset.items if item_ids is None else item_ids:
         item, known = dataset.items.get(item_id), table.sources.get(item_id)
         if item and known:
             now = hash_sources(item, dataset.image_root, limit)
-            # An image whose file is missing, now or then, cannot be compared.
-            if any(a and b and a != b for a, b in zip(now, known, strict=True)):
+            compared += known[1] != ""
+            if now[0] != known[0] or (now[1] and known[1] and now[1] != known[1]):
                 found.append(item_id)
-    return found
+            elif known[1] and not now[1]:
+                missing.append(item_id)
+    # Without any image file, the dataset is a copy without images.
+    return found + missing if len(missing) < compared else found
 
 
 def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) -> bool:

@@ -20,12 +20,23 @@ from msm4sr_lite.features.embedding_cache import open_cache
 from msm4sr_lite.features.images import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import content_hash, hash_sources, make_features, slot_sentences
-from msm4sr_lite.features.table_files import json_line, load_feature_table, read_keyword_folder
+from msm4sr_lite.features.table_files import (
+    json_line,
+    load_feature_table,
+    read_keyword_folder,
+    read_skipped,
+)
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
-from msm4sr_lite.store.fingerprint import file_stamp, fingerprint, folder_stamp, versions
-from msm4sr_lite.store.records import is_finished, write_record
+from msm4sr_lite.store.fingerprint import (
+    file_stamp,
+    fingerprint,
+    folder_stamp,
+    require_same,
+    versions,
+)
+from msm4sr_lite.store.records import is_finished, read_record, write_record
 from msm4sr_lite.store.run_folder import in_run_folder
 
 DEFAULT = FeatureConfig()
@@ -195,6 +206,14 @@ def encode_features(
     run_dir, name = Path(run_dir), text_encoder or DEFAULT_TEXT_ENCODER
     folder, source = run_dir / "features", run_dir / "keywords" if _has_images(dataset) else None
     keywords, made_by = read_keyword_folder(source) if source else ({}, {})
+    if source:
+        known = keywords.keys() | read_skipped(source)
+        with_images = [item.item_id for item in dataset.items.values() if item.images]
+        if missing := [item for item in with_images if item not in known]:
+            raise UserError(
+                f"{source}: no keywords for the images of {len(missing)} items (the first is"
+                f" {missing[0]!r}); compute the keywords of this dataset first"
+            )
     filling: dict[str, Any] = {s: getattr(config, s) for s in ("max_sentences", "image_slots")}
     sentences = slot_sentences(dataset.items.values(), keywords, **filling)
     made_from = {
@@ -206,6 +225,13 @@ def encode_features(
     }
     if not is_finished(folder, made_from):
         encoder = TextEncoder(name, config.pooling, resolve_device(device))
+        for stage in ("pretrained", "finetuned"):  # whose features would be lost
+            require_same(
+                f"the text encoder of the model in {run_dir / stage} differs",
+                encoder.describe(),
+                read_record(run_dir / stage).get("settings", {}).get("text_encoder", {}),
+                "use the same one, or choose another run folder",
+            )
         manifest = {"keywords": made_by, **filling, "made_from": fingerprint(made_from)}
         kept = run_dir / "cache", "sentences", encoder.describe(), "float16"
         with open_cache(*kept) as cache:

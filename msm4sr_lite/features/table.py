@@ -16,7 +16,7 @@ from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
-from msm4sr_lite.features.images import open_image
+from msm4sr_lite.features.images import ImageError, open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.features.table_files import write_table
@@ -234,7 +234,15 @@ def encode_new_items(
         if tokenizer is None:
             raise UserError(f"item {images[0][0]!r} has an image; give a keyword tokenizer")
         require_same(f"the keyword tokenizer {differs}", tokenizer.describe(), made_by, remedy)
-        opened = [open_image(image_root, name) for _, name in images]
+        opened = []
+        for item_id, name in images:
+            try:
+                opened.append(open_image(image_root, name))
+            except ImageError as error:
+                raise UserError(
+                    f"item {item_id!r}: image {error}; image names are relative to {image_root}"
+                    f" (image_root)"
+                ) from None
         best = tokenizer.keywords(opened, made_by.get("n_keywords", default.n_keywords))
         for (item_id, _), words in zip(images, best, strict=True):
             keywords.setdefault(item_id, []).append([keyword.word for keyword in words])

@@ -27,8 +27,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Len, MinLen
-from pydantic import with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from msm4sr_lite.config import UserError
@@ -51,7 +50,7 @@ ARRAYS = [f"{name}{part}.npy" for name in MODALITIES for part in ("", "_counts")
 FILES = ("manifest.json", "items.json", "sources.json", "keywords.jsonl", *ARRAYS)
 REMEDY = "compute the features again"
 BLOCK = 100_000  # embeddings checked at once
-Sources = dict[str, Annotated[list[str], Len(2, 2)]]
+Sources = dict[str, tuple[str, str]]
 
 
 @with_config(OPEN)
@@ -59,11 +58,11 @@ class ImageKeywords(TypedDict):
     """A line of ``keywords.jsonl``: the keywords of one image."""
 
     item_id: ItemId
-    keywords: Annotated[list[str], MinLen(1)]
+    keywords: Annotated[list[str], Field(min_length=1)]
 
 
 def load_feature_table(folder: str | Path) -> FeatureTable:
-    """Open a feature table; the embeddings stay on disk until they are used.
+    """Open a feature table; embeddings are mapped from disk.
 
     Parameters
     ----------
@@ -225,6 +224,12 @@ def read_keyword_folder(folder: Path) -> tuple[dict[str, list[list[str]]], dict[
     made_by: dict[str, Any] = read_json(folder / "record.json", dict[str, Any], remedy)
     made_by.pop("made_from", None)
     return read_keywords(folder), made_by
+
+
+def read_skipped(folder: Path) -> set[str]:
+    """Return the ids of items with an image that could not be used, from ``skipped.jsonl``."""
+    lines = (folder / "skipped.jsonl").read_text(encoding="utf-8").splitlines()
+    return {json.loads(line)["item_id"] for line in lines}
 
 
 def read_dictionary_file(folder: Path) -> list[str]:

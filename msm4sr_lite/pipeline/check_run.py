@@ -12,10 +12,10 @@ from msm4sr_lite.features.table_files import (
     read_keyword_folder,
     read_keywords,
 )
-from msm4sr_lite.pipeline.trained_model import TrainedModel
+from msm4sr_lite.pipeline.trained_model import TrainedModel, trained_features
 from msm4sr_lite.store.checkpoints import load_checkpoint
 from msm4sr_lite.store.records import read_access_log, read_record, read_run
-from msm4sr_lite.store.schemas import read_json
+from msm4sr_lite.store.schemas import FeatureManifest, read_json
 from msm4sr_lite.store.training_files import read_log, read_state
 
 # Runs inside a run folder: see ``MSM4SR.fit`` and ``run_study``.
@@ -71,9 +71,7 @@ def _parts(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
         yield "features", partial(_check_features, folder / "features")
     for stage in ("pretrained", "finetuned"):
         if (folder / stage).exists():
-            # Only the run folder itself has features beside its models.
-            read = TrainedModel.load if (folder / "features").exists() else load_checkpoint
-            yield stage, partial(read, folder / stage)
+            yield stage, partial(_check_model, folder / stage, folder / "features")
         if (log := folder / f"{stage}_log.jsonl").exists():
             yield log.name, partial(_check_log, log, folder / stage)
     for state in sorted(folder.glob("*.state")):
@@ -100,9 +98,19 @@ def _check_features(folder: Path) -> None:
     read_keywords(folder)
 
 
+def _check_model(model: Path, features: Path) -> None:
+    """Read a model, and compare the features beside it with those that it was trained on."""
+    load_checkpoint(model)
+    if (features / "manifest.json").exists():
+        read = read_json(features / "manifest.json", FeatureManifest)
+        trained_on = trained_features(read_record(model))
+        if trained_on not in (None, "", read.get("content", "")):
+            raise UserError(f"{model}: was trained on other features than those in {features}")
+
+
 def _check_log(log: Path, model: Path) -> None:
     """Compare a log with what the record of its model says about the training."""
-    epochs, record = read_log(log), read_record(model) if model.exists() else {}
-    told = record.get("training") or {}
-    if told and (told.get("epochs") != len(epochs) or told.get("best") not in epochs):
+    epochs = read_log(log)
+    training = read_record(model).get("training") if model.exists() else None
+    if training and (training.get("epochs") != len(epochs) or training.get("best") not in epochs):
         raise UserError(f"{log}: not the log of the training that made {model}")

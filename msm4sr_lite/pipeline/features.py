@@ -34,7 +34,7 @@ class Features:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Open a feature folder; the embeddings stay on disk until they are used."""
+        """Open a feature folder."""
         table = load_feature_table(folder)
         return cls(table, read_keywords(folder), read_dictionary_file(folder), folder)
 

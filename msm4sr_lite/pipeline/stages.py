@@ -192,6 +192,8 @@ class Stage:
                 "item_counts": data.sequences.item_counts()[1:].tolist(),
                 **self.record,
             }
+            if "config" in record:  # the sizes of a model that was pre-trained elsewhere
+                record["config"] = {**record["config"], "model": as_dict(model.config)}
             save_checkpoint(model, folder, data.sequences.items, record)
             remove_states(folder)
         return model.eval()

@@ -30,7 +30,6 @@ from msm4sr_lite.store.checkpoints import (
 )
 from msm4sr_lite.store.files import recover, whole_folder
 from msm4sr_lite.store.fingerprint import require_same
-from msm4sr_lite.store.records import read_record
 from msm4sr_lite.store.schemas import ModelRecord, read_json
 
 FILES = {*checkpoints.FILES, checksums.NAME, "features"}
@@ -115,8 +114,11 @@ class TrainedModel:
         record: dict[str, Any] = read_json(place / "record.json", ModelRecord, REMEDY)
         if record.get("preset", "paper") not in PRESETS:
             raise UserError(f"{place}/record.json: unknown preset {record['preset']!r}; {REMEDY}")
+        known = record.get("config", {})
+        if missing := [section for section in as_dict(Config()) if section not in known]:
+            raise UserError(f"{place}/record.json: no settings of {missing[0]}; {REMEDY}")
         try:
-            config = with_settings(Config(), flatten(record["config"]))
+            config = with_settings(Config(), flatten(known))
         except UserError as error:
             raise UserError(f"{place}/record.json: {error}; {REMEDY}") from None
         counts = record.get("item_counts")
@@ -182,7 +184,7 @@ class TrainedModel:
 
 
 def find_features(place: Path, record: dict[str, Any]) -> Path:
-    """Return the feature folder that a model was trained on; if that is missing, another one."""
+    """Return the features in a model folder, else those beside it, else those it was trained on."""
     places = [place / "features", place.parent / "features"]
     places += [Path(record["features"])] if record.get("features") else []
     for found in places:
@@ -191,9 +193,7 @@ def find_features(place: Path, record: dict[str, Any]) -> Path:
     if not there:
         names = " or ".join(map(str, places))
         raise UserError(f"no features in {names}; give the feature folder (features)")
-    trained_on = trained_features(record)
-    same = [found for found in there if read_record(found).get("content") == trained_on]
-    return (same or there)[0]
+    return there[0]
 
 
 def trained_features(record: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.store.checksums import verify_folder
 from msm4sr_lite.store.files import recover, whole_folder, write_json
-from msm4sr_lite.store.schemas import FORMAT, ItemIds, read_json
+from msm4sr_lite.store.schemas import FORMAT, ItemIds, StageRecord, read_json
 
 FILES = ("config.json", "model.safetensors", "items.json", "record.json")
 REMEDY = "restore a copy of the folder, or delete it and train the model again"
@@ -67,13 +67,15 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the folder of a trained model")
     verify_folder(folder, FILES, REMEDY)
-    record = read_json(folder / "record.json", dict[str, Any], REMEDY)
+    record = read_json(folder / "record.json", StageRecord, REMEDY)
     if record.get("format") != FORMAT:
         raise UserError(
             f"{folder / 'record.json'}: format {record.get('format')}, but this version of"
             f" msm4sr_lite reads format {FORMAT}; install the version that wrote it, or train again"
         )
     config = read_config(folder / "config.json")
+    if "config" in record and record["config"].get("model") != asdict(config):
+        raise UserError(f"{folder}: config.json and record.json differ; {REMEDY}")
     listed = read_json(folder / "items.json", ItemIds, REMEDY)
     if len(set(listed)) < len(listed):
         raise UserError(f"{folder / 'items.json'}: an item id occurs twice; {REMEDY}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, Literal
 
 from safetensors import SafetensorError
 
@@ -30,7 +30,7 @@ def _draft(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        recover(path.parent, path.name)
+        recover(path.parent, path.name, remove="dead")
         yield draft
     except SafetensorError as error:  # a full disk, for example
         raise cannot_write(path, OSError(0, str(error).splitlines()[0])) from None
@@ -45,13 +45,15 @@ def _draft(path: Path) -> Iterator[Path]:
         rmtree(draft, ignore_errors=True)
 
 
-def cannot_write(path: Path, error: OSError) -> UserError:
+def cannot_write(path: Path, error: OSError | ValueError) -> UserError:
     """Return the error for a file or folder that cannot be written."""
-    reason = error.strerror or error
-    if error.errno == errno.EROFS or isinstance(error, PermissionError):
-        remedy = "choose another folder, or change its permissions"
-    else:
-        remedy = "free disk space or choose another folder"
+    remedy = {
+        errno.ENOSPC: "free disk space or choose another folder",
+        errno.EDQUOT: "free disk space or choose another folder",
+        errno.EACCES: "change its permissions or choose another folder",
+        errno.EPERM: "change its permissions or choose another folder",
+    }.get(getattr(error, "errno", None) or 0, "check the path and the disk")
+    reason = getattr(error, "strerror", None) or error
     return UserError(
         f"{path}: cannot be written ({reason}); {remedy}, then run again; finished work is kept"
     )
@@ -72,13 +74,21 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Flush a file, or the names in a folder, to the disk. Windows cannot flush folders."""
-    if os.name != "nt" or path.is_file():
-        handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    """Flush a file, or the names in a folder, to the disk.
+
+    Windows and some network drives cannot flush folders. Then a power failure can lose the newest
+    names, but nothing is half-written.
+    """
+    if path.is_file():
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+    else:
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -119,11 +129,12 @@ def whole_folder(path: Path, *, checksums: bool = False) -> Iterator[Path]:
             rmtree(old, ignore_errors=True)
 
 
-def recover(folder: Path, name: str = "", *, alone: bool = False) -> None:
-    """Clean up what killed processes left in a folder.
+def recover(
+    folder: Path, name: str = "", *, remove: Literal["nothing", "dead", "all"] = "nothing"
+) -> None:
+    """Repair what killed processes left in a folder.
 
-    Drafts are removed. Content that was about to be replaced gets its name back if the replacement
-    is missing.
+    Content that was about to be replaced gets its name back if the replacement is missing.
 
     Parameters
     ----------
@@ -131,28 +142,29 @@ def recover(folder: Path, name: str = "", *, alone: bool = False) -> None:
         Where to look; a folder that is missing or cannot be changed stays as it is.
     name
         Only what was left of this file or folder; empty: of all.
-    alone
-        Whether no other process can be writing here. Otherwise, what belongs to a process that
-        still runs is kept.
+    remove
+        Which drafts and which old content to remove: nothing for those who only read; what belongs
+        to processes that do not run any more (dead), for those who are about to write the same
+        name; all for the one process that has locked the run folder.
     """
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         for left in sorted(folder.iterdir()):
             found = _LEFT.fullmatch(left.name)
             if not found or name not in ("", found[1]):
                 continue
-            process = int(found[2])
-            if process != os.getpid() and not alone and is_running(process):
-                continue
             if found[3] == "old" and not (folder / found[1]).exists():
                 left.rename(folder / found[1])
-            elif left.is_dir() and not left.is_symlink():
-                rmtree(left, ignore_errors=True)
-            else:
-                left.unlink()
+            elif remove == "all" or (remove == "dead" and not is_running(int(found[2]))):
+                if left.is_dir() and not left.is_symlink():
+                    rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink()
 
 
 def is_running(process: int) -> bool:
-    """Return whether a process of this number runs."""
+    """Return whether another process of this number runs on this machine."""
+    if process == os.getpid():
+        return False
     if os.name == "nt":  # there, ``os.kill`` would end it
         import ctypes
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.progress import say
-from msm4sr_lite.store.checksums import verify_folder
 from msm4sr_lite.store.files import recover, write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.schemas import Access, read_json
@@ -32,17 +31,10 @@ def write_record(folder: Path, made_from: Any, record: dict[str, Any]) -> None:
 
 
 def is_finished(folder: Path, made_from: Any) -> bool:
-    """Return whether ``folder`` holds a stage made from exactly this, and print the answer.
-
-    Raises
-    ------
-    UserError
-        If it does, but a file has changed since it was written.
-    """
+    """Return whether ``folder`` holds a stage made from exactly this, and print the answer."""
     recover(folder.parent, folder.name)
     found = read_record(folder).get("made_from")
     if found == fingerprint(made_from):
-        verify_folder(folder, (), f"delete {folder} to make it again")
         say(f"{folder.name}: done already")
         return True
     if found:

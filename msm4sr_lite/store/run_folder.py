@@ -56,27 +56,33 @@ def open_run_folder(folder: Path | None) -> Iterator[None]:
     if folder is None or not is_first():
         yield
         return
-    is_new = not folder.exists()
+    was_missing = not folder.exists()
     lock = FileLock(folder.resolve() / LOCK, timeout=0, is_singleton=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise UserError(
-            f"{folder}: another process is using this run folder; wait until it has ended, or"
-            f" choose another folder"
+            f"{folder}: another process (or thread) is using this run folder; wait until it has"
+            f" ended, or choose another folder"
         ) from None
-    except OSError as error:
+    except NotImplementedError:
+        raise UserError(
+            f"{folder}: this file system cannot lock files; choose a folder on another one"
+        ) from None
+    except (OSError, ValueError) as error:
         raise cannot_write(folder, error) from None
     try:
         if lock.lock_counter == 1:
-            recover(folder, alone=True)
+            recover(folder, remove="all")
         yield
     finally:
         if lock.lock_counter == 1:
-            with suppress(OSError):  # on Windows, releasing the lock removes the file
+            # A waiting process notices that the file is gone, and makes another one. On Windows,
+            # releasing the lock removes the file.
+            with suppress(OSError):
                 Path(lock.lock_file).unlink()
         lock.release()
-        if is_new:  # and nothing was written
+        if was_missing:  # rmdir fails, as it should, if something was written
             with suppress(OSError):
                 folder.rmdir()

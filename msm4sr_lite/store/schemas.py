@@ -4,8 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
-from annotated_types import Ge, MinLen
-from pydantic import AllowInfNan, ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from msm4sr_lite.config import UserError
@@ -14,31 +13,67 @@ from msm4sr_lite.store.checksums import require_file
 FORMAT = 3  # of model and feature folders; other formats are refused
 LARGEST = 1 << 31  # bytes
 
-Count = Annotated[int, Ge(0)]
-Number = Annotated[float, AllowInfNan(False)]
-ItemId = Annotated[str, MinLen(1)]
-ItemIds = Annotated[list[ItemId], MinLen(1)]
+Count = Annotated[int, Field(ge=0)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+ItemId = Annotated[str, Field(min_length=1)]
+ItemIds = Annotated[list[ItemId], Field(min_length=1)]
 OPEN = ConfigDict(strict=True, extra="allow")
 CLOSED = ConfigDict(strict=True, extra="forbid")
 
 
 @with_config(OPEN)
-class ModelRecord(TypedDict):
-    """``record.json`` of a model folder."""
+class MadeFrom(TypedDict):
+    """What a model was made from, in its record."""
+
+    sequences: NotRequired[str]
+    features: NotRequired[str]
+    text_encoder: NotRequired[dict[str, Any]]
+
+
+@with_config(OPEN)
+class Training(TypedDict):
+    """How a training went, in the record of a model; empty without an epoch."""
+
+    best: NotRequired[dict[str, Any]]  # a line of the log
+    epochs: NotRequired[Count]
+    seconds: NotRequired[Number]
+
+
+@with_config(OPEN)
+class StageRecord(TypedDict):
+    """``record.json`` of any model folder."""
 
     format: NotRequired[int]
-    config: dict[str, dict[str, Any]]
+    config: NotRequired[dict[str, dict[str, Any]]]
+    settings: NotRequired[MadeFrom]
+    training: NotRequired[Training]
+
+
+@with_config(OPEN)
+class ModelRecord(StageRecord):
+    """``record.json`` of a model that can be served."""
+
     preset: NotRequired[str]
-    seed: NotRequired[Count]
+    seed: NotRequired[Annotated[int, Field(ge=0, lt=1 << 32)]]
     split: NotRequired[str | None]
     domain: NotRequired[str]
-    encoders: NotRequired[Annotated[list[str | None], MinLen(3)]]
+    encoders: NotRequired[tuple[str | None, str | None, str]]
     features: NotRequired[str | None]
     columns: NotRequired[dict[str, str] | None]
     item_counts: NotRequired[list[Count] | None]
-    settings: NotRequired[dict[str, Any]]
-    training: NotRequired[dict[str, Any]]
-    trained_on: NotRequired[list[Annotated[list[str | None], MinLen(2)]]]
+    trained_on: NotRequired[list[tuple[str, str | None]]]
+
+
+@with_config(OPEN)
+class KeywordRecord(TypedDict):
+    """How keywords were made; empty if there are no images."""
+
+    clip: NotRequired[str]
+    prompt: NotRequired[str]
+    n_keywords: NotRequired[Annotated[int, Field(ge=1)]]
+    max_images: NotRequired[Annotated[int, Field(ge=1)]]
+    threshold: NotRequired[Number]
+    diversity: NotRequired[Number]
 
 
 @with_config(OPEN)
@@ -46,23 +81,23 @@ class FeatureManifest(TypedDict):
     """``manifest.json`` of a feature folder."""
 
     format: Literal[3]
-    width: Annotated[int, Ge(1)]
+    width: Annotated[int, Field(ge=1)]
     text_encoder: NotRequired[dict[str, Any]]
-    keywords: NotRequired[dict[str, Any]]
+    keywords: NotRequired[KeywordRecord]
     content: NotRequired[str]
-    max_sentences: NotRequired[Annotated[int, Ge(1)]]
+    max_sentences: NotRequired[Annotated[int, Field(ge=1)]]
     image_slots: NotRequired[Literal["images", "keywords"]]
 
 
 _LOG_LINE = {
-    "epoch": Annotated[int, Ge(1)],
+    "epoch": Annotated[int, Field(ge=1)],
     "step": Count,
     "loss": Number,
     "parts": dict[str, Number],
     "recall@20": Number | None,
     "best": bool,
     "targets": Count,
-    "seconds": Annotated[Number, Ge(0)],
+    "seconds": Annotated[Number, Field(ge=0)],
 }
 LogLine = with_config(CLOSED)(TypedDict("LogLine", _LOG_LINE))  # type: ignore[operator]
 

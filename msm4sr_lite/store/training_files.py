@@ -136,11 +136,14 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         require_file(path)
         with safe_open(path, "pt") as file:
-            told = file.metadata() or {}
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if told.get("checksum") != checksum_of(tensors, told.get("counters", "")):
+        if metadata.get("checksum") != checksum_of(tensors, metadata.get("counters", "")):
             raise ValueError("it has changed since it was written")
-        counters = parse_json(told.get("counters", ""), Counters)
+        counters = parse_json(metadata.get("counters", ""), Counters)
+        epochs = [line["epoch"] for line in counters["log"]]
+        if epochs and epochs != [*range(1, counters["epoch"] + 1)]:
+            raise ValueError("its log does not fit its epoch")
         require_finite(tensors, "a damaged file")
     except (OSError, SafetensorError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or error).splitlines()[0]

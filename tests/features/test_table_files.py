@@ -74,7 +74,7 @@ DAMAGES = {
     "a width as text": (lambda f: damage_manifest(f, width="11"), "width: "),
     "another format": (lambda f: damage_manifest(f, format=4), "format: Input should be 3"),
     "a list": (lambda f: (f / "manifest.json").write_text("[]"), "should be an object"),
-    "sources": (lambda f: (f / "sources.json").write_text('{"i1": ["a"]}'), "i1: "),
+    "sources": (lambda f: (f / "sources.json").write_text('{"i1": ["a"]}'), r"i1\.1: "),
 }
 
 

@@ -118,7 +118,7 @@ def test_a_source_that_cannot_be_read_is_named_itself(tmp_path):
         source.read_bytes()
     for place in ("out/stage/x", "out/x/y"):  # of what is written, the target is named
         (tmp_path / "out" / "x").write_text("a file where a folder should be")
-        target = pytest.raises(UserError, match=r"cannot be written .*; free disk space")
+        target = pytest.raises(UserError, match=r"cannot be written .*; check the path")
         with target, whole_folder(tmp_path / place) as draft:
             (draft / "no" / "folder").write_text("x")
     full = pytest.raises(UserError, match=FULL)

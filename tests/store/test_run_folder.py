@@ -33,7 +33,7 @@ def test_another_process_is_refused_until_the_first_has_ended(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(HOLD), str(tmp_path / "run")]
     first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert first.stdout.readline() == "open\n"
-    with pytest.raises(UserError, match="run: another process is using this run folder; wait"):
+    with pytest.raises(UserError, match=r"another process .* is using this run folder; wait"):
         open_run_folder(tmp_path / "run").__enter__()
     first.kill()  # the lock ends with the process
     first.communicate()

@@ -33,7 +33,7 @@ def test_content_of_the_right_type_is_returned_with_all_its_keys(text, kind, tmp
         ('[""]', ItemIds, "0: String should have at least 1 character"),
         ("{}", ItemIds, "Input should be a valid array"),
         ('{"config": null}', ModelRecord, "config: Input should be an object"),
-        ("{}", ModelRecord, "config: Field required"),
+        ('{"config": {"data": 1}}', ModelRecord, "config.data: Input should be an object"),
         ('{"config": {}, "item_counts": [1, -1]}', ModelRecord, "item_counts.1: "),
         ('{"config": {}, "seed": "1"}', ModelRecord, "seed: Input should be a valid integer"),
         (LINE.replace('"best"', '"worst"'), LogLine, "best: Field required"),
