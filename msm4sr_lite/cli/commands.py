@@ -113,7 +113,6 @@ FLAGS = {
     "--configs": path("file of chosen settings", shown="DIR/configs.json"),
     "--source": text("transfer: comma-separated domains or dataset folders to pre-train on", ""),
     "--target": text("transfer: domain to evaluate the model in", "all", "NAME"),
-    # convert
     "source": path("downloaded folder or file", "SOURCE"),
     "--from": choice("source format", "amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
     | {"dest": "format", "default": "", "shown": "recognised by the file names"},
@@ -123,7 +122,6 @@ FLAGS = {
     "--level": choice("H&M: what an item is", "article", "product")
     | {"default": None, "shown": "article"},
     "--force": switch("replace any folder at --out", "an error"),
-    # train-clip, plot and the stages
     "folder": path("folder with labels.csv and images", "LABELLED"),
     "--columns": text("comma-separated label columns", "those with few different, short values"),
     "--n-test": number("number of images held out for testing", 0, name="n_test"),
@@ -178,6 +176,7 @@ COMMANDS = {
         "summarise a dataset, or find damaged files in a run folder",
         "datasets.check",
         f"{DATASET} --json",
+        own={"data": {"help": "dataset folder or run folder"}},
     ),
     "run": Command(
         "compute features, pre-train, fine-tune and evaluate",

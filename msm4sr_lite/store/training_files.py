@@ -204,7 +204,7 @@ class TrainingLog:
 
     def __enter__(self) -> TrainingLog:
         steps, fitting = -(-self.targets // self.config.batch_size), fitting_batch(self.targets)
-        if steps < STEPS_PER_EPOCH and fitting < self.config.batch_size:
+        if self.config.epochs and steps < STEPS_PER_EPOCH and fitting < self.config.batch_size:
             say(
                 f"{self.name}: batch_size={self.config.batch_size} gives {steps} steps per epoch;"
                 f" a dataset of this size may train better with batch_size={fitting}"

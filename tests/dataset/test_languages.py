@@ -49,3 +49,8 @@ def test_other_languages_name_a_multilingual_encoder() -> None:
     assert MULTILINGUAL in note
     assert encoder_note({"undecided": 0.6, "German": 0.1, "English": 0.3}) == []
     assert encoder_note({"undecided": 1.0}) == []
+
+
+def test_short_titles_are_in_no_language() -> None:
+    assert guess_languages([Item("1", "a"), Item("2", "E"), Item("3", "o b")]) == {"undecided": 1.0}
+    assert encoder_note({}) == []
