@@ -76,7 +76,7 @@ def read_ids(path: Path | None) -> list[str] | None:
             raise OSError("not a regular file")
         if path.stat().st_size > LARGEST:
             raise OSError(f"larger than {LARGEST >> 20} MiB")
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # ids may hold other line ends
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); give one item_id per line") from None
     if ids := [line.strip() for line in lines if line.strip()]:

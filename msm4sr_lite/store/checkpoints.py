@@ -9,7 +9,7 @@ from torch import Tensor
 
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.store.checksums import verify_folder
+from msm4sr_lite.store.checksums import require_folder, verify_folder
 from msm4sr_lite.store.files import recover, whole_folder, write_json
 from msm4sr_lite.store.schemas import FORMAT, ItemIds, StageRecord, read_json
 
@@ -64,8 +64,7 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     """
     folder = Path(folder)
     recover(folder.parent, folder.name)
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give the folder of a trained model")
+    require_folder(folder, "a trained model")
     verify_folder(folder, FILES, REMEDY)
     record = read_json(folder / "record.json", StageRecord, REMEDY)
     if record.get("format") != FORMAT:
@@ -165,8 +164,10 @@ def find_model_folder(path: Path) -> Path:
 
     The fine-tuned model is preferred to the pre-trained one.
     """
-    recover(path)
+    recover(path.parent, path.name)
+    require_folder(path, "a run or of a model")
     for place in (path, path / "finetuned", path / "pretrained"):
+        recover(place.parent, place.name)
         if (place / "config.json").exists() or (place / "model.safetensors").exists():
             return place
     raise UserError(f"{path}: no trained model in this folder; give a run folder or model folder")

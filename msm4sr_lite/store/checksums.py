@@ -65,6 +65,17 @@ def verify_folder(folder: Path, needed: tuple[str, ...], remedy: str) -> None:
             raise UserError(f"{folder / name}: {error.strerror}; {remedy}") from None
 
 
+def require_folder(path: Path, what: str) -> None:
+    """Raise a ``UserError`` if ``path`` is missing, is no folder, or is no name of one."""
+    try:
+        if path.is_dir():
+            return
+        reason = "no such folder"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    raise UserError(f"{path}: {reason}; give the folder of {what}")
+
+
 def require_file(path: Path) -> None:
     """Raise ``OSError`` if ``path`` is missing or is no file: reading a pipe would never end."""
     if not path.is_file():

@@ -62,7 +62,7 @@ def test_a_feature_folder_can_be_named_itself(made, json_of, tmp_path):
 def test_mistakes_are_one_line(made, refused, tmp_path):
     assert "not allowed with argument --check" in refused(*made, "--check", "--report")
     nowhere = ["features", made[1], "--out", tmp_path / "nowhere"]
-    assert "no such folder; give a feature folder" in refused(*nowhere, "--report")
+    assert "no such folder; give the folder of the features" in refused(*nowhere, "--report")
     assert "workers must be an integer >= 1 and <= 1000; got 0" in refused(
         "keywords", made[1], "--out", tmp_path / "x", "--workers", "0"
     )
@@ -296,7 +296,7 @@ def test_no_baselines_at_all(toy, json_of):
             ["--features", "nowhere", "--set", "features.n_keywords=3"],
             "--set features.n_keywords has no effect with --features",
         ),
-        (["--features", "nowhere"], "nowhere: no such folder; give a feature folder"),
+        (["--features", "nowhere"], "nowhere: no such folder; give the folder of the features"),
     ],
 )
 def test_mistakes_leave_nothing_behind(command, more, message, refused, tmp_path):

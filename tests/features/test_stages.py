@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from msm4sr_lite.features.stages import compute_features, compute_keywords, enco
 from msm4sr_lite.features.table import make_features, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.store.records import write_record
 
 N_ITEMS = 40
 
@@ -490,3 +492,24 @@ def test_batch_and_workers_change_no_keyword_and_hardly_an_embedding(
             np.testing.assert_allclose(
                 getattr(base_table, modality).vectors, getattr(made, modality).vectors, atol=1e-3
             )
+
+
+def test_images_without_keywords_are_refused(folder, tiny_clip, tiny_bert, tmp_path):
+    """As after new items, if the keywords were not computed again."""
+    data, out = Dataset.from_folder(folder), tmp_path / "run"
+    compute_keywords(data, out, clip=tiny_clip)
+    new = Item("new", "A new thing", images=(next(iter(data.items.values())).images[0],))
+    more = replace(data, items={**data.items, "new": new})
+    with pytest.raises(UserError, match=r"no keywords for the images of 1 items .*'new'"):
+        encode_features(more, out, text_encoder=tiny_bert)
+
+
+def test_the_features_of_a_model_are_not_replaced_by_those_of_another_encoder(tmp_path, tiny_bert):
+    data, out = Dataset.from_folder(toy_dataset(tmp_path / "data")), tmp_path / "run"
+    made_by = encode_features(data, out, text_encoder=tiny_bert).manifest["text_encoder"]
+    write_record(out / "finetuned", {}, {"settings": {"text_encoder": made_by}})
+    config = FeatureConfig(max_sentences=1)
+    encode_features(data, out, config, text_encoder=tiny_bert)  # the same encoder
+    write_record(out / "finetuned", {}, {"settings": {"text_encoder": made_by | {"weights": "x"}}})
+    with pytest.raises(UserError, match=r"model in .*finetuned differs in weights .*another run"):
+        encode_features(data, out, text_encoder=tiny_bert)

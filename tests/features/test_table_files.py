@@ -13,6 +13,7 @@ from msm4sr_lite.features.table_files import (
     load_feature_table,
     read_dictionary_file,
     read_keywords,
+    read_skipped,
     save_feature_table,
 )
 from msm4sr_lite.store.checksums import write_checksums
@@ -149,3 +150,13 @@ def test_a_table_in_memory_is_saved_with_its_keywords(tmp_path):
     assert read_keywords(tmp_path / "features") == {"b": [["red", "mug"]]}
     assert read_dictionary_file(tmp_path / "features") == ["red", "mug", "blue"]
     assert read_dictionary_file(tmp_path) == []
+
+
+def test_skipped_images_are_known_by_their_items(tmp_path):
+    lines = [{"item_id": "a\u2028b", "image": "x\u2028.png", "reason": "r"}]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    (tmp_path / "skipped.jsonl").write_text(text, encoding="utf-8")
+    assert read_skipped(tmp_path) == {"a\u2028b"}
+    (tmp_path / "skipped.jsonl").write_text("{}")
+    with pytest.raises(UserError, match=r"skipped.jsonl: cannot be read \(item_id"):
+        read_skipped(tmp_path)

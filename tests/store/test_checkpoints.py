@@ -134,3 +134,10 @@ def test_the_hub_loads_all_weights_or_none(model, tmp_path):
     reseal(tmp_path, lambda tensors: tensors.pop(NAME))
     with pytest.raises(RuntimeError, match="Missing key"):
         M2SE.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["missing", "x" * 300, "a\0b"])
+def test_what_is_no_folder_is_one_line(name, tmp_path):
+    for load in (find_model_folder, load_checkpoint):
+        with pytest.raises(UserError, match="give the folder of a"):
+            load(tmp_path / name)
