@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Le, MinLen
 from pydantic import AllowInfNan, ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
@@ -65,6 +65,20 @@ _LOG_LINE = {
     "seconds": Annotated[Number, Ge(0)],
 }
 LogLine = with_config(CLOSED)(TypedDict("LogLine", _LOG_LINE))  # type: ignore[operator]
+
+
+Ranks = list[Annotated[int, Ge(1)]]
+_STUDY_RUN = {
+    "made_from": list[Any],
+    "seconds": Annotated[Number, Ge(0)],
+    "filter_seen": NotRequired[Ranks],
+    "keep_seen": NotRequired[Ranks],
+    "among_cold": NotRequired[Ranks],
+    "coverage@10": NotRequired[Annotated[float, Ge(0), Le(1)]],
+    "popularity_bias@10": NotRequired[Annotated[float, Ge(0)]],  # may be infinite
+    "expected_ndcg@10": NotRequired[Annotated[Number, Ge(0)] | None],
+}
+StudyRun = with_config(OPEN)(TypedDict("StudyRun", _STUDY_RUN))  # type: ignore[operator]
 
 
 @with_config(OPEN)

@@ -38,6 +38,7 @@ from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
 TUNING_SEED = 0  # never a test seed
 CHOICE = "ndcg@10"
 PROTOCOLS = {"filter_seen": True, "keep_seen": False}
+PROPERTIES = ("coverage@10", "popularity_bias@10", "expected_ndcg@10")
 Run = dict[str, Any]
 
 
@@ -87,7 +88,26 @@ class Comparison:
         def make() -> Run:
             return self.measure(spec.fit(self.data, settings, seed, self.out / "states"), part)
 
-        return cached_run(self.out / "runs", f"{name}-{seed}-{part}", made_from, make)
+        folder, file_name = self.out / "runs", f"{name}-{seed}-{part}"
+        return cached_run(folder, file_name, made_from, make, partial(self.fault_of, part))
+
+    def fault_of(self, part: Part, run: Run) -> str:
+        """Return what is wrong with a stored run of ``part``, in words; empty if nothing is."""
+        sequences = self.data.sequences
+        cases = len(sequences.cases(part)[0])
+        expected = dict.fromkeys(PROTOCOLS, (cases, sequences.n_items))
+        if part == "test":
+            expected["among_cold"] = len(cold_cases(sequences)), len(cold_items(sequences))
+        for name, (length, lowest) in expected.items():
+            ranks = run.get(name, [])
+            if len(ranks) != length or max(ranks, default=1) > lowest:
+                return f"{name} must be {length} ranks from 1 to {lowest}"
+        for name in PROPERTIES if part == "test" else ():
+            if name not in run:
+                return f"{name} is missing"
+        if part == "test" and self.upper_bound.best and run["expected_ndcg@10"] is None:
+            return "was made without the oracles of the dataset"
+        return ""
 
     def measure(self, scorer: Scorer, part: Part) -> Run:
         """Return the ranks of all targets of ``part`` and properties of the top-10 lists."""

@@ -164,3 +164,27 @@ def test_runs_made_at_once_are_those_made_one_after_another(data, tmp_path):
     broken = {"leaf": Leaf([{"decay": 2}, {"decay": 3}])}
     with pytest.raises(UserError, match="decay must be at most 1"):
         Comparison(data, tmp_path / "broken", config, broken).tune(["leaf"])
+
+
+def test_a_stored_run_that_does_not_fit_the_data_is_refused(data, tmp_path):
+    study = Comparison(data, tmp_path, SHORT, MODELS)
+    good = study.run("popularity", {}, 0, "test")
+    assert study.fault_of("test", good) == ""
+    assert study.fault_of("valid", study.run("popularity", {}, 0, "valid")) == ""
+    ranks, cold = "filter_seen must be 6 ranks from 1 to 19", len(good["among_cold"])
+    for changed, fault in (
+        ({"filter_seen": good["filter_seen"][1:]}, ranks),
+        ({"filter_seen": [*good["filter_seen"], 1]}, ranks),
+        ({"filter_seen": [20] * 6}, ranks),
+        ({"filter_seen": [10**30] * 6}, ranks),
+        ({"keep_seen": []}, "keep_seen must be 6 ranks from 1 to 19"),
+        ({"among_cold": [1] * (cold + 1)}, f"among_cold must be {cold} ranks"),
+    ):
+        assert study.fault_of("test", {**good, **changed}).startswith(fault)
+    for name in ("filter_seen", "coverage@10", "popularity_bias@10", "expected_ndcg@10"):
+        left = {key: value for key, value in good.items() if key != name}
+        assert name in study.fault_of("test", left)
+    study.upper_bound.best = {"oracle": 0.5}
+    assert "without the oracles" in study.fault_of("test", good)
+    with pytest.raises(UserError, match="without the oracles"):
+        study.run("popularity", {}, 0, "test")
