@@ -170,6 +170,11 @@ class Fitted:
         if data and data is self._data:
             listed |= self._added
         offered = model & (listed if data is None else self._offered(data))
+        if not offered:
+            raise UserError(
+                f"no item of {where} is in the model; give the dataset that it was trained on, or"
+                f" fine-tune the model on this one"
+            )
         if candidates is not None:
             wanted = known_ids(candidates, listed, "candidates", where)
             if not wanted:

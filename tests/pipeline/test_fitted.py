@@ -1,11 +1,15 @@
 """Settings of the estimator, in the manner of scikit-learn, and those of a saved one."""
 
+from functools import partial
+
 import pytest
 from small_dataset import (
     SMALL,
     dataset,
     feature_table,
     fitted,
+    interaction_frame,
+    item_frame,
 )
 
 from msm4sr_lite import MSM4SR, UserError
@@ -70,3 +74,14 @@ def test_its_encoders_and_settings_are_kept(tmp_path):
     assert (loaded.text_encoder, loaded.dictionary) == ("some/encoder", "texts")
     assert loaded.get_params(deep=False)["data__n_test"] == 2
     assert MSM4SR(**loaded.get_params(deep=False)).config == loaded.config
+
+
+def test_data_of_another_catalogue_are_refused():
+    model, items = fitted(), item_frame()
+    items["item_id"] = "x" + items["item_id"]
+    interactions = interaction_frame()
+    interactions["item_id"] = "x" + interactions["item_id"]
+    other = dataset(interactions, items)
+    for use in (model.recommend, partial(model.similar_items, "item1")):
+        with pytest.raises(UserError, match="no item of toys is in the model"):
+            use(data=other)

@@ -1,6 +1,7 @@
 """Comparisons: choice on validation, frozen settings, the test set, resuming, processes."""
 
 import os
+import re
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ import torch
 from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics
+from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import read_access_log
 from msm4sr_lite.study.compare import Comparison, read_configs
 from msm4sr_lite.study.models import MODELS, ModelSpec
@@ -188,3 +190,29 @@ def test_a_stored_run_that_does_not_fit_the_data_is_refused(data, tmp_path):
     assert "without the oracles" in study.fault_of("test", good)
     with pytest.raises(UserError, match="without the oracles"):
         study.run("popularity", {}, 0, "test")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "fault"),
+    [
+        ("text", {"zzz": 1}, "unknown setting 'zzz'; names are like 'finetune.lr'"),
+        ("text", {"decay": "x"}, "unknown setting 'decay'"),
+        ("text", {"finetune.rl": 1}, "unknown setting 'finetune.rl'; did you mean 'finetune.lr'"),
+        ("text", {"finetune__lr": 1}, "did you mean 'finetune.lr'"),
+        ("text", {"finetune.lr": "x"}, "finetune.lr must be"),
+        ("item_knn+msm4sr_tuned", {"decay": 0.5}, "setting 'weight' is missing"),
+        ("item_knn+msm4sr_tuned", {"decay": "x", "weight": 1}, "decay must be"),
+        ("item_knn+msm4sr_tuned", {"decay": 1, "weight": 1, "wait": 1}, "did you mean 'weight'"),
+    ],
+)
+def test_chosen_settings_are_checked_before_anything_is_trained(
+    name, settings, fault, data, tmp_path
+):
+    path = tmp_path / "configs.json"
+    write_json(path, {name: {"settings": settings}})
+    study = Comparison(data, tmp_path, SHORT, MODELS)
+    with pytest.raises(UserError, match=rf"configs.json: {re.escape(name)}: .*{fault}"):
+        study.tune([name])
+    for point in MODELS[name].grid:
+        write_json(path, {name: {"settings": point}})
+        assert study.tune([name])[name]["settings"] == point
