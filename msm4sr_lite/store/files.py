@@ -50,6 +50,8 @@ def cannot_write(path: Path, error: OSError) -> UserError:
     reason = error.strerror or error
     if error.errno == errno.EROFS or isinstance(error, PermissionError):
         remedy = "choose another folder, or change its permissions"
+    elif isinstance(error, (FileExistsError, NotADirectoryError)):
+        remedy = "a file or a broken link is in the way; remove it or choose another folder"
     else:
         remedy = "free disk space or choose another folder"
     return UserError(

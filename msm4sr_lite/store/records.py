@@ -10,12 +10,32 @@ from typing import Any
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.progress import say
+from msm4sr_lite.settings import in_one_line
 from msm4sr_lite.store.checksums import verify_folder
 from msm4sr_lite.store.files import recover, write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.schemas import Access, StudyRun, read_json
 
 RUN_AGAIN = "delete this file to run it again"
+
+
+def require_run_dir(run_dir: object, dataset_folder: Path | None = None) -> Path | None:
+    """Return the run folder that a caller names; None if it is None.
+
+    Raises
+    ------
+    UserError
+        If it is not the name of a folder, or is the dataset folder.
+    """
+    if run_dir is None:
+        return None
+    if not isinstance(run_dir, (str, Path)) or not str(run_dir).strip() or "\0" in str(run_dir):
+        got = in_one_line(run_dir)
+        raise UserError(f"run_dir must be the name of a folder; got {got}; leave it out for none")
+    folder = Path(run_dir)
+    if dataset_folder and folder.resolve() == dataset_folder.resolve():
+        raise UserError(f"{folder}: is the dataset folder; choose another folder for the run")
+    return folder
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class Comparison:
             expected["among_cold"] = len(cold_cases(sequences)), len(cold_items(sequences))
         for name, (length, lowest) in expected.items():
             ranks = run.get(name, [])
-            if len(ranks) != length or max(ranks, default=1) > lowest:
+            if len(ranks) != length or max(ranks, default=0) > lowest:
                 return f"{name} must be {length} ranks from 1 to {lowest}"
         for name in PROPERTIES if part == "test" else ():
             if name not in run:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from msm4sr_lite.store.records import (
     read_access_log,
     read_record,
     read_run,
+    require_run_dir,
     write_record,
 )
 
@@ -157,3 +159,20 @@ def test_the_copy_of_another_result_is_refused(make, tmp_path):
 def test_a_result_with_a_fault_is_named(make, tmp_path):
     with pytest.raises(UserError, match=r"name\.\w+\.json: too short; delete this file"):
         cached_run(tmp_path, "name", [], make, lambda run: "too short" if run["ranks"] else "")
+
+
+@pytest.mark.parametrize("wrong", ["", " ", 3, "a\0b", b"x", ["x"]])
+def test_a_run_folder_without_a_name_is_refused(wrong):
+    with pytest.raises(UserError, match="run_dir must be the name of a folder"):
+        require_run_dir(wrong)
+
+
+def test_the_dataset_folder_is_no_run_folder(tmp_path, monkeypatch):
+    (data := tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(data)
+    monkeypatch.chdir(tmp_path)
+    for folder in (data, "data", "./data/../data", "link"):
+        with pytest.raises(UserError, match="is the dataset folder; choose another"):
+            require_run_dir(folder, data)
+    assert require_run_dir("data/run", data) == Path("data/run")
+    assert require_run_dir(None, data) is None

@@ -16,7 +16,7 @@ from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import read_access_log
 from msm4sr_lite.study.compare import Comparison, read_configs
 from msm4sr_lite.study.models import MODELS, ModelSpec
-from tests.tiny_study import SHORT, TINY, ConstantScorer
+from tests.tiny_study import SHORT, TINY, ConstantScorer, sequences_of
 from tests.toys import toy_sequences
 
 
@@ -186,6 +186,9 @@ def test_a_stored_run_that_does_not_fit_the_data_is_refused(data, tmp_path):
     for name in ("filter_seen", "coverage@10", "popularity_bias@10", "expected_ndcg@10"):
         left = {key: value for key, value in good.items() if key != name}
         assert name in study.fault_of("test", left)
+    seen = sequences_of([[1, 2, 3, 4], [2, 3, 4, 1], [3, 4, 1, 2]], n_items=4)
+    warm = Comparison(replace(data, sequences=seen), tmp_path, SHORT, MODELS)
+    assert warm.run("popularity", {}, 0, "test")["among_cold"] == []
     study.upper_bound.best = {"oracle": 0.5}
     assert "without the oracles" in study.fault_of("test", good)
     with pytest.raises(UserError, match="without the oracles"):
