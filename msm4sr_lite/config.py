@@ -103,8 +103,8 @@ class FeatureConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all("{}" in template for template in self.prompt.split("|")):
-            raise UserError(f"prompt must contain {{}} where the keyword goes; got {self.prompt!r}")
+        if any("{}" not in t or {*"{}"} & {*t.replace("{}", "")} for t in self.prompt.split("|")):
+            raise UserError(f"prompt needs {{}} as keyword, no other brace; got {self.prompt!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

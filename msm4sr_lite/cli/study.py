@@ -10,6 +10,7 @@ from msm4sr_lite.device import resolve_device
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.progress import say
 from msm4sr_lite.settings import with_settings
+from msm4sr_lite.store.records import require_run_dir
 from msm4sr_lite.study.config import QUICK, StudyConfig
 from msm4sr_lite.study.pages import as_text
 from msm4sr_lite.study.run import default_folder, run_study
@@ -24,6 +25,7 @@ def run(args: argparse.Namespace) -> None:
 
     config, data = study_config(args), common.read_dataset(args)
     out = args.out or default_folder(data, config)
+    require_run_dir(out, data.folder)
     found = find_or_compute_features(data, args.features, out, device=config.device)
     result = run_study(args.part, data, found.table, out, config, callback=show)
     common.show(args, result)

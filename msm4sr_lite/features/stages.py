@@ -36,13 +36,13 @@ from msm4sr_lite.store.fingerprint import (
     require_same,
     versions,
 )
-from msm4sr_lite.store.records import is_finished, read_record, write_record
+from msm4sr_lite.store.records import is_finished, read_record, require_run_dir, write_record
 from msm4sr_lite.store.run_folder import in_run_folder
 
 DEFAULT = FeatureConfig()
 
 
-@in_run_folder(lambda dataset, run_dir, *_, **__: Path(run_dir))
+@in_run_folder(lambda dataset, run_dir, *_, **__: require_run_dir(run_dir))
 def compute_keywords(
     dataset: Dataset,
     run_dir: str | Path,
@@ -183,7 +183,7 @@ def compute_features(
     return encode_features(dataset, run_dir, config, text_encoder=text_encoder, device=device)
 
 
-@in_run_folder(lambda dataset, run_dir, *_, **__: Path(run_dir))
+@in_run_folder(lambda dataset, run_dir, *_, **__: require_run_dir(run_dir))
 def encode_features(
     dataset: Dataset,
     run_dir: str | Path,

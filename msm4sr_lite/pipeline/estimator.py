@@ -26,7 +26,7 @@ from msm4sr_lite.pipeline.trained_model import TrainedModel, require_text_encode
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.checkpoints import load_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint_interactions
-from msm4sr_lite.store.records import read_record
+from msm4sr_lite.store.records import read_record, require_run_dir
 
 AS_SET: Literal["as_set"] = "as_set"  # the split that the setting data.split names
 Split = Literal["leave_one_out", "time", "part", "as_set"]
@@ -154,7 +154,8 @@ class MSM4SR(Evaluating):
         Fine-tuning starts from ``run_dir/pretrained`` if that exists, else from this model's
         weights without ID embeddings.
         """
-        place = Path(run_dir, "pretrained") if run_dir else None
+        folder = require_run_dir(run_dir, require_dataset(data).folder)
+        place = folder / "pretrained" if folder else None
         if place and (place / "config.json").is_file():
             (start, _), record, name = load_checkpoint(place), read_record(place), str(place)
         elif self._model is not None:
@@ -185,11 +186,11 @@ class MSM4SR(Evaluating):
 
         ``earlier`` lists the fingerprints and splits of the data of earlier trainings.
         """
-        folder, device = Path(run_dir) if run_dir else None, resolve_device(self.device)
-        encoders = {name: getattr(self, name) for name in ENCODERS}
         data, chosen = require_dataset(data), self.config.features
+        folder, device = require_run_dir(run_dir, data.folder), resolve_device(self.device)
+        encoders = {name: getattr(self, name) for name in ENCODERS}
         require_features(features)
-        found = find_or_compute_features(data, features, run_dir, chosen, device=device, **encoders)
+        found = find_or_compute_features(data, features, folder, chosen, device=device, **encoders)
         config = with_settings(self.config, {"model.feature_dim": found.table.width})
         if split is not None:
             as_set = isinstance(split, str) and split == AS_SET

@@ -48,9 +48,9 @@ class Fitted:
         self.preset = ARGUMENTS["preset"].check(preset)
         self.seed = ARGUMENTS["seed"].check(seed)
         self.device = ARGUMENTS["device"].check(device)
-        self.text_encoder = _name_of("text_encoder", text_encoder)
-        self.clip = _name_of("clip", clip)
-        self.dictionary = ARGUMENTS["dictionary"].check(dictionary)
+        self.text_encoder: str | None = _name_of("text_encoder", text_encoder)
+        self.clip: str | None = _name_of("clip", clip)
+        self.dictionary: str = _name_of("dictionary", dictionary)
         self.settings = settings
         _ = self.config  # refuses unknown settings at once
         self._model: TrainedModel | None = None
@@ -170,6 +170,8 @@ class Fitted:
         if data and data is self._data:
             listed |= self._added
         offered = model & (listed if data is None else self._offered(data))
+        if not offered:
+            raise UserError(f"no item of {where} is in the model; give the data of its training")
         if candidates is not None:
             wanted = known_ids(candidates, listed, "candidates", where)
             if not wanted:
@@ -263,10 +265,15 @@ class Fitted:
         self._fitted().save(Path(folder))
 
 
-def _name_of(argument: str, encoder: str | Path | None) -> str | None:
-    """Return the name or the folder of an encoder as text; None stands for the default."""
-    encoder = str(encoder) if isinstance(encoder, Path) else encoder
-    return None if encoder is None else ARGUMENTS[argument].check(encoder)
+def _name_of(argument: str, value: object) -> Any:
+    """Return a name or a folder as text; None stands for the default of an encoder."""
+    if value is None and argument in ("text_encoder", "clip"):
+        return None
+    name = ARGUMENTS[argument].check(str(value) if isinstance(value, Path) else value)
+    parts = name.split("+") if argument == "dictionary" else [name]
+    if not (parts[0].strip() and parts[-1].strip()):  # names of files may have + in the middle
+        raise UserError(f"{argument}: {in_one_line(name)} has an empty name in it; leave it out")
+    return name
 
 
 def _arguments(config: Config) -> dict[str, Any]:

@@ -86,7 +86,8 @@ class TrainedModel:
             If ``folder`` holds something else, which would be lost.
         """
         there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        is_model = {"config.json", "record.json"} <= there <= FILES
+        # A stage of a run folder has no features of its own; the run needs it.
+        is_model = {"config.json", "record.json", "features"} <= there <= FILES
         if (folder.exists() and not folder.is_dir()) or (there and not is_model):
             raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()

@@ -47,12 +47,13 @@ def _draft(path: Path) -> Iterator[Path]:
 
 def cannot_write(path: Path, error: OSError | ValueError) -> UserError:
     """Return the error for a file or folder that cannot be written."""
-    remedy = {
-        errno.ENOSPC: "free disk space or choose another folder",
-        errno.EDQUOT: "free disk space or choose another folder",
-        errno.EACCES: "change its permissions or choose another folder",
-        errno.EPERM: "change its permissions or choose another folder",
-    }.get(getattr(error, "errno", None) or 0, "check the path and the disk")
+    in_the_way = "a file or a broken link is in the way; remove it or choose another folder"
+    full = "free disk space or choose another folder"
+    protected = "change its permissions or choose another folder"
+    remedies = {errno.ENOSPC: full, errno.EDQUOT: full}
+    remedies |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), protected)
+    remedies |= dict.fromkeys((errno.EEXIST, errno.ENOTDIR), in_the_way)
+    remedy = remedies.get(getattr(error, "errno", None) or 0, "check the path and the disk")
     reason = getattr(error, "strerror", None) or error
     return UserError(
         f"{path}: cannot be written ({reason}); {remedy}, then run again; finished work is kept"

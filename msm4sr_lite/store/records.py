@@ -10,9 +10,31 @@ from typing import Any
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.progress import say
+from msm4sr_lite.settings import in_one_line
 from msm4sr_lite.store.files import recover, write_json
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.store.schemas import Access, read_json
+from msm4sr_lite.store.schemas import Access, StudyRun, read_json
+
+RUN_AGAIN = "delete this file to run it again"
+
+
+def require_run_dir(run_dir: object, dataset_folder: Path | None = None) -> Path | None:
+    """Return the run folder that a caller names; None if it is None.
+
+    Raises
+    ------
+    UserError
+        If it is not the name of a folder, or is the dataset folder.
+    """
+    if run_dir is None:
+        return None
+    if not isinstance(run_dir, (str, Path)) or not str(run_dir).strip() or "\0" in str(run_dir):
+        got = in_one_line(run_dir)
+        raise UserError(f"run_dir must be the name of a folder; got {got}; leave it out for none")
+    folder = Path(run_dir)
+    if dataset_folder and folder.resolve() == dataset_folder.resolve():
+        raise UserError(f"{folder}: is the dataset folder; choose another folder for the run")
+    return folder
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -43,7 +65,11 @@ def is_finished(folder: Path, made_from: Any) -> bool:
 
 
 def cached_run(
-    folder: Path, name: str, made_from: Any, make: Callable[[], dict[str, Any]]
+    folder: Path,
+    name: str,
+    made_from: Any,
+    make: Callable[[], dict[str, Any]],
+    fault_of: Callable[[dict[str, Any]], str] = lambda _: "",
 ) -> dict[str, Any]:
     """Return the stored result of a run; if there is none, make and store it.
 
@@ -57,11 +83,13 @@ def cached_run(
         Everything that the result depends on, ready for JSON.
     make
         Returns the result, ready for JSON; ``seconds`` is added.
+    fault_of
+        Returns what is wrong with a stored result, in words; empty if nothing is.
 
     Raises
     ------
     UserError
-        If the stored result cannot be read.
+        If the stored result cannot be read or used.
     """
     file_name = re.sub(r"[^A-Za-z0-9.+_-]", "_", name)
     path = folder / f"{file_name}.{fingerprint(made_from)}.json"
@@ -71,7 +99,10 @@ def cached_run(
         result["seconds"] = round(time.perf_counter() - start, 1)
         write_json(path, {**result, "checksum": fingerprint(json.loads(json.dumps(result)))})
         say(f"study: {name}, {result['seconds']:.0f} s")
-    return read_run(path)
+    found = read_run(path)
+    if fault := fault_of(found):
+        raise UserError(f"{path}: {fault}; {RUN_AGAIN}")
+    return found
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -80,12 +111,15 @@ def read_run(path: Path) -> dict[str, Any]:
     Raises
     ------
     UserError
-        If the file cannot be read or has changed since it was written.
+        If the file cannot be read, has changed since it was written, or is the copy of another run.
     """
-    remedy = "delete this file to run it again"
-    found: dict[str, Any] = read_json(path, dict[str, Any], remedy)
-    if found.pop("checksum", None) != fingerprint(found):
-        raise UserError(f"{path}: has changed since it was written; {remedy}")
+    # The checksum is that of the numbers as they are in the file: 1 is not 1.0 there.
+    stored: dict[str, Any] = read_json(path, dict[str, Any], RUN_AGAIN)
+    if stored.pop("checksum", None) != fingerprint(stored):
+        raise UserError(f"{path}: has changed since it was written; {RUN_AGAIN}")
+    found: dict[str, Any] = read_json(path, StudyRun, RUN_AGAIN)
+    if not path.stem.endswith(f".{fingerprint(found['made_from'])}"):
+        raise UserError(f"{path}: holds the result of another run; {RUN_AGAIN}")
     return found
 
 

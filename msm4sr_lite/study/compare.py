@@ -20,24 +20,27 @@ from typing import Any
 import numpy as np
 
 from msm4sr_lite import __version__
+from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.baselines.oracle import UpperBound
-from msm4sr_lite.config import UserError
+from msm4sr_lite.config import PRESETS, Config, UserError, with_settings
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.sequences import Part
+from msm4sr_lite.settings import did_you_mean, fields_by_name
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import cached_run, log_access
 from msm4sr_lite.store.schemas import ChosenSettings, read_json
 from msm4sr_lite.study.cold_start import cold_cases, cold_items
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
-from msm4sr_lite.study.models import Settings, Spec, StudyData, missing_needs
+from msm4sr_lite.study.models import ModelSpec, Settings, Spec, StudyData, missing_needs
 from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
 
 TUNING_SEED = 0  # never a test seed
 CHOICE = "ndcg@10"
 PROTOCOLS = {"filter_seen": True, "keep_seen": False}
+PROPERTIES = ("coverage@10", "popularity_bias@10", "expected_ndcg@10")
 Run = dict[str, Any]
 
 
@@ -87,7 +90,26 @@ class Comparison:
         def make() -> Run:
             return self.measure(spec.fit(self.data, settings, seed, self.out / "states"), part)
 
-        return cached_run(self.out / "runs", f"{name}-{seed}-{part}", made_from, make)
+        folder, file_name = self.out / "runs", f"{name}-{seed}-{part}"
+        return cached_run(folder, file_name, made_from, make, partial(self.fault_of, part))
+
+    def fault_of(self, part: Part, run: Run) -> str:
+        """Return what is wrong with a stored run of ``part``, in words; empty if nothing is."""
+        sequences = self.data.sequences
+        cases = len(sequences.cases(part)[0])
+        expected = dict.fromkeys(PROTOCOLS, (cases, sequences.n_items))
+        if part == "test":
+            expected["among_cold"] = len(cold_cases(sequences)), len(cold_items(sequences))
+        for name, (length, lowest) in expected.items():
+            ranks = run.get(name, [])
+            if len(ranks) != length or max(ranks, default=0) > lowest:
+                return f"{name} must be {length} ranks from 1 to {lowest}"
+        for name in PROPERTIES if part == "test" else ():
+            if name not in run:
+                return f"{name} is missing"
+        if part == "test" and self.upper_bound.best and run["expected_ndcg@10"] is None:
+            return "was made without the oracles of the dataset"
+        return ""
 
     def measure(self, scorer: Scorer, part: Part) -> Run:
         """Return the ranks of all targets of ``part`` and properties of the top-10 lists."""
@@ -143,6 +165,11 @@ class Comparison:
         path, quick = self.out / "configs.json", self.config.quick
         known = self.config.configs or (path if path.is_file() and not quick else None)
         chosen = read_configs(known) if known else {}
+        for name in [name for name in names if name in chosen]:
+            try:
+                require_settings(self.specs[name], chosen[name]["settings"])
+            except UserError as error:
+                raise UserError(f"{known}: {name}: {error}") from None
         if quick:
             return {name: {"settings": self.specs[name].grid[0]} for name in names} | chosen
         missing = [name for name in names if name not in chosen]
@@ -224,6 +251,29 @@ def read_configs(path: Path) -> dict[str, Any]:
     remedy = "run the part tune of the study to choose settings"
     found: dict[str, Any] = read_json(path, dict[str, ChosenSettings], remedy)
     return found
+
+
+def require_settings(spec: Spec, settings: Settings) -> None:
+    """Check settings that were chosen for a model, before anything is trained with them.
+
+    Raises
+    ------
+    UserError
+        If a name is unknown, a value is out of range, or a setting of the grid is missing.
+    """
+    if not isinstance(spec, ModelSpec):
+        return  # ``fit_baseline`` checks the settings of baselines
+    own = {name for point in spec.grid for name in point if "." not in name}
+    known = [*own, *fields_by_name(Config)]
+    if unknown := [name for name in settings if name not in known]:
+        close = did_you_mean(unknown[0], known) or "names are like 'finetune.lr'"
+        raise UserError(f"unknown setting {unknown[0]!r}; {close}")
+    if missing := sorted(own - settings.keys()):
+        raise UserError(f"setting {missing[0]!r} is missing; give it a value")
+    for name in own & ARGUMENTS.keys():
+        ARGUMENTS[name].check(settings[name])
+    given = {name: value for name, value in settings.items() if name not in own}
+    with_settings(PRESETS[spec.preset], given)
 
 
 def run_all(jobs: int, tasks: Sequence[Callable[[], Any]]) -> list[Any]:

@@ -18,7 +18,7 @@ from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.store.records import read_access_log
+from msm4sr_lite.store.records import read_access_log, require_run_dir
 from msm4sr_lite.store.run_folder import in_run_folder
 from msm4sr_lite.study import models
 from msm4sr_lite.study.cold_start import cold_cases, cold_table, with_cold_items
@@ -37,7 +37,7 @@ TRANSFER: dict[str, models.Spec] = {
 }
 
 
-@in_run_folder(lambda part, dataset, table, out, *_, **__: out)
+@in_run_folder(lambda part, dataset, table, out, *_, **__: require_run_dir(out, dataset.folder))
 def run_study(
     part: Part,
     dataset: Dataset,

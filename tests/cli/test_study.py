@@ -99,3 +99,7 @@ def test_a_quick_study_has_one_seed(tuned, json_of, tmp_path):
     result = json_of("study", "all", *flags)
     assert set(result) == {"main"}
     assert (result["main"]["seeds"], result["main"]["quick"]) == ([1], True)
+
+
+def test_the_dataset_folder_is_no_study_folder(toy, refused):
+    assert "is the dataset folder" in refused("study", "main", toy.data, "--out", toy.data)

@@ -178,8 +178,8 @@ def test_several_prompts_are_averaged(mini_clip):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"prompt": "a photo"}, "prompt must contain {} where the keyword goes; got 'a photo'"),
-        ({"prompt": "a {}|a photo"}, "prompt must contain {}"),
+        ({"prompt": "a photo"}, "prompt needs {} as keyword, no other brace; got 'a photo'"),
+        ({"prompt": "a {}|a photo"}, "prompt needs {}"),
         ({"threshold": 1.5}, "threshold must be a number >= -1 and <= 1; got 1.5"),
         ({"diversity": 1.0}, "diversity must be a number >= 0 and < 1; got 1.0"),
     ],

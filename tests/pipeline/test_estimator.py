@@ -1,6 +1,7 @@
 """MSM4SR as an estimator: what it is trained on, its run folder, and fine-tuning it again."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,6 +148,14 @@ class TestRunFolder:
     def test_fine_tuning_needs_something_to_start_from(self, tmp_path):
         with pytest.raises(UserError, match="no pre-trained model to fine-tune"):
             MSM4SR(**SMALL).finetune(dataset(), features=feature_table(), run_dir=tmp_path)
+
+    @pytest.mark.parametrize("stage", ["fit", "pretrain", "finetune"])
+    def test_it_has_a_name_and_is_not_the_dataset_folder(self, stage, tmp_path):
+        data, model = replace(dataset(), folder=tmp_path), MSM4SR(**SMALL)
+        for folder, fault in ((tmp_path, "is the dataset folder"), ("", "run_dir must be")):
+            with pytest.raises(UserError, match=fault):
+                getattr(model, stage)(data, features=feature_table(), run_dir=folder)
+        assert list(tmp_path.iterdir()) == []
 
     def test_the_test_part_is_entered_in_the_access_log(self, tmp_path):
         model = fitted(run_dir=tmp_path)

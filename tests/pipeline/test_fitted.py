@@ -1,11 +1,15 @@
 """Settings of the estimator, in the manner of scikit-learn, and those of a saved one."""
 
+from functools import partial
+
 import pytest
 from small_dataset import (
     SMALL,
     dataset,
     feature_table,
     fitted,
+    interaction_frame,
+    item_frame,
 )
 
 from msm4sr_lite import MSM4SR, UserError
@@ -30,6 +34,15 @@ def test_a_misspelt_setting_is_answered_with_the_nearest_one():
         ({"model__feature_dim": 5}, "set by the data"),
         ({"pretrain__lr": -1.0}, "pretrain.lr must be"),
         ({"device": "tpu"}, "device"),
+        ({"text_encoder": ""}, "text_encoder: '' has an empty name in it"),
+        ({"clip": " "}, "clip: ' ' has an empty name"),
+        ({"dictionary": ""}, "dictionary: '' has an empty name"),
+        ({"dictionary": "a+"}, r"dictionary: 'a\+' has an empty name"),
+        ({"dictionary": None}, "dictionary must be"),
+        *(
+            ({"features__prompt": prompt}, "prompt needs {} as keyword")
+            for prompt in ("a {} {", "a {} }", "{a}", "{{}}", "a {}|b", "a {}|", "a {}|{} {")
+        ),
     ],
 )
 def test_what_is_wrong_is_named_at_once_or_at_fit(settings, message):
@@ -70,3 +83,19 @@ def test_its_encoders_and_settings_are_kept(tmp_path):
     assert (loaded.text_encoder, loaded.dictionary) == ("some/encoder", "texts")
     assert loaded.get_params(deep=False)["data__n_test"] == 2
     assert MSM4SR(**loaded.get_params(deep=False)).config == loaded.config
+
+
+def test_data_of_another_catalogue_are_refused():
+    model, items = fitted(), item_frame()
+    items["item_id"] = "x" + items["item_id"]
+    interactions = interaction_frame()
+    interactions["item_id"] = "x" + interactions["item_id"]
+    other = dataset(interactions, items)
+    for use in (model.recommend, partial(model.similar_items, "item1")):
+        with pytest.raises(UserError, match="no item of toys is in the model"):
+            use(data=other)
+
+
+def test_a_dictionary_file_may_have_a_plus_in_its_name(tmp_path):
+    (tmp_path / "c++.txt").write_text("red\n")
+    MSM4SR(dictionary=str(tmp_path / "c++.txt"), features__prompt="a {}|{} of {}")

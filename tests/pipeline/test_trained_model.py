@@ -52,6 +52,15 @@ def test_it_replaces_a_model_but_nothing_else(tmp_path):
     assert (tmp_path / "notes" / "mine.txt").read_text() == "keep me"
 
 
+def test_it_does_not_replace_a_stage_of_a_run_folder(tmp_path):
+    model = fitted(run_dir=tmp_path / "run")
+    stage = tmp_path / "run" / "finetuned"
+    before = (stage / "record.json").read_bytes()
+    with pytest.raises(UserError, match="not a model folder"):
+        model.save_pretrained(stage)
+    assert (stage / "record.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b"x"])
 @pytest.mark.parametrize("name", ["config.json", "items.json", "record.json", "model.safetensors"])
 def test_a_damaged_file_is_one_line(tmp_path, saved, name, content):

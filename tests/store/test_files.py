@@ -11,6 +11,7 @@ from msm4sr_lite.config import (
     UserError,
 )
 from msm4sr_lite.store.files import whole_folder, write_bytes, write_json, write_text
+from msm4sr_lite.store.run_folder import open_run_folder
 from msm4sr_lite.store.schemas import read_json
 
 FULL = r"cannot be written \(No space left on device\); free disk space .*finished work is kept"
@@ -116,9 +117,12 @@ def test_a_source_that_cannot_be_read_is_named_itself(tmp_path):
     missing = pytest.raises(UserError, match=r"source.jpg: No such file or directory; check this")
     with missing, whole_folder(tmp_path / "out" / "stage"):
         source.read_bytes()
-    for place in ("out/stage/x", "out/x/y"):  # of what is written, the target is named
+    for place, remedy in (
+        ("out/stage/x", "check the path"),
+        ("out/x/y", "a file .* in the way"),
+    ):  # of what is written, the target is named
         (tmp_path / "out" / "x").write_text("a file where a folder should be")
-        target = pytest.raises(UserError, match=r"cannot be written .*; check the path")
+        target = pytest.raises(UserError, match=rf"cannot be written .*; {remedy}")
         with target, whole_folder(tmp_path / place) as draft:
             (draft / "no" / "folder").write_text("x")
     full = pytest.raises(UserError, match=FULL)
@@ -170,3 +174,16 @@ def test_the_old_folder_comes_back_if_the_last_step_fails(tmp_path, monkeypatch)
     with pytest.raises(UserError, match="held open"), whole_folder(target) as draft:
         (draft / "x").write_text("new")
     assert (target / "x").read_text() == "old"
+
+
+def test_something_in_the_way_is_not_taken_for_a_full_disk(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("x")
+    for folder in (tmp_path / "link", tmp_path / "file"):
+        with pytest.raises(UserError, match=r"cannot be written .*in the way; remove it or choose"):
+            write_text(folder / "x.json", "{}")
+        with (
+            pytest.raises(UserError, match=r"cannot be written .*in the way; remove it or choose"),
+            open_run_folder(folder),
+        ):
+            pass

@@ -1,6 +1,7 @@
 """Comparisons: choice on validation, frozen settings, the test set, resuming, processes."""
 
 import os
+import re
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -11,10 +12,11 @@ import torch
 from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics
+from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import read_access_log
 from msm4sr_lite.study.compare import Comparison, read_configs
 from msm4sr_lite.study.models import MODELS, ModelSpec
-from tests.tiny_study import SHORT, TINY, ConstantScorer
+from tests.tiny_study import SHORT, TINY, ConstantScorer, sequences_of
 from tests.toys import toy_sequences
 
 
@@ -164,3 +166,56 @@ def test_runs_made_at_once_are_those_made_one_after_another(data, tmp_path):
     broken = {"leaf": Leaf([{"decay": 2}, {"decay": 3}])}
     with pytest.raises(UserError, match="decay must be at most 1"):
         Comparison(data, tmp_path / "broken", config, broken).tune(["leaf"])
+
+
+def test_a_stored_run_that_does_not_fit_the_data_is_refused(data, tmp_path):
+    study = Comparison(data, tmp_path, SHORT, MODELS)
+    good = study.run("popularity", {}, 0, "test")
+    assert study.fault_of("test", good) == ""
+    assert study.fault_of("valid", study.run("popularity", {}, 0, "valid")) == ""
+    ranks, cold = "filter_seen must be 6 ranks from 1 to 19", len(good["among_cold"])
+    for changed, fault in (
+        ({"filter_seen": good["filter_seen"][1:]}, ranks),
+        ({"filter_seen": [*good["filter_seen"], 1]}, ranks),
+        ({"filter_seen": [20] * 6}, ranks),
+        ({"filter_seen": [10**30] * 6}, ranks),
+        ({"keep_seen": []}, "keep_seen must be 6 ranks from 1 to 19"),
+        ({"among_cold": [1] * (cold + 1)}, f"among_cold must be {cold} ranks"),
+    ):
+        assert study.fault_of("test", {**good, **changed}).startswith(fault)
+    for name in ("filter_seen", "coverage@10", "popularity_bias@10", "expected_ndcg@10"):
+        left = {key: value for key, value in good.items() if key != name}
+        assert name in study.fault_of("test", left)
+    seen = sequences_of([[1, 2, 3, 4], [2, 3, 4, 1], [3, 4, 1, 2]], n_items=4)
+    warm = Comparison(replace(data, sequences=seen), tmp_path, SHORT, MODELS)
+    assert warm.run("popularity", {}, 0, "test")["among_cold"] == []
+    study.upper_bound.best = {"oracle": 0.5}
+    assert "without the oracles" in study.fault_of("test", good)
+    with pytest.raises(UserError, match="without the oracles"):
+        study.run("popularity", {}, 0, "test")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "fault"),
+    [
+        ("text", {"zzz": 1}, "unknown setting 'zzz'; names are like 'finetune.lr'"),
+        ("text", {"decay": "x"}, "unknown setting 'decay'"),
+        ("text", {"finetune.rl": 1}, "unknown setting 'finetune.rl'; did you mean 'finetune.lr'"),
+        ("text", {"finetune__lr": 1}, "did you mean 'finetune.lr'"),
+        ("text", {"finetune.lr": "x"}, "finetune.lr must be"),
+        ("item_knn+msm4sr_tuned", {"decay": 0.5}, "setting 'weight' is missing"),
+        ("item_knn+msm4sr_tuned", {"decay": "x", "weight": 1}, "decay must be"),
+        ("item_knn+msm4sr_tuned", {"decay": 1, "weight": 1, "wait": 1}, "did you mean 'weight'"),
+    ],
+)
+def test_chosen_settings_are_checked_before_anything_is_trained(
+    name, settings, fault, data, tmp_path
+):
+    path = tmp_path / "configs.json"
+    write_json(path, {name: {"settings": settings}})
+    study = Comparison(data, tmp_path, SHORT, MODELS)
+    with pytest.raises(UserError, match=rf"configs.json: {re.escape(name)}: .*{fault}"):
+        study.tune([name])
+    for point in MODELS[name].grid:
+        write_json(path, {name: {"settings": point}})
+        assert study.tune([name])[name]["settings"] == point

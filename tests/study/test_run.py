@@ -40,6 +40,13 @@ def test_a_study_runs_from_python(tmp_path):
         run_study("main", data.dataset, table, tmp_path, config)
 
 
+def test_the_dataset_folder_is_no_study_folder(tmp_path):
+    data, table = study_data_with_more()
+    with pytest.raises(UserError, match="is the dataset folder"):
+        run_study("main", replace(data.dataset, folder=tmp_path), table, tmp_path, QUICK)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_results_name_the_split(data, tmp_path):
     config = replace(SHORT, data=DataConfig(n_test=3))
     assert about(Comparison(data, tmp_path, config, MODELS))["split"] == "leave-one-out"
