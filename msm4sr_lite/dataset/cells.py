@@ -1,11 +1,27 @@
-"""How exact a number is, and how a cell is shown in a message."""
+"""What a cell may hold, how exact a number is, and how a cell is shown in a message."""
 
+import datetime
+import math
+from decimal import Decimal
+from numbers import Real
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import UserError
+
+# Besides numbers, texts and lists, a cell may hold these; as text they say what they are.
+WRITTEN: tuple[Any, ...] = (
+    Real,
+    Decimal,
+    UUID,
+    datetime.date,
+    datetime.time,
+    np.datetime64,
+    pd.Period,
+)
 
 
 def shown(cell: object) -> str:
@@ -19,6 +35,18 @@ def shown(cell: object) -> str:
     except ValueError:  # an integer of more than 4,300 digits
         text = hex(cell) if isinstance(cell, int) else type(cell).__name__
     return " ".join(text[:40].split())
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a cell is None, NaN, NA or NaT; lists and other objects are not."""
+    if value is None or value is pd.NA:
+        return True
+    return isinstance(value, WRITTEN) and bool(pd.isna(value))
+
+
+def is_infinite(value: Any) -> bool:
+    """Return whether a cell is an infinite number."""
+    return isinstance(value, (float, np.floating, Decimal)) and math.isinf(value)
 
 
 def exact_below(number: Any) -> int:

@@ -4,7 +4,6 @@ Cells from text files are ``str``; those from JSON and data frames can have any 
 that reads one cell raises ``ValueError`` with the reason if it fails. The reader adds the place.
 """
 
-import datetime
 import math
 import re
 from collections.abc import Iterable
@@ -13,13 +12,11 @@ from decimal import Decimal
 from numbers import Integral, Real
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
-from uuid import UUID
 
 import numpy as np
-import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.dataset.cells import exact_below, shown
+from msm4sr_lite.dataset.cells import WRITTEN, exact_below, is_infinite, is_missing, shown
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.lists import written_list
 from msm4sr_lite.dataset.tables import parse_rows, stop_at
@@ -28,16 +25,6 @@ LISTS = (list, tuple, np.ndarray, set, frozenset)
 NO_TEXTS = (bool, np.bool_, dict)
 LONGEST_TEXT = 20_000  # characters of a text field
 LONGEST_NAME = 1_000  # characters of the path of an image
-# Besides numbers, texts and lists, a cell may hold these; as text they say what they are.
-WRITTEN: tuple[Any, ...] = (
-    Real,
-    Decimal,
-    UUID,
-    datetime.date,
-    datetime.time,
-    np.datetime64,
-    pd.Period,
-)
 # A spreadsheet shows long numbers like this: several ids become one.
 ROUNDED = re.compile(r"\d[.,]\d+[eE]\+\d{2,}")
 
@@ -51,9 +38,9 @@ def id_text(value: Any, name: str) -> str:
     value = _plain(value)
     if isinstance(value, str):
         found = value.strip()
-    elif _is_missing(value):
+    elif is_missing(value):
         found = ""
-    elif isinstance(value, NO_TEXTS) or not isinstance(value, WRITTEN) or _is_infinite(value):
+    elif isinstance(value, NO_TEXTS) or not isinstance(value, WRITTEN) or is_infinite(value):
         raise ValueError(f"no {name}; {shown(value)} is neither a text nor a number")
     elif isinstance(value, Integral) or _is_whole(value):
         found = str(int(value))
@@ -72,16 +59,6 @@ def id_text(value: Any, name: str) -> str:
     except UnicodeEncodeError:
         raise ValueError(f"{name} {found[:40]!r} has half of a character; correct it") from None
     return found
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or value is pd.NA:
-        return True
-    return isinstance(value, WRITTEN) and bool(pd.isna(value))
-
-
-def _is_infinite(value: Any) -> bool:
-    return isinstance(value, (float, np.floating, Decimal)) and not math.isfinite(value)
 
 
 def _is_whole(value: Any) -> bool:
@@ -129,7 +106,7 @@ def text(value: Any) -> str:
         value = listed
     if isinstance(value, LISTS):
         return "\n".join(filter(None, map(text, value)))
-    if isinstance(value, NO_TEXTS) or _is_missing(value):
+    if isinstance(value, NO_TEXTS) or is_missing(value):
         return ""
     if not isinstance(value, WRITTEN):
         raise ValueError(f"{shown(value)} is neither a text nor a number; write a text")
