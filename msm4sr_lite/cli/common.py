@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.columns import MissingColumn
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.printable import UNPRINTABLE, printable
@@ -29,12 +30,15 @@ def read_dataset(
     unknown: Any = "drop" if args.drop_unknown else "error"
     given = pairs(args.rename, "--rename")
     options: dict[str, Any] = {"domain": args.domain or domain, "unknown_items": unknown}
-    try:
-        data = Dataset.from_folder(args.data, **options, columns=given or columns)
-    except UserError:
-        if given or not columns:
-            raise
-        data = Dataset.from_folder(args.data, **options)  # its columns may have other names now
+    renames = given or dict(columns or {})
+    while True:
+        try:
+            data = Dataset.from_folder(args.data, **options, columns=renames)
+            break
+        except MissingColumn as error:
+            if given:
+                raise
+            renames.pop(error.rename)  # the column may have another name now
     for note in data.notes if notes else []:
         say(f"note: {note}")
     return data

@@ -12,6 +12,22 @@ TABLES = ("interactions", "items")
 ITEM_COLUMNS = ("item_id", *TEXT_FIELDS, "image", "images", "domain", "department")
 
 
+class MissingColumn(UserError):
+    """A rename names a column that no table has.
+
+    Parameters
+    ----------
+    message
+        What is wrong.
+    rename
+        The key of the rename.
+    """
+
+    def __init__(self, message: str, rename: str) -> None:
+        super().__init__(message)
+        self.rename = rename
+
+
 class Columns:
     """The columns of one table: which are used, under which name, and which are not.
 
@@ -38,11 +54,15 @@ class Columns:
         self, table: object, known: Sequence[str], renames: Mapping[str, str] | None = None
     ) -> None:
         self.table, self.known = table, known
-        self.renames = {}
+        self.renames: dict[str, str] = {}
+        self.either: set[str] = set()  # columns whose rename may be for the other table alone
+        self.left: set[str] = set()  # those of them that were not renamed here
         for old, new in (renames or {}).items():
             where, name = _table_and_name(old)
             if new in known and str(table).startswith(where):
                 self.renames[name] = new
+                if not where and new in COLUMNS and new in ITEM_COLUMNS:
+                    self.either.add(name)
         self.names: dict[str, str] = {}
 
     def match(self, names: Iterable[str]) -> dict[str, str]:
@@ -57,25 +77,31 @@ class Columns:
             If two columns would be read as the same one.
         """
         new = [name for name in names if name not in self.names]
-        listed = {*new, *self.names}
-        for name in new:
-            used = self.renames.get(name, name)
-            # A column that already has the name needs no other: the rename is for the other table.
-            self.names[name] = name if used != name and used in listed else used
+        self.names |= {name: self.renames.get(name, name) for name in new}
+        for name in self.either.intersection(new):
+            used = self.names[name]
+            if used != name and self.names.get(used) == used:  # a column has this name already
+                self.names[name] = name
+                self.left.add(name)
         for name in new:
             plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())  # userId
             plain = re.sub(r"[\s.-]+", "_", plain).casefold()
-            if plain in self.known and plain not in self.names.values():
+            if name in self.renames or plain in self.names.values():
+                continue
+            if plain in self.known:
                 self.names[name] = plain
         read_from = {used: name for name, used in self.names.items()}
         for name in new:
             if (other := read_from[self.names[name]]) != name:
-                raise UserError(
-                    f"{self.table}: columns {name!r} and {other!r} are both read as"
-                    f" {self.names[name]!r}; to rename in one table only, write items.NAME or"
-                    f" interactions.NAME"
-                )
+                raise self.both(name, other, self.names[name])
         return self.names
+
+    def both(self, name: str, other: str, used: str) -> UserError:
+        """Return an error about two columns that are read as the same one."""
+        return UserError(
+            f"{self.table}: columns {name!r} and {other!r} are both read as {used!r}; remove one;"
+            f" or, to rename in one table only, write items.NAME or interactions.NAME"
+        )
 
     def rename_row(self, row: dict[str, object]) -> dict[str, object]:
         """Return a row with the used names of its columns."""
@@ -146,13 +172,19 @@ def column_notes(tables: Sequence[Columns], renames: Mapping[str, str] | None) -
     Raises
     ------
     UserError
-        If a rename names a column that no table has.
+        If a rename names a column that no table has, or was used in no table because a column had
+        the new name already.
     """
     for name in renames or {}:
         old = _table_and_name(name)[1]
         if not any(old in table.names for table in tables):
             found = "; ".join(f"{table.table} has {', '.join(table.names)}" for table in tables)
-            raise UserError(f"columns: there is no column {old!r}; {found[:300]}")
+            raise MissingColumn(f"columns: there is no column {old!r}; {found[:300]}", name)
+    for table in tables:
+        for name in table.left:
+            used = table.renames[name]
+            if not any(other.names.get(name) == used for other in tables):
+                raise table.both(name, used, used)
     notes = []
     for table in tables:
         if unused := [name or "(no name)" for name in table.unused]:

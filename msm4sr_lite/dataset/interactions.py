@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.cells import refuse_rounded
 from msm4sr_lite.dataset.rows import id_text
 from msm4sr_lite.dataset.tables import parse_rows, stop_at
 from msm4sr_lite.dataset.times import PARTS, to_seconds
@@ -36,6 +37,8 @@ def check_interactions(
         ``train``, ``valid`` and ``test``.
     """
     notes = [] if notes is None else notes
+    for name in ("user_id", "item_id", "timestamp"):
+        refuse_rounded(table[name], place_in)
     columns: dict[str, Any] = {name: _ids(table[name], place_in) for name in ("user_id", "item_id")}
     for name, ids in columns.items():
         for odd in (found for found in ids.unique() if found.casefold() in MISSING):

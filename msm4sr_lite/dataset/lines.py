@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -86,3 +87,30 @@ def numbered_lines(path: Path, *, lenient: bool) -> Iterator[tuple[int, str]]:
 def not_blank(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Yield the number, from 1, and the text of each line that is not blank."""
     return (row for row in enumerate(lines, start=1) if row[1].strip())
+
+
+def json_object(line: str) -> dict[str, Any]:
+    """Read one JSON object; anything else is a ``ValueError``."""
+    try:
+        record = json.loads(line, object_pairs_hook=_named_once)
+    except ValueError as error:
+        raise ValueError(f"not a JSON object: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    if isinstance(record, _Repeated):
+        raise ValueError(f"the key {record.key!r} is there twice; keep one")
+    return record
+
+
+class _Repeated(dict[str, Any]):
+    key = ""
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a dictionary; one of another kind, with the key, if a key is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        found = _Repeated(found)
+        found.key = next(key for key in keys if keys.count(key) > 1)
+    return found

@@ -6,8 +6,8 @@ import re
 import warnings
 from typing import Any
 
-# A text in quotes, as Python writes it, or what may stand between two of them.
-PART = re.compile(r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|None|nan|[\s,]+""")
+# A text in quotes or a number, as Python writes it, or what may stand between two of them.
+PART = re.compile(r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|-?\d[\d.]*)|None|nan|[\s,]+""")
 
 
 def written_list(cell: str) -> str | list[Any]:
@@ -23,8 +23,7 @@ def written_list(cell: str) -> str | list[Any]:
         return cell
     try:
         found = json.loads(inside)
-        strings = all(isinstance(entry, str) or entry is None for entry in found)
-        return found if strings else cell
+        return found if _is_of_texts(found) else cell
     except (ValueError, RecursionError):
         pass
     quoted, place = [], 1
@@ -35,6 +34,13 @@ def written_list(cell: str) -> str | list[Any]:
         place = part.end()
     try:
         with warnings.catch_warnings(action="error"):
-            return [ast.literal_eval(found) for found in quoted]
+            found = [ast.literal_eval(part) for part in quoted]
+        return found if _is_of_texts(found) else cell
     except (SyntaxError, ValueError):  # not as Python writes a text
         return cell
+
+
+def _is_of_texts(entries: list[Any]) -> bool:
+    """Return whether texts, perhaps with numbers between them, were in a list; [12] is none."""
+    kinds = {type(entry) for entry in entries} - {type(None)}
+    return kinds <= {str, int, float} and (str in kinds or not kinds)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.cells import refuse_rounded
 from msm4sr_lite.dataset.columns import Columns, check_header
 from msm4sr_lite.dataset.lines import require_file
 
@@ -19,8 +20,15 @@ def read_parquet_rows(
     with _errors_of(path):
         dataset, used = _open(path, columns, names)
         found = [name for name, new in used.items() if names is None or new in names.known]
+        start = 1
         for batch in dataset.to_batches(columns=found):
-            yield from batch.rename_columns([used[name] for name in found]).to_pylist()
+            batch = batch.rename_columns([used[name] for name in found])
+            for name in set(columns).intersection(batch.schema.names):
+                if str(batch.schema.field(name).type) in ("float", "halffloat"):
+                    cells = batch.column(name).to_pandas().rename(name)
+                    refuse_rounded(cells.set_axis(range(start, start + len(cells))), f"{path} row")
+            yield from batch.to_pylist()
+            start += len(batch)
 
 
 def read_parquet_columns(

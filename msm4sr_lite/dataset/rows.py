@@ -14,9 +14,9 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.cells import WRITTEN, exact_below, is_infinite, is_missing, shown
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.lists import written_list
 from msm4sr_lite.dataset.tables import parse_rows, stop_at
@@ -25,7 +25,6 @@ LISTS = (list, tuple, np.ndarray, set, frozenset)
 NO_TEXTS = (bool, np.bool_, dict)
 LONGEST_TEXT = 20_000  # characters of a text field
 LONGEST_NAME = 1_000  # characters of the path of an image
-EXACT = 2**53  # above this, a float no longer holds every whole number
 # A spreadsheet shows long numbers like this: several ids become one.
 ROUNDED = re.compile(r"\d[.,]\d+[eE]\+\d{2,}")
 
@@ -39,14 +38,14 @@ def id_text(value: Any, name: str) -> str:
     value = _plain(value)
     if isinstance(value, str):
         found = value.strip()
-    elif isinstance(value, NO_TEXTS + LISTS):
-        raise ValueError(f"no {name}; {str(value)[:40]} is neither a text nor a number")
-    elif pd.isna(value):
+    elif is_missing(value):
         found = ""
+    elif isinstance(value, NO_TEXTS) or not isinstance(value, WRITTEN) or is_infinite(value):
+        raise ValueError(f"no {name}; {shown(value)} is neither a text nor a number")
     elif isinstance(value, Integral) or _is_whole(value):
         found = str(int(value))
     elif isinstance(value, Real) and float(value).is_integer():
-        if abs(float(value)) >= EXACT:
+        if abs(float(value)) >= exact_below(value):
             raise ValueError(f"{name} {value} is a decimal too large to be exact; write it as text")
         found = str(int(float(value)))
     else:
@@ -85,7 +84,7 @@ def number(value: Any, name: str) -> float:
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise ValueError(f"{name} {str(value)[:40]!r} is not a number" if value else f"no {name}")
+        raise ValueError(f"{name} {shown(value)!r} is not a number" if value else f"no {name}")
     return found
 
 
@@ -107,8 +106,12 @@ def text(value: Any) -> str:
         value = listed
     if isinstance(value, LISTS):
         return "\n".join(filter(None, map(text, value)))
-    if isinstance(value, NO_TEXTS) or pd.isna(value):
+    if isinstance(value, NO_TEXTS) or is_missing(value):
         return ""
+    if not isinstance(value, WRITTEN):
+        raise ValueError(f"{shown(value)} is neither a text nor a number; write a text")
+    if isinstance(value, (float, np.floating)) and value.is_integer() and abs(float(value)) < 2**53:
+        return str(int(value))
     return str(value).strip()
 
 
@@ -138,6 +141,8 @@ def _plain(value: Any) -> Any:
     """Return bytes as text, sets as sorted lists, and other cells as they are."""
     if isinstance(value, str):
         return value
+    if isinstance(value, np.ndarray) and value.ndim == 0:  # one cell; None if it is masked
+        value = value.tolist()
     if isinstance(value, bytes):
         try:
             return value.decode()

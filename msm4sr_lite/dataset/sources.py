@@ -19,6 +19,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import rows
+from msm4sr_lite.dataset.cells import refuse_rounded
 from msm4sr_lite.dataset.columns import (
     COLUMNS,
     Columns,
@@ -165,8 +166,9 @@ def read_item_frame(items: Any, renames: Mapping[str, str] | None = None) -> lis
 
 def _items_in(frame: Any, names: Columns, notes: list[str] | None = None) -> dict[str, Item]:
     """Return the items of a data frame."""
-    records = _pandas(frame, ("item_id",), names).to_dict("records")
-    return rows.collect_items(enumerate(records), "items row", notes)
+    table = _pandas(frame, ("item_id",), names)
+    refuse_rounded(table["item_id"], "items row")
+    return rows.collect_items(enumerate(table.to_dict("records")), "items row", notes)
 
 
 def _pandas(frame: Any, columns: tuple[str, ...], names: Columns) -> pd.DataFrame:

@@ -8,8 +8,10 @@ import pandas as pd
 
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.filters import filter_interactions
-from msm4sr_lite.dataset.times import BOUNDS, PARTS, format_time, to_seconds
+from msm4sr_lite.dataset.times import BOUNDS, DAY, PARTS, format_time, to_seconds
 from msm4sr_lite.sequences import Sequences
+
+SAME_STEP = 1e-5  # seconds; less is lost in the numbers
 
 
 def build_sequences(
@@ -30,8 +32,8 @@ def build_sequences(
     Parameters
     ----------
     interactions
-        Columns ``user_id``, ``item_id`` and ``timestamp`` (needed by ``split="time"`` only),
-        sorted by time.
+        Columns ``user_id``, ``item_id`` and ``timestamp`` (needed by ``split="time"`` only). Where
+        there are timestamps, rows are sorted by them; equal ones keep their order.
     item_ids
         Ids of all items. Items are numbered 1, 2, ... in this order.
     config
@@ -59,7 +61,12 @@ def build_sequences(
     ['b', 'c', 'a']
     """
     config = config or DataConfig()
+    if not all(item_ids) or len(set(item_ids)) < len(item_ids):
+        raise UserError("item_ids has an empty id or one id twice; give each item one id")
+    interactions = _checked(interactions, config)
     table = interactions[interactions["item_id"].isin(set(item_ids))].reset_index(drop=True)
+    if table.empty:
+        raise UserError("no interaction has an item of item_ids; write both as text")
     by_user = config.split == "leave_one_out" or not hold_out
     parts = np.zeros(len(table), int) if by_user else _parts(table, config)
     if hold_out and config.split != "time" and (config.valid_from or config.test_from):
@@ -95,6 +102,27 @@ def build_sequences(
         offsets=np.concatenate([[0], np.cumsum(counts)]),
         cuts=cuts,
     )
+
+
+def _checked(interactions: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
+    """Return interactions sorted by time; refuse missing columns and cells."""
+    columns = ["user_id", "item_id"]
+    if "timestamp" in interactions or config.split == "time":
+        columns.append("timestamp")
+    for name in columns:
+        if name not in interactions:
+            raise UserError(f"interactions: no column {name}; needed are {', '.join(columns)}")
+        if interactions[name].hasnans:
+            raise UserError(f"interactions: the column {name} has empty cells; fill them in")
+    if "timestamp" not in interactions:
+        return interactions
+    times = interactions["timestamp"]
+    dates = config.split != "time" and pd.api.types.is_datetime64_any_dtype(times)
+    if not (dates or pd.api.types.is_numeric_dtype(times)):
+        raise UserError("interactions: timestamps must be numbers; Dataset.from_frames reads dates")
+    if times.is_monotonic_increasing:
+        return interactions
+    return interactions.sort_values("timestamp", kind="stable")
 
 
 def _held_out(late: pd.DataFrame, train: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
@@ -164,9 +192,13 @@ def _refuse_counters(table: pd.DataFrame) -> None:
     order = np.argsort(codes, kind="stable")
     inside = np.diff(codes[order]) == 0
     steps, first = np.diff(times[order])[inside], times[np.unique(codes, return_index=True)[1]]
-    if times.max() >= BOUNDS[0] or len(first) < 3 or not len(steps):
-        return  # seconds since 1970, or too few to tell
-    if len(set(first)) == 1 or (steps == 1).mean() > 0.9:
+    if len(first) < 3 or not len(steps):
+        return  # too few to tell
+    usual = np.median(steps)
+    equal = (np.abs(steps - usual) < SAME_STEP).mean() > 0.9
+    dates = times.max() >= BOUNDS[0]  # of which many can be whole days apart
+    counted = equal and SAME_STEP < usual < (DAY if dates else np.inf)
+    if counted or (len(set(first)) == 1 and not dates):
         raise UserError(
             f"split=time: the timestamps (the first is {first[0]:.15g}) count each user's"
             f" interactions and are no times that users share; use split=leave_one_out, or set"
@@ -186,6 +218,9 @@ def _given_parts(table: pd.DataFrame) -> np.ndarray:
     if "part" not in table:
         raise UserError("no column part (train, valid or test) in the table; split=part needs it")
     parts = table["part"].map(PARTS.index).to_numpy()
+    for part, name in enumerate(PARTS):
+        if not (parts == part).any():
+            raise UserError(f"split=part: no interaction is in the part {name}; add some")
     codes = pd.factorize(table["user_id"])[0]
     order = np.argsort(codes, kind="stable")
     wrong = (np.diff(codes[order]) == 0) & (np.diff(parts[order]) < 0)

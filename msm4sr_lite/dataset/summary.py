@@ -12,6 +12,7 @@ from msm4sr_lite.dataset.filters import filter_interactions
 from msm4sr_lite.dataset.languages import encoder_note, guess_languages
 from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.dataset.times import format_period
+from msm4sr_lite.printable import one_line
 
 N_DOMAINS = 20  # that are printed
 N_IMAGES = 1_000  # whose files are looked for
@@ -94,7 +95,7 @@ class Summary:
         shown = {name: f"{share:.0%}" for name, share in self.languages.items()}
         if shares := [f"{name} {share}" for name, share in shown.items() if share != "0%"]:
             lines.append(f"  languages     {', '.join(shares)}")
-        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+        return "\n".join(map(one_line, [*lines, *(f"  note: {note}" for note in self.notes)]))
 
 
 def missing_images(items: Iterable[Item], image_root: Path) -> list[str]:

@@ -6,7 +6,6 @@ line in a text file, its number in a parquet file. ``rows`` checks the content o
 """
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +16,7 @@ import pandas as pd
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import Columns, check_header
-from msm4sr_lite.dataset.lines import not_blank, read_lines
+from msm4sr_lite.dataset.lines import json_object, not_blank, read_lines
 from msm4sr_lite.dataset.parquet import read_parquet_columns, read_parquet_rows
 
 T = TypeVar("T")
@@ -233,17 +232,6 @@ def reason(error: Exception) -> str:
         known = (text for mark, text in CSV_ERRORS.items() if mark in str(error))
         return next(known, f"not a row of a table: {error}")
     return str(error)
-
-
-def json_object(line: str) -> dict[str, Any]:
-    """Read one JSON object; anything else is a ``ValueError``."""
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"not a JSON object: {error}") from None
-    if not isinstance(record, dict):
-        raise ValueError("not a JSON object")
-    return record
 
 
 def read_header(path: Path, kind: str) -> list[str]:

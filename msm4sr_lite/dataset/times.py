@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.cells import shown
 
 # From 1973 on, the size of a number tells its unit; smaller numbers may be counters.
 UNITS = ("counter", "seconds", "milliseconds", "microseconds", "nanoseconds")
@@ -27,6 +28,9 @@ OTHER_UNITS = (
     (190_001, 210_013, "months such as 202311"),
     (20_000_000, 40_000_000, "minutes since 1970"),
 )
+NO_NUMBERS = (bool, np.bool_, complex, np.complexfloating)
+NO_DATES = (Real, np.bool_, complex, np.complexfloating, timedelta, np.timedelta64)
+HUGE = 10**300  # larger integers do not fit into a float
 PARTS = ("train", "valid", "test")  # values of the column part, in the order of time
 
 
@@ -69,6 +73,18 @@ def to_seconds(column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray
     else:
         times = _same_unit(times, column, place_in, notes)
         notes += _other_units(times)
+    if (beyond := np.abs(times) >= END_OF_DATES).any():
+        row = int(np.argmax(beyond))
+        raise UserError(
+            f"{place_in} {column.index[row]}: timestamp {shown(column.iloc[row])} is later than any"
+            f" date; correct it, or remove the row"
+        )
+    if (early := (np.abs(times) < BOUNDS[0])).any() and times.max() >= BOUNDS[0]:
+        row = int(np.argmax(early))
+        notes.append(
+            f"timestamps between 1966 and 1973: {early.sum()}, such as {shown(column.iloc[row])!r}"
+            f" ({place_in} {column.index[row]}); are they placeholders?"
+        )
     if far := int((times > FAR).sum()):
         notes.append(f"timestamps later than the year 2100: {far}; are they placeholders?")
     return times
@@ -80,9 +96,16 @@ def _numbers(column: pd.Series) -> np.ndarray:
         return column.to_numpy("float64")
     if column.dtype.kind == "M":
         return np.full(len(column), np.nan)
-    times = pd.to_numeric(column.astype(object), errors="coerce").to_numpy("float64").copy()
-    times[[isinstance(cell, (bool, np.bool_)) for cell in column]] = np.nan
-    return times
+    cells = column.astype(object)
+    odd = np.fromiter(map(_is_odd, cells), bool, len(cells))
+    if odd.any():
+        cells = cells.mask(odd, None)
+    return pd.to_numeric(cells, errors="coerce").to_numpy("float64").copy()
+
+
+def _is_odd(cell: object) -> bool:
+    """Return whether a cell would be taken for a number, but is none or does not fit into one."""
+    return isinstance(cell, NO_NUMBERS) or (type(cell) is int and abs(cell) > HUGE)
 
 
 def _refuse_mixed(column: pd.Series, numbers: np.ndarray, dates: np.ndarray, place_in: str) -> None:
@@ -90,18 +113,18 @@ def _refuse_mixed(column: pd.Series, numbers: np.ndarray, dates: np.ndarray, pla
     if not (known := numbers | dates).all():
         row = int(np.argmin(known))
         place, cell = f"{place_in} {column.index[row]}", column.iloc[row]
-        if pd.isna(cell) or not str(cell).strip():
+        if pd.isna(cell) or not shown(cell):
             raise UserError(f"{place}: no timestamp; fill it in, or remove the row")
         raise UserError(
-            f"{place}: timestamp {str(cell)!r} is neither a number nor an ISO date; write all as"
+            f"{place}: timestamp {shown(cell)!r} is neither a number nor an ISO date; write all as"
             f" 1700000000 or all as 2023-11-14T22:13:20 (in pandas: pd.to_datetime)"
         )
     if numbers.any():
         few, other = (numbers, dates) if numbers.sum() <= dates.sum() else (dates, numbers)
-        row, usual = int(np.argmax(few)), _shown(column.iloc[int(np.argmax(other))])
+        row, usual = int(np.argmax(few)), shown(column.iloc[int(np.argmax(other))])
         one, many = ("a number", "dates") if few is numbers else ("a date", "numbers")
         raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {_shown(column.iloc[row])!r} is {one}, but"
+            f"{place_in} {column.index[row]}: timestamp {shown(column.iloc[row])!r} is {one}, but"
             f" {other.sum()} others are {many}, such as {usual!r}; write all in one form"
         )
 
@@ -127,11 +150,6 @@ def _dates_in_block(column: pd.Series, numbers: np.ndarray) -> np.ndarray:
     return times
 
 
-def _shown(cell: object) -> str:
-    """Return a cell as it was written; whole numbers may have become floats."""
-    return f"{cell:.15g}" if isinstance(cell, float) else str(cell)
-
-
 def _seconds(dates: pd.Series) -> np.ndarray:
     """Return the seconds since 1970 of dates in UTC, NaN for none."""
     # Microseconds: more digits do not fit into a float, whatever the version of pandas keeps.
@@ -147,7 +165,7 @@ def _text_of_date(cell: object) -> object:
             return None
         zoned = cell.rstrip().endswith(("UTC", "GMT"))
         return cell.rstrip()[:-3].rstrip() + "Z" if zoned else cell
-    return None if isinstance(cell, (Real, np.bool_, timedelta, np.timedelta64)) else cell
+    return None if isinstance(cell, NO_DATES) else cell
 
 
 def _compact(times: np.ndarray, column: pd.Series, place_in: str) -> np.ndarray | None:
@@ -163,8 +181,8 @@ def _compact(times: np.ndarray, column: pd.Series, place_in: str) -> np.ndarray 
         if good.mean() < MOST:
             continue
         if not good.all():
-            row, usual = int(np.argmin(good)), _shown(column.iloc[int(np.argmax(good))])
-            cell = _shown(column.iloc[row])
+            row, usual = int(np.argmin(good)), shown(column.iloc[int(np.argmax(good))])
+            cell = shown(column.iloc[row])
             raise UserError(
                 f"{place_in} {column.index[row]}: timestamp {cell} is not a date, but others are,"
                 f" such as {usual}; correct it, or remove the row"
@@ -182,10 +200,19 @@ def _same_unit(times: np.ndarray, column: pd.Series, place_in: str, notes: list[
     other = (units > 0) & (units < unit) & (own >= RECENT) & (own < FAR)
     if other.any():
         row, last = int(np.argmax(other)), int(np.argmax(units == unit))
-        cell, usual = _shown(column.iloc[row]), _shown(column.iloc[last])
+        cell, usual = shown(column.iloc[row]), shown(column.iloc[last])
         raise UserError(
             f"{place_in} {column.index[row]}: timestamp {cell} looks like {UNITS[units[row]]},"
             f" {usual} looks like {UNITS[unit]}; write all in seconds"
+        )
+    low, high = 19700101, 21010101
+    dates = (times >= low) & (times < high) & (times % 100 >= 1) & (times % 100 < 32)
+    dates &= (times % 1 == 0) & (times % 10_000 >= 100) & (times % 10_000 < 1300)
+    if unit and dates.sum() > MOST * ((times >= low) & (units == 0)).sum():
+        row, last = int(np.argmax(dates)), int(np.argmax(units == unit))
+        raise UserError(
+            f"{place_in} {column.index[row]}: timestamp {shown(column.iloc[row])} looks like a"
+            f" date, {shown(column.iloc[last])} looks like {UNITS[unit]}; write all in one form"
         )
     if unit > 1:
         notes.append(f"timestamps are in {UNITS[unit]}; they were read as seconds since 1970")

@@ -67,6 +67,19 @@ def test_notes_of_a_dataset_are_said_only_where_asked(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("note: interactions with items not in")
 
 
+def test_of_remembered_renames_only_those_of_missing_columns_are_left_out(tmp_path):
+    folder = toy_dataset(tmp_path / "toys")
+    args = argparse.Namespace(data=folder, domain="", drop_unknown=True, rename=None)
+    path = folder / "interactions.csv"
+    path.write_text(path.read_text().replace("user_id", "visitor", 1))
+    remembered = {"visitor": "user_id", "sku": "item_id"}
+    assert read_dataset(args, columns=remembered).users
+    with path.open("a") as file:
+        file.write("u1,i1\n")
+    with pytest.raises(UserError, match="2 cells, but the header has"):
+        read_dataset(args, columns=remembered)
+
+
 @pytest.mark.parametrize(
     ("as_json", "rank", "printed"),
     [

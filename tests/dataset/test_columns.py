@@ -9,6 +9,7 @@ import pytest
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import Columns
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.sources import read_item_frame
 from tests.toys import write_frame
 
 INTERACTIONS = pd.DataFrame({" User ID": ["u", "v"], "sku": ["a", "b"], "Timestamp": [1, 2]})
@@ -92,3 +93,37 @@ def test_an_exact_name_goes_before_a_similar_one() -> None:
 def test_renames_that_cannot_be_meant_are_refused(renames, message) -> None:
     with pytest.raises(UserError, match=message):
         Dataset.from_frames(INTERACTIONS, ITEMS, columns=renames)
+
+
+TWO_TITLES = pd.DataFrame({"item_id": ["a"], "title": ["Mug"], "name": ["Bowl"], "brand": ["N"]})
+ONE = pd.DataFrame({"user_id": ["u"], "item_id": ["a"], "timestamp": [1], "time": [9], "id": "b"})
+
+
+@pytest.mark.parametrize(
+    ("columns", "table", "old", "new"),
+    [
+        ({"name": "title"}, "items", "name", "title"),
+        ({"items.name": "title"}, "items", "name", "title"),
+        ({"title": "brand"}, "items", "title", "brand"),
+        ({"time": "timestamp"}, "interactions", "time", "timestamp"),
+        ({"id": "item_id"}, "interactions", "id", "item_id"),  # items has no id either
+        ({"interactions.id": "item_id"}, "interactions", "id", "item_id"),
+    ],
+)
+def test_a_rename_to_a_column_that_is_there_is_refused(columns, table, old, new) -> None:
+    with pytest.raises(UserError, match=rf"^{table}: columns .* both read as '{new}'; remove one"):
+        Dataset.from_frames(ONE, TWO_TITLES, columns=columns)
+
+
+def test_a_rename_goes_before_the_name_of_the_column() -> None:
+    alone = Dataset.from_frames(ONE, TWO_TITLES.drop(columns="brand"), columns={"title": "brand"})
+    assert (alone.items["a"].title, alone.items["a"].brand) == ("", "Mug")
+    swap = {"title": "brand", "brand": "title"}
+    item = Dataset.from_frames(ONE, TWO_TITLES, columns=swap).items["a"]
+    assert (item.title, item.brand) == ("N", "Mug")
+
+
+def test_a_rename_of_an_item_frame_is_refused_if_its_target_is_there() -> None:
+    frame = pd.DataFrame({"item_id": ["a"], "sku": ["b"]})
+    with pytest.raises(UserError, match="both read as 'item_id'"):
+        read_item_frame(frame, {"sku": "item_id"})

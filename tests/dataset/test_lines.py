@@ -8,6 +8,7 @@ import pytest
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import lines
 from msm4sr_lite.dataset.lines import read_lines, require_file
+from msm4sr_lite.dataset.tables import read_rows
 
 
 @pytest.fixture
@@ -55,3 +56,12 @@ def test_a_file_that_was_packed_twice_is_refused(file):
 def test_a_name_that_is_too_long_is_refused(tmp_path):
     with pytest.raises(UserError, match="too long"):
         require_file(tmp_path / ("x" * 5000))
+
+
+def test_a_key_that_is_twice_in_a_line_is_refused(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"a": 1, "other": {"x": 1, "x": 2}}\n{"a": 1, "b": 2, "a": 3}\n')
+    rows = read_rows(path)
+    assert next(rows)[1]["a"] == 1
+    with pytest.raises(UserError, match=r"t.jsonl line 2: the key 'a' is there twice; keep one"):
+        next(rows)

@@ -105,3 +105,8 @@ def test_what_is_wrong_with_an_id_is_said_plainly():
         id_text("a\ud800", "item_id")
     with pytest.raises(ValueError, match="is not utf-8 text"):
         id_text(b"\xff", "item_id")
+
+
+def test_whole_numbers_are_written_the_same_in_texts_as_in_ids():
+    item = parse_item({"item_id": 2.0, "title": 2.0, "categories": [1, np.float32(2), 2.5]})
+    assert (item.item_id, item.title, item.categories) == ("2", "2", ("1", "2", "2.5"))

@@ -253,3 +253,52 @@ def test_the_message_names_the_item_filter():
     message = r"5 or more interactions .* lower min_user_interactions .* or min_item_interactions"
     with pytest.raises(UserError, match=message):
         build_sequences(table_of(("u", "abcde")), list("abcde"), config)
+
+
+def test_a_frame_is_sorted_by_time_and_equal_times_keep_their_order():
+    table = table_of(("u", "abcdef")).assign(timestamp=[3, 1, 2, 2, 1, 9])
+    s = build_sequences(table, list("abcdef"))
+    assert names(s, s.user_sequence(0)) == "becdaf"
+
+
+TABLE = table_of(("u", "abcdef"))
+
+
+@pytest.mark.parametrize(
+    ("table", "items", "settings", "message"),
+    [
+        (TABLE, "abcdefa", {}, "item_ids has an empty id or one id twice"),
+        (TABLE, ["", *"abcdef"], {}, "item_ids has an empty id"),
+        (TABLE, "abcdef", {"split": "time"}, "no column timestamp; needed are user_id, item_id, t"),
+        (TABLE.drop(columns="user_id"), "abcdef", {}, "no column user_id"),
+        (TABLE.assign(user_id=None), "abcdef", {}, "the column user_id has empty cells"),
+        (TABLE.assign(timestamp=np.nan), "abcdef", {}, "the column timestamp has empty cells"),
+        (TABLE.assign(timestamp=[*"fedcba"]), "abcdef", {}, "timestamps must be numbers"),
+        (TABLE.assign(item_id=range(6)), "012345", {}, "has an item of item_ids; write both as"),
+    ],
+)
+def test_frames_that_cannot_be_meant_are_refused(table, items, settings, message):
+    with pytest.raises(UserError, match=message):
+        build_sequences(table, [*items], DataConfig(**settings))
+
+
+@pytest.mark.parametrize("missing", ["train", "valid", "test"])
+def test_a_given_split_without_one_of_its_parts_is_refused(missing):
+    left = [part for part in ("train", "valid", "test") if part != missing]
+    table = TABLE.assign(part=[left[0]] * 5 + [left[1]])
+    with pytest.raises(UserError, match=f"no interaction is in the part {missing}; add some"):
+        build_sequences(table, [*"abcdef"], DataConfig(split="part", min_user_interactions=0))
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        lambda user, place: 1.5e9 + place,
+        lambda user, place: 1.5e9 + place / 1000,
+        lambda user, place: user + 3 * place,
+    ],
+)
+def test_counters_in_any_unit_are_no_times(time):
+    rows = [(f"u{u}", item, time(u, i)) for u in range(3) for i, item in enumerate("abcdef")]
+    with pytest.raises(UserError, match="count each user's interactions and are no times"):
+        late(*rows, valid_from="", test_from="")

@@ -106,3 +106,12 @@ def test_many_domains_and_long_names_fit_on_a_screen():
     text = str(Dataset.from_frames(interactions, items).summary())
     assert f"  domains       {'x' * 40} (1), domain 0 (1)," in text
     assert "domain 18 (1), and 11 more\n" in text
+
+
+def test_a_summary_has_no_characters_that_act_on_the_terminal():
+    interactions = pd.DataFrame({"user_id": ["u"], "item_id": ["a"], "timestamp": [1]})
+    items = pd.DataFrame({"item_id": ["a"], "title": "Mug", "domain": "x\x1b[31m", "\x1b[2J": 1})
+    name = "a\nb\x1b[31m"
+    text = str(Dataset.from_frames(interactions, items, name=name).summary())
+    assert text.startswith("a b\ufffd[31m\n  users")
+    assert text.replace("\n", "").isprintable()

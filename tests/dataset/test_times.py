@@ -251,3 +251,29 @@ def test_dates_are_the_same_in_any_number_of_blocks(monkeypatch):
 def test_numbers_are_shown_as_they_were_written(cells, message):
     with pytest.raises(UserError, match=message):
         to_seconds(pd.Series(cells), "row", [])
+
+
+@pytest.mark.parametrize("cell", [1e30, -1e30, 10**21, 253402300800000000000])
+def test_times_beyond_every_date_are_refused(cell):
+    with pytest.raises(UserError, match=r"^row 1: timestamp \S+ is later than any date"):
+        seconds(T * 10**9, cell)
+
+
+@pytest.mark.parametrize("cells", [(T, 0, -1), (T * 1000, 0, -1), ("2023-11-14", "1970-01-01")])
+def test_early_times_beside_recent_ones_are_noted(cells):
+    notes = []
+    to_seconds(pd.Series(cells, dtype=object), "row", notes)
+    early = f"timestamps between 1966 and 1973: {len(cells) - 1}, such as {str(cells[1])!r} (row 1)"
+    assert notes[-1] == f"{early}; are they placeholders?"
+
+
+@pytest.mark.parametrize("cells", [(20200101, T), (T, 20200101, 20200102), (T * 1000, 20200101, 0)])
+def test_compact_dates_beside_seconds_are_refused(cells):
+    row = cells.index(20200101)
+    with pytest.raises(UserError, match=f"^row {row}: timestamp 20200101 looks like a date, {T}"):
+        seconds(*cells)
+
+
+def test_early_seconds_that_look_like_dates_are_read():
+    early = [19_700_101, *range(20_000_000, 21_000_000, 50_000)]
+    assert seconds(*early, T) == [*early, T]
