@@ -198,6 +198,7 @@ def _refuse_counters(table: pd.DataFrame) -> None:
     equal = (np.abs(steps - usual) < SAME_STEP).mean() > 0.9
     dates = times.max() >= BOUNDS[0]  # of which many can be whole days apart
     counted = equal and SAME_STEP < usual < (DAY if dates else np.inf)
+    counted &= usual == 1 or first.max() <= np.median(times)  # users who follow each other do not
     if counted or (len(set(first)) == 1 and not dates):
         raise UserError(
             f"split=time: the timestamps (the first is {first[0]:.15g}) count each user's"
