@@ -198,6 +198,7 @@ def _refuse_counters(table: pd.DataFrame) -> None:
     equal = (np.abs(steps - usual) < SAME_STEP).mean() > 0.9
     dates = times.max() >= BOUNDS[0]  # of which many can be whole days apart
     counted = equal and SAME_STEP < usual < (DAY if dates else np.inf)
+    counted &= usual == 1 or first.max() <= np.median(times)  # users who follow each other do not
     if counted or (len(set(first)) == 1 and not dates):
         raise UserError(
             f"split=time: the timestamps (the first is {first[0]:.15g}) count each user's"
@@ -218,8 +219,9 @@ def _given_parts(table: pd.DataFrame) -> np.ndarray:
     if "part" not in table:
         raise UserError("no column part (train, valid or test) in the table; split=part needs it")
     parts = table["part"].map(PARTS.index).to_numpy()
-    for part, name in enumerate(PARTS):
-        if not (parts == part).any():
+    # A part for validation or for testing may be missing: then the model is not evaluated on it.
+    for held_out, name in ((False, "train"), (True, "valid or test")):
+        if not ((parts > 0) == held_out).any():
             raise UserError(f"split=part: no interaction is in the part {name}; add some")
     codes = pd.factorize(table["user_id"])[0]
     order = np.argsort(codes, kind="stable")

@@ -282,10 +282,12 @@ def test_frames_that_cannot_be_meant_are_refused(table, items, settings, message
         build_sequences(table, [*items], DataConfig(**settings))
 
 
-@pytest.mark.parametrize("missing", ["train", "valid", "test"])
-def test_a_given_split_without_one_of_its_parts_is_refused(missing):
-    left = [part for part in ("train", "valid", "test") if part != missing]
-    table = TABLE.assign(part=[left[0]] * 5 + [left[1]])
+@pytest.mark.parametrize(
+    ("parts", "missing"),
+    [(["valid"] * 3 + ["test"] * 3, "train"), (["train"] * 6, "valid or test")],
+)
+def test_a_given_split_without_training_or_held_out_part_is_refused(parts, missing):
+    table = TABLE.assign(part=parts)
     with pytest.raises(UserError, match=f"no interaction is in the part {missing}; add some"):
         build_sequences(table, [*"abcdef"], DataConfig(split="part", min_user_interactions=0))
 
