@@ -61,6 +61,13 @@ class ImageKeywords(TypedDict):
     keywords: Annotated[list[str], Field(min_length=1)]
 
 
+@with_config(OPEN)
+class SkippedImage(TypedDict):
+    """A line of ``skipped.jsonl``: an image that could not be used."""
+
+    item_id: ItemId
+
+
 def load_feature_table(folder: str | Path) -> FeatureTable:
     """Open a feature table; embeddings are mapped from disk.
 
@@ -220,7 +227,8 @@ def read_keyword_folder(folder: Path) -> tuple[dict[str, list[list[str]]], dict[
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; compute the keywords first")
     remedy = f"delete {folder} and compute the keywords again"
-    verify_folder(folder, ("record.json", "keywords.jsonl"), remedy)
+    verify_folder(folder, ("record.json", "keywords.jsonl", "skipped.jsonl"), remedy)
+    read_dictionary_file(folder)  # it will be copied beside the features
     made_by: dict[str, Any] = read_json(folder / "record.json", dict[str, Any], remedy)
     made_by.pop("made_from", None)
     return read_keywords(folder), made_by
@@ -228,8 +236,15 @@ def read_keyword_folder(folder: Path) -> tuple[dict[str, list[list[str]]], dict[
 
 def read_skipped(folder: Path) -> set[str]:
     """Return the ids of items with an image that could not be used, from ``skipped.jsonl``."""
-    lines = (folder / "skipped.jsonl").read_text(encoding="utf-8").splitlines()
-    return {json.loads(line)["item_id"] for line in lines}
+    path = folder / "skipped.jsonl"
+    try:
+        with path.open("rb") as stream:
+            return {parse_json(line, SkippedImage)["item_id"] for line in stream}
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({first_line(error)}); delete {folder} and compute the"
+            f" keywords again"
+        ) from None
 
 
 def read_dictionary_file(folder: Path) -> list[str]:

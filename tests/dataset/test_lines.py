@@ -55,3 +55,13 @@ def test_a_file_that_was_packed_twice_is_refused(file):
 def test_a_name_that_is_too_long_is_refused(tmp_path):
     with pytest.raises(UserError, match="too long"):
         require_file(tmp_path / ("x" * 5000))
+
+
+def test_a_bit_that_flipped_inside_a_packed_file_is_one_line(file):
+    whole = gzip.compress("".join(f"{n * n},{n}\n" for n in range(999)).encode(), mtime=0)
+    for place in range(12, len(whole), 97):
+        damaged = bytearray(whole)
+        damaged[place] ^= 8
+        with pytest.raises(UserError, match=r"t\.csv") as error:
+            list(read_lines(file(damaged)))
+        assert "\n" not in str(error.value)
