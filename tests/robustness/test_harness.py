@@ -189,7 +189,7 @@ def test_the_judge_finds_every_fault(tmp_path):
     assert kind(lambda: (1, []), must_refuse=True) == "silent"
     assert kind(raising(UserError(f"{tmp_path}/a.csv line 3: wrong"))) == "refused"
     assert kind(raising(Refusal(f"{tmp_path}/a.csv line 3:\nwrong"))) == "message"
-    assert kind(raising(UserError(f"{tmp_path}/a.csv \x1b[31m"))) == "message"
+    assert kind(raising(Refusal(f"{tmp_path}/a.csv \x1b[31m"))) == "message"
     assert kind(raising(UserError("line 3: wrong"))) == "message"
     assert kind(raising(KeyError("a"))) == "traceback"
     assert kind(raising(Fault("silent", "half a folder"))) == "silent"
