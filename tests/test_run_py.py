@@ -609,11 +609,17 @@ def test_run_py_hands_the_stages_over(started: list[Any]) -> None:
         ("test", "not slow", ["robustness", *SITE, "notebooks, strict", "notebooks, lax"]),
     ],
 )
-def test_check_and_test_leave_out_what_is_slow(command: str, marks: str, others: list[str]) -> None:
+def test_check_and_test_leave_out_what_is_slow(
+    command: str, marks: str, others: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
     found = stages.stages_of(command, ["-k", "mixup"])
     assert [stage.name for stage in found[:5]] == STATIC
     assert found[4].command == ["pytest", "-q", *SHARED, "-m", marks, "-k", "mixup"]
     assert [stage.name for stage in found[5:]] == others
+    monkeypatch.setattr(sys, "platform", "win32")
+    found = stages.stages_of(command, [])
+    assert [stage.name for stage in found[5:]] == [o for o in others if o != "robustness"]
 
 
 def test_the_site_is_built_as_by_docs_and_tested(started: list[Any]) -> None:
@@ -640,6 +646,7 @@ def test_all_runs_notebooks_again_with_two_threads_and_as_on_another_cpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(sys, "platform", "linux")
     found = stages.stages_of("all", [])
     assert found[4].command[-2:] == ["-m", ""]
     variants: dict[str, list[stages.Stage]] = {}

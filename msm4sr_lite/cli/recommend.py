@@ -92,7 +92,9 @@ def show_unknown_user(
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:
     """Add items to the model that came after training; return their ids and print notes."""
-    folder = args.features or args.model / "features"
+    beside = [args.model / "features", args.model.parent / "features"]
+    there = [folder for folder in beside if (folder / "manifest.json").exists()]
+    folder = args.features or (there or beside)[0]
     new, unknown = model.add_known_features(data, folder)
     if new:
         say(
@@ -101,8 +103,9 @@ def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> lis
         )
     if unknown:
         say(
-            f"note: {len(unknown)} items have no usable features in {folder} and are not"
-            f" recommended (the first is {unknown[0]!r}); run `msm4sr keywords`, then `features`"
+            f"note: {len(unknown)} items have no usable features in {folder}, are not recommended"
+            f" and do not count in histories (the first is {unknown[0]!r}); run `msm4sr keywords`,"
+            f" then `features`, with the encoders and the dictionary of this run"
         )
     return new
 

@@ -135,8 +135,9 @@ def check_header(
         raise UserError(f"{what}: two columns are called {twice[0]!r}; rename one")
     used = [names.match(header)[name] for name in header] if names else list(header)
     if missing := [name for name in columns if name not in used]:
-        single = len(header) == 1 and any(mark in header[0] for mark in ";\t|,")
-        hint = "; the separator must be a comma in .csv files and a tab in others" if single else ""
+        marks = [mark for mark in ";\t|," if len(header) == 1 and mark in header[0]]
+        needs = "; the separator seems to be {!r}; save .csv files with commas, others with tabs"
+        hint = needs.format(marks[0]) if marks else ""
         rename = f"; if it has another name, say columns={{'NAME': {missing[0]!r}}}"
         rename += f" (--rename NAME={missing[0]})"
         raise UserError(

@@ -227,6 +227,7 @@ def read_keyword_folder(folder: Path) -> tuple[dict[str, list[list[str]]], dict[
         raise UserError(f"{folder}: no such folder; compute the keywords first")
     remedy = f"delete {folder} and compute the keywords again"
     verify_folder(folder, ("record.json", "keywords.jsonl", "skipped.jsonl"), remedy)
+    read_dictionary_file(folder)  # it will be copied beside the features
     made_by: dict[str, Any] = read_json(folder / "record.json", dict[str, Any], remedy)
     made_by.pop("made_from", None)
     return read_keywords(folder), made_by
@@ -239,7 +240,10 @@ def read_skipped(folder: Path) -> set[str]:
         with path.open("rb") as stream:
             return {parse_json(line, SkippedImage)["item_id"] for line in stream}
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({first_line(error)}); {REMEDY}") from None
+        raise UserError(
+            f"{path}: cannot be read ({first_line(error)}); delete {folder} and compute the"
+            f" keywords again"
+        ) from None
 
 
 def read_dictionary_file(folder: Path) -> list[str]:

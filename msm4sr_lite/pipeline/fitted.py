@@ -200,7 +200,7 @@ class Fitted:
             domain = data.domain or self.domain
             where = f"in domain {domain!r} of" if domain else "in"
             say(
-                f"note: {len(gone)} items of the model are no longer {where} {data.name} and are"
+                f"note: {len(gone)} items of the model are not {where} {data.name} and are"
                 f" left out (the first is {gone[0]!r})"
             )
         if changed := changed_items(data, trained.table, items):

@@ -262,14 +262,14 @@ class Serving(Fitted):
         Returns
         -------
         added, without_features
-            Ids of the items that were added, and of the items that have no features in the folder,
-            or none that can be used: no sentence and no readable image.
+            Ids of the items that were added, and of those without usable features in the folder.
         """
         offered = self._offered(data) - self.recommender.item_number.keys()
         missing = [item for item in data.items if item in offered]
         if not missing or not (folder / "manifest.json").is_file():
             return [], missing
         found = Features.load(folder)
+        self._fitted().require_same_encoders(found.table, folder)
         described = set(found.table.described())
         added = [item for item in missing if item in described]
         if added:

@@ -171,6 +171,15 @@ class TrainedModel:
             )
         return encode_new_items(items, image_root, encoder, tokenizer, manifest)
 
+    def require_same_encoders(self, table: FeatureTable, place: Path) -> None:
+        """Raise a ``UserError`` if other features were made with other encoders or keywords."""
+        for part in ("text_encoder", "keywords"):
+            here, there = (one.manifest.get(part, {}) for one in (self.table, table))
+            what = (
+                f"{place}: made with another {part.rstrip('s').replace('_', ' ')} than the model's"
+            )
+            require_same(f"{what} features; they differ", there, here, "compute them like those")
+
     def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> Self:
         """Return the model with new items at the end, which are scored from their content alone."""
         items = [*self.items, *table.items[1:]]

@@ -4,9 +4,12 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.progress import say
@@ -128,10 +131,15 @@ def log_access(folder: Path, access: dict[str, Any]) -> None:
 
     An access that is already in the log is not added again.
     """
-    known = read_access_log(folder)
-    if all({k: v for k, v in one.items() if k != "when"} != access for one in known):
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(folder / "access_log.json", [*known, {"when": when, **access}])
+    lock = folder.resolve() / ".access_log.lock"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock, timeout=60):  # evaluations at the same time lose no entry
+        known = read_access_log(folder)
+        if all({k: v for k, v in one.items() if k != "when"} != access for one in known):
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            write_json(folder / "access_log.json", [*known, {"when": when, **access}])
+        with suppress(OSError):  # on Windows, releasing the lock removes the file
+            lock.unlink()
 
 
 def read_access_log(folder: Path) -> list[dict[str, Any]]:

@@ -269,8 +269,7 @@ class TrainingLog:
 
         The result is empty if there was no epoch.
         """
-        epochs = self.epochs
-        if not epochs:
+        if not (epochs := self.epochs):
             return {}
         best = [line for line in epochs if line["best"]][-1]
         recall = best["recall@20"]

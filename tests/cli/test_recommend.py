@@ -194,8 +194,7 @@ def test_items_that_are_no_longer_in_the_dataset_are_not_recommended(toy, change
     assert code == 0
     assert json.loads(printed)["recommendations"][0]["item_id"] != best
     assert err == (
-        "note: 1 items of the model are no longer in data and are left out (the first is"
-        f" '{best}')\n"
+        f"note: 1 items of the model are not in data and are left out (the first is '{best}')\n"
     )
 
 

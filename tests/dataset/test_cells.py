@@ -59,7 +59,9 @@ ODD = [1 + 2j, np.complex64(1), object(), pd.Interval(0, 1), Colour.RED, timedel
 ODD += [np.void(b"a"), pd.Series(["a"])]
 
 
-@pytest.mark.parametrize("cell", [*ODD, float("inf"), np.float32("inf")], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "cell", [*ODD, float("inf"), np.float32("inf")], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_id(cell):
     with pytest.raises(ValueError, match=r"^no user_id; .* is neither a text nor a number"):
         id_text(cell, "user_id")

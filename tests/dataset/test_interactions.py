@@ -65,3 +65,15 @@ def test_the_first_missing_id_is_named_whatever_the_type_of_the_column(ids):
 def test_the_same_ids_in_any_type_of_column(ids):
     table = pd.DataFrame({"user_id": ids, "item_id": "a", "timestamp": 1})
     assert check_interactions(table, "row")["user_id"].tolist() == ["1", "2", "1"]
+
+
+def test_ids_that_may_stand_for_missing_ones_are_noted():
+    table = pd.DataFrame(
+        {"user_id": ["NaN", "u", "NaN"], "item_id": ["a", "NULL", "nano"], "timestamp": 1}
+    )
+    notes = []
+    check_interactions(table, "row", notes)
+    assert notes == [
+        "user_id is 'NaN' in 2 interactions; is it missing?",
+        "item_id is 'NULL' in 1 interactions; is it missing?",
+    ]

@@ -65,3 +65,13 @@ def test_a_key_that_is_twice_in_a_line_is_refused(tmp_path):
     assert next(rows)[1]["a"] == 1
     with pytest.raises(UserError, match=r"t.jsonl line 2: the key 'a' is there twice; keep one"):
         next(rows)
+
+
+def test_a_bit_that_flipped_inside_a_packed_file_is_one_line(file):
+    whole = gzip.compress("".join(f"{n * n},{n}\n" for n in range(999)).encode(), mtime=0)
+    for place in range(12, len(whole), 97):
+        damaged = bytearray(whole)
+        damaged[place] ^= 8
+        with pytest.raises(UserError, match=r"t\.csv") as error:
+            list(read_lines(file(damaged)))
+        assert "\n" not in str(error.value)

@@ -166,3 +166,16 @@ def test_named_pipes_are_refused_and_not_waited_for(tmp_path):
     for name in ("t.parquet", "u.parquet"):
         with pytest.raises(UserError, match=r"\.parquet: not a file, but a folder, pipe"):
             read_columns(tmp_path / name, ["a"])
+
+
+@pytest.mark.parametrize("index", [[5, 3], ["x", "y"]])
+def test_the_index_of_a_saved_frame_is_no_column(tmp_path, index):
+    ids = {"user_id": ["u", "v"], "item_id": ["a", "a"], "timestamp": [1, 2]}
+    pd.DataFrame(ids, index=index).to_parquet(tmp_path / "interactions.parquet")
+    items = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"]}, index=index)
+    items.to_parquet(tmp_path / "items.parquet")
+    assert "__index_level_0__" in parquet.read_schema(tmp_path / "items.parquet").names
+    assert Dataset.from_folder(tmp_path).notes == []
+    columns = Columns("items", ITEM_COLUMNS)
+    assert list(read_items(tmp_path / "items.parquet", columns)) == ["a", "b"]
+    assert columns.unused == []

@@ -162,7 +162,10 @@ def test_interactions_with_unknown_items_are_refused_or_dropped(dataset_folder):
         ("", r"interactions.csv: the file is empty"),
         ("user_id,item_id,timestamp\n", r"interactions.csv: no interactions"),
         ("user_id,item\nu,a\n", r"no column item_id, timestamp; .*\(found user_id, item\)"),
-        ("user_id;item_id;timestamp\nu;a;1\n", r"the separator must be a comma in .csv files"),
+        (
+            "user_id;item_id;timestamp\nu;a;1\n",
+            r"the separator seems to be ';'; save .csv files with commas",
+        ),
         (INTERACTIONS + "u3,a,\n", r"line 5: no timestamp; fill it in"),
         (INTERACTIONS + "u3,a,NaN\n", r"line 5: timestamp 'NaN'"),
         (INTERACTIONS + "u3,a,inf\n", r"line 5: timestamp 'inf'"),

@@ -6,7 +6,7 @@ import pytest
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import times
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.times import format_period, oldest_first, to_seconds
+from msm4sr_lite.dataset.times import CLEAR, format_period, oldest_first, to_seconds
 
 T = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 
@@ -168,6 +168,16 @@ def test_an_unclear_order_is_noted() -> None:
         ("w", "b", 2),
     ]
     assert history(frame(*rows)) == ["a", "b", "the order of a user'"]
+
+
+@pytest.mark.parametrize(("forwards", "noted"), [(CLEAR - 1, True), (CLEAR, False)])
+def test_a_clear_majority_of_forward_steps_needs_no_note(forwards, noted) -> None:
+    """Beside one step backwards; the number of forward steps decides."""
+    rows = [("u", f"i{n}", n) for n in range(forwards + 1)]
+    rows += [("v", "a", 2), ("v", "b", 1), ("v", "c", 1)]
+    notes: list[str] = []
+    oldest_first(frame(*rows), notes)
+    assert ["is unclear" in note for note in notes] == [True] * noted
 
 
 def test_interactions_at_the_same_time_follow_their_parts() -> None:

@@ -55,7 +55,7 @@ def seconds(use: str, text: str, limit: float = 0.0) -> float:
 @pytest.fixture(scope="module")
 def limits() -> dict[str, float]:
     """Twenty times what ordinary text of the same length takes; a quadratic one takes hundreds."""
-    return {use: 20 * seconds(use, repeated("", ORDINARY)) + 0.02 for use in USES}
+    return {use: 60 * seconds(use, repeated("", ORDINARY)) + 0.02 for use in USES}
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -8,10 +8,12 @@ import torch
 from toys import save_table, toy_table
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.features import table_files
 from msm4sr_lite.features.table_files import (
     FILES,
     load_feature_table,
     read_dictionary_file,
+    read_keyword_folder,
     read_keywords,
     read_skipped,
     save_feature_table,
@@ -152,11 +154,34 @@ def test_a_table_in_memory_is_saved_with_its_keywords(tmp_path):
     assert read_dictionary_file(tmp_path) == []
 
 
-def test_skipped_images_are_known_by_their_items(tmp_path):
-    lines = [{"item_id": "a\u2028b", "image": "x\u2028.png", "reason": "r"}]
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    (tmp_path / "skipped.jsonl").write_text(text, encoding="utf-8")
-    assert read_skipped(tmp_path) == {"a\u2028b"}
-    (tmp_path / "skipped.jsonl").write_text("{}")
-    with pytest.raises(UserError, match=r"skipped.jsonl: cannot be read \(item_id"):
-        read_skipped(tmp_path)
+def test_embeddings_are_checked_to_the_last_block(tmp_path, monkeypatch):
+    folder = tmp_path / "features"
+    save_table(toy_table([2, 3], [1, 1]), folder)
+    embeddings = np.load(folder / "text.npy")
+    embeddings[-1, -1] = np.nan
+    np.save(folder / "text.npy", embeddings)
+    write_checksums(folder)
+    monkeypatch.setattr(table_files, "BLOCK", 2)
+    with pytest.raises(UserError, match=r"text.npy has values that are not finite"):
+        load_feature_table(folder)
+
+
+def test_skipped_images_are_read_line_by_line(tmp_path):
+    line = '{"item_id": "a", "image": "x\u2028y.png", "reason": "no image"}\n'
+    (tmp_path / "skipped.jsonl").write_text(line * 2, encoding="utf-8")
+    assert read_skipped(tmp_path) == {"a"}
+    for content in (b"{", b"[]", b'{"item_id": 1}', b"\x1f\x8b", b"{}"):
+        (tmp_path / "skipped.jsonl").write_bytes(content)
+        with pytest.raises(UserError, match=r"skipped.jsonl: cannot be read .*; delete") as error:
+            read_skipped(tmp_path)
+        assert "\n" not in str(error.value)
+
+
+def test_a_damaged_dictionary_of_keywords_is_named(tmp_path):
+    texts = {"record.json": "{}", "keywords.jsonl": "", "skipped.jsonl": ""}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "dictionary.txt").write_bytes(b"\x1f\x8b")
+    write_checksums(tmp_path)
+    with pytest.raises(UserError, match=r"dictionary.txt: cannot be read"):
+        read_keyword_folder(tmp_path)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_dataset import (
+    N_ITEMS,
     SMALL,
     dataset,
     feature_table,
@@ -82,9 +83,7 @@ def test_items_no_longer_in_the_dataset_are_never_offered(model, capsys):
     capsys.readouterr()
     found = model.recommend(data=smaller, k=30, filter_seen=False)
     assert set(found["item_id"]) == set(smaller.items)
-    note = (
-        "note: 2 items of the model are no longer in toys and are left out (the first is 'item7')"
-    )
+    note = "note: 2 items of the model are not in toys and are left out (the first is 'item7')"
     assert capsys.readouterr().err == f"{note}\n"
     history = smaller.user_history("user1")
     assert not {"item7", "item8"} & {one.item_id for one in model.describe(history, data=smaller)}
@@ -92,7 +91,7 @@ def test_items_no_longer_in_the_dataset_are_never_offered(model, capsys):
     model.evaluate(smaller)
     assert capsys.readouterr().err == ""  # once for each dataset
     model.recommend(data=smaller_dataset("home"), k=1)
-    assert "are no longer in domain 'home' of toys and" in capsys.readouterr().err
+    assert "are not in domain 'home' of toys and" in capsys.readouterr().err
     model.recommend(k=1)
     assert capsys.readouterr().err == ""  # nor for the data of the training
 
@@ -361,7 +360,7 @@ def test_only_items_of_the_domain_of_the_model_are_offered_or_added(capsys, monk
     capsys.readouterr()
     offered = set(model.recommend(data=whole, k=99, filter_seen=False)["item_id"])
     assert offered == {f"item{i}" for i in range(28) if i != 3} | {"item30"}
-    note = "note: 1 items of the model are no longer in domain 'home' of toys and are left out"
+    note = "note: 1 items of the model are not in domain 'home' of toys and are left out"
     assert note in capsys.readouterr().err
 
 
@@ -384,3 +383,13 @@ def test_a_single_user_may_be_a_number(user):
     frame["user_id"] = frame["user_id"].str.removeprefix("user").astype(int)
     model = fitted(dataset(frame))
     assert set(model.recommend(user, on_unknown_user="error")["user_id"]) == {"7"}
+
+
+def test_new_items_with_features_of_another_encoder_are_refused(tmp_path):
+    model, table = fitted(), feature_table(N_ITEMS + 1)
+    table.manifest["text_encoder"] = {"weights": "other"}
+    model._model.table.manifest["text_encoder"] = {"weights": "own"}
+    save_feature_table(tmp_path / "features", table, {})
+    items = item_frame(N_ITEMS + 1)
+    with pytest.raises(UserError, match=r"made with another text encoder .* in weights \(other"):
+        model.add_known_features(dataset(items=items), tmp_path / "features")

@@ -107,7 +107,13 @@ def _set(new: Callable[[Any, Random], Any]) -> Callable[[dict[str, Any], str, Ra
 
 def _poisoned(tensor: Any, rng: Random) -> Any:
     flat = tensor.clone().reshape(-1)
-    flat[rng.randrange(len(flat))] = rng.choice([math.nan, math.inf, 1e30]) if len(flat) else 0
+    flat[rng.randrange(len(flat))] = rng.choice([math.nan, math.inf])
+    return flat.reshape(tensor.shape)
+
+
+def _huge(tensor: Any, rng: Random) -> Any:
+    flat = tensor.clone().reshape(-1)
+    flat[rng.randrange(len(flat))] = 1e30
     return flat.reshape(tensor.shape)
 
 
@@ -122,6 +128,7 @@ SAFETENSORS = [
     _tensors(_set(lambda t, rng: t[..., :1].clone() if t.ndim else t[None]), "another_shape"),
     _tensors(_set(lambda t, rng: t[None].clone()), "one_dimension_more"),
     _tensors(_set(_poisoned), "a_number_that_is_none"),
+    _tensors(_set(_huge), "a_huge_number"),
     _tensors(_set(lambda t, rng: t * 0), "zeros"),
 ]
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.robustness.damage import damage_file
 from tests.robustness.outcomes import FAULTS, GOOD, Outcome, judge
+from tests.robustness.resealed import reseal
 from tests.robustness.slow_reader import Refused
 from tests.robustness.stop_targets import STAGES, Stage, StopRunner
 from tests.robustness.targets import TARGETS, Target
@@ -95,7 +96,9 @@ class Runner:
             )
         files = sorted({f for pattern in target.damaged for f in folder.glob(pattern)})
         path = rng.choice([file for file in files if file.is_file()])
-        what = f"{path.relative_to(folder)}: {damage_file(path, rng)}"
+        what = f"{path.relative_to(folder)}: {(done := damage_file(path, rng))}"
+        if reseal(path, folder, done, rng):
+            what += ", with new checksums"
         must_refuse = False
         if target.expect:
             try:
@@ -106,6 +109,7 @@ class Runner:
             lambda: target.act(folder),
             expected if target.fixed else None,
             must_refuse=must_refuse,
+            noted=target.noted,
             folder=folder,
             names=(path.name, path.name.removesuffix(path.suffix), str(path.parent)),
             seconds=target.seconds,

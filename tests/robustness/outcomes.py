@@ -121,6 +121,7 @@ def judge(
     expected: tuple[Any, list[str]] | None,
     *,
     must_refuse: bool = False,
+    noted: str = "",
     folder: Path | None,
     names: tuple[str, ...] = (),
     seconds: float = 10.0,
@@ -136,6 +137,8 @@ def judge(
         The right result and the notes that are always given; None: any result is right.
     must_refuse
         Whether there is no right result.
+    noted
+        Pattern of the notes that explain another result; empty: none does.
     folder
         The folder of the case, which messages name and in which nothing may be left; None: neither
         is checked.
@@ -165,12 +168,12 @@ def judge(
     known = expected[1] if expected else []
     new = [note for note in notes if note not in known]
     if must_refuse:
-        return Outcome("noted" if new else "silent", f"must be refused; {new}")
+        return Outcome("silent", f"must be refused; {new}")
     if expected is None or result == expected[0]:
         return Outcome("clean")
-    if new:
+    if noted and any(re.search(noted, note) for note in new):
         return Outcome("noted", "; ".join(new))
-    return Outcome("silent", difference(expected[0], result))
+    return Outcome("silent", f"{difference(expected[0], result)}; {new}")
 
 
 def difference(expected: Any, found: Any) -> str:

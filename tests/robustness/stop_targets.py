@@ -149,14 +149,19 @@ class StopRunner:
         """Stop the command as planned, run it again, and return what it wrote."""
         if plan and plan["by"] == "disk" and small_disk.can_mount(self.folder):
             return self._on_a_small_disk(plan["bytes"])
+        ended = None
         if plan and plan["by"] in ("disk", "size"):
-            self.check(run_stopped(self.words, biggest_file=plan["bytes"]), "size")
+            ended = run_stopped(self.words, biggest_file=plan["bytes"])
+            self.check(ended, "size")
         elif plan:
             by = plan["by"] if isinstance(plan["by"], str) else signal.Signals(plan["by"])
             options = plan["torn"], self.stage.often
-            self.check(run_stopped(self.words, Stop(plan["moment"], by, *options)), by)
+            ended = run_stopped(self.words, Stop(plan["moment"], by, *options))
+            self.check(ended, by)
             if plan["twice"]:
-                run_stopped(self.words, Stop(plan["moment"] // 2 + 1, by, *options))
+                ended = run_stopped(self.words, Stop(plan["moment"] // 2 + 1, by, *options))
+        if ended and not ended.code and self.stage.writes == "out":
+            return self.snapshot(), []  # it has finished, and does not write over its result
         return self.again()
 
     def again(self) -> tuple[Any, list[str]]:

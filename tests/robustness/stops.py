@@ -78,9 +78,8 @@ class Disk:
         builtins.open = io.open = self._open
         import safetensors.torch as weights
 
-        for name in ("serialize_file", "save_file"):
-            if hasattr(weights, name):
-                setattr(weights, name, self._counted(getattr(weights, name), name))
+        # transformers saves an encoder with it; the library itself writes bytes.
+        weights.serialize_file = self._counted(weights.serialize_file, "serialize_file")
 
         from torch.optim.optimizer import register_optimizer_step_post_hook
 

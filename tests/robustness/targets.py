@@ -39,6 +39,8 @@ class Target:
         Time limit of a case.
     prepare
         Called with a copy before it is damaged.
+    noted
+        Pattern of the notes that explain a result other than the right one; empty: none does.
     change
         Damages a copy and says how; None: one of the files is damaged.
     """
@@ -52,6 +54,7 @@ class Target:
     fixed: bool = True
     seconds: float = 10.0
     prepare: Callable[[Path], None] | None = None
+    noted: str = ""
     change: Callable[[Path, Random], str] | None = None
 
 
@@ -67,11 +70,20 @@ def site(world: World, rng: Random) -> Path:
 
 FEATURES = tuple(
     f"run/features/{name}"
-    for name in ("items.json", "manifest.json", "*.npy", "keywords.jsonl", "dictionary.txt")
+    for name in (
+        "items.json",
+        "manifest.json",
+        "sources.json",
+        "*.npy",
+        "keywords.jsonl",
+        "dictionary.txt",
+    )
 )
 STAGES = ("run/pretrained", "run/finetuned")
 TARGETS = [
-    Target("tables", 40, tables, ("*",), uses.read_tables, uses.right_reading),
+    Target(
+        "tables", 40, tables, ("*",), uses.read_tables, uses.right_reading, noted="text was cut off"
+    ),
     Target("check", 6, tables, ("*",), uses.check_dataset, fixed=False),
     Target(
         "model folder", 22, lambda w, _: w.model, ("model/*", "model/features/*"), uses.use_model

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from msm4sr_lite.config import UserError
 from tests.robustness import harness, slow_reader
 from tests.robustness.damage import BYTES, FILES, KINDS, damage_file, link_elsewhere, unreadable
 from tests.robustness.harness import Case, Runner, cases
+from tests.robustness.outcomes import Fault, Refusal, judge
+from tests.robustness.resealed import reseal
 from tests.robustness.stop_targets import STAGES, StopRunner
 from tests.robustness.stops import Stop, run_stopped
 from tests.robustness.targets import TARGETS
@@ -121,6 +124,77 @@ def run(world, folder, target, n):
         return Counter(runner.run(Case(target, 5, number))[1].kind for number in range(n))
     finally:
         os.chdir(before)
+
+
+def test_damage_behind_right_checksums_meets_the_checks_of_the_content(world, tmp_path):
+    runner = Runner(world, tmp_path)
+    found = [runner.run(Case("features", 4, number)) for number in range(40)]
+    resealed = [outcome for what, outcome in found if "with new checksums" in what]
+    assert len(resealed) > 5
+    assert {outcome.kind for outcome in resealed} <= {"clean", "refused"}
+    assert not any("has changed since it was written" in outcome.detail for outcome in resealed)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "done", "resealed"),
+    [
+        ("text.npy", b"", "one_nan", True),
+        ("text.npy", b"", "swapped_rows", False),
+        ("text.npy", b"", "one_nan+flip_bits", False),
+        ("items.json", b'["i2", "i1"]', "odd_value", False),
+        ("items.json", b"[null]", "odd_value", True),
+        ("keywords.jsonl", b'{"item_id": "a", "keywords": ["x"]}\n', "line_twice", False),
+        ("keywords.jsonl", b"null\n", "odd_value", True),
+    ],
+)
+def test_only_damage_whose_right_outcome_is_known_gets_new_checksums(
+    name, content, done, resealed, tmp_path
+):
+    inner = tmp_path / "model" / "features"
+    inner.mkdir(parents=True)
+    (inner / name).write_bytes(content)
+    for folder in (inner, inner.parent):
+        (folder / "SHA256SUMS").write_text("")
+    found = [reseal(inner / name, tmp_path, done, seeded(n)) for n in range(30)]
+    assert any(found) == resealed
+    assert not all(found)
+    assert (name in (inner / "SHA256SUMS").read_text()) == resealed
+
+
+def test_the_judge_finds_every_fault(tmp_path):
+    def raising(error):
+        def act():
+            raise error
+
+        return act
+
+    def drafts():
+        (tmp_path / ".run.17.draft").mkdir()
+        return 1, []
+
+    def sleeps():
+        while True:
+            pass
+
+    def kind(act, expected=(1, []), **options):
+        return judge(act, expected, folder=tmp_path, seconds=0.2, **options).kind
+
+    assert kind(lambda: (1, [])) == "clean"
+    assert kind(lambda: (2, [])) == "silent"
+    assert kind(lambda: (2, ["2 texts were cut"])) == "silent"  # no note explains it
+    assert kind(lambda: (2, ["2 texts were cut"]), noted="texts were cut") == "noted"
+    assert kind(lambda: (2, ["1 row was dropped"]), noted="texts were cut") == "silent"
+    assert kind(lambda: (2, ["texts were cut"]), (1, ["texts were cut"]), noted="cut") == "silent"
+    assert kind(lambda: (1, ["texts were cut"]), must_refuse=True, noted="cut") == "silent"
+    assert kind(lambda: (1, []), must_refuse=True) == "silent"
+    assert kind(raising(UserError(f"{tmp_path}/a.csv line 3: wrong"))) == "refused"
+    assert kind(raising(Refusal(f"{tmp_path}/a.csv line 3:\nwrong"))) == "message"
+    assert kind(raising(Refusal(f"{tmp_path}/a.csv \x1b[31m"))) == "message"
+    assert kind(raising(UserError("line 3: wrong"))) == "message"
+    assert kind(raising(KeyError("a"))) == "traceback"
+    assert kind(raising(Fault("silent", "half a folder"))) == "silent"
+    assert kind(sleeps) == "hang"
+    assert kind(drafts) == "litter"
 
 
 def test_a_worker_that_dies_is_counted_and_replaced(world, tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,3 +178,15 @@ def test_the_dataset_folder_is_no_run_folder(tmp_path, monkeypatch):
             require_run_dir(folder, data)
     assert require_run_dir("data/run", data) == Path("data/run")
     assert require_run_dir(None, data) is None
+
+
+def test_accesses_at_the_same_time_are_all_logged(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from msm4sr_lite.store.records import log_access\n"
+    )
+    code += "for n in range(20): log_access(Path(sys.argv[1]), {'model': f'{sys.argv[2]}-{n}'})"
+    command = [sys.executable, "-c", code, str(tmp_path / "run")]
+    for process in [subprocess.Popen([*command, name]) for name in "ab"]:
+        assert process.wait() == 0
+    assert len(read_access_log(tmp_path / "run")) == 40
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["access_log.json"]

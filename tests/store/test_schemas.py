@@ -5,6 +5,7 @@ import os
 import pytest
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.store import schemas
 from msm4sr_lite.store.schemas import Access, ItemIds, LogLine, ModelRecord, parse_json, read_json
 
 LINE = '{"epoch": 1, "step": 1, "loss": 1.0, "parts": {"nip": 1}, "recall@20": null,'
@@ -55,4 +56,13 @@ def test_other_content_is_one_line_with_the_place(text, kind, reason, tmp_path):
 def test_a_pipe_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "x.json")
     with pytest.raises(UserError, match=r"x.json: cannot be read \(not a file\)"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(schemas, "LARGEST", 10)
+    (tmp_path / "x.json").write_text('["' + "a" * 6 + '"]')
+    assert read_json(tmp_path / "x.json") == ["aaaaaa"]
+    (tmp_path / "x.json").write_text('["' + "a" * 7 + '"]')
+    with pytest.raises(UserError, match=r"x.json: cannot be read \(larger than 10 bytes\)"):
         read_json(tmp_path / "x.json")

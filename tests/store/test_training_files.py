@@ -283,11 +283,16 @@ def rewrite(path, change, *, checksum=True):
     path.write_bytes(save(tensors, told))
 
 
+BEST = "best.transformer.position.weight"
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
         (lambda t, c: t.pop(next(iter(t))), "the weight .* differs"),
         (lambda t, c: t.update({"model.more": torch.ones(2)}), "the weight more differs"),
+        (lambda t, c: t.pop(BEST), "position.weight differs"),
+        (lambda t, c: t.update({BEST: t[BEST][1:].clone()}), "position.weight differs"),
         (lambda t, c: t.update({name: w.double() for name, w in t.items()}), "differs"),
         (lambda t, c: t.update({name: w * math.nan for name, w in t.items()}), "not finite"),
         (lambda t, c: t.update({"other": torch.ones(2)}), ""),

@@ -64,4 +64,7 @@ def test_recbole_round_trip(tmp_path_factory, items, interactions):
 def test_another_separator_is_named(tmp_path, refused):
     (tmp_path / "x.inter").write_text("user_id:token,item_id:token,timestamp:float\nu,a,1\n")
     (tmp_path / "x.item").write_text("item_id:token\na\n")
-    assert "the separator must be a comma in .csv files and a tab in others" in refused(tmp_path)
+    assert (
+        "the separator seems to be ','; save .csv files with commas, others with tabs"
+        in refused(tmp_path)
+    )

@@ -116,7 +116,7 @@ def test_too_few_images_and_a_full_folder_are_refused(tmp_path, folder):
         train_clip(folder, tmp_path / "out", TINY(), n_test=150)
     with pytest.raises(UserError, match="n_test must be an integer >= 0"):
         train_clip(folder, tmp_path / "out", TINY(), n_test=-1)
-    with pytest.raises(UserError, match="epochs must be an integer >= 1; got 0"):
+    with pytest.raises(UserError, match="epochs must be an integer >= 1 and <= 1000000; got 0"):
         ClipTrainingConfig(epochs=0)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
