@@ -62,7 +62,7 @@ def test_a_place_that_cannot_be_written(tmp_path, refused):
         (MOVIES["1m"], {"images": "nowhere"}, "images must be in a folder"),
         ({"A__json__gz": "", "B__json__gz": ""}, {}, "2 review files (A.json.gz, B.json.gz)"),
         ({"a__inter": "", "b__inter": ""}, {}, "2 .inter files (a.inter, b.inter)"),
-        ({"a__inter": "user_id:token,item_id:token\n", "a__item": "x"}, {}, "and a tab in others"),
+        ({"a__inter": "user_id:token,item_id:token\n", "a__item": "x"}, {}, "others with tabs"),
         (
             {"a__inter": "user_id\titem_id\n", "a__item": "x"},
             {},
