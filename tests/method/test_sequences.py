@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.split import build_sequences
-from msm4sr_lite.sequences import pad, training_batches, windows
+from msm4sr_lite.sequences import Sequences, pad, training_batches, windows
 from msm4sr_lite.store.fingerprint import fingerprint_sequences
 
 
@@ -121,3 +121,14 @@ def test_prefix_rows_end_before_their_one_target():
     assert sorted(seen) == [
         ("a", "b"), ("ab", "c"), ("abc", "d"), ("bcd", "e"), ("g", "f"), ("gf", "e"),
     ]  # fmt: skip
+
+
+def test_a_first_interaction_is_no_test_case():
+    """It has no history, even if the split holds out all of a user's interactions."""
+    items, interactions = ["", "a", "b", "c"], np.array([1, 2, 3, 1, 2, 3])
+    cuts = np.array([[0, 1], [1, 2]])  # the first user's first interaction is in the part valid
+    sequences = Sequences(["u", "v"], items, interactions, np.array([0, 3, 6]), cuts)
+    users, positions = sequences.cases("valid")
+    assert (users.tolist(), positions.tolist()) == ([1], [1])
+    users, positions = sequences.cases("test")
+    assert (users.tolist(), positions.tolist()) == ([0, 0, 1], [1, 2, 2])
