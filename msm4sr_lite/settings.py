@@ -4,6 +4,7 @@ import dataclasses
 import math
 import numbers
 import operator
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -123,10 +124,14 @@ class Settings:
 def in_one_line(value: Any) -> str:
     """Return a value for a message: on one line, and not too long."""
     try:
-        text = " ".join(repr(value).split())
+        text = " ".join(_SHORT.repr(value).split())
     except ValueError:  # Python does not write integers of more than 4,300 digits
         text = f"a very large {type(value).__name__}"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+_SHORT = reprlib.Repr()  # cuts before it writes, and survives objects that cannot be written
+vars(_SHORT).update(dict.fromkeys(("maxstring", "maxother", "maxlong"), 4 * SHOWN))
 
 
 def did_you_mean(name: Any, known: Iterable[str]) -> str:

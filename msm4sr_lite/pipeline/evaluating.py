@@ -13,10 +13,10 @@ from msm4sr_lite.baselines import BaselineData, fit_baseline, require_baselines
 from msm4sr_lite.baselines.oracle import load_oracles
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.ids import known_ids
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import Scorer, evaluate
 from msm4sr_lite.features.sentences import item_texts
-from msm4sr_lite.pipeline.ids import known_ids
 from msm4sr_lite.pipeline.serving import Serving
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.sequences import Part, Sequences

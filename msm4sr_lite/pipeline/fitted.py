@@ -16,10 +16,10 @@ from msm4sr_lite.config import (
     with_settings,
 )
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.ids import id_of, item_list, known_ids
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.inspection import changed_items
-from msm4sr_lite.pipeline.ids import id_of, item_list, known_ids
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender

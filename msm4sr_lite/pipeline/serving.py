@@ -10,6 +10,7 @@ import pandas as pd
 from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
+from msm4sr_lite.dataset.ids import item_list
 from msm4sr_lite.dataset.sources import read_item_frame
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.explain import effects
@@ -18,7 +19,6 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.text_encoder import load_table_encoder
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.pipeline.fitted import Fitted
-from msm4sr_lite.pipeline.ids import item_list
 from msm4sr_lite.recommend.describe import Recommendation, describe_recommendations
 from msm4sr_lite.settings import in_one_line
 

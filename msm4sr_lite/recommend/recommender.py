@@ -10,6 +10,7 @@ from torch import Tensor
 
 from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.ids import item_list
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.progress import say
@@ -215,9 +216,7 @@ class Recommender:
 
         ``where`` names the argument that the items come from, for the message.
         """
-        if isinstance(item_ids, str):
-            raise UserError(f"{where} must be a list of item ids; got a single text")
-        ids = [str(item) for item in item_ids]
+        ids = item_list(item_ids, where)
         for item in ids:
             if item not in self.item_number:
                 raise UserError(f"{where}: item {item!r} is not in the model; check the item_id")
@@ -225,9 +224,7 @@ class Recommender:
 
     def known_items(self, history: Iterable[str]) -> np.ndarray:
         """Return the numbers of those items of a history that the model knows."""
-        if isinstance(history, str):
-            raise UserError(f"a history must be a list of item ids; got the text {history!r}")
-        numbers = (self.item_number.get(str(item), 0) for item in history)
+        numbers = (self.item_number.get(item, 0) for item in item_list(history, "a history"))
         return np.array([number for number in numbers if number], dtype=np.int64)
 
     def _allowed(

@@ -234,9 +234,13 @@ QUICK_MODELS += ["sasrec", "text+image", "msm4sr"]
 MAIN = ModelSpec()
 
 
-def changed(**settings: Any) -> ModelSpec:
+def changed(needs: tuple[str, ...] = (), **settings: Any) -> ModelSpec:
     """Return the main model with changed settings; ``__`` in a name stands for a full stop."""
-    return ModelSpec(settings={k.replace("__", "."): value for k, value in settings.items()})
+    known = {k.replace("__", "."): value for k, value in settings.items()}
+    return ModelSpec(settings=known, needs=needs)
+
+
+BOTH = ("text", "image")  # with one modality, these variants are the main model, or know nothing
 
 
 CLAIMS = ("msm4sr", "no pre-training", "no fine-tuning", "no mixup", "no CMCL")
@@ -244,11 +248,11 @@ ABLATIONS: dict[str, Spec] = {
     "msm4sr": MAIN,
     "no pre-training": ModelSpec(pretrains=False),
     "no fine-tuning": ModelSpec(finetunes=False),
-    "no mixup": changed(pretrain__mixup_max=0.0),
+    "no mixup": changed(BOTH, pretrain__mixup_max=0.0),
     "no CMCL": changed(pretrain__cmcl_weight=0.0),
     "no NIP": changed(pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
-    "no images": changed(model__modalities="text"),
-    "no text": changed(model__modalities="image"),
+    "no images": changed(BOTH, model__modalities="text"),
+    "no text": changed(BOTH, model__modalities="image"),
     "no item dropping": changed(pretrain__drop_max=0.0),
     "no ids": changed(finetune__use_ids=False),
     "with ids": changed(finetune__use_ids=True),
@@ -267,7 +271,8 @@ for label, values, *names in (
     ("targets per sequence", (1, 3), "pretrain__targets_per_sequence"),
     ("tau", (0.03, 0.2), "pretrain__temperature", "finetune__temperature"),
 ):
-    ABLATIONS |= {f"{label} = {v:g}": changed(**dict.fromkeys(names, v)) for v in values}
+    needs = BOTH if label == "p_max" else ()
+    ABLATIONS |= {f"{label} = {v:g}": changed(needs, **dict.fromkeys(names, v)) for v in values}
 
 
 def is_main(spec: Spec, data: StudyData, settings: Settings) -> bool:
@@ -275,7 +280,7 @@ def is_main(spec: Spec, data: StudyData, settings: Settings) -> bool:
 
     An example is *no ids*, if the chosen settings do not use ids.
     """
-    if not isinstance(spec, ModelSpec) or replace(spec, settings={}) != MAIN:
+    if not isinstance(spec, ModelSpec) or replace(spec, settings={}, needs=()) != MAIN:
         return False
     return spec.config(data, settings) == MAIN.config(data, settings)
 

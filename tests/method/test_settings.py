@@ -11,7 +11,7 @@ from msm4sr_lite.config import (
     UserError,
     with_settings,
 )
-from msm4sr_lite.settings import find_field
+from msm4sr_lite.settings import find_field, in_one_line
 
 
 def test_numbers_of_other_types_become_those_of_the_field():
@@ -71,3 +71,13 @@ def test_text_that_is_no_value_is_refused(name, text):
         UserError, match=rf"^{name} must be .*; got '?{text}'?(; did you mean 'time'\?)?$"
     ):
         find_field(Config, name).parse(text)
+
+
+def test_a_wrong_value_is_shown_shortly_whatever_it_is():
+    class Unprintable:
+        def __repr__(self):
+            raise RuntimeError
+
+    for value in ([0] * 5_000_000, "x" * 10**7, 10**5000, Unprintable(), {"a": ["b"] * 99}):
+        assert len(in_one_line(value)) <= 64
+    assert in_one_line("a\nb") == r"'a\nb'"

@@ -176,11 +176,9 @@ def test_a_filter_with_an_unknown_item_is_refused(recommender, name):
     ):
         with pytest.raises(UserError, match=f"{name}: item 'ghost' is not in the model"):
             call({"": ["i1"]}, **{name: ["i2", "ghost", "other"]})
-        with pytest.raises(
-            UserError, match=f"{name} must be a list of item ids; got a single text"
-        ):
+        with pytest.raises(UserError, match=f"{name} must be a list of item ids; got 'i2'"):
             call({"": ["i1"]}, **{name: "i2"})
-    with pytest.raises(UserError, match="candidates: item '' is not in the model"):
+    with pytest.raises(UserError, match="candidates: '' is no item_id"):
         recommender.recommend({"": ["i1"]}, candidates=[""])
 
 
@@ -221,7 +219,7 @@ def test_popular_items_need_counts(recommender):
 def test_items_of_a_history_that_the_model_does_not_know_are_passed_over(recommender):
     one = recommender.recommend({"": ["ghost", "i1", "gone", "i4"]})
     assert one.equals(recommender.recommend({"": ["i1", "i4"]}))
-    with pytest.raises(UserError, match="a history must be a list of item ids; got the text"):
+    with pytest.raises(UserError, match="a history must be a list of item ids; got 'i1'"):
         recommender.recommend({"u": "i1"})
 
 
@@ -350,3 +348,11 @@ def test_of_items_that_cannot_be_added_none_is_added(recommender, new, slots, wi
         recommender.add_items(toy_table(slots, [0] * len(slots), width, items=new))
     assert before == (recommender.item_number, recommender.item_ids)
     assert size == len(recommender.scorer.units) == len(recommender.scorer.items["text"])
+
+
+def test_whole_floats_are_the_ids_that_they_mean_and_other_objects_are_refused():
+    recommender = Recommender(Fixed(0.0, 1.0, 2.0, 3.0), ["", "1", "2", "3"])
+    assert recommender.recommend({"u": [1.0, 3]}).equals(recommender.recommend({"u": ["1", "3"]}))
+    for history in (b"ab", 3, [None], [["1"]]):
+        with pytest.raises(UserError):
+            recommender.recommend({"u": history})

@@ -1,6 +1,10 @@
 """Variants of M²SE."""
 
-from msm4sr_lite.study.models import ABLATIONS, CLAIMS, ModelSpec, is_main
+from dataclasses import replace
+
+import torch
+
+from msm4sr_lite.study.models import ABLATIONS, CLAIMS, ModelSpec, is_main, missing_needs
 
 
 def test_every_ablation_changes_one_thing(data):
@@ -29,3 +33,14 @@ def test_a_variant_equal_to_the_main_model_is_recognised(data):
 
 def test_what_the_paper_claims_is_among_the_ablations():
     assert set(CLAIMS) < set(ABLATIONS)
+
+
+def test_without_images_the_variants_that_need_them_are_left_out(data):
+    assert all(missing_needs(variant, data) == [] for variant in ABLATIONS.values())
+    names = {"no mixup", "no images", "no text", "p_max = 0.25", "p_max = 1"}
+    for modality in ("image", "text"):
+        slots = getattr(data.table, modality)
+        empty = replace(slots, vectors=slots.vectors[:0], counts=torch.zeros_like(slots.counts))
+        without = replace(data, table=replace(data.table, **{modality: empty}))
+        left_out = {name for name, one in ABLATIONS.items() if missing_needs(one, without)}
+        assert left_out == names

@@ -3,12 +3,12 @@
 import pytest
 
 from msm4sr_lite import UserError
-from msm4sr_lite.pipeline.ids import id_of, item_list, known_ids
+from msm4sr_lite.dataset.ids import id_of, item_list, known_ids
 
 
 def test_numbers_become_the_text_that_a_dataset_has():
     assert [id_of(value, "item_id") for value in (7, 7.0, "7", " 7 ")] == ["7"] * 4
-    with pytest.raises(UserError, match=r"^nan is not a user_id: "):
+    with pytest.raises(UserError, match=r"^nan is no user_id: "):
         id_of(float("nan"), "user_id")
 
 
