@@ -244,7 +244,9 @@ def hide_settings(
 
 
 def _is_settings(kind: Any) -> bool:
-    return isinstance(kind, type) and is_dataclass(kind) and issubclass(kind, Settings)
+    """Return whether this is a class of settings; a class that only has sections is none."""
+    is_class = isinstance(kind, type) and is_dataclass(kind) and issubclass(kind, Settings)
+    return is_class and bool(_rows(kind))
 
 
 def _rows(kind: type) -> list[tuple[str, ...]]:
