@@ -56,7 +56,7 @@ def test_of_several_processes_the_first_prints(rank, capsys, monkeypatch):
 def test_names_and_notes_from_data_are_one_line(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     list(bar(range(3), name="wo\x1b[31m\nrk", unit="step"))
-    say("no\x1b[31m\nte\u202e")
+    say("no\x1b[31m\nst\u202e")
     err = capsys.readouterr().err
     assert "wo\ufffd[31m rk: 100%" in err
-    assert err.endswith("no\ufffd[31m te\ufffd\n")
+    assert err.endswith("no\ufffd[31m st\ufffd\n")
