@@ -294,7 +294,7 @@ def test_new_items_of_a_frame_with_other_columns(tmp_path, model, monkeypatch):
     assert (item.item_id, item.title, item.images, root) == ("item30", "New", ("a.png",), tmp_path)
     for wrong, message in (
         ({"skuu": "item_id"}, "there is no column 'skuu'|no column item_id"),
-        ({**columns, "nane": "title"}, "there is no column 'nane'"),
+        ({**columns, "heading": "title"}, "there is no column 'heading'"),
         ({"sku": "id"}, "'sku' as 'id': choose from"),
     ):
         with pytest.raises(UserError, match=message):
