@@ -26,3 +26,13 @@ def one_line(text: str) -> str:
     'a b'
     """
     return printable(" ".join(text.splitlines()))
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message; its type if it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be used: what the system says without its name, or the message."""
+    return getattr(error, "strerror", None) or first_line(error)

@@ -16,7 +16,7 @@ from typing import Any
 
 from msm4sr_lite.cli.commands import COMMANDS, build_parser
 from msm4sr_lite.config import UserError
-from msm4sr_lite.printable import one_line
+from msm4sr_lite.printable import first_line, one_line
 
 DISTRIBUTED = ("pretrain", "finetune", "evaluate")  # commands that several processes can share
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = ("out of memory", "allocate memory")
         if isinstance(error, RuntimeError) and not any(text in str(error) for text in known):
             raise
-        details = f" ({str(error).splitlines()[0]})" if str(error) else ""
+        details = f" ({first_line(error)})" if str(error) else ""
         message = f"not enough memory{details}; give a smaller dataset, model or batch"
     except KeyboardInterrupt:
         message, code = "stopped; finished work is kept, run the command again to resume", 130

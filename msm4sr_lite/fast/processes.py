@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.printable import first_line
 
 
 def is_first() -> bool:
@@ -37,7 +38,7 @@ def joined(device: str = "auto") -> Iterator[None]:
         raise
     except RuntimeError as error:
         raise UserError(
-            f"another process of this run has ended ({str(error).splitlines()[0]}); start the same"
+            f"another process of this run has ended ({first_line(error)}); start the same"
             f" command again, it resumes from the last state"
         ) from error
     finally:

@@ -24,7 +24,7 @@ from torch import Tensor
 from msm4sr_lite.config import UserError
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-from msm4sr_lite.features.pretrained import first_line
+from msm4sr_lite.printable import first_line, reason_of
 
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 20
@@ -72,8 +72,7 @@ def _read_image(root: Path, name: str) -> bytes:
             raise ValueError("not a regular file; name an image file")
         return path.read_bytes()
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: circular links
-        reason = getattr(error, "strerror", None) or first_line(error)
-        raise ImageError(f"{name}: {reason}") from None
+        raise ImageError(f"{name}: {reason_of(error)}") from None
 
 
 def _decode_image(content: bytes, name: str) -> Image.Image:

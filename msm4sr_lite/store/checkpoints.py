@@ -9,6 +9,7 @@ from torch import Tensor
 
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.checksums import require_folder, verify_folder
 from msm4sr_lite.store.files import recover, whole_folder, write_json
 from msm4sr_lite.store.schemas import FORMAT, ItemIds, StageRecord, read_json
@@ -143,9 +144,7 @@ def read_tensors(path: Path, expected: dict[str, Tensor], remedy: str) -> dict[s
                 if found[name].dtype != like.dtype:
                     raise ValueError(f"{name} is of {found[name].dtype}, not {like.dtype}")
     except (OSError, SafetensorError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be used ({str(error).splitlines()[0]}); {remedy}"
-        ) from None
+        raise UserError(f"{path}: cannot be used ({first_line(error)}); {remedy}") from None
     require_finite(found, str(path))
     return found
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.printable import reason_of
 
 NAME = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -51,8 +52,7 @@ def verify_folder(folder: Path, needed: tuple[str, ...], remedy: str) -> None:
             if name not in digests or ".." in PurePosixPath(name).parts or name.startswith("/"):
                 raise ValueError(f"it does not list {name}")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: cannot be used ({reason}); {remedy}") from None
+        raise UserError(f"{path}: cannot be used ({reason_of(error)}); {remedy}") from None
     for name, digest in digests.items():
         try:
             require_file(folder / name)
@@ -70,10 +70,10 @@ def require_folder(path: Path, what: str) -> None:
     try:
         if path.is_dir():
             return
-        reason = "no such folder"
+        wrong = "no such folder"
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-    raise UserError(f"{path}: {reason}; give the folder of {what}")
+        wrong = reason_of(error)
+    raise UserError(f"{path}: {wrong}; give the folder of {what}")
 
 
 def require_file(path: Path) -> None:

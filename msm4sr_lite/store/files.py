@@ -13,6 +13,7 @@ from typing import Any, Literal
 from safetensors import SafetensorError
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.printable import first_line, reason_of
 from msm4sr_lite.store.checksums import write_checksums
 
 # A draft, or the old content while it is replaced; the number is the process that wrote it.
@@ -33,7 +34,7 @@ def _draft(path: Path) -> Iterator[Path]:
         recover(path.parent, path.name, remove="dead")
         yield draft
     except SafetensorError as error:  # a full disk, for example
-        raise cannot_write(path, OSError(0, str(error).splitlines()[0])) from None
+        raise cannot_write(path, OSError(0, first_line(error))) from None
     except OSError as error:
         named = Path(str(error.filename or draft))
         if not (error.filename2 or named.is_relative_to(draft) or path.is_relative_to(named)):
@@ -54,9 +55,9 @@ def cannot_write(path: Path, error: OSError | ValueError) -> UserError:
     remedies |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), protected)
     remedies |= dict.fromkeys((errno.EEXIST, errno.ENOTDIR), in_the_way)
     remedy = remedies.get(getattr(error, "errno", None) or 0, "check the path and the disk")
-    reason = getattr(error, "strerror", None) or error
     return UserError(
-        f"{path}: cannot be written ({reason}); {remedy}, then run again; finished work is kept"
+        f"{path}: cannot be written ({reason_of(error)}); {remedy}, then run again; finished"
+        f" work is kept"
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.printable import reason_of
 from msm4sr_lite.store.checksums import require_file
 
 FORMAT = 3  # of model and feature folders; other formats are refused
@@ -153,8 +154,7 @@ def read_json(path: Path, kind: Any = Any, remedy: str = "delete it or restore a
             raise ValueError(f"larger than {LARGEST} bytes")
         return parse_json(path.read_bytes(), kind)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: cannot be read ({reason}); {remedy}") from None
+        raise UserError(f"{path}: cannot be read ({reason_of(error)}); {remedy}") from None
 
 
 def parse_json(text: bytes | str, kind: Any = Any) -> Any:

@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 
 from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_batch
 from msm4sr_lite.fast.processes import is_first
+from msm4sr_lite.printable import reason_of
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.checkpoints import require_finite
 from msm4sr_lite.store.checksums import require_file
@@ -146,7 +147,7 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise ValueError("its log does not fit its epoch")
         require_finite(tensors, "a damaged file")
     except (OSError, SafetensorError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
+        reason = reason_of(error)
         raise UserError(f"{path}: not the state of a training ({reason}); {REMEDY}") from None
     return tensors, counters
 
@@ -214,8 +215,7 @@ class TrainingLog:
         self._handlers: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                ignored = signal.getsignal(number) == signal.SIG_IGN
-                if number == signal.SIGINT or not ignored:  # nohup ignores SIGHUP
+                if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:  # nohup
                     self._handlers[number] = signal.signal(number, self._ask_to_stop)
         return self
 

@@ -1,7 +1,9 @@
 """Text from data does not act on the terminal, and an error message is always one line."""
 
+import pytest
+
 from msm4sr_lite.config import UserError
-from msm4sr_lite.printable import one_line, printable
+from msm4sr_lite.printable import first_line, one_line, printable, reason_of
 
 
 def test_only_characters_that_act_on_a_terminal_are_replaced():
@@ -16,3 +18,11 @@ def test_only_characters_that_act_on_a_terminal_are_replaced():
 
 def test_an_error_message_is_one_printable_line():
     assert str(UserError("column 'a\nb\x1b[31m'; rename it")) == "column 'a b\ufffd[31m'; rename it"
+
+
+def test_the_reason_of_an_error_is_one_line_without_the_name_of_the_file(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        (tmp_path / "missing").read_text()
+    assert reason_of(error.value) == "No such file or directory"
+    assert reason_of(ValueError("odd\nmore")) == first_line(ValueError("odd\nmore")) == "odd"
+    assert reason_of(ValueError()) == "ValueError"
