@@ -20,6 +20,7 @@ file                    idea
 ``commands``            commands of ``msm4sr`` in a cell
 ``sources``             the library's own lines, never a copy
 ``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
+``attempts``            a learner's code, run safely; results compared
 ``protocol``            what filters, leaks and sampled candidates do to the metrics
 ``microscope``          one set of ranks under every protocol: cut-off, candidates, filter
 ``intervals``           metrics with their intervals, and what to do where there is none

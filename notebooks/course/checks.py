@@ -10,12 +10,20 @@ import ast
 import copy
 import importlib
 import inspect
-import math
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from course.attempts import (
+    NotAttempted,
+    Wrong,
+    agree,
+    guard,
+    place_of,
+    shape_difference,
+    shorten,
+)
 from course.display import escape, show_html
 from course.sources import code_html
 from msm4sr_lite.config import UserError
@@ -28,14 +36,6 @@ _SIGNS: dict[str, tuple[str, str]] = {
     "not attempted": ("○", "#555555"),
 }
 _KINDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text in quotes"}
-
-
-class Wrong(Exception):
-    """The attempt is wrong; the message says what, without giving the answer."""
-
-
-class _NotAttempted(Exception):
-    """The attempt is still the starter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def find_exercise(name: str) -> Exercise:
         If there is none of that name.
     """
     try:
-        module = importlib.import_module(f"course.exercises.nb{name.split('.')[0]}").EXERCISES
+        module = importlib.import_module(f"course.exercises.nb{str(name)[:2]}").EXERCISES
     except ModuleNotFoundError:
         module = ()
     for exercise in module:
@@ -126,46 +126,18 @@ def find_exercise(name: str) -> Exercise:
     raise UserError(f"unknown exercise {name!r}; choose one of: {known}")
 
 
-def agree(one: Any, other: Any, tolerance: float = 1e-5) -> bool:
-    """Whether two results are equal: numbers within a tolerance, everything else exactly.
-
-    Arrays, tensors, lists and tuples count as equal if their entries are.
-
-    Examples
-    --------
-    >>> agree((1.0, ["mug"]), [1.0 + 1e-9, ("mug",)])
-    True
-    >>> agree(1, True), agree([1, 2], [1])
-    (False, False)
-    """
-    one, other = _as_list(one), _as_list(other)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(
-            agree(a, b, tolerance) for a, b in zip(one, other, strict=True)
-        )
-    if isinstance(one, bool) != isinstance(other, bool):
-        return False
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        both_nan = one != one and other != other
-        return both_nan or math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
-    return type(one) is type(other) and bool(one == other)
-
-
-def _as_list(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # arrays and tensors; those without axes become numbers
-        return value.tolist()
-    return list(value) if isinstance(value, (tuple, list)) else value
-
-
 def grade_attempt(exercise: Exercise, attempt: Any) -> tuple[Status, str]:
-    """Return the status of an attempt and what to say; never raises what the attempt raises."""
+    """Return the status of an attempt and what to say; raises nothing, whatever the attempt does.
+
+    That includes ``sys.exit()`` and the stop button, which ends a loop that never ends.
+    """
     try:
         if attempt is ...:
-            raise _NotAttempted
+            raise NotAttempted
         if callable(exercise.solution):
             if not callable(attempt):
                 raise Wrong("hand over the function itself, without calling it")
-            attempt = _guarded(attempt)
+            attempt = guard(attempt)
             given = _wrong_results(exercise, attempt)
         else:
             given = _wrong_value(exercise, attempt)
@@ -174,12 +146,15 @@ def grade_attempt(exercise: Exercise, attempt: Any) -> tuple[Status, str]:
                 raise Wrong(message)
         if given:
             raise Wrong(given)
-    except _NotAttempted:
+    except NotAttempted:
         return "not attempted", "replace the ... above by your code, then run both cells."
     except Wrong as wrong:
         return "not yet", str(wrong)
-    except Exception as error:
-        return "error", f"your code raised {type(error).__name__}: {error}{_line(error, attempt)}"
+    except KeyboardInterrupt as error:
+        return "error", f"your code was stopped before it had a result{place_of(error, attempt)}"
+    except BaseException as error:
+        said = f"{type(error).__name__}: {shorten(error, str)}".removesuffix(": ")
+        return "error", f"your code raised {said}{place_of(error, attempt)}"
     return "correct", exercise.why
 
 
@@ -188,13 +163,13 @@ def _wrong_value(exercise: Exercise, attempt: Any) -> str:
     kind = type(exercise.solution)
     kinds = (int, float) if kind is float else kind
     if isinstance(attempt, bool) or not isinstance(attempt, kinds):
-        raise Wrong(f"{_KINDS[kind]} was expected; you gave {attempt!r}")
+        raise Wrong(f"{_KINDS[kind]} was expected; you gave {shorten(attempt)}")
     if agree(attempt, exercise.solution, exercise.tolerance):
         return ""
     for wrong, message in exercise.mistakes:
         if agree(attempt, wrong, exercise.tolerance):
             raise Wrong(message)
-    return f"{attempt} is not right: {exercise.otherwise}"
+    return f"{shorten(attempt, str)} is not right: {exercise.otherwise}"
 
 
 def _wrong_results(exercise: Exercise, attempt: Callable[..., Any]) -> str:
@@ -209,45 +184,9 @@ def _wrong_results(exercise: Exercise, attempt: Callable[..., Any]) -> str:
     for mistake, message in exercise.mistakes:
         if agree(got, results(mistake), exercise.tolerance):
             raise Wrong(message)
-    for message in filter(None, map(_shape_difference, got, right)):
+    for message in filter(None, map(shape_difference, got, right)):
         raise Wrong(message)
     return exercise.otherwise
-
-
-def _shape_difference(got: Any, right: Any) -> str:
-    import numpy as np
-
-    try:
-        shape, expected = np.shape(_as_list(got)), np.shape(_as_list(right))
-    except ValueError:  # lists of unequal lengths have no shape
-        return ""
-    return f"the shape should be {expected}; yours is {shape}" if shape != expected else ""
-
-
-def _guarded(attempt: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function so that an untouched starter is not taken for a missing return."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        result = attempt(*args, **kwargs)
-        if result is ...:
-            raise _NotAttempted
-        if result is None:
-            raise Wrong("your function gave nothing back: is a return missing?")
-        return result
-
-    call.__wrapped__ = attempt  # type: ignore[attr-defined]
-    return call
-
-
-def _line(error: Exception, attempt: Any) -> str:
-    """Return in which line of the learner's code an error arose, if it arose there."""
-    code = getattr(inspect.unwrap(attempt), "__code__", None) if callable(attempt) else None
-    place, trace = "", error.__traceback__
-    while code and trace:
-        if trace.tb_frame.f_code.co_filename == code.co_filename:
-            place = f" (line {trace.tb_lineno} of your cell)"
-        trace = trace.tb_next
-    return place
 
 
 def _show(sign: str, colour: str, headline: str, message: str) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import math
 import re
+import sys
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from course import check, hint, rules, solution
-from course.checks import Exercise, agree, grade_attempt
+from course.attempts import agree
+from course.checks import Exercise, grade_attempt
 
 from msm4sr_lite.config import UserError
 
@@ -81,6 +86,109 @@ class TestEveryExercise:
     def test_code_fits_the_screen(self, exercise: Exercise) -> None:
         code = exercise.starter_code() + "\n" + exercise.solution_code()
         assert max(map(len, code.splitlines())) <= rules.LINE_LIMIT
+
+
+class Evil:
+    """An answer whose every method fails, and that says it is a number."""
+
+    def fail(self, *args: object) -> Any:
+        raise RuntimeError("evil")
+
+    __eq__ = __repr__ = __str__ = __len__ = __iter__ = __float__ = __bool__ = __call__ = fail
+    __hash__ = None
+    __class__ = property(lambda self: int)
+    tolist = __wrapped__ = property(fail)
+
+
+class Silent(Exception):
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+def raises(error: BaseException) -> Any:
+    raise error
+
+
+async def later(*args: object) -> int:
+    return 1
+
+
+def destroy(*args: Any) -> int:
+    """Change all that can be changed of the arguments."""
+    for one in args:
+        if isinstance(one, (np.ndarray, torch.Tensor)) and one.ndim:
+            one[...] = 0
+        elif isinstance(one, (list, dict, set)):
+            one.clear()
+    return 1
+
+
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
+ANSWERS = {
+    "exits": lambda *args: sys.exit(3),
+    "exits silently": lambda *args: raises(SystemExit()),
+    "is stopped": lambda *args: raises(KeyboardInterrupt()),
+    "ends a generator": lambda *args: raises(GeneratorExit()),
+    "is cancelled": lambda *args: raises(asyncio.CancelledError()),
+    "fails without a text": lambda *args: raises(Silent()),
+    "fails in several lines": lambda *args: raises(ValueError("a\nb" * 999)),
+    "needs memory": lambda *args: raises(MemoryError()),
+    "calls itself": lambda *args: ANSWERS["calls itself"](*args),
+    "is evil": Evil(),
+    "changes its arguments": destroy,
+    "coroutine": later,
+    "generator": lambda *args: (yield 1),
+    "too few arguments": lambda: 1,
+    "a class": type,
+    "a huge number": 10**400,
+    "a number of many digits": 10**5000,
+    "a long text": "x" * 10_000,
+    "several lines": "a\nb",
+    "not a number": math.nan,
+    "infinite": math.inf,
+    "complex": 1j,
+    "nothing": None,
+    "bytes": b"x",
+    "contains itself": ENDLESS,
+    "uneven lists": [[1], [2, 3]],
+    "sparse": torch.eye(3).to_sparse(),
+    "table": pd.DataFrame({"a": [1]}),
+    "dates": np.array(["2020-01-01"], "datetime64[D]"),
+    "evil inside": [Evil()],
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_every_answer_to_every_exercise_gets_a_verdict_in_one_line(
+    kind: str, shown: list[dict[str, str]]
+) -> None:
+    answer = ANSWERS[kind]
+    for exercise in EXERCISES:
+        for attempt in (answer, lambda *args: answer):
+            status, message = grade_attempt(exercise, attempt)
+            assert status in ("not yet", "error"), exercise.name
+            assert "\n" not in message
+            assert len(message) < 300
+            check(exercise.name, attempt)
+            assert shown.pop()["text/plain"].startswith(f"✗ {exercise.name}, {status}: ")
+        code = exercise.solution_code()  # whatever the attempts did, the right answer stays right
+        assert grade_attempt(exercise, run_pasted(exercise, code))[0] == "correct"
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("exits", "your code raised SystemExit: 3"),
+        ("exits silently", "your code raised SystemExit"),
+        ("is stopped", "your code was stopped before it had a result"),
+        ("coroutine", "use return, without async or yield"),
+        ("generator", "use return, without async or yield"),
+    ],
+)
+def test_what_went_wrong_is_named(kind: str, message: str) -> None:
+    exercise = next(exercise for exercise in EXERCISES if exercise.name == "00.cosine")
+    assert message in grade_attempt(exercise, ANSWERS[kind])[1]
 
 
 @pytest.mark.parametrize("number", NUMBERS)

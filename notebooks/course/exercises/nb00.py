@@ -6,7 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from course.checks import Exercise, agree
+from course.attempts import agree
+from course.checks import Exercise
 
 
 def most_popular(histories: list[list[str]], k: int) -> list[str]:
