@@ -23,8 +23,9 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP, LOCK = VENV / "set_up.json", ROOT / "build/set_up.lock"
 OLDEST, NEWEST = (3, 11), (3, 13)  # tested, with all versions between
 COURSE, DOCS, DEV = "course", "course,docs,parquet", "course,dev,docs,parquet"  # extras
-COMMANDS = {  # help, extras, what --no-venv must find
-    "setup": ("prepare .venv and say that it is ready", COURSE, "torch"),
+BASE = "torch transformers PIL pydantic jaxtyping ipykernel ipywidgets seaborn umap"  # and theirs
+COMMANDS = {  # help, extras, what --no-venv must find besides BASE
+    "setup": ("prepare .venv and say that it is ready", COURSE, "nbclient"),
     "lab": ("open JupyterLab at the first notebook", COURSE, "jupyterlab"),
     "workshop": ("show the demo as a page without code, to several visitors", COURSE, "voila"),
     "docs": ("build the documentation site", DOCS, "sphinx"),
@@ -112,8 +113,7 @@ def install(done: dict[str, str], wanted: dict[str, str], update: bool) -> None:
     if (free := shutil.disk_usage(ROOT).free / 1e9) < need:
         raise SetupError(f"no disk space: {ROOT} needs {need} GB and has {free:.1f} GB; make room")
     print(f"{'Updating' if update else 'Setting up'} {VENV}: up to {need} GB of disk", flush=True)
-    if not update:
-        make_venv(done)
+    make_venv(done) if not update else None
     place = ["--index-url", index] if index else []  # of PyTorch alone, which comes first
     pip("--no-deps", *["--force-reinstall"] * other, wanted["pin"], *place)
     offline = ["--no-build-isolation"] * update  # a changed setting needs no network
@@ -141,8 +141,7 @@ def make_venv(done: dict[str, str]) -> None:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     if subprocess.call([sys.executable, "-m", "venv", *["--without-pip"] * bare, str(VENV)]):
         raise SetupError(f"no {VENV} was made, see above; on Debian: sudo apt install python3-venv")
-    if bare:
-        pip("pip", command=[sys.executable, "-m", "pip", "--python", str(PYTHON)])
+    pip("pip", command=[sys.executable, "-m", "pip", "--python", str(PYTHON)]) if bare else None
 
 
 def pip(*requirements: str, command: list[str] | None = None) -> None:
@@ -166,8 +165,7 @@ def start(python: Path, command: list[str]) -> int:
     paths = [str(ROOT / "notebooks"), *filter(None, [variables.get("PYTHONPATH")])]
     variables.update(PYTHONPATH=os.pathsep.join(paths), JUPYTER_PREFER_ENV_PATH="1")  # ours first
     variables["PATH"] = f"{python.parent}{os.pathsep}{variables.get('PATH', '')}"
-    if "jupyterlab" not in command:  # only there may the user's own code need a network
-        variables["HF_HUB_OFFLINE"] = "1"
+    variables.update({} if "jupyterlab" in command else {"HF_HUB_OFFLINE": "1"})  # own code there
     process = subprocess.Popen([str(python), *command], env=variables, cwd=ROOT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child sees Ctrl-C too and may want to ask
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
@@ -200,7 +198,7 @@ def command_for(options: argparse.Namespace) -> list[str]:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line; what follows ``--`` goes to pytest."""
-    parser = argparse.ArgumentParser("run.py", epilog="What follows -- is passed to pytest.")
+    parser = argparse.ArgumentParser("run.py")
     parser.set_defaults(dev=False, all=False, share=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     found = {name: commands.add_parser(name, help=about[0]) for name, about in COMMANDS.items()}
@@ -218,11 +216,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--visitors", "number at once, 0.5 GB each (default: 5)", "workshop", type=int, default=5)
     add("--share", "let others in this network open it", "workshop")
     add("--all", "the slow tests too: the job of a release", "test")
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = parser.parse_args(arguments[:end])
-    options.pytest = arguments[end + 1 :]
-    if options.pytest and options.command not in ("test", "check"):
-        parser.error(f"{options.command} takes nothing after --")
+    add("pytest", "what follows -- is passed to pytest", "test", "check", nargs="*")
+    options = parser.parse_args(arguments)
+    for name, most in (("port", 65535), ("visitors", 99)):
+        if (number := getattr(options, name, None)) not in (None, *range(1, most + 1)):
+            parser.error(f"--{name} {number}: give a number from 1 to {most}")
     if options.torch and not re.fullmatch(r"auto|cpu|cuda|[a-z]+://.+", options.torch):
         parser.error(f"--torch {options.torch}: give auto, cpu, cuda or a URL (https://...)")
     return options
@@ -235,11 +233,12 @@ def main(arguments: list[str]) -> int:
             raise SetupError(f"Python 3.11 to 3.13 is needed, not {platform.python_version()}")
         options = parse(arguments)
         _, extras, module = COMMANDS["test" if options.dev else options.command]
+        missing = [name for name in (module, *BASE.split()) if not find_spec(name)]
         if not options.no_venv:
             prepare(extras, options.torch, options.fresh)
-        elif not find_spec(module):
-            way = f"pip install -c constraints.txt -e .[{extras}]"
-            raise SetupError(f"{sys.executable} lacks {module}; install it with: {way}")
+        elif missing:
+            way = f'pip install -c constraints.txt -e ".[{extras}]"'
+            raise SetupError(f"{sys.executable} lacks {', '.join(missing)}; in {ROOT}: {way}")
         return start(Path(sys.executable) if options.no_venv else PYTHON, command_for(options))
     except (SetupError, OSError, KeyboardInterrupt) as error:
         print(f"run.py: {str(error) or 'stopped; run the same command again'}", file=sys.stderr)

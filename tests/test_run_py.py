@@ -19,14 +19,18 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import stages
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import run
 
@@ -174,7 +178,7 @@ def test_other_systems_need_no_choice(system: str, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def checkout(tmp_path: Path, index: SimpleNamespace) -> SimpleNamespace:
     """A checkout whose package is empty, and ``run.py`` in it as a process of its own."""
-    folder = tmp_path / "check out"
+    folder = tmp_path / "check out [1] #%20;é"
     folder.mkdir()
     cpu = f'CPU_INDEX = "{index.url}/cpu"'
     source = SOURCE.replace('CPU_INDEX = "https://download.pytorch.org/whl/cpu"', cpu)
@@ -485,6 +489,9 @@ def test_a_set_up_that_fails_is_one_line_and_code_2(
         ["lab", "--all"],
         ["course"],
         ["lab", "--torch", "cdua"],
+        ["lab", "--port", "99999"],
+        ["lab", "--port", "0"],
+        ["workshop", "--visitors", "-3"],
     ],
 )
 def test_wrong_arguments_are_refused(arguments: list[str]) -> None:
@@ -549,11 +556,32 @@ def test_the_workshop_prepares_for_its_visitors(
 def test_no_venv_names_what_is_missing(
     started: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run, "find_spec", lambda name: None)
+    gone = {"jupyterlab", "torch"}
+    monkeypatch.setattr(run, "find_spec", lambda name: None if name in gone else name)
     assert run.main(["lab", "--no-venv"]) == 2
-    line = "lacks jupyterlab; install it with: pip install -c constraints.txt -e .[course]\n"
+    line = f'lacks jupyterlab, torch; in {ROOT}: pip install -c constraints.txt -e ".[course]"\n'
     assert capsys.readouterr().err == f"run.py: {sys.executable} {line}"
     assert started == []
+    gone.remove("torch")
+    assert run.main(["workshop", "--no-venv"]) == 0
+
+
+def test_what_no_venv_looks_for_brings_all_that_notebooks_import() -> None:
+    """Its packages, and those that they require in turn."""
+    owners = metadata.packages_distributions()
+    waiting = [owners[name][0] for name in (run.COMMANDS["lab"][2], *run.BASE.split())]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            needed = [Requirement(text) for text in metadata.requires(name) or []]
+            waiting += [canonicalize_name(one.name) for one in needed if not one.marker]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = project["dependencies"] + project["optional-dependencies"]["notebooks"]
+    assert {canonicalize_name(Requirement(text).name) for text in needed} <= {
+        canonicalize_name(name) for name in found
+    }
 
 
 def test_docs_name_the_page_to_open(started: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
