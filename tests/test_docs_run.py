@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import runpy
@@ -191,6 +192,8 @@ def prepare(folder: Path) -> None:
         ml_100k__item="item_id:token\tmovie_title:token_seq\n2\tToy Story\n",
     )
     published_files.hm(folder).rename(downloads / "hm")
+    cells = [{"cell_type": "code", "source": 'from course import check\ncheck("04.share", 0.25)'}]
+    (folder / "RETURNED.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
 
 
 def has_something_to_run(path: Path) -> bool:

@@ -42,6 +42,7 @@ file                    idea
 ``dependencies``        which library and data files stored outputs were made from
 ``rules``, ``costs``    what a stored notebook must keep to, and a run of it
 ``notebooks``           the commands ``build``, ``check`` and ``student``
+``marking``             a verdict on every exercise of returned notebooks
 ======================  =======================================================================
 
 Importing this package imports neither numpy nor torch nor a plotting library, so that

@@ -1,0 +1,149 @@
+"""Mark returned notebooks: run each anew and print the verdict on every exercise.
+
+``python -m course.marking FILE ...``, where FILE is a notebook or a folder of notebooks.
+
+What a file was called, which kernel it names and what outputs it holds makes no difference. A cell
+that fails stops no other cell, and one that never ends is interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
+
+from course.checks import Exercise
+from course.notebooks import CELL_SECONDS, build_environment
+from course.session import ROOT
+from msm4sr_lite.config import UserError
+from msm4sr_lite.printable import one_line
+
+NOTEBOOK_SECONDS = 900  # all cells together
+
+_CHECK = re.compile(r"""\bcheck\(\s*["']((\d\d)\.\w+)["']""")
+_VERDICT = re.compile(r"([✓✗○]) (\d\d\.\w+), ([a-z ]+): (.*?)(?: Stuck\? hint\(.*)?", re.DOTALL)
+
+
+def mark_notebook(path: Path) -> dict[str, tuple[str, str]]:
+    """Return for each exercise of a returned notebook its sign and the verdict.
+
+    Parameters
+    ----------
+    path
+        The notebook. Its code is run in a new kernel.
+
+    Raises
+    ------
+    UserError
+        If it is no notebook, or has no exercise of the course in it.
+    """
+    cells = read_code(path)
+    exercises = find_exercises(path, cells)
+    run_cells(cells)
+    found = {one.name: ("✗", "no verdict: no cell that checks it has run") for one in exercises}
+    for cell in cells:
+        verdicts = verdicts_of(cell)
+        found.update((name, verdict) for name, verdict in verdicts.items() if name in found)
+    return found
+
+
+def read_code(path: Path) -> list[NotebookNode]:
+    """Return the code of a notebook in new cells without outputs."""
+    try:  # without nbformat, which refuses cells that lack what is not needed here
+        cells = json.loads(path.read_text("utf-8-sig"))["cells"]
+        return [
+            new_code_cell("".join(cell["source"]))
+            for cell in cells
+            if cell["cell_type"] == "code"
+            and "skip-execution" not in cell.get("metadata", {}).get("tags", [])
+        ]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UserError(f"{path}: not a notebook that Jupyter has saved") from None
+
+
+def find_exercises(path: Path, cells: Sequence[NotebookNode]) -> list[Exercise]:
+    """Return all exercises of the notebooks of the course to which the checks in cells belong."""
+    numbers = {number for cell in cells for _, number in _CHECK.findall(cell.source)}
+    known = [n for n in sorted(numbers) if (ROOT / f"notebooks/course/exercises/nb{n}.py").exists()]
+    if not known:
+        raise UserError(f"{path}: no cell checks an exercise of the course")
+    modules = [importlib.import_module(f"course.exercises.nb{number}") for number in known]
+    return [exercise for module in modules for exercise in module.EXERCISES]
+
+
+def run_cells(cells: list[NotebookNode]) -> None:
+    """Fill in the outputs of cells, as far as the kernel comes."""
+    end = time.monotonic() + NOTEBOOK_SECONDS
+    stopped = {"ename": "TimeoutError", "evalue": "took too long", "traceback": []}
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # a failing cell has its own verdict
+    client = NotebookClient(
+        new_notebook(cells=cells),
+        timeout_func=lambda cell: int(max(1, min(CELL_SECONDS, end - time.monotonic()))),
+        interrupt_on_timeout=True,
+        error_on_timeout=stopped,
+        allow_errors=True,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(ROOT / "notebooks")}},
+        store_widget_state=False,
+    )
+    try:
+        client.execute(env=build_environment())
+    except DeadKernelError:
+        return  # os._exit(), or no memory left
+
+
+def verdicts_of(cell: NotebookNode) -> dict[str, tuple[str, str]]:
+    """Return the verdicts that a cell shows; its error, if it failed before it showed one."""
+    verdicts: dict[str, tuple[str, str]] = {}
+    for output in cell.outputs:
+        if said := _VERDICT.fullmatch(output.get("data", {}).get("text/plain", "")):
+            verdicts[said[2]] = said[1], one_line(f"{said[3]}: {said[4]}")
+        elif output.output_type == "error":
+            text = one_line(f"error: {output.ename}: {output.evalue}")[:200]
+            for name, _ in _CHECK.findall(cell.source):
+                verdicts.setdefault(name, ("✗", text))
+    return verdicts
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0, or 2 if a file could not be marked."""
+    parser = argparse.ArgumentParser(prog="python -m course.marking")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="notebook or folder")
+    given = parser.parse_args(arguments).files
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # not every terminal has ✓
+    code = 0
+    for path in [path for one in given for path in find_notebooks(one)]:
+        try:
+            verdicts = mark_notebook(path)
+        except UserError as error:
+            print(one_line(str(error)), file=sys.stderr)
+            code = 2
+            continue
+        correct = sum(sign == "✓" for sign, _ in verdicts.values())
+        print(f"{one_line(str(path))}: {correct} of {len(verdicts)} exercises are correct")
+        for name, (sign, message) in verdicts.items():
+            print(f"  {sign} {name}, {message}", flush=True)
+    return code
+
+
+def find_notebooks(path: Path) -> list[Path]:
+    """Return the notebooks of a folder, or the path itself."""
+    return (sorted(path.glob("*.ipynb")) if path.is_dir() else []) or [path]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

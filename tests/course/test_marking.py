@@ -1,0 +1,132 @@
+"""Marking returned notebooks: a verdict on each exercise, whatever the file and its code are."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from course import marking
+from course.checks import find_exercise
+
+pytestmark = pytest.mark.thorough  # kernels are started
+
+NAMES = ("04.mix", "04.share", "04.last_survivor", "04.repair")
+FIRST = "import torch\nfrom torch import Tensor\nfrom course import check"
+
+
+def right(name: str) -> list[str]:
+    """Return the cells of a student who solved an exercise."""
+    exercise = find_exercise(name)
+    return [exercise.solution_code(), f'check("{name}", {exercise.answer_name()})']
+
+
+def write(path: Path, *cells: str, **more: Any) -> Path:
+    """Write a notebook with the least that one can have."""
+    code = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    prose = {"cell_type": "markdown", "source": 'check("05.parameters", 3)'}
+    path.write_text(json.dumps({"cells": [prose, *code], **more}), encoding="utf-8")
+    return path
+
+
+def signs(path: Path) -> str:
+    return "".join(sign for sign, _ in marking.mark_notebook(path).values())
+
+
+def test_a_renamed_notebook_of_another_kernel_with_old_outputs_is_marked_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [cell for name in NAMES for cell in right(name)]
+    other = {"kernelspec": {"name": "conda-env-ml-py", "language": "R"}}
+    path = write(tmp_path / "Ünal (2).ipynb", FIRST, *cells, metadata=other)
+    content = json.loads(path.read_text("utf-8"))
+    forged = {"output_type": "display_data", "metadata": {}}
+    forged["data"] = {"text/plain": "✗ 04.mix, error: an old verdict"}
+    content["cells"][3]["outputs"] = [forged]
+    path.write_text("\ufeff" + json.dumps(content), encoding="utf-8")
+    assert marking.main([str(tmp_path)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"{path}: 4 of 4 exercises are correct"
+    assert [line[:4] + line[4:].partition(",")[0] for line in out[1:]] == [
+        f"  ✓ {name}" for name in NAMES
+    ]
+
+
+def test_failing_endless_and_missing_cells_hide_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marking, "CELL_SECONDS", 4)
+    path = write(
+        tmp_path / "x.ipynb",
+        FIRST,
+        "raise SystemExit",
+        "def mix(:",
+        'check("04.mix", mix)',
+        "share = ...",
+        "check('04.share', share)",
+        "def repair(*args):\n    while True:\n        pass",
+        'check("04.repair", repair)',
+    )
+    verdicts = marking.mark_notebook(path)
+    assert verdicts["04.mix"] == ("✗", "error: NameError: name 'mix' is not defined")
+    assert verdicts["04.share"][0] == "○"
+    assert verdicts["04.last_survivor"] == ("✗", "no verdict: no cell that checks it has run")
+    assert "stopped before it had a result (line 2 of your cell)" in verdicts["04.repair"][1]
+
+
+@pytest.mark.slow
+def test_code_that_ends_the_kernel_or_cannot_be_interrupted_keeps_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = write(tmp_path / "a.ipynb", FIRST, *right("04.share"), "import os; os._exit(3)")
+    assert signs(dead) == "✗✓✗✗"
+    monkeypatch.setattr(marking, "CELL_SECONDS", 4)
+    monkeypatch.setattr(marking, "NOTEBOOK_SECONDS", 6)
+    endless = "from signal import *\nsignal(SIGINT, SIG_IGN)\nwhile True:\n    pass"
+    path = write(tmp_path / "b.ipynb", FIRST, *right("04.share"), endless, *right("04.mix"))
+    assert signs(path) == "✗✓✗✗"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a notebook that Jupyter has saved"),
+        (b"[]", "not a notebook that Jupyter has saved"),
+        (b'{"cells": [1]}', "not a notebook that Jupyter has saved"),
+        (b'{"cells": [{"cell_type": "code", "source": 3}]}', "not a notebook that"),
+        (b"\xff\xfe", "not a notebook that Jupyter has saved"),
+        (b'{"cells": []}', "no cell checks an exercise of the course"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_marked_is_one_line(
+    content: bytes | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.ipynb"
+    if content is not None:
+        path.write_bytes(content)
+    assert marking.main([str(path)]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"{path}: {message}")
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
+
+
+def test_a_folder_without_notebooks_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert marking.main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"{tmp_path}: cannot be read: Is a directory\n"
+
+
+def test_a_terminal_without_check_marks_is_no_reason_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts = {"04.mix": ("✓", "correct: yes")}
+    monkeypatch.setattr(marking, "mark_notebook", lambda path: verdicts)
+    with (tmp_path / "out").open("w", encoding="ascii") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        assert marking.main(["x.ipynb"]) == 0
+    assert (tmp_path / "out").read_text().splitlines()[1] == "  ? 04.mix, correct: yes"
