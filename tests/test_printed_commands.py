@@ -48,7 +48,8 @@ PAGES = [path for path in PAGES if path.name not in ("log.md", "CHANGELOG.md")] 
 SOURCES = [ROOT / "run.py", *ROOT.glob("tests/mutat*.py"), *ROOT.glob("tests/robustness/[!t]*.py")]
 for _folder in ("msm4sr_lite", "notebooks/course", "data_samples/make", "benchmarks"):
     SOURCES += (ROOT / _folder).rglob("*.py")
-COMMENTED = ("environment.yml", "constraints.txt", "requirements-minilm.txt")
+OTHERS = ("environment.yml", "constraints.txt", "requirements-minilm.txt", ".binder/postBuild")
+OTHERS += (".ci/run", ".devcontainer/devcontainer.json", ".github/workflows/ci.yml")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Programs of others that we cannot start here, and why.
@@ -67,12 +68,13 @@ NOT_OURS = {
     "twine": "see pyproject-build",
     "cffconvert": "see pyproject-build",
 }
-TOOLS_OF_A_RELEASE = {"build", "twine", "cffconvert"}
+TOOLS = {"build", "twine", "cffconvert", "uv"}  # of a release and of CI
+BEFORE = re.compile(r"^[ #]*(?:cd notebooks; |- run: |- if: .*|run: |\"postCreateCommand\": \")?")
 BRACKETS = re.compile(r"(?<= )\[|(?<=[\w.])\](?= |$)|(?<= )\.\.\.(?=[ \]]|$)")
 START = re.compile(
     r"(?:[\w./-]*/)?(?:msm4sr [a-z]|python3? -|python3? run\.py|pip install |torchrun )"
 )
-PIP = re.compile(r"pip install (?:-\S+ )*'?[\w.-]+(?:\[\w+\])?'?")
+PIP = re.compile(r"(?<!uv )pip install (?:-\S+ )*'?[\w.-]+(?:\[\w+\])?'?")
 
 
 def strings(source: str) -> Iterator[str]:
@@ -91,7 +93,7 @@ def strings(source: str) -> Iterator[str]:
 def pieces_of(text: str) -> list[str]:
     """Return the commands in a message, a docstring or comments."""
     text = text.replace("``", "`").replace("\\\n", " ")
-    lines = [line.strip(" #").removeprefix("cd notebooks; ") for line in text.splitlines()]
+    lines = [BEFORE.sub("", line).removesuffix('",').strip() for line in text.splitlines()]
     spans = [" ".join(span.split()) for span in SPAN.findall(text)]
     found = [piece for piece in (*lines, *spans) if START.match(piece)]
     return found + [piece for line in lines if line not in found for piece in PIP.findall(line)]
@@ -111,7 +113,7 @@ def printed() -> dict[str, set[str]]:
     for path in (*SOURCES, *MASTERS):
         for text in strings(path.read_text(encoding="utf-8")):
             note(path, pieces_of(text))
-    for name in COMMENTED:
+    for name in OTHERS:
         note(ROOT / name, pieces_of((ROOT / name).read_text(encoding="utf-8")))
     return found
 
@@ -161,7 +163,7 @@ def check_pip(words: list[str]) -> None:
             name, _, some = word.rstrip("]").partition("[")
             assert {*filter(None, some.split(","))} <= extras.keys() | {"1"}, word
             ours = name in (".", "./msm4sr-course", PROJECT["name"])
-            assert ours or canonicalize_name(name) in known | TOOLS_OF_A_RELEASE, word
+            assert ours or canonicalize_name(name) in known | TOOLS, word
 
 
 def parse(piece: str) -> None:

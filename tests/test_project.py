@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 import msm4sr_lite
 import run
+from msm4sr_lite.cli import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -107,6 +108,10 @@ def test_conda_environment_is_python_pip_and_our_pins() -> None:
     environment = load_yaml("environment.yml")
     *conda, pip = environment["dependencies"]
     assert conda == ["python" + PROJECT["project"]["requires-python"], "pip"]
+    text = (ROOT / "environment.yml").read_text("utf-8")  # comments have the same bounds
+    assert set(re.findall(r"\bpython(>[\d.,<>=]+)", text)) == {
+        PROJECT["project"]["requires-python"]
+    }
     assert pip == {"pip": ["-c constraints.txt", f"-e .[{run.DEV}]"]}
 
 
@@ -266,6 +271,22 @@ def test_text_is_utf8_with_line_feeds_and_a_final_newline() -> None:
 def test_no_file_is_too_large_to_clone() -> None:
     large = {path: size for path in files() if (size := (ROOT / path).stat().st_size) > 6_000_000}
     assert not large
+
+
+def test_what_doctor_asks_for_is_what_run_py_setup_installs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    _, problems = doctor.findings()
+    remedy = re.compile(r"^([\w.-]+) is missing.*`python run\.py setup`")
+    named = {found[1] for found in map(remedy.match, problems) if found}
+    extras = PROJECT["project"]["optional-dependencies"]
+    texts = PROJECT["project"]["dependencies"] + extras["course"] + extras["notebooks"]
+    assert named
+    assert named <= {Requirement(text).name for text in texts}
 
 
 @pytest.mark.parametrize("name", ["bug", "course", "idea"])
