@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from course import marking
 from course.checks import find_exercise
+from course.notebooks import find_masters, write_student_copy
+from course.session import ROOT
 
 pytestmark = pytest.mark.thorough  # kernels are started
 
@@ -74,6 +76,13 @@ def test_failing_endless_and_missing_cells_hide_no_verdict(
     assert verdicts["04.share"][0] == "○"
     assert verdicts["04.last_survivor"] == ("✗", "no verdict: no cell that checks it has run")
     assert "stopped before it had a result (line 2 of your cell)" in verdicts["04.repair"][1]
+
+
+@pytest.mark.slow
+def test_a_student_copy_that_nobody_has_touched_is_not_attempted(tmp_path: Path) -> None:
+    (master,) = find_masters(ROOT, ["04"])
+    path = write_student_copy(master, tmp_path)
+    assert signs(path) == "○○○○"
 
 
 @pytest.mark.slow
