@@ -74,7 +74,7 @@ BRACKETS = re.compile(r"(?<= )\[|(?<=[\w.])\](?= |$)|(?<= )\.\.\.(?=[ \]]|$)")
 START = re.compile(
     r"(?:[\w./-]*/)?(?:msm4sr [a-z]|python3? -|python3? run\.py|pip install |torchrun )"
 )
-PIP = re.compile(r"(?<!uv )pip install (?:-\S+ )*'?[\w.-]+(?:\[\w+\])?'?")
+PIP = re.compile(r"(?<!uv )pip install (?:-\S+ )*['\"]?[\w./-]+(?:\[\w+\])?['\"]?")
 
 
 def strings(source: str) -> Iterator[str]:

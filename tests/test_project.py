@@ -21,7 +21,6 @@ from packaging.utils import canonicalize_name
 
 import msm4sr_lite
 import run
-from msm4sr_lite.cli import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -271,22 +270,6 @@ def test_text_is_utf8_with_line_feeds_and_a_final_newline() -> None:
 def test_no_file_is_too_large_to_clone() -> None:
     large = {path: size for path in files() if (size := (ROOT / path).stat().st_size) > 6_000_000}
     assert not large
-
-
-def test_what_doctor_asks_for_is_what_run_py_setup_installs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def missing(name: str) -> str:
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", missing)
-    _, problems = doctor.findings()
-    remedy = re.compile(r"^([\w.-]+) is missing.*`python run\.py setup`")
-    named = {found[1] for found in map(remedy.match, problems) if found}
-    extras = PROJECT["project"]["optional-dependencies"]
-    texts = PROJECT["project"]["dependencies"] + extras["course"] + extras["notebooks"]
-    assert named
-    assert named <= {Requirement(text).name for text in texts}
 
 
 @pytest.mark.parametrize("name", ["bug", "course", "idea"])

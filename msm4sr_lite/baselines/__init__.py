@@ -171,7 +171,7 @@ def require_baselines(names: Iterable[str]) -> list[str]:
     if unknown := [name for name in wanted if name not in BASELINES]:
         raise UserError(f"no baseline {unknown[0]!r}; choose from {', '.join(BASELINES)}")
     if any("tfidf" in name for name in wanted) and find_spec("sklearn") is None:
-        raise UserError("TF-IDF needs scikit-learn: pip install 'msm4sr_lite[course]'")
+        raise UserError('TF-IDF needs scikit-learn: pip install "msm4sr_lite[course]"')
     return wanted
 
 

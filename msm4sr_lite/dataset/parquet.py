@@ -64,7 +64,7 @@ def _errors_of(path: Path) -> Iterator[None]:
     try:
         from pyarrow import ArrowException
     except ImportError:
-        raise UserError(f"{path}: needs pyarrow: pip install 'msm4sr_lite[parquet]'") from None
+        raise UserError(f'{path}: needs pyarrow: pip install "msm4sr_lite[parquet]"') from None
     try:
         yield
     except UserError:

@@ -182,7 +182,7 @@ def _pandas(frame: Any, columns: tuple[str, ...], names: Columns) -> pd.DataFram
             frame = pd.api.interchange.from_dataframe(frame)
     except ImportError:  # polars and the interchange protocol need pyarrow
         raise UserError(
-            f"{what}: a {kind} needs pyarrow: pip install 'msm4sr_lite[parquet]'"
+            f'{what}: a {kind} needs pyarrow: pip install "msm4sr_lite[parquet]"'
         ) from None
     if not isinstance(frame, pd.DataFrame):
         raise UserError(f"{what} is a {kind}; give a pandas or polars data frame")

@@ -283,7 +283,7 @@ def run_all(jobs: int, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
     try:
         from joblib import Parallel, delayed, parallel_config
     except ImportError:
-        raise UserError("jobs above 1 need joblib: pip install 'msm4sr_lite[course]'") from None
+        raise UserError('jobs above 1 need joblib: pip install "msm4sr_lite[course]"') from None
 
     with parallel_config("loky", inner_max_num_threads=1):
         return list(Parallel(n_jobs=jobs)(delayed(task)() for task in tasks))

@@ -290,6 +290,6 @@ def missing_needs(spec: Spec, data: StudyData) -> list[str]:
     known = {
         "text": (data.table.text.counts.any(), "the dataset has no text"),
         "image": (data.table.image.counts.any(), "the dataset has no image"),
-        "sklearn": (find_spec("sklearn"), "needs scikit-learn (pip install 'msm4sr_lite[course]')"),
+        "sklearn": (find_spec("sklearn"), 'needs scikit-learn (pip install "msm4sr_lite[course]")'),
     }
     return [why for need, (there, why) in known.items() if need in spec.needs and not there]

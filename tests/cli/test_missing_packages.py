@@ -57,7 +57,7 @@ def test_commands_work_on_a_base_installation(toy, tmp_path):
     results = run_all(commands)
     for code, _, err in results:
         assert code == 0, err
-    skipped = "tfidf_knn skipped: needs scikit-learn (pip install 'msm4sr_lite[course]')"
+    skipped = 'tfidf_knn skipped: needs scikit-learn (pip install "msm4sr_lite[course]")'
     assert skipped in results[-1][2]
 
 
@@ -68,17 +68,17 @@ def test_a_missing_package_is_named_in_one_line(toy, tmp_path):
     study = ["study", "main", toy.data, "--out", tmp_path / "study", "--quick", "--jobs", "2"]
     study += ["--features", toy.data / "features", "--models", "popularity"]
     tfidf = ["--baselines", "popularity,tfidf_knn"]
-    baseline = "TF-IDF needs scikit-learn: pip install 'msm4sr_lite[course]'"
+    baseline = 'TF-IDF needs scikit-learn: pip install "msm4sr_lite[course]"'
     expected = [
         (["plot", toy.run], "plot needs matplotlib: pip install 'msm4sr_lite[course]'"),
-        (study, "jobs above 1 need joblib: pip install 'msm4sr_lite[course]'"),
+        (study, 'jobs above 1 need joblib: pip install "msm4sr_lite[course]"'),
         (["run", toy.data, "--out", tmp_path / "x", *tfidf], baseline),
         (["evaluate", toy.data, "--model", toy.run, *tfidf], baseline),
         (
             ["recommend", toy.data, "--model", toy.run, "--all-users", tmp_path / "a.parquet"],
             "writing .parquet needs pyarrow",
         ),
-        (["check", tmp_path], "pip install 'msm4sr_lite[parquet]'"),
+        (["check", tmp_path], 'pip install "msm4sr_lite[parquet]"'),
     ]
     results = run_all([words for words, _ in expected])
     for (words, message), (code, out, err) in zip(expected, results, strict=True):

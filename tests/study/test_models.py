@@ -55,7 +55,7 @@ def test_every_trained_model_trains_and_ranks(name, data, tmp_path):
 def test_a_model_that_needs_scikit_learn_names_the_extra(data, monkeypatch):
     monkeypatch.setattr(models, "find_spec", lambda name: None)
     (reason,) = missing_needs(MODELS["tfidf_knn"], data)
-    assert "pip install 'msm4sr_lite[course]'" in reason
+    assert 'pip install "msm4sr_lite[course]"' in reason
     assert not missing_needs(MODELS["item_knn"], data)
 
 
