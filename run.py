@@ -198,7 +198,7 @@ def command_for(options: argparse.Namespace) -> list[str]:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line; what follows ``--`` goes to pytest."""
-    parser = argparse.ArgumentParser("run.py")
+    parser = argparse.ArgumentParser("run.py", epilog="What follows -- is passed to pytest.")
     parser.set_defaults(dev=False, all=False, share=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     found = {name: commands.add_parser(name, help=about[0]) for name, about in COMMANDS.items()}
@@ -216,11 +216,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--visitors", "number at once, 0.5 GB each (default: 5)", "workshop", type=int, default=5)
     add("--share", "let others in this network open it", "workshop")
     add("--all", "the slow tests too: the job of a release", "test")
-    add("pytest", "what follows -- is passed to pytest", "test", "check", nargs="*")
-    options = parser.parse_args(arguments)
-    for name, most in (("port", 65535), ("visitors", 99)):
-        if (number := getattr(options, name, None)) not in (None, *range(1, most + 1)):
-            parser.error(f"--{name} {number}: give a number from 1 to {most}")
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parser.parse_args(arguments[:end])
+    options.pytest = arguments[end + 1 :]
+    if options.pytest and options.command not in ("test", "check"):
+        parser.error(f"{options.command} takes nothing after --")
     if options.torch and not re.fullmatch(r"auto|cpu|cuda|[a-z]+://.+", options.torch):
         parser.error(f"--torch {options.torch}: give auto, cpu, cuda or a URL (https://...)")
     return options

@@ -489,9 +489,6 @@ def test_a_set_up_that_fails_is_one_line_and_code_2(
         ["lab", "--all"],
         ["course"],
         ["lab", "--torch", "cdua"],
-        ["lab", "--port", "99999"],
-        ["lab", "--port", "0"],
-        ["workshop", "--visitors", "-3"],
     ],
 )
 def test_wrong_arguments_are_refused(arguments: list[str]) -> None:

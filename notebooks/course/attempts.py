@@ -39,16 +39,15 @@ def agree(one: Any, other: Any, tolerance: float = 1e-5) -> bool:
         return False
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         both_nan = one != one and other != other
-        try:
-            return both_nan or math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
-        except OverflowError:  # a whole number that no float can hold
-            return one == other
+        return both_nan or math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
     return type(one) is type(other) and bool(one == other)
 
 
 def _as_list(value: Any) -> Any:
     if hasattr(value, "tolist"):  # arrays and tensors; those without axes become numbers
         return value.tolist()
+    if isinstance(value, int) and value.bit_length() > 1000:  # more than a float can hold
+        return math.inf
     return list(value) if isinstance(value, (tuple, list)) else value
 
 

@@ -9,6 +9,7 @@ that fails stops no other cell, and one that never ends is interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import logging
@@ -99,10 +100,8 @@ def run_cells(cells: list[NotebookNode]) -> None:
         resources={"metadata": {"path": str(ROOT / "notebooks")}},
         store_widget_state=False,
     )
-    try:
+    with contextlib.suppress(DeadKernelError):  # os._exit(), or no memory left
         client.execute(env=build_environment())
-    except DeadKernelError:
-        return  # os._exit(), or no memory left
 
 
 def verdicts_of(cell: NotebookNode) -> dict[str, tuple[str, str]]:
@@ -122,11 +121,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0, or 2 if a file could not be marked."""
     parser = argparse.ArgumentParser(prog="python -m course.marking")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="notebook or folder")
-    given = parser.parse_args(arguments).files
+    paths = []
+    for path in parser.parse_args(arguments).files:
+        paths += (sorted(path.glob("*.ipynb")) if path.is_dir() else []) or [path]
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # not every terminal has ✓
     code = 0
-    for path in [path for one in given for path in find_notebooks(one)]:
+    for path in paths:
         try:
             verdicts = mark_notebook(path)
         except UserError as error:
@@ -138,11 +139,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, (sign, message) in verdicts.items():
             print(f"  {sign} {name}, {message}", flush=True)
     return code
-
-
-def find_notebooks(path: Path) -> list[Path]:
-    """Return the notebooks of a folder, or the path itself."""
-    return (sorted(path.glob("*.ipynb")) if path.is_dir() else []) or [path]
 
 
 if __name__ == "__main__":
