@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from course import attempts
+from course.attempts import NotAttempted, Wrong, agree, guard, place_of, shape_difference, shorten
 from course.display import escape, show_html
 from course.sources import code_html
 from msm4sr_lite.config import UserError
@@ -125,62 +125,59 @@ def grade_attempt(exercise: Exercise, attempt: Any) -> tuple[Status, str]:
     """
     try:
         if attempt is ...:
-            raise attempts.NotAttempted
+            raise NotAttempted
         if callable(exercise.solution):
             if not callable(attempt):
-                raise attempts.Wrong("hand over the function itself, without calling it")
-            attempt = attempts.guard(attempt)
+                raise Wrong("hand over the function itself, without calling it")
+            attempt = guard(attempt)
             given = _wrong_results(exercise, attempt)
         else:
             given = _wrong_value(exercise, attempt)
         for holds, message in exercise.properties:
             if not holds(attempt):
-                raise attempts.Wrong(message)
+                raise Wrong(message)
         if given:
-            raise attempts.Wrong(given)
-    except attempts.NotAttempted:
+            raise Wrong(given)
+    except NotAttempted:
         return "not attempted", "replace the ... above by your code, then run both cells."
-    except attempts.Wrong as wrong:
+    except Wrong as wrong:
         return "not yet", str(wrong)
     except KeyboardInterrupt as error:
-        return (
-            "error",
-            f"your code was stopped before it had a result{attempts.place_of(error, attempt)}",
-        )
+        return "error", f"your code was stopped before it had a result{place_of(error, attempt)}"
     except BaseException as error:
-        said = f"{type(error).__name__}: {attempts.shorten(error, str)}".removesuffix(": ")
-        return "error", f"your code raised {said}{attempts.place_of(error, attempt)}"
+        said = f"{type(error).__name__}: {shorten(error, str)}".removesuffix(": ")
+        return "error", f"your code raised {said}{place_of(error, attempt)}"
     return "correct", exercise.why
 
 
 def _wrong_value(exercise: Exercise, attempt: Any) -> str:
-    """Return what is wrong with a value, "" if nothing; raise attempts.Wrong if it is a known mistake."""
+    """Return what is wrong with a value, "" if nothing; raise Wrong if it is a known mistake."""
     kind = type(exercise.solution)
     kinds = (int, float) if kind is float else kind
     if isinstance(attempt, bool) or not isinstance(attempt, kinds):
-        raise attempts.Wrong(f"{_KINDS[kind]} was expected; you gave {attempts.shorten(attempt)}")
-    if attempts.agree(attempt, exercise.solution, exercise.tolerance):
+        raise Wrong(f"{_KINDS[kind]} was expected; you gave {shorten(attempt)}")
+    if agree(attempt, exercise.solution, exercise.tolerance):
         return ""
     for wrong, message in exercise.mistakes:
-        if attempts.agree(attempt, wrong, exercise.tolerance):
-            raise attempts.Wrong(message)
-    return f"{attempts.shorten(attempt, str)} is not right: {exercise.otherwise}"
+        if agree(attempt, wrong, exercise.tolerance):
+            raise Wrong(message)
+    return f"{shorten(attempt, str)} is not right: {exercise.otherwise}"
 
 
 def _wrong_results(exercise: Exercise, attempt: Callable[..., Any]) -> str:
-    """Return what is wrong with a function, "" if nothing; raise attempts.Wrong if it is a known mistake."""
+    """Return what is wrong with a function, "" if nothing; raise Wrong if it is a known mistake."""
 
     def results(function: Callable[..., Any]) -> list[Any]:
         return [function(*copy.deepcopy(case)) for case in exercise.cases]
 
     got, right = results(attempt), results(exercise.solution)
-    if attempts.agree(got, right, exercise.tolerance):
+    if agree(got, right, exercise.tolerance):
         return ""
     for mistake, message in exercise.mistakes:
-        if attempts.agree(got, results(mistake), exercise.tolerance):
-            raise attempts.Wrong(message)
-    for message in filter(None, map(attempts.shape_difference, got, right)):
-        raise attempts.Wrong(message)
+        if agree(got, results(mistake), exercise.tolerance):
+            raise Wrong(message)
+    for message in filter(None, map(shape_difference, got, right)):
+        raise Wrong(message)
     return exercise.otherwise
 
 
