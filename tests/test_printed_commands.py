@@ -162,7 +162,7 @@ def check_pip(words: list[str]) -> None:
         else:
             name, _, some = word.rstrip("]").partition("[")
             assert {*filter(None, some.split(","))} <= extras.keys() | {"1"}, word
-            ours = name in (".", "./msm4sr-course", PROJECT["name"])
+            ours = name in (".", "./msm4sr-course", PROJECT["name"], "1")
             assert ours or canonicalize_name(name) in known | TOOLS, word
 
 
@@ -179,14 +179,16 @@ def parse(piece: str) -> None:
         program, rest = "pip", rest[2:]
     if program == "msm4sr":
         assert rest[:1] == [] or rest[0] in parsers() or rest[0].startswith("-"), rest
-        if any(not word.startswith("-") for word in rest[1:]):  # more than the name of a command
+        if rest and not rest[0].startswith("-"):
+            assert set(FLAG.findall(" ".join(rest))) <= flags_of(rest[0]), piece
+        if rest[1:] and not rest[1].startswith("-"):  # more than a command and flags of it
             named = rest[0] == "study" and len(rest) == 2
             build_parser().parse_args([*rest, *["DATA"] * named])
     elif program == "pip":
         assert rest[0] == "install"
         check_pip(rest[1:])
     elif rest[0] == "run.py":
-        run.parse(rest[1:])
+        run.parse([word.rstrip("1") for word in rest[1:]])  # as in `run.py setup{flags}`
     elif rest[0] == "-m":
         assert importlib.util.find_spec(rest[1]), rest[1]
         if rest[1].split(".")[0] in ("benchmarks", "course", "data_samples", "tests") and rest[2:]:
@@ -251,6 +253,7 @@ def test_pip_finds_the_extras_that_messages_name(extra: str) -> None:
     [
         "msm4sr rnu DATA",
         "msm4sr run DATA --outt RUN",
+        "msm4sr run --outt",
         "msm4sr doctor now",
         "python run.py lap",
         "python -m benchmarks.nothing",
