@@ -129,6 +129,8 @@ class KeywordTokenizer:
         alone, padded = (self.text_embeddings(t)[0] for t in ([word], [word, f"{word} " * 9]))
         if torch.allclose(alone, padded, atol=1e-3):
             return self.options
+        if "siglip" not in self.model.config.model_type:
+            raise ValueError("the embedding of a text depends on the texts beside it")
         return self.options | {"padding": "max_length", "return_attention_mask": False}
 
     def _word_embeddings(self) -> Tensor:

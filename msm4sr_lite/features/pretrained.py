@@ -5,6 +5,7 @@ from its files, and its tokenizer fits its model. Feature tables name encoders w
 everything that decides the embeddings.
 """
 
+import inspect
 import json
 import re
 import sys
@@ -18,6 +19,12 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.features.model_files import model_folder, transformers_folder
 from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights, local_path
+
+
+def require_docstrings() -> None:
+    """Refuse Python without docstrings, which transformers reads when its models are imported."""
+    if sys.flags.optimize > 1:
+        raise UserError("transformers needs docstrings; start Python without -OO (PYTHONOPTIMIZE)")
 
 
 def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
@@ -37,8 +44,7 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
     UserError
         If the component cannot be loaded, weights are missing, or the tokenizer does not fit.
     """
-    if sys.flags.optimize > 1:
-        raise UserError("transformers needs docstrings; start Python without -OO (PYTHONOPTIMIZE)")
+    require_docstrings()
     import transformers
 
     loader = getattr(transformers, loader) if isinstance(loader, str) else loader
@@ -91,6 +97,8 @@ def _checked_model(name: str, model: Any, report: dict[str, Any]) -> Any:
     def layer(key: str) -> str:
         return re.sub(r"\.\d+\.", ".0.", key.removeprefix(f"{model.base_model_prefix}."))
 
+    if not sees and "attention_mask" not in inspect.signature(model.forward).parameters:
+        raise UserError(f"{name}: without attention mask, the texts of a batch change each other")
     known = {*map(layer, model.state_dict())}
     if surplus := [key for key in unexpected if layer(key) in known]:
         raise UserError(f"{name}: config.json has fewer layers than the weights: {surplus[0]}")
