@@ -85,16 +85,18 @@ class KeywordTokenizer:
         try:
             self.options = self._tokenizer_options()
             self.word_embeddings = self._word_embeddings()
+            if len({word.casefold() for word in self.dictionary}) > 1:
+                check_embeddings(name, self.word_embeddings, "keywords")
             shades = Image.linear_gradient("L"), Image.radial_gradient("L")
             samples = self.image_embeddings([shade.convert("RGB") for shade in shades])
+        except UserError:
+            raise
         except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
             raise UserError(
                 f"{name}: a model of type {self.model.config.model_type!r}, which does not encode"
                 f" texts and images as CLIP does: {first_line(error)}"
             ) from error
         check_embeddings(name, samples, "images")
-        if len({word.casefold() for word in self.dictionary}) > 1:
-            check_embeddings(name, self.word_embeddings, "keywords of the dictionary")
 
     def describe(self) -> dict[str, Any]:
         """Return everything that decides the keywords.
@@ -127,6 +129,7 @@ class KeywordTokenizer:
         self.options = {"padding": True, "truncation": True, "max_length": longest}
         word = self.dictionary[0]
         alone, padded = (self.text_embeddings(t)[0] for t in ([word], [word, f"{word} " * 9]))
+        check_embeddings(self.name, alone[None], "keywords")
         if torch.allclose(alone, padded, atol=1e-3):
             return self.options
         if "siglip" not in self.model.config.model_type:
