@@ -229,16 +229,16 @@ def _explain(error: Exception, revision: str) -> tuple[str, str]:
     if isinstance(error, errors.OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set", "connect to the network once without it"
     if isinstance(error, errors.GatedRepoError):
-        return "its owner grants access", "ask for it on the model's page, run `hf auth login`"
+        problem = "its owner must grant access"
+        return problem, "ask for it on the model's page, run `hf auth login`"
     if isinstance(error, errors.RevisionNotFoundError):
         return f"it has no revision {revision!r}", "give another one after the @"
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return (
-            "the hub has no such model, or it is private",
-            "check the spelling, run `hf auth login`",
-        )
     if isinstance(error, errors.HfHubHTTPError):
-        return f"the hub answers {error.response.status_code}", "try again later"
+        status = error.response.status_code
+        if status in (401, 404):
+            problem = "the hub has no such model, or it is private"
+            return problem, "check the spelling, run `hf auth login`"
+        return f"the hub answers {status}", "try again later"
     if isinstance(error, OSError) and error.errno:
         return (
             f"{constants.HF_HUB_CACHE} cannot be written ({error.strerror})",

@@ -69,8 +69,11 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
         ready = isinstance(error, ImportError) and (folder / "tokenizer.json").is_file()
         if ready and loader is transformers.AutoTokenizer:  # its own class needs one more package
             return load_pretrained(transformers.PreTrainedTokenizerFast, name)
+        reason = first_line(error)
+        if "instantiate the backend tokenizer" in reason:  # followed by a list
+            reason = "no vocabulary (tokenizer.json) that it can read"
         raise UserError(
-            f"{name}: not a model folder that transformers can load: {first_line(error)}"
+            f"{name}: not a model folder that transformers can load: {reason}"
         ) from error
     finally:
         logging.set_verbosity(verbosity)
@@ -94,11 +97,13 @@ def _checked_model(name: str, model: Any, report: dict[str, Any]) -> Any:
             f"{name}: {key} has the shape {tuple(stored)}, config.json asks for {tuple(expected)}"
         )
 
+    inputs = inspect.signature(model.forward).parameters
+    if "input_ids" in inputs and "attention_mask" not in inputs:
+        raise UserError(f"{name}: without attention mask, the texts of a batch change each other")
+
     def layer(key: str) -> str:
         return re.sub(r"\.\d+\.", ".0.", key.removeprefix(f"{model.base_model_prefix}."))
 
-    if not sees and "attention_mask" not in inspect.signature(model.forward).parameters:
-        raise UserError(f"{name}: without attention mask, the texts of a batch change each other")
     known = {*map(layer, model.state_dict())}
     if surplus := [key for key in unexpected if layer(key) in known]:
         raise UserError(f"{name}: config.json has fewer layers than the weights: {surplus[0]}")
@@ -111,16 +116,17 @@ def _fit_tokenizer(name: str, folder: Path, tokenizer: Any) -> None:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    own = {kind: folder / file for kind, file in type(tokenizer).vocab_files_names.items()}
-    ready = (folder / "tokenizer.json").is_file()
+    own = {**type(tokenizer).vocab_files_names}
+    own.pop("tokenizer_file", None)
+    absent = [file for file in own.values() if not (folder / file).is_file()]
+    torn = own and (len(absent) == len(own) or own.get("merges_file") in absent)
     vocabulary, special = tokenizer.get_vocab(), tokenizer.all_special_tokens
-    absent = [path.name for path in own.values() if not path.is_file() and not ready]
-    if len(absent) > ("tokenizer_file" in own) or len(vocabulary) <= len(set(special)):
-        absent = absent or ["tokenizer.json"]
-        raise UserError(f"{name}: no vocabulary ({' or '.join(absent)}); get the whole model again")
-    size = getattr(config.get_text_config(), "vocab_size", None)
     used = [number for token, number in vocabulary.items() if token not in special]
-    if size and (largest := max(*used, *tokenizer("a")["input_ids"])) >= size:
+    if (torn and not (folder / "tokenizer.json").is_file()) or not used:
+        files = " or ".join([*absent, "tokenizer.json"])
+        raise UserError(f"{name}: no vocabulary ({files}); get the whole model again")
+    size = getattr(config.get_text_config(), "vocab_size", None)
+    if size and (largest := max([*used, *tokenizer("a")["input_ids"]])) >= size:
         raise UserError(
             f"{name}: the tokenizer has token {largest}, the model only {size} tokens from 0;"
             f" tokenizer and model do not belong together"

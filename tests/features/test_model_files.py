@@ -181,11 +181,12 @@ def test_offline_without_the_hubs_list_of_files(hub, models, monkeypatch):
 
 
 def test_each_reason_has_its_own_message(hub, monkeypatch, tmp_path):
-    hub.refused |= {"me/gated": (403, "GatedRepo"), "me/broken": (500, "")}
+    hub.refused |= {"me/gated": (403, "GatedRepo"), "me/broken": (500, ""), "me/mirror": (404, "")}
     for name, reason in {
         "me/typo": "the hub has no such model, or it is private; check the spelling",
+        "me/mirror": "the hub has no such model, or it is private; check the spelling",
         "me/bert@v9": "it has no revision 'v9'",
-        "me/gated": "its owner grants access; ask for it",
+        "me/gated": "its owner must grant access; ask for it",
         "me/broken": "the hub answers 500; try again later",
     }.items():
         message = refusal(name)

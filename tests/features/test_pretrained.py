@@ -172,6 +172,14 @@ def test_a_folder_without_tokenizer_is_refused(family, make, changed):
     assert "no vocabulary" in refusal(make, str(folder))
 
 
+@pytest.mark.parametrize("family", ["modernbert", "deberta-v2", "albert", "xlm-roberta"])
+def test_no_family_gets_an_empty_tokenizer(family, tmp_path):
+    text_model(family, tmp_path)
+    for path in tmp_path.glob("tokenizer*"):
+        path.unlink()
+    assert "no vocabulary (" in refusal(TextEncoder, str(tmp_path))
+
+
 @pytest.mark.parametrize(("family", "make"), [("roberta", TextEncoder), ("clip", clip)])
 def test_half_a_vocabulary_is_refused(family, make, tmp_path):
     """These tokenizers need two files; without merges they would read single letters."""
@@ -219,6 +227,15 @@ def test_a_tokenizer_without_padding_pads_with_another_token(side, changed):
     encoder = TextEncoder(str(folder))
     assert encoder.tokenizer.pad_token == "</s>"
     np.testing.assert_allclose(encoder.encode(TEXTS).astype(float), plain, atol=1e-3)
+
+
+def test_clip_without_padding_pads_with_its_end(changed):
+    folder = changed("clip")  # which pads with its end already
+    expected = clip(folder)
+    save_tokenizer(folder, pad=None)
+    found = clip(folder)
+    torch.testing.assert_close(found.word_embeddings, expected.word_embeddings)
+    assert found.options == expected.options
 
 
 # ---------------------------------------------------------------------------- a probe
