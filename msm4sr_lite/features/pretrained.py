@@ -47,16 +47,14 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
     require_docstrings()
     import transformers
 
-    loader = getattr(transformers, loader) if isinstance(loader, str) else loader
+    loader = getattr(transformers, getattr(loader, "__name__", loader))
     folder = transformers_folder(model_folder(name))
     weights = options.get("use_safetensors")
     if weights:  # in float32, for any type in the file: processors give float32
         options |= {"dtype": torch.float32, "output_loading_info": True}
         options |= {"ignore_mismatched_sizes": True}  # they are refused below, in one line
-    logging = transformers.utils.logging
-    logging.disable_progress_bar()
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # what it would warn of is refused below
     try:
         loaded = loader.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, **options
@@ -68,15 +66,12 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
     except Exception as error:  # a damaged file can raise any exception
         ready = isinstance(error, ImportError) and (folder / "tokenizer.json").is_file()
         if ready and loader is transformers.AutoTokenizer:  # its own class needs one more package
-            return load_pretrained(transformers.PreTrainedTokenizerFast, name)
+            return load_pretrained("PreTrainedTokenizerFast", name)
         reason = first_line(error)
         if "instantiate the backend tokenizer" in reason:  # followed by a list
             reason = "no vocabulary (tokenizer.json) that it can read"
-        raise UserError(
-            f"{name}: not a model folder that transformers can load: {reason}"
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)
+        message = f"{name}: not a model folder that transformers can load: {reason}"
+        raise UserError(message) from error
     return _checked_model(name, *loaded) if weights else loaded
 
 

@@ -184,10 +184,10 @@ def test_each_reason_has_its_own_message(hub, monkeypatch, tmp_path):
     hub.refused |= {"me/gated": (403, "GatedRepo"), "me/broken": (500, ""), "me/mirror": (404, "")}
     for name, reason in {
         "me/typo": "the hub has no such model, or it is private; check the spelling",
-        "me/mirror": "the hub has no such model, or it is private; check the spelling",
+        "me/mirror": "; check the spelling, or try again later",
         "me/bert@v9": "it has no revision 'v9'",
-        "me/gated": "its owner must grant access; ask for it",
-        "me/broken": "the hub answers 500; try again later",
+        "me/gated": "its owner must grant access; ask on its page",
+        "me/broken": "500 Internal Server Error",
     }.items():
         message = refusal(name)
         assert message.startswith(f"model '{name}' is neither in the hub cache nor")
@@ -249,10 +249,12 @@ def test_folders_of_other_layouts_are_named(models, tmp_path):
         damage(copy, **new)
         return refusal(str(copy))
 
-    assert "a model of open_clip" in folder("open", "config.json", open_clip_config_json="{}")
+    assert "open_clip's layout" in folder("open", "config.json", open_clip_config_json="{}")
     assert "an adapter (PEFT)" in folder("adapter", adapter_config_json="{}")
-    assert "no config.json in it" in folder("none", "config.json")
-    assert "no weights; model.safetensors is needed" in folder("empty", "model.safetensors")
+    assert "no config.json; load" in folder("none", "config.json")
+    assert "no weights; load the model with transformers and save" in folder(
+        "empty", "model.safetensors"
+    )
     assert "config.json: cannot be read" in folder("damaged", config_json="{")
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
     (tmp_path / "lfs").mkdir()
