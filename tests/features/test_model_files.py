@@ -16,6 +16,8 @@ from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.model_files import model_folder
 from msm4sr_lite.features.text_encoder import TextEncoder
 
+pytestmark = pytest.mark.thorough
+
 TEXTS = ["a mug", "a wide blue tent"]
 PLAIN = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 POOLING = {"modules.json", "1_Pooling/config.json"}

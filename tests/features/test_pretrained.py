@@ -58,6 +58,7 @@ def clip(folder):
     return KeywordTokenizer(str(folder), ["red", "mug", "tent"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("family", BERT_LIKE)
 def test_embeddings_are_those_of_transformers(family, tmp_path):
     folder = text_model(family, tmp_path / family)
