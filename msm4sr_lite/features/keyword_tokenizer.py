@@ -9,7 +9,13 @@ from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.config import DEFAULT_CLIP, FeatureConfig, UserError
-from msm4sr_lite.features.pretrained import describe_model, load_pretrained, longest_input
+from msm4sr_lite.features.pretrained import (
+    check_embeddings,
+    describe_model,
+    load_pretrained,
+    longest_input,
+)
+from msm4sr_lite.printable import first_line
 from msm4sr_lite.similarity import normalize
 from msm4sr_lite.store.fingerprint import fingerprint
 
@@ -62,24 +68,34 @@ class KeywordTokenizer:
         threshold: float = -1.0,
         diversity: float = 0.0,
     ) -> None:
-        from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
-
         FeatureConfig(prompt=prompt, threshold=threshold, diversity=diversity)  # checks the values
         self.name, self.prompt, self.device = name, prompt, device
         self.threshold, self.diversity = threshold, diversity
         self.dictionary = list(dictionary)
         if not self.dictionary:
             raise UserError("the keyword dictionary is empty; give a file with one word per line")
-        self.model = load_pretrained(AutoModel, name, use_safetensors=True).eval().to(device)
+        self.model = load_pretrained("AutoModel", name, use_safetensors=True).eval().to(device)
         if not all(hasattr(self.model, f"get_{side}_features") for side in ("text", "image")):
             raise UserError(
                 f"{name}: a model of type {self.model.config.model_type!r}, which does not compare"
                 f" images with text; give a CLIP-like one such as {DEFAULT_CLIP}"
             )
-        self.image_processor = load_pretrained(AutoImageProcessor, name, backend="pil")
-        self.tokenizer = load_pretrained(AutoTokenizer, name)
-        self.options = self._tokenizer_options()
-        self.word_embeddings = self._word_embeddings()
+        self.image_processor = load_pretrained("AutoImageProcessor", name, backend="pil")
+        self.tokenizer = load_pretrained("AutoTokenizer", name)
+        shades = Image.linear_gradient("L"), Image.radial_gradient("L")
+        samples = [shade.convert("RGB") for shade in shades]
+        try:
+            self.options = self._tokenizer_options()
+            self.word_embeddings = words = self._word_embeddings()
+            images = self._features(self.image_processor(images=samples, return_tensors="pt"))
+        except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
+            raise UserError(
+                f"{name}: a model of type {self.model.config.model_type!r}, which does not encode"
+                f" texts and images as CLIP does: {first_line(error)}"
+            ) from error
+        check_embeddings(name, normalize(images), "images")
+        differ = len({word.casefold() for word in self.dictionary}) > 1
+        check_embeddings(name, words if differ else words[:1], "keywords")
 
     def describe(self) -> dict[str, Any]:
         """Return everything that decides the keywords.
@@ -87,10 +103,8 @@ class KeywordTokenizer:
         These are the model's name; hashes of its weights, configuration, tokenizer and image
         processor; the prompt, threshold and diversity; and size and hash of the dictionary.
         """
-        model, processor = (
-            describe_model(self.name, self.model, self.tokenizer),
-            self.image_processor,
-        )
+        model = describe_model(self.name, self.model, self.tokenizer)
+        processor = self.image_processor
         return {
             "clip": model.pop("name"),
             **model,
@@ -112,8 +126,10 @@ class KeywordTokenizer:
         self.options = {"padding": True, "truncation": True, "max_length": longest}
         word = self.dictionary[0]
         alone, padded = (self.text_embeddings(t)[0] for t in ([word], [word, f"{word} " * 9]))
-        if torch.allclose(alone, padded, atol=1e-3):
+        if torch.allclose(alone, padded, atol=1e-3, equal_nan=True):
             return self.options
+        if "siglip" not in self.model.config.model_type:
+            raise ValueError("the embedding of a text depends on the texts beside it")
         return self.options | {"padding": "max_length", "return_attention_mask": False}
 
     def _word_embeddings(self) -> Tensor:
@@ -136,11 +152,14 @@ class KeywordTokenizer:
         """Return CLIP's normalized embeddings of images, ``(images, width)``."""
         return self.encode(self.image_processor(images=list(images), return_tensors="pt"))
 
-    @torch.inference_mode()
     def encode(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the normalized embeddings of images that ``self.image_processor`` has prepared."""
+        return normalize(self._features(inputs))
+
+    @torch.inference_mode()
+    def _features(self, inputs: Mapping[str, Tensor]) -> Tensor:
         inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
-        return normalize(self.model.get_image_features(**inputs).pooler_output)
+        return self.model.get_image_features(**inputs).pooler_output
 
     def keywords(self, images: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
         """Return the ``n`` best keywords of each image (or all, if there are fewer), best first."""
