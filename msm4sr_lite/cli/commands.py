@@ -194,9 +194,10 @@ COMMANDS = {
         "recommend items for users or for a history, with reasons",
         "recommend.run",
         f"{DATASET} --model --features (--user|--items|--all-users) -k --candidates --exclude"
-        f" --keep-seen --no-new-items --on-unknown-user --why {END}",
+        f" --keep-seen --no-new-items --on-unknown-user --why --text-encoder {END}",
         own={
             **OF_MODEL,
+            "--text-encoder": {"shown": "that of the features, where it was"},
             "--candidates": path("file of items to choose from, one item_id per line", shown="all"),
         },
     ),
