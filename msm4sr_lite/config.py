@@ -23,7 +23,8 @@ __all__ = ["UserError", "as_dict", "flatten", "with_settings"]
 
 # OpenAI's CLIP with the smallest ViT, at the hub revision that has safetensors weights.
 DEFAULT_CLIP = "openai/clip-vit-base-patch32@d15b5f29721ca72dac15f8526b284be910de18be"
-DEFAULT_TEXT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+_MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+DEFAULT_TEXT_ENCODER = f"{_MINILM}@c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 # With far fewer steps per epoch, early stopping ends training on small datasets too soon.
 STEPS_PER_EPOCH = 40
 SHARE = ">= 0 and < 1"

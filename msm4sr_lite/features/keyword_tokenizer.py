@@ -9,7 +9,13 @@ from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.config import DEFAULT_CLIP, FeatureConfig, UserError
-from msm4sr_lite.features.pretrained import describe_model, load_pretrained, longest_input
+from msm4sr_lite.features.pretrained import (
+    check_embeddings,
+    describe_model,
+    load_pretrained,
+    longest_input,
+)
+from msm4sr_lite.printable import first_line
 from msm4sr_lite.similarity import normalize
 from msm4sr_lite.store.fingerprint import fingerprint
 
@@ -62,24 +68,33 @@ class KeywordTokenizer:
         threshold: float = -1.0,
         diversity: float = 0.0,
     ) -> None:
-        from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
-
         FeatureConfig(prompt=prompt, threshold=threshold, diversity=diversity)  # checks the values
         self.name, self.prompt, self.device = name, prompt, device
         self.threshold, self.diversity = threshold, diversity
         self.dictionary = list(dictionary)
         if not self.dictionary:
             raise UserError("the keyword dictionary is empty; give a file with one word per line")
-        self.model = load_pretrained(AutoModel, name, use_safetensors=True).eval().to(device)
+        self.model = load_pretrained("AutoModel", name, use_safetensors=True).eval().to(device)
         if not all(hasattr(self.model, f"get_{side}_features") for side in ("text", "image")):
             raise UserError(
                 f"{name}: a model of type {self.model.config.model_type!r}, which does not compare"
                 f" images with text; give a CLIP-like one such as {DEFAULT_CLIP}"
             )
-        self.image_processor = load_pretrained(AutoImageProcessor, name, backend="pil")
-        self.tokenizer = load_pretrained(AutoTokenizer, name)
-        self.options = self._tokenizer_options()
-        self.word_embeddings = self._word_embeddings()
+        self.image_processor = load_pretrained("AutoImageProcessor", name, backend="pil")
+        self.tokenizer = load_pretrained("AutoTokenizer", name)
+        try:
+            self.options = self._tokenizer_options()
+            self.word_embeddings = self._word_embeddings()
+            shades = Image.linear_gradient("L"), Image.radial_gradient("L")
+            samples = self.image_embeddings([shade.convert("RGB") for shade in shades])
+        except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
+            raise UserError(
+                f"{name}: a model of type {self.model.config.model_type!r}, which does not encode"
+                f" texts and images as CLIP does: {first_line(error)}"
+            ) from error
+        check_embeddings(name, samples, "images")
+        if len({word.casefold() for word in self.dictionary}) > 1:
+            check_embeddings(name, self.word_embeddings, "keywords of the dictionary")
 
     def describe(self) -> dict[str, Any]:
         """Return everything that decides the keywords.
@@ -114,6 +129,8 @@ class KeywordTokenizer:
         alone, padded = (self.text_embeddings(t)[0] for t in ([word], [word, f"{word} " * 9]))
         if torch.allclose(alone, padded, atol=1e-3):
             return self.options
+        if "siglip" not in self.model.config.model_type:
+            raise ValueError("the embedding of a text depends on the texts beside it")
         return self.options | {"padding": "max_length", "return_attention_mask": False}
 
     def _word_embeddings(self) -> Tensor:

