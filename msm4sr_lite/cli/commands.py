@@ -118,7 +118,6 @@ FLAGS = {
     | {"dest": "format", "default": "", "shown": "recognised by the file names"},
     "--for": choice("purpose of this machine", "library", "course", "development")
     | {"dest": "purpose", "default": None, "shown": "course in the repository, else library"},
-    "--image": path("image whose keywords are shown, with --clip", shown="two drawings"),
     "--images": path("folder of images named by item id", "DIR", "none; H&M: images/"),
     "--copy-images": switch("copy the images", "hard links"),
     "--min-rating": number("lowest rating kept, in the source's unit", None, "all", "min_rating"),
@@ -231,7 +230,7 @@ COMMANDS = {
     "doctor": Command(
         "check this machine, and try encoders",
         "doctor.run",
-        "--for --text-encoder --clip --image --json",
+        "--for --text-encoder --clip --json",
         own={name: {"shown": "none is tried"} for name in ("--text-encoder", "--clip")},
     ),
     "plot": Command(

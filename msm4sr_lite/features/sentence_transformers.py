@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from typing_extensions import TypedDict
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.printable import reason_of
 from msm4sr_lite.store.schemas import CLOSED, OPEN, read_json
 
 REMEDY = "download the whole folder again, or set features.pooling to mean or cls"
@@ -230,14 +229,10 @@ def _read_layers(kind: str, place: Path) -> list[nn.Module]:
     try:
         layer = nn.Linear(config["in_features"], config["out_features"], config.get("bias", True))
         weights = load_file(place / "model.safetensors")
-        sizes = {name: [*weight.shape] for name, weight in weights.items()}
-        wanted = {f"linear.{name}": [*one.shape] for name, one in layer.state_dict().items()}
-        if sizes != wanted:
-            raise ValueError(f"it has {sizes}, not {wanted}")
+        nn.ModuleDict({"linear": layer}).load_state_dict(weights)
         if not all(weight.isfinite().all() for weight in weights.values()):
             raise ValueError("a weight is not finite")
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
-        file = place / "model.safetensors"
-        raise UserError(f"{file}: cannot be used ({reason_of(error)}); {REMEDY}") from None
-    nn.ModuleDict({"linear": layer}).load_state_dict(weights)
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{place}: model.safetensors cannot be used ({reason}); {REMEDY}") from None
     return [layer, getattr(nn, activation)()]

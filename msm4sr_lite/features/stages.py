@@ -33,6 +33,7 @@ from msm4sr_lite.store.fingerprint import (
     file_stamp,
     fingerprint,
     folder_stamp,
+    local_path,
     require_same,
     versions,
 )
@@ -233,8 +234,8 @@ def encode_features(
                 "use the same one, or choose another run folder",
             )
         manifest = {"keywords": made_by, **filling, "made_from": fingerprint(made_from)}
-        if Path(name).is_dir():  # so that it is found again, whatever the working directory
-            manifest[PLACE] = Path(name).resolve().as_posix()
+        if place := local_path(name):  # so that it is found again, whatever the working directory
+            manifest[PLACE] = place.resolve().as_posix()
         kept = run_dir / "cache", "sentences", encoder.describe(), "float16"
         with open_cache(*kept) as cache:
             limit, items = config.max_images, dataset.items.items()

@@ -13,12 +13,14 @@ import torch
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
 from msm4sr_lite.features.pretrained import (
+    check_embeddings,
     describe_model,
     load_pretrained,
     longest_input,
     model_folder,
 )
 from msm4sr_lite.features.sentence_transformers import OTHER, read_sentence_model
+from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights, require_same
 
 PLACE = "text_encoder_path"  # in the manifest of a table: the folder of a local encoder
@@ -54,8 +56,6 @@ class TextEncoder:
     def __init__(
         self, name: str = DEFAULT_TEXT_ENCODER, pooling: str = "auto", device: str = "cpu"
     ) -> None:
-        from transformers import AutoModel, AutoTokenizer
-
         self.name, self.device = name, device
         # The closing Normalize of the default encoder is left out: so are the sample's features.
         default = name.partition("@")[0] == DEFAULT_TEXT_ENCODER.partition("@")[0]
@@ -65,8 +65,8 @@ class TextEncoder:
         if wanted not in ("auto", self.pooling):
             raise UserError(f"{name}: the pooling is {self.pooling}, not {wanted}; give auto")
         source = str(folder / texts.path) if texts.path else name
-        self.tokenizer = load_pretrained(AutoTokenizer, source)
-        self.model = load_pretrained(AutoModel, source, use_safetensors=True).eval().to(device)
+        self.tokenizer = load_pretrained("AutoTokenizer", source)
+        self.model = load_pretrained("AutoModel", source, use_safetensors=True).eval().to(device)
         texts.layers.eval().to(device)
         config = self.model.config
         if config.is_encoder_decoder or not hasattr(config, "hidden_size"):
@@ -74,24 +74,26 @@ class TextEncoder:
                 f"{name}: a model of type {config.model_type!r}, not a BERT-like text encoder;"
                 f" give one like {DEFAULT_TEXT_ENCODER}"
             )
-        try:
-            pooled = torch.zeros(1, int(config.hidden_size) * len(texts.kinds), device=device)
-            self.width = texts.layers(pooled).shape[1]
-        except RuntimeError as error:  # of another width
-            raise UserError(f"{name}: {self.pooling} do not fit ({error}); {OTHER}") from None
+        self.width = int(config.hidden_size) * len(texts.kinds)
+        for layer in texts.layers:
+            self.width = getattr(layer, "out_features", self.width)
         limit = 512
         if texts.max_length:  # replaces the limit of the tokenizer
             self.tokenizer.model_max_length = limit = texts.max_length
         elif texts.max_length == 0:
             limit = max(0, getattr(config, "max_position_embeddings", 0)) or limit
         self.max_length = longest_input(self.model, self.tokenizer, limit)
-        self._prompt_tokens = 0
-        if texts.prompt:
-            tokens = self.tokenizer(texts.prepare("").rstrip())["input_ids"]
-            closing = tokens[-1] in self.tokenizer.all_special_ids
-            self._prompt_tokens = len(tokens) - closing
-            if len(tokens) >= self.max_length:
-                raise UserError(f"{name}: its prompt leaves no room for a text; {OTHER}")
+        tokens = self.tokenizer(texts.prepare("").rstrip())["input_ids"] if texts.prompt else [0]
+        self._prompt_tokens = len(tokens) - (tokens[-1] in self.tokenizer.all_special_ids)
+        try:
+            check_embeddings(name, self.encode(["red mug", "A tent for two people."]))
+        except UserError:
+            raise
+        except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
+            raise UserError(
+                f"{name}: a model of type {config.model_type!r}, which does not encode texts as"
+                f" BERT does: {first_line(error)}"
+            ) from error
 
     def describe(self) -> dict[str, str]:
         """Return pooling, name, prompt, and hashes of weights, configuration and tokenizer."""
@@ -137,11 +139,7 @@ class TextEncoder:
             pooled = self._texts.pool(states, tokens["attention_mask"], self._prompt_tokens)
             pooled = pooled.to(torch.float16)
             if not pooled.isfinite().all():
-                lost = batch[int(pooled.isfinite().all(dim=1).int().argmin())]
-                raise UserError(
-                    f"{self.name}: gives embeddings that are not finite in float16, such as for"
-                    f" {lost[:40]!r}; {OTHER}"
-                )
+                raise UserError(f"{self.name}: embeddings are not finite in float16; {OTHER}")
             embeddings[start : start + len(batch)] = pooled.cpu().numpy()
             advance(len(batch))
         row = {sentence: number for number, sentence in enumerate(unique)}
