@@ -14,15 +14,9 @@ from PIL import Image
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
 
-# Purpose -> the extras in pyproject.toml that it needs, and what installs them in a checkout.
-PURPOSES = {
-    "library": ((), ""),
-    "course": (("notebooks", "course"), "run `python run.py setup`"),
-    "development": (
-        ("notebooks", "course", "dev", "docs", "parquet"),
-        "run `python run.py setup --dev`",
-    ),
-}
+# Purpose -> the extras in pyproject.toml that it needs.
+EXTRAS = {"library": [], "course": ["notebooks", "course"]}
+EXTRAS["development"] = [*EXTRAS["course"], "dev", "docs", "parquet"]
 CHECKOUT = Path(__file__).resolve().parents[2]
 SENTENCES = ("a red mug", "a crimson cup", "a tent for two people")
 WORDS = ("red", "blue", "green", "yellow", "black", "circle", "square", "triangle", "mug", "tent")
@@ -51,17 +45,17 @@ def findings(purpose: str) -> tuple[dict[str, str], list[str]]:
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "disk": f"{free:.0f} GiB free",
     }
-    extras, setup = PURPOSES[purpose]
-    if extras and not (CHECKOUT / "run.py").is_file():
-        setup = ""
+    extras, is_checkout = EXTRAS[purpose], (CHECKOUT / "run.py").is_file()
+    setup = f"`python run.py setup{' --dev' if purpose == 'development' else ''}`"
+    if extras and not is_checkout:
         problems.append("the notebooks are not here: download the repository and work in it")
     for name, requirement in needed(extras).items():
         try:
             facts[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             facts[name] = "missing"
-            remedy = setup or f'run `python -m pip install "{requirement}"`'
-            problems.append(f"{name} is missing: {remedy}")
+            remedy = setup if is_checkout else f'`python -m pip install "{requirement}"`'
+            problems.append(f"{name} is missing: run {remedy}")
     import torch
     from huggingface_hub.constants import HF_HUB_CACHE
 
@@ -77,10 +71,14 @@ def findings(purpose: str) -> tuple[dict[str, str], list[str]]:
     return facts, problems
 
 
-def needed(extras: tuple[str, ...]) -> dict[str, str]:
+def needed(extras: list[str]) -> dict[str, str]:
     """Return the packages that the library needs with these extras, and which versions."""
+    try:
+        lines = metadata.requires("msm4sr_lite") or []
+    except metadata.PackageNotFoundError:  # its source alone
+        return {"msm4sr_lite": "msm4sr_lite"}
     found = {}
-    for line in metadata.requires("msm4sr_lite") or []:
+    for line in lines:
         requirement, _, marker = line.partition(";")
         name, extra = re.split(r"[^\w.-]", requirement)[0], re.search(r"extra == .([\w-]+)", marker)
         if name.replace("-", "_") != "msm4sr_lite" and (not extra or extra[1] in extras):

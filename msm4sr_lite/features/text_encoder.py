@@ -86,7 +86,7 @@ class TextEncoder:
         tokens = self.tokenizer(texts.prepare("").rstrip())["input_ids"] if texts.prompt else [0]
         self._prompt_tokens = len(tokens) - (tokens[-1] in self.tokenizer.all_special_ids)
         try:
-            check_embeddings(name, self.encode(["red mug", "A tent for two people."]))
+            check_embeddings(name, self._encode_batch(["red mug", "A tent for two people."]))
         except UserError:
             raise
         except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
@@ -108,7 +108,6 @@ class TextEncoder:
             }
         return found
 
-    @torch.inference_mode()
     def encode(
         self,
         sentences: Sequence[str],
@@ -129,21 +128,24 @@ class TextEncoder:
         # Sentences of similar length share a batch, so there is little padding.
         unique = sorted(set(sentences), key=lambda s: (len(s), s))
         embeddings = np.empty((len(unique), self.width), dtype=np.float16)
-        cut = {"truncation": True, "max_length": self.max_length}
         for start in range(0, len(unique), batch_size):
             batch = unique[start : start + batch_size]
-            prepared = [self._texts.prepare(sentence) for sentence in batch]
-            tokens = self.tokenizer(prepared, padding=True, return_tensors="pt", **cut)
-            tokens = tokens.to(self.device)
-            states = self.model(**tokens).last_hidden_state
-            pooled = self._texts.pool(states, tokens["attention_mask"], self._prompt_tokens)
-            pooled = pooled.to(torch.float16)
-            if not pooled.isfinite().all():
-                raise UserError(f"{self.name}: embeddings are not finite in float16; {OTHER}")
-            embeddings[start : start + len(batch)] = pooled.cpu().numpy()
+            embeddings[start : start + len(batch)] = self._encode_batch(batch)
             advance(len(batch))
         row = {sentence: number for number, sentence in enumerate(unique)}
         return embeddings[[row[sentence] for sentence in sentences]] if sentences else embeddings
+
+    @torch.inference_mode()
+    def _encode_batch(self, batch: Sequence[str]) -> np.ndarray:
+        cut = {"truncation": True, "max_length": self.max_length}
+        prepared = [*map(self._texts.prepare, batch)]
+        tokens = self.tokenizer(prepared, padding=True, return_tensors="pt", **cut).to(self.device)
+        states = self.model(**tokens).last_hidden_state
+        pooled = self._texts.pool(states, tokens["attention_mask"], self._prompt_tokens)
+        pooled = pooled.to(torch.float16)
+        if not pooled.isfinite().all():
+            raise UserError(f"{self.name}: embeddings are not finite in float16; {OTHER}")
+        return pooled.cpu().numpy()
 
 
 def known_text_encoder(manifest: Mapping[str, Any], name: str | None) -> str | None:

@@ -58,10 +58,19 @@ def test_in_the_repository_the_setup_is_the_remedy(installed, msm4sr):
     assert msm4sr("doctor", "--for", "library")[0] == 0
 
 
+def test_a_source_that_is_not_installed_says_so(monkeypatch, msm4sr):
+    def missing(name):
+        raise metadata.PackageNotFoundError
+
+    for function in ("requires", "version"):
+        monkeypatch.setattr(metadata, function, missing)
+    code, out, _ = msm4sr("doctor", "--for", "library")
+    assert code == 1
+    assert "problem  msm4sr_lite is missing: run `python run.py setup`" in out
+
+
 def test_every_requirement_of_an_extra_is_looked_for():
-    names = {
-        purpose: set(doctor.needed(extras)) for purpose, (extras, _) in doctor.PURPOSES.items()
-    }
+    names = {purpose: set(doctor.needed(extras)) for purpose, extras in doctor.EXTRAS.items()}
     assert {"torch", "numpy"} < names["library"] < names["course"] < names["development"]
     assert {"jupyterlab", "umap-learn", "seaborn"} <= names["course"] - names["library"]
     assert {"pytest", "pyarrow"} <= names["development"] - names["course"]
