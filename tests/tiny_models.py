@@ -56,6 +56,21 @@ def text_model(family, folder):
             )
         ),
         "albert": lambda: tr.AlbertModel(tr.AlbertConfig(**size, embedding_size=8)),
+        "xlm-roberta": lambda: tr.XLMRobertaModel(tr.XLMRobertaConfig(**size)),
+        "electra": lambda: tr.ElectraModel(tr.ElectraConfig(**size, embedding_size=8)),
+        "deberta-v2": lambda: tr.DebertaV2Model(tr.DebertaV2Config(**size)),
+        "longformer": lambda: tr.LongformerModel(tr.LongformerConfig(**size, attention_window=4)),
+        "big_bird": lambda: tr.BigBirdModel(
+            tr.BigBirdConfig(**size, attention_type="original_full")
+        ),
+        "modernbert": lambda: tr.ModernBertModel(
+            tr.ModernBertConfig(
+                **size, bos_token_id=0, eos_token_id=3, cls_token_id=0, sep_token_id=3
+            )
+        ),
+        "fnet": lambda: tr.FNetModel(
+            tr.FNetConfig(vocab_size=len(VOCABULARY), hidden_size=16, intermediate_size=12)
+        ),
         "t5": lambda: tr.T5Model(
             tr.T5Config(vocab_size=len(VOCABULARY), d_model=16, d_ff=12, num_layers=1, num_heads=2)
         ),
@@ -65,6 +80,30 @@ def text_model(family, folder):
     return str(folder)
 
 
+# CLIP-like families with CLIP's image processor: class of the model, of its configuration, and what
+# the configuration of the images has in addition.
+LIKE_CLIP = {
+    "clip": ("CLIPModel", "CLIPConfig", {}),
+    "altclip": ("AltCLIPModel", "AltCLIPConfig", {}),
+    "chinese_clip": ("ChineseCLIPModel", "ChineseCLIPConfig", {}),
+    "clipseg": ("CLIPSegModel", "CLIPSegConfig", {}),
+    "metaclip_2": ("MetaClip2Model", "MetaClip2Config", {}),
+    "aimv2": ("Aimv2Model", "Aimv2Config", {}),
+    "groupvit": (
+        "GroupViTModel",
+        "GroupViTConfig",
+        {"depths": [1, 1], "num_group_tokens": [4, 2], "num_output_groups": [4, 2]},
+    ),
+    "align": (
+        "AlignModel",
+        "AlignConfig",
+        {"kernel_sizes": [3], "in_channels": [8], "out_channels": [8], "strides": [1]}
+        | {"num_block_repeats": [1], "expand_ratios": [1], "hidden_dim": 8}
+        | {"width_coefficient": 0.1, "depth_coefficient": 0.1},
+    ),
+}
+
+
 def dual_encoder(family, folder):
     """A CLIP-like model of a family with its tokenizer and image processor."""
     torch.manual_seed(0)
@@ -72,10 +111,20 @@ def dual_encoder(family, folder):
     text |= {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 3}
     view = {**SMALL, "image_size": 16, "patch_size": 4}
     pixels = {"size": {"height": 16, "width": 16}}
-    if family == "clip":
-        config = tr.CLIPConfig(text_config=text, vision_config=view, projection_dim=8)
-        tr.CLIPModel(config).save_pretrained(folder)
-        save_tokenizer(folder, pad="</s>")
+    if family in LIKE_CLIP:
+        model, config, more = LIKE_CLIP[family]
+        text |= {"project_dim": 8} if family == "altclip" else {}
+        sizes = {"projection_dim": 8, "projection_intermediate_dim": 8}
+        sizes = sizes if family == "groupvit" else {"projection_dim": 8}
+        config = getattr(tr, config)(text_config=text, vision_config={**view, **more}, **sizes)
+        getattr(tr, model)(config).save_pretrained(folder)
+        save_tokenizer(folder, pad="<pad>" if family in ("altclip", "align") else "</s>")
+        tr.CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=16).save_pretrained(folder)
+    elif family == "flava":
+        config = {"text_config": text, "image_config": view, "multimodal_config": SMALL}
+        config = tr.FlavaConfig(**config, hidden_size=16, projection_dim=8)
+        tr.FlavaModel(config).save_pretrained(folder)
+        save_tokenizer(folder)
         tr.CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=16).save_pretrained(folder)
     elif family == "siglip":
         config = tr.SiglipConfig(text_config=text, vision_config=view)

@@ -85,16 +85,19 @@ class KeywordTokenizer:
         try:
             self.options = self._tokenizer_options()
             self.word_embeddings = self._word_embeddings()
+            if len({word.casefold() for word in self.dictionary}) > 1:
+                check_embeddings(name, self.word_embeddings, "keywords")
             shades = Image.linear_gradient("L"), Image.radial_gradient("L")
-            samples = self.image_embeddings([shade.convert("RGB") for shade in shades])
+            images = [shade.convert("RGB") for shade in shades]
+            samples = self._features(self.image_processor(images=images, return_tensors="pt"))
+        except UserError:
+            raise
         except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
             raise UserError(
                 f"{name}: a model of type {self.model.config.model_type!r}, which does not encode"
                 f" texts and images as CLIP does: {first_line(error)}"
             ) from error
-        check_embeddings(name, samples, "images")
-        if len({word.casefold() for word in self.dictionary}) > 1:
-            check_embeddings(name, self.word_embeddings, "keywords of the dictionary")
+        check_embeddings(name, normalize(samples), "images")
 
     def describe(self) -> dict[str, Any]:
         """Return everything that decides the keywords.
@@ -127,6 +130,7 @@ class KeywordTokenizer:
         self.options = {"padding": True, "truncation": True, "max_length": longest}
         word = self.dictionary[0]
         alone, padded = (self.text_embeddings(t)[0] for t in ([word], [word, f"{word} " * 9]))
+        check_embeddings(self.name, alone[None], "keywords")
         if torch.allclose(alone, padded, atol=1e-3):
             return self.options
         if "siglip" not in self.model.config.model_type:
@@ -153,11 +157,14 @@ class KeywordTokenizer:
         """Return CLIP's normalized embeddings of images, ``(images, width)``."""
         return self.encode(self.image_processor(images=list(images), return_tensors="pt"))
 
-    @torch.inference_mode()
     def encode(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the normalized embeddings of images that ``self.image_processor`` has prepared."""
+        return normalize(self._features(inputs))
+
+    @torch.inference_mode()
+    def _features(self, inputs: Mapping[str, Tensor]) -> Tensor:
         inputs = {name: tensor.to(self.device) for name, tensor in inputs.items()}
-        return normalize(self.model.get_image_features(**inputs).pooler_output)
+        return self.model.get_image_features(**inputs).pooler_output
 
     def keywords(self, images: Sequence[Image.Image], n: int = 15) -> list[list[Keyword]]:
         """Return the ``n`` best keywords of each image (or all, if there are fewer), best first."""

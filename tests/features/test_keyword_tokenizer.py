@@ -12,7 +12,8 @@ from tiny_models import dual_encoder, text_model
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer, top_keywords
 
-FAMILIES = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")
+FAMILIES = ("clip", "siglip", "siglip2", "vision-text-dual-encoder", "altclip", "chinese_clip")
+FAMILIES += ("clipseg", "metaclip_2", "groupvit", "align")
 WORDS = ["red", "blue", "mug", "tent", "a wide blue tent", "x"]
 
 
@@ -84,6 +85,13 @@ def test_half_precision_weights_are_loaded_as_float32(tiny, tmp_path):
     whole, cut = (KeywordTokenizer(str(f), WORDS) for f in (tiny["clip"], folder))
     torch.testing.assert_close(cut.word_embeddings, whole.word_embeddings, atol=5e-3, rtol=0)
     assert len(cut.keywords(noise(2), 3)) == 2
+
+
+@pytest.mark.parametrize("family", ["flava", "aimv2"])
+def test_models_that_give_no_embedding_as_clip_does_are_refused(family, tmp_path):
+    with pytest.raises(UserError, match=f"of type '{family}', which does not encode texts") as no:
+        KeywordTokenizer(dual_encoder(family, tmp_path / family), WORDS)
+    assert "\n" not in str(no.value)
 
 
 def test_long_prompts_are_cut_to_what_the_model_reads(tiny):

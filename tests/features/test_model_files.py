@@ -163,7 +163,10 @@ def test_offline_without_the_hubs_list_of_files(hub, models, monkeypatch):
     fetch("me/bert", *PLAIN)
     fetch("me/cls", *PLAIN, "modules.json")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert "may lack modules.json in the hub cache" in refusal("me/bert")
+    message = refusal("me/bert")
+    assert "may lack modules.json in the hub cache" in message
+    folder = message.partition("or give its folder ")[2].partition(" if that")[0]
+    assert TextEncoder(folder).pooling == "mean"
     assert "may lack 1_Pooling/config.json and config_sentence_tr" in refusal("me/cls")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     for file in ("modules.json", "config_sentence_transformers.json"):
@@ -256,6 +259,11 @@ def test_folders_of_other_layouts_are_named(models, tmp_path):
     (copy / "model.safetensors").write_text(pointer)
     assert "model.safetensors is a git-LFS pointer, not the file" in refusal(str(copy))
     shards = shutil.copytree(models / "shards", tmp_path / "shards")
+    index = shards / "model.safetensors.index.json"
+    known = index.read_text()
+    index.write_text('{"weight_map": ["x"]}')
+    assert "index.json: cannot be read" in refusal(str(shards))
+    index.write_text(known)
     first = sorted(shards.glob("model-*.safetensors"))[0]
     first.unlink()
     assert f"{first.name} is missing" in refusal(str(shards))

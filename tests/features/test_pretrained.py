@@ -1,12 +1,151 @@
-"""Finding and loading model folders."""
+"""Loading models: what is believed of a folder, and what is refused."""
 
 import json
 import shutil
 
+import numpy as np
 import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from tiny_models import LETTERS, dual_encoder, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.features.pretrained import check_embeddings, load_pretrained
 from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.store.fingerprint import fingerprint_weights
+
+BERT_LIKE = ("bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "albert", "electra")
+BERT_LIKE += ("deberta-v2", "modernbert", "longformer", "big_bird")
+TEXTS = ["a cup", "b", "mug " * 9, *("red " * n + "mug" for n in range(1, 6))]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A BERT and a CLIP."""
+    root = tmp_path_factory.mktemp("models")
+    text_model("bert", root / "bert")
+    dual_encoder("clip", root / "clip")
+    return root
+
+
+@pytest.fixture
+def changed(folders, tmp_path):
+    """Return a function that copies a model and changes its weights."""
+
+    def copy(family, change=lambda weights: weights):
+        folder = shutil.copytree(folders / family, tmp_path / family)
+        weights = change(load_file(folder / "model.safetensors"))
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+        return folder
+
+    return copy
+
+
+def refusal(make, *arguments):
+    with pytest.raises(UserError) as caught:
+        make(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def load(folder):
+    return load_pretrained("AutoModel", str(folder), use_safetensors=True)
+
+
+def clip(folder):
+    return KeywordTokenizer(str(folder), ["red", "mug", "tent"])
+
+
+@pytest.mark.parametrize("family", BERT_LIKE)
+def test_embeddings_are_those_of_transformers(family, tmp_path):
+    folder = text_model(family, tmp_path / family)
+    found = TextEncoder(folder).encode(TEXTS)
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    for text, row in zip(TEXTS, found, strict=True):
+        tokens = tokenizer(text, return_tensors="pt", truncation=True, max_length=38)
+        with torch.inference_mode():
+            expected = model(**tokens).last_hidden_state[0].mean(dim=0)
+        np.testing.assert_allclose(row.astype(float), expected, atol=2e-3)
+    assert len({row.tobytes() for row in found}) == len(TEXTS)
+
+
+# ---------------------------------------------------------------------------- weights
+
+
+def with_prefix(prefix):
+    return lambda weights: {prefix + name: tensor for name, tensor in weights.items()}
+
+
+def without(part):
+    return lambda weights: {n: tensor for n, tensor in weights.items() if part not in n}
+
+
+def with_layer(weights):
+    copies = {n.replace("r.1.", "r.2."): t.clone() for n, t in weights.items() if "r.1." in n}
+    return weights | copies
+
+
+BAD_WEIGHTS = [
+    ("bert", with_prefix("module."), "no weights for embeddings.* holds module.emb"),
+    ("bert", without("encoder.layer.1."), r"no weights for encoder\.layer\.1\.attention"),
+    ("bert", with_layer, r"config\.json has fewer layers than the weights: encoder\.layer\.2"),
+    ("bert", lambda w: with_prefix("bert.")(with_layer(w)), "fewer layers than the weights: bert"),
+    (
+        "bert",
+        lambda w: w | {"embeddings.word_embeddings.weight": torch.zeros(5, 16)},
+        r"word_embeddings\.weight has the shape \(5, 16\), config\.json asks for \(84, 16\)",
+    ),
+    ("clip", with_prefix("module."), "no weights for .* holds module"),
+    ("clip", without("text_model"), "no weights for text_model"),
+    ("clip", without("visual_projection"), "no weights for visual_projection"),
+]
+
+
+@pytest.mark.parametrize(("family", "change", "message"), BAD_WEIGHTS)
+def test_weights_that_are_not_in_the_files_are_refused(family, change, message, changed, capfd):
+    folder = changed(family, change)
+    capfd.readouterr()
+    text = refusal(load, folder)
+    assert text.startswith(f"{folder}: ")
+    with pytest.raises(UserError, match=message):
+        load(folder)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_unused_pooler_may_be_missing_and_is_not_hashed(changed, folders, capfd):
+    """Masked-language models have none, and transformers fills it with random numbers."""
+    folder = changed("bert", lambda weights: with_prefix("bert.")(without("pooler")(weights)))
+    capfd.readouterr()
+    one, two = load(folder), load(folder)
+    assert capfd.readouterr().err == ""
+    assert not torch.equal(one.pooler.dense.weight, two.pooler.dense.weight)
+    assert fingerprint_weights(one) == fingerprint_weights(two)
+    whole = load(folders / "bert")
+    assert fingerprint_weights(one) != fingerprint_weights(whole)
+    with torch.no_grad():
+        two.encoder.layer[0].output.dense.weight[0, 0] += 1
+    assert fingerprint_weights(one) != fingerprint_weights(two)
+    encoders = TextEncoder(str(folder)), TextEncoder(str(folders / "bert"))
+    assert np.array_equal(*(encoder.encode(TEXTS) for encoder in encoders))
+
+
+def test_a_scale_of_clip_may_be_missing(changed):
+    assert clip(changed("clip", without("logit_scale"))).word_embeddings.isfinite().all()
+
+
+def test_a_model_without_attention_mask_is_refused(tmp_path):
+    folder = text_model("fnet", tmp_path / "fnet")
+    assert "the texts of a batch change each other" in refusal(load, folder)
+
+
+def test_damaged_weights_are_one_line(changed):
+    folder = changed("bert")
+    for content in (b"", b"\xff" * 99, (folder / "model.safetensors").read_bytes()[:-9]):
+        (folder / "model.safetensors").write_bytes(content)
+        assert "not a model folder that transformers can load: " in refusal(load, folder)
 
 
 def test_code_from_a_model_folder_never_runs(tiny_bert, tmp_path):
@@ -15,16 +154,86 @@ def test_code_from_a_model_folder_never_runs(tiny_bert, tmp_path):
     config |= {"model_type": "custom", "auto_map": {"AutoConfig": "custom.Config"}}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "custom.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Config: pass\n")
-    with pytest.raises(UserError, match="not a model folder that transformers can load"):
-        TextEncoder(str(folder))
+    assert "not a model folder that transformers can load" in refusal(TextEncoder, str(folder))
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_missing_encoder_is_one_line(tmp_path):
-    with pytest.raises(
-        UserError, match="'nobody/nothing' is neither in the hub cache nor can it be"
-    ):
-        TextEncoder("nobody/nothing")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="empty: not a model folder that transformers can load"):
-        TextEncoder(str(tmp_path / "empty"))
+# ------------------------------------------------------------------------- tokenizers
+
+
+@pytest.mark.parametrize(("family", "make"), [("bert", TextEncoder), ("clip", clip)])
+def test_a_folder_without_tokenizer_is_refused(family, make, changed):
+    folder = changed(family)
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    message = refusal(make, str(folder))
+    assert "no vocabulary (vocab." in message
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
+    assert "no vocabulary" in refusal(make, str(folder))
+
+
+@pytest.mark.parametrize(("family", "make"), [("roberta", TextEncoder), ("clip", clip)])
+def test_half_a_vocabulary_is_refused(family, make, tmp_path):
+    """These tokenizers need two files; without merges they would read single letters."""
+    folder = tmp_path / family
+    (text_model if family == "roberta" else dual_encoder)(family, folder)
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    ends = ["<s>", "<pad>", "<|startoftext|>", "<|endoftext|>", "</s>", "<unk>"]
+    words = [
+        *ends,
+        *LETTERS[:26],
+        *(f"{letter}</w>" for letter in LETTERS[:26]),
+        "mu",
+        "mug",
+        "mug</w>",
+    ]
+    (folder / "vocab.json").write_text(json.dumps({word: n for n, word in enumerate(words)}))
+    message = refusal(make, str(folder))
+    assert "no vocabulary (merges.txt" in message or "`vocab` and `merges`" in message
+    (folder / "merges.txt").write_text("#version: 0.2\nm u\nmu g\nmu g</w>\n")
+    assert len(make(str(folder)).tokenizer.tokenize("mug")) == 1
+
+
+@pytest.mark.parametrize("family", ["bert", "clip"])
+def test_a_tokenizer_larger_than_the_model_is_refused(family, changed):
+    folder = changed(family)
+    config = json.loads((folder / "config.json").read_text())
+    part = config.get("text_config", config)
+    part["vocab_size"] = 50
+    (folder / "config.json").write_text(json.dumps(config))
+    table = "embeddings.word_embeddings.weight"
+    table = table if family == "bert" else "text_model.embeddings.token_embedding.weight"
+    weights = load_file(folder / "model.safetensors")
+    weights[table] = weights[table][:50].clone()
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    make = TextEncoder if family == "bert" else clip
+    assert "has token 83, the model only 50 tokens from 0" in refusal(make, str(folder))
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_tokenizer_without_padding_pads_with_another_token(side, changed):
+    folder = changed("bert")
+    plain = TextEncoder(str(folder)).encode(TEXTS)
+    save_tokenizer(folder, pad=None, padding_side=side)
+    encoder = TextEncoder(str(folder))
+    assert encoder.tokenizer.pad_token == "</s>"
+    np.testing.assert_allclose(encoder.encode(TEXTS).astype(float), plain, atol=1e-3)
+
+
+# ---------------------------------------------------------------------------- a probe
+
+
+def test_embeddings_must_be_finite_and_differ(changed):
+    check_embeddings("any", torch.eye(3))
+    check_embeddings("any", np.ones((1, 3), dtype=np.float16))
+    for wrong in (float("nan"), float("inf"), 7e4):
+        assert "not finite in float16" in refusal(check_embeddings, "m", torch.tensor([[wrong]]))
+    assert "m: all texts have the same" in refusal(check_embeddings, "m", np.ones((4, 3)))
+    folder = changed("clip", lambda w: w | {"visual_projection.weight": torch.zeros(8, 16)})
+    assert "images" in refusal(clip, folder)
+    shutil.rmtree(folder)
+    folder = changed(
+        "clip", lambda w: w | {"text_projection.weight": torch.full((8, 16), torch.nan)}
+    )
+    assert "embeddings of keywords are not finite" in refusal(clip, folder)
