@@ -27,6 +27,7 @@ KINDS = get_args(Kind)
 OLDER = {f"pooling_mode_{kind}{end}": kind for kind in KINDS for end in ("", "_token", "_tokens")}
 ACTIVATIONS = "ELU GELU Identity LeakyReLU Mish ReLU SELU Sigmoid SiLU Softplus Tanh"
 Size = Annotated[int, Field(ge=1)]
+Place = Literal["sentence_embedding"] | None
 HARMLESS = Literal["trust_remote_code", "torch_dtype", "dtype", "attn_implementation"]
 ARGS = [f"{part}_{end}" for part in ("model", "tokenizer", "config") for end in ("args", "kwargs")]
 
@@ -47,10 +48,7 @@ PoolingConfig = _kind(
 DenseConfig = _kind(
     CLOSED,
     {"in_features": Size, "out_features": Size, "bias": bool, "activation_function": str}
-    | dict.fromkeys(
-        ["module_input_name", "module_output_name"], Literal["sentence_embedding"] | None
-    )
-    | {"use_residual": Literal[False]},
+    | {"module_input_name": Place, "module_output_name": Place, "use_residual": Literal[False]},
 )
 TextConfig = _kind(
     OPEN,
