@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from tiny_models import save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.features.text_encoder import TextEncoder, load_table_encoder
 from msm4sr_lite.store.fingerprint import require_same
 
 TEXTS = ["a cup", "b", "Red MUG, a long long sentence about cups", "two tents"]
@@ -368,3 +368,12 @@ def test_a_folder_that_was_downloaded_in_parts_is_refused(tiny_bert, tmp_path):
     (model / "modules.json").unlink()
     with pytest.raises(UserError, match=r"modules\.json: missing, although there is 2_Dense"):
         TextEncoder(str(model))
+
+
+@pytest.mark.parametrize("pooling", ["auto", "cls", "mean"])
+def test_the_encoder_of_a_table_is_loaded_as_the_table_was_made(pooling, tiny_bert, tmp_path):
+    modules = ("Pooling", POOLING), ("Dense", *dense(20, 4)), ("Normalize",)
+    model = sentence_model(tiny_bert, tmp_path / "st", *modules)
+    encoder = TextEncoder(model, pooling)
+    again = load_table_encoder({"text_encoder": encoder.describe()}, name=model)
+    assert np.array_equal(encoder.encode(TEXTS), again.encode(TEXTS))
