@@ -31,7 +31,7 @@ from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table import encode_slots, image_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
-from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.features.text_encoder import load_table_encoder
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
@@ -205,9 +205,9 @@ class Study:
 
 def keyword_slots(folder: Path, table: FeatureTable) -> FeatureTable:
     """Return the table with one slot per keyword, like ``image_slots = "keywords"``."""
-    keywords, made = read_keywords(folder), table.manifest["text_encoder"]
+    keywords = read_keywords(folder)
     groups = [image_sentences(keywords.get(item, []), "keywords") for item in table.items[1:]]
-    image = encode_slots(groups, TextEncoder(made["name"], made["pooling"]))
+    image = encode_slots(groups, load_table_encoder(table.manifest))
     manifest = {**table.manifest, "image_slots": "keywords"}
     return FeatureTable(table.items, table.text, image, manifest)
 

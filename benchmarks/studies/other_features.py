@@ -21,7 +21,7 @@ from msm4sr_lite.features.images import ImageError, open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_slots, image_sentences
 from msm4sr_lite.features.table_files import read_keywords
-from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.features.text_encoder import load_table_encoder
 from msm4sr_lite.study.models import StudyData
 
 
@@ -55,13 +55,12 @@ class FewerKeywords:
     def __call__(self, data: StudyData) -> FeatureTable:
         """Return the table."""
         keywords = read_keywords(features_folder(data, self.features))
-        made = data.table.manifest["text_encoder"]
         most = max((len(image) for item in keywords.values() for image in item), default=0)
         if most < (n := self.n_keywords):
             raise UserError(f"the images of this dataset have {most} keywords, not {n}")
         best = {item: [image[:n] for image in images] for item, images in keywords.items()}
         groups = [image_sentences(best.get(item, []), "images") for item in data.table.items[1:]]
-        encoder = TextEncoder(made["name"], made["pooling"], data.device)
+        encoder = load_table_encoder(data.table.manifest, data.device)
         return _replaced(data, f"{n} keywords", image=encode_slots(groups, encoder))
 
 

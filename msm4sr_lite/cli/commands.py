@@ -116,6 +116,8 @@ FLAGS = {
     "source": path("downloaded folder or file", "SOURCE"),
     "--from": choice("source format", "amazon-2018", "amazon-2023", "movielens", "recbole", "hm")
     | {"dest": "format", "default": "", "shown": "recognised by the file names"},
+    "--for": choice("purpose of this machine", "library", "course", "development")
+    | {"dest": "purpose", "default": None, "shown": "course in the repository, else library"},
     "--images": path("folder of images named by item id", "DIR", "none; H&M: images/"),
     "--copy-images": switch("copy the images", "hard links"),
     "--min-rating": number("lowest rating kept, in the source's unit", None, "all", "min_rating"),
@@ -126,9 +128,7 @@ FLAGS = {
     "--columns": text("comma-separated label columns", "those with few different, short values"),
     "--n-test": number("number of images held out for testing", 0, name="n_test"),
     "run_folder": path("run folder", "RUN"),
-    "--workers": number(
-        "number of threads that open images", None, "one per core, at most 8", "workers"
-    ),
+    "--workers": number("threads that open images", None, "one per core, at most 8", "workers"),
     "--check": switch("compare the features in RUN with newly computed ones"),
     "--report": switch("describe the features in RUN"),
 }
@@ -194,9 +194,10 @@ COMMANDS = {
         "recommend items for users or for a history, with reasons",
         "recommend.run",
         f"{DATASET} --model --features (--user|--items|--all-users) -k --candidates --exclude"
-        f" --keep-seen --no-new-items --on-unknown-user --why {END}",
+        f" --keep-seen --no-new-items --on-unknown-user --why --text-encoder {END}",
         own={
             **OF_MODEL,
+            "--text-encoder": {"shown": "that of the features"},
             "--candidates": path("file of items to choose from, one item_id per line", shown="all"),
         },
     ),
@@ -226,7 +227,12 @@ COMMANDS = {
         "msm4sr_lite.features.clip.training.ClipConfig",
         {"--out": path("new model folder", "DIR")},
     ),
-    "doctor": Command("check this machine", "doctor.run", "--json"),
+    "doctor": Command(
+        "check this machine, and try encoders",
+        "doctor.run",
+        "--for --text-encoder --clip --json",
+        own={name: {"shown": "none is tried"} for name in ("--text-encoder", "--clip")},
+    ),
     "plot": Command(
         "draw the training curves of a run folder (PNG)",
         "plot.run",

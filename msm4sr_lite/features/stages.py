@@ -26,13 +26,14 @@ from msm4sr_lite.features.table_files import (
     read_keyword_folder,
     read_skipped,
 )
-from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.features.text_encoder import PLACE, TextEncoder
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
 from msm4sr_lite.store.fingerprint import (
     file_stamp,
     fingerprint,
     folder_stamp,
+    local_path,
     require_same,
     versions,
 )
@@ -233,6 +234,8 @@ def encode_features(
                 "use the same one, or choose another run folder",
             )
         manifest = {"keywords": made_by, **filling, "made_from": fingerprint(made_from)}
+        if place := local_path(name):  # so that it is found again, whatever the working directory
+            manifest[PLACE] = place.resolve().as_posix()
         kept = run_dir / "cache", "sentences", encoder.describe(), "float16"
         with open_cache(*kept) as cache:
             limit, items = config.max_images, dataset.items.items()

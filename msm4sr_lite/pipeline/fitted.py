@@ -20,6 +20,7 @@ from msm4sr_lite.dataset.ids import id_of, item_list, known_ids
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.inspection import changed_items
+from msm4sr_lite.features.text_encoder import known_text_encoder
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
@@ -113,14 +114,14 @@ class Fitted:
             If there is no model or no features, or they do not fit together.
         """
         trained = TrainedModel.load(Path(folder), Path(features) if features else None)
-        record = trained.record
-        preset = record.get("preset", "paper")
+        preset = (record := trained.record).get("preset", "paper")
         defaults, known = _arguments(PRESETS[preset]), _arguments(trained.config)
         settings = {name: value for name, value in known.items() if value != defaults[name]}
-        encoders = zip(ENCODERS, record.get("encoders", ()), strict=False)
-        model = cls(preset, seed=record.get("seed", 0), device=device, **dict(encoders), **settings)
-        is_model_folder = Path(folder, "config.json").is_file()
-        model.run_dir = None if is_model_folder else Path(folder)
+        encoders = dict(zip(ENCODERS, record.get("encoders", ()), strict=False))
+        name = encoders.get("text_encoder")
+        encoders["text_encoder"] = known_text_encoder(trained.table.manifest, name)
+        model = cls(preset, seed=record.get("seed", 0), device=device, **encoders, **settings)
+        model.run_dir = None if Path(folder, "config.json").is_file() else Path(folder)
         model._serve(trained, None, None)
         return model
 

@@ -176,7 +176,7 @@ class Serving(Fitted):
         deletions = None
         if keywords:
             device, shown = resolve_device(self.device), [*history, *item_ids]
-            encoder = load_table_encoder(trained.table.manifest, device)
+            encoder = load_table_encoder(trained.table.manifest, device, self.text_encoder)
             deletions = effects.embed_keyword_deletions(encoder, trained.keywords, shown)
         return effects.measure_effects(
             self.recommender,

@@ -16,7 +16,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_new_items
 from msm4sr_lite.features.table_files import save_feature_table
-from msm4sr_lite.features.text_encoder import load_table_encoder
+from msm4sr_lite.features.text_encoder import PLACE, load_table_encoder
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
@@ -91,12 +91,14 @@ class TrainedModel:
         if (folder.exists() and not folder.is_dir()) or (there and not is_model):
             raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
-        now = {"config": as_dict(self.config), "item_counts": counts}
+        now = {"config": as_dict(self.config), "item_counts": counts, "features": None}
+        hidden = {PLACE: ""} if PLACE in self.table.manifest else {}  # folders of this machine
+        table = replace(self.table, manifest={**self.table.manifest, **hidden})
         # ``now`` comes twice: first for the order of the keys, last to replace recorded values.
         record = {"version": __version__, **now, **self.record, **now}
         with whole_folder(folder, checksums=True) as draft:
             save_checkpoint(self.net, draft, self.items, record)
-            save_feature_table(draft / "features", self.table, self.keywords, self.dictionary)
+            save_feature_table(draft / "features", table, self.keywords, self.dictionary)
 
     @classmethod
     def load(cls, folder: Path, features: Path | None = None) -> Self:

@@ -14,6 +14,7 @@ from toys import toy_dataset
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.pipeline import MSM4SR
 
 
 @pytest.fixture
@@ -293,6 +294,41 @@ def test_keywords_need_the_text_encoder(offers, monkeypatch):
     assert (code, printed) == (2, "")
     assert complaint.startswith("msm4sr recommend: model 'sentence-transformers/all-MiniLM-L6-v2'")
     assert complaint.count("\n") == 1
+
+
+@pytest.mark.thorough
+def test_a_local_text_encoder_explains_keywords_from_anywhere(
+    tmp_path, tiny_bert, msm4sr, monkeypatch
+):
+    data, bert = toy_dataset(tmp_path / "toys"), tmp_path / "models" / "bert"
+    shutil.copytree(tiny_bert, bert)
+    few = ["--set", "pretrain.epochs=1", "--set", "finetune.epochs=1", "--set", "model.dim=8"]
+    monkeypatch.chdir(tmp_path)
+    assert msm4sr("run", data, "--out", "run", "--text-encoder", "models/bert", *few)[0] == 0
+    monkeypatch.chdir(data)
+    command = ["recommend", data, "--model", tmp_path / "run", "--items", "i1,i2", "-k", "1"]
+    why = [*command, "--why", "keywords"]
+    code, printed, err = msm4sr(*why)
+    assert (code, err) == (0, "")
+    assert "because:" in printed
+    moved = shutil.move(bert, tmp_path / "elsewhere")
+    code, _, err = msm4sr(*why)
+    assert code == 2
+    assert err.startswith("msm4sr recommend: the text encoder 'bert' of the features is no longer")
+    assert "(--text-encoder)" in err
+    assert msm4sr(*why, "--text-encoder", moved)[0] == 0
+    code, _, err = msm4sr(*command, "--text-encoder", moved)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--text-encoder has no effect without --why keywords" in err
+    # What is passed on to others does not name folders of this machine.
+    MSM4SR.from_pretrained(tmp_path / "run").save_pretrained(tmp_path / "model")
+    for name in ("record.json", "features/manifest.json"):
+        assert tmp_path.as_posix() not in (tmp_path / "model" / name).read_text()
+    command[3] = tmp_path / "model"
+    code, _, err = msm4sr(*command, "--why", "keywords")
+    assert code == 2
+    assert "the text encoder 'bert' of the features was in a local folder; give its folder" in err
+    assert msm4sr(*command, "--why", "keywords", "--text-encoder", moved)[0] == 0
 
 
 def test_keywords_are_explained(offers):

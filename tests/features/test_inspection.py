@@ -1,10 +1,13 @@
 """Checking a feature table against its encoder, and describing one."""
 
 import shutil
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny_models import text_model
 from toys import toy_dataset, toy_table
 
 from msm4sr_lite.config import UserError
@@ -90,3 +93,39 @@ def test_a_table_fits_the_dataset_that_it_was_made_from(made):
     assert not table_fits(changed, table)
     assert changed_items(changed, table) == ["i3"]
     assert changed_items(changed, table, ["i2", "gone"]) == []
+
+
+def test_a_local_encoder_is_found_again_from_anywhere(tiny_bert, tmp_path, monkeypatch):
+    """It is remembered where it lay; the hub is never asked for the last part of a path."""
+    folder = toy_dataset(tmp_path / "dataset")
+    shutil.copytree(tiny_bert, tmp_path / "models" / "bert")
+    monkeypatch.chdir(tmp_path)
+    table = compute_features(
+        Dataset.from_folder(folder), tmp_path / "run", text_encoder="models/bert"
+    )
+    assert table.manifest["text_encoder"]["name"] == "bert"
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", pytest.fail)
+    check = partial(check_features, Dataset.from_folder(folder), tmp_path / "run")
+    assert check()["text"]["largest_difference"] == 0
+    shutil.move(tmp_path / "models", tmp_path / "moved")
+    with pytest.raises(UserError, match=r"'bert' of the features is no longer in .*models/bert;"):
+        check()
+    assert check(text_encoder=str(tmp_path / "moved" / "bert"))["text"]["n_embeddings"] == 12
+    # Another encoder in the old place.
+    text_model("bert", tmp_path / "models" / "bert")
+    with pytest.raises(UserError, match=r"differs from the text encoder .* in weights"):
+        check()
+
+
+def test_the_place_of_an_encoder_does_not_change_the_features(tiny_bert, tmp_path):
+    dataset = Dataset.from_folder(toy_dataset(tmp_path / "dataset"))
+    copy = shutil.copytree(tiny_bert, tmp_path / "other" / "place" / Path(tiny_bert).name)
+    tables = [
+        compute_features(dataset, tmp_path / f"run{number}", text_encoder=str(name))
+        for number, name in enumerate((tiny_bert, copy))
+    ]
+    places = [table.manifest.pop("text_encoder_path") for table in tables]
+    assert places == [Path(name).resolve().as_posix() for name in (tiny_bert, copy)]
+    same = ("content", "text_encoder")
+    assert [tables[0].manifest[key] for key in same] == [tables[1].manifest[key] for key in same]

@@ -94,7 +94,7 @@ def refusal(name, make=model_folder):
 
 def test_only_what_decides_the_embeddings_is_fetched_and_only_once(hub):
     encoder = TextEncoder("me/cls")
-    assert encoder.pooling == "cls"
+    assert encoder.pooling == "cls + Normalize"
     assert hub.fetched() == PLAIN | POOLING
     again = TextEncoder(f"me/cls@{COMMIT}")
     assert np.array_equal(encoder.encode(TEXTS), again.encode(TEXTS))
@@ -116,7 +116,7 @@ def test_who_filled_the_cache_does_not_matter(filled_by, hub, models, monkeypatc
     FILLED_BY[filled_by]("me/cls")
     hub.fetched()
     expected = TextEncoder(str(models / "cls"))
-    assert expected.pooling == "cls"
+    assert expected.pooling == "cls + Normalize"
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert re.search(
         r"may lack .* in the hub cache, and cannot be completed: HF_HUB_OFFLINE is set",
@@ -155,7 +155,7 @@ def test_offline_the_needed_files_are_enough(hub, models, monkeypatch):
     snapshot_download("me/clip", allow_patterns=["*.json", "model.safetensors"])
     snapshot_download("me/pickled", allow_patterns="*.json")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert TextEncoder("me/cls").pooling == "cls"
+    assert TextEncoder("me/cls").pooling == "cls + Normalize"
     assert KeywordTokenizer("me/clip", ["red", "mug"]).dictionary
     assert "only pytorch_model.bin, which may run code" in refusal("me/pickled")
 

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from tiny_models import dual_encoder, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
@@ -74,22 +75,18 @@ def test_pooling_is_what_the_model_was_trained_with(config, expected, tiny_bert,
     assert TextEncoder(str(folder), "cls").pooling == "cls"
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        '{"pooling_mode_max_tokens": true}',
-        '{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}',
-        "{",
-        "[]",
-    ],
-)
-def test_an_unknown_pooling_must_be_chosen_by_the_user(config, tiny_bert, tmp_path):
-    folder = shutil.copytree(tiny_bert, tmp_path / "bert")
-    (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text(config)
-    with pytest.raises(UserError, match=r"nor cls; set features\.pooling to mean"):
-        TextEncoder(str(folder))
-    assert TextEncoder(str(folder), "mean").pooling == "mean"
+def test_embeddings_that_are_not_finite_are_refused(tiny_bert):
+    for value in (float("nan"), 1e6):
+        encoder = TextEncoder(tiny_bert)
+        with torch.no_grad():
+            encoder.model.encoder.layer[-1].output.LayerNorm.bias.fill_(value)
+        with pytest.raises(UserError, match="embeddings are not finite in float16"):
+            encoder.encode(["a cup", "mug"])
+
+
+def test_another_pooling_than_that_of_the_folder_is_refused(tiny_bert):
+    with pytest.raises(UserError, match="the pooling is mean, not mean \\+ Normalize; give auto"):
+        TextEncoder(tiny_bert, "mean + Normalize")
 
 
 def test_a_model_that_is_no_text_encoder_is_refused(tmp_path):
