@@ -4,9 +4,10 @@ import re
 
 # Control characters, which could move the cursor or recolour the terminal, except the line end;
 # marks that reverse the direction of what follows; other line ends; halves of surrogate pairs;
-# the byte-order mark.
+# what takes no room, except the joiners that emoji and some scripts need.
 UNPRINTABLE = re.compile(
-    r"[\x00-\t\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff\ufeff]"
+    r"[\x00-\t\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
 

@@ -173,8 +173,9 @@ class TrainingLog:
     """Show the progress of a training and log its epochs; pass it to the training as ``callback``.
 
     Ctrl-C, SIGTERM and SIGHUP take effect between two steps: the state is written, then
-    ``KeyboardInterrupt`` is raised. A second Ctrl-C stops at once, in the middle of a step. The
-    training can then be resumed from the last state that was written, and it continues its log.
+    ``KeyboardInterrupt`` is raised with the number of the signal. A second Ctrl-C stops at once, in
+    the middle of a step. The training can then be resumed from the last state that was written, and
+    it continues its log.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ class TrainingLog:
         state: StateFile | None = None,
     ) -> None:
         self.name, self.config, self.targets = name, config, targets
-        self.path, self.state, self.stop_asked = path, state, False
+        self.path, self.state, self.stop_asked = path, state, 0
         self.epochs = state.log if state else []
         self._shown: dict[str, str] = {}
 
@@ -220,7 +221,7 @@ class TrainingLog:
         return self
 
     def _ask_to_stop(self, number: int, frame: object) -> None:
-        self.stop_asked = True
+        self.stop_asked = number
         signal.signal(number, self._handlers[number])  # a second one stops at once
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
@@ -244,7 +245,7 @@ class TrainingLog:
         if self.stop_asked:
             if self.state:
                 self.state.write()
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(self.stop_asked)
 
     def _end_epoch(self, record: Record) -> None:
         recall = None if record.recall != record.recall else record.recall  # NaN: no validation

@@ -58,6 +58,30 @@ def test_a_terminal_that_lacks_a_character_shows_its_number(encoding, shown):
     assert "\u202e" not in done.stdout
 
 
+def test_where_names_are_ascii_files_of_other_scripts_are_found(tmp_path):
+    folder = tmp_path / "日本"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images/画像.png").write_bytes(b"x")
+    item = {"item_id": "i", "title": "x", "image": "images/画像.png"}
+    (folder / "items.jsonl").write_text(json.dumps(item))
+    (folder / "interactions.csv").write_text("user_id,item_id,timestamp\nu,i,1\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "msm4sr_lite", "check", folder],
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"},
+        capture_output=True,
+        encoding="ascii",
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(r"\u65e5\u672c")
+    assert "is a file in" not in done.stdout
+
+
+def test_marks_that_cannot_be_seen_are_written_as_numbers_in_json():
+    done = run("show(args, 'a\\u200bb\\U000e0041')", "", "--json", PYTHONIOENCODING="utf-8")
+    assert done.stdout == r'"a\u200bb\udb40\udc41"' + "\n"
+
+
 @pytest.mark.parametrize(
     ("body", "shell", "code", "err"),
     [

@@ -13,6 +13,8 @@ def test_only_characters_that_act_on_a_terminal_are_replaced():
         assert printable(f"a{chr(number)}b") == "a\ufffdb"
     for number in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xD800, 0xDFFF):
         assert printable(f"a{chr(number)}b") == "a\ufffdb"
+    for number in (0xAD, 0x180E, 0x200B, 0x2060, 0xFEFF, 0xFFFB, 0xE0041):
+        assert printable(f"a{chr(number)}b") == "a\ufffdb"
     assert one_line("a\nb\r\nc\u2028d\te\x0bf") == "a b c d\ufffde f"
 
 
