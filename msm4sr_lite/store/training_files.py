@@ -173,9 +173,8 @@ class TrainingLog:
     """Show the progress of a training and log its epochs; pass it to the training as ``callback``.
 
     Ctrl-C, SIGTERM and SIGHUP take effect between two steps: the state is written, then
-    ``KeyboardInterrupt`` is raised with the number of the signal. A second Ctrl-C stops at once, in
-    the middle of a step. The training can then be resumed from the last state that was written, and
-    it continues its log.
+    ``KeyboardInterrupt`` is raised with the signal's number. A second Ctrl-C stops at once. The
+    training can then be resumed from the last state that was written, and it continues its log.
 
     Parameters
     ----------
