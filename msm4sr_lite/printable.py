@@ -29,6 +29,15 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.splitlines()))
 
 
+def counted(number: int, noun: str, form: str = "") -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "user"), counted(2000, "user", ",")
+    ('1 user', '2,000 users')
+    """
+    return f"{number:{form}} {noun}{'' if number == 1 else 's'}"
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message; its type if it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

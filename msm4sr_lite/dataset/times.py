@@ -267,7 +267,7 @@ def oldest_first(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     elif ties and down and len(np.unique(codes)) > 1 and up < CLEAR * down:
         notes.append(
             f"the order of a user's interactions at the same time is unclear: the table runs"
-            f" forwards {up} times and backwards {down} times"
+            f" forwards and backwards (steps: {up} and {down})"
         )
     by = ["timestamp"]
     if "part" in table:
@@ -277,8 +277,8 @@ def oldest_first(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     same = int(table.duplicated(["user_id", "timestamp"], keep=False).sum())
     if same and (np.abs(times) >= BOUNDS[0]).all() and len(np.unique(times % DAY)) == 1:
         notes.append(
-            f"timestamps are dates without a time: {same} interactions are on the same day as"
-            f" another of the user and keep the order of the table"
+            f"timestamps are dates without a time; interactions on the same day as another of the"
+            f" user: {same}, which keep the order of the table"
         )
     return table
 

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_batch
 from msm4sr_lite.fast.processes import is_first
-from msm4sr_lite.printable import reason_of
+from msm4sr_lite.printable import counted, reason_of
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.checkpoints import require_finite
 from msm4sr_lite.store.checksums import require_file
@@ -207,8 +207,8 @@ class TrainingLog:
         steps, fitting = -(-self.targets // self.config.batch_size), fitting_batch(self.targets)
         if self.config.epochs and steps < STEPS_PER_EPOCH and fitting < self.config.batch_size:
             say(
-                f"{self.name}: batch_size={self.config.batch_size} gives {steps} steps per epoch;"
-                f" a dataset of this size may train better with batch_size={fitting}"
+                f"{self.name}: batch_size={self.config.batch_size}: {counted(steps, 'step')} per"
+                f" epoch; a dataset of this size may train better with batch_size={fitting}"
             )
         total = self.config.epochs * self.targets
         self._bar = bar(total=total, name=self.name, unit=" targets", unit_scale=True)

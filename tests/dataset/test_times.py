@@ -201,9 +201,7 @@ def test_days_without_times_are_noted() -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"]})
     days = frame(("u", "a", "2024-01-01"), ("u", "b", "2024-01-01"), ("v", "a", "2024-01-02"))
     (note,) = Dataset.from_frames(days, items).notes
-    assert note.startswith(
-        "timestamps are dates without a time: 2 interactions are on the same day"
-    )
+    assert "interactions on the same day as another of the user: 2, which keep" in note
     days["timestamp"] = ["2024-01-01", "2024-01-02", "2024-01-02"]
     assert Dataset.from_frames(days, items).notes == []
     days["timestamp"] = pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02"]).tz_localize(
