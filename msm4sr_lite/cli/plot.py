@@ -1,6 +1,7 @@
 """``msm4sr plot``: draw the training curves of a run folder as one image."""
 
 import argparse
+import logging
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> None:
 
 def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:
     """Write an image with a row per stage: losses, validation Recall@20, targets per second."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # says much about folders and fonts
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure

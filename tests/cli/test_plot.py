@@ -80,6 +80,20 @@ def test_an_image_that_cannot_be_written_is_refused(name, message, refused, tmp_
     assert sorted(p.name for p in tmp_path.iterdir()) == ["finetuned_log.jsonl", "folder.png"]
 
 
+def test_folders_where_matplotlib_cannot_write_are_not_mentioned(tmp_path):
+    write_log(tmp_path, [0.1])
+    file = tmp_path / "file"
+    file.touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "msm4sr_lite", "plot", tmp_path],
+        env={**os.environ, "HOME": str(file), "MPLCONFIGDIR": str(file / "x")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path / 'curves.png'}\n", "")
+
+
 def test_a_backend_that_does_not_exist_is_one_line(tmp_path):
     write_log(tmp_path, [0.1])
     done = subprocess.run(
