@@ -224,11 +224,13 @@ class TrainingLog:
         signal.signal(number, self._handlers[number])  # a second one stops at once
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._bar.close()
-        if isinstance(error, RuntimeError) and self.state:  # another process has ended
-            self.state.write()
+        try:  # a signal must not come in between: torchrun sends one when a process has ended
+            if isinstance(error, RuntimeError) and self.state:
+                self.state.write()
+        finally:
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+            self._bar.close()
 
     def __call__(self, record: Record) -> None:
         """Show a step or an epoch; raise ``KeyboardInterrupt`` if a stop was requested."""
@@ -265,10 +267,7 @@ class TrainingLog:
             write_text(self.path, "".join(json.dumps(line) + "\n" for line in self.epochs))
 
     def summary(self) -> dict[str, Any]:
-        """Print and return the best epoch, the number of epochs and the seconds.
-
-        The result is empty if there was no epoch.
-        """
+        """Print and return the best epoch, number of epochs and seconds; nothing if no epoch."""
         if not (epochs := self.epochs):
             return {}
         best = [line for line in epochs if line["best"]][-1]

@@ -105,7 +105,7 @@ def test_a_killed_process_ends_the_job_and_it_resumes(dataset, tmp_path):
     errors = process.communicate(timeout=400)[1]
     assert process.returncode != 0
     assert len(read_log(out)) < 30
-    assert list(out.glob("pretrained.*.state"))
+    assert list(out.glob("pretrained.*.state")), errors
     assert not (out / "pretrained").exists()
     stopped = "another process of this run has ended" in errors
     assert stopped or "run the command again to resume" in errors
