@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -29,8 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # show what its encoding lacks as \uXXXX
             stream.reconfigure(errors="backslashreplace")
-    name, code = "msm4sr", 2
     handlers = _interrupt_on_stop()
+    try:
+        return _run_or_say_why_not(argv, handlers)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _run_or_say_why_not(argv: Sequence[str] | None, stops: Iterable[int]) -> int:
+    name, code = "msm4sr", 2
     try:
         args = build_parser().parse_args(argv)
         name = f"msm4sr {args.command}"
@@ -57,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = 128 + next((n for n in stop.args if isinstance(n, int)), signal.SIGINT)
         message = "stopped; finished work is kept, run the command again to resume"
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number in stops:  # it ends anyway, after it has said why
+            signal.signal(number, signal.SIG_IGN)
         _drop_unwritten()
     rank = os.environ.get("RANK", "0")
     process = "" if rank == "0" else f" (process {rank})"
