@@ -187,12 +187,10 @@ def command_for(options: argparse.Namespace) -> list[str]:
         command += ["--allow-root", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
     else:
         command += ["voila", "notebooks/11_workshop_demo.ipynb", "--preheat_kernel=True"]
-        command.append(f"--pool_size={options.visitors}")
-    if options.share:
-        command.append("--Voila.ip=0.0.0.0")
-        print("Whoever can reach this machine over the network can open the demo.", flush=True)
-    command += [f"--port={options.port}"] if options.port else []
-    print("The server is starting; Ctrl-C here stops it.", flush=True)
+        command += [f"--pool_size={options.visitors}", *["--Voila.ip=0.0.0.0"] * options.share]
+    command += [] if options.port is None else [f"--port={options.port}"]
+    note = "Whoever can reach this machine over the network can open the demo.\n" * options.share
+    print(f"{note}The server is starting; Ctrl-C here stops it.", flush=True)
     return command + (["--no-browser"] if options.no_browser or options.share else [])
 
 
@@ -221,6 +219,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.pytest = arguments[end + 1 :]
     if options.pytest and options.command not in ("test", "check"):
         parser.error(f"{options.command} takes nothing after --")
+    if not 0 <= (getattr(options, "port", 0) or 0) < 65_536 or getattr(options, "visitors", 1) < 1:
+        parser.error("--port takes 0 (any that is free) to 65535, --visitors 1 or more")
     if options.torch and not re.fullmatch(r"auto|cpu|cuda|[a-z]+://.+", options.torch):
         parser.error(f"--torch {options.torch}: give auto, cpu, cuda or a URL (https://...)")
     return options

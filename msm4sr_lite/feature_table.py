@@ -100,7 +100,7 @@ class FeatureTable:
         missing = [item for item in items if item not in row_of]
         if missing:
             raise UserError(
-                f"{len(missing)} items have no features (the first is {missing[0]!r});"
+                f"items without features: {len(missing)} (the first is {missing[0]!r});"
                 f" compute keywords and features of this dataset again"
             )
         rows = torch.tensor([row_of[item] for item in items])

@@ -4,9 +4,10 @@ import re
 
 # Control characters, which could move the cursor or recolour the terminal, except the line end;
 # marks that reverse the direction of what follows; other line ends; halves of surrogate pairs;
-# the byte-order mark.
+# what takes no room, except the joiners that emoji and some scripts need.
 UNPRINTABLE = re.compile(
-    r"[\x00-\t\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ud800-\udfff\ufeff]"
+    r"[\x00-\t\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
 
@@ -26,6 +27,15 @@ def one_line(text: str) -> str:
     'a b'
     """
     return printable(" ".join(text.splitlines()))
+
+
+def counted(number: int, noun: str, form: str = "") -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "user"), counted(2000, "user", ",")
+    ('1 user', '2,000 users')
+    """
+    return f"{number:{form}} {noun}{'' if number == 1 else 's'}"
 
 
 def first_line(error: Exception) -> str:

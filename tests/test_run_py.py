@@ -536,6 +536,26 @@ def test_lab_opens_the_first_notebook(started: list[Any]) -> None:
     assert "--allow-root" in command
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["lab --port 99999", "workshop --port -1", "workshop --visitors 0", "workshop --visitors -3"],
+)
+def test_ports_and_visitors_that_cannot_be_are_refused(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        run.parse(words.split())
+    assert end.value.code == 2
+    line = "error: --port takes 0 (any that is free) to 65535, --visitors 1 or more\n"
+    assert capsys.readouterr().err.endswith(line)
+
+
+@pytest.mark.parametrize(("port", "flag"), [("0", ["--port=0"]), ("65535", ["--port=65535"])])
+def test_a_port_is_handed_on(port: str, flag: list[str]) -> None:
+    command = run.command_for(run.parse(["lab", "--port", port]))
+    assert [word for word in command if "--port" in word] == flag
+
+
 def test_the_workshop_prepares_for_its_visitors(
     started: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

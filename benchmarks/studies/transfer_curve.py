@@ -134,7 +134,7 @@ def curve_specs(target: StudyData, config: CurveConfig) -> dict[str, Spec]:
     for share in config.shares:
         count = len(some_users(target, share).sequences.users)
         if share < 1 and count < config.fewest:
-            say(f"transfer: share {share:.0%} skipped: {count} users are too few")
+            say(f"transfer: share {share:.0%} skipped: too few users, {count}")
             continue
         small = share < config.large
         rates = config.rates if small else config.rates_large

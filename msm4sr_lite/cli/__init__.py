@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -23,12 +23,22 @@ DISTRIBUTED = ("pretrain", "finetune", "evaluate")  # commands that several proc
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; if the user made a mistake, print one line and return exit code 2."""
+    if argv is None and sys.getfilesystemencoding() == "ascii":  # LC_ALL=C and PYTHONUTF8=0
+        _start_again_with_utf8()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # show what its encoding lacks as \uXXXX
             stream.reconfigure(errors="backslashreplace")
-    name, code = "msm4sr", 2
     handlers = _interrupt_on_stop()
+    try:
+        return _run_or_say_why_not(argv, handlers)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _run_or_say_why_not(argv: Sequence[str] | None, stops: Iterable[int]) -> int:
+    name, code = "msm4sr", 2
     try:
         args = build_parser().parse_args(argv)
         name = f"msm4sr {args.command}"
@@ -51,11 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         details = f" ({first_line(error)})" if str(error) else ""
         message = f"not enough memory{details}; give a smaller dataset, model or batch"
-    except KeyboardInterrupt:
-        message, code = "stopped; finished work is kept, run the command again to resume", 130
+    except KeyboardInterrupt as stop:  # its argument is the number of the signal
+        code = 128 + next((n for n in stop.args if isinstance(n, int)), signal.SIGINT)
+        message = "stopped; finished work is kept, run the command again to resume"
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number in stops:  # it ends anyway, after it has said why
+            signal.signal(number, signal.SIG_IGN)
         _drop_unwritten()
     rank = os.environ.get("RANK", "0")
     process = "" if rank == "0" else f" (process {rank})"
@@ -64,13 +75,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _start_again_with_utf8() -> None:
+    """Start this command again such that it can name every file; its output stays ASCII."""
+    os.environ |= {"PYTHONUTF8": "1", "PYTHONIOENCODING": "ascii"}
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt(number)
+
+
 def _interrupt_on_stop() -> dict[int, Any]:
     """Let SIGTERM and SIGHUP act like Ctrl-C, so that drafts are removed; return old handlers."""
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
         return {}
     default = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
-    return {number: signal.signal(number, signal.default_int_handler) for number in default}
+    return {number: signal.signal(number, _interrupt) for number in default}
 
 
 def _drop_unwritten() -> None:

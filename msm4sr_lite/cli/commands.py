@@ -234,10 +234,13 @@ COMMANDS = {
         own={name: {"shown": "none is tried"} for name in ("--text-encoder", "--clip")},
     ),
     "plot": Command(
-        "draw the training curves of a run folder (PNG)",
+        "draw the training curves of a run folder",
         "plot.run",
         "run_folder --out --json",
-        own={"--out": path("image to write", shown="RUN/curves.png") | {"required": False}},
+        own={
+            "--out": path("image to write: .png, .svg or .pdf", shown="RUN/curves.png")
+            | {"required": False}
+        },
     ),
     "keywords": Command(
         "stage 1: find the best keywords of every image (CLIP)",

@@ -98,4 +98,4 @@ def show(args: argparse.Namespace, found: Any, text: str = "") -> None:
     # Written as \uXXXX: characters that would act on the terminal or that its encoding lacks.
     is_unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
     line = json.dumps(found, ensure_ascii=not is_unicode)
-    print(UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", line))
+    print(UNPRINTABLE.sub(lambda match: json.dumps(match[0])[1:-1], line))

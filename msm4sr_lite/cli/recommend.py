@@ -15,6 +15,7 @@ from msm4sr_lite.explain.evidence import (
     strongest_evidence,
 )
 from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.describe import Recommendation
 from msm4sr_lite.recommend.output import check_output_path, write_recommendations
@@ -47,7 +48,11 @@ def run(args: argparse.Namespace) -> None:
         write_recommendations(found, args.all_users)
         users = int(found["user_id"].nunique())
         summary = {"file": str(args.all_users), "users": users, "rows": len(found)}
-        common.show(args, summary, f"{args.all_users}: {len(found)} rows for {users} users")
+        common.show(
+            args,
+            summary,
+            f"{args.all_users}: {counted(len(found), 'row')} for {counted(users, 'user')}",
+        )
         return
     if args.user is not None:
         accepted = args.on_unknown_user in ("popular", "skip")
@@ -101,14 +106,14 @@ def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> lis
     new, unknown = model.add_known_features(data, folder)
     if new:
         say(
-            f"note: {len(new)} items are new to the model (the first is {new[0]!r}); their texts"
+            f"note: items that are new to the model: {len(new)} (the first is {new[0]!r}); texts"
             f" and images are scored (--no-new-items leaves them out)"
         )
     if unknown:
         say(
-            f"note: {len(unknown)} items have no usable features in {folder}, are not recommended"
-            f" and do not count in histories (the first is {unknown[0]!r}); run `msm4sr keywords`,"
-            f" then `features`, with the encoders and the dictionary of this run"
+            f"note: items without usable features in {folder}: {len(unknown)} (the first is"
+            f" {unknown[0]!r}), not recommended and not counted in histories; run `msm4sr keywords`"
+            f" and `features` with the encoders and the dictionary of this run"
         )
     return new
 

@@ -7,6 +7,7 @@ from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.features.clip.train_clip import train_clip
 from msm4sr_lite.features.clip.training import ClipConfig
+from msm4sr_lite.printable import counted
 from msm4sr_lite.settings import with_settings
 
 
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
         if found := report.get(part):
             lines.append(
                 f"{part}: precision@{k} {found[f'precision@{k}']:.3f}, recall@10"
-                f" {found['recall@10']:.3f} on {found['images']} images"
+                f" {found['recall@10']:.3f} on {counted(found['images'], 'image')}"
             )
     use = f"use it with --clip {args.out} --dictionary {args.out}/words.txt"
     common.show(args, report, "\n".join([*lines, f"written: {args.out}; {use}"]))

@@ -13,6 +13,7 @@ from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.dataset.sources import match_items_and_interactions, read_folder, read_frames
 from msm4sr_lite.dataset.summary import Summary, missing_images, summarise
 from msm4sr_lite.dataset.times import format_period
+from msm4sr_lite.printable import counted
 
 __all__ = ["Dataset", "Item"]
 
@@ -178,6 +179,7 @@ class Dataset:
         name = repr(self.name) + (f", domain {self.domain!r}" if self.domain else "")
         times = self.interactions["timestamp"]
         return (
-            f"Dataset({name}: {len(self.users)} users, {len(self.items)} items,"
-            f" {len(times)} interactions, {format_period(times.min(), times.max())})"
+            f"Dataset({name}: {counted(len(self.users), 'user')},"
+            f" {counted(len(self.items), 'item')}, {counted(len(times), 'interaction')},"
+            f" {format_period(times.min(), times.max())})"
         )

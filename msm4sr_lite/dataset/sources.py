@@ -133,8 +133,8 @@ def read_frames(interactions: Any, items: Any, renames: Mapping[str, str] | None
     for column in ("user_id", "item_id"):
         if merged := merged_ids(table[column]):
             notes.append(
-                f"interactions: {len(merged)} ids in {column} were written in several ways (number"
-                f" and text, or spaces), such as {', '.join(map(repr, merged[:3]))}: merged"
+                f"interactions: ids in {column} that were written in several ways (number and text,"
+                f" or spaces): {len(merged)}, such as {', '.join(map(repr, merged[:3]))}: merged"
             )
     found = _items_in(items, item_columns, notes)
     notes += column_notes([interaction_columns, item_columns], renames)

@@ -9,6 +9,7 @@ import pandas as pd
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.filters import filter_interactions
 from msm4sr_lite.dataset.times import BOUNDS, DAY, PARTS, format_time, to_seconds
+from msm4sr_lite.printable import counted
 from msm4sr_lite.sequences import Sequences
 
 SAME_STEP = 1e-5  # seconds; less is lost in the numbers
@@ -77,7 +78,7 @@ def build_sequences(
         where = "" if by_user else " in the training part"
         raise UserError(
             f"no user has {config.min_user_interactions} or more {what}{where}"
-            f" ({interactions['user_id'].nunique()} users in the dataset); add data or lower"
+            f" (users in the dataset: {interactions['user_id'].nunique()}); add data or lower"
             f" min_user_interactions (if above {config.n_test + 2}) or min_item_interactions"
         )
     late = _held_out(table[parts > 0], train, config)
@@ -242,10 +243,11 @@ def describe_parts(sequences: Sequences) -> str:
     --------
     >>> table = pd.DataFrame({"user_id": ["ann"] * 5, "item_id": [*"abcde"]})
     >>> describe_parts(build_sequences(table, [*"abcde"]))
-    '1 users, 5 items; 3 interactions for training, 1 for validation, 1 to test'
+    '1 user, 5 items; 3 interactions for training, 1 for validation, 1 to test'
     """
     valid, test, end = sequences.bounds()
     return (
-        f"{len(sequences.users):,} users, {sequences.n_items:,} items; {valid.sum():,} interactions"
+        f"{counted(len(sequences.users), 'user', ',')}, {counted(sequences.n_items, 'item', ',')};"
+        f" {counted(valid.sum(), 'interaction', ',')}"
         f" for training, {(test - valid).sum():,} for validation, {(end - test).sum():,} to test"
     )

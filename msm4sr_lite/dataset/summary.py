@@ -12,7 +12,7 @@ from msm4sr_lite.dataset.filters import filter_interactions
 from msm4sr_lite.dataset.languages import encoder_note, guess_languages
 from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.dataset.times import format_period
-from msm4sr_lite.printable import one_line
+from msm4sr_lite.printable import counted, one_line
 
 N_DOMAINS = 20  # that are printed
 N_IMAGES = 1_000  # whose files are looked for
@@ -84,8 +84,8 @@ class Summary:
             f"                repeated user-item pairs: {self.repeated:,}"
             f" (same timestamp: {self.duplicates:,})",
             f"                interactions of one user with equal timestamps: {self.ties:,}",
-            f"  training      keeps {self.kept_users:,} of {self.users:,} users: those with"
-            f" {least} or more different items",
+            f"  training      keeps {self.kept_users:,} of"
+            f" {counted(self.users, 'user', ',')}: those with {least} or more different items",
             "                (setting data.min_user_interactions)",
         ]
         if self.domains:
@@ -114,8 +114,8 @@ def missing_images(items: Iterable[Item], image_root: Path) -> list[str]:
         return []
     how_many = "none" if len(missing) == len(names) else f"{len(names) - len(missing):,}"
     return [
-        f"of the first {len(names):,} images that items name, {how_many} is a file in {image_root}"
-        f" (missing is {missing[0][:80]!r})"
+        f"of the first {counted(len(names), 'image', ',')} that items name, {how_many} is a file"
+        f" in {image_root} (missing is {missing[0][:80]!r})"
     ]
 
 

@@ -18,6 +18,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import Columns, check_header
 from msm4sr_lite.dataset.lines import json_object, not_blank, read_lines
 from msm4sr_lite.dataset.parquet import read_parquet_columns, read_parquet_rows
+from msm4sr_lite.printable import counted
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -274,7 +275,7 @@ def _csv_rows(reader: Any, width: int, on_bad: OnBad) -> Iterator[tuple[int, lis
                 if len(cells) == width and (width > 1 or cells[0].strip()):
                     yield before + 1, cells
                 elif any(map(str.strip, cells)):  # else the line is blank
-                    raise ValueError(f"{len(cells)} cells, but the header has {width}")
+                    raise ValueError(f"{counted(len(cells), 'cell')}, but the header has {width}")
                 before = reader.line_num
             return
         except UserError:  # the file is wrong, not just this row

@@ -71,6 +71,7 @@ def to_seconds(column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray
         notes.append(f"timestamps such as {times[0]:.0f} were read as dates")
         times = compact
     else:
+        _refuse_year_last(times, column, place_in)
         times = _same_unit(times, column, place_in, notes)
         notes += _other_units(times)
     if (beyond := np.abs(times) >= END_OF_DATES).any():
@@ -117,7 +118,7 @@ def _refuse_mixed(column: pd.Series, numbers: np.ndarray, dates: np.ndarray, pla
             raise UserError(f"{place}: no timestamp; fill it in, or remove the row")
         raise UserError(
             f"{place}: timestamp {shown(cell)!r} is neither a number nor an ISO date; write all as"
-            f" 1700000000 or all as 2023-11-14T22:13:20 (in pandas: pd.to_datetime)"
+            f" 1700000000 or as 2023-11-14T22:13:20 (pandas: to_datetime with format='%d/%m/%Y')"
         )
     if numbers.any():
         few, other = (numbers, dates) if numbers.sum() <= dates.sum() else (dates, numbers)
@@ -191,6 +192,18 @@ def _compact(times: np.ndarray, column: pd.Series, place_in: str) -> np.ndarray 
     return None
 
 
+def _refuse_year_last(times: np.ndarray, column: pd.Series, place_in: str) -> None:
+    """Refuse numbers that are dates such as 14112023: they are not in the order of time."""
+    months = np.minimum(times // 1_000_000, times // 10_000 % 100)  # day and month in either order
+    days = np.maximum(times // 1_000_000, times // 10_000 % 100)
+    like = (times % 10_000 >= 1970) & (times % 10_000 < 2101) & (times % 1 == 0)
+    like &= (months >= 1) & (months <= 12) & (days <= 31)
+    if like.mean() >= MOST:
+        row = int(np.argmax(like))
+        place, cell = f"{place_in} {column.index[row]}", shown(column.iloc[row])
+        raise UserError(f"{place}: timestamp {cell} is a date with the year last; write 20231114")
+
+
 def _same_unit(times: np.ndarray, column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray:
     """Return numbers of one unit as seconds; refuse two units in one column."""
     units = np.digitize(np.abs(times), BOUNDS)
@@ -216,8 +229,7 @@ def _same_unit(times: np.ndarray, column: pd.Series, place_in: str, notes: list[
         )
     if unit > 1:
         notes.append(f"timestamps are in {UNITS[unit]}; they were read as seconds since 1970")
-        return times / 1000.0 ** (unit - 1)
-    return times
+    return times / 1000.0 ** max(unit - 1, 0)
 
 
 def _other_units(times: np.ndarray) -> list[str]:
@@ -255,7 +267,7 @@ def oldest_first(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     elif ties and down and len(np.unique(codes)) > 1 and up < CLEAR * down:
         notes.append(
             f"the order of a user's interactions at the same time is unclear: the table runs"
-            f" forwards {up} times and backwards {down} times"
+            f" forwards and backwards (steps: {up} and {down})"
         )
     by = ["timestamp"]
     if "part" in table:
@@ -265,8 +277,8 @@ def oldest_first(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     same = int(table.duplicated(["user_id", "timestamp"], keep=False).sum())
     if same and (np.abs(times) >= BOUNDS[0]).all() and len(np.unique(times % DAY)) == 1:
         notes.append(
-            f"timestamps are dates without a time: {same} interactions are on the same day as"
-            f" another of the user and keep the order of the table"
+            f"timestamps are dates without a time; interactions on the same day as another of the"
+            f" user: {same}, which keep the order of the table"
         )
     return table
 
@@ -277,16 +289,12 @@ def format_period(first: float, last: float) -> str:
     >>> format_period(1.6e9, 1.7e9), format_period(1, 3)
     ('2020-09-13 to 2023-11-14', 'timestamps 1 to 3')
     """
-    as_dates = first >= BOUNDS[0] and last < END_OF_DATES
-    return f"{'' if as_dates else 'timestamps '}{format_time(first)} to {format_time(last)}"
+    kind = "" if first >= BOUNDS[0] and last < END_OF_DATES else "timestamps "
+    return f"{kind}{format_time(first)} to {format_time(last)}"
 
 
 def format_time(time: float) -> str:
-    """Return a timestamp as a date if it looks like seconds since 1970, else as a number.
-
-    >>> format_time(1.6e9), format_time(3)
-    ('2020-09-13', '3')
-    """
+    """Return a timestamp as a date if it looks like seconds since 1970, else as a number."""
     if not BOUNDS[0] <= time < END_OF_DATES:
         return f"{time:.15g}"
     return datetime.fromtimestamp(time, UTC).date().isoformat()

@@ -27,6 +27,7 @@ from msm4sr_lite.features.table_files import (
     read_skipped,
 )
 from msm4sr_lite.features.text_encoder import PLACE, TextEncoder
+from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
 from msm4sr_lite.store.fingerprint import (
@@ -96,7 +97,7 @@ def compute_keywords(
     images = [(item.item_id, name) for item in items for name in item.images[:limit]]
     if images and n > len(words):
         raise UserError(
-            f"n_keywords is {n}, but the dictionary has only {len(words)} words;"
+            f"n_keywords is {n}, but the dictionary has only {counted(len(words), 'word')};"
             f" lower n_keywords or give a longer dictionary"
         )
     made_from = {
@@ -133,7 +134,7 @@ def compute_keywords(
         write_record(draft, made_from, {"n_keywords": n, **record})
     if skipped:
         say(
-            f"keywords: {len(skipped)} of {len(images)} images skipped, the first:"
+            f"keywords: images skipped: {len(skipped)} of {len(images)}, the first:"
             f" {skipped[0]['reason']} (all in {folder / 'skipped.jsonl'})"
         )
     return folder
@@ -212,7 +213,7 @@ def encode_features(
         with_images = [item.item_id for item in dataset.items.values() if item.images]
         if missing := [item for item in with_images if item not in known]:
             raise UserError(
-                f"{source}: no keywords for the images of {len(missing)} items (the first is"
+                f"{source}: items whose images have no keywords: {len(missing)} (the first is"
                 f" {missing[0]!r}); compute the keywords of this dataset first"
             )
     filling: dict[str, Any] = {s: getattr(config, s) for s in ("max_sentences", "image_slots")}

@@ -104,7 +104,7 @@ def load_slots(folder: Path, name: str, size: int, width: int) -> Slots:
     embeddings = np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
     counts = np.load(folder / f"{name}_counts.npy", allow_pickle=False)
     if embeddings.dtype != np.float16 or embeddings.shape[1:] != (width,):
-        raise ValueError(f"{name}.npy is not a table of float16 with {width} columns")
+        raise ValueError(f"{name}.npy is not a table of float16 of width {width}")
     if counts.dtype != np.int32 or counts.shape != (size,) or counts[0] or counts.min() < 0:
         raise ValueError(f"{name}_counts.npy does not fit items.json")
     counts = counts.astype(np.int64)

@@ -17,6 +17,7 @@ from msm4sr_lite.config import Config, TrainConfig, UserError, as_dict, with_set
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.pipeline.stages import Stage, TrainingData
+from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import say
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.files import whole_folder
@@ -38,7 +39,9 @@ def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
         if settings.epochs:
             seconds = seconds_per_epoch(data, config, settings, stage.device)
             total += seconds * settings.epochs
-            parts.append(f"{name} {seconds:.0f} s per epoch, at most {settings.epochs} epochs")
+            parts.append(
+                f"{name} {seconds:.0f} s per epoch, at most {counted(settings.epochs, 'epoch')}"
+            )
     if total >= LONG:
         memory = peak_memory_gib(stage.device)
         say(f"estimate: {'; '.join(parts)}; at most {total / 60:.0f} min, {memory:.1f} GiB")
@@ -136,5 +139,6 @@ def finetune_within(
         with whole_folder(stage.run_dir / "finetuned", checksums=True) as draft:
             shutil.copytree(run.run_dir / "finetuned", draft, dirs_exist_ok=True)
     chosen = {name: getattr(config.finetune, name.split(".")[1]) for name in GRID}
-    say(f"time budget: {len(tried)} settings tried; validation NDCG@10 {reached:.4f} with {chosen}")
+    n_tried = counted(len(tried), "setting")
+    say(f"time budget: {n_tried} tried; validation NDCG@10 {reached:.4f} with {chosen}")
     return net, config

@@ -19,6 +19,7 @@ from msm4sr_lite.evaluation import Scorer, evaluate
 from msm4sr_lite.features.sentences import item_texts
 from msm4sr_lite.pipeline.serving import Serving
 from msm4sr_lite.pipeline.trained_model import TrainedModel
+from msm4sr_lite.printable import counted
 from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.fingerprint import (
     fingerprint_interactions,
@@ -90,10 +91,12 @@ class Report:
 
     def __str__(self) -> str:
         p = self.protocol
-        ranked = "all items" if p["candidates"] == "all" else f"{p['candidates']} listed items"
+        ranked = (
+            "all items" if p["candidates"] == "all" else counted(p["candidates"], "listed item")
+        )
         seen = "filtered out" if p["filter_seen"] else "kept"
         lines = [
-            f"{self.dataset}: {p['users']} users, {p['items']} items;"
+            f"{self.dataset}: {counted(p['users'], 'user')}, {counted(p['items'], 'item')};"
             f" {PART_NAMES[p['part']]} part"
             f" ({p['split']}); {ranked} ranked, seen items {seen}",
             "",
@@ -169,7 +172,8 @@ def evaluate_scorers(
         return found
 
     n_users = len(set(users.tolist()))
-    few = f"only {n_users} users: the intervals are too narrow, since a bootstrap needs {FEW_USERS}"
+    few = f"only {counted(n_users, 'user')}: the intervals are too narrow, since a bootstrap needs"
+    few += f" {FEW_USERS}"
     return Report(
         dataset,
         {
@@ -277,7 +281,7 @@ def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
     interacted = set(data.interactions["item_id"])
     if new := [item for item in data.items if item in interacted and item not in known]:
         raise UserError(
-            f"{len(new)} items of {data.name} with interactions are not in the model (the first is"
+            f"items of {data.name} with interactions that the model lacks: {len(new)} (the first is"
             f" {new[0]!r}); fine-tune the model on this dataset"
         )
     items = [item for item in data.items if item in known]

@@ -201,14 +201,14 @@ class Fitted:
             domain = data.domain or self.domain
             where = f"in domain {domain!r} of" if domain else "in"
             say(
-                f"note: {len(gone)} items of the model are not {where} {data.name} and are"
-                f" left out (the first is {gone[0]!r})"
+                f"note: items of the model that are not {where} {data.name}: {len(gone)}, left out"
+                f" (the first is {gone[0]!r})"
             )
         if changed := changed_items(data, trained.table, items):
             say(
-                f"note: {len(changed)} items of {data.name} have other texts or images than when"
-                f" the features were made (the first is {changed[0]!r}); scores use the old ones:"
-                f" compute keywords and features again"
+                f"note: items of {data.name} with other texts or images than when the features"
+                f" were made: {len(changed)} (the first is {changed[0]!r}); scores use the old"
+                f" ones: compute keywords and features again"
             )
 
     def as_history(self, items: Iterable[str], what: str = "items") -> list[str]:

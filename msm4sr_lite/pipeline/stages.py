@@ -71,13 +71,13 @@ def prepare_training_data(
     """
     if missing := sorted(set(dataset.items) - set(table.items)):
         raise UserError(
-            f"{len(missing)} items of {dataset.name} have no features (the first is"
+            f"items of {dataset.name} without features: {len(missing)} (the first is"
             f" {missing[0]!r}); compute keywords and features again"
         )
     described = set(table.described())
     items = [item for item in dataset.items if item in described]
     if left_out := len(dataset.items) - len(items):
-        say(f"note: {left_out} items have no usable text or image: dropped with interactions")
+        say(f"note: items without a usable text or image: {left_out}, dropped with interactions")
     sequences = build_sequences(dataset.interactions, items, config, hold_out=hold_out)
     if hold_out and config.split == "time":
         for part, name in PARTS.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.store.files import write_bytes
+from msm4sr_lite.store.files import check_output_file, write_bytes
 
 
 def _jsonl(frame: pd.DataFrame) -> bytes:
@@ -49,10 +49,7 @@ def write_recommendations(frame: pd.DataFrame, path: str | Path) -> None:
 def check_output_path(path: str | Path) -> None:
     """Refuse a path that ``write_recommendations`` cannot write, before anything is computed."""
     path = Path(path)
-    if path.suffix.lower() not in WRITERS:
-        raise UserError(f"{path}: the file name must end in {', '.join(WRITERS)}")
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; give the name of a file")
+    check_output_file(path, WRITERS)
     if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
         raise UserError(
             f"{path}: writing .parquet needs pyarrow; install it, or write .csv or .jsonl"

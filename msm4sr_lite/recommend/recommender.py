@@ -13,6 +13,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.ids import item_list
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.scoring import ModelScorer
@@ -59,7 +60,7 @@ class Recommender:
         for name, entries in given.items():
             if entries is not None and len(entries) != len(item_ids):
                 raise UserError(
-                    f"{name} has {len(entries)} items, padding included, but item_ids has"
+                    f"{name} has {len(entries)} entries, padding included, but item_ids has"
                     f" {len(item_ids)}; give both in the same order"
                 )
         self.scorer, self.item_ids, self.popularity = scorer, list(item_ids), popularity
@@ -268,9 +269,13 @@ def _say_who_gets_less(
     if unknown:
         get = "they get the most popular items" if what == "popular" else "they are left out"
         say(
-            f"note: {len(unknown)} users have no interaction with an item of the model (the first"
-            f" is {unknown[0]!r}); {get}"
+            f"note: users without an interaction with an item of the model: {len(unknown)} (the"
+            f" first is {unknown[0]!r}); {get}"
         )
     if nothing := [user for user, (numbers, _) in found.items() if not len(numbers)]:
-        who = f" to {len(nothing)} users (the first is {nothing[0]!r})" if nothing[0] else ""
+        who = (
+            f" to {counted(len(nothing), 'user')} (the first is {nothing[0]!r})"
+            if nothing[0]
+            else ""
+        )
         say(f"note: nothing is left to recommend{who}: every item is in the history or filtered")

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
@@ -59,6 +59,14 @@ def cannot_write(path: Path, error: OSError | ValueError) -> UserError:
         f"{path}: cannot be written ({reason_of(error)}); {remedy}, then run again; finished"
         f" work is kept"
     )
+
+
+def check_output_file(path: Path, endings: Collection[str]) -> None:
+    """Refuse a file that has another ending or cannot be one, before anything is computed."""
+    if path.suffix.lower() not in endings:
+        raise UserError(f"{path}: the file name must end in {', '.join(endings)}")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; give the name of a file")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_batch
 from msm4sr_lite.fast.processes import is_first
-from msm4sr_lite.printable import reason_of
+from msm4sr_lite.printable import counted, reason_of
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.checkpoints import require_finite
 from msm4sr_lite.store.checksums import require_file
@@ -173,7 +173,7 @@ class TrainingLog:
     """Show the progress of a training and log its epochs; pass it to the training as ``callback``.
 
     Ctrl-C, SIGTERM and SIGHUP take effect between two steps: the state is written, then
-    ``KeyboardInterrupt`` is raised. A second Ctrl-C stops at once, in the middle of a step. The
+    ``KeyboardInterrupt`` is raised with the signal's number. A second Ctrl-C stops at once. The
     training can then be resumed from the last state that was written, and it continues its log.
 
     Parameters
@@ -199,7 +199,7 @@ class TrainingLog:
         state: StateFile | None = None,
     ) -> None:
         self.name, self.config, self.targets = name, config, targets
-        self.path, self.state, self.stop_asked = path, state, False
+        self.path, self.state, self.stop_asked = path, state, 0
         self.epochs = state.log if state else []
         self._shown: dict[str, str] = {}
 
@@ -207,8 +207,8 @@ class TrainingLog:
         steps, fitting = -(-self.targets // self.config.batch_size), fitting_batch(self.targets)
         if self.config.epochs and steps < STEPS_PER_EPOCH and fitting < self.config.batch_size:
             say(
-                f"{self.name}: batch_size={self.config.batch_size} gives {steps} steps per epoch;"
-                f" a dataset of this size may train better with batch_size={fitting}"
+                f"{self.name}: batch_size={self.config.batch_size}: {counted(steps, 'step')} per"
+                f" epoch; a dataset of this size may train better with batch_size={fitting}"
             )
         total = self.config.epochs * self.targets
         self._bar = bar(total=total, name=self.name, unit=" targets", unit_scale=True)
@@ -220,15 +220,17 @@ class TrainingLog:
         return self
 
     def _ask_to_stop(self, number: int, frame: object) -> None:
-        self.stop_asked = True
+        self.stop_asked = number
         signal.signal(number, self._handlers[number])  # a second one stops at once
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._bar.close()
-        if isinstance(error, RuntimeError) and self.state:  # another process has ended
-            self.state.write()
+        try:  # a signal must not come in between: torchrun sends one when a process has ended
+            if isinstance(error, RuntimeError) and self.state:
+                self.state.write()
+        finally:
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+            self._bar.close()
 
     def __call__(self, record: Record) -> None:
         """Show a step or an epoch; raise ``KeyboardInterrupt`` if a stop was requested."""
@@ -244,7 +246,7 @@ class TrainingLog:
         if self.stop_asked:
             if self.state:
                 self.state.write()
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(self.stop_asked)
 
     def _end_epoch(self, record: Record) -> None:
         recall = None if record.recall != record.recall else record.recall  # NaN: no validation
@@ -265,10 +267,7 @@ class TrainingLog:
             write_text(self.path, "".join(json.dumps(line) + "\n" for line in self.epochs))
 
     def summary(self) -> dict[str, Any]:
-        """Print and return the best epoch, the number of epochs and the seconds.
-
-        The result is empty if there was no epoch.
-        """
+        """Print and return the best epoch, number of epochs and seconds; nothing if no epoch."""
         if not (epochs := self.epochs):
             return {}
         best = [line for line in epochs if line["best"]][-1]

@@ -24,6 +24,7 @@ from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.baselines.oracle import UpperBound
 from msm4sr_lite.config import PRESETS, Config, UserError, with_settings
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
+from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.sequences import Part
@@ -211,7 +212,7 @@ class Comparison:
             for name in names  # one seed of all models first, so half a study is already useful
             if place == 0 or self.specs[name].is_trained
         ]
-        say(f"study: testing, {len(asked)} runs")
+        say(f"study: testing, {counted(len(asked), 'run')}")
         _ = self.upper_bound  # computed once, before it is copied to the processes
         tasks = [partial(self.run, n, chosen[n]["settings"], seed, "test") for n, seed in asked]
         found: dict[str, list[Run]] = {name: [] for name in names}

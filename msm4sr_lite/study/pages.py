@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from msm4sr_lite.printable import counted
+
 PARTS = {
     "main": "all models",
     "cold": "cold start",
@@ -69,9 +71,11 @@ def heading(part: str, result: dict[str, Any]) -> str:
     dataset = " / ".join(filter(None, (result["dataset"], result["domain"])))
     source = f" ({result['source']})" if part == "transfer" else ""
     lines = [
-        f"{dataset}, {PARTS[part]}{source}: {result['users']} users, {result['cases']} test cases"
+        f"{dataset}, {PARTS[part]}{source}: {counted(result['users'], 'user')},"
+        f" {counted(result['cases'], 'test case')}"
         f" ({result['split']}; {result['cold_cases']} of them with a cold target),"
-        f" {result['items']} items all ranked, seeds {', '.join(map(str, result['seeds']))}"
+        f" {counted(result['items'], 'item')} all ranked,"
+        f" seeds {', '.join(map(str, result['seeds']))}"
     ]
     if part == "cold":
         lines.append(

@@ -8,16 +8,21 @@ from __future__ import annotations
 import html
 import unicodedata
 
-# Marks that reorder the text around them; the isolates added below contain what is left.
-_REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Marks that reorder the text around them (the isolates added below contain what is left), and
+# marks that nobody sees. The joiners, which emoji and some scripts need, stay.
+_MARKS = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    "\xad\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff\ufff9\ufffa\ufffb"
+)
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 
 def isolate(text: object) -> str:
     r"""Return ``text`` such that it cannot disturb what stands around it.
 
-    Direction marks vanish, text with right-to-left letters is isolated, and characters that
-    cannot be shown (control characters, half surrogates) become ``U+FFFD``. Emoji stay whole.
+    Direction marks and marks without width vanish, text with right-to-left letters is isolated,
+    and characters that cannot be shown (control characters, half surrogates) become ``U+FFFD``.
+    Emoji stay whole.
 
     >>> isolate("a\u202eb\x00c") == "ab\ufffdc"
     True
@@ -25,7 +30,7 @@ def isolate(text: object) -> str:
     shown = "".join(
         "\ufffd" if unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t" else char
         for char in str(text)
-        if char not in _REORDERING
+        if char not in _MARKS
     )
     if any(unicodedata.bidirectional(char) in ("R", "AL") for char in shown):
         return _FIRST_STRONG_ISOLATE + shown + _POP_ISOLATE
@@ -48,12 +53,17 @@ def publish(bundle: dict[str, object]) -> None:
     display(bundle, raw=True)
 
 
+def without_math(markup: str) -> str:
+    """Return ``markup`` such that Jupyter does not take two prices in dollars for a formula."""
+    return f'<div class="mathjax_ignore tex2jax_ignore">{markup}</div>'
+
+
 def make_bundle(markup: str, text: str) -> dict[str, object]:
     """Return the MIME bundle of ``markup`` with ``text`` as its plain version.
 
     ``markup`` is trusted: what comes from data goes through :func:`escape` first.
     """
-    return {"text/html": markup, "text/plain": isolate(text)}
+    return {"text/html": without_math(markup), "text/plain": isolate(text)}
 
 
 def show_html(markup: str, text: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from course.display import escape, isolate
+from course.display import escape, isolate, without_math
 from course.history import History, HistoryView
 from course.panels import close_all, show_live, show_stills
 
@@ -122,7 +122,7 @@ class HistoryEditor:
         if len(self.recommended.options) != len(items):
             named = [(f"{n}. {self._title(i)}", n - 1) for n, i in enumerate(items, 1)]
             _fill(self.recommended, named, 0 if named else None)
-        self.view.value = _STYLE + html
+        self.view.value = without_math(_STYLE + html)
 
     def _title(self, item_id: str) -> str:
         return _one_line(self.drawer.title(item_id))

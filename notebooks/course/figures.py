@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+import warnings
 from typing import TYPE_CHECKING
 
-from course.display import escape, show_html
+from course.display import escape, isolate, show_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BYTE_LIMIT = 60_000
+LONGEST = 120  # characters of a title or label
+# The formulas of the course, such as $h_t$, and those with which matplotlib labels axes.
+_FORMULA = re.compile(r"\$(\\?[a-z]+(_[a-z])?|\\mathdefault\{[^$]*\})\$")
 # Tried in this order until the image is small enough: dots per inch, colours.
 _ATTEMPTS = ((100, 256), (100, 64), (80, 64), (64, 32))
 
@@ -38,6 +43,21 @@ def _png(figure: Figure) -> tuple[bytes, tuple[int, int]]:
     )
 
 
+def _clean_texts(figure: Figure) -> None:
+    """Make titles and labels from data harmless, whatever they hold."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        given = text.get_text()
+        shown = isolate(given).strip("\u2068\u2069")
+        if len(shown) > LONGEST:
+            shown = shown[: LONGEST - 1] + "…"
+        if shown != given:
+            text.set_text(shown)
+        if "$" in shown and not _FORMULA.search(shown):
+            text.set_parse_math(False)  # prices are no formula
+
+
 def data_uri(data: bytes, kind: str) -> str:
     """Return image bytes of ``kind`` ("png", "jpeg") as an address that holds them."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
@@ -56,7 +76,10 @@ def figure_html(figure: Figure, alt: str, caption: str = "") -> str:
     try:
         if not alt.strip():
             raise ValueError("a figure needs alternative text: say in alt= what it shows")
-        png, (width, height) = _png(figure)
+        _clean_texts(figure)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph|Matplotlib currently does not support")
+            png, (width, height) = _png(figure)
     finally:
         plt.close(figure)  # or Jupyter shows it once more, without its text
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""

@@ -45,10 +45,13 @@ def find_neighbours(vectors: np.ndarray, k: int) -> Neighbours:
     Raises
     ------
     UserError
-        If there are not enough vectors.
+        If there are not enough vectors, or if they are no table of finite numbers.
     """
     from sklearn.neighbors import NearestNeighbors
 
+    vectors = np.asarray(vectors)
+    if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not np.isfinite(vectors).all():
+        raise UserError("the vectors must be a table of numbers without NaN and infinity")
     if not 0 < k < len(vectors):
         raise UserError(
             f"the number of neighbours must lie between 1 and {len(vectors) - 1}, one less than"
@@ -83,6 +86,11 @@ def fit_umap(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.nd
     UserError
         If there are not enough vectors.
     """
+    if len(vectors) <= max(n_neighbors, 3):  # of three points UMAP makes no map
+        raise UserError(
+            f"a map with n_neighbors={n_neighbors} needs more than {max(n_neighbors, 3)} vectors;"
+            f" got {len(vectors)}"
+        )
     near = find_neighbours(vectors, n_neighbors - 1)
     itself = np.arange(len(vectors))[:, None]
     graph = (

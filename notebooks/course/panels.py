@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from course.display import escape, isolate, publish, show_html
+from course.display import escape, isolate, publish, show_html, without_math
 from course.figures import figure_html
 from course.session import is_static
 
@@ -220,7 +220,7 @@ class LivePanel:
 
         values = {name: holder.value for name, holder in self._holders.items()}
         try:
-            self.view.value = drawing_html(self._draw(**values))
+            self.view.value = without_math(drawing_html(self._draw(**values)))
         except Exception as error:  # a student may have changed what draw uses
             plt.close("all")
             message = f"This setting cannot be drawn. {type(error).__name__}: {error}"

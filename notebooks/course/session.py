@@ -6,6 +6,8 @@ import gc
 import importlib.util
 import os
 import random
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +77,7 @@ def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
         os.environ.setdefault(name, "1")
     if is_static():
         os.environ.setdefault("TQDM_DISABLE", "1")
+    _find_numba_cache()
     samples = ROOT / "data_samples"
     if not samples.is_dir():
         raise UserError(f"{samples} is missing; get the whole repository, not the notebooks alone")
@@ -92,6 +95,27 @@ def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     gc.freeze()
     print(f"Notebook {notebook} is ready: sample data found, random seed {seed}.")
     return Session(notebook, samples, os.environ.get("MSM4SR_DEVICE", device), seed)
+
+
+def _find_numba_cache() -> None:
+    """Name a folder where numba, which UMAP needs, can keep compiled code, unless it has one."""
+    umap = importlib.util.find_spec("umap")
+    beside = Path(umap.origin or "").parent / "__pycache__" if umap else Path()
+    if _is_writable(Path(os.environ.get("NUMBA_CACHE_DIR") or beside)):
+        return
+    with suppress(OSError, RuntimeError):  # there may be no home, or no folder for temporary files
+        home = Path("~/.cache/numba").expanduser()
+        cache = str(home) if _is_writable(home) else tempfile.mkdtemp("", "numba-")
+        os.environ["NUMBA_CACHE_DIR"] = cache
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
 
 
 def _start_torch(seed: int) -> str:

@@ -26,6 +26,7 @@ def use_style() -> None:
             "figure.dpi": 100,
             "figure.constrained_layout.use": True,
             "savefig.facecolor": "white",
+            "text.usetex": False,  # a learner's matplotlibrc may ask for LaTeX
             "font.size": 12,
             "axes.titlesize": 14,
             "axes.titleweight": "bold",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from course.display import make_bundle
 from course.figures import figure_html
 from course.session import is_static
+from msm4sr_lite.printable import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +59,7 @@ def watch(steps: Iterable[T], draw: Callable[[list[T]], tuple[Figure, str]], eve
             if not is_static() and len(seen) % every == 0:
                 redraw()
     except KeyboardInterrupt:
-        print(f"stopped by you after {len(seen)} steps")
+        print(f"stopped by you after {counted(len(seen), 'step')}")
     if seen:
         redraw()
     return seen

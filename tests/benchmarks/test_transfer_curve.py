@@ -163,7 +163,7 @@ def test_the_command_writes_the_curve_and_prints_it(sample_dataset, tmp_path, mo
     assert (found["source"], found["target"], found["items"]) == ("home", "outdoor", 13)
     assert set(found["shares"]) == {"1"}  # a twentieth of six users is skipped
     printed = capsys.readouterr()
-    assert "share 5% skipped: 1 users are too few" in printed.err
+    assert "share 5% skipped: too few users, 1" in printed.err
     assert "| users trained on | pre-trained first |" in printed.out
 
 

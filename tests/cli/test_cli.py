@@ -43,6 +43,8 @@ def test_the_version_is_shown(capsys):
             "msm4sr doctor: runs: Permis",
         ),
         (KeyboardInterrupt(), 130, "msm4sr doctor: stopped; finished work is kept"),
+        (KeyboardInterrupt("x"), 130, "msm4sr doctor: stopped; finished work is kept"),
+        (KeyboardInterrupt(15), 143, "msm4sr doctor: stopped; finished work is kept"),
     ],
 )
 def test_what_ends_a_command_is_one_line_and_a_code(error, code, said, msm4sr, monkeypatch):
@@ -88,7 +90,7 @@ def test_a_command_that_is_ended_removes_its_drafts(name, tmp_path, monkeypatch,
     monkeypatch.setattr("msm4sr_lite.cli.doctor.run", command)
     inherited = signal.signal(number, signal.SIG_DFL)  # under nohup it would be ignored
     try:
-        assert cli.main(["doctor"]) == 130
+        assert cli.main(["doctor"]) == 128 + number
         assert signal.getsignal(number) == signal.SIG_DFL
     finally:
         signal.signal(number, inherited)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from msm4sr_lite import cli
+from msm4sr_lite.printable import UNPRINTABLE
 
 HOSTILE = "a\x1b[31m\r\nb\u202ec\u2028d\ud800"
 SCRIPT = """
@@ -56,6 +58,30 @@ def test_a_terminal_that_lacks_a_character_shows_its_number(encoding, shown):
     assert json.loads(done.stdout) == {"name": "ä中\U0001f600\u202e\ud800"}
     assert done.stdout.count("\n") == 1
     assert "\u202e" not in done.stdout
+
+
+def test_where_names_are_ascii_files_of_other_scripts_are_found(tmp_path):
+    folder = tmp_path / "日本"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images/画像.png").write_bytes(b"x")
+    item = {"item_id": "i", "title": "x", "image": "images/画像.png"}
+    (folder / "items.jsonl").write_text(json.dumps(item))
+    (folder / "interactions.csv").write_text("user_id,item_id,timestamp\nu,i,1\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "msm4sr_lite", "check", folder],
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"},
+        capture_output=True,
+        encoding="ascii",
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(r"\u65e5\u672c")
+    assert "is a file in" not in done.stdout
+
+
+def test_marks_that_cannot_be_seen_are_written_as_numbers_in_json():
+    done = run("show(args, 'a\\u200bb\\U000e0041')", "", "--json", PYTHONIOENCODING="utf-8")
+    assert done.stdout == r'"a\u200bb\udb40\udc41"' + "\n"
 
 
 @pytest.mark.parametrize(
@@ -118,3 +144,57 @@ def test_what_is_missing_on_the_machine_is_one_line(error, said, refused, monkey
 
     monkeypatch.setattr(cli, "run_command", fail)
     assert refused("doctor").startswith(f"msm4sr doctor: {said}")
+
+
+ALL = """
+import json, sys
+from msm4sr_lite.cli import main
+codes = []
+for words in json.loads(sys.argv[1]):
+    try:
+        codes.append(main(words))
+    except SystemExit as stop:
+        codes.append(stop.code)
+    print("\\f")
+print(codes)
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("encoding", ["ascii:strict", "cp1252:strict"])
+def test_commands_print_texts_of_other_scripts_in_a_narrow_encoding(encoding, toy, tmp_path):
+    data = tmp_path / "日本"
+    shutil.copytree(toy.data, data)
+    items = (data / "items.jsonl").read_text("utf-8")
+    title = "日本語 😀 – ä \\u001b[31m \\u202e \\u200b \\n $x"
+    (data / "items.jsonl").write_text(items.replace("Thing", title), encoding="utf-8")
+    model, features = ["--model", toy.run], ["--features", data / "features"]
+    study = ["study", "main", data, "--quick", *features, "--models", "popularity,item_knn"]
+    commands = [
+        ["check", data],
+        ["evaluate", data, *model],
+        ["recommend", data, *model, "--user", "u1", "--why"],
+        ["recommend", data, *model, "--user", "日", "--on-unknown-user", "popular"],
+        ["recommend", data, *model, "--all-users", tmp_path / "日.csv"],
+        ["plot", toy.run, "--out", tmp_path / "日.svg"],
+        [*study, "--out", tmp_path / "研"],
+        ["check", data, "--json"],
+        ["recommend", data, *model, "--user", "u1", "--why", "--json"],
+        ["run", "--help-all"],
+    ]
+    given = json.dumps([[str(word) for word in words] for words in commands])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ALL, given],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "1", "TERM": "dumb"},
+        capture_output=True,
+        encoding=encoding.partition(":")[0],
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *parts, codes = done.stdout.split("\f\n")
+    assert codes == f"{[0] * len(commands)}\n", done.stderr
+    assert r"\u65e5\u672c\u8a9e \U0001f600" in parts[2]
+    assert json.loads(parts[7])["name"] == "日本"
+    assert "日本語 😀 – ä \x1b[31m" in json.loads(parts[8])["recommendations"][0]["sentences"][0]
+    assert not UNPRINTABLE.search("".join([*parts, done.stderr]))

@@ -54,7 +54,7 @@ def results(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_training_keeps_its_state_and_resumes(number, dataset, tmp_path):
     options = ["--set", "pretrain.epochs=40", "--set", "pretrain.batch_size=64"]
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
@@ -63,7 +63,7 @@ def test_a_stopped_training_keeps_its_state_and_resumes(number, dataset, tmp_pat
     wait_for_epoch(process, stopped, 3)
     process.send_signal(number)
     errors = process.communicate(timeout=400)[1]
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert errors.splitlines()[-1].endswith("run the command again to resume")
     assert "Traceback" not in errors
     assert 3 <= len(read_log(stopped)) < 40
@@ -105,7 +105,7 @@ def test_a_killed_process_ends_the_job_and_it_resumes(dataset, tmp_path):
     errors = process.communicate(timeout=400)[1]
     assert process.returncode != 0
     assert len(read_log(out)) < 30
-    assert list(out.glob("pretrained.*.state"))
+    assert list(out.glob("pretrained.*.state")), errors
     assert not (out / "pretrained").exists()
     stopped = "another process of this run has ended" in errors
     assert stopped or "run the command again to resume" in errors

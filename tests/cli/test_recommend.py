@@ -86,8 +86,8 @@ def test_an_unknown_user_gets_popular_items_an_error_or_nothing(command, json_of
     assert counts[-1] >= 1
     code, printed, err = msm4sr(*unknown, "--on-unknown-user", "popular")
     assert err == (
-        "note: 1 users have no interaction with an item of the model (the first is 'nobody'); they"
-        " get the most popular items\n"
+        "note: users without an interaction with an item of the model: 1 (the first is 'nobody');"
+        " they get the most popular items\n"
     )
     title, first, *_ = printed.splitlines()
     assert code == 0
@@ -195,7 +195,7 @@ def test_items_that_are_no_longer_in_the_dataset_are_not_recommended(toy, change
     assert code == 0
     assert json.loads(printed)["recommendations"][0]["item_id"] != best
     assert err == (
-        f"note: 1 items of the model are not in data and are left out (the first is '{best}')\n"
+        f"note: items of the model that are not in data: 1, left out (the first is '{best}')\n"
     )
 
 
@@ -231,15 +231,18 @@ def test_new_items_are_recommended_once_they_have_features(tmp_path, tiny_bert, 
 
     code, printed, err = msm4sr(*command, "--json")
     assert code == 0
-    assert "note: 1 items have no usable features in" in err
-    assert "(the first is 'n1'); run `msm4sr keywords`, then `features`" in err
+    assert "note: items without usable features in" in err
+    assert (
+        "1 (the first is 'n1'), not recommended and not counted in histories; run `msm4sr key"
+        in err
+    )
     assert len(json.loads(printed)["recommendations"]) == 10
 
     msm4sr("features", data, "--out", out, *encoder)
     code, printed, err = msm4sr(*command, "--json")
     assert code == 0
-    assert "note: 1 items are new to the model (the first is 'n1')" in err
-    assert "no usable features" not in err
+    assert "note: items that are new to the model: 1 (the first is 'n1')" in err
+    assert "without usable features" not in err
     (new,) = (one for one in json.loads(printed)["recommendations"] if one["new"])
     assert (new["item_id"], new["sentences"]) == ("n1", ["Thing 3"])
     assert msm4sr(*command)[1].count("  (new)") == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from course import escape
+from course import escape, show_html
 from course.display import isolate
 
 
@@ -15,6 +17,7 @@ from course.display import isolate
         ("abc\u202egnp.exe", "abcgnp.exe"),
         ("\u05db\u05d3 12", "\u2068\u05db\u05d3 12\u2069"),
         ("👩\u200d🚀 🇳🇴", "👩\u200d🚀 🇳🇴"),
+        ("ze\u200bro\ufeff so\xadft", "zero soft"),
         ("null\x00esc\x1b\ud800", "null\ufffdesc\ufffd\ufffd"),
         (3.5, "3.5"),
     ],
@@ -25,3 +28,10 @@ def test_foreign_text_is_harmless(text: object, safe: str) -> None:
 
 def test_isolate_keeps_lines() -> None:
     assert isolate("one\n\ttwo") == "one\n\ttwo"
+
+
+def test_prices_in_html_are_no_formula(shown: list[dict[str, str]]) -> None:
+    show_html("<p>from $5 to $6</p>", "from $5 to $6")
+    (bundle,) = shown
+    assert re.fullmatch(r'<div class="mathjax_ignore[^>]*>.*</div>', bundle["text/html"])
+    assert bundle["text/plain"] == "from $5 to $6"

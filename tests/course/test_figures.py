@@ -31,6 +31,33 @@ def test_a_figure_without_text_is_refused() -> None:
     assert not plt.get_fignums()
 
 
+@pytest.mark.parametrize(
+    ("given", "drawn", "is_formula"),
+    [
+        ("costs $5 or $6", "costs $5 or $6", False),
+        ("$a_{b$ {", "$a_{b$ {", False),
+        ("unmixed $h_t$", "unmixed $h_t$", True),
+        (r"$\tau$ = 0.1", r"$\tau$ = 0.1", True),
+        (r"$\mathdefault{10^{2}}$", r"$\mathdefault{10^{2}}$", True),
+        ("日本語 😀\u202e\x1b[31m", "日本語 😀\ufffd[31m", True),
+        ("x" * 10_000, "x" * 119 + "…", True),
+        ("שלום", "שלום", True),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_labels_from_data_are_drawn_as_they_are(
+    given: str, drawn: str, is_formula: bool, shown: list[dict[str, str]]
+) -> None:
+    figure, axes = plt.subplots()
+    axes.plot([1, 2], label=given)
+    axes.set(xlabel=given, title=given, xticks=[0, 1], xticklabels=[given[:200], "b"])
+    axes.legend()
+    show(figure, alt="A line.")
+    labels = (axes.xaxis.label, axes.title, axes.get_legend().get_texts()[0])
+    assert {label.get_text() for label in labels} == {drawn}
+    assert {label.get_parse_math() for label in labels} == {is_formula}
+
+
 def noise(side: int, inches: float) -> Any:
     figure = plt.figure(figsize=(inches, inches))
     figure.figimage(np.random.default_rng(0).random((side, side, 3)))

@@ -106,8 +106,21 @@ def test_umap_gets_the_exact_neighbours_itself_first(monkeypatch):
 
 
 def test_too_few_vectors_for_a_map():
+    for count, n_neighbors in ((5, 6), (5, 5), (3, 2), (0, 2)):
+        with pytest.raises(UserError, match=f"needs more than {max(n_neighbors, 3)} vectors; got"):
+            fit_umap(LINE[:count], n_neighbors)
     with pytest.raises(UserError, match="between 1 and 4"):
-        fit_umap(LINE, n_neighbors=6)
+        fit_umap(LINE, n_neighbors=1)
+    assert fit_umap(LINE[:4], n_neighbors=3).shape == (4, 2)
+    assert fit_umap(np.ones((20, 3)), n_neighbors=5).shape == (20, 2)  # all alike
+
+
+@pytest.mark.parametrize(
+    "vectors", [np.full((20, 3), np.nan), np.full((20, 3), np.inf), np.ones(20), [["a"] * 3] * 20]
+)
+def test_vectors_that_are_no_table_of_numbers_make_no_map(vectors):
+    with pytest.raises(UserError, match="must be a table of numbers without NaN and infinity"):
+        fit_umap(vectors, n_neighbors=5)
 
 
 def by_hand(space, plane, k):

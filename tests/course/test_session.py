@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import matplotlib as mpl
@@ -76,3 +78,69 @@ def test_the_course_makes_the_sample_generator_importable(tmp_path: Path) -> Non
     code = f"import os; os.chdir({str(tmp_path)!r}); import course\n"
     code += "import data_samples.make; print('found')"
     assert run_python(code).strip() == "found"
+
+
+CACHE = """
+import importlib.util, os, sys
+from types import SimpleNamespace
+from course import session
+importlib.util.find_spec = lambda name: SimpleNamespace(origin=sys.argv[1])
+session._find_numba_cache()
+print(os.environ.get("NUMBA_CACHE_DIR"))
+"""
+
+
+@pytest.mark.parametrize("umap", [True, False])
+@pytest.mark.parametrize("home", [True, False])
+@pytest.mark.parametrize("chosen", [None, True, False])
+def test_numba_has_a_folder_it_can_write_to(
+    umap: bool, home: bool, chosen: bool | None, tmp_path: Path
+) -> None:
+    def place(name: str, is_writable: bool) -> Path:
+        path = tmp_path / name
+        path.mkdir() if is_writable else path.write_text("a file: nothing can be made in it")
+        return path
+
+    variables = {"HOME": str(place("home", home)), "TMPDIR": str(place("tmp", True))}
+    variables["NUMBA_CACHE_DIR"] = str(place("chosen", chosen)) if chosen is not None else ""
+    code = CACHE.replace("sys.argv[1]", repr(str(place("umap", umap) / "__init__.py")))
+    found = run_python(code, **variables).strip()
+    if chosen or (chosen is None and umap):
+        assert found == variables["NUMBA_CACHE_DIR"]
+    elif home:
+        assert found == str(tmp_path / "home/.cache/numba")
+    else:
+        assert Path(found).parent == tmp_path / "tmp"
+
+
+READ_ONLY = """
+for folder in "$@"; do
+    mount --bind "$folder" "$folder" && mount -o remount,ro,bind "$folder" || exit 77
+done
+cd "$1/notebooks" && exec "$PYTHON" -c "
+import os
+assert not os.access('.', os.W_OK)
+from course import setup
+setup('09')
+import umap.layouts
+"
+"""
+
+
+@pytest.mark.thorough
+def test_umap_starts_where_checkout_environment_and_home_are_read_only() -> None:
+    unshare = ["unshare", "-m"] if os.name == "posix" and os.geteuid() == 0 else ["unshare", "-rm"]
+    mounts = [*unshare, "mount", "--bind", ".", "."]
+    if not shutil.which("unshare") or subprocess.run(mounts, capture_output=True).returncode:
+        pytest.skip("needs `unshare` and `mount`, which this machine does not allow")
+    folders = [str(ROOT), sysconfig.get_paths()["purelib"], str(Path.home())]
+    done = subprocess.run(
+        [*unshare, "sh", "-c", READ_ONLY, "sh", *folders],
+        env={**os.environ, "PYTHON": sys.executable, "PYTHONPATH": str(ROOT / "notebooks")},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 77:
+        pytest.skip("needs mounts that are read-only, which this machine does not allow")
+    assert done.returncode == 0, done.stderr
+    assert "Notebook 09 is ready" in done.stdout

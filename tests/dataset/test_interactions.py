@@ -74,6 +74,6 @@ def test_ids_that_may_stand_for_missing_ones_are_noted():
     notes = []
     check_interactions(table, "row", notes)
     assert notes == [
-        "user_id is 'NaN' in 2 interactions; is it missing?",
-        "item_id is 'NULL' in 1 interactions; is it missing?",
+        "interactions whose user_id is 'NaN': 2; is it missing?",
+        "interactions whose item_id is 'NULL': 1; is it missing?",
     ]

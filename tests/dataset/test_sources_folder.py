@@ -259,7 +259,7 @@ def test_a_column_called_part_that_is_no_split_is_noted(dataset_folder):
 def test_ids_that_stand_for_missing_ones_are_noted(dataset_folder):
     folder = dataset_folder("user_id,item_id,timestamp\nnan,a,10\nnan,b,20\nu,b,5\n")
     assert Dataset.from_folder(folder).notes == [
-        "user_id is 'nan' in 2 interactions; is it missing?"
+        "interactions whose user_id is 'nan': 2; is it missing?"
     ]
 
 

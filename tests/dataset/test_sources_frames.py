@@ -85,7 +85,7 @@ def test_ids_of_any_type_become_text(ids, expected):
 def test_a_note_says_where_ids_became_the_same(ids):
     interactions, items = frames(users=ids)
     (note,) = Dataset.from_frames(interactions, items).notes
-    assert "interactions: 1 ids in user_id were written in several ways" in note
+    assert "interactions: ids in user_id that were written in several ways" in note
     assert repr(str(ids[0]).strip()) in note
 
 

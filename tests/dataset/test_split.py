@@ -243,7 +243,7 @@ def test_short_histories_are_dropped_and_nobody_left_is_an_error():
     assert build_sequences(table, list("abcde")).users == ["many"]
     with pytest.raises(
         UserError,
-        match=r"no user has 5 or more different items \(1 users in the dataset\); .*lower min_",
+        match=r"no user has 5 or more different items \(users in the dataset: 1\); .*lower min_",
     ):
         build_sequences(table_of(("one", "a")), ["a"])
 

@@ -117,7 +117,7 @@ def test_a_kind_goes_before_the_name_of_the_file(file):
     ("name", "content", "message"),
     [
         ("t.csv", "", r"t.csv: the file is empty; the first line must name the columns"),
-        ("t.csv", "a,b\n1,2\n1\n", r"t.csv line 3: 1 cells, but the header has 2"),
+        ("t.csv", "a,b\n1,2\n1\n", r"t.csv line 3: 1 cell, but the header has 2"),
         ("t.csv", "a,b\n1,2,\n", r"t.csv line 2: 3 cells, but the header has 2"),
         ("t.csv", "a,b,a\n", r"t.csv: two columns are called 'a'; rename one"),
         ("t.csv", 'a,b\n1,2\n3,"4\n5,6\n', r"t.csv line 3: a quote is not closed"),
@@ -151,7 +151,7 @@ def test_bad_rows_can_be_collected_instead(file):
     path = file("t.csv", 'a,b\n1,2\n3\n"4\n4",5,6\n7,8\n')
     assert rows(path, on_bad=collect) == [{"a": "1", "b": "2"}, {"a": "7", "b": "8"}]
     assert found == [
-        (3, 1, "1 cells, but the header has 2"),
+        (3, 1, "1 cell, but the header has 2"),
         (4, 2, "3 cells, but the header has 2"),
     ]
 

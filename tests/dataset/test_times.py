@@ -66,7 +66,12 @@ D, OTHER = "2023-11-14", "2023-11-15"
             "row 0: timestamp 1700000000 looks like seconds, 1700000000000 looks like mil",
         ),
         ((T * 1000, T * 1000, T), "row 2: timestamp 1700000000 looks like seconds, 1700000000000 "),
-        ((D, "11/15/2023"), "row 1: timestamp '11/15/2023' is neither .*pd.to_datetime"),
+        ((D, "11/15/2023"), "row 1: timestamp '11/15/2023' is neither .*to_datetime with format="),
+        (("13/02/2021", "02/03/2021"), "row 0: timestamp '13/02/2021' is neither"),
+        (("02.03.2021",), "row 0: timestamp '02.03.2021' is neither"),
+        (("13022021", "02032021"), "row 0: timestamp 13022021 is a date with the year last"),
+        ((2032021, 3032021), "row 0: timestamp 2032021 is a date with the year last"),
+        ((*[12312023] * 9, 5), "row 0: timestamp 12312023 is a date with the year last"),
         (
             (D, OTHER, T),
             "row 2: timestamp '1700000000' is a number, but 2 others are dates, such as '2",
@@ -196,9 +201,7 @@ def test_days_without_times_are_noted() -> None:
     items = pd.DataFrame({"item_id": ["a", "b"], "title": ["Mug", "Bowl"]})
     days = frame(("u", "a", "2024-01-01"), ("u", "b", "2024-01-01"), ("v", "a", "2024-01-02"))
     (note,) = Dataset.from_frames(days, items).notes
-    assert note.startswith(
-        "timestamps are dates without a time: 2 interactions are on the same day"
-    )
+    assert "interactions on the same day as another of the user: 2, which keep" in note
     days["timestamp"] = ["2024-01-01", "2024-01-02", "2024-01-02"]
     assert Dataset.from_frames(days, items).notes == []
     days["timestamp"] = pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02"]).tz_localize(

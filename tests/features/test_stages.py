@@ -116,7 +116,7 @@ def test_equal_images_and_sentences_are_encoded_once(run, encoded, tmp_path, cap
     record = json.loads((tmp_path / "out/keywords/record.json").read_text())
     assert (record["n_keywords"], record["images"], record["skipped"]) == (3, 38, 2)
     printed = capsys.readouterr().err
-    assert "2 of 40 images skipped, the first: images/4.png: not an image" in printed
+    assert "images skipped: 2 of 40, the first: images/4.png: not an image" in printed
     assert "\r" not in printed  # a bar is for terminals
 
 
@@ -500,7 +500,7 @@ def test_images_without_keywords_are_refused(folder, tiny_clip, tiny_bert, tmp_p
     compute_keywords(data, out, clip=tiny_clip)
     new = Item("new", "A new thing", images=(next(iter(data.items.values())).images[0],))
     more = replace(data, items={**data.items, "new": new})
-    with pytest.raises(UserError, match=r"no keywords for the images of 1 items .*'new'"):
+    with pytest.raises(UserError, match=r"items whose images have no keywords: 1 .*'new'"):
         encode_features(more, out, text_encoder=tiny_bert)
 
 

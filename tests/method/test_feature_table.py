@@ -24,7 +24,7 @@ def test_items_can_be_put_into_another_order():
         other.text.gather(torch.tensor([1]))[0], table.text.gather(torch.tensor([3]))[0]
     )
     assert (other.text.gather(torch.tensor([0]))[1]).sum() == 0
-    with pytest.raises(UserError, match=r"1 items have no features \(the first is 'x'\)"):
+    with pytest.raises(UserError, match=r"items without features: 1 \(the first is 'x'\)"):
         table.for_items(["", "x"])
     assert table.described() == ["a", "b", "c"]
     assert toy_table([1, 0], [0, 0]).described() == ["i1"]

@@ -68,7 +68,7 @@ def test_users_with_one_interaction_leave_and_all_leaving_is_an_error():
     assert build_sequences(table, list("abcde")).users == ["many"]
     with pytest.raises(
         UserError,
-        match=r"no user has 5 or more .*\(1 users in the dataset\); .*lower min_user_interactions",
+        match=r"no user has 5 or more .*\(users in the dataset: 1\); .*lower min_user_interactions",
     ):
         build_sequences(interactions(("one", "a")), ["a"])
 

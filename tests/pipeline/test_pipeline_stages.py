@@ -48,7 +48,7 @@ def test_the_stages_one_by_one_are_the_whole(tmp_path):
 
 
 def test_items_without_features_are_named_and_those_without_content_left_out(capsys):
-    with pytest.raises(UserError, match=r"2 items of toys have no features .*'item28'"):
+    with pytest.raises(UserError, match=r"items of toys without features: 2 .*'item28'"):
         prepare_training_data(dataset(), feature_table(28), DataConfig())
     table = feature_table()
     for slots in (table.text, table.image):
@@ -56,7 +56,7 @@ def test_items_without_features_are_named_and_those_without_content_left_out(cap
     data = prepare_training_data(dataset(), table, DataConfig())
     assert set(data.sequences.items) == {"", *(f"item{i}" for i in range(30) if i != 7)}
     assert data.table.items == data.sequences.items
-    assert "note: 1 items have no usable text or image" in capsys.readouterr().err
+    assert "note: items without a usable text or image: 1, dropped" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [{}, {"split": None}, {"time_budget": 60}, {"run_dir": True}])

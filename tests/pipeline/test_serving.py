@@ -83,7 +83,7 @@ def test_items_no_longer_in_the_dataset_are_never_offered(model, capsys):
     capsys.readouterr()
     found = model.recommend(data=smaller, k=30, filter_seen=False)
     assert set(found["item_id"]) == set(smaller.items)
-    note = "note: 2 items of the model are not in toys and are left out (the first is 'item7')"
+    note = "note: items of the model that are not in toys: 2, left out (the first is 'item7')"
     assert capsys.readouterr().err == f"{note}\n"
     history = smaller.user_history("user1")
     assert not {"item7", "item8"} & {one.item_id for one in model.describe(history, data=smaller)}
@@ -91,7 +91,7 @@ def test_items_no_longer_in_the_dataset_are_never_offered(model, capsys):
     model.evaluate(smaller)
     assert capsys.readouterr().err == ""  # once for each dataset
     model.recommend(data=smaller_dataset("home"), k=1)
-    assert "are not in domain 'home' of toys and" in capsys.readouterr().err
+    assert "are not in domain 'home' of toys: 2" in capsys.readouterr().err
     model.recommend(k=1)
     assert capsys.readouterr().err == ""  # nor for the data of the training
 
@@ -113,7 +113,7 @@ def test_items_whose_texts_have_changed_since_are_noted(capsys):
         model._compared = None
         call()
         note = capsys.readouterr().err
-        assert note.startswith("note: 1 items of toys have other texts or images than when the fea")
+        assert note.startswith("note: items of toys with other texts or images than when the fea")
         assert "(the first is 'item3'); scores use the old ones" in note
     model.recommend(data=dataset(), k=1)
     assert capsys.readouterr().err == ""
@@ -142,7 +142,7 @@ def test_nothing_left_and_unknown_users_are_said(model, capsys):
     assert model.recommend(["user1", "user2"], candidates=["item1"], exclude=["item1"]).empty
     assert f"{left} to 2 users (the first is 'user1')" in capsys.readouterr().err
     model.recommend(["user1", "nobody", "none"])
-    assert "note: 2 users have no interaction" in (said := capsys.readouterr().err)
+    assert "note: users without an interaction" in (said := capsys.readouterr().err)
     assert "(the first is 'nobody'); they get the most popular items" in said
     model.recommend(["nobody"], on_unknown_user="skip")
     assert "they are left out" in capsys.readouterr().err
@@ -360,7 +360,7 @@ def test_only_items_of_the_domain_of_the_model_are_offered_or_added(capsys, monk
     capsys.readouterr()
     offered = set(model.recommend(data=whole, k=99, filter_seen=False)["item_id"])
     assert offered == {f"item{i}" for i in range(28) if i != 3} | {"item30"}
-    note = "note: 1 items of the model are not in domain 'home' of toys and are left out"
+    note = "note: items of the model that are not in domain 'home' of toys: 1, left out"
     assert note in capsys.readouterr().err
 
 

@@ -231,9 +231,9 @@ def test_ids_of_other_types_are_read_as_text():
 
 
 def test_counts_and_items_must_fit_the_scorer(recommender):
-    with pytest.raises(UserError, match=r"popularity has 12 items.* item_ids has 13"):
+    with pytest.raises(UserError, match=r"popularity has 12 entries.* item_ids has 13"):
         Recommender(recommender.scorer, ITEMS, np.zeros(12))
-    with pytest.raises(UserError, match="scorer has 13 items, padding included, but item_ids"):
+    with pytest.raises(UserError, match="scorer has 13 entries, padding included, but item_ids"):
         Recommender(recommender.scorer, ITEMS[:5])
 
 

@@ -168,7 +168,7 @@ def test_a_polite_signal_keeps_the_state_of_a_training(number, world, tmp_path):
     expected, _ = runner.undisturbed()
     runner.prepare()
     ended = run_stopped(runner.words, Stop(4, signal.Signals[number]))
-    assert ended.code == 130, ended
+    assert ended.code == 128 + signal.Signals[number], ended
     assert ended.err.splitlines()[-1].startswith("msm4sr pretrain: stopped")
     assert list((tmp_path / "case" / "run").glob("*.state"))
     assert runner.again() == (expected, [])

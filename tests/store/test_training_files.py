@@ -233,7 +233,7 @@ def test_the_end_of_another_process_keeps_the_state():
 def test_a_batch_too_large_for_the_dataset_is_noted(capsys):
     with TrainingLog("x", PretrainConfig(batch_size=1024), 900):
         pass
-    expected = "x: batch_size=1024 gives 1 steps per epoch; a dataset of this size may train better"
+    expected = "x: batch_size=1024: 1 step per epoch; a dataset of this size may train better"
     assert f"{expected} with batch_size=64\n" in capsys.readouterr().err
 
 

@@ -173,7 +173,7 @@ def test_another_dataset_without_all_features_is_named(
     (other_dataset / "items.jsonl").write_text(f"{lines}{ghost}\n", encoding="utf-8")
     command = ["study", "transfer", str(sample_dataset), "--source", str(other_dataset)]
     assert cli.main([*command, "--out", str(tmp_path / "out")]) == 2
-    expected = r"their dataset: 1 items of .* have no features \(the first is 'ghost'\)"
+    expected = r"their dataset: items of .* without features: 1 \(the first is 'ghost'\)"
     assert re.search(expected, capsys.readouterr().err)
 
 

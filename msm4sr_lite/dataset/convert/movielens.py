@@ -6,6 +6,7 @@ from typing import Any
 
 from msm4sr_lite.dataset.convert import published
 from msm4sr_lite.dataset.rows import printable_id
+from msm4sr_lite.printable import counted
 
 FILES = "u.data and u.item, or ratings.dat and movies.dat, or ratings.csv and movies.csv"
 PAIRS = {"u.data": "u.item", "ratings.dat": "movies.dat", "ratings.csv": "movies.csv"}
@@ -67,7 +68,7 @@ def _flagged_movie(line: str) -> dict[str, Any]:
 def _cells(line: str, mark: str, names: tuple[str, ...]) -> dict[str, str]:
     cells = line.rstrip("\r\n").split(mark)
     if len(cells) != len(names):
-        raise ValueError(f"{len(cells)} fields instead of {len(names)}")
+        raise ValueError(f"{counted(len(cells), 'field')} instead of {len(names)}")
     return dict(zip(names, cells, strict=True))
 
 

@@ -9,6 +9,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.lines import numbered_lines
 from msm4sr_lite.dataset.rows import number, printable_id
 from msm4sr_lite.dataset.tables import parse_rows, place_in, read_rows, reason
+from msm4sr_lite.printable import counted
 
 T = TypeVar("T")
 
@@ -95,8 +96,8 @@ class Source:
         def check() -> None:
             if bad > max(BAD_SHARE * (good + bad), FEW) or (bad and not good):
                 raise UserError(
-                    f"{first}; {bad} of the first {good + bad} lines cannot be read, so this file"
-                    f" is not what was expected: {expected}"
+                    f"{first}; {bad} of the first {counted(good + bad, 'line')} cannot be read, so"
+                    f" this file is not what was expected: {expected}"
                 )
 
         rows: Iterator[tuple[int, Any]] = numbered_lines(path, lenient=True)

@@ -19,6 +19,7 @@ from msm4sr_lite.features.clip.objective import PROMPT
 from msm4sr_lite.features.clip.training import ClipTrainingConfig, Epoch, train_epochs
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.files import whole_folder, write_json, write_text
 from msm4sr_lite.store.fingerprint import versions
@@ -81,18 +82,18 @@ def train_clip(
     labels, missing = read_labels(folder, columns)
     images, problems = load_images(folder, labels, config.image_size)
     labels, words, (*_, height, width) = images.labels, images.words, images.pixels.shape
-    say(f"train-clip: label columns {', '.join(map(str, labels))}: {len(words)} words")
+    say(f"train-clip: label columns {', '.join(map(str, labels))}: {counted(len(words), 'word')}")
     if missing:
-        say(f"train-clip: {missing} images of labels.csv are not in the folder")
+        say(f"train-clip: images of labels.csv that are not in the folder: {missing}")
     if problems:
-        say(f"train-clip: {len(problems)} images cannot be read, the first: {problems[0]}")
+        say(f"train-clip: images that cannot be read: {len(problems)}, the first: {problems[0]}")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist()
     test, rest = order[:n_test], order[n_test:]
     n_validation = max(MIN_VALIDATION, round(VALIDATION_SHARE * len(rest)))
     validation, training = rest[:n_validation], rest[n_validation:]
     if len(training) < MIN_TRAINING:
         raise UserError(
-            f"{folder}: {len(training)} training images, but at least {MIN_TRAINING} are needed"
+            f"{folder}: {counted(len(training), 'training image')}; at least {MIN_TRAINING} needed"
             f" ({len(labels)} usable, {len(validation)} for validation, {n_test} for testing); add"
             " images or hold out fewer for testing"
         )
@@ -108,7 +109,7 @@ def train_clip(
     best = [epoch for epoch in epochs if epoch.best][-1]
     say(
         f"train-clip: best epoch {best.number} of {len(epochs)}, average precision"
-        f" {best.average_precision:.3f} on {len(validation)} validation images"
+        f" {best.average_precision:.3f} on {counted(len(validation), 'validation image')}"
     )
 
     with whole_folder(out) as draft:

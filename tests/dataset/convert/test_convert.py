@@ -41,7 +41,7 @@ def test_a_place_that_cannot_be_written(tmp_path, refused):
         ({}, {}, "no files of a known format; looked for amazon-2018: reviews X.json"),
         ({"u__data": "1\t1\t1\t1\n"}, {"format": "hm"}, "looked for hm: transactions_train.csv"),
         ({"u__data": "1\t1\t1\t1\n"}, {}, "no item file beside it"),
-        ({"u__data": "1\t1\t1\t1\n", "u__item": "x"}, {}, "u.item line 1: 1 fields instead of 24"),
+        ({"u__data": "1\t1\t1\t1\n", "u__item": "x"}, {}, "u.item line 1: 1 field instead of 24"),
         (MOVIES["100k"] | {"u__data": ""}, {}, "u.data: no line with data in it"),
         (MOVIES["1m"] | {"ratings__dat": "1::2::3\n"}, {}, "3 fields instead of 4"),
         (MOVIES["latest"] | {"ratings__csv": "a,b\n"}, {}, "no column userId, movieId"),

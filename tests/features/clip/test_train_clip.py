@@ -112,7 +112,7 @@ def test_nothing_is_written_when_training_fails(folder, tmp_path, monkeypatch):
 
 
 def test_too_few_images_and_a_full_folder_are_refused(tmp_path, folder):
-    with pytest.raises(UserError, match="30 training images, but at least 50 are needed"):
+    with pytest.raises(UserError, match="30 training images; at least 50 needed"):
         train_clip(folder, tmp_path / "out", TINY(), n_test=150)
     with pytest.raises(UserError, match="n_test must be an integer >= 0"):
         train_clip(folder, tmp_path / "out", TINY(), n_test=-1)
@@ -134,8 +134,8 @@ def test_unreadable_images_are_counted_and_left_out(tmp_path, capsys):
     told = capsys.readouterr().err
     assert report["unusable_images"] == 2
     assert report["training_images"] + report["validation"]["images"] == 198
-    assert "1 images cannot be read, the first: images/p3.png" in told
-    assert "1 images of labels.csv are not in the folder" in told
+    assert "images that cannot be read: 1, the first: images/p3.png" in told
+    assert "images of labels.csv that are not in the folder: 1" in told
 
 
 def test_training_sees_images_as_keywords_will(folder, trained):
