@@ -54,7 +54,7 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     from transformers.utils.logging import disable_progress_bar
 
     from msm4sr_lite.features.embedding_cache import open_cache
-    from msm4sr_lite.features.images import extract_keywords
+    from msm4sr_lite.features.image_keywords import extract_keywords
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
     from msm4sr_lite.features.table import make_features, slot_sentences
     from msm4sr_lite.features.table_files import read_keywords

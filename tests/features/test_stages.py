@@ -19,7 +19,7 @@ from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.features import stages, table
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, open_cache
-from msm4sr_lite.features.images import extract_keywords
+from msm4sr_lite.features.image_keywords import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer
 from msm4sr_lite.features.stages import compute_features, compute_keywords, encode_features
 from msm4sr_lite.features.table import make_features, slot_sentences
@@ -110,13 +110,13 @@ def test_equal_images_and_sentences_are_encoded_once(run, encoded, tmp_path, cap
     assert since(encoded) == (37, N_ITEMS + 5 + len(keyword_sentences))
     skipped = read_lines(tmp_path / "out/keywords/skipped.jsonl")
     assert [line["reason"].split(";")[0] for line in skipped] == [
-        "images/4.png: not an image, or damaged",
+        "images/4.png: a text",
         "images/5.png: No such file or directory",
     ]
     record = json.loads((tmp_path / "out/keywords/record.json").read_text())
     assert (record["n_keywords"], record["images"], record["skipped"]) == (3, 38, 2)
     printed = capsys.readouterr().err
-    assert "2 of 40 images skipped, the first: images/4.png: not an image" in printed
+    assert "2 of 40 images skipped, the first: images/4.png: a text" in printed
     assert "\r" not in printed  # a bar is for terminals
 
 

@@ -19,9 +19,10 @@ from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.image_names import ImageError
 from msm4sr_lite.dataset.tables import read_rows
 from msm4sr_lite.features.dictionary import word_list
-from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.features.images import open_image
 from msm4sr_lite.progress import bar
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
