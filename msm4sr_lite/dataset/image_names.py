@@ -8,11 +8,14 @@ from urllib.parse import unquote
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.printable import reason_of
-from msm4sr_lite.store.fingerprint import file_stamp
 
 
 class ImageError(UserError):
     """An image that cannot be used; other images are not affected."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.reason = reason
 
 
 def find_image(root: Path, name: str) -> Path:
@@ -36,7 +39,7 @@ def find_image(root: Path, name: str) -> Path:
         regular file.
     """
     if re.match(r"([a-z][a-z0-9+.-]*:)?//|data:", name, re.IGNORECASE):
-        raise ImageError(f"{name[:200]}: a URL, not a file; download the image into images/")
+        raise ImageError(name[:200], "a URL, not a file; download the image into images/")
     path = root / name
     try:
         if not path.exists():
@@ -51,16 +54,8 @@ def find_image(root: Path, name: str) -> Path:
             path.stat()  # raises if it does not exist
             raise ValueError("not a regular file; name an image file")  # a pipe would never end
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: circular links
-        raise ImageError(f"{name}: {reason_of(error)}") from None
+        raise ImageError(name, reason_of(error)) from None
     return path
-
-
-def image_stamp(root: Path, name: str) -> tuple[int, int] | None:
-    """Return size and modification time of an image file; None if there is no such file."""
-    try:
-        return file_stamp(root / name) or file_stamp(find_image(root, name))
-    except ImageError:
-        return None
 
 
 def name_key(name: str) -> str:

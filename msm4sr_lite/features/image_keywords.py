@@ -14,10 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from msm4sr_lite.dataset.image_names import ImageError
+from msm4sr_lite.dataset.image_names import ImageError, find_image
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
 from msm4sr_lite.features.images import decode_image, read_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.store.fingerprint import file_stamp
+
+
+def image_stamp(root: Path, name: str) -> tuple[int, int] | None:
+    """Return size and modification time of an image file; None if there is no such file."""
+    try:
+        return file_stamp(root / name) or file_stamp(find_image(root, name))
+    except ImageError:
+        return None
 
 
 def extract_keywords(
@@ -70,7 +79,7 @@ def extract_keywords(
         try:
             return key, tokenizer.image_processor(images=[image], return_tensors="pt")
         except (ValueError, MemoryError) as error:
-            raise ImageError(f"{name}: cannot be resized ({error}); replace it") from None
+            raise ImageError(name, f"cannot be resized ({error}); replace it") from None
 
     with ThreadPoolExecutor(workers) as pool:
         starts = range(0, len(images), batch_size)

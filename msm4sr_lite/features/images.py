@@ -97,7 +97,7 @@ def read_image(root: Path, name: str) -> bytes:
     try:
         return find_image(root, name).read_bytes()
     except OSError as error:
-        raise ImageError(f"{name}: {reason_of(error)}") from None
+        raise ImageError(name, reason_of(error)) from None
 
 
 def decode_image(content: bytes, name: str) -> Image.Image:
@@ -106,10 +106,10 @@ def decode_image(content: bytes, name: str) -> Image.Image:
         with _open(io.BytesIO(content)) as image:
             return _decode(image)
     except UnidentifiedImageError:
-        raise ImageError(f"{name}: {what_file(content)}") from None
+        raise ImageError(name, what_file(content)) from None
     except Image.DecompressionBombError as error:
         most = f"at most {MAX_PIXELS // 10**6} million"
-        raise ImageError(f"{name}: too many pixels ({error}); scale it down to {most}") from None
+        raise ImageError(name, f"too many pixels ({error}); scale it down to {most}") from None
     except Exception as error:  # a damaged file can raise any exception
         reason = f"cannot be decoded ({first_line(error)}); replace it"
         webp_size = int.from_bytes(content[4:8], "little") + 8 if content[:4] == b"RIFF" else 0
@@ -117,7 +117,7 @@ def decode_image(content: bytes, name: str) -> Image.Image:
             if (whole := _without_end(content)) is not None:
                 return whole
             reason = "cut short: the end of the file is missing; download it again"
-        raise ImageError(f"{name}: {reason}") from None
+        raise ImageError(name, reason) from None
 
 
 def _open(file: IO[bytes]) -> Image.Image:
@@ -146,12 +146,11 @@ def what_file(content: bytes) -> str:
 
 def image_size(root: Path, name: str) -> tuple[int, int]:
     """Return width and height of an image as stored, from its header alone."""
-    path = find_image(root, name)
     try:
-        with path.open("rb") as file, _open(file) as image:
+        with find_image(root, name).open("rb") as file, _open(file) as image:
             return image.size
     except Exception:  # the opener says what is wrong
-        return decode_image(read_image(root, name), name).size
+        return open_image(root, name).size
 
 
 def _decode(image: Image.Image, *, without_end: bool = False) -> Image.Image:
@@ -219,6 +218,8 @@ def _middle(image: Image.Image) -> Image.Image:
 def _as_rgb(image: Image.Image) -> Image.Image:
     """Convert to RGB and reduce a large image, strip by strip, which saves memory."""
     factor = max(1, min(image.size) // MIN_SIDE)
+    if factor == 1 and image.mode == "RGB" and not image.has_transparency_data:
+        return image
     black, white = _grey_range(image) if image.mode[0] in "IF" else (0.0, 255.0)
     rgb = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
     rows = factor * max(1, STRIP // (image.width * factor))

@@ -13,12 +13,11 @@ from typing import Any
 from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import DEFAULT_CLIP, DEFAULT_TEXT_ENCODER, FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.dataset.image_names import image_stamp
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.dictionary import read_dictionary
 from msm4sr_lite.features.embedding_cache import open_cache
-from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features.image_keywords import extract_keywords, image_stamp
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import content_hash, hash_sources, make_features, slot_sentences
 from msm4sr_lite.features.table_files import (
@@ -139,7 +138,7 @@ def compute_keywords(
         write_record(draft, made_from, {"n_keywords": n, **record})
     if skipped:
         share = len(skipped) / len(images)
-        loud = f"WARNING: {share:.0%} of the images are missing: " if share > LARGE_SHARE else ""
+        loud = f"WARNING: {share:.0%} of the images cannot be used; " if share > LARGE_SHARE else ""
         say(
             f"keywords: {loud}{len(skipped)} of {len(images)} images skipped, the first:"
             f" {skipped[0]['reason']} (all in {folder / 'skipped.jsonl'})"

@@ -14,9 +14,10 @@ import numpy as np
 
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Item
-from msm4sr_lite.dataset.image_names import ImageError, image_stamp
+from msm4sr_lite.dataset.image_names import ImageError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
+from msm4sr_lite.features.image_keywords import image_stamp
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.sentences import item_sentences

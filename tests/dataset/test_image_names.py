@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from msm4sr_lite.dataset import image_names as module
-from msm4sr_lite.dataset.image_names import ImageError, find_image, image_stamp
+from msm4sr_lite.dataset.image_names import ImageError, find_image
+from msm4sr_lite.features.image_keywords import image_stamp
 
 NFC, NFD = (unicodedata.normalize(form, "café.jpg") for form in ("NFC", "NFD"))
 

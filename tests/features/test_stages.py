@@ -208,6 +208,50 @@ def test_every_setting_changes_the_table(setting, folder, run, tmp_path, monkeyp
     assert parts[0] != parts[1]
 
 
+# ------------------------------------------------------------------ unusable images
+
+
+def test_it_stops_if_no_image_opens_and_goes_on_without_images_if_asked(folder, run, tmp_path):
+    (folder / "images").rename(folder / "pictures")
+    message = r"none of the 40 images can be used, the first: images/0.png: No such file"
+    with pytest.raises(UserError, match=message) as error:
+        run(tmp_path / "out")
+    assert "features.max_images=0 goes on without images" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out/keywords").exists()
+    run(tmp_path / "out", max_images=0)
+    made = load_feature_table(tmp_path / "out/features")
+    assert made.image.counts.sum() == 0
+    assert made.text.counts[1:].all()
+    assert made.manifest["keywords"] == {"max_images": 0}
+
+
+def test_names_in_another_spelling_are_found_and_noticed_as_changed(folder, run, tmp_path):
+    expected = run(tmp_path / "out")
+    records = read_items(folder)
+    for record in records:
+        record["image"] = record["image"].upper().replace("/", "\\")
+    write_items(folder, records)
+    found = run(tmp_path / "other")
+    words = [
+        [line["keywords"] for line in map(json.loads, run["keywords/keywords.jsonl"].splitlines())]
+        for run in (expected, found)
+    ]
+    assert words[0] == words[1]
+    (folder / "images/7.png").write_bytes((folder / "images/8.png").read_bytes())
+    assert run(tmp_path / "other")["keywords/keywords.jsonl"] != found["keywords/keywords.jsonl"]
+
+
+@pytest.mark.parametrize(("missing", "loud"), [(8, False), (9, True)])
+def test_many_unusable_images_give_a_warning(folder, run, tmp_path, capsys, missing, loud):
+    for number in range(6, missing + 4):  # 4 and 5 are unusable anyway
+        (folder / f"images/{number}.png").unlink()
+    run(tmp_path / "out")
+    told = capsys.readouterr().err
+    assert f"{missing} of 40 images skipped" in told
+    assert ("WARNING: 22% of the images cannot be used" in told) == loud
+
+
 # ------------------------------------------------------------------ what a change costs
 
 
