@@ -7,7 +7,7 @@ import io
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -47,6 +47,9 @@ _OTHER_FILES = {
     rb"<\?xml|[{\[]\s*[\"{]": "a message in XML or JSON; download the image again",
     rb"[\s\x20-\x7e]+\Z": "a text; download the image again",
 }
+# Pillow asks for memory in blocks. Freed ones of more than 32 MiB go back to the system; smaller ones
+# are kept for the thread that had them, which adds up to an image for each thread.
+Image.core.set_block_size(64 * 2**20)
 # Large images are refused below; Pillow's other warnings do not help the user.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -167,12 +170,15 @@ def _decode(image: Image.Image, *, without_end: bool = False) -> Image.Image:
             lost = (values == 127) | (values == 128)  # what libjpeg puts in place of lost pixels
             if np.mean(lost.reshape(*lost.shape[:2], -1).all(axis=2)) > MAX_MISSING:
                 raise OSError("truncated")
-        while _is_invisible(image) and getattr(image, "is_animated", False):
+        while _is_invisible(image):
             try:
                 image.seek(image.tell() + 1)
             except EOFError:
                 break
-        return _as_rgb(_middle(_upright(image)))
+        rgb = _as_rgb(_middle(_upright(image)))
+        if rgb is not image:
+            image.close()  # frees its memory before another thread takes it
+        return rgb
 
 
 def _without_end(content: bytes) -> Image.Image | None:
@@ -194,7 +200,8 @@ def _without_end(content: bytes) -> Image.Image | None:
 
 
 def _is_invisible(image: Image.Image) -> bool:
-    if not image.has_transparency_data:
+    """Return whether an image has several frames, and no pixel of this one is visible."""
+    if not (image.has_transparency_data and getattr(image, "is_animated", False)):
         return False
     return image.convert("RGBA").getchannel("A").getextrema()[1] == 0
 
@@ -220,27 +227,33 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     factor = max(1, min(image.size) // MIN_SIDE)
     if factor == 1 and image.mode == "RGB" and not image.has_transparency_data:
         return image
-    black, white = _grey_range(image) if image.mode[0] in "IF" else (0.0, 255.0)
     rgb = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
     rows = factor * max(1, STRIP // (image.width * factor))
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        if strip.mode[0] in "IF":  # 16 bits per pixel or more, which Pillow would clip, not scale
+    tops = range(0, image.height, rows)
+    boxes = [(0, top, image.width, min(top + rows, image.height)) for top in tops]
+    deep = image.mode[0] in "IF"  # 16 bits per pixel or more, which Pillow would clip, not scale
+    black, white = _grey_range(image, boxes) if deep else (0.0, 255.0)
+    for box in boxes:
+        strip = image.crop(box)
+        if deep:
             values = np.nan_to_num(np.asarray(strip, dtype=np.float32), nan=black)
             grey = (values.clip(black, white) - black) * (255 / (white - black)) + 0.5
             strip = Image.fromarray(grey.astype(np.uint8))
         if strip.has_transparency_data:
             strip = strip.convert("RGBA")
             strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
-        rgb.paste(strip.convert("RGB").reduce(factor), (0, top // factor))
+        rgb.paste(strip.convert("RGB").reduce(factor), (0, box[1] // factor))
     return rgb
 
 
-def _grey_range(image: Image.Image) -> tuple[float, float]:
+def _grey_range(
+    image: Image.Image, boxes: Sequence[tuple[int, int, int, int]]
+) -> tuple[float, float]:
     """Return the values of black and white in an image with more than 8 bits per pixel."""
-    values = np.asarray(image)
-    finite = np.isfinite(values)
-    low, high = (float(f(values, where=finite, initial=0)) for f in (np.min, np.max))
+    low = high = 0.0
+    for values in (np.asarray(image.crop(box)) for box in boxes):
+        finite = values[np.isfinite(values)]
+        low, high = (float(f(finite, initial=at)) for f, at in ((np.min, low), (np.max, high)))
     if low < -high / 100:  # signed values, such as measurements; not rounding errors below 0
         return low, high
     # What fits into 8 bits may have been written by a program that knows no more.
