@@ -47,8 +47,8 @@ _OTHER_FILES = {
     rb"<\?xml|[{\[]\s*[\"{]": "a message in XML or JSON; download the image again",
     rb"[\s\x20-\x7e]+\Z": "a text; download the image again",
 }
-# Pillow asks for memory in blocks. Freed ones of more than 32 MiB go back to the system; smaller ones
-# are kept for the thread that had them, which adds up to an image for each thread.
+# Pillow asks for memory in blocks. Freed ones of more than 32 MiB go back to the system. Smaller
+# ones stay with the thread that had them, which adds up to one image for each thread.
 Image.core.set_block_size(64 * 2**20)
 # Large images are refused below; Pillow's other warnings do not help the user.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -148,10 +148,12 @@ def what_file(content: bytes) -> str:
 
 
 def image_size(root: Path, name: str) -> tuple[int, int]:
-    """Return width and height of an image as stored, from its header alone."""
+    """Return width and height of an upright image, from its header alone."""
     try:
         with find_image(root, name).open("rb") as file, _open(file) as image:
-            return image.size
+            # Without this test, Pillow would decode a PNG to look for EXIF data behind the pixels.
+            turned = "exif" in image.info and image.getexif().get(0x0112, 1) >= 5
+            return image.size[::-1] if turned else image.size
     except Exception:  # the opener says what is wrong
         return open_image(root, name).size
 

@@ -105,7 +105,8 @@ class StateFile:
                 parts[part][rest] = tensor
             check_like(run.model.state_dict(), parts["model"])
             check_like(run.model.state_dict(), parts["best"])
-            adam, weights = run.optimizer.state_dict(), run.optimizer.param_groups[0]["params"]
+            adam = run.optimizer.state_dict()
+            weights = [w for group in run.optimizer.param_groups for w in group["params"]]
             for name, value in parts["adam"].items():
                 index, moment = name.split(".")
                 adam["state"].setdefault(int(index), {})[moment] = value
