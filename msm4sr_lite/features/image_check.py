@@ -67,14 +67,10 @@ def check_images(items: Iterable[Item], image_root: Path) -> dict[str, Any]:
     groups = sorted(contents.values(), key=len, reverse=True)
     if equal := [name for names in groups for name in names[1:]]:
         found["the same content as another image"] = equal
-    problems = [
-        {
-            "problem": problem,
-            "images": len(group),
-            "examples": [_example(image_root, name) for name in group[:N_EXAMPLES]],
-        }
-        for problem, group in sorted(found.items(), key=lambda pair: -len(pair[1]))
-    ]
+    problems = []
+    for problem, group in sorted(found.items(), key=lambda pair: -len(pair[1])):
+        examples = [_example(image_root, name) for name in group[:N_EXAMPLES]]
+        problems.append({"problem": problem, "images": len(group), "examples": examples})
     return {"checked": len(names), "problems": problems}
 
 

@@ -105,8 +105,8 @@ class StateFile:
                 parts[part][rest] = tensor
             check_like(run.model.state_dict(), parts["model"])
             check_like(run.model.state_dict(), parts["best"])
-            adam = run.optimizer.state_dict()
-            weights = [w for group in run.optimizer.param_groups for w in group["params"]]
+            adam, groups = run.optimizer.state_dict(), run.optimizer.param_groups
+            weights = [weight for group in groups for weight in group["params"]]
             for name, value in parts["adam"].items():
                 index, moment = name.split(".")
                 adam["state"].setdefault(int(index), {})[moment] = value
@@ -174,8 +174,7 @@ class TrainingLog:
     """Show the progress of a training and log its epochs; pass it to the training as ``callback``.
 
     Ctrl-C, SIGTERM and SIGHUP take effect between two steps: the state is written, then
-    ``KeyboardInterrupt`` is raised. A second Ctrl-C stops at once, in the middle of a step. The
-    training can then be resumed from the last state that was written, and it continues its log.
+    ``KeyboardInterrupt`` is raised. A second Ctrl-C stops at once, in the middle of a step.
 
     Parameters
     ----------

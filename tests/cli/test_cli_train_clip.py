@@ -34,7 +34,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path, msm4sr
     settings = ("epochs=40", "patience=40", "batch_size=32", "image_size=32", "width=0.25")
     options = [option for setting in settings for option in ("--set", f"clip.{setting}")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "msm4sr_lite.cli", *command, str(out), *options],
+        [sys.executable, "-m", "msm4sr_lite", *command, str(out), *options],
         stderr=subprocess.PIPE,
         text=True,
     )

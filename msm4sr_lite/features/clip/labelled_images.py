@@ -115,9 +115,9 @@ def _find(folder: Path, names: "pd.Series[str]") -> list[str | None]:
     """
     known: dict[str, set[Path]] = defaultdict(set)
     for file in _image_files(folder):
-        for form in (file, file.with_suffix("")):
-            known[name_key(form.as_posix())].add(file)
-            known[name_key(form.name)].add(file)
+        stem = file.with_suffix("")
+        for form in (file.as_posix(), file.name, stem.as_posix(), stem.name):
+            known[name_key(form)].add(file)
 
     def find(name: str) -> str | None:
         with suppress(ImageError):
@@ -137,12 +137,9 @@ def _image_files(folder: Path) -> list[Path]:
     """Return the paths in a folder of all files that may be images; hidden ones are left out."""
     endings = {"", *(e for e, kind in Image.registered_extensions().items() if kind in FORMATS)}
     files = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
-    return [
-        file
-        for file in files
-        if file.suffix.lower() in endings
-        and not any(part.startswith((".", "__MACOSX")) for part in file.parts)
-    ]
+    hidden = re.compile(r"(.*/)?(\.|__MACOSX/)")
+    found = (file for file in files if file.suffix.lower() in endings)
+    return [file for file in found if not hidden.match(file.as_posix())]
 
 
 def _class_folders(folder: Path) -> pd.DataFrame:
@@ -150,10 +147,10 @@ def _class_folders(folder: Path) -> pd.DataFrame:
     files = [file for file in _image_files(folder) if len(file.parts) > 1]
     classes = [file.parts[0].replace("_", " ") for file in files]
     if not files:
-        raise UserError(
+        missing = (
             f"{folder / 'labels.csv'}: no such file; write one row per image: its name, then its"
-            " labels; or put the images of each class into a folder with its name"
         )
+        raise UserError(f"{missing} labels; or put the images of each class into a folder")
     if {name.lower() for name in classes} <= NO_CLASSES:
         raise UserError(f"{folder}: {' and '.join(sorted(set(classes)))} are no classes; give one")
     return pd.DataFrame({"image": [file.as_posix() for file in files], "class": classes})
