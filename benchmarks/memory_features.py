@@ -105,9 +105,13 @@ def main() -> None:
     """Measure each size in a new process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", default="10000,50000,200000", help="numbers of items")
+    parser.add_argument("--large", action="store_true", help="open 63-megapixel images instead")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.large:
+        open_large()
+        return
     if args.one:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
@@ -123,6 +127,35 @@ def main() -> None:
             print("  ".join(f"{name}: {value}" for name, value in rows[-1].items()), flush=True)
     if args.json:
         print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
+
+
+def open_large(threads: int = 4) -> None:
+    """Open 63-megapixel images in several threads; print the peak memory for each kind."""
+    from PIL import Image
+
+    grey = Image.linear_gradient("L").resize((9000, 7000))
+    kinds: dict[str, tuple[Image.Image, dict[str, bool]]] = {
+        "x.jpg": (Image.merge("RGB", [grey] * 3), {}),
+        "progressive.jpg": (Image.merge("RGB", [grey] * 3), {"progressive": True}),
+        "grey16.png": (grey.convert("I;16"), {}),
+        "x.png": (Image.merge("RGB", [grey] * 3), {}),
+        "transparent.png": (Image.merge("RGBA", [grey] * 4), {}),
+        "x.webp": (Image.merge("RGB", [grey] * 3), {}),
+    }
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for name, (image, options) in kinds.items():
+            image.save(folder / name, **options)
+        for name in kinds:
+            code = (
+                "import sys; from concurrent.futures import ThreadPoolExecutor as Pool;"
+                "from pathlib import Path; from benchmarks.measure import peak_memory;"
+                "from msm4sr_lite.features.images import open_image;"
+                "folder, name, n = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]);"
+                "list(Pool(n).map(lambda _: open_image(folder, name).size, range(n)));"
+                "print(f'{name}: {peak_memory():.0f} MB')"
+            )
+            subprocess.run([sys.executable, "-c", code, place, name, str(threads)], check=True)
 
 
 def _write_images(folder: Path, count: int) -> None:

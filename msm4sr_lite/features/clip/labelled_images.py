@@ -147,10 +147,8 @@ def _class_folders(folder: Path) -> pd.DataFrame:
     files = [file for file in _image_files(folder) if len(file.parts) > 1]
     classes = [file.parts[0].replace("_", " ") for file in files]
     if not files:
-        missing = (
-            f"{folder / 'labels.csv'}: no such file; write one row per image: its name, then its"
-        )
-        raise UserError(f"{missing} labels; or put the images of each class into a folder")
+        remedy = "write one row per image: its name, then its labels; or make a folder per class"
+        raise UserError(f"{folder / 'labels.csv'}: no such file; {remedy}")
     if {name.lower() for name in classes} <= NO_CLASSES:
         raise UserError(f"{folder}: {' and '.join(sorted(set(classes)))} are no classes; give one")
     return pd.DataFrame({"image": [file.as_posix() for file in files], "class": classes})
