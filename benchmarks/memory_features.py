@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -129,33 +130,38 @@ def main() -> None:
         print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
 
 
+LARGE = ("x.jpg", "progressive.jpg", "grey16.png", "x.png", "transparent.png", "x.webp")
+
+
 def open_large(threads: int = 4) -> None:
     """Open 63-megapixel images in several threads; print the peak memory for each kind."""
+    code = (
+        "import sys; from concurrent.futures import ThreadPoolExecutor as Pool;"
+        "from pathlib import Path; from benchmarks.measure import peak_memory;"
+        "from msm4sr_lite.features.images import open_image;"
+        "folder, name, n = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]);"
+        "list(Pool(n).map(lambda _: open_image(folder, name).size, range(n)));"
+        "print(f'{name}: {peak_memory():.0f} MB')"
+    )
+    with tempfile.TemporaryDirectory() as place:
+        # In another process: a new one inherits the peak memory of the one that starts it.
+        writer = multiprocessing.get_context("spawn").Process(target=_write_large, args=(place,))
+        writer.start()
+        writer.join()
+        for name in LARGE:
+            subprocess.run([sys.executable, "-c", code, place, name, str(threads)], check=True)
+
+
+def _write_large(folder: str) -> None:
     from PIL import Image
 
     grey = Image.linear_gradient("L").resize((9000, 7000))
-    kinds: dict[str, tuple[Image.Image, dict[str, bool]]] = {
-        "x.jpg": (Image.merge("RGB", [grey] * 3), {}),
-        "progressive.jpg": (Image.merge("RGB", [grey] * 3), {"progressive": True}),
-        "grey16.png": (grey.convert("I;16"), {}),
-        "x.png": (Image.merge("RGB", [grey] * 3), {}),
-        "transparent.png": (Image.merge("RGBA", [grey] * 4), {}),
-        "x.webp": (Image.merge("RGB", [grey] * 3), {}),
-    }
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        for name, (image, options) in kinds.items():
-            image.save(folder / name, **options)
-        for name in kinds:
-            code = (
-                "import sys; from concurrent.futures import ThreadPoolExecutor as Pool;"
-                "from pathlib import Path; from benchmarks.measure import peak_memory;"
-                "from msm4sr_lite.features.images import open_image;"
-                "folder, name, n = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]);"
-                "list(Pool(n).map(lambda _: open_image(folder, name).size, range(n)));"
-                "print(f'{name}: {peak_memory():.0f} MB')"
-            )
-            subprocess.run([sys.executable, "-c", code, place, name, str(threads)], check=True)
+    for name in LARGE:
+        bands = [grey] * (4 if name.startswith("transparent") else 3)
+        image = Image.merge("RGBA" if len(bands) == 4 else "RGB", bands)
+        image = grey.convert("I;16") if name.startswith("grey16") else image
+        options = {"progressive": True} if name.startswith("progressive") else {}
+        image.save(Path(folder) / name, **options)
 
 
 def _write_images(folder: Path, count: int) -> None:
