@@ -44,7 +44,8 @@ from benchmarks.measure import machine
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.features.dictionary import word_list
 from msm4sr_lite.features.embedding_cache import open_cache
-from msm4sr_lite.features.images import extract_keywords, open_image
+from msm4sr_lite.features.image_keywords import extract_keywords
+from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import make_features, slot_sentences
 from msm4sr_lite.features.text_encoder import TextEncoder

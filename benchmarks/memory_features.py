@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     from transformers.utils.logging import disable_progress_bar
 
     from msm4sr_lite.features.embedding_cache import open_cache
-    from msm4sr_lite.features.images import extract_keywords
+    from msm4sr_lite.features.image_keywords import extract_keywords
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
     from msm4sr_lite.features.table import make_features, slot_sentences
     from msm4sr_lite.features.table_files import read_keywords
@@ -105,9 +106,13 @@ def main() -> None:
     """Measure each size in a new process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", default="10000,50000,200000", help="numbers of items")
+    parser.add_argument("--large", action="store_true", help="open 63-megapixel images instead")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.large:
+        open_large()
+        return
     if args.one:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
@@ -123,6 +128,40 @@ def main() -> None:
             print("  ".join(f"{name}: {value}" for name, value in rows[-1].items()), flush=True)
     if args.json:
         print(json.dumps({"machine": machine(), "rows": rows}, indent=2))
+
+
+LARGE = ("x.jpg", "progressive.jpg", "grey16.png", "x.png", "transparent.png", "x.webp")
+
+
+def open_large(threads: int = 4) -> None:
+    """Open 63-megapixel images in several threads; print the peak memory for each kind."""
+    code = (
+        "import sys; from concurrent.futures import ThreadPoolExecutor as Pool;"
+        "from pathlib import Path; from benchmarks.measure import peak_memory;"
+        "from msm4sr_lite.features.images import open_image;"
+        "folder, name, n = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]);"
+        "list(Pool(n).map(lambda _: open_image(folder, name).size, range(n)));"
+        "print(f'{name}: {peak_memory():.0f} MB')"
+    )
+    with tempfile.TemporaryDirectory() as place:
+        # In another process: a new one inherits the peak memory of the one that starts it.
+        writer = multiprocessing.get_context("spawn").Process(target=_write_large, args=(place,))
+        writer.start()
+        writer.join()
+        for name in LARGE:
+            subprocess.run([sys.executable, "-c", code, place, name, str(threads)], check=True)
+
+
+def _write_large(folder: str) -> None:
+    from PIL import Image
+
+    grey = Image.linear_gradient("L").resize((9000, 7000))
+    for name in LARGE:
+        bands = [grey] * (4 if name.startswith("transparent") else 3)
+        image = Image.merge("RGBA" if len(bands) == 4 else "RGB", bands)
+        image = grey.convert("I;16") if name.startswith("grey16") else image
+        options = {"progressive": True} if name.startswith("progressive") else {}
+        image.save(Path(folder) / name, **options)
 
 
 def _write_images(folder: Path, count: int) -> None:

@@ -87,7 +87,7 @@ class FeatureConfig(Settings):
 
     n_keywords: int = setting(15, "number of keywords per image (N)", "code", FEW)
     max_sentences: int = setting(10, "number of sentences kept per item", "code", FEW)
-    max_images: int = setting(10, "number of images kept per item", "code", FEW)
+    max_images: int = setting(10, "images kept per item; 0: none", "code", ">= 0 and <= 1000")
     prompt: str = setting(
         "a photo of a {}", "prompt for CLIP with {} for the keyword; join several by |", "ours"
     )

@@ -16,8 +16,9 @@ import torch.nn.functional as F
 
 from msm4sr_lite.baselines.simple import tfidf_vectors
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.image_names import ImageError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
-from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_slots, image_sentences
 from msm4sr_lite.features.table_files import read_keywords

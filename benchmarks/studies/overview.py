@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
-from PIL import Image
 
 from msm4sr_lite import MSM4SR, Dataset
+from msm4sr_lite.features.images import open_image
 from msm4sr_lite.store.files import write_bytes
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def picture(theme: str) -> bytes:
     axes.axis("off")
 
     def show(item: str, x: float, y: float, size: float = 7) -> None:
-        image = Image.open(SAMPLE / data.items[item].images[0]).convert("RGB")
+        image = open_image(SAMPLE, data.items[item].images[0])
         axes.imshow(image, extent=(x, x + size, y, y + size), zorder=2, aspect="auto")
 
     history = list(data.user_history(USER))[-N_SHOWN:]

@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.dataset.convert import convert_dataset
+from msm4sr_lite.features.image_check import check_images
+from msm4sr_lite.printable import one_line
 
 
 def check(args: argparse.Namespace) -> int:
@@ -17,8 +19,15 @@ def check(args: argparse.Namespace) -> int:
 
         if is_run(args.data):
             return check_parts(args)
-    found = common.read_dataset(args, notes=False).summary()
-    common.show(args, asdict(found), str(found))
+    dataset = common.read_dataset(args, notes=False)
+    found, images = dataset.summary(), check_images(dataset.items.values(), dataset.image_root)
+    lines = [str(found)]
+    if images["checked"]:
+        lines.append(f"  images        {images['checked']:,} checked")
+    for entry in images["problems"]:
+        examples = ", ".join(entry["examples"])
+        lines.append(one_line(f"    {entry['images']:,}: {entry['problem']}: {examples}"))
+    common.show(args, asdict(found) | {"images": images}, "\n".join(lines))
     return 0
 
 

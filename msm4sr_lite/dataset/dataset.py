@@ -11,7 +11,7 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.dataset.sources import match_items_and_interactions, read_folder, read_frames
-from msm4sr_lite.dataset.summary import Summary, missing_images, summarise
+from msm4sr_lite.dataset.summary import Summary, summarise
 from msm4sr_lite.dataset.times import format_period
 from msm4sr_lite.printable import counted
 
@@ -171,9 +171,7 @@ class Dataset:
 
     def summary(self) -> Summary:
         """Count what is in the dataset; print it for one screen of text."""
-        items = self.items.values()
-        notes = [*self.notes, *missing_images(items, self.image_root)]
-        return summarise(self.name, items, self.interactions, notes)
+        return summarise(self.name, self.items.values(), self.interactions, self.notes)
 
     def __repr__(self) -> str:
         name = repr(self.name) + (f", domain {self.domain!r}" if self.domain else "")

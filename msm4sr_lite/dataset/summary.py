@@ -1,9 +1,8 @@
 """What a dataset holds, counted: one screen that tells whether it was read as meant."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
@@ -15,7 +14,6 @@ from msm4sr_lite.dataset.times import format_period
 from msm4sr_lite.printable import counted, one_line
 
 N_DOMAINS = 20  # that are printed
-N_IMAGES = 1_000  # whose files are looked for
 
 
 @dataclass(frozen=True)
@@ -96,34 +94,6 @@ class Summary:
         if shares := [f"{name} {share}" for name, share in shown.items() if share != "0%"]:
             lines.append(f"  languages     {', '.join(shares)}")
         return "\n".join(map(one_line, [*lines, *(f"  note: {note}" for note in self.notes)]))
-
-
-def missing_images(items: Iterable[Item], image_root: Path) -> list[str]:
-    """Return a sentence if image files do not exist, for a sample of the images.
-
-    Parameters
-    ----------
-    items
-        The items of a dataset.
-    image_root
-        The folder that image names are relative to.
-    """
-    names = [name for item in items for name in item.images][:N_IMAGES]
-    missing = [name for name in names if not _is_file(image_root / name)]
-    if not missing:
-        return []
-    how_many = "none" if len(missing) == len(names) else f"{len(names) - len(missing):,}"
-    return [
-        f"of the first {counted(len(names), 'image', ',')} that items name, {how_many} is a file"
-        f" in {image_root} (missing is {missing[0][:80]!r})"
-    ]
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # such as a name that is too long
-        return False
 
 
 def summarise(

@@ -1,208 +1,264 @@
-"""Open images of all common formats, and turn all images of a dataset into keywords.
+"""Open images of all common formats.
 
 An unusable image does not stop the others. An `ImageError` says in one line what is wrong with it.
-
-CLIP turns every new image into an embedding, which takes most of the time. The embedding is kept in
-an `EmbeddingCache` and compared with the dictionary. After a change of the dictionary, the prompt
-or the number of keywords, CLIP therefore need not read the images again.
 """
 
 import io
 import re
+import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, pairwise
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
 
-from msm4sr_lite.config import UserError
-from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
-from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.dataset.image_names import ImageError, find_image
 from msm4sr_lite.printable import first_line, reason_of
 
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 20
+# The shorter side of a large image after it was reduced. CLIP models read 224 to 512 pixels.
+MIN_SIDE = 768
+UNIT = 8 * 2**20
+MEMORY = 63 * UNIT  # bytes for all images that are being decoded
+STRIP = 2**20  # pixels that are converted together
+# A JPEG without its end is read if at most this share of it is missing.
+MAX_MISSING = 0.05
 # EPS and similar formats are left out, since Pillow starts another program to draw them.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+# How files begin that are often found under the name of an image, what they are, and the remedy.
+_OTHER_FILES = {
+    rb"....ftyp(hei|hev|mif1|msf1)": "a HEIC image",
+    rb"\xff\x0a|....JXL \r\n": "a JPEG XL image",
+    rb"....jP  \r\n|\xff\x4f\xff\x51": "a JPEG 2000 image",
+    rb"\0\0[\x01\x02]\0": "an icon (ICO)",
+    rb"8BPS": "a Photoshop file",
+    rb"%!PS": "a PostScript file",
+    rb"%PDF": "a PDF file",
+    rb"II\*\0|MM\0\*": "a TIFF image of a kind that cannot be read",
+    rb"(<\?xml.*)?(<!--.*)?(<!doctype svg.*)?<svg": "an SVG drawing",
+    rb"....ftyp(?!avi)|\x1a\x45\xdf\xa3": "a video",
+    rb"version https://git-lfs": "a Git LFS pointer; get the image with `git lfs pull`",
+    rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf": "a packed file; unpack it",
+    rb"(<!--.*)?<(!doctype )?html": "a web page; download the image again",
+    rb"<\?xml|[{\[]\s*[\"{]": "a message in XML or JSON; download the image again",
+    rb"[\s\x20-\x7e]+\Z": "a text; download the image again",
+}
+# Pillow asks for memory in blocks. Freed ones of more than 32 MiB go back to the system. Smaller
+# ones stay with the thread that had them, which adds up to one image for each thread.
+Image.core.set_block_size(64 * 2**20)
 # Large images are refused below; Pillow's other warnings do not help the user.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-class ImageError(UserError):
-    """An image that cannot be used; other images are not affected."""
+_next, _free = threading.Lock(), threading.Semaphore(MEMORY // UNIT + 1)
+
+
+@contextmanager
+def memory_for(size: int) -> Iterator[None]:
+    """Wait until other threads leave room for an image of ``size`` bytes, or for as much of it."""
+    units = min(MEMORY, size) // UNIT + 1
+    with _next:  # threads that take turns cannot each hold a part of what all wait for
+        for _ in range(units):
+            _free.acquire()
+    try:
+        yield
+    finally:
+        _free.release(units)
 
 
 def open_image(root: Path, name: str) -> Image.Image:
-    """Open an image as RGB: upright, with transparency on white, and only its first frame.
+    """Open an image as RGB: upright, with transparency on white.
 
-    If one side is more than 20 times the other, only the middle of the image is kept: resized as a
-    whole, the image would be enormous.
+    Of several frames, the first with a visible pixel is taken. If one side is more than 20 times
+    the other, only the middle of the image is kept: resized as a whole, the image would be
+    enormous. If the shorter side has at least 1536 pixels, the image is reduced by a whole number
+    to not less than 768, which saves time and memory.
 
     Parameters
     ----------
     root
         The folder that image names are relative to.
     name
-        The image's path in it.
+        The image's path in it; other spellings are found, see ``find_image``.
 
     Raises
     ------
     ImageError
         If the file is missing, outside the folder, not an image, damaged, or has more than 64
-        million pixels (which is checked before decoding).
+        million pixels (which is checked before decoding). A JPEG whose end is missing is read if
+        at most a twentieth of its area is lost.
     """
-    return _decode_image(_read_image(root, name), name)
+    return decode_image(read_image(root, name), name)
 
 
-def _read_image(root: Path, name: str) -> bytes:
+def read_image(root: Path, name: str) -> bytes:
     """Return the content of an image file in the folder ``root``."""
-    if re.match(r"([a-z][a-z0-9+.-]*:)?//|data:", name, re.IGNORECASE):
-        raise ImageError(f"{name[:200]}: a URL, not a file; download the image into images/")
-    path = root / name
     try:
-        if not path.resolve().is_relative_to(root.resolve()):
-            raise ValueError("lies outside the dataset folder; move it to images/")
-        if path.exists() and not path.is_file():  # reading a pipe would never end
-            raise ValueError("not a regular file; name an image file")
-        return path.read_bytes()
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: circular links
-        raise ImageError(f"{name}: {reason_of(error)}") from None
+        return find_image(root, name).read_bytes()
+    except OSError as error:
+        raise ImageError(name, reason_of(error)) from None
 
 
-def _decode_image(content: bytes, name: str) -> Image.Image:
+def decode_image(content: bytes, name: str) -> Image.Image:
     """Return the RGB image in the content of a file; ``name`` is for the messages."""
     try:
-        with Image.open(io.BytesIO(content)) as image:  # reads the header only
-            if image.format not in _FORMATS:
-                raise UnidentifiedImageError
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{width} x {height}")
-            return _as_rgb(_middle(_upright(image)))
+        with _open(io.BytesIO(content)) as image:
+            return _decode(image)
     except UnidentifiedImageError:
-        what = "not an image, or damaged" if content else "an empty file"
-        raise ImageError(f"{name}: {what}; save it as one of {', '.join(_FORMATS)}") from None
+        raise ImageError(name, what_file(content)) from None
     except Image.DecompressionBombError as error:
         most = f"at most {MAX_PIXELS // 10**6} million"
-        raise ImageError(f"{name}: too many pixels ({error}); scale it down to {most}") from None
+        raise ImageError(name, f"too many pixels ({error}); scale it down to {most}") from None
     except Exception as error:  # a damaged file can raise any exception
-        raise ImageError(f"{name}: cannot be decoded ({first_line(error)}); replace it") from None
+        reason = f"cannot be decoded ({first_line(error)}); replace it"
+        webp_size = int.from_bytes(content[4:8], "little") + 8 if content[:4] == b"RIFF" else 0
+        if "truncated" in str(error).lower() or webp_size > len(content):
+            if (whole := _without_end(content)) is not None:
+                return whole
+            reason = "cut short: the end of the file is missing; download it again"
+        raise ImageError(name, reason) from None
+
+
+def _open(file: IO[bytes]) -> Image.Image:
+    """Read an image's header, and nothing else."""
+    image = Image.open(file)
+    if image.format not in FORMATS:
+        raise UnidentifiedImageError
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise Image.DecompressionBombError(f"{width} x {height}")
+    return image
+
+
+def what_file(content: bytes) -> str:
+    """Return what a file is that is not an image of the known formats, and how to replace it.
+
+    >>> what_file(b"<html>")
+    'a web page; download the image again'
+    """
+    start = content[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
+    flags = re.IGNORECASE | re.DOTALL
+    kinds = (kind for first, kind in _OTHER_FILES.items() if re.match(first, start, flags))
+    what = next(kinds, "not an image, or damaged" if content else "an empty file")
+    return what if ";" in what else f"{what}; save it as one of {', '.join(FORMATS)}"
+
+
+def image_size(root: Path, name: str) -> tuple[int, int]:
+    """Return width and height of an upright image, from its header alone."""
+    try:
+        with find_image(root, name).open("rb") as file, _open(file) as image:
+            # Without this test, Pillow would decode a PNG to look for EXIF data behind the pixels.
+            turned = "exif" in image.info and image.getexif().get(0x0112, 1) >= 5
+            return image.size[::-1] if turned else image.size
+    except Exception:  # the opener says what is wrong
+        return open_image(root, name).size
+
+
+def _decode(image: Image.Image, *, without_end: bool = False) -> Image.Image:
+    """Decode an image whose header was read; raise ``OSError`` if too much of it is missing."""
+    pixels = image.width * image.height
+    if (factor := min(image.size) // MIN_SIDE) > 1:  # JPEG only: decode at 1/2, 1/4 or 1/8
+        image.draft(image.mode, (image.width // factor, image.height // factor))
+    need = 8 * image.width * image.height  # a copy is made to turn it upright
+    need += 6 * pixels if image.info.get("progressive") else 0  # coefficients of all pixels
+    with memory_for(need):
+        image.load()
+        if without_end and not image.info.get("progressive"):
+            values = np.asarray(image)
+            lost = (values == 127) | (values == 128)  # what libjpeg puts in place of lost pixels
+            if np.mean(lost.reshape(*lost.shape[:2], -1).all(axis=2)) > MAX_MISSING:
+                raise OSError("truncated")
+        while _is_invisible(image):
+            try:
+                image.seek(image.tell() + 1)
+            except EOFError:
+                break
+        rgb = _as_rgb(_middle(_upright(image)))
+        if rgb is not image:
+            image.close()  # frees its memory before another thread takes it
+        return rgb
+
+
+def _without_end(content: bytes) -> Image.Image | None:
+    """Decode a JPEG whose end is missing, as browsers do; None if it is not practically whole.
+
+    The first pass of a progressive JPEG already shows the whole image. It counts as whole if the
+    passes that add the last bit of all details have begun.
+    """
+    try:
+        with _open(io.BytesIO(content + b"\xff\xd9")) as image:
+            if image.info.get("progressive"):
+                last = content[content.rindex(b"\xff\xda") + 4 :]  # number of components, ...
+                first_detail, _, bits = last[1 + 2 * last[0] :][:3]
+                if not first_detail or bits & 15:
+                    return None
+            return _decode(image, without_end=True)
+    except Exception:  # not a JPEG, or a damaged one
+        return None
+
+
+def _is_invisible(image: Image.Image) -> bool:
+    """Return whether an image has several frames, and no pixel of this one is visible."""
+    if not (image.has_transparency_data and getattr(image, "is_animated", False)):
+        return False
+    return image.convert("RGBA").getchannel("A").getextrema()[1] == 0
 
 
 def _upright(image: Image.Image) -> Image.Image:
     """Apply the orientation in the EXIF data; ignore damaged EXIF data."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        image.load()  # raises if the pixels are also damaged
-        return image
+    with suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _middle(image: Image.Image) -> Image.Image:
     """Crop an image with an extreme aspect ratio to its middle."""
     width, height = (min(side, MAX_ASPECT * min(image.size)) for side in image.size)
+    if (width, height) == image.size:
+        return image
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode[0] in "IF":  # 16 bits per pixel or more, which Pillow would clip, not scale
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64)).clip(min=0)
-        most = values.max()
-        top = 255 if most <= 255 else max(65535, most)
-        image = Image.fromarray((values / top * 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
+    """Convert to RGB and reduce a large image, strip by strip, which saves memory."""
+    factor = max(1, min(image.size) // MIN_SIDE)
+    if factor == 1 and image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    rgb = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    rows = factor * max(1, STRIP // (image.width * factor))
+    tops = range(0, image.height, rows)
+    boxes = [(0, top, image.width, min(top + rows, image.height)) for top in tops]
+    deep = image.mode[0] in "IF"  # 16 bits per pixel or more, which Pillow would clip, not scale
+    black, white = _grey_range(image, boxes) if deep else (0.0, 255.0)
+    for box in boxes:
+        strip = image.crop(box)
+        if deep:
+            values = np.nan_to_num(np.asarray(strip, dtype=np.float32), nan=black)
+            grey = (values.clip(black, white) - black) * (255 / (white - black)) + 0.5
+            strip = Image.fromarray(grey.astype(np.uint8))
+        if strip.has_transparency_data:
+            strip = strip.convert("RGBA")
+            strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
+        rgb.paste(strip.convert("RGB").reduce(factor), (0, box[1] // factor))
+    return rgb
 
 
-def extract_keywords(
-    image_root: Path,
-    images: Sequence[tuple[str, str]],
-    tokenizer: KeywordTokenizer,
-    n_keywords: int,
-    cache: EmbeddingCache,
-    *,
-    batch_size: int = 64,
-    workers: int = 2,
-) -> Iterator[dict[str, Any]]:
-    """Find the best keywords of each image, in the order given.
-
-    The new images of a batch go through the model together, and their embeddings are stored at
-    once. A resumed run therefore forms the same batches as an uninterrupted one, and its embeddings
-    are the same to the last bit.
-
-    Parameters
-    ----------
-    image_root
-        The folder that image names are relative to.
-    images
-        Pairs of item id and image name.
-    tokenizer
-        The CLIP-like model with its dictionary.
-    n_keywords
-        N, number of keywords for one image.
-    cache
-        Embeddings (float32) that this model has already computed; new ones are added.
-    batch_size
-        Number of images in one forward pass.
-    workers
-        Threads that open and resize the next images while the model computes. Pillow and torch
-        release Python's global lock while they work.
-
-    Yields
-    ------
-    record
-        ``item_id``, ``image``, ``keywords`` and ``scores``, best first. For an image that cannot
-        be used: ``item_id``, ``image`` and ``reason``.
-    """
-
-    def opened(name: str) -> tuple[bytes, Mapping[str, Tensor] | None]:
-        """Return the key of an image, and the model's input if the image is new."""
-        content = _read_image(image_root, name)
-        if (key := content_key(content)) in cache:
-            return key, None
-        image = _decode_image(content, name)
-        try:
-            return key, tokenizer.image_processor(images=[image], return_tensors="pt")
-        except (ValueError, MemoryError) as error:
-            raise ImageError(f"{name}: cannot be resized ({error}); replace it") from None
-
-    with ThreadPoolExecutor(workers) as pool:
-        starts = range(0, len(images), batch_size)
-        cut = (images[start : start + batch_size] for start in starts)
-        batches = ([(*image, pool.submit(opened, image[1])) for image in part] for part in cut)
-        # While a batch is used, the threads open the images of the next one.
-        for batch, _ in pairwise(chain(batches, [[]])):
-            usable: list[tuple[str, str, bytes]] = []
-            new: dict[bytes, Mapping[str, Tensor]] = {}
-            for item_id, name, job in batch:
-                try:
-                    key, inputs = job.result()
-                except ImageError as error:
-                    yield {"item_id": item_id, "image": name, "reason": str(error)}
-                    continue
-                usable.append((item_id, name, key))
-                if inputs is not None and key not in cache:
-                    new[key] = inputs
-            if new:
-                first = next(iter(new.values()))
-                joined = {name: torch.cat([one[name] for one in new.values()]) for name in first}
-                cache.add(list(new), tokenizer.encode(joined).cpu().numpy())
-            if usable:
-                embeddings = torch.from_numpy(cache.read([key for *_, key in usable]))
-                best = tokenizer.choose(embeddings, n_keywords)
-                for (item_id, name, _), keywords in zip(usable, best, strict=True):
-                    yield {
-                        "item_id": item_id,
-                        "image": name,
-                        "keywords": [keyword.word for keyword in keywords],
-                        "scores": [round(keyword.score, 4) for keyword in keywords],
-                    }
+def _grey_range(
+    image: Image.Image, boxes: Sequence[tuple[int, int, int, int]]
+) -> tuple[float, float]:
+    """Return the values of black and white in an image with more than 8 bits per pixel."""
+    low = high = 0.0
+    for values in (np.asarray(image.crop(box)) for box in boxes):
+        finite = values[np.isfinite(values)]
+        low, high = (float(f(finite, initial=at)) for f, at in ((np.min, low), (np.max, high)))
+    if low < -high / 100:  # signed values, such as measurements; not rounding errors below 0
+        return low, high
+    # What fits into 8 bits may have been written by a program that knows no more.
+    if image.mode == "F" and high <= 2:  # 0 to 1; a little more after sharpening
+        return 0.0, 1.0
+    return 0.0, 255.0 if high <= 255 else max(65535.0, high)

@@ -17,7 +17,7 @@ from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.dictionary import read_dictionary
 from msm4sr_lite.features.embedding_cache import open_cache
-from msm4sr_lite.features.images import extract_keywords
+from msm4sr_lite.features.image_keywords import extract_keywords, image_stamp
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import content_hash, hash_sources, make_features, slot_sentences
 from msm4sr_lite.features.table_files import (
@@ -31,7 +31,6 @@ from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import whole_folder, write_text
 from msm4sr_lite.store.fingerprint import (
-    file_stamp,
     fingerprint,
     folder_stamp,
     local_path,
@@ -42,6 +41,7 @@ from msm4sr_lite.store.records import is_finished, read_record, require_run_dir,
 from msm4sr_lite.store.run_folder import in_run_folder
 
 DEFAULT = FeatureConfig()
+LARGE_SHARE = 0.2  # of unusable images, from which on a note becomes a warning
 
 
 @in_run_folder(lambda dataset, run_dir, *_, **__: require_run_dir(run_dir))
@@ -101,7 +101,7 @@ def compute_keywords(
             f" lower n_keywords or give a longer dictionary"
         )
     made_from = {
-        "images": [[*image, file_stamp(root / image[1])] for image in images],
+        "images": [[*image, image_stamp(root, image[1])] for image in images],
         "clip": [clip, folder_stamp(clip)],
         "dictionary": words,
         "prompt": config.prompt,
@@ -129,12 +129,20 @@ def compute_keywords(
                         stream.write(json_line(line))
             write_text(draft / "dictionary.txt", "".join(f"{word}\n" for word in words))
             record["versions"] = versions("torch", "transformers", "pillow")
+        if skipped and len(skipped) == len(images):
+            raise UserError(
+                f"none of the {len(images)} images can be used, the first: {skipped[0]['reason']}"
+                " (`msm4sr check` lists what is wrong; features.max_images=0 goes on without"
+                " images)"
+            )
         write_text(draft / "skipped.jsonl", "".join(map(json_line, skipped)))
         record |= {"images": len(images) - len(skipped), "skipped": len(skipped)}
         write_record(draft, made_from, {"n_keywords": n, **record})
     if skipped:
+        share = len(skipped) / len(images)
+        loud = f"WARNING: {share:.0%} of the images cannot be used; " if share > LARGE_SHARE else ""
         say(
-            f"keywords: images skipped: {len(skipped)} of {len(images)}, the first:"
+            f"keywords: {loud}images skipped: {len(skipped)} of {len(images)}, the first:"
             f" {skipped[0]['reason']} (all in {folder / 'skipped.jsonl'})"
         )
     return folder
@@ -179,7 +187,7 @@ def compute_features(
     table
         The features of all items, in the order of ``dataset.items``.
     """
-    if _has_images(dataset):
+    if _has_images(dataset, config):
         made_by: dict[str, Any] = {"clip": clip, "dictionary": dictionary}
         compute_keywords(dataset, run_dir, config, **made_by, device=device, workers=workers)
     return encode_features(dataset, run_dir, config, text_encoder=text_encoder, device=device)
@@ -206,8 +214,10 @@ def encode_features(
         items is not checked.
     """
     run_dir, name = Path(run_dir), text_encoder or DEFAULT_TEXT_ENCODER
-    folder, source = run_dir / "features", run_dir / "keywords" if _has_images(dataset) else None
-    keywords, made_by = read_keyword_folder(source) if source else ({}, {})
+    folder = run_dir / "features"
+    source = run_dir / "keywords" if _has_images(dataset, config) else None
+    without = {} if config.max_images else {"max_images": 0}  # then new items need none either
+    keywords, made_by = read_keyword_folder(source) if source else ({}, without)
     if source:
         known = keywords.keys() | read_skipped(source)
         with_images = [item.item_id for item in dataset.items.values() if item.images]
@@ -246,5 +256,5 @@ def encode_features(
     return load_feature_table(folder)
 
 
-def _has_images(dataset: Dataset) -> bool:
-    return any(item.images for item in dataset.items.values())
+def _has_images(dataset: Dataset, config: FeatureConfig) -> bool:
+    return config.max_images > 0 and any(item.images for item in dataset.items.values())

@@ -14,15 +14,17 @@ import numpy as np
 
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Item
+from msm4sr_lite.dataset.image_names import ImageError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
-from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.features.image_keywords import image_stamp
+from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.features.table_files import write_table
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar
-from msm4sr_lite.store.fingerprint import file_stamp, fingerprint, require_same, versions
+from msm4sr_lite.store.fingerprint import fingerprint, require_same, versions
 
 _BLOCK = 2048  # number of new sentences that are sorted by length and stored together
 
@@ -93,7 +95,7 @@ def hash_sources(item: Item, image_root: Path, max_images: int) -> list[str]:
     Of the images, names and sizes in bytes are compared; if a file is missing, the hash is empty.
     """
     texts = [item.title, item.brand, item.categories, item.description, item.text]
-    stamps = [(name, file_stamp(image_root / name)) for name in item.images[:max_images]]
+    stamps = [(name, image_stamp(image_root, name)) for name in item.images[:max_images]]
     if not all(stamp for _, stamp in stamps):
         return [fingerprint(texts), ""]
     return [fingerprint(texts), fingerprint([(name, stamp[0]) for name, stamp in stamps if stamp])]

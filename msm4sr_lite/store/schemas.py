@@ -72,7 +72,7 @@ class KeywordRecord(TypedDict):
     clip: NotRequired[str]
     prompt: NotRequired[str]
     n_keywords: NotRequired[Annotated[int, Field(ge=1)]]
-    max_images: NotRequired[Annotated[int, Field(ge=1)]]
+    max_images: NotRequired[Count]
     threshold: NotRequired[Number]
     diversity: NotRequired[Number]
 

@@ -105,7 +105,8 @@ class StateFile:
                 parts[part][rest] = tensor
             check_like(run.model.state_dict(), parts["model"])
             check_like(run.model.state_dict(), parts["best"])
-            adam, weights = run.optimizer.state_dict(), run.optimizer.param_groups[0]["params"]
+            adam, groups = run.optimizer.state_dict(), run.optimizer.param_groups
+            weights = [weight for group in groups for weight in group["params"]]
             for name, value in parts["adam"].items():
                 index, moment = name.split(".")
                 adam["state"].setdefault(int(index), {})[moment] = value
@@ -173,8 +174,8 @@ class TrainingLog:
     """Show the progress of a training and log its epochs; pass it to the training as ``callback``.
 
     Ctrl-C, SIGTERM and SIGHUP take effect between two steps: the state is written, then
-    ``KeyboardInterrupt`` is raised with the signal's number. A second Ctrl-C stops at once. The
-    training can then be resumed from the last state that was written, and it continues its log.
+    ``KeyboardInterrupt`` is raised with the signal's number. A second Ctrl-C stops at once, in the
+    middle of a step.
 
     Parameters
     ----------

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from course.display import escape, show_html
 from course.figures import data_uri
+from msm4sr_lite.dataset.image_names import ImageError
+from msm4sr_lite.features.images import open_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -17,11 +20,17 @@ if TYPE_CHECKING:
 ImageSource: TypeAlias = "Path | str | Image | None"
 
 
+def _open(path: Path) -> Image:
+    """Open an image as the library does: upright, and under names with another spelling."""
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    return open_image(folder, path.relative_to(folder).as_posix())
+
+
 def make_thumbnail(source: Path | str | Image, size: int) -> str:
     """Return an image as a data URI of at most ``size`` by ``size`` pixels."""
     from PIL import Image
 
-    image = Image.open(source) if isinstance(source, (str, Path)) else source
+    image = _open(Path(source)) if isinstance(source, (str, Path)) else source
     rgba = image.convert("RGBA")
     rgba.thumbnail((size, size))
     flat = Image.new("RGB", rgba.size, "white")
@@ -34,13 +43,17 @@ def make_thumbnail(source: Path | str | Image, size: int) -> str:
     return data_uri(jpeg.getvalue(), "jpeg")  # photos
 
 
+def image_tag(source: ImageSource, label: str, size: int) -> str:
+    """Return the HTML of an image, or of an empty place if it is missing or damaged."""
+    if source is not None:
+        with suppress(ImageError):
+            return f'<img alt="{escape(label)}" src="{make_thumbnail(source, size)}"><br>'
+    room = f"height:{size}px;line-height:{size}px;outline:1px dashed #767676"
+    return f'<div style="{room}">no image</div>'
+
+
 def _cell(source: ImageSource, title: str, words: Sequence[str], size: int) -> str:
-    label = title + (f": {', '.join(words)}" if words else "")
-    if source is None:
-        room = f"height:{size}px;line-height:{size}px;outline:1px dashed #767676"
-        image = f'<div style="{room}">no image</div>'
-    else:
-        image = f'<img alt="{escape(label)}" src="{make_thumbnail(source, size)}"><br>'
+    image = image_tag(source, title + (f": {', '.join(words)}" if words else ""), size)
     below = f"<br>{escape(', '.join(words))}" if words else ""
     return (
         f'<td style="text-align:center;vertical-align:top;width:{size + 24}px;'

@@ -21,8 +21,9 @@ import torch
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
+from msm4sr_lite.dataset.image_names import ImageError
 from msm4sr_lite.feature_table import FeatureTable, Slots
-from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.features.table_files import load_feature_table

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from course.display import escape
-from course.gallery import make_thumbnail
+from course.gallery import image_tag
 from course.style import PALETTE
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def item_card(
         inside = f"<strong>{escape(text)}</strong><br>{escape(_opening(item))}"
     elif item.images:
         text = "image: " + (", ".join(keywords[0]) if keywords else "no keywords")
-        source = make_thumbnail(folder / item.images[0], size)
-        inside = f'<img alt="{escape(text)}" src="{source}"><br>{escape(text[7:])}'
+        inside = image_tag(folder / item.images[0], text, size) + escape(text[7:])
     else:
         text = inside = "no image"
     style = (

@@ -38,6 +38,16 @@ def test_the_result_is_a_dataset(tmp_path, msm4sr, json_of):
     assert json_of("check", tmp_path / "dataset")["users"] == 2
 
 
+def test_check_reports_images(tmp_path, msm4sr, json_of):
+    (tmp_path / "items.jsonl").write_text('{"item_id": "a", "image": "a\\u001b[31m.jpg"}\n')
+    (tmp_path / "interactions.csv").write_text("user_id,item_id,timestamp\nu,a,1\n")
+    code, out, _ = msm4sr("check", tmp_path)
+    assert code == 0
+    assert "  images        1 checked\n    1: No such file or directory: a\ufffd[31m.jpg\n" in out
+    problem = {"problem": "No such file or directory", "images": 1, "examples": ["a\x1b[31m.jpg"]}
+    assert json_of("check", tmp_path)["images"] == {"checked": 1, "problems": [problem]}
+
+
 def test_an_error_is_one_line(tmp_path, refused):
     message = "no files of a known format"
     assert message in refused("convert", tmp_path, "--out", tmp_path / "dataset")

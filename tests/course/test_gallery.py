@@ -26,5 +26,10 @@ def test_images_have_titles_and_keywords(shown: list[dict[str, str]], tmp_path: 
     assert markup.count("<tr") == 2
     assert "no image" in markup
     assert shown[0]["text/plain"] == "[images] Three items\n- a <tent>: red\n- mug\n- gone"
+    (tmp_path / "page.jpg").write_text("<html>")
+    images = [tmp_path / "TENT.PNG", tmp_path / "none.jpg", tmp_path / "no/page.jpg"]
+    show_images(images, ["a", "b", "c"])
+    assert shown[1]["text/html"].count("<img") == 1
+    assert shown[1]["text/html"].count("no image") == 2
     with pytest.raises(ValueError, match="2 images, 1 titles"):
         show_images([None, None], ["one"])

@@ -42,7 +42,7 @@ def test_the_committed_model_is_between_the_baselines_and_the_upper_bounds(sampl
 def test_keywords_of_the_sample_are_what_the_command_writes(sample_dataset, mini_clip, tmp_path):
     """The first images only: all of them take longer than a unit test should."""
     from msm4sr_lite.features.dictionary import read_dictionary
-    from msm4sr_lite.features.images import extract_keywords
+    from msm4sr_lite.features.image_keywords import extract_keywords
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 
     features = sample_dataset / "features"

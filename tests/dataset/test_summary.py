@@ -70,26 +70,6 @@ def test_languages_that_round_to_nothing_are_not_shown():
     assert "German" not in text
 
 
-def test_image_files_that_do_not_exist_are_noted(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(b"")
-    (tmp_path / "folder.jpg").mkdir()
-
-    def notes(*images):
-        dataset = Dataset.from_frames(
-            pd.DataFrame({"user_id": ["ann"], "item_id": ["a"], "timestamp": [1]}),
-            pd.DataFrame({"item_id": ["a"], "title": ["Mug"], "images": [list(images)]}),
-            image_root=tmp_path,
-        )
-        return dataset.summary().notes
-
-    assert notes() == notes("a.jpg") == []
-    assert notes("a.jpg", "b.jpg", "folder.jpg") == [
-        f"of the first 3 images that items name, 1 is a file in {tmp_path} (missing is 'b.jpg')"
-    ]
-    (note,) = notes("x" * 500, "folder.jpg")
-    assert "of the first 2 images that items name, none is a file in" in note
-
-
 def test_the_longest_history_is_shown():
     rows = [("ann", "a"), ("ann", "b"), ("ann", "c"), ("bob", "a")]
     interactions = pd.DataFrame(rows, columns=["user_id", "item_id"]).assign(timestamp=range(4))

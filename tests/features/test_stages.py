@@ -19,7 +19,7 @@ from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.features import stages, table
 from msm4sr_lite.features.embedding_cache import EmbeddingCache, open_cache
-from msm4sr_lite.features.images import extract_keywords
+from msm4sr_lite.features.image_keywords import extract_keywords
 from msm4sr_lite.features.keyword_tokenizer import Keyword, KeywordTokenizer
 from msm4sr_lite.features.stages import compute_features, compute_keywords, encode_features
 from msm4sr_lite.features.table import make_features, slot_sentences
@@ -110,13 +110,13 @@ def test_equal_images_and_sentences_are_encoded_once(run, encoded, tmp_path, cap
     assert since(encoded) == (37, N_ITEMS + 5 + len(keyword_sentences))
     skipped = read_lines(tmp_path / "out/keywords/skipped.jsonl")
     assert [line["reason"].split(";")[0] for line in skipped] == [
-        "images/4.png: not an image, or damaged",
+        "images/4.png: a text",
         "images/5.png: No such file or directory",
     ]
     record = json.loads((tmp_path / "out/keywords/record.json").read_text())
     assert (record["n_keywords"], record["images"], record["skipped"]) == (3, 38, 2)
     printed = capsys.readouterr().err
-    assert "images skipped: 2 of 40, the first: images/4.png: not an image" in printed
+    assert "images skipped: 2 of 40, the first: images/4.png: a text" in printed
     assert "\r" not in printed  # a bar is for terminals
 
 
@@ -206,6 +206,50 @@ def test_every_setting_changes_the_table(setting, folder, run, tmp_path, monkeyp
     one, two = (load_feature_table(tmp_path / name / "features") for name in ("plain", "other"))
     parts = [(t.text.vectors.tolist(), t.image.vectors.tolist()) for t in (one, two)]
     assert parts[0] != parts[1]
+
+
+# ------------------------------------------------------------------ unusable images
+
+
+def test_it_stops_if_no_image_opens_and_goes_on_without_images_if_asked(folder, run, tmp_path):
+    (folder / "images").rename(folder / "pictures")
+    message = r"none of the 40 images can be used, the first: images/0.png: No such file"
+    with pytest.raises(UserError, match=message) as error:
+        run(tmp_path / "out")
+    assert "features.max_images=0 goes on without images" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out/keywords").exists()
+    run(tmp_path / "out", max_images=0)
+    made = load_feature_table(tmp_path / "out/features")
+    assert made.image.counts.sum() == 0
+    assert made.text.counts[1:].all()
+    assert made.manifest["keywords"] == {"max_images": 0}
+
+
+def test_names_in_another_spelling_are_found_and_noticed_as_changed(folder, run, tmp_path):
+    expected = run(tmp_path / "out")
+    records = read_items(folder)
+    for record in records:
+        record["image"] = record["image"].upper().replace("/", "\\")
+    write_items(folder, records)
+    found = run(tmp_path / "other")
+    words = [
+        [line["keywords"] for line in map(json.loads, run["keywords/keywords.jsonl"].splitlines())]
+        for run in (expected, found)
+    ]
+    assert words[0] == words[1]
+    (folder / "images/7.png").write_bytes((folder / "images/8.png").read_bytes())
+    assert run(tmp_path / "other")["keywords/keywords.jsonl"] != found["keywords/keywords.jsonl"]
+
+
+@pytest.mark.parametrize(("missing", "loud"), [(8, False), (9, True)])
+def test_many_unusable_images_give_a_warning(folder, run, tmp_path, capsys, missing, loud):
+    for number in range(6, missing + 4):  # 4 and 5 are unusable anyway
+        (folder / f"images/{number}.png").unlink()
+    run(tmp_path / "out")
+    told = capsys.readouterr().err
+    assert f"images skipped: {missing} of 40" in told
+    assert ("WARNING: 22% of the images cannot be used" in told) == loud
 
 
 # ------------------------------------------------------------------ what a change costs

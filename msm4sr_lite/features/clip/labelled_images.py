@@ -1,11 +1,12 @@
 """Read a folder of labelled images, and augment the images without changing their labels.
 
-``labels.csv`` names each image and its labels.
+``labels.csv`` names each image and its labels; or each class has a folder of images.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,12 +20,13 @@ from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.dataset.image_names import ImageError, find_image, name_key
 from msm4sr_lite.dataset.tables import read_rows
 from msm4sr_lite.features.dictionary import word_list
-from msm4sr_lite.features.images import ImageError, open_image
+from msm4sr_lite.features.images import FORMATS, image_size, open_image
 from msm4sr_lite.progress import bar
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+NO_CLASSES = {"train", "training", "val", "valid", "validation", "test", "images"}
 NO_LABEL = {"", "-", "?", "n/a", "na", "nan", "none", "null", "undefined", "unknown"}
 MAX_LABEL_LENGTH = 40  # characters; longer values are texts
 # A label column has at most this many different values per image, or at most this many in all.
@@ -39,7 +41,8 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
     Parameters
     ----------
     folder
-        Holds ``labels.csv`` and the images.
+        Holds ``labels.csv`` and the images; or one folder of images for each class, whose name is
+        the label, with underscores for spaces.
     columns
         The label columns; by default those with few different, short values. If a column of long
         texts is named, its labels are the words that occur in many of the texts.
@@ -58,9 +61,10 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
         If there is no table or no image, a column does not exist, or none can be used.
     """
     path = folder / "labels.csv"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; write one row per image: its name, then its labels")
-    table = pd.DataFrame([cells for _, cells in read_rows(path)], dtype=str)
+    if path.is_file():
+        table = pd.DataFrame([cells for _, cells in read_rows(path)], dtype=str)
+    else:
+        path, table, columns = folder, _class_folders(folder), columns or ["class"]
     table = table.drop(columns="", errors="ignore")
     if table.empty:
         raise UserError(f"{path}: no image in the table; write one row per image")
@@ -105,16 +109,49 @@ def label_words(labels: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _find(folder: Path, names: "pd.Series[str]") -> list[str | None]:
-    """Find images by path, or by name (with or without ending) in the folder or in ``images/``."""
-    paths = filter(Path.is_file, sorted(folder.rglob("*")))
-    files = {path: path.relative_to(folder).as_posix() for path in paths}
-    places: dict[str, str] = {}
-    for place in (folder / "images", folder):  # the folder itself comes first
-        for path, file in files.items():
-            if path.parent == place and path.suffix.lower() in ENDINGS:
-                places |= {path.stem: file, path.name: file}
-    places |= {file: file for file in files.values()}
-    return [places.get(Path(name).as_posix()) for name in names.str.strip()]
+    """Find images by path, or by name with or without ending; None if there is no such file.
+
+    Of several files, the one in the folder itself comes first, then that in ``images/``.
+    """
+    known: dict[str, set[Path]] = defaultdict(set)
+    for file in _image_files(folder):
+        stem = file.with_suffix("")
+        for form in (file.as_posix(), file.name, stem.as_posix(), stem.name):
+            known[name_key(form)].add(file)
+
+    def find(name: str) -> str | None:
+        with suppress(ImageError):
+            return find_image(folder, name).relative_to(folder).as_posix()
+        files = known.get(name_key(name.replace("\\", "/")), set())
+        for place in (Path(), Path("images")):
+            files = {file for file in files if file.parent == place} or files
+        if len(files) > 1:
+            first, second = sorted(files)[:2]
+            raise UserError(f"{folder}: image {name!r} may be {first} or {second}; give its path")
+        return next((file.as_posix() for file in files), None)
+
+    return [find(name) for name in names.str.strip()]
+
+
+def _image_files(folder: Path) -> list[Path]:
+    """Return the paths in a folder of all files that may be images; hidden ones are left out."""
+    endings = {"", *(e for e, kind in Image.registered_extensions().items() if kind in FORMATS)}
+    files = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
+    hidden = re.compile(r"(.*/)?(\.|__MACOSX/)")
+    found = (file for file in files if file.suffix.lower() in endings)
+    return [file for file in found if not hidden.match(file.as_posix())]
+
+
+def _class_folders(folder: Path) -> pd.DataFrame:
+    """Return one row for each image in a folder of class folders: its path and its class."""
+    files = [file for file in _image_files(folder) if len(file.parts) > 1]
+    classes = [file.parts[0].replace("_", " ") for file in files]
+    if not files:
+        remedy = "write one row per image: its name, then its labels; or make a folder per class"
+        raise UserError(f"{folder / 'labels.csv'}: no such file; {remedy}")
+    if {name.lower() for name in classes} <= NO_CLASSES:
+        raise UserError(f"{folder}: {' and '.join(sorted(set(classes)))} are no classes; give one")
+    return pd.DataFrame({"image": [file.as_posix() for file in files], "class": classes})
 
 
 def _is_label(cells: "pd.Series[str]") -> bool:
@@ -239,10 +276,10 @@ def usual_size(folder: Path, names: Iterable[str], side: int) -> tuple[int, int]
     ratios = []
     for name in names:
         try:
-            with Image.open(folder / name) as image:  # reads the header only
-                ratios.append(image.height / image.width)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            width, height = image_size(folder, name)
+        except ImageError:
             continue  # load_images reports this image
+        ratios.append(height / width)
     ratio = min(2.0, max(0.5, float(np.median(ratios or [1.0]))))
     height, width = (max(1, round(side * ratio**power / 16)) for power in (0.5, -0.5))
     return 16 * height, 16 * width

@@ -1,5 +1,6 @@
 """Turn a folder of labelled images into a model folder: read, split, train, measure, write."""
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -22,7 +23,8 @@ from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.files import whole_folder, write_json, write_text
-from msm4sr_lite.store.fingerprint import versions
+from msm4sr_lite.store.fingerprint import fingerprint, versions
+from msm4sr_lite.store.training_files import StateFile
 
 VALIDATION_SHARE = 0.1
 MIN_VALIDATION = 20  # images
@@ -42,6 +44,9 @@ def train_clip(
     callback: Callable[[Epoch], object] | None = None,
 ) -> dict[str, Any]:
     """Train a small dual encoder and write its folder, whole or not at all.
+
+    A file beside the folder keeps the state after each epoch. After a stop, the same call goes on
+    from there, and its result is the same as without the stop.
 
     Parameters
     ----------
@@ -105,7 +110,11 @@ def train_clip(
     model = build_model(tokenizer, config.width)
     torch.nn.Module.to(model, device)
     clip = model, tokenizer, processor
-    epochs = train_epochs(*clip, images, training, validation, config, seed, callback)
+    made_from = [as_dict(config), seed, n_test, device, labels.to_csv(), versions("torch")]
+    pixels = hashlib.sha256(images.pixels.numpy().tobytes()).hexdigest()
+    name = f"{out.name}.{fingerprint([made_from, pixels])}.state"
+    state = StateFile(out.with_name(name), every=0)
+    epochs = train_epochs(*clip, images, training, validation, config, seed, callback, state)
     best = [epoch for epoch in epochs if epoch.best][-1]
     say(
         f"train-clip: best epoch {best.number} of {len(epochs)}, average precision"
@@ -143,6 +152,7 @@ def train_clip(
         }
         write_json(draft / "evaluation.json", report)
         write_card(draft, report)
+    state.path.unlink(missing_ok=True)
     return report
 
 

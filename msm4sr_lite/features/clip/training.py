@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -13,8 +14,9 @@ from transformers import CLIPImageProcessorPil, CLIPTokenizer, VisionTextDualEnc
 from msm4sr_lite.config import BATCH, MANY, RATE, STEPS
 from msm4sr_lite.features.clip.labelled_images import LabelledImages, augment
 from msm4sr_lite.features.clip.objective import PROMPT, TEMPLATES, rate, step_loss, write_captions
-from msm4sr_lite.progress import bar
+from msm4sr_lite.progress import bar, say
 from msm4sr_lite.settings import Settings, setting
+from msm4sr_lite.store.training_files import COUNTERS, StateFile
 
 MAX_LOG_SCALE = 4.6  # CLIP's limit: cosines are multiplied by at most 100
 CLIP_NORM = 2.0  # largest norm of the gradient
@@ -80,6 +82,7 @@ def train_epochs(
     config: ClipTrainingConfig,
     seed: int = 0,
     callback: Callable[[Epoch], object] | None = None,
+    state: StateFile | None = None,
 ) -> list[Epoch]:
     """Train the model in place, and restore the weights of its best epoch.
 
@@ -97,6 +100,8 @@ def train_epochs(
         Seed of the order, the captions and the augmentation.
     callback
         Called with each finished epoch.
+    state
+        Keeps the state after each epoch. If there is one already, the training goes on from it.
 
     Returns
     -------
@@ -116,20 +121,28 @@ def train_epochs(
         return model(pixel_values=pixels, **tokens.to(device)).logits_per_image
 
     center_words(model, tokenizer, words)
-    generator = torch.Generator().manual_seed(seed)
-    rng = random.Random(f"captions {seed}")
     batches = max(1, len(training) // config.batch_size)
     optimizer = torch.optim.AdamW(parameter_groups(model, config))
     steps = config.epochs * batches
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     pixels, true = images.pixels[training], images.true[training]
     prompts = [PROMPT.format(word) for word in words]
-    epochs: list[Epoch] = []
-    best, best_epoch, weights = -1.0, 0, {}
-    progress = bar(range(1, config.epochs + 1), name="train-clip", unit="epoch")
+    counters: dict[str, Any] = dict.fromkeys(COUNTERS, 0) | {"recall": -1.0, "parts": {}}
+    run: Any = SimpleNamespace(model=model, optimizer=optimizer, best={}, **counters)
+    if state:
+        state.restore(run)
+    if log := state.log if state else []:
+        say(f"train-clip: going on after epoch {len(log)}")
+    epochs = [Epoch(e["epoch"], e["loss"], e["recall@20"], e["best"]) for e in log]
+    progress = bar(range(len(epochs) + 1, config.epochs + 1), name="train-clip", unit="epoch")
     for number in progress:
+        if run.waited and run.waited >= config.patience:
+            break
         model.train()
         total = 0.0
+        # Each epoch has its own random numbers, so that a resumed training has the same ones.
+        rng = random.Random(f"epoch {number} of seed {seed}")
+        generator = torch.Generator().manual_seed(rng.getrandbits(63))
+        torch.manual_seed(rng.getrandbits(63))
         order = torch.randperm(len(training), generator=generator)
         for chosen in order[: batches * config.batch_size].view(batches, -1):
             captions, says = write_captions(words, true[chosen], rng, config.n_negatives)
@@ -139,8 +152,10 @@ def train_epochs(
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
+            for group in optimizer.param_groups:
+                group["lr"] = group["highest"] * rate(run.step, steps)
             optimizer.step()
-            schedule.step()
+            run.step += 1
             with torch.no_grad():
                 model.logit_scale.clamp_(max=MAX_LOG_SCALE)
             total += loss.item()
@@ -149,16 +164,20 @@ def train_epochs(
             parts = images.pixels[validation].split(BATCH_SIZE)
             scores = torch.cat([compare(part.to(device) / 255, prompts) for part in parts])
         score = average_precision(scores.cpu(), images.true[validation])
-        epochs.append(Epoch(number, total / batches, score, score >= best))
+        epochs.append(Epoch(number, total / batches, score, score >= run.recall))
         progress.set_postfix(loss=epochs[-1].loss, average_precision=score)
+        run.epoch, run.waited = number, run.waited + 1
+        if score >= run.recall:  # the last of equally good epochs was trained longest
+            run.recall, run.waited = score, 0
+            run.best = {name: value.clone() for name, value in model.state_dict().items()}
+        if state:
+            line = {"epoch": number, "step": run.step, "loss": epochs[-1].loss, "parts": {}}
+            line |= {"recall@20": score, "best": not run.waited, "targets": 0, "seconds": 0.0}
+            log.append(line)  # the measure here is average precision
+            state.keep(run)
         if callback:
             callback(epochs[-1])
-        if score >= best:  # the last of equally good epochs was trained longest
-            best, best_epoch = score, number
-            weights = {name: value.clone() for name, value in model.state_dict().items()}
-        elif number - best_epoch >= config.patience:
-            break
-    model.load_state_dict(weights)
+    model.load_state_dict(run.best)
     _set_memory_format(model, torch.contiguous_format)  # as safetensors requires
     return epochs
 
@@ -182,7 +201,7 @@ def parameter_groups(
     for name, weight in model.named_parameters():
         lr = config.text_lr if name.startswith("text_") else config.lr
         decay = config.weight_decay if weight.ndim > 1 else 0.0
-        group = {"params": [], "lr": lr, "weight_decay": decay}
+        group = {"params": [], "lr": lr, "highest": lr, "weight_decay": decay}
         groups.setdefault((lr, decay), group)["params"].append(weight)
     return list(groups.values())
 

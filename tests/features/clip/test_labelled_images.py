@@ -6,7 +6,12 @@ from PIL import Image
 from toy_images import COLOURS, SHAPES
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.clip.labelled_images import augment, label_words, read_labels
+from msm4sr_lite.features.clip.labelled_images import (
+    augment,
+    label_words,
+    load_images,
+    read_labels,
+)
 
 
 def write_table(folder, text):
@@ -28,6 +33,65 @@ def test_images_are_found_without_folder_or_ending(tmp_path):
     labels, missing = read_labels(tmp_path)
     assert labels.index.tolist() == ["images/0012.jpg", "images/0013.png", "images/0014.jpg"]
     assert missing == 1
+
+
+@pytest.mark.parametrize("ending", [".JPG", ".Png", ".tiff", ".TIF", ".avif", ".webp", ".bmp", ""])
+def test_images_of_all_kinds_are_found_in_sub_folders(tmp_path, ending):
+    (tmp_path / "shoes/summer").mkdir(parents=True)
+    kind = {".JPG": "JPEG", ".TIF": "TIFF", "": "PNG"}.get(ending, ending[1:].upper())
+    for number in (12, 13):
+        Image.new("RGB", (30, 30)).save(tmp_path / f"shoes/summer/{number}{ending}", format=kind)
+        (tmp_path / f"shoes/summer/{number}.txt").write_text("a caption")
+    for row in ("12", f"12{ending}", f"12{ending.upper()}", f"SHOES\\summer\\12{ending}"):
+        write_table(tmp_path, f"id,kind\n{row},cup\n13,pan\n")
+        labels, missing = read_labels(tmp_path)
+        assert labels.index.tolist() == [f"shoes/summer/{n}{ending}" for n in (12, 13)]
+        assert missing == 0
+    assert load_images(tmp_path, labels, 16)[0].pixels.shape == (2, 3, 16, 16)
+
+
+def test_a_name_of_several_images_is_refused(tmp_path):
+    for place in ("a", "b", "images"):
+        (tmp_path / place).mkdir()
+        Image.new("RGB", (3, 3)).save(tmp_path / place / "1.png")
+        Image.new("RGB", (3, 3)).save(tmp_path / place / f"{place}.png")
+    write_table(tmp_path, "id,kind\n1,cup\na,pan\n")
+    assert read_labels(tmp_path)[0].index.tolist() == ["images/1.png", "a/a.png"]
+    (tmp_path / "images/1.png").unlink()
+    with pytest.raises(UserError, match=r"image '1' may be a/1.png or b/1.png; give its path"):
+        read_labels(tmp_path)
+
+
+def test_class_folders(tmp_path):
+    for name, count in (("red_mug", 3), ("Tent", 2), (".hidden", 1), ("__MACOSX", 1), ("0", 1)):
+        (tmp_path / name / "more").mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (3, 3)).save(tmp_path / name / "more" / f"{number}.JPEG")
+    (tmp_path / "Tent/notes.txt").write_text("not an image")
+    Image.new("RGB", (3, 3)).save(tmp_path / "cover.png")
+    labels, missing = read_labels(tmp_path)
+    assert labels["class"].value_counts().to_dict() == {("red mug",): 3, ("Tent",): 2, ("0",): 1}
+    assert labels.loc["red_mug/more/0.JPEG", "class"] == ("red mug",)
+    assert missing == 0
+
+
+@pytest.mark.parametrize("names", [["train", "Val"], ["images"]])
+def test_folders_that_are_no_classes_are_refused(tmp_path, names):
+    for name in names:
+        (tmp_path / name / "cup").mkdir(parents=True)
+        Image.new("RGB", (3, 3)).save(tmp_path / name / "cup/1.png")
+    with pytest.raises(UserError, match=f"{sorted(names)[-1]} are no classes"):
+        read_labels(tmp_path)
+
+
+def test_the_shape_is_that_of_upright_images(tmp_path):
+    image = Image.new("RGB", (60, 30))
+    exif = image.getexif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    for name in ("a.jpg", "b.jpg"):
+        image.save(tmp_path / name, exif=exif)
+    write_table(tmp_path, "id,kind\na,cup\nb,pan\n")
+    assert load_images(tmp_path, read_labels(tmp_path)[0], 48)[0].pixels.shape == (2, 3, 64, 32)
 
 
 def test_rows_of_one_image_are_merged(tmp_path):

@@ -108,7 +108,34 @@ def test_nothing_is_written_when_training_fails(folder, tmp_path, monkeypatch):
     config = TINY(epochs=1, batch_size=64)
     with pytest.raises(ZeroDivisionError):
         train_clip(folder, tmp_path / "out", config=config)
-    assert list(tmp_path.iterdir()) == []
+    (state,) = tmp_path.iterdir()
+    assert state.suffix == ".state"
+    monkeypatch.undo()
+    train_clip(folder, tmp_path / "out", config=config)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_stopped_training_goes_on_to_the_same_result(folder, tmp_path):
+    config, seen = TINY(epochs=4, batch_size=32), []
+
+    def stop(epoch):
+        seen.append(epoch.number)
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    whole = train_clip(folder, tmp_path / "whole", config=config)
+    with pytest.raises(KeyboardInterrupt):
+        train_clip(folder, tmp_path / "stopped", config=config, callback=stop)
+    assert not (tmp_path / "stopped").exists()
+    other = train_clip(folder, tmp_path / "stopped.2", config=config, seed=1)  # starts anew
+    stopped = train_clip(
+        folder, tmp_path / "stopped", config=config, callback=lambda e: seen.append(e.number)
+    )
+    assert seen == [1, 2, 3, 4]
+    assert stopped["log"] == whole["log"] != other["log"]
+    a, b = (tmp_path / name / "model.safetensors" for name in ("whole", "stopped"))
+    assert a.read_bytes() == b.read_bytes()
+    assert not list(tmp_path.glob("*.state"))
 
 
 def test_too_few_images_and_a_full_folder_are_refused(tmp_path, folder):
