@@ -9,14 +9,18 @@ that fails stops no other cell, and one that never ends is interrupted.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import importlib
 import json
 import logging
 import re
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from nbclient import NotebookClient
@@ -63,12 +67,14 @@ def read_code(path: Path) -> list[NotebookNode]:
     """Return the code of a notebook in new cells without outputs."""
     try:  # without nbformat, which refuses cells that lack what is not needed here
         cells = json.loads(path.read_text("utf-8-sig"))["cells"]
-        return [
+        code = [
             new_code_cell("".join(cell["source"]))
             for cell in cells
             if cell["cell_type"] == "code"
             and "skip-execution" not in cell.get("metadata", {}).get("tags", [])
         ]
+        "".join(cell.source for cell in code).encode()  # half a character reaches no kernel
+        return code
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -100,15 +106,26 @@ def run_cells(cells: list[NotebookNode]) -> None:
         resources={"metadata": {"path": str(ROOT / "notebooks")}},
         store_widget_state=False,
     )
-    with contextlib.suppress(DeadKernelError):  # os._exit(), or no memory left
-        client.execute(env=build_environment())
+    # A kernel's own complaints, such as of a closed sys.stdout, are not for the teacher. In another
+    # thread, nbclient leaves Ctrl-C to this one.
+    quiet = {"env": build_environment(), "stderr": subprocess.DEVNULL}
+    with ThreadPoolExecutor(1) as pool, contextlib.suppress(DeadKernelError):  # os._exit()
+        job = pool.submit(asyncio.run, client.async_execute(**quiet))
+        try:
+            job.result()
+        except KeyboardInterrupt:
+            if client.km and client.km.has_kernel:
+                client.km.provisioner.process.kill()
+            raise
 
 
 def verdicts_of(cell: NotebookNode) -> dict[str, tuple[str, str]]:
     """Return the verdicts that a cell shows; its error, if it failed before it showed one."""
     verdicts: dict[str, tuple[str, str]] = {}
     for output in cell.outputs:
-        if said := _VERDICT.fullmatch(output.get("data", {}).get("text/plain", "")):
+        data = output.get("data", {})
+        said = _VERDICT.fullmatch(data.get("text/plain", ""))
+        if said and "text/html" in data:
             verdicts[said[2]] = said[1], one_line(f"{said[3]}: {said[4]}")
         elif output.output_type == "error":
             text = one_line(f"error: {output.ename}: {output.evalue}")[:200]
@@ -117,13 +134,37 @@ def verdicts_of(cell: NotebookNode) -> dict[str, tuple[str, str]]:
     return verdicts
 
 
+def find_notebooks(folder: Path) -> list[Path]:
+    """Return the notebooks in a folder and its sub-folders, without Jupyter's checkpoints."""
+    found = [
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() == ".ipynb" and ".ipynb_checkpoints" not in path.parts
+    ]
+    if not found:
+        raise UserError(f"{folder}: no notebook in this folder; name that of the returned files")
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0, or 2 if a file could not be marked."""
+    """Run the command; returns 0, 2 if a file could not be marked, or 130 after Ctrl-C."""
+    try:
+        return mark_files(arguments)
+    except UserError as error:
+        print(one_line(str(error)), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the notebooks above are marked", file=sys.stderr)
+        return 130
+
+
+def mark_files(arguments: Sequence[str] | None) -> int:
+    """Mark the files and print the verdicts."""
     parser = argparse.ArgumentParser(prog="python -m course.marking")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="notebook or folder")
     paths = []
     for path in parser.parse_args(arguments).files:
-        paths += (sorted(path.glob("*.ipynb")) if path.is_dir() else []) or [path]
+        paths += sorted(find_notebooks(path)) if path.is_dir() else [path]
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # not every terminal has ✓
     code = 0
@@ -142,4 +183,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the kernel, too
     sys.exit(main())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from course import marking
 from course.checks import find_exercise
-from course.notebooks import find_masters, write_student_copy
+from course.notebooks import build_environment, find_masters, write_student_copy
 from course.session import ROOT
 
 pytestmark = pytest.mark.thorough  # kernels are started
@@ -105,6 +108,7 @@ def test_code_that_ends_the_kernel_or_cannot_be_interrupted_keeps_what_was_found
         (b"[]", "not a notebook that Jupyter has saved"),
         (b'{"cells": [1]}', "not a notebook that Jupyter has saved"),
         (b'{"cells": [{"cell_type": "code", "source": 3}]}', "not a notebook that"),
+        (b'{"cells": [{"cell_type": "code", "source": "\\ud800"}]}', "not a notebook that"),
         (b"\xff\xfe", "not a notebook that Jupyter has saved"),
         (b'{"cells": []}', "no cell checks an exercise of the course"),
         (None, "cannot be read: No such file or directory"),
@@ -127,7 +131,54 @@ def test_a_folder_without_notebooks_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert marking.main([str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"{tmp_path}: cannot be read: Is a directory\n"
+    assert capsys.readouterr().err == (
+        f"{tmp_path}: no notebook in this folder; name that of the returned files\n"
+    )
+
+
+def test_notebooks_of_a_folder_per_student_are_found(tmp_path: Path) -> None:
+    names = ["ann/04.ipynb", "bob/04.IPYNB", "bob/.ipynb_checkpoints/04.ipynb", "bob/notes.txt"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = {path.relative_to(tmp_path).as_posix() for path in marking.find_notebooks(tmp_path)}
+    assert found == set(names[:2])
+
+
+def test_a_verdict_that_a_student_has_printed_does_not_count(tmp_path: Path) -> None:
+    forged = """class Forged:
+    def __repr__(self):
+        return "✓ 04.mix, correct: yes"
+Forged() if True else check("04.mix", 3)"""
+    assert signs(write(tmp_path / "x.ipynb", FIRST, forged)) == "✗✗✗✗"
+
+
+def test_what_code_does_to_its_kernel_is_not_shown_to_the_teacher(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = "get_ipython().display_pub = None\nprint('x')"
+    marking.mark_notebook(write(tmp_path / "x.ipynb", FIRST, broken, *right("04.mix")))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of Unix")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_marking_says_so_in_one_line(tmp_path: Path, number: int) -> None:
+    write(tmp_path / "a.ipynb", FIRST, *right("04.mix"))
+    begun = tmp_path / "begun"
+    endless = f"open({str(begun)!r}, 'w').close()\nimport time\ntime.sleep(100)"
+    write(tmp_path / "b.ipynb", endless, *right("04.mix"))
+    command = [sys.executable, "-m", "course.marking", str(tmp_path)]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=build_environment(), **pipes) as process:
+        while not begun.exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "stopped; the notebooks above are marked\n"
+    assert "a.ipynb: 1 of 4 exercises are correct" in out
 
 
 def test_a_terminal_without_check_marks_is_no_reason_to_stop(
