@@ -1,5 +1,6 @@
 """Write and read model folders: configuration, weights, item ids and the record of the training."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,7 @@ from torch import Tensor
 
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.printable import first_line
-from msm4sr_lite.store.checksums import require_folder, verify_folder
+from msm4sr_lite.store.checksums import reading, require_folder, verify_folder
 from msm4sr_lite.store.files import recover, whole_folder, write_json
 from msm4sr_lite.store.schemas import FORMAT, ItemIds, StageRecord, read_json
 
@@ -130,25 +130,24 @@ def read_tensors(path: Path, expected: dict[str, Tensor], remedy: str) -> dict[s
         If the file is damaged, or a tensor is missing, unknown, of another shape or type, or has
         values that are not finite.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    found: dict[str, Tensor] = {}
-    try:
-        with safe_open(path, "pt") as file:
-            if odd := sorted(expected.keys() ^ set(file.keys())):
-                kind = "lacks the tensor" if odd[0] in expected else "has an unknown tensor"
-                raise ValueError(f"{kind} {odd[0]!r}")
-            for name, like in expected.items():
-                shape = [*like.shape]
-                if (there := file.get_slice(name).get_shape()) != shape:
-                    raise ValueError(f"{name} has the shape {there}, not {shape}")
-                found[name] = file.get_tensor(name)
-                if found[name].dtype != like.dtype:
-                    raise ValueError(f"{name} is of {found[name].dtype}, not {like.dtype}")
-    except (OSError, SafetensorError, ValueError) as error:
-        raise UserError(f"{path}: cannot be used ({first_line(error)}); {remedy}") from None
+    with reading(path, remedy), safe_open(path, "pt") as file:
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        check_like(expected, found)
     require_finite(found, str(path))
     return found
+
+
+def check_like(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Raise ``ValueError`` unless both have the same names, shapes and types."""
+    if odd := sorted(expected.keys() ^ found.keys()):
+        kind = "lacks the tensor" if odd[0] in expected else "has an unknown tensor"
+        raise ValueError(f"{kind} {odd[0]!r}")
+    for name, like in expected.items():
+        kinds = [f"{one.dtype} {[*one.shape]}" for one in (found[name], like)]
+        if kinds[0] != kinds[1]:
+            raise ValueError(f"{name} is {kinds[0]}, not {kinds[1]}")
 
 
 def require_finite(weights: dict[str, Tensor], what: str) -> None:

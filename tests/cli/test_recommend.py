@@ -138,7 +138,7 @@ def test_items_can_be_chosen_excluded_and_repeated(command, json_of, tmp_path):
         (["--items", "i1,ghost"], "item 'ghost' is not in the model; check the item_id"),
         (["--items", " , "], "no item of the history is known"),
         (["--user", "u3", "-k", "0"], "k must be an integer >= 1 and <= 1000000; got 0"),
-        (["--user", "u3", "--candidates", "nowhere.txt"], "nowhere.txt: cannot be read"),
+        (["--user", "u3", "--candidates", "nowhere.txt"], "nowhere.txt: no such file"),
         (["--user", "u3", "--features", "nowhere"], "nowhere: no such folder"),
     ],
 )

@@ -375,7 +375,7 @@ def test_listed_candidates_compete_with_each_target(evaluation, json_of, refused
     listed.write_text("\n")
     assert "candidates.txt: no item_id in it" in refused(*evaluation, "--candidates", listed)
     nowhere = tmp_path / "none.txt"
-    assert "none.txt: cannot be read" in refused(*evaluation, "--candidates", nowhere)
+    assert "none.txt: no such file" in refused(*evaluation, "--candidates", nowhere)
 
 
 def test_a_folder_without_a_model_is_refused(toy, refused, tmp_path):

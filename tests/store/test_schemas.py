@@ -55,7 +55,7 @@ def test_other_content_is_one_line_with_the_place(text, kind, reason, tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes, which Windows lacks")
 def test_a_pipe_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "x.json")
-    with pytest.raises(UserError, match=r"x.json: cannot be read \(not a file\)"):
+    with pytest.raises(UserError, match=r"x.json: not a file"):
         read_json(tmp_path / "x.json")
 
 

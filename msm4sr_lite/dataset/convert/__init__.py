@@ -37,8 +37,8 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.convert import amazon, hm, movielens, recbole
 from msm4sr_lite.dataset.convert.published import Format, Interaction, Source
-from msm4sr_lite.dataset.lines import require_file
 from msm4sr_lite.progress import bar
+from msm4sr_lite.store.checksums import require_file
 from msm4sr_lite.store.files import whole_folder, write_json
 
 FORMATS = {
