@@ -1,10 +1,8 @@
 """Estimate how long a fit takes on this machine, and choose settings within a time budget."""
 
 import itertools
-import math
 import shutil
 import statistics
-import sys
 import time
 from dataclasses import replace
 from typing import Any
@@ -29,7 +27,7 @@ GRID = {"finetune.lr": (1e-3, 3e-4, 1e-4), "finetune.use_ids": (True, False)}
 
 
 def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
-    """Print the maximum time and memory of a training that takes a minute or longer.
+    """Print the maximum time of a training that takes a minute or longer.
 
     Early stopping usually ends a stage long before its last epoch. The measurement does not change
     the training, since it restores the state of the random generator.
@@ -43,8 +41,7 @@ def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
                 f"{name} {seconds:.0f} s per epoch, at most {counted(settings.epochs, 'epoch')}"
             )
     if total >= LONG:
-        memory = peak_memory_gib(stage.device)
-        say(f"estimate: {'; '.join(parts)}; at most {total / 60:.0f} min, {memory:.1f} GiB")
+        say(f"estimate: {'; '.join(parts)}; at most {total / 60:.0f} min")
 
 
 def seconds_per_epoch(
@@ -70,18 +67,6 @@ def seconds_per_epoch(
     validation = (time.perf_counter() - start) * min(settings.valid_users or cases, cases)
     torch.random.set_rng_state(state)
     return statistics.median(took) * n_steps + validation / max(1, few)
-
-
-def peak_memory_gib(device: str) -> float:
-    """Return the peak memory of this process so far, in GiB."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**30
-    try:
-        import resource
-    except ImportError:  # Windows
-        return math.nan
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 def check_budget(seconds: float | None, split: str | None) -> None:
