@@ -31,7 +31,7 @@ from msm4sr_lite.dataset.interactions import check_interactions, merged_ids
 from msm4sr_lite.dataset.rows import Item, text, texts
 from msm4sr_lite.dataset.tables import ENDINGS, place_in, read_columns, read_rows
 from msm4sr_lite.dataset.times import oldest_first
-from msm4sr_lite.store.files import recover
+from msm4sr_lite.store.files import require_folder
 
 
 class Tables(NamedTuple):
@@ -54,14 +54,7 @@ def read_folder(folder: Path, renames: Mapping[str, str] | None = None) -> Table
     renames
         Name of a column in a table -> name of the column that is used; see ``columns``.
     """
-    try:
-        if not folder.is_dir():
-            recover(folder.parent, folder.name)  # a conversion was killed while it replaced it
-        if not folder.is_dir():
-            raise OSError(0, "no such folder")
-    except OSError as error:
-        needed = "it must hold interactions.csv and items.jsonl"
-        raise UserError(f"{folder}: {error.strerror}; {needed}") from None
+    require_folder(folder, "a dataset, with interactions.csv and items.jsonl in it")
     notes: list[str] = []
     path = _find(folder, "interactions", ".csv", notes)
     items_path = _find(folder, "items", ".jsonl", notes)

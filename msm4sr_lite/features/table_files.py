@@ -33,8 +33,8 @@ from typing_extensions import TypedDict
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.printable import first_line
-from msm4sr_lite.store.checksums import reading, require_folder, verify_folder
-from msm4sr_lite.store.files import recover, whole_folder, write_json
+from msm4sr_lite.store.checksums import reading, verify_folder
+from msm4sr_lite.store.files import require_folder, whole_folder, write_json
 from msm4sr_lite.store.schemas import (
     FORMAT,
     OPEN,
@@ -83,7 +83,6 @@ def load_feature_table(folder: str | Path) -> FeatureTable:
         the library wrote it.
     """
     folder = Path(folder)
-    recover(folder.parent, folder.name)
     require_folder(folder, "the features")
     verify_folder(folder, FILES, REMEDY)
     manifest: dict[str, Any] = read_json(folder / "manifest.json", FeatureManifest, REMEDY)
@@ -216,9 +215,7 @@ def read_keyword_folder(folder: Path) -> tuple[dict[str, list[list[str]]], dict[
     UserError
         If there are none, or a file has changed since it was written.
     """
-    recover(folder.parent, folder.name)
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; compute the keywords first")
+    require_folder(folder, "the keywords, or compute the keywords first")
     remedy = f"delete {folder} and compute the keywords again"
     verify_folder(folder, ("record.json", "keywords.jsonl", "skipped.jsonl"), remedy)
     read_dictionary_file(folder)  # it will be copied beside the features

@@ -37,7 +37,7 @@ from msm4sr_lite.store.training_files import StateFile, TrainingLog
 from msm4sr_lite.training import Record
 
 Callback = Callable[[Record], object]
-PARTS: dict[Part, str] = {"valid": "validation", "test": "test"}
+PART_NAMES: dict[Part, str] = {"valid": "validation", "test": "test"}  # as printed
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def prepare_training_data(
         say(f"note: items without a usable text or image: {left_out}, dropped with interactions")
     sequences = build_sequences(dataset.interactions, items, config, hold_out=hold_out)
     if hold_out and config.split == "time":
-        for part, name in PARTS.items():
+        for part, name in PART_NAMES.items():
             if not len(sequences.cases(part)[0]):
                 raise UserError(
                     f"split=time: no {name} case is left ({describe_parts(sequences)}); users need"

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.store.checksums import reading, require_folder, verify_folder
-from msm4sr_lite.store.files import recover, whole_folder, write_json
+from msm4sr_lite.store.checksums import reading, verify_folder
+from msm4sr_lite.store.files import recover, require_folder, whole_folder, write_json
 from msm4sr_lite.store.schemas import FORMAT, ItemIds, StageRecord, read_json
 
 FILES = ("config.json", "model.safetensors", "items.json", "record.json")
@@ -64,7 +64,6 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
         and be finite.
     """
     folder = Path(folder)
-    recover(folder.parent, folder.name)
     require_folder(folder, "a trained model")
     verify_folder(folder, FILES, REMEDY)
     record = read_json(folder / "record.json", StageRecord, REMEDY)
@@ -164,7 +163,6 @@ def find_model_folder(path: Path) -> Path:
 
     The fine-tuned model is preferred to the pre-trained one.
     """
-    recover(path.parent, path.name)
     require_folder(path, "a run or of a model")
     for place in (path, path / "finetuned", path / "pretrained"):
         recover(place.parent, place.name)

@@ -64,17 +64,6 @@ def verify_folder(folder: Path, needed: tuple[str, ...], remedy: str) -> None:
                 )
 
 
-def require_folder(path: Path, what: str) -> None:
-    """Raise a ``UserError`` if ``path`` is missing, is no folder, or is no name of one."""
-    try:
-        if path.is_dir():
-            return
-        wrong = "no such folder"
-    except (OSError, ValueError) as error:
-        wrong = reason_of(error)
-    raise UserError(f"{path}: {wrong}; give the folder of {what}")
-
-
 @contextmanager
 def reading(path: Path, remedy: str = "give the path of a file") -> Iterator[None]:
     """Refuse what is no file, such as a pipe, which never ends; errors of reading become one line.

@@ -171,6 +171,17 @@ def recover(
                     left.unlink()
 
 
+def require_folder(path: Path, what: str) -> None:
+    """Give a folder that was being replaced its name back; refuse ``path`` if it is no folder."""
+    recover(path.parent, path.name)
+    try:
+        wrong = "" if path.is_dir() else "no such folder"
+    except (OSError, ValueError) as error:
+        wrong = reason_of(error)
+    if wrong:
+        raise UserError(f"{path}: {wrong}; give the folder of {what}")
+
+
 def is_running(process: int) -> bool:
     """Return whether another process of this number runs on this machine."""
     if process == os.getpid():
