@@ -40,18 +40,12 @@ class Training(TypedDict):
 
 @with_config(OPEN)
 class StageRecord(TypedDict):
-    """``record.json`` of any model folder."""
+    """``record.json`` of a model folder: of a stage, or of a model that can be served."""
 
     format: NotRequired[int]
     config: NotRequired[dict[str, dict[str, Any]]]
     settings: NotRequired[MadeFrom]
     training: NotRequired[Training]
-
-
-@with_config(OPEN)
-class ModelRecord(StageRecord):
-    """``record.json`` of a model that can be served."""
-
     preset: NotRequired[str]
     seed: NotRequired[Annotated[int, Field(ge=0, lt=1 << 32)]]
     split: NotRequired[str | None]
