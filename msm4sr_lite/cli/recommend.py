@@ -48,12 +48,8 @@ def run(args: argparse.Namespace) -> None:
         write_recommendations(found, args.all_users)
         users = int(found["user_id"].nunique())
         summary = {"file": str(args.all_users), "users": users, "rows": len(found)}
-        common.show(
-            args,
-            summary,
-            f"{args.all_users}: {counted(len(found), 'row')} for {counted(users, 'user')}",
-        )
-        return
+        text = f"{args.all_users}: {counted(len(found), 'row')} for {counted(users, 'user')}"
+        return common.show(args, summary, text)
     if args.user is not None:
         accepted = args.on_unknown_user in ("popular", "skip")
         unknown = args.user not in data.users
@@ -74,9 +70,8 @@ def run(args: argparse.Namespace) -> None:
     lines = [*describe_history(history, data), *([WHY] if any(why) else [])]
     for rank, one in enumerate(best, start=1):
         lines += ["", *describe(rank, one, one.item_id in new)]
-        lines += [
-            f"      because:  {reason}" for reason in (reasons(why[rank - 1], data) if why else [])
-        ]
+        because = reasons(why[rank - 1], data) if why else []
+        lines += [f"      because:  {reason}" for reason in because]
     text = "\n".join(" ".join(line.splitlines()) for line in lines)
     common.show(args, {"history": history, "recommendations": records}, text)
 

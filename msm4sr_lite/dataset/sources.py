@@ -20,13 +20,7 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import rows
 from msm4sr_lite.dataset.cells import refuse_rounded
-from msm4sr_lite.dataset.columns import (
-    COLUMNS,
-    Columns,
-    check_header,
-    column_notes,
-    match_tables,
-)
+from msm4sr_lite.dataset.columns import COLUMNS, Columns, check_header, column_notes, match_tables
 from msm4sr_lite.dataset.interactions import check_interactions, merged_ids
 from msm4sr_lite.dataset.rows import Item, text, texts
 from msm4sr_lite.dataset.tables import ENDINGS, place_in, read_columns, read_rows

@@ -104,19 +104,17 @@ def finetune_within(
     started, longest = time.perf_counter(), 0.0
     points = [dict(zip(GRID, point, strict=True)) for point in itertools.product(*GRID.values())]
     tried: list[tuple[float, M2SE, Config, Stage]] = []
-    for candidate in dict.fromkeys([config, *(with_settings(config, point) for point in points)]):
+    for choice in dict.fromkeys([config, *(with_settings(config, point) for point in points)]):
         start = time.perf_counter()
         if tried and start - started + longest > seconds:
             break
-        run_dir = stage.run_dir and stage.run_dir / "tuning" / fingerprint(
-            as_dict(candidate.finetune)
-        )
-        record = {**stage.record, "config": as_dict(candidate)}
+        run_dir = stage.run_dir and stage.run_dir / "tuning" / fingerprint(as_dict(choice.finetune))
+        record = {**stage.record, "config": as_dict(choice)}
         run = replace(stage, run_dir=run_dir, record=record, summaries={})
-        net = run.finetune(data, pretrained, candidate.finetune)
+        net = run.finetune(data, pretrained, choice.finetune)
         scorer = ModelScorer(net, data.table, stage.device)
         ranks = target_ranks(scorer, histories, targets, filter_seen=True)
-        tried.append((float(metrics(ranks, [10])["ndcg@10"].mean()), net, candidate, run))
+        tried.append((float(metrics(ranks, [10])["ndcg@10"].mean()), net, choice, run))
         longest = max(longest, time.perf_counter() - start)
     reached, net, config, run = max(tried, key=lambda one: one[0])
     stage.summaries["finetuned"] = run.summaries["finetuned"]

@@ -77,9 +77,8 @@ class Report:
 
     def __str__(self) -> str:
         p = self.protocol
-        ranked = (
-            "all items" if p["candidates"] == "all" else counted(p["candidates"], "listed item")
-        )
+        n = p["candidates"]
+        ranked = "all items" if n == "all" else counted(n, "listed item")
         seen = "filtered out" if p["filter_seen"] else "kept"
         lines = [
             f"{self.dataset}: {counted(p['users'], 'user')}, {counted(p['items'], 'item')};"
@@ -138,18 +137,14 @@ def evaluate_scorers(
     """
     users, _ = sequences.cases(part)
     if not len(users):
-        raise UserError(
-            f"{dataset or 'the data'}: no held-out interactions in the {PART_NAMES[part]} part"
-        )
+        raise UserError(f"{dataset or 'the data'}: no held-out interactions in the part {part}")
     cases = (*sequences.held_out(part), users)
 
     def measure(scorers: Mapping[str, Scorer]) -> dict[str, Metrics]:
         found = {}
-        for name, scorer in scorers.items():
+        for name, one in scorers.items():
             try:
-                found[name] = evaluate(
-                    scorer, *cases, filter_seen=filter_seen, candidates=candidates
-                )
+                found[name] = evaluate(one, *cases, filter_seen=filter_seen, candidates=candidates)
             except UserError as error:
                 raise UserError(f"{name}: {error}") from None
         return found

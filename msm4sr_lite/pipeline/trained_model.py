@@ -175,11 +175,9 @@ class TrainedModel:
 
     def require_same_encoders(self, table: FeatureTable, place: Path) -> None:
         """Raise a ``UserError`` if other features were made with other encoders or keywords."""
-        for part in ("text_encoder", "keywords"):
+        for part, name in (("text_encoder", "text encoder"), ("keywords", "keyword")):
             here, there = (one.manifest.get(part, {}) for one in (self.table, table))
-            what = (
-                f"{place}: made with another {part.rstrip('s').replace('_', ' ')} than the model's"
-            )
+            what = f"{place}: made with another {name} than the model's"
             require_same(f"{what} features; they differ", there, here, "compute them like those")
 
     def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> Self:

@@ -51,6 +51,4 @@ def check_output_path(path: str | Path) -> None:
     path = Path(path)
     check_output_file(path, WRITERS)
     if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
-        raise UserError(
-            f"{path}: writing .parquet needs pyarrow; install it, or write .csv or .jsonl"
-        )
+        raise UserError(f"{path}: .parquet needs pyarrow; install it, or write .csv or .jsonl")

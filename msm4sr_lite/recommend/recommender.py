@@ -272,10 +272,6 @@ def _say_who_gets_less(
             f"note: users without an interaction with an item of the model: {len(unknown)} (the"
             f" first is {unknown[0]!r}); {get}"
         )
-    if nothing := [user for user, (numbers, _) in found.items() if not len(numbers)]:
-        who = (
-            f" to {counted(len(nothing), 'user')} (the first is {nothing[0]!r})"
-            if nothing[0]
-            else ""
-        )
+    if none := [user for user, (numbers, _) in found.items() if not len(numbers)]:
+        who = f" to {counted(len(none), 'user')} (the first is {none[0]!r})" if none[0] else ""
         say(f"note: nothing is left to recommend{who}: every item is in the history or filtered")

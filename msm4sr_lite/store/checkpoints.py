@@ -79,10 +79,7 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     if len(set(listed)) < len(listed):
         raise UserError(f"{folder / 'items.json'}: an item id occurs twice; {REMEDY}")
     if config.n_items > len(listed):
-        n = config.n_items
-        raise UserError(
-            f"{folder / 'items.json'}: lists fewer ids than the model has, {n}; {REMEDY}"
-        )
+        raise UserError(f"{folder / 'items.json'}: lists fewer ids than the model has; {REMEDY}")
     with torch.device("meta"):  # shapes without memory: the file may be wrong
         expected = M2SE(config).state_dict()
     path = folder / "model.safetensors"

@@ -113,9 +113,7 @@ class StateFile:
                 like = dict.fromkeys(("exp_avg", "exp_avg_sq"), weights[index])
                 check_like({**like, "step": torch.tensor(0.0)}, moments)
         except (ValueError, LookupError) as error:
-            raise UserError(
-                f"{self.path}: not the state of this training ({error}); {REMEDY}"
-            ) from None
+            raise UserError(f"{self.path}: of another training ({error}); {REMEDY}") from None
         run.model.load_state_dict(parts["model"])
         run.best = parts["best"]
         run.optimizer.load_state_dict(adam)

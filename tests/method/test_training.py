@@ -224,7 +224,7 @@ def test_a_file_that_is_no_state_is_named(tmp_path):
         next(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
     state = StateFile(tmp_path / "other", every=0.0)
     next(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
-    with pytest.raises(UserError, match="not the state of this training"):
+    with pytest.raises(UserError, match="of another training"):
         next(pretrain_steps(model(dim=16), TABLE, SEQUENCES, PretrainConfig(), state=state))
 
 

@@ -127,7 +127,7 @@ class TestWhatIsTrainedOn:
         place = frame.groupby("user_id").cumcount()
         frame["part"] = np.where(place < 7, "train", "test")
         model = fitted(dataset(frame), split="part")
-        with pytest.raises(UserError, match="no held-out interactions in the validation part"):
+        with pytest.raises(UserError, match="no held-out interactions in the part valid"):
             model.evaluate()
         assert model.evaluate(part="test")["recall@50"] == 1.0
 

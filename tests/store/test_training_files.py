@@ -67,7 +67,7 @@ def test_another_file_or_the_state_of_another_model_is_refused(tmp_path):
     state.path.unlink()
     next(pretrain_steps(new_model(), TABLE, SEQUENCES, TRAINING, state=state))
     other = M2SE(replace(new_model().config, dim=8))
-    with pytest.raises(UserError, match="not the state of this training") as error:
+    with pytest.raises(UserError, match=r"x.state: of another training") as error:
         pretrain(other, TABLE, SEQUENCES, TRAINING, state=state)
     assert "\n" not in str(error.value)
 
