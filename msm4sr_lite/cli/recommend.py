@@ -15,7 +15,7 @@ from msm4sr_lite.explain.evidence import (
     strongest_evidence,
 )
 from msm4sr_lite.pipeline import MSM4SR
-from msm4sr_lite.printable import counted
+from msm4sr_lite.printable import counted, with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.describe import Recommendation
 from msm4sr_lite.recommend.output import check_output_path, write_recommendations
@@ -100,10 +100,8 @@ def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> lis
     folder = args.features or (there or beside)[0]
     new, unknown = model.add_known_features(data, folder)
     if new:
-        say(
-            f"note: items that are new to the model: {len(new)} (the first is {new[0]!r}); texts"
-            f" and images are scored (--no-new-items leaves them out)"
-        )
+        what = f"items that are new to the model: {with_first(new)}; texts and images are scored"
+        say(f"note: {what} (--no-new-items leaves them out)")
     if unknown:
         say(
             f"note: items without usable features in {folder}: {len(unknown)} (the first is"

@@ -20,7 +20,7 @@ from msm4sr_lite.features.sentences import item_texts
 from msm4sr_lite.pipeline.serving import Serving
 from msm4sr_lite.pipeline.stages import PART_NAMES
 from msm4sr_lite.pipeline.trained_model import TrainedModel
-from msm4sr_lite.printable import counted
+from msm4sr_lite.printable import counted, with_first
 from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.fingerprint import (
     fingerprint_interactions,
@@ -258,10 +258,8 @@ def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
     known = set(trained.items[1:])
     interacted = set(data.interactions["item_id"])
     if new := [item for item in data.items if item in interacted and item not in known]:
-        raise UserError(
-            f"items of {data.name} with interactions that the model lacks: {len(new)} (the first is"
-            f" {new[0]!r}); fine-tune the model on this dataset"
-        )
+        what = f"items of {data.name} with interactions that the model lacks: {with_first(new)}"
+        raise UserError(f"{what}; fine-tune the model on this dataset")
     items = [item for item in data.items if item in known]
     return build_sequences(data.interactions, items, trained.config.data)
 

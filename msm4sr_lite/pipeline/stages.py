@@ -27,6 +27,7 @@ from msm4sr_lite.dataset.split import build_sequences, describe_parts
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.printable import with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
@@ -70,10 +71,8 @@ def prepare_training_data(
         If an item of the dataset is not in the feature table, or no user is left.
     """
     if missing := sorted(set(dataset.items) - set(table.items)):
-        raise UserError(
-            f"items of {dataset.name} without features: {len(missing)} (the first is"
-            f" {missing[0]!r}); compute keywords and features again"
-        )
+        what = f"items of {dataset.name} without features: {with_first(missing)}"
+        raise UserError(f"{what}; compute keywords and features again")
     described = set(table.described())
     items = [item for item in dataset.items if item in described]
     if left_out := len(dataset.items) - len(items):
