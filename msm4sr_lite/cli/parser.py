@@ -69,9 +69,7 @@ def add_settings(parser: argparse.ArgumentParser, sections: Sequence[str], confi
     text = "any other setting (--help-all lists them); repeatable"
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     text = "show this help and all settings"
-    parser.add_argument(
-        "--help-all", action=_HelpAll, nargs=0, default=argparse.SUPPRESS, help=text
-    )
+    parser.add_argument("--help-all", action=_HelpAll, nargs=0, help=text)
 
 
 class _HelpAll(argparse.Action):

@@ -204,8 +204,9 @@ class Fitted:
             what = f"items of the model that are not {where} {data.name}"
             say(f"note: {what}: {with_first(gone)}, left out")
         if changed := changed_items(data, trained.table, items):
-            what = f"items of {data.name} whose texts or images are not those of the features"
-            say(f"note: {what}: {with_first(changed)}; compute keywords and features again")
+            what = f"items of {data.name} with other texts or images than the features"
+            note = "scores use the old ones: compute keywords and features again"
+            say(f"note: {what}: {with_first(changed)}; {note}")
 
     def as_history(self, items: Iterable[str], what: str = "items") -> list[str]:
         """Return item ids as a history like those of training.

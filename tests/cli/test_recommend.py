@@ -195,7 +195,7 @@ def test_items_that_are_no_longer_in_the_dataset_are_not_recommended(toy, change
     assert code == 0
     assert json.loads(printed)["recommendations"][0]["item_id"] != best
     assert err == (
-        f"note: items of the model that are not in data: 1, left out (the first is '{best}')\n"
+        f"note: items of the model that are not in data: 1 (the first is '{best}'), left out\n"
     )
 
 

@@ -146,7 +146,7 @@ class TestWhatIsTrainedOn:
 
 class TestRunFolder:
     def test_fine_tuning_needs_something_to_start_from(self, tmp_path):
-        with pytest.raises(UserError, match="no pre-trained model to fine-tune"):
+        with pytest.raises(UserError, match="no pre-trained model; pre-train one"):
             MSM4SR(**SMALL).finetune(dataset(), features=feature_table(), run_dir=tmp_path)
 
     @pytest.mark.parametrize("stage", ["fit", "pretrain", "finetune"])
