@@ -34,7 +34,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.checksums import reading, verify_folder
-from msm4sr_lite.store.files import require_folder, whole_folder, write_json
+from msm4sr_lite.store.files import json_line, require_folder, whole_folder, write_json
 from msm4sr_lite.store.schemas import (
     FORMAT,
     OPEN,
@@ -239,8 +239,3 @@ def read_dictionary_file(folder: Path) -> list[str]:
         return []
     with reading(path, REMEDY):
         return path.read_text(encoding="utf-8").splitlines()
-
-
-def json_line(record: dict[str, Any]) -> str:
-    """Return a record as a line of a JSON lines file."""
-    return json.dumps(record, ensure_ascii=False) + "\n"

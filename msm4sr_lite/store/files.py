@@ -106,6 +106,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def json_line(record: Any) -> str:
+    """Return a record as a line of a JSON lines file."""
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
 @contextmanager
 def whole_folder(path: Path, *, checksums: bool = False) -> Iterator[Path]:
     """Yield an empty folder to write into; on success it becomes ``path``, otherwise it is removed.

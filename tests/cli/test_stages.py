@@ -107,7 +107,7 @@ def test_ready_features_are_used_if_they_fit(tmp_path, msm4sr, refused):
 def test_fine_tuning_needs_a_pre_trained_model(tmp_path, refused):
     data = dataset_with_features(tmp_path / "toys")
     features = ["--features", data / "features"]
-    message = "no pre-trained model to fine-tune"
+    message = "no pre-trained model; pre-train one"
     assert message in refused("finetune", data, "--out", tmp_path / "out", *features)
 
 
