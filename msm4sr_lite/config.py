@@ -153,9 +153,7 @@ class TrainConfig(Settings):
 
     lr: float = setting(1e-4, "Adam's learning rate", "code", RATE)
     weight_decay: float = setting(1e-3, "Adam's weight decay", "code", ">= 0 and <= 10")
-    batch_size: int = setting(
-        1024, "targets per step, over all processes", "code", f">= 1 and {BATCH}"
-    )
+    batch_size: int = setting(1024, "targets per step, all processes", "code", f">= 1 and {BATCH}")
     prefix_augmentation: bool = setting(
         False, "one training row per prefix; off: one pass with the loss over all positions", "ours"
     )
@@ -164,9 +162,7 @@ class TrainConfig(Settings):
     clip_norm: float = setting(
         5.0, "maximum L2 norm of the gradient; 0: no clipping", "code", ">= 0 and <= 1e30"
     )
-    temperature: float = setting(
-        0.07, "tau, which divides every cosine", "code", ">= 0.001 and <= 1000"
-    )
+    temperature: float = setting(0.07, "tau, divisor of cosines", "code", ">= 0.001 and <= 1000")
     targets_per_sequence: int = setting(0, "random targets per sequence; 0: all", "ours", STEPS)
     valid_users: int = setting(0, "random validation cases; 0: all", "ours", COUNT)
     precision: Literal["float32", "bfloat16"] = setting(

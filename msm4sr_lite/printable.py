@@ -1,6 +1,7 @@
 """Make text from data harmless before it is shown: one line, without control characters."""
 
 import re
+from collections.abc import Sequence
 
 # Control characters, which could move the cursor or recolour the terminal, except the line end;
 # marks that reverse the direction of what follows; other line ends; halves of surrogate pairs;
@@ -36,6 +37,15 @@ def counted(number: int, noun: str, form: str = "") -> str:
     ('1 user', '2,000 users')
     """
     return f"{number:{form}} {noun}{'' if number == 1 else 's'}"
+
+
+def with_first(ids: Sequence[str]) -> str:
+    """Return how many ids there are, and the first.
+
+    >>> with_first(["h7", "h9"])
+    "2 (the first is 'h7')"
+    """
+    return f"{len(ids)} (the first is {ids[0]!r})"
 
 
 def first_line(error: Exception) -> str:

@@ -60,9 +60,9 @@ class SettingField:
 
     name: str
     type: type
-    default: Any
-    meaning: str
-    source: str
+    default: Any = None
+    meaning: str = ""
+    source: str = ""
     choices: tuple[str, ...] = ()
     limits: str = ""
 

@@ -166,10 +166,7 @@ class Command:
 DATASET = "data --domain --drop-unknown --rename"
 TRAIN = f"{DATASET} --out --features --preset --seed"
 END = "--device --json"
-OF_MODEL = {
-    "--domain": {"shown": "that of the model"},
-    "--features": {"shown": "those of the model"},
-}
+OF_MODEL = {name: {"shown": "the model's"} for name in ("--domain", "--features")}
 BEFORE = {"--features": {"shown": f"RUN/features, else {COMPUTED}"}}
 COMMANDS = {
     "check": Command(

@@ -13,6 +13,7 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.printable import UNPRINTABLE, printable
 from msm4sr_lite.progress import say
+from msm4sr_lite.store.checksums import reading
 
 LARGEST = 100 * 2**20  # bytes of a file with ids: some ten million ids
 
@@ -75,14 +76,10 @@ def read_ids(path: Path | None) -> list[str] | None:
     """Return the ids in a file with one id per line; None if there is no path."""
     if path is None:
         return None
-    try:
-        if path.exists() and not path.is_file():  # reading a pipe or a device may never end
-            raise OSError("not a regular file")
+    with reading(path, "give one item_id per line"):
         if path.stat().st_size > LARGEST:
             raise OSError(f"larger than {LARGEST >> 20} MiB")
         lines = path.read_text(encoding="utf-8-sig").split("\n")  # ids may hold other line ends
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); give one item_id per line") from None
     if ids := [line.strip() for line in lines if line.strip()]:
         return ids
     raise UserError(f"{path}: no item_id in it; give one per line")

@@ -68,14 +68,12 @@ def add_settings(parser: argparse.ArgumentParser, sections: Sequence[str], confi
     parser.set_defaults(sections=sections, config=config)
     text = "any other setting (--help-all lists them); repeatable"
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
-    parser.add_argument("--help-all", action=_HelpAll, help="show this help and all settings")
+    text = "show this help and all settings"
+    parser.add_argument("--help-all", action=_HelpAll, nargs=0, help=text)
 
 
 class _HelpAll(argparse.Action):
     """Print the help and every setting with its default, meaning and range, and stop."""
-
-    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
-        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         parser.print_help()

@@ -31,10 +31,7 @@ def run(args: argparse.Namespace) -> None:
     logs = {stage: read_log(args.run_folder / f"{stage}_log.jsonl") for stage in STAGES}
     logs = {stage: lines for stage, lines in logs.items() if lines}
     if not logs:
-        raise UserError(
-            f"{args.run_folder}: no training log in this folder; give the --out folder of"
-            f" `msm4sr run`, `pretrain` or `finetune`"
-        )
+        raise UserError(f"{args.run_folder}: no training log in this folder; give a run folder")
     draw(logs, out)
     common.show(args, {"image": str(out), "stages": list(logs)}, str(out))
 

@@ -15,7 +15,7 @@ from msm4sr_lite.explain.evidence import (
     strongest_evidence,
 )
 from msm4sr_lite.pipeline import MSM4SR
-from msm4sr_lite.printable import counted
+from msm4sr_lite.printable import counted, with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.describe import Recommendation
 from msm4sr_lite.recommend.output import check_output_path, write_recommendations
@@ -48,12 +48,8 @@ def run(args: argparse.Namespace) -> None:
         write_recommendations(found, args.all_users)
         users = int(found["user_id"].nunique())
         summary = {"file": str(args.all_users), "users": users, "rows": len(found)}
-        common.show(
-            args,
-            summary,
-            f"{args.all_users}: {counted(len(found), 'row')} for {counted(users, 'user')}",
-        )
-        return
+        text = f"{args.all_users}: {counted(len(found), 'row')} for {counted(users, 'user')}"
+        return common.show(args, summary, text)
     if args.user is not None:
         accepted = args.on_unknown_user in ("popular", "skip")
         unknown = args.user not in data.users
@@ -74,9 +70,8 @@ def run(args: argparse.Namespace) -> None:
     lines = [*describe_history(history, data), *([WHY] if any(why) else [])]
     for rank, one in enumerate(best, start=1):
         lines += ["", *describe(rank, one, one.item_id in new)]
-        lines += [
-            f"      because:  {reason}" for reason in (reasons(why[rank - 1], data) if why else [])
-        ]
+        because = reasons(why[rank - 1], data) if why else []
+        lines += [f"      because:  {reason}" for reason in because]
     text = "\n".join(" ".join(line.splitlines()) for line in lines)
     common.show(args, {"history": history, "recommendations": records}, text)
 
@@ -105,10 +100,8 @@ def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> lis
     folder = args.features or (there or beside)[0]
     new, unknown = model.add_known_features(data, folder)
     if new:
-        say(
-            f"note: items that are new to the model: {len(new)} (the first is {new[0]!r}); texts"
-            f" and images are scored (--no-new-items leaves them out)"
-        )
+        what = f"items that are new to the model: {with_first(new)}; texts and images are scored"
+        say(f"note: {what} (--no-new-items leaves them out)")
     if unknown:
         say(
             f"note: items without usable features in {folder}: {len(unknown)} (the first is"

@@ -13,15 +13,7 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 
 # Besides numbers, texts and lists, a cell may hold these; as text they say what they are.
-WRITTEN: tuple[Any, ...] = (
-    Real,
-    Decimal,
-    UUID,
-    datetime.date,
-    datetime.time,
-    np.datetime64,
-    pd.Period,
-)
+WRITTEN: Any = (Real, Decimal, UUID, datetime.date, datetime.time, np.datetime64, pd.Period)
 
 
 def shown(cell: object) -> str:

@@ -42,9 +42,8 @@ def check_interactions(
     columns: dict[str, Any] = {name: _ids(table[name], place_in) for name in ("user_id", "item_id")}
     for name, ids in columns.items():
         for odd in (found for found in ids.unique() if found.casefold() in MISSING):
-            notes.append(
-                f"interactions whose {name} is {odd!r}: {(ids == odd).sum()}; is it missing?"
-            )
+            count = (ids == odd).sum()
+            notes.append(f"interactions whose {name} is {odd!r}: {count}; is it missing?")
     columns["timestamp"] = to_seconds(table["timestamp"], place_in, notes)
     if "part" in table:
         parts = table["part"].astype(str).str.strip()

@@ -58,11 +58,8 @@ def guess_language(text: str) -> str:
     if script != "LATIN":
         return SCRIPTS.get(script, script.capitalize()) if scripts else UNDECIDED
     words = Counter(re.findall(r"\w+", text.casefold()))
-    hits = {
-        language: sum(words[word] for word in known.split())
-        for language, known in FUNCTION_WORDS.items()
-    }
-    best = max(hits, key=lambda language: hits[language])
+    hits = {name: sum(words[w] for w in known.split()) for name, known in FUNCTION_WORDS.items()}
+    best = max(hits, key=lambda name: hits[name])
     return best if hits[best] else UNDECIDED
 
 

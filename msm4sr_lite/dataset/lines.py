@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
@@ -11,27 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.store.checksums import reading
 
 LONGEST = 1 << 24  # bytes in a line: a file without line ends must not fill the memory
 HEAD = 1 << 16
 GZIP = b"\x1f\x8b"  # the first bytes of packed files
-
-
-def require_file(path: Path) -> None:
-    """Refuse what is no file, such as a folder, a named pipe (which never ends) or a device.
-
-    Raises
-    ------
-    UserError
-        If the path is not that of a file.
-    """
-    try:
-        if path.is_file():
-            return
-        what = "not a file, but a folder, pipe or device" if path.exists() else "no such file"
-    except OSError as error:  # such as a name that is too long
-        what = str(error.strerror)
-    raise UserError(f"{path}: {what}; give the path of a file")
 
 
 def read_lines(path: Path, *, lenient: bool = False) -> Generator[str, None, None]:
@@ -50,17 +33,13 @@ def read_lines(path: Path, *, lenient: bool = False) -> Generator[str, None, Non
     UserError
         If it is no file or cannot be read to its end, a line is not UTF-8, or longer than 16 MiB.
     """
-    require_file(path)
-    try:
-        with path.open("rb") as file:
-            stream: Any = file
-            if file.peek(2)[:2] == GZIP:
-                stream = gzip.GzipFile(fileobj=file)
-                if stream.peek(2)[:2] == GZIP:
-                    raise UserError(f"{path}: packed with gzip twice; unpack it once")
-            yield from _decoded(stream, path, lenient)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read to its end ({error}); copy it again") from None
+    with reading(path, "check the path, or copy the file again"), path.open("rb") as file:
+        stream: Any = file
+        if file.peek(2)[:2] == GZIP:
+            stream = gzip.GzipFile(fileobj=file)
+            if stream.peek(2)[:2] == GZIP:
+                raise UserError(f"{path}: packed with gzip twice; unpack it once")
+        yield from _decoded(stream, path, lenient)
 
 
 def _decoded(stream: Any, path: Path, lenient: bool) -> Iterator[str]:

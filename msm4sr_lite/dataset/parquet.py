@@ -10,7 +10,7 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.cells import refuse_rounded
 from msm4sr_lite.dataset.columns import Columns, check_header
-from msm4sr_lite.dataset.lines import require_file
+from msm4sr_lite.store.checksums import require_file
 
 
 def read_parquet_rows(

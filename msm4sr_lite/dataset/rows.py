@@ -20,6 +20,7 @@ from msm4sr_lite.dataset.cells import WRITTEN, exact_below, is_infinite, is_miss
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.lists import written_list
 from msm4sr_lite.dataset.tables import parse_rows, stop_at
+from msm4sr_lite.printable import with_first
 
 LISTS = (list, tuple, np.ndarray, set, frozenset)
 NO_TEXTS = (bool, np.bool_, dict)
@@ -275,8 +276,6 @@ def collect_items(
         if found[item.item_id] is not item:
             cut.append(item.item_id)
     if cut and notes is not None:
-        notes.append(
-            f"items with a text of more than {LONGEST_TEXT:,} characters: {len(cut)} (the first is"
-            f" {cut[0]!r}); the rest of the text was cut off"
-        )
+        what = f"items with a text of more than {LONGEST_TEXT:,} characters"
+        notes.append(f"{what}: {with_first(cut)}; the rest of the text was cut off")
     return found

@@ -20,18 +20,13 @@ import pandas as pd
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import rows
 from msm4sr_lite.dataset.cells import refuse_rounded
-from msm4sr_lite.dataset.columns import (
-    COLUMNS,
-    Columns,
-    check_header,
-    column_notes,
-    match_tables,
-)
+from msm4sr_lite.dataset.columns import COLUMNS, Columns, check_header, column_notes, match_tables
 from msm4sr_lite.dataset.interactions import check_interactions, merged_ids
 from msm4sr_lite.dataset.rows import Item, text, texts
 from msm4sr_lite.dataset.tables import ENDINGS, place_in, read_columns, read_rows
 from msm4sr_lite.dataset.times import oldest_first
-from msm4sr_lite.store.files import recover
+from msm4sr_lite.printable import with_first
+from msm4sr_lite.store.files import require_folder
 
 
 class Tables(NamedTuple):
@@ -54,14 +49,7 @@ def read_folder(folder: Path, renames: Mapping[str, str] | None = None) -> Table
     renames
         Name of a column in a table -> name of the column that is used; see ``columns``.
     """
-    try:
-        if not folder.is_dir():
-            recover(folder.parent, folder.name)  # a conversion was killed while it replaced it
-        if not folder.is_dir():
-            raise OSError(0, "no such folder")
-    except OSError as error:
-        needed = "it must hold interactions.csv and items.jsonl"
-        raise UserError(f"{folder}: {error.strerror}; {needed}") from None
+    require_folder(folder, "a dataset, with interactions.csv and items.jsonl in it")
     notes: list[str] = []
     path = _find(folder, "interactions", ".csv", notes)
     items_path = _find(folder, "items", ".jsonl", notes)
@@ -181,9 +169,8 @@ def _pandas(frame: Any, columns: tuple[str, ...], names: Columns) -> pd.DataFram
         elif hasattr(frame, "__dataframe__") and not isinstance(frame, pd.DataFrame):
             frame = pd.api.interchange.from_dataframe(frame)
     except ImportError:  # polars and the interchange protocol need pyarrow
-        raise UserError(
-            f'{what}: a {kind} needs pyarrow: pip install "msm4sr_lite[parquet]"'
-        ) from None
+        how = f'a {kind} needs pyarrow: pip install "msm4sr_lite[parquet]"'
+        raise UserError(f"{what}: {how}") from None
     if not isinstance(frame, pd.DataFrame):
         raise UserError(f"{what} is a {kind}; give a pandas or polars data frame")
     used = check_header(what, columns, [str(name) for name in frame.columns], names)
@@ -229,10 +216,8 @@ def match_items_and_interactions(
             raise UserError(f"{item_table}: no domain {domain!r}; it has {named or 'no domains'}")
     empty = [key for key, item in items.items() if not item.has_text and not item.images]
     if empty:
-        notes.append(
-            f"items with neither text nor image: {len(empty)} (the first is {empty[0]!r}),"
-            f" dropped with their interactions; give them a title or an image"
-        )
+        what = f"items with neither text nor image: {with_first(empty)}"
+        notes.append(f"{what}, dropped with their interactions; give them a title or an image")
     items = {key: item for key, item in items.items() if item.has_text or item.images}
     interactions = interactions[interactions["item_id"].isin(items.keys())]
     if interactions.empty:

@@ -173,11 +173,9 @@ def split_dates(table: pd.DataFrame, config: DataConfig) -> tuple[float, float]:
     times = table["timestamp"].to_numpy()
     if not (config.valid_from and config.test_from):
         _refuse_counters(table)
-    quantiles = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share])
-    valid = (
-        _date("valid_from", config.valid_from, times) if config.valid_from else float(quantiles[0])
-    )
-    test = _date("test_from", config.test_from, times) if config.test_from else float(quantiles[1])
+    early, late = np.quantile(times, [1 - 2 * config.test_share, 1 - config.test_share]).tolist()
+    valid = _date("valid_from", config.valid_from, times) if config.valid_from else early
+    test = _date("test_from", config.test_from, times) if config.test_from else late
     if valid > test:
         raise UserError(
             f"split=time: validation is from {format_time(valid)} on and must come before testing,"

@@ -74,12 +74,8 @@ def to_seconds(column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray
         _refuse_year_last(times, column, place_in)
         times = _same_unit(times, column, place_in, notes)
         notes += _other_units(times)
-    if (beyond := np.abs(times) >= END_OF_DATES).any():
-        row = int(np.argmax(beyond))
-        raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {shown(column.iloc[row])} is later than any"
-            f" date; correct it, or remove the row"
-        )
+    why = "is later than any date; correct it, or remove the row"
+    _refuse_first(np.abs(times) >= END_OF_DATES, column, place_in, why)
     if (early := (np.abs(times) < BOUNDS[0])).any() and times.max() >= BOUNDS[0]:
         row = int(np.argmax(early))
         notes.append(
@@ -89,6 +85,18 @@ def to_seconds(column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray
     if far := int((times > FAR).sum()):
         notes.append(f"timestamps later than the year 2100: {far}; are they placeholders?")
     return times
+
+
+def _refuse_first(rows: np.ndarray, column: pd.Series, place_in: str, why: str) -> None:
+    """Refuse the first of these rows, if there is one; ``why`` follows its timestamp."""
+    if rows.any():
+        place = f"{place_in} {column.index[int(np.argmax(rows))]}"
+        raise UserError(f"{place}: timestamp {_first(rows, column)} {why}")
+
+
+def _first(rows: np.ndarray, column: pd.Series) -> str:
+    """Return the cell in the first of these rows for a message."""
+    return repr(shown(column.iloc[int(np.argmax(rows))]))
 
 
 def _numbers(column: pd.Series) -> np.ndarray:
@@ -113,21 +121,19 @@ def _refuse_mixed(column: pd.Series, numbers: np.ndarray, dates: np.ndarray, pla
     """Refuse cells that are neither numbers nor dates, and columns that have both."""
     if not (known := numbers | dates).all():
         row = int(np.argmin(known))
-        place, cell = f"{place_in} {column.index[row]}", column.iloc[row]
-        if pd.isna(cell) or not shown(cell):
+        if pd.isna(column.iloc[row]) or not shown(column.iloc[row]):
+            place = f"{place_in} {column.index[row]}"
             raise UserError(f"{place}: no timestamp; fill it in, or remove the row")
-        raise UserError(
-            f"{place}: timestamp {shown(cell)!r} is neither a number nor an ISO date; write all as"
-            f" 1700000000 or as 2023-11-14T22:13:20 (pandas: to_datetime with format='%d/%m/%Y')"
+        why = (
+            "is neither a number nor an ISO date; write all as 1700000000 or as"
+            " 2023-11-14T22:13:20 (pandas: to_datetime with format='%d/%m/%Y')"
         )
+        _refuse_first(~known, column, place_in, why)
     if numbers.any():
         few, other = (numbers, dates) if numbers.sum() <= dates.sum() else (dates, numbers)
-        row, usual = int(np.argmax(few)), shown(column.iloc[int(np.argmax(other))])
         one, many = ("a number", "dates") if few is numbers else ("a date", "numbers")
-        raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {shown(column.iloc[row])!r} is {one}, but"
-            f" {other.sum()} others are {many}, such as {usual!r}; write all in one form"
-        )
+        why = f"is {one}, but {other.sum()} others are {many}, such as {_first(other, column)}"
+        _refuse_first(few, column, place_in, f"{why}; write all in one form")
 
 
 def _dates(column: pd.Series, numbers: np.ndarray) -> np.ndarray:
@@ -181,13 +187,8 @@ def _compact(times: np.ndarray, column: pd.Series, place_in: str) -> np.ndarray 
         good = like & dates.notna().to_numpy()
         if good.mean() < MOST:
             continue
-        if not good.all():
-            row, usual = int(np.argmin(good)), shown(column.iloc[int(np.argmax(good))])
-            cell = shown(column.iloc[row])
-            raise UserError(
-                f"{place_in} {column.index[row]}: timestamp {cell} is not a date, but others are,"
-                f" such as {usual}; correct it, or remove the row"
-            )
+        why = f"is not a date, but others are, such as {_first(good, column)}"
+        _refuse_first(~good, column, place_in, f"{why}; correct it, or remove the row")
         return _seconds(dates)
     return None
 
@@ -199,9 +200,7 @@ def _refuse_year_last(times: np.ndarray, column: pd.Series, place_in: str) -> No
     like = (times % 10_000 >= 1970) & (times % 10_000 < 2101) & (times % 1 == 0)
     like &= (months >= 1) & (months <= 12) & (days <= 31)
     if like.mean() >= MOST:
-        row = int(np.argmax(like))
-        place, cell = f"{place_in} {column.index[row]}", shown(column.iloc[row])
-        raise UserError(f"{place}: timestamp {cell} is a date with the year last; write 20231114")
+        _refuse_first(like, column, place_in, "is a date with the year last; write 20231114")
 
 
 def _same_unit(times: np.ndarray, column: pd.Series, place_in: str, notes: list[str]) -> np.ndarray:
@@ -211,22 +210,16 @@ def _same_unit(times: np.ndarray, column: pd.Series, place_in: str, notes: list[
     # Small numbers of the largest unit are early dates, unless they are recent in their own unit.
     own = times / 1000.0 ** (units - 1).clip(min=0)
     other = (units > 0) & (units < unit) & (own >= RECENT) & (own < FAR)
+    usual = f"{_first(units == unit, column)} looks like {UNITS[unit]}"
     if other.any():
-        row, last = int(np.argmax(other)), int(np.argmax(units == unit))
-        cell, usual = shown(column.iloc[row]), shown(column.iloc[last])
-        raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {cell} looks like {UNITS[units[row]]},"
-            f" {usual} looks like {UNITS[unit]}; write all in seconds"
-        )
+        why = f"looks like {UNITS[units[other][0]]}, {usual}; write all in seconds"
+        _refuse_first(other, column, place_in, why)
     low, high = 19700101, 21010101
     dates = (times >= low) & (times < high) & (times % 100 >= 1) & (times % 100 < 32)
     dates &= (times % 1 == 0) & (times % 10_000 >= 100) & (times % 10_000 < 1300)
     if unit and dates.sum() > MOST * ((times >= low) & (units == 0)).sum():
-        row, last = int(np.argmax(dates)), int(np.argmax(units == unit))
-        raise UserError(
-            f"{place_in} {column.index[row]}: timestamp {shown(column.iloc[row])} looks like a"
-            f" date, {shown(column.iloc[last])} looks like {UNITS[unit]}; write all in one form"
-        )
+        why = f"looks like a date, {usual}; write all in one form"
+        _refuse_first(dates, column, place_in, why)
     if unit > 1:
         notes.append(f"timestamps are in {UNITS[unit]}; they were read as seconds since 1970")
     return times / 1000.0 ** max(unit - 1, 0)

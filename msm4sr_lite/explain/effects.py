@@ -13,7 +13,7 @@ table embeds the other keywords again.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -47,14 +47,6 @@ class Change:
     text: str
     attention: float | None = None
     replacement: Tensor | None = None
-
-
-class Omission(NamedTuple):
-    """An interaction, or a slot of its item, that is left out of the history."""
-
-    place: int  # of the interaction, counted from 0
-    change: Change
-    instead: list[int]  # its replacement in the history: nothing, or the number of a changed item
 
 
 @torch.inference_mode()
@@ -123,13 +115,13 @@ def measure_effects(
     z = scorer.embed(edit_slots(table, changes), rows, changed_items)
     few.items = {m: torch.cat([embeddings, z[m]]) for m, embeddings in few.items.items()}
 
-    # Build the sequences: the whole history, then the history after each omission.
-    omissions: list[Omission] = []
+    # What is left out of the history: the place from 0, the change, and what is there instead.
+    omissions: list[tuple[int, Change, list[int]]] = []
     for i in read if len(numbers) > 1 else ():
         title = item_title(items, table.items[numbers[i]])
-        omissions.append(Omission(i, Change(numbers[i], "", 0, "interaction", 0, title), []))
+        omissions.append((i, Change(numbers[i], "", 0, "interaction", 0, title), []))
     slots = list(enumerate(changes, first_change))
-    omissions += [Omission(i, s, [k]) for i in read for k, s in slots if s.item == numbers[i]]
+    omissions += [(i, slot, [k]) for i in read for k, slot in slots if slot.item == numbers[i]]
     whole = list(range(1, first_target))
     sequences = [whole, *([*whole[:i], *instead, *whole[i + 1 :]] for i, _, instead in omissions)]
 

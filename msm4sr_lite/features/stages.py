@@ -20,16 +20,11 @@ from msm4sr_lite.features.embedding_cache import open_cache
 from msm4sr_lite.features.image_keywords import extract_keywords, image_stamp
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import content_hash, hash_sources, make_features, slot_sentences
-from msm4sr_lite.features.table_files import (
-    json_line,
-    load_feature_table,
-    read_keyword_folder,
-    read_skipped,
-)
+from msm4sr_lite.features.table_files import load_feature_table, read_keyword_folder, read_skipped
 from msm4sr_lite.features.text_encoder import PLACE, TextEncoder
 from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import bar, say
-from msm4sr_lite.store.files import whole_folder, write_text
+from msm4sr_lite.store.files import json_line, whole_folder, write_text
 from msm4sr_lite.store.fingerprint import (
     fingerprint,
     folder_stamp,

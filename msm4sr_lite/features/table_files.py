@@ -33,8 +33,8 @@ from typing_extensions import TypedDict
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable, Slots, make_slots
 from msm4sr_lite.printable import first_line
-from msm4sr_lite.store.checksums import require_file, require_folder, verify_folder
-from msm4sr_lite.store.files import recover, whole_folder, write_json
+from msm4sr_lite.store.checksums import reading, verify_folder
+from msm4sr_lite.store.files import json_line, require_folder, whole_folder, write_json
 from msm4sr_lite.store.schemas import (
     FORMAT,
     OPEN,
@@ -83,7 +83,6 @@ def load_feature_table(folder: str | Path) -> FeatureTable:
         the library wrote it.
     """
     folder = Path(folder)
-    recover(folder.parent, folder.name)
     require_folder(folder, "the features")
     verify_folder(folder, FILES, REMEDY)
     manifest: dict[str, Any] = read_json(folder / "manifest.json", FeatureManifest, REMEDY)
@@ -200,17 +199,11 @@ def read_keywords(folder: str | Path) -> dict[str, list[list[str]]]:
     """
     path = Path(folder) / "keywords.jsonl"
     found: dict[str, list[list[str]]] = {}
-    try:
-        require_file(path)
-        with path.open("rb") as stream:
-            for line in stream:
-                record = parse_json(line, ImageKeywords)
-                words = [*map(sys.intern, record["keywords"])]  # each word once in memory
-                found.setdefault(record["item_id"], []).append(words)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({first_line(error)}); compute the keywords first"
-        ) from None
+    with reading(path, "compute the keywords first"), path.open("rb") as stream:
+        for line in stream:
+            record = parse_json(line, ImageKeywords)
+            words = [*map(sys.intern, record["keywords"])]  # each word once in memory
+            found.setdefault(record["item_id"], []).append(words)
     return found
 
 
@@ -222,9 +215,7 @@ def read_keyword_folder(folder: Path) -> tuple[dict[str, list[list[str]]], dict[
     UserError
         If there are none, or a file has changed since it was written.
     """
-    recover(folder.parent, folder.name)
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; compute the keywords first")
+    require_folder(folder, "the keywords, or compute the keywords first")
     remedy = f"delete {folder} and compute the keywords again"
     verify_folder(folder, ("record.json", "keywords.jsonl", "skipped.jsonl"), remedy)
     read_dictionary_file(folder)  # it will be copied beside the features
@@ -236,14 +227,9 @@ def read_keyword_folder(folder: Path) -> tuple[dict[str, list[list[str]]], dict[
 def read_skipped(folder: Path) -> set[str]:
     """Return the ids of items with an image that could not be used, from ``skipped.jsonl``."""
     path = folder / "skipped.jsonl"
-    try:
-        with path.open("rb") as stream:
-            return {parse_json(line, SkippedImage)["item_id"] for line in stream}
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({first_line(error)}); delete {folder} and compute the"
-            f" keywords again"
-        ) from None
+    remedy = f"delete {folder} and compute the keywords again"
+    with reading(path, remedy), path.open("rb") as stream:
+        return {parse_json(line, SkippedImage)["item_id"] for line in stream}
 
 
 def read_dictionary_file(folder: Path) -> list[str]:
@@ -251,13 +237,5 @@ def read_dictionary_file(folder: Path) -> list[str]:
     path = folder / "dictionary.txt"
     if not path.exists():
         return []
-    try:
-        require_file(path)
+    with reading(path, REMEDY):
         return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({first_line(error)}); {REMEDY}") from None
-
-
-def json_line(record: dict[str, Any]) -> str:
-    """Return a record as a line of a JSON lines file."""
-    return json.dumps(record, ensure_ascii=False) + "\n"

@@ -161,9 +161,7 @@ class MSM4SR(Evaluating):
         elif self._model is not None:
             start, record, name = self._model.net, self._model.record, "this model"
         else:
-            raise UserError(
-                "no pre-trained model to fine-tune; pre-train one first, in the same run folder"
-            )
+            raise UserError("no pre-trained model; pre-train one first, in the same run folder")
 
         def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
             require_text_encoder(training.table, record, name)

@@ -18,8 +18,9 @@ from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.evaluation import Scorer, evaluate
 from msm4sr_lite.features.sentences import item_texts
 from msm4sr_lite.pipeline.serving import Serving
+from msm4sr_lite.pipeline.stages import PART_NAMES
 from msm4sr_lite.pipeline.trained_model import TrainedModel
-from msm4sr_lite.printable import counted
+from msm4sr_lite.printable import counted, with_first
 from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.fingerprint import (
     fingerprint_interactions,
@@ -30,7 +31,6 @@ from msm4sr_lite.store.records import log_access
 
 METRICS = ("recall@10", "ndcg@10", "recall@20", "ndcg@20", "mrr@10")  # what a table shows
 FEW_USERS = 30  # with fewer, a note says that the intervals are too narrow
-PART_NAMES = {"valid": "validation", "test": "test"}  # as printed
 Metrics = dict[str, dict[str, float]]  # "ndcg@10" -> {"value", "low", "high"}
 
 
@@ -63,23 +63,9 @@ class Report:
     def __getitem__(self, metric: str) -> float:
         return next(iter(self.models.values()))[metric]["value"]
 
-    def share_of_upper_bound(self) -> dict[str, dict[str, float]]:
-        """Return each model's NDCG@10 as a share of every upper bound."""
-        return {
-            name: {
-                kind: round(metrics["ndcg@10"]["value"] / best["ndcg@10"]["value"], 4)
-                for kind, best in self.upper_bound.items()
-                if best["ndcg@10"]["value"]
-            }
-            for name, metrics in self.models.items()
-            if self.upper_bound
-        }
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, ready for JSON."""
-        found = asdict(self)
-        shares = self.share_of_upper_bound()
-        return found | ({"share_of_upper_bound": shares} if shares else {})
+        return asdict(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per model and metric: ``model, metric, value, low, high``."""
@@ -91,9 +77,8 @@ class Report:
 
     def __str__(self) -> str:
         p = self.protocol
-        ranked = (
-            "all items" if p["candidates"] == "all" else counted(p["candidates"], "listed item")
-        )
+        n = p["candidates"]
+        ranked = "all items" if n == "all" else counted(n, "listed item")
         seen = "filtered out" if p["filter_seen"] else "kept"
         lines = [
             f"{self.dataset}: {counted(p['users'], 'user')}, {counted(p['items'], 'item')};"
@@ -109,9 +94,6 @@ class Report:
             numbers = (f"{c['value']:.4f} [{c['low']:.3f}, {c['high']:.3f}]" for c in cells)
             lines.append(f"{name:<24}" + "".join(f"{number:<24}" for number in numbers).rstrip())
         lines.append("")
-        for name, shares in self.share_of_upper_bound().items():
-            parts = ", ".join(f"{share:.0%} ({kind})" for kind, share in shares.items())
-            lines.append(f"{name}: NDCG@10 is {parts} of the upper bound")
         lines.append("[low, high]: 95 % bootstrap interval over users")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
@@ -155,18 +137,14 @@ def evaluate_scorers(
     """
     users, _ = sequences.cases(part)
     if not len(users):
-        raise UserError(
-            f"{dataset or 'the data'}: no held-out interactions in the {PART_NAMES[part]} part"
-        )
+        raise UserError(f"{dataset or 'the data'}: no held-out interactions in the part {part}")
     cases = (*sequences.held_out(part), users)
 
     def measure(scorers: Mapping[str, Scorer]) -> dict[str, Metrics]:
         found = {}
-        for name, scorer in scorers.items():
+        for name, one in scorers.items():
             try:
-                found[name] = evaluate(
-                    scorer, *cases, filter_seen=filter_seen, candidates=candidates
-                )
+                found[name] = evaluate(one, *cases, filter_seen=filter_seen, candidates=candidates)
             except UserError as error:
                 raise UserError(f"{name}: {error}") from None
         return found
@@ -280,10 +258,8 @@ def _sequences_of(trained: TrainedModel, data: Dataset) -> Sequences:
     known = set(trained.items[1:])
     interacted = set(data.interactions["item_id"])
     if new := [item for item in data.items if item in interacted and item not in known]:
-        raise UserError(
-            f"items of {data.name} with interactions that the model lacks: {len(new)} (the first is"
-            f" {new[0]!r}); fine-tune the model on this dataset"
-        )
+        what = f"items of {data.name} with interactions that the model lacks: {with_first(new)}"
+        raise UserError(f"{what}; fine-tune the model on this dataset")
     items = [item for item in data.items if item in known]
     return build_sequences(data.interactions, items, trained.config.data)
 

@@ -22,6 +22,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.inspection import changed_items
 from msm4sr_lite.features.text_encoder import known_text_encoder
 from msm4sr_lite.pipeline.trained_model import TrainedModel
+from msm4sr_lite.printable import with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.sequences import Sequences
@@ -200,16 +201,12 @@ class Fitted:
         if gone := [item for item in items if item not in offered]:
             domain = data.domain or self.domain
             where = f"in domain {domain!r} of" if domain else "in"
-            say(
-                f"note: items of the model that are not {where} {data.name}: {len(gone)}, left out"
-                f" (the first is {gone[0]!r})"
-            )
+            what = f"items of the model that are not {where} {data.name}"
+            say(f"note: {what}: {with_first(gone)}, left out")
         if changed := changed_items(data, trained.table, items):
-            say(
-                f"note: items of {data.name} with other texts or images than when the features"
-                f" were made: {len(changed)} (the first is {changed[0]!r}); scores use the old"
-                f" ones: compute keywords and features again"
-            )
+            what = f"items of {data.name} with other texts or images than the features"
+            note = "scores use the old ones: compute keywords and features again"
+            say(f"note: {what}: {with_first(changed)}; {note}")
 
     def as_history(self, items: Iterable[str], what: str = "items") -> list[str]:
         """Return item ids as a history like those of training.
@@ -286,10 +283,8 @@ def _arguments(config: Config) -> dict[str, Any]:
 def require_dataset(data: object) -> Dataset:
     """Return ``data`` if it is a dataset; otherwise raise an error that says how to make one."""
     if not isinstance(data, Dataset):
-        raise UserError(
-            f"data must be a Dataset; got {type(data).__name__}; make one with Dataset.from_folder"
-            f" or Dataset.from_frames"
-        )
+        got = type(data).__name__
+        raise UserError(f"data must be a Dataset; got {got}; make one with Dataset.from_folder")
     return data
 
 

@@ -27,6 +27,7 @@ from msm4sr_lite.dataset.split import build_sequences, describe_parts
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.printable import with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Part, Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
@@ -37,7 +38,7 @@ from msm4sr_lite.store.training_files import StateFile, TrainingLog
 from msm4sr_lite.training import Record
 
 Callback = Callable[[Record], object]
-PARTS: dict[Part, str] = {"valid": "validation", "test": "test"}
+PART_NAMES: dict[Part, str] = {"valid": "validation", "test": "test"}  # as printed
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,15 @@ def prepare_training_data(
         If an item of the dataset is not in the feature table, or no user is left.
     """
     if missing := sorted(set(dataset.items) - set(table.items)):
-        raise UserError(
-            f"items of {dataset.name} without features: {len(missing)} (the first is"
-            f" {missing[0]!r}); compute keywords and features again"
-        )
+        what = f"items of {dataset.name} without features: {with_first(missing)}"
+        raise UserError(f"{what}; compute keywords and features again")
     described = set(table.described())
     items = [item for item in dataset.items if item in described]
     if left_out := len(dataset.items) - len(items):
         say(f"note: items without a usable text or image: {left_out}, dropped with interactions")
     sequences = build_sequences(dataset.interactions, items, config, hold_out=hold_out)
     if hold_out and config.split == "time":
-        for part, name in PARTS.items():
+        for part, name in PART_NAMES.items():
             if not len(sequences.cases(part)[0]):
                 raise UserError(
                     f"split=time: no {name} case is left ({describe_parts(sequences)}); users need"

@@ -30,7 +30,7 @@ from msm4sr_lite.store.checkpoints import (
 )
 from msm4sr_lite.store.files import recover, whole_folder
 from msm4sr_lite.store.fingerprint import require_same
-from msm4sr_lite.store.schemas import ModelRecord, read_json
+from msm4sr_lite.store.schemas import StageRecord, read_json
 
 FILES = {*checkpoints.FILES, checksums.NAME, "features"}
 
@@ -114,7 +114,7 @@ class TrainedModel:
         """
         place = find_model_folder(folder)
         net, items = load_checkpoint(place)
-        record: dict[str, Any] = read_json(place / "record.json", ModelRecord, REMEDY)
+        record: dict[str, Any] = read_json(place / "record.json", StageRecord, REMEDY)
         if record.get("preset", "paper") not in PRESETS:
             raise UserError(f"{place}/record.json: unknown preset {record['preset']!r}; {REMEDY}")
         known = record.get("config", {})
@@ -175,11 +175,9 @@ class TrainedModel:
 
     def require_same_encoders(self, table: FeatureTable, place: Path) -> None:
         """Raise a ``UserError`` if other features were made with other encoders or keywords."""
-        for part in ("text_encoder", "keywords"):
+        for part, name in (("text_encoder", "text encoder"), ("keywords", "keyword")):
             here, there = (one.manifest.get(part, {}) for one in (self.table, table))
-            what = (
-                f"{place}: made with another {part.rstrip('s').replace('_', ' ')} than the model's"
-            )
+            what = f"{place}: made with another {name} than the model's"
             require_same(f"{what} features; they differ", there, here, "compute them like those")
 
     def with_items(self, table: FeatureTable, keywords: dict[str, list[list[str]]]) -> Self:

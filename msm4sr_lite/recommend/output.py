@@ -1,6 +1,5 @@
 """Write recommendations to a file: .csv, .parquet or .jsonl."""
 
-import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,18 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.store.files import check_output_file, write_bytes
-
-
-def _jsonl(frame: pd.DataFrame) -> bytes:
-    rows = frame.to_dict("records")
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-
+from msm4sr_lite.store.files import check_output_file, json_line, write_bytes
 
 WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     ".csv": lambda frame: frame.to_csv(index=False, lineterminator="\n").encode(),
     ".parquet": lambda frame: frame.to_parquet(index=False),
-    ".jsonl": _jsonl,
+    ".jsonl": lambda frame: "".join(map(json_line, frame.to_dict("records"))).encode(),
 }
 
 
@@ -51,6 +44,4 @@ def check_output_path(path: str | Path) -> None:
     path = Path(path)
     check_output_file(path, WRITERS)
     if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
-        raise UserError(
-            f"{path}: writing .parquet needs pyarrow; install it, or write .csv or .jsonl"
-        )
+        raise UserError(f"{path}: .parquet needs pyarrow; install it, or write .csv or .jsonl")

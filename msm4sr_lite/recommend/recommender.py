@@ -13,7 +13,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.ids import item_list
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.printable import counted
+from msm4sr_lite.printable import counted, with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.scoring import ModelScorer
@@ -268,14 +268,8 @@ def _say_who_gets_less(
     """Print a note for users that the model does not know, and for users without any item."""
     if unknown:
         get = "they get the most popular items" if what == "popular" else "they are left out"
-        say(
-            f"note: users without an interaction with an item of the model: {len(unknown)} (the"
-            f" first is {unknown[0]!r}); {get}"
-        )
-    if nothing := [user for user, (numbers, _) in found.items() if not len(numbers)]:
-        who = (
-            f" to {counted(len(nothing), 'user')} (the first is {nothing[0]!r})"
-            if nothing[0]
-            else ""
-        )
+        who = f"users without an interaction with an item of the model: {with_first(unknown)}"
+        say(f"note: {who}; {get}")
+    if none := [user for user, (numbers, _) in found.items() if not len(numbers)]:
+        who = f" to {counted(len(none), 'user')} (the first is {none[0]!r})" if none[0] else ""
         say(f"note: nothing is left to recommend{who}: every item is in the history or filtered")

@@ -1,5 +1,6 @@
 """Write and read model folders: configuration, weights, item ids and the record of the training."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,8 @@ from torch import Tensor
 
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.printable import first_line
-from msm4sr_lite.store.checksums import require_folder, verify_folder
-from msm4sr_lite.store.files import recover, whole_folder, write_json
+from msm4sr_lite.store.checksums import reading, verify_folder
+from msm4sr_lite.store.files import recover, require_folder, whole_folder, write_json
 from msm4sr_lite.store.schemas import FORMAT, ItemIds, StageRecord, read_json
 
 FILES = ("config.json", "model.safetensors", "items.json", "record.json")
@@ -64,7 +64,6 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
         and be finite.
     """
     folder = Path(folder)
-    recover(folder.parent, folder.name)
     require_folder(folder, "a trained model")
     verify_folder(folder, FILES, REMEDY)
     record = read_json(folder / "record.json", StageRecord, REMEDY)
@@ -80,10 +79,7 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     if len(set(listed)) < len(listed):
         raise UserError(f"{folder / 'items.json'}: an item id occurs twice; {REMEDY}")
     if config.n_items > len(listed):
-        n = config.n_items
-        raise UserError(
-            f"{folder / 'items.json'}: lists fewer ids than the model has, {n}; {REMEDY}"
-        )
+        raise UserError(f"{folder / 'items.json'}: lists fewer ids than the model has; {REMEDY}")
     with torch.device("meta"):  # shapes without memory: the file may be wrong
         expected = M2SE(config).state_dict()
     path = folder / "model.safetensors"
@@ -130,25 +126,24 @@ def read_tensors(path: Path, expected: dict[str, Tensor], remedy: str) -> dict[s
         If the file is damaged, or a tensor is missing, unknown, of another shape or type, or has
         values that are not finite.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    found: dict[str, Tensor] = {}
-    try:
-        with safe_open(path, "pt") as file:
-            if odd := sorted(expected.keys() ^ set(file.keys())):
-                kind = "lacks the tensor" if odd[0] in expected else "has an unknown tensor"
-                raise ValueError(f"{kind} {odd[0]!r}")
-            for name, like in expected.items():
-                shape = [*like.shape]
-                if (there := file.get_slice(name).get_shape()) != shape:
-                    raise ValueError(f"{name} has the shape {there}, not {shape}")
-                found[name] = file.get_tensor(name)
-                if found[name].dtype != like.dtype:
-                    raise ValueError(f"{name} is of {found[name].dtype}, not {like.dtype}")
-    except (OSError, SafetensorError, ValueError) as error:
-        raise UserError(f"{path}: cannot be used ({first_line(error)}); {remedy}") from None
+    with reading(path, remedy), safe_open(path, "pt") as file:
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        check_like(expected, found)
     require_finite(found, str(path))
     return found
+
+
+def check_like(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Raise ``ValueError`` unless both have the same names, shapes and types."""
+    if odd := sorted(expected.keys() ^ found.keys()):
+        kind = "lacks the tensor" if odd[0] in expected else "has an unknown tensor"
+        raise ValueError(f"{kind} {odd[0]!r}")
+    for name, like in expected.items():
+        kinds = [f"{one.dtype} {[*one.shape]}" for one in (found[name], like)]
+        if kinds[0] != kinds[1]:
+            raise ValueError(f"{name} is {kinds[0]}, not {kinds[1]}")
 
 
 def require_finite(weights: dict[str, Tensor], what: str) -> None:
@@ -165,7 +160,6 @@ def find_model_folder(path: Path) -> Path:
 
     The fine-tuned model is preferred to the pre-trained one.
     """
-    recover(path.parent, path.name)
     require_folder(path, "a run or of a model")
     for place in (path, path / "finetuned", path / "pretrained"):
         recover(place.parent, place.name)

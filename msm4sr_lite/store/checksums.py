@@ -2,7 +2,12 @@
 
 import hashlib
 import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+
+from safetensors import SafetensorError
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.printable import reason_of
@@ -42,8 +47,7 @@ def verify_folder(folder: Path, needed: tuple[str, ...], remedy: str) -> None:
         If a file is missing or has changed since it was written.
     """
     path = folder / NAME
-    try:
-        require_file(path)
+    with reading(path, remedy):
         found = [_LINE.fullmatch(line) for line in path.read_text(encoding="utf-8").splitlines()]
         digests = {line[2]: line[1] for line in found if line}
         if len(digests) != len(found):
@@ -51,35 +55,40 @@ def verify_folder(folder: Path, needed: tuple[str, ...], remedy: str) -> None:
         for name in (*needed, *digests):
             if name not in digests or ".." in PurePosixPath(name).parts or name.startswith("/"):
                 raise ValueError(f"it does not list {name}")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be used ({reason_of(error)}); {remedy}") from None
     for name, digest in digests.items():
-        try:
-            require_file(folder / name)
+        with reading(folder / name, remedy):
             if _digest(folder / name) != digest:
                 raise UserError(
                     f"{folder / name}: has changed since it was written (SHA-256); restore the"
                     f" file, or {remedy}"
                 )
-        except OSError as error:
-            raise UserError(f"{folder / name}: {error.strerror}; {remedy}") from None
 
 
-def require_folder(path: Path, what: str) -> None:
-    """Raise a ``UserError`` if ``path`` is missing, is no folder, or is no name of one."""
+@contextmanager
+def reading(path: Path, remedy: str = "give the path of a file") -> Iterator[None]:
+    """Refuse what is no file, such as a pipe, which never ends; errors of reading become one line.
+
+    Raises
+    ------
+    UserError
+        If ``path`` is not that of a file, or an error of reading comes from the block: what is
+        wrong, and ``remedy``.
+    """
     try:
-        if path.is_dir():
-            return
-        wrong = "no such folder"
-    except (OSError, ValueError) as error:
-        wrong = reason_of(error)
-    raise UserError(f"{path}: {wrong}; give the folder of {what}")
+        if not path.is_file():
+            what = "not a file, but a folder, pipe or device" if path.exists() else "no such file"
+            raise UserError(f"{path}: {what}; {remedy}")
+        yield
+    except UserError:
+        raise
+    except (OSError, EOFError, ValueError, zlib.error, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be read ({reason_of(error)}); {remedy}") from None
 
 
 def require_file(path: Path) -> None:
-    """Raise ``OSError`` if ``path`` is missing or is no file: reading a pipe would never end."""
-    if not path.is_file():
-        raise FileNotFoundError(0, "no such file" if not path.exists() else "not a file", str(path))
+    """Raise a ``UserError`` if ``path`` is not that of a file."""
+    with reading(path):
+        pass
 
 
 def _digest(path: Path) -> str:

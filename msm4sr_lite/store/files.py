@@ -106,6 +106,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def json_line(record: Any) -> str:
+    """Return a record as a line of a JSON lines file."""
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
 @contextmanager
 def whole_folder(path: Path, *, checksums: bool = False) -> Iterator[Path]:
     """Yield an empty folder to write into; on success it becomes ``path``, otherwise it is removed.
@@ -169,6 +174,17 @@ def recover(
                     rmtree(left, ignore_errors=True)
                 else:
                     left.unlink()
+
+
+def require_folder(path: Path, what: str) -> None:
+    """Give a folder that was being replaced its name back; refuse ``path`` if it is no folder."""
+    recover(path.parent, path.name)
+    try:
+        wrong = "" if path.is_dir() else "no such folder"
+    except (OSError, ValueError) as error:
+        wrong = reason_of(error)
+    if wrong:
+        raise UserError(f"{path}: {wrong}; give the folder of {what}")
 
 
 def is_running(process: int) -> bool:

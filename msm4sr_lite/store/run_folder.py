@@ -67,9 +67,7 @@ def open_run_folder(folder: Path | None) -> Iterator[None]:
             f" ended, or choose another folder"
         ) from None
     except NotImplementedError:
-        raise UserError(
-            f"{folder}: this file system cannot lock files; choose a folder on another one"
-        ) from None
+        raise UserError(f"{folder}: its file system cannot lock files; choose another") from None
     except (OSError, ValueError) as error:
         raise cannot_write(folder, error) from None
     try:

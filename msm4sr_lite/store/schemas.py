@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from msm4sr_lite.config import UserError
-from msm4sr_lite.printable import reason_of
-from msm4sr_lite.store.checksums import require_file
+from msm4sr_lite.store.checksums import reading
 
 FORMAT = 3  # of model and feature folders; other formats are refused
 LARGEST = 1 << 31  # bytes
@@ -42,18 +40,12 @@ class Training(TypedDict):
 
 @with_config(OPEN)
 class StageRecord(TypedDict):
-    """``record.json`` of any model folder."""
+    """``record.json`` of a model folder: of a stage, or of a model that can be served."""
 
     format: NotRequired[int]
     config: NotRequired[dict[str, dict[str, Any]]]
     settings: NotRequired[MadeFrom]
     training: NotRequired[Training]
-
-
-@with_config(OPEN)
-class ModelRecord(StageRecord):
-    """``record.json`` of a model that can be served."""
-
     preset: NotRequired[str]
     seed: NotRequired[Annotated[int, Field(ge=0, lt=1 << 32)]]
     split: NotRequired[str | None]
@@ -148,13 +140,10 @@ def read_json(path: Path, kind: Any = Any, remedy: str = "delete it or restore a
     UserError
         If the file cannot be read, is not JSON, or its content has another type.
     """
-    try:
-        require_file(path)
+    with reading(path, remedy):
         if path.stat().st_size > LARGEST:
             raise ValueError(f"larger than {LARGEST} bytes")
         return parse_json(path.read_bytes(), kind)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({reason_of(error)}); {remedy}") from None
 
 
 def parse_json(text: bytes | str, kind: Any = Any) -> Any:

@@ -18,10 +18,10 @@ from typing_extensions import TypedDict
 
 from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_batch
 from msm4sr_lite.fast.processes import is_first
-from msm4sr_lite.printable import counted, reason_of
+from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import bar, say
-from msm4sr_lite.store.checkpoints import require_finite
-from msm4sr_lite.store.checksums import require_file
+from msm4sr_lite.store.checkpoints import check_like, require_finite
+from msm4sr_lite.store.checksums import reading
 from msm4sr_lite.store.files import write_bytes, write_text
 from msm4sr_lite.store.schemas import CLOSED, Count, LogLine, Number, parse_json
 
@@ -114,9 +114,7 @@ class StateFile:
                 like = dict.fromkeys(("exp_avg", "exp_avg_sq"), weights[index])
                 check_like({**like, "step": torch.tensor(0.0)}, moments)
         except (ValueError, LookupError) as error:
-            raise UserError(
-                f"{self.path}: not the state of this training ({error}); {REMEDY}"
-            ) from None
+            raise UserError(f"{self.path}: of another training ({error}); {REMEDY}") from None
         run.model.load_state_dict(parts["model"])
         run.best = parts["best"]
         run.optimizer.load_state_dict(adam)
@@ -133,23 +131,18 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     UserError
         If the file cannot be read or has changed since it was written.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
-        require_file(path)
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    with reading(path, REMEDY), safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata.get("checksum") != checksum_of(tensors, metadata.get("counters", "")):
             raise ValueError("it has changed since it was written")
         counters = parse_json(metadata.get("counters", ""), Counters)
         epochs = [line["epoch"] for line in counters["log"]]
         if epochs and epochs != [*range(1, counters["epoch"] + 1)]:
             raise ValueError("its log does not fit its epoch")
-        require_finite(tensors, "a damaged file")
-    except (OSError, SafetensorError, ValueError) as error:
-        reason = reason_of(error)
-        raise UserError(f"{path}: not the state of a training ({reason}); {REMEDY}") from None
+        require_finite(tensors, f"{path} ({REMEDY})")
     return tensors, counters
 
 
@@ -160,14 +153,6 @@ def checksum_of(tensors: Mapping[str, Tensor], counters: str) -> str:
         digest.update(f"{name} {tensor.dtype} {[*tensor.shape]}".encode())
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
-
-
-def check_like(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Raise ``ValueError`` unless both have the same names, shapes and types."""
-    for name in sorted(expected.keys() | found.keys()):
-        there = [(one[name].shape, one[name].dtype) for one in (expected, found) if name in one]
-        if len(there) != 2 or there[0] != there[1]:
-            raise ValueError(f"the weight {name} differs")
 
 
 class TrainingLog:
@@ -289,12 +274,9 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     """
     if not path.exists():
         return []
-    try:
-        require_file(path)
+    with reading(path, "delete this file"):
         lines = path.read_text(encoding="utf-8").splitlines()
         found = [parse_json(line, LogLine) for line in lines]
         if [line["epoch"] for line in found] != [*range(1, len(found) + 1)]:
             raise ValueError("the epochs are not numbered 1, 2, ...")
         return found
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete this file") from None

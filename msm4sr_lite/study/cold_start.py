@@ -40,9 +40,7 @@ def buckets(values: np.ndarray, starts: Sequence[int]) -> dict[str, np.ndarray]:
     {'0': [0], '1-2': [3], '3+': [1, 2]}
     """
     found = np.digitize(values, starts) - 1
-    names = [
-        f"{start}" if end == start + 1 else f"{start}-{end - 1}" for start, end in pairwise(starts)
-    ]
+    names = [f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in pairwise(starts)]
     names.append(f"{starts[-1]}+")
     return {name: np.flatnonzero(found == i) for i, name in enumerate(names)}
 

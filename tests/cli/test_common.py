@@ -25,7 +25,7 @@ def test_ids_are_the_lines_of_a_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b" \n\n", "no item_id in it"), (b"\xff\xfe", "cannot be read"), (None, "cannot be read")],
+    [(b" \n\n", "no item_id in it"), (b"\xff\xfe", "cannot be read"), (None, "no such file")],
 )
 def test_a_file_without_ids_is_named(content, message, tmp_path):
     path = tmp_path / "ids.txt"
@@ -38,10 +38,10 @@ def test_a_file_without_ids_is_named(content, message, tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: os.mkfifo(path), "not a regular file"),
-        (lambda path: path.mkdir(), "not a regular file"),
-        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
-        (lambda path: path.symlink_to(path), "Too many levels"),
+        (lambda path: os.mkfifo(path), "not a file"),
+        (lambda path: path.mkdir(), "not a file"),
+        (lambda path: path.symlink_to("/dev/zero"), "not a file"),
+        (lambda path: path.symlink_to(path), "no such file"),
         (
             lambda path: path.write_bytes(b"") or os.truncate(path, common.LARGEST + 1),
             "larger than",
@@ -51,7 +51,7 @@ def test_a_file_without_ids_is_named(content, message, tmp_path):
 def test_what_may_never_end_is_not_read(make, message, tmp_path):
     path = tmp_path / "ids.txt"
     make(path)
-    with pytest.raises(UserError, match=rf"ids.txt: cannot be read .*{message}"):
+    with pytest.raises(UserError, match=rf"ids.txt: .*{message}.*; give one item_id"):
         read_ids(path)
 
 

@@ -76,7 +76,7 @@ def test_a_missing_package_is_named_in_one_line(toy, tmp_path):
         (["evaluate", toy.data, "--model", toy.run, *tfidf], baseline),
         (
             ["recommend", toy.data, "--model", toy.run, "--all-users", tmp_path / "a.parquet"],
-            "writing .parquet needs pyarrow",
+            ".parquet needs pyarrow",
         ),
         (["check", tmp_path], 'pip install "msm4sr_lite[parquet]"'),
     ]

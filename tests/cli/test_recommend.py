@@ -138,7 +138,7 @@ def test_items_can_be_chosen_excluded_and_repeated(command, json_of, tmp_path):
         (["--items", "i1,ghost"], "item 'ghost' is not in the model; check the item_id"),
         (["--items", " , "], "no item of the history is known"),
         (["--user", "u3", "-k", "0"], "k must be an integer >= 1 and <= 1000000; got 0"),
-        (["--user", "u3", "--candidates", "nowhere.txt"], "nowhere.txt: cannot be read"),
+        (["--user", "u3", "--candidates", "nowhere.txt"], "nowhere.txt: no such file"),
         (["--user", "u3", "--features", "nowhere"], "nowhere: no such folder"),
     ],
 )
@@ -195,7 +195,7 @@ def test_items_that_are_no_longer_in_the_dataset_are_not_recommended(toy, change
     assert code == 0
     assert json.loads(printed)["recommendations"][0]["item_id"] != best
     assert err == (
-        f"note: items of the model that are not in data: 1, left out (the first is '{best}')\n"
+        f"note: items of the model that are not in data: 1 (the first is '{best}'), left out\n"
     )
 
 

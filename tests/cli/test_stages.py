@@ -107,7 +107,7 @@ def test_ready_features_are_used_if_they_fit(tmp_path, msm4sr, refused):
 def test_fine_tuning_needs_a_pre_trained_model(tmp_path, refused):
     data = dataset_with_features(tmp_path / "toys")
     features = ["--features", data / "features"]
-    message = "no pre-trained model to fine-tune"
+    message = "no pre-trained model; pre-train one"
     assert message in refused("finetune", data, "--out", tmp_path / "out", *features)
 
 
@@ -375,7 +375,7 @@ def test_listed_candidates_compete_with_each_target(evaluation, json_of, refused
     listed.write_text("\n")
     assert "candidates.txt: no item_id in it" in refused(*evaluation, "--candidates", listed)
     nowhere = tmp_path / "none.txt"
-    assert "none.txt: cannot be read" in refused(*evaluation, "--candidates", nowhere)
+    assert "none.txt: no such file" in refused(*evaluation, "--candidates", nowhere)
 
 
 def test_a_folder_without_a_model_is_refused(toy, refused, tmp_path):

@@ -7,8 +7,9 @@ import pytest
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset import lines
-from msm4sr_lite.dataset.lines import read_lines, require_file
+from msm4sr_lite.dataset.lines import read_lines
 from msm4sr_lite.dataset.tables import read_rows
+from msm4sr_lite.store.checksums import require_file
 
 
 @pytest.fixture

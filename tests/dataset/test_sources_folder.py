@@ -267,5 +267,5 @@ def test_a_dataset_whose_replacement_was_interrupted_is_found_again(tmp_path):
     folder = toy_dataset(tmp_path / "data")
     folder.rename(tmp_path / ".data.99999999.old")
     assert len(Dataset.from_folder(folder).items)
-    with pytest.raises(UserError, match="File name too long; it must hold"):
+    with pytest.raises(UserError, match="File name too long; give the folder of a dataset"):
         Dataset.from_folder(tmp_path / ("x" * 300))

@@ -127,7 +127,7 @@ def test_a_kind_goes_before_the_name_of_the_file(file):
         ("t.csv", b"a,b\n1,2\n\xff,3\n", r"t.csv line 3: not UTF-8; save it as UTF-8"),
         ("t.csv", "c,b\n", r"t.csv: no column a; needed are a \(found c, b\)"),
         ("t.tsv", "a,b\n", r"others with tabs"),
-        ("t.csv.gz", gzip.compress(b"a,b\n" * 999, mtime=0)[:-9], r"cannot be read to its end"),
+        ("t.csv.gz", gzip.compress(b"a,b\n" * 999, mtime=0)[:-9], r"cannot be read .Compressed"),
         ("t.jsonl", '{"a": 1}\n[]\n', r"t.jsonl line 2: not a JSON object"),
         ("t.jsonl", "{}\n" + "[" * 99999, r"t.jsonl line 2: not a JSON object: nested too deeply"),
         ("t.parquet", "PAR1", r"t.parquet: cannot be read as parquet: "),

@@ -63,15 +63,18 @@ D, OTHER = "2023-11-14", "2023-11-15"
     [
         (
             (T, T * 1000),
-            "row 0: timestamp 1700000000 looks like seconds, 1700000000000 looks like mil",
+            "row 0: timestamp '1700000000' looks like seconds, '1700000000000' looks like mil",
         ),
-        ((T * 1000, T * 1000, T), "row 2: timestamp 1700000000 looks like seconds, 1700000000000 "),
+        (
+            (T * 1000, T * 1000, T),
+            "row 2: timestamp '1700000000' looks like seconds, '1700000000000' ",
+        ),
         ((D, "11/15/2023"), "row 1: timestamp '11/15/2023' is neither .*to_datetime with format="),
         (("13/02/2021", "02/03/2021"), "row 0: timestamp '13/02/2021' is neither"),
         (("02.03.2021",), "row 0: timestamp '02.03.2021' is neither"),
-        (("13022021", "02032021"), "row 0: timestamp 13022021 is a date with the year last"),
-        ((2032021, 3032021), "row 0: timestamp 2032021 is a date with the year last"),
-        ((*[12312023] * 9, 5), "row 0: timestamp 12312023 is a date with the year last"),
+        (("13022021", "02032021"), "row 0: timestamp '13022021' is a date with the year last"),
+        ((2032021, 3032021), "row 0: timestamp '2032021' is a date with the year last"),
+        ((*[12312023] * 9, 5), "row 0: timestamp '12312023' is a date with the year last"),
         (
             (D, OTHER, T),
             "row 2: timestamp '1700000000' is a number, but 2 others are dates, such as '2",
@@ -83,16 +86,16 @@ D, OTHER = "2023-11-14", "2023-11-15"
             "row 2: timestamp '2023-11-14' is a date, but 2 others are numbers, such as '17",
         ),
         ((pd.Timestamp(D), pd.Timestamp(D), -1), "row 2: timestamp '-1' is a number, but 2 others"),
-        ((*[20231114] * 9, 20230231), "row 9: timestamp 20230231 is not a date, but others are"),
-        ((20230231, *[20231114] * 9), "row 0: timestamp 20230231 is not a date, but others are"),
-        ((*[202311141015] * 9, 202302311015), "row 9: timestamp 202302311015 is not a date"),
+        ((*[20231114] * 9, 20230231), "row 9: timestamp '20230231' is not a date, but others are"),
+        ((20230231, *[20231114] * 9), "row 0: timestamp '20230231' is not a date, but others are"),
+        ((*[202311141015] * 9, 202302311015), "row 9: timestamp '202302311015' is not a date"),
         (
             (*["20231114101500"] * 9, "20231114106100"),
-            "row 9: timestamp 20231114106100 is not a date",
+            "row 9: timestamp '20231114106100' is not a date",
         ),
         (
             (*[20231114] * 9, 0),
-            "row 9: timestamp 0 is not a date, but others are, such as 20231114",
+            "row 9: timestamp '0' is not a date, but others are, such as '20231114",
         ),
         ((D, "10000-01-01"), "row 1: timestamp '10000-01-01' is neither"),
         ((D, "now"), "row 1: timestamp 'now' is neither"),
@@ -257,8 +260,8 @@ def test_dates_are_the_same_in_any_number_of_blocks(monkeypatch):
     ("cells", "message"),
     [
         ([1.7e9, "2023-11-14", 1.6e9], "'2023-11-14' is a date, but 2 others .* '1700000000';"),
-        ([20231114.0] * 10 + [20231141.0], "20231141 is not a date, but .* such as 20231114;"),
-        ([1.7e9, 1.7e12], "1700000000 looks like seconds, 1700000000000 looks like milli"),
+        ([20231114.0] * 10 + [20231141.0], "'20231141' is not a date, but .* such as '20231114';"),
+        ([1.7e9, 1.7e12], "'1700000000' looks like seconds, '1700000000000' looks like milli"),
     ],
 )
 def test_numbers_are_shown_as_they_were_written(cells, message):
@@ -283,7 +286,9 @@ def test_early_times_beside_recent_ones_are_noted(cells):
 @pytest.mark.parametrize("cells", [(20200101, T), (T, 20200101, 20200102), (T * 1000, 20200101, 0)])
 def test_compact_dates_beside_seconds_are_refused(cells):
     row = cells.index(20200101)
-    with pytest.raises(UserError, match=f"^row {row}: timestamp 20200101 looks like a date, {T}"):
+    with pytest.raises(
+        UserError, match=f"^row {row}: timestamp '20200101' looks like a date, '{T}"
+    ):
         seconds(*cells)
 
 

@@ -218,13 +218,11 @@ def test_a_loss_that_is_not_finite_leaves_the_last_state(tmp_path):
 def test_a_file_that_is_no_state_is_named(tmp_path):
     (tmp_path / "state").write_bytes(b"nothing")
     state = StateFile(tmp_path / "state")
-    with pytest.raises(
-        UserError, match=r"not the state of a training .*; delete this file to start"
-    ):
+    with pytest.raises(UserError, match=r"cannot be read .*; delete this file to start"):
         next(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
     state = StateFile(tmp_path / "other", every=0.0)
     next(pretrain_steps(model(), TABLE, SEQUENCES, PretrainConfig(), state=state))
-    with pytest.raises(UserError, match="not the state of this training"):
+    with pytest.raises(UserError, match="of another training"):
         next(pretrain_steps(model(dim=16), TABLE, SEQUENCES, PretrainConfig(), state=state))
 
 

@@ -127,7 +127,7 @@ class TestWhatIsTrainedOn:
         place = frame.groupby("user_id").cumcount()
         frame["part"] = np.where(place < 7, "train", "test")
         model = fitted(dataset(frame), split="part")
-        with pytest.raises(UserError, match="no held-out interactions in the validation part"):
+        with pytest.raises(UserError, match="no held-out interactions in the part valid"):
             model.evaluate()
         assert model.evaluate(part="test")["recall@50"] == 1.0
 
@@ -146,7 +146,7 @@ class TestWhatIsTrainedOn:
 
 class TestRunFolder:
     def test_fine_tuning_needs_something_to_start_from(self, tmp_path):
-        with pytest.raises(UserError, match="no pre-trained model to fine-tune"):
+        with pytest.raises(UserError, match="no pre-trained model; pre-train one"):
             MSM4SR(**SMALL).finetune(dataset(), features=feature_table(), run_dir=tmp_path)
 
     @pytest.mark.parametrize("stage", ["fit", "pretrain", "finetune"])

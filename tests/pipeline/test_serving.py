@@ -83,7 +83,7 @@ def test_items_no_longer_in_the_dataset_are_never_offered(model, capsys):
     capsys.readouterr()
     found = model.recommend(data=smaller, k=30, filter_seen=False)
     assert set(found["item_id"]) == set(smaller.items)
-    note = "note: items of the model that are not in toys: 2, left out (the first is 'item7')"
+    note = "note: items of the model that are not in toys: 2 (the first is 'item7'), left out"
     assert capsys.readouterr().err == f"{note}\n"
     history = smaller.user_history("user1")
     assert not {"item7", "item8"} & {one.item_id for one in model.describe(history, data=smaller)}
@@ -113,7 +113,7 @@ def test_items_whose_texts_have_changed_since_are_noted(capsys):
         model._compared = None
         call()
         note = capsys.readouterr().err
-        assert note.startswith("note: items of toys with other texts or images than when the fea")
+        assert note.startswith("note: items of toys with other texts or images than the features")
         assert "(the first is 'item3'); scores use the old ones" in note
     model.recommend(data=dataset(), k=1)
     assert capsys.readouterr().err == ""
@@ -360,7 +360,8 @@ def test_only_items_of_the_domain_of_the_model_are_offered_or_added(capsys, monk
     capsys.readouterr()
     offered = set(model.recommend(data=whole, k=99, filter_seen=False)["item_id"])
     assert offered == {f"item{i}" for i in range(28) if i != 3} | {"item30"}
-    note = "note: items of the model that are not in domain 'home' of toys: 1, left out"
+    where = "in domain 'home' of toys: 1 (the first is 'item3'), left out"
+    note = f"note: items of the model that are not {where}"
     assert note in capsys.readouterr().err
 
 

@@ -54,5 +54,5 @@ def test_a_path_that_cannot_be_written_is_one_line(frame, tmp_path, monkeypatch)
         with pytest.raises(UserError, match=message):
             write_recommendations(frame, tmp_path / name)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UserError, match=r"writing .parquet needs pyarrow; install it"):
+    with pytest.raises(UserError, match=r".parquet needs pyarrow; install it"):
         check_output_path(tmp_path / "found.parquet")

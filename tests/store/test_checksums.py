@@ -55,7 +55,7 @@ def test_any_change_is_noticed(name, folder):
 )
 def test_damaged_checksums_are_refused(text, folder):
     (folder / "SHA256SUMS").write_text(text)
-    with pytest.raises(UserError, match=r"SHA256SUMS: cannot be used .*; copy it again"):
+    with pytest.raises(UserError, match=r"SHA256SUMS: cannot be read .*; copy it again"):
         verify(folder)
 
 

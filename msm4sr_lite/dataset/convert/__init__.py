@@ -23,7 +23,6 @@ Files are read row by row. Memory grows only with the number of users, items and
 """
 
 import csv
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -37,9 +36,9 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import TEXT_FIELDS
 from msm4sr_lite.dataset.convert import amazon, hm, movielens, recbole
 from msm4sr_lite.dataset.convert.published import Format, Interaction, Source
-from msm4sr_lite.dataset.lines import require_file
 from msm4sr_lite.progress import bar
-from msm4sr_lite.store.files import whole_folder, write_json
+from msm4sr_lite.store.checksums import require_file
+from msm4sr_lite.store.files import json_line, whole_folder, write_json
 
 FORMATS = {
     "amazon-2018": amazon.RELEASE_2018,
@@ -188,7 +187,7 @@ def write_dataset(
                 fields["image"] = f"images/{found[0][1]}"
             elif found:
                 fields["images"] = [f"images/{relative}" for _, relative in found]
-            stream.write(json.dumps(fields, ensure_ascii=False) + "\n")
+            stream.write(json_line(fields))
     skipped = {"skipped_lines": source.skipped, "first_skipped": source.first_skipped}
     summary = {"format": format.name, **counts, **skipped}
     write_json(draft / RECORD, summary)

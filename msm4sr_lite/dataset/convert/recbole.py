@@ -21,9 +21,8 @@ FIELDS = {
 def _find(source: Path) -> published.Source | None:
     """Return the interactions, and the items of the same name."""
     found = sorted(source.glob("*.inter")) if source.is_dir() else [source]
-    inter = published.only_file(
-        [path for path in found if path.suffix == ".inter"], source, ".inter files"
-    )
+    found = [path for path in found if path.suffix == ".inter"]
+    inter = published.only_file(found, source, ".inter files")
     if inter is None:
         return None
     items = inter.with_suffix(".item")
