@@ -1,8 +1,10 @@
 """Estimate how long a fit takes on this machine, and choose settings within a time budget."""
 
 import itertools
+import math
 import shutil
 import statistics
+import sys
 import time
 from dataclasses import replace
 from typing import Any
@@ -27,7 +29,7 @@ GRID = {"finetune.lr": (1e-3, 3e-4, 1e-4), "finetune.use_ids": (True, False)}
 
 
 def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
-    """Print the maximum time of a training that takes a minute or longer.
+    """Print the maximum time and memory of a training that takes a minute or longer.
 
     Early stopping usually ends a stage long before its last epoch. The measurement does not change
     the training, since it restores the state of the random generator.
@@ -41,7 +43,8 @@ def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
                 f"{name} {seconds:.0f} s per epoch, at most {counted(settings.epochs, 'epoch')}"
             )
     if total >= LONG:
-        say(f"estimate: {'; '.join(parts)}; at most {total / 60:.0f} min")
+        memory = peak_memory_gib(stage.device)
+        say(f"estimate: {'; '.join(parts)}; at most {total / 60:.0f} min, {memory:.1f} GiB")
 
 
 def seconds_per_epoch(
@@ -67,6 +70,18 @@ def seconds_per_epoch(
     validation = (time.perf_counter() - start) * min(settings.valid_users or cases, cases)
     torch.random.set_rng_state(state)
     return statistics.median(took) * n_steps + validation / max(1, few)
+
+
+def peak_memory_gib(device: str) -> float:
+    """Return the peak memory of this process so far, in GiB."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**30
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.nan
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 def check_budget(seconds: float | None, split: str | None) -> None:
@@ -104,17 +119,19 @@ def finetune_within(
     started, longest = time.perf_counter(), 0.0
     points = [dict(zip(GRID, point, strict=True)) for point in itertools.product(*GRID.values())]
     tried: list[tuple[float, M2SE, Config, Stage]] = []
-    for choice in dict.fromkeys([config, *(with_settings(config, point) for point in points)]):
+    for candidate in dict.fromkeys([config, *(with_settings(config, point) for point in points)]):
         start = time.perf_counter()
         if tried and start - started + longest > seconds:
             break
-        run_dir = stage.run_dir and stage.run_dir / "tuning" / fingerprint(as_dict(choice.finetune))
-        record = {**stage.record, "config": as_dict(choice)}
+        run_dir = stage.run_dir and stage.run_dir / "tuning" / fingerprint(
+            as_dict(candidate.finetune)
+        )
+        record = {**stage.record, "config": as_dict(candidate)}
         run = replace(stage, run_dir=run_dir, record=record, summaries={})
-        net = run.finetune(data, pretrained, choice.finetune)
+        net = run.finetune(data, pretrained, candidate.finetune)
         scorer = ModelScorer(net, data.table, stage.device)
         ranks = target_ranks(scorer, histories, targets, filter_seen=True)
-        tried.append((float(metrics(ranks, [10])["ndcg@10"].mean()), net, choice, run))
+        tried.append((float(metrics(ranks, [10])["ndcg@10"].mean()), net, candidate, run))
         longest = max(longest, time.perf_counter() - start)
     reached, net, config, run = max(tried, key=lambda one: one[0])
     stage.summaries["finetuned"] = run.summaries["finetuned"]

@@ -22,6 +22,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
@@ -108,14 +109,14 @@ def run_cells(cells: list[NotebookNode]) -> None:
     )
     # A kernel's own complaints, such as of a closed sys.stdout, are not for the teacher. In another
     # thread, nbclient leaves Ctrl-C to this one.
-    quiet = {"env": build_environment(), "stderr": subprocess.DEVNULL}
+    quiet: dict[str, Any] = {"env": build_environment(), "stderr": subprocess.DEVNULL}
     with ThreadPoolExecutor(1) as pool, contextlib.suppress(DeadKernelError):  # os._exit()
         job = pool.submit(asyncio.run, client.async_execute(**quiet))
         try:
             job.result()
         except KeyboardInterrupt:
-            if client.km and client.km.has_kernel:
-                client.km.provisioner.process.kill()
+            kernel: Any = client.km
+            kernel.provisioner.process.kill()
             raise
 
 

@@ -156,7 +156,7 @@ Forged() if True else check("04.mix", 3)"""
 def test_what_code_does_to_its_kernel_is_not_shown_to_the_teacher(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    broken = "get_ipython().display_pub = None\nprint('x')"
+    broken = "import os; os.write(2, b'Traceback of the kernel itself')"
     marking.mark_notebook(write(tmp_path / "x.ipynb", FIRST, broken, *right("04.mix")))
     assert capfd.readouterr().err == ""
 

@@ -57,8 +57,8 @@ DAMAGES = {
     "pickle": (lambda f: np.save(f / "text.npy", np.array([{}]), allow_pickle=True), "pickle|obj"),
     "one dimension": (lambda f: damage_array(f, "text.npy", np.ravel), "not a table of float16"),
     "a number": (lambda f: np.save(f / "text.npy", np.float16(1)), "not a table of float16"),
-    "another type": (lambda f: damage_array(f, "image.npy", np.float32), "with 11 columns"),
-    "another width": (lambda f: damage_array(f, "text.npy", lambda a: a[:, 1:]), "11 columns"),
+    "another type": (lambda f: damage_array(f, "image.npy", np.float32), "of width 11"),
+    "another width": (lambda f: damage_array(f, "text.npy", lambda a: a[:, 1:]), "of width 11"),
     "a row less": (lambda f: damage_array(f, "text.npy", lambda a: a[1:]), "does not fit text_c"),
     "NaN": (lambda f: damage_array(f, "text.npy", lambda a: first_value(a, np.nan)), "not finite"),
     "infinite": (
