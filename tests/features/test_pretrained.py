@@ -12,7 +12,7 @@ from tiny_models import LETTERS, dual_encoder, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-from msm4sr_lite.features.pretrained import check_embeddings, load_pretrained
+from msm4sr_lite.features.pretrained import check_embeddings, encodes, load_pretrained
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.store.fingerprint import fingerprint_weights
 
@@ -247,7 +247,14 @@ def test_embeddings_must_be_finite_and_differ(changed):
     check_embeddings("any", np.ones((1, 3), dtype=np.float16))
     for wrong in (float("nan"), float("inf"), 7e4):
         assert "not finite in float16" in refusal(check_embeddings, "m", torch.tensor([[wrong]]))
-    assert "m: all texts have the same" in refusal(check_embeddings, "m", np.ones((4, 3)))
+    assert "m: 4 of 4 texts share an embed" in refusal(check_embeddings, "m", np.ones((4, 3)))
+    rows = torch.eye(12)
+    rows[1], rows[2] = rows[0], rows[0] + 1e-6  # float noise is no difference
+    check_embeddings("any", rows)
+    rows[3] = rows[0]
+    assert "m: 4 of 12 words share" in refusal(check_embeddings, "m", rows, "words")
+    many = torch.cat([torch.ones(1000, 3), torch.randn(2000, 3)])
+    assert "share an embedding" in refusal(check_embeddings, "m", many)
     folder = changed("clip", lambda w: w | {"visual_projection.weight": torch.zeros(8, 16)})
     assert "images" in refusal(clip, folder)
     shutil.rmtree(folder)
@@ -255,3 +262,17 @@ def test_embeddings_must_be_finite_and_differ(changed):
         "clip", lambda w: w | {"text_projection.weight": torch.full((8, 16), torch.nan)}
     )
     assert "embeddings of keywords are not finite" in refusal(clip, folder)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("gone\nfar"), AssertionError("x")])
+def test_a_first_computation_fails_in_one_line(error):
+    def compute():
+        with encodes("m", "does not encode"):
+            raise error
+
+    assert (
+        refusal(compute)
+        == f"m: does not encode: {str(error).partition(chr(10))[0] or 'MemoryError'}"
+    )
+    with pytest.raises(UserError, match="own line"), encodes("m", "does not encode"):
+        raise UserError("own line")
