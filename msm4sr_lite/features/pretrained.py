@@ -118,17 +118,17 @@ def _checked_model(name: str, types: dict[str, str], model: Any, report: dict[st
 
     Only the pooler of a BERT-like model may be missing, since nothing here reads its output.
     """
-    config = model.config
-    if getattr(config, "is_encoder_decoder", False):
-        raise UserError(
-            f"{name}: a model of type {config.model_type!r}, not a BERT-like text encoder; give one"
-            f" like {DEFAULT_TEXT_ENCODER}"
-        )
     missing, unexpected = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
     sees = hasattr(model, "get_image_features")
     unused = r"(.*\.)?(position_ids|logit_scale|logit_bias)" + ("" if sees else r"|pooler\..+")
     found = f" (the file holds {unexpected[0]})" if unexpected else ""
-    if absent := [key for key in missing if not re.fullmatch(unused, key)]:
+    absent = [key for key in missing if not re.fullmatch(unused, key)]
+    if model.config.is_encoder_decoder or (absent and absent[0].startswith("decoder.")):
+        raise UserError(
+            f"{name}: a model of type {model.config.model_type!r}, not a BERT-like text encoder;"
+            f" give one like {DEFAULT_TEXT_ENCODER}"
+        )
+    if absent:
         raise UserError(f"{name}: no weights for {absent[0]}{found}; get the whole model again")
     if report["mismatched_keys"]:
         key, stored, expected = sorted(report["mismatched_keys"])[0]
