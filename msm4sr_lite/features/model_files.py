@@ -65,7 +65,6 @@ def model_folder(name: str, download: bool = True) -> Path:
         revision = revision or DEFAULT_TEXT_ENCODER.partition("@")[2]
     cached, lacking = _cached(name, repo, revision)
     if cached and not lacking:
-        _require_content(name, cached, _files_in(cached))
         return cached
     packaged = f"{repo}@{revision}" == DEFAULT_TEXT_ENCODER
     if packaged and util.find_spec(_MINILM_PACKAGE):
@@ -115,12 +114,16 @@ class _Index(TypedDict):
 
 
 def _wanted(files: set[str], folder: Path | None) -> set[str]:
-    """Return the files that decide embeddings: those named by the settings in ``folder``, too."""
-    parts = {"", _transformers_part(files)}
-    wanted = set()
+    """Return the files that decide embeddings: what the settings in ``folder`` name, too."""
+    text_part, wanted = _transformers_part(files), set[str]()
+    parts, unneeded = {"", text_part}, set[str]()
     if folder and (folder / "modules.json").is_file():
-        modules = read_json(folder / "modules.json", list[dict[str, Any]])
-        parts |= {f"{module['path']}/" for module in modules if module.get("path")}
+        parts |= {f"{path}/" for path in _module_paths(folder)}
+    if folder and (folder / text_part / "tokenizer.json").is_file():
+        unneeded.add(_VOCABULARY)
+    if folder and (folder / text_part / "config.json").is_file():
+        config = read_json(folder / text_part / "config.json", dict[str, Any])
+        unneeded.add(_SENTENCES if config.keys() & {"vision_config", "image_config"} else _IMAGES)
     for part in parts:
         inside = {file.removeprefix(part) for file in files if file.startswith(part)}
         wanted |= {part + file for file in inside if _FILES.fullmatch(file)}
@@ -130,40 +133,37 @@ def _wanted(files: set[str], folder: Path | None) -> set[str]:
         elif folder and (folder / index).is_file():
             shards = read_json(folder / index, _Index)["weight_map"].values()
             wanted |= {part + file for file in shards}
-    return wanted
+    pattern = re.compile("|".join(unneeded))
+    return {file for file in wanted if not pattern.fullmatch(file.rpartition("/")[2])}
 
 
-def _lacking(files: set[str], folder: Path) -> list[str]:
-    """Return the files of a repository that decide embeddings, but are not in ``folder``."""
-    lacking = {file for file in _wanted(files, folder) if not (folder / file).is_file()}
-    part = folder / _transformers_part(files)
-    unneeded = [_VOCABULARY] if (part / "tokenizer.json").is_file() else []
-    if (part / "config.json").is_file():
-        config = read_json(part / "config.json", dict[str, Any])
-        sees = config.keys() & {"vision_config", "image_config"}
-        unneeded.append(_SENTENCES if sees else _IMAGES)
-    pattern = "|".join(unneeded)
-    return sorted(f for f in lacking if not re.fullmatch(pattern, f.rpartition("/")[2]))
+def _module_paths(folder: Path) -> list[str]:
+    """Return the sub-folders that ``modules.json`` names, except of modules without files."""
+    modules = read_json(folder / "modules.json", list[dict[str, Any]])
+    paths = [str(m["path"]) for m in modules if m.get("path") and "Normalize" not in str(m)]
+    if out := [path for path in paths if path.startswith("/") or ".." in path.split("/")]:
+        raise UserError(f"{folder}/modules.json: {out[0]} is outside the folder of the model")
+    return paths
 
 
 def _require_weights(name: str, files: set[str]) -> None:
     """Refuse a list of files without a model that transformers can load from safetensors."""
     part = _transformers_part(files)
     others = sorted(f for f in files if f.startswith(part) and _OTHERS.fullmatch(f))
-    nested = sorted(f.partition("/")[0] for f in files if re.fullmatch(r"[^/]+/config\.json", f))
-    whole = bool({f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files)
+    nested = re.findall(r"^([^/\n]+)/config\.json$", "\n".join(files), re.MULTILINE)
     if f"{part}adapter_config.json" in files:
-        found = "an adapter (PEFT), whose weights are not merged into those of its base model"
+        found = "an adapter (PEFT), not merged into its base model (merge_and_unload)"
     elif f"{part}config.json" not in files:
         found = "open_clip's layout" if "open_clip_config.json" in files else "no config.json"
         if len(nested) == 1:
             raise UserError(f"{name}: the model is in its sub-folder; give {name}/{nested[0]}")
-    elif whole:
+    elif {f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files:
         return
-    elif others and others[0].endswith(".safetensors"):
-        raise UserError(f"{name}: weights only in {others[0]}; rename it to {_WEIGHTS}")
+    elif others:
+        safe = others[0].endswith(".safetensors")
+        found = f"only {others[0]}, {f'not {_WEIGHTS}' if safe else 'which may run code'}"
     else:
-        found = f"only {others[0]}, which may run code" if others else "no weights"
+        found = "no weights"
     raise UserError(
         f"{name}: not a model folder that transformers can load: {found}; load the model with"
         f" transformers and save it by save_pretrained, which writes config.json and {_WEIGHTS}"
@@ -174,40 +174,30 @@ def _checked_folder(name: str, folder: Path) -> Path:
     """Return a local folder in which every file is in place."""
     paths = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
     if lost := sorted(path for path in paths if path.is_symlink() and not path.exists()):
-        raise UserError(
-            f"{name}: {lost[0].name} is a link to a missing file; copy the folder again, and the"
-            f" files that its links name (cp -rL)"
-        )
+        raise UserError(f"{name}: {lost[0].name} links to a missing file; copy it with cp -rL")
     files = _files_in(folder)
     _require_weights(name, files)
-    _require_content(name, folder, files)
-    if lacking := _lacking(files, folder):
+    _require_content(name, folder)
+    if lacking := sorted(_wanted(files, folder) - files):
         raise UserError(f"{name}: {lacking[0]} is missing; copy the whole folder again")
     return folder
 
 
-def _require_content(name: str, folder: Path, files: set[str]) -> None:
-    """Refuse a file that is something else: a pointer left by git, or the page of a website."""
-    for file in sorted(files):
-        if not _FILES.fullmatch(file.rpartition("/")[2]) and not file.endswith(".safetensors"):
+def _require_content(name: str, folder: Path) -> None:
+    """Refuse a file that is something else, such as a pointer left by git."""
+    for file in sorted(_files_in(folder)):
+        path = (folder / file).resolve()
+        if not file.endswith((".json", ".txt", ".model", ".safetensors")):
             continue
-        with (folder / file).open("rb") as stream:
+        with path.open("rb") as stream:
             start = stream.read(30)
-        remedy = f"delete {(folder / file).resolve()} and get it again"
         if start.startswith(b"version https://git-lfs"):
-            problem = "a git-LFS pointer, not the file"
-            remedy = f"run `git lfs pull` there, or {remedy}"
-        elif not file.endswith(".json"):
-            continue
-        elif start.lstrip().startswith(b"<"):
-            problem = "the page of a website, not the file"
-        elif start.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-            problem, remedy = "not in UTF-8 without byte order mark", "save it so"
-        elif not start.strip():
-            problem = "empty"
+            problem = "a git-LFS pointer, not the file; run `git lfs pull` there, or"
+        elif file.endswith(".json") and (not start or start[0] in b"<\xef\xff\xfe"):
+            problem = "not JSON in UTF-8, but a web page, empty, or has a byte order mark;"
         else:
             continue
-        raise UserError(f"{name}: {file} is {problem}; {remedy}")
+        raise UserError(f"{name}: {file} is {problem} delete {path} and get it again")
 
 
 # ------------------------------------------------------------------------- the hub
@@ -223,24 +213,23 @@ def _cached(name: str, repo: str, revision: str) -> tuple[Path | None, list[str]
         folder = Path(snapshot_download(repo, **place, allow_patterns=[]))
     except (OSError, ValueError):  # not in the cache, or no name that a model can have
         return None, []
+    files = _files_in(folder)
+    _require_content(name, folder)
     try:
         files = {file.path for file in get_cached_repo_tree(repo, revision=folder.name)}
     except (
         CachedRepoTreeNotFoundError
-    ):  # another program fetched single files: what may be missing?
-        files = _files_in(folder)
+    ):  # another program fetched single files: what may be lacking?
         part = _transformers_part(files)
         maybe = {"modules.json", f"{part}config.json", f"{part}tokenizer_config.json"}
         maybe |= {f"{part}{_WEIGHTS}"} - {f.removesuffix(".index.json") for f in files}
         if "modules.json" in files:
             maybe |= {"config_sentence_transformers.json", f"{part}sentence_bert_config.json"}
-            modules = read_json(folder / "modules.json", list[dict[str, Any]])
-            inner = (module for module in modules if "Normalize" not in str(module))
-            maybe |= {f"{module['path']}/config.json" for module in inner if module.get("path")}
+            maybe |= {f"{path}/config.json" for path in _module_paths(folder)}
         known = folder.parents[1] / ".no_exist" / folder.name
         files |= {file for file in maybe if not (known / file).exists()}
     _require_weights(name, files)
-    return folder, _lacking(files, folder)
+    return folder, sorted(_wanted(files, folder) - _files_in(folder))
 
 
 def _download(name: str, repo: str, revision: str) -> Path:
@@ -252,12 +241,12 @@ def _download(name: str, repo: str, revision: str) -> Path:
     files = {file.rfilename for file in info.siblings or ()}
     _require_weights(name, files)
     wanted, fetched = _wanted(files, None), set[str]()
-    while wanted != fetched:  # the settings name further files
+    while wanted - fetched:  # the settings name further files
+        if lost := sorted(wanted - files):
+            raise UserError(f"{name}: the hub has no {lost[0]}; give another model or revision")
         plain = sorted(map(glob.escape, wanted))  # a file may be called *
         place = snapshot_download(repo, revision=revision or None, allow_patterns=plain)
         wanted, fetched = _wanted(files, Path(place)), wanted
-        if lost := sorted(wanted - files):
-            raise UserError(f"{name}: the hub has no {lost[0]}; give another model or revision")
     return Path(place)
 
 
