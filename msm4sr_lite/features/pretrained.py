@@ -208,9 +208,10 @@ def check_embeddings(name: str, embeddings: Any, of: str = "texts") -> None:
     near = torch.cdist(some, some, compute_mode="donot_use_mm_for_euclid_dist")
     alike = int(((near <= 1e-4 * some.norm(dim=1).max()).sum(dim=1) > 1).sum())
     if alike > len(some) / 4:
+        why = "" if of == "images" else ", does not know the language, or the prompt is too long"
         raise UserError(
-            f"{name}: {alike} of {len(some)} {of} share an embedding with others; the model or its"
-            f" tokenizer is damaged, or does not know the language"
+            f"{name}: {alike} of {len(some)} {of} share an embedding with others; the model is"
+            f" damaged{why}"
         )
 
 
