@@ -57,10 +57,8 @@ def model_folder(name: str, download: bool = True) -> Path:
     try:
         validate_repo_id(repo)
     except HFValidationError:
-        short = name if len(name) <= 200 else f"{name[:200]}…"
-        raise UserError(
-            f"{short}: no such folder, and not a hub id, which looks like owner/model"
-        ) from None
+        problem = "no such folder, and not a hub id, which looks like owner/model"
+        raise UserError(f"{name[:200]}{'…' * (len(name) > 200)}: {problem}") from None
     if repo == DEFAULT_TEXT_ENCODER.partition("@")[0]:
         revision = revision or DEFAULT_TEXT_ENCODER.partition("@")[2]
     cached, lacking = _cached(name, repo, revision)
@@ -150,13 +148,13 @@ def _require_weights(name: str, files: set[str]) -> None:
     """Refuse a list of files without a model that transformers can load from safetensors."""
     part = _transformers_part(files)
     others = sorted(f for f in files if f.startswith(part) and _OTHERS.fullmatch(f))
-    nested = re.findall(r"^([^/\n]+)/config\.json$", "\n".join(files), re.MULTILINE)
+    nested = [f[:-12] for f in files if re.fullmatch(r"[^/]+/config\.json", f)]
     if f"{part}adapter_config.json" in files:
         found = "an adapter (PEFT), not merged into its base model (merge_and_unload)"
     elif f"{part}config.json" not in files:
         found = "open_clip's layout" if "open_clip_config.json" in files else "no config.json"
-        if len(nested) == 1:
-            raise UserError(f"{name}: the model is in its sub-folder; give {name}/{nested[0]}")
+        if len(nested) == 1 and "modules.json" not in files:
+            raise UserError(f"{name}: only its sub-folder {nested[0]} holds a model; give that")
     elif {f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files:
         return
     elif others:
@@ -217,9 +215,8 @@ def _cached(name: str, repo: str, revision: str) -> tuple[Path | None, list[str]
     _require_content(name, folder)
     try:
         files = {file.path for file in get_cached_repo_tree(repo, revision=folder.name)}
-    except (
-        CachedRepoTreeNotFoundError
-    ):  # another program fetched single files: what may be lacking?
+    except CachedRepoTreeNotFoundError:
+        # Another program fetched single files: what may be lacking?
         part = _transformers_part(files)
         maybe = {"modules.json", f"{part}config.json", f"{part}tokenizer_config.json"}
         maybe |= {f"{part}{_WEIGHTS}"} - {f.removesuffix(".index.json") for f in files}

@@ -297,9 +297,9 @@ def test_folders_of_other_layouts_are_named(models, tmp_path):
     assert "../bert is outside the" in folder("out", modules_json=json.dumps(outside))
     (tmp_path / "outer").mkdir()
     shutil.copytree(models / "bert", tmp_path / "outer" / "checkpoint-500")
-    assert refusal(str(tmp_path / "outer")).endswith(
-        "sub-folder; give " + str(tmp_path / "outer" / "checkpoint-500")
-    )
+    assert "outer: only its sub-folder checkpoint-500 holds a" in refusal(str(tmp_path / "outer"))
+    (tmp_path / "outer" / "modules.json").write_text("[]")
+    assert "outer: not a model folder" in refusal(str(tmp_path / "outer"))
     variant = shutil.copytree(models / "bert", tmp_path / "variant")
     (variant / "model.safetensors").rename(variant / "model.fp16.safetensors")
     assert "only model.fp16.safetensors, not model.saf" in refusal(str(variant))

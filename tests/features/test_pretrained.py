@@ -293,6 +293,8 @@ def test_a_processor_that_makes_huge_images_is_refused(changed):
     for part in ({"size": {"shortest_edge": 10**6}}, {"crop_size": {"height": 5000, "width": 16}}):
         path.write_text(json.dumps(known | part))
         assert re.search(r"asks for the size \d+; the largest is 4096", refusal(clip, folder))
+    path.write_text(json.dumps(known | {"size": {"shortest_edge": "wide"}}))
+    assert refusal(clip, folder)
     path.unlink()
     assert "no preprocessor_config.json; get the whole model again" in refusal(clip, folder)
 
