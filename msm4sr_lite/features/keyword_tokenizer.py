@@ -96,7 +96,8 @@ class KeywordTokenizer:
             _check_size(name, self.image_processor.to_dict())
             self.options = self._tokenizer_options()
             self.word_embeddings = words = self._word_embeddings()
-            check_embeddings(name, self.image_embeddings(samples), "images")
+            images = self._features(self.image_processor(images=samples, return_tensors="pt"))
+            check_embeddings(name, normalize(images), "images")
         # Words that differ only in case or accents may well be alike.
         rows = {_plain(word): row for row, word in enumerate(self.dictionary)}
         check_embeddings(name, words[[*rows.values()]], "keywords of the dictionary")

@@ -23,7 +23,7 @@ from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights, local_path
 from msm4sr_lite.store.schemas import read_json
 
-_POSITIONS = r"(.*\.)?((char_|text_)?positions?_embed\w*|pos_emb\w*|wpe|embed_positions)"
+_POSITIONS = r"(.*\.)?((text_)?positions?_embed\w*|pos_emb\w*|wpe|embed_positions)"
 _UNQUANTIZED = "give the model in float32 or float16"
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,12 @@ from tiny_models import LETTERS, dual_encoder, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-from msm4sr_lite.features.pretrained import check_embeddings, encodes, load_pretrained
+from msm4sr_lite.features.pretrained import (
+    check_embeddings,
+    encodes,
+    load_pretrained,
+    longest_input,
+)
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.store.fingerprint import fingerprint_weights
 
@@ -374,6 +380,21 @@ def test_clip_without_padding_pads_with_its_end(changed):
     found = clip(folder)
     torch.testing.assert_close(found.word_embeddings, expected.word_embeddings)
     assert found.options == expected.options
+
+
+def test_the_longest_input_is_that_of_any_table_of_positions():
+    size = {"vocab_size": 84, "hidden_size": 16, "num_hidden_layers": 1, "pad_token_id": 1}
+    gpt = {"vocab_size": 84, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 40}
+    opt = {**size, "num_attention_heads": 2, "ffn_dim": 12, "word_embed_proj_dim": 16}
+    canine = {"num_hash_buckets": 10, "num_hash_functions": 2, "num_attention_heads": 2}
+    opt |= {"max_position_embeddings": 40, "bos_token_id": 0, "eos_token_id": 3}
+    tokenizer = SimpleNamespace(model_max_length=300, num_special_tokens_to_add=lambda: 2)
+    for model, longest in (
+        (transformers.GPT2Model(transformers.GPT2Config(**gpt)), 40),
+        (transformers.OPTModel(transformers.OPTConfig(**opt)), 40),
+        (transformers.CanineModel(transformers.CanineConfig(**size, **canine)), 300),
+    ):
+        assert longest_input(model, tokenizer) == longest
 
 
 # ---------------------------------------------------------------------------- a probe
