@@ -176,6 +176,12 @@ def test_quantized_weights_are_refused(kind, changed):
     assert "is quantized (" in refusal(load, changed("bert", quantize))
 
 
+def test_integers_that_are_no_weights_are_kept(changed, folders):
+    numbers = {"embeddings.position_ids": torch.arange(40)[None]}  # as old versions saved them
+    found, whole = load(changed("bert", lambda w: w | numbers)), load(folders / "bert")
+    assert fingerprint_weights(found) == fingerprint_weights(whole)
+
+
 @pytest.mark.parametrize("part", [None, "text_config"])
 def test_a_quantized_model_is_refused_by_its_configuration(part, changed):
     folder = changed("clip")
