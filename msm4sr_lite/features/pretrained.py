@@ -9,16 +9,22 @@ import inspect
 import json
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from msm4sr_lite.config import UserError
+from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
 from msm4sr_lite.features.model_files import model_folder, transformers_folder
 from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights, local_path
+from msm4sr_lite.store.schemas import read_json
+
+_POSITIONS = r"(.*\.)?((text_)?positions?_embed\w*|pos_emb\w*|wpe|embed_positions)"
+_UNQUANTIZED = "give the model in float32 or float16"
 
 
 def require_docstrings() -> None:
@@ -27,17 +33,17 @@ def require_docstrings() -> None:
         raise UserError("transformers needs docstrings; start Python without -OO (PYTHONOPTIMIZE)")
 
 
-def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
+def load_pretrained(kind: str, name: str, **options: Any) -> Any:
     """Load one component of a model with a class of transformers, and check it.
 
     Parameters
     ----------
-    loader
-        ``AutoModel``, ``AutoTokenizer`` or ``AutoImageProcessor``: the class or its name.
+    kind
+        ``AutoModel``, ``AutoTokenizer`` or ``AutoImageProcessor``.
     name
         Local folder or hub id; see ``model_folder``.
     **options
-        Passed on to ``loader.from_pretrained``. A model needs ``use_safetensors=True``.
+        Passed on to ``from_pretrained``. A model needs ``use_safetensors=True``.
 
     Raises
     ------
@@ -47,16 +53,20 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
     require_docstrings()
     import transformers
 
-    loader = getattr(transformers, getattr(loader, "__name__", loader))
     folder = transformers_folder(model_folder(name))
-    weights = options.get("use_safetensors")
+    weights, types = options.get("use_safetensors"), {}
     if weights:  # in float32, for any type in the file: processors give float32
+        types = _weight_types(name, folder)
         options |= {"dtype": torch.float32, "output_loading_info": True}
         options |= {"ignore_mismatched_sizes": True}  # they are refused below, in one line
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()  # what it would warn of is refused below
+    elif kind == "AutoImageProcessor" and not [*folder.glob("*processor_config.json")]:
+        raise UserError(f"{name}: no preprocessor_config.json; get the whole model again")
+    messages = transformers.utils.logging
+    level, bars = messages.get_verbosity(), messages.is_progress_bar_enabled()
+    messages.disable_progress_bar()
+    messages.set_verbosity_error()  # what it would warn of is refused below
     try:
-        loaded = loader.from_pretrained(
+        loaded = getattr(transformers, kind).from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, **options
         )
         if isinstance(loaded, transformers.PreTrainedTokenizerBase):
@@ -65,17 +75,45 @@ def load_pretrained(loader: Any, name: str, **options: Any) -> Any:
         raise
     except Exception as error:  # a damaged file can raise any exception
         ready = isinstance(error, ImportError) and (folder / "tokenizer.json").is_file()
-        if ready and loader is transformers.AutoTokenizer:  # its own class needs one more package
+        if ready and kind == "AutoTokenizer":  # its own class needs one more package
             return load_pretrained("PreTrainedTokenizerFast", name)
         reason = first_line(error)
+        if reason.endswith(":"):  # what follows is the reason
+            reason = " ".join(str(error).split()[:30])
         if "instantiate the backend tokenizer" in reason:  # followed by a list
             reason = "no vocabulary (tokenizer.json) that it can read"
         message = f"{name}: not a model folder that transformers can load: {reason}"
         raise UserError(message) from error
-    return _checked_model(name, *loaded) if weights else loaded
+    finally:
+        messages.set_verbosity(level)
+        if bars:
+            messages.enable_progress_bar()
+    return _checked_model(name, types, *loaded) if weights else loaded
 
 
-def _checked_model(name: str, model: Any, report: dict[str, Any]) -> Any:
+def _weight_types(name: str, folder: Path) -> dict[str, str]:
+    """Return the type of each tensor in the files of the weights; refuse quantized models."""
+    from safetensors import safe_open
+
+    config = read_json(folder / "config.json", dict[str, Any])
+    for part in (config, *config.values()):
+        if isinstance(part, dict) and part.get("quantization_config"):
+            raise UserError(f"{name}: its weights are quantized (config.json); {_UNQUANTIZED}")
+    single, types = folder / "model.safetensors", dict[str, str]()
+    for path in [single] if single.is_file() else sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, "pt") as file:
+                keys = file.keys()
+                types |= {key: file.get_slice(key).get_dtype() for key in keys}
+        except Exception as error:  # of the library, or of the disk
+            raise UserError(
+                f"{name}: not a model folder that transformers can load: {path.name} is damaged"
+                f" ({first_line(error)}); delete {path.resolve()} and get it again"
+            ) from error
+    return types
+
+
+def _checked_model(name: str, types: dict[str, str], model: Any, report: dict[str, Any]) -> Any:
     """Refuse a model whose embeddings would depend on weights that its files do not hold.
 
     Only the pooler of a BERT-like model may be missing, since nothing here reads its output.
@@ -84,7 +122,13 @@ def _checked_model(name: str, model: Any, report: dict[str, Any]) -> Any:
     sees = hasattr(model, "get_image_features")
     unused = r"(.*\.)?(position_ids|logit_scale|logit_bias)" + ("" if sees else r"|pooler\..+")
     found = f" (the file holds {unexpected[0]})" if unexpected else ""
-    if absent := [key for key in missing if not re.fullmatch(unused, key)]:
+    absent = [key for key in missing if not re.fullmatch(unused, key)]
+    if model.config.is_encoder_decoder or (absent and absent[0].startswith("decoder.")):
+        raise UserError(
+            f"{name}: a model of type {model.config.model_type!r}, not a BERT-like text encoder;"
+            f" give one like {DEFAULT_TEXT_ENCODER}"
+        )
+    if absent:
         raise UserError(f"{name}: no weights for {absent[0]}{found}; get the whole model again")
     if report["mismatched_keys"]:
         key, stored, expected = sorted(report["mismatched_keys"])[0]
@@ -99,6 +143,10 @@ def _checked_model(name: str, model: Any, report: dict[str, Any]) -> Any:
     def layer(key: str) -> str:
         return re.sub(r"\.\d+\.", ".0.", key.removeprefix(f"{model.base_model_prefix}."))
 
+    parameters = {layer(key) for key, _ in model.named_parameters()}
+    for key, kind in types.items():
+        if kind not in ("F16", "BF16", "F32", "F64") and layer(key) in parameters:
+            raise UserError(f"{name}: {key} is quantized ({kind}); {_UNQUANTIZED}")
     known = {*map(layer, model.state_dict())}
     if surplus := [key for key in unexpected if layer(key) in known]:
         raise UserError(f"{name}: config.json has fewer layers than the weights: {surplus[0]}")
@@ -120,51 +168,87 @@ def _fit_tokenizer(name: str, folder: Path, tokenizer: Any) -> None:
     if (torn and not (folder / "tokenizer.json").is_file()) or not used:
         files = " or ".join([*absent, "tokenizer.json"])
         raise UserError(f"{name}: no vocabulary ({files}); get the whole model again")
-    size = getattr(config.get_text_config(), "vocab_size", None)
-    if size and (largest := max([*used, *tokenizer("a")["input_ids"]])) >= size:
+    size = getattr(config.get_text_config(), "vocab_size", None) or sys.maxsize
+    if (largest := max([*used, *tokenizer("a")["input_ids"]])) >= size:
         raise UserError(
             f"{name}: the tokenizer has token {largest}, the model only {size} tokens from 0;"
             f" tokenizer and model do not belong together"
         )
-    if tokenizer.pad_token is None:  # any token will do, since the attention mask hides it
-        if not special:
+    known = [token for token in special if vocabulary.get(token, size) < size]
+    if len(known) < len(special):  # unused ones, which a text must not name
+        tokenizer.split_special_tokens = True
+    if tokenizer.pad_token not in known:  # any will do, since the attention mask hides it
+        if not known:
             raise UserError(f"{name}: the tokenizer has no token for padding (pad_token)")
-        tokenizer.pad_token = tokenizer.eos_token or special[0]
+        end = tokenizer.eos_token
+        tokenizer.pad_token = end if end in known else known[0]
     if not hasattr(config, "vision_config"):  # positions are counted from the left
         tokenizer.padding_side = "right"
 
 
 def check_embeddings(name: str, embeddings: Any, of: str = "texts") -> None:
-    """Refuse embeddings that are not finite in float16, or alike for all inputs.
+    """Refuse embeddings that are not finite in float16, or too often alike for different inputs.
+
+    A tokenizer that knows no word of a language reads all as unknown, and their embeddings differ
+    by the number of words only. A few inputs may be alike, such as words with and without accents.
 
     Parameters
     ----------
     name
         The model, for the message.
     embeddings
-        One row for each of several inputs, array or tensor.
+        One row for each of several inputs, which must differ in more than case; array or tensor.
     of
         What the inputs are, for the message.
     """
     rows = torch.as_tensor(embeddings).detach().float().cpu()
     if not rows.half().isfinite().all():
         raise UserError(f"{name}: embeddings of {of} are not finite in float16; use another model")
-    if len(rows) > 1 and bool((rows - rows[0]).abs().max() <= 1e-5 * rows.abs().max()):
-        raise UserError(f"{name}: all {of} have the same embedding; the model is damaged")
+    some = rows[:: len(rows) // 500 + 1]
+    near = torch.cdist(some, some, compute_mode="donot_use_mm_for_euclid_dist")
+    alike = int(((near <= 1e-4 * some.norm(dim=1).max()).sum(dim=1) > 1).sum())
+    if alike > len(some) / 4:
+        why = "" if of == "images" else ", does not know the language, or the prompt is too long"
+        raise UserError(
+            f"{name}: {alike} of {len(some)} {of} share an embedding with others; the model is"
+            f" damaged{why}"
+        )
+
+
+@contextmanager
+def encodes(name: str, what: str) -> Iterator[None]:
+    """Turn any failure of a first computation with a model into one line.
+
+    Parameters
+    ----------
+    name
+        The model, for the message.
+    what
+        What the failure shows, for the message.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # settings of the model can raise any
+        raise UserError(f"{name}: {what}: {first_line(error)}") from error
 
 
 def longest_input(model: nn.Module, tokenizer: Any, limit: int = 512) -> int:
     """Return the number of tokens that a text model can read: the smallest of several limits.
 
-    The limits are ``limit``, that of the tokenizer, and the number of position embeddings. Models
-    like RoBERTa do not use the position embeddings up to the padding index.
+    The limits are ``limit``, that of the tokenizer unless it leaves no room for a word, and the
+    number of position embeddings. Models like RoBERTa do not use the first of these.
     """
-    positions = [
-        table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-        for name, table in model.named_modules()
-        if "position_embedding" in name and isinstance(table, nn.Embedding)
-    ]
-    return int(min(limit, tokenizer.model_max_length, *positions))
+    limits: list[float] = [limit]
+    for name, table in model.named_modules():
+        if re.fullmatch(_POSITIONS, name) and isinstance(table, nn.Embedding):
+            unused = -1 if table.padding_idx is None else table.padding_idx
+            limits.append(table.num_embeddings - max(unused + 1, getattr(table, "offset", 0)))
+    longest = tokenizer.model_max_length
+    if isinstance(longest, int | float) and longest > tokenizer.num_special_tokens_to_add():
+        limits.append(longest)
+    return int(min(limits))
 
 
 def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:

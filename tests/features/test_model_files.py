@@ -140,6 +140,32 @@ def test_a_missing_shard_is_fetched(hub, models):
     assert np.array_equal(found, TextEncoder(str(models / "bert")).encode(TEXTS))
 
 
+@pytest.mark.parametrize("shard", ["*", "../x.safetensors", "evil.py", "gone.safetensors"])
+def test_an_index_cannot_name_any_file(shard, hub, models, tmp_path):
+    folder = shutil.copytree(models / "shards", tmp_path / "hostile")
+    index = folder / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    content["weight_map"]["more"] = shard
+    index.write_text(json.dumps(content))
+    for name in ("evil.py", "pytorch_model.bin", "*.model"):
+        (folder / name).write_text("x")
+    hub.add("me/hostile", folder)
+    message = refusal("me/hostile")
+    assert "index.json: cannot be read" in message or "the hub has no gone.saf" in message
+    assert not {"evil.py", "pytorch_model.bin"} & hub.fetched()
+
+
+def test_a_damaged_file_of_the_cache_is_named(hub):
+    folder = model_folder("me/bert")
+    blob = (folder / "config.json").resolve()
+    blob.write_text("")
+    message = refusal("me/bert")
+    assert "config.json is not JSON in UTF-8, but a web page, empty" in message
+    assert message.endswith(f"; delete {blob} and get it again")
+    blob.unlink()
+    assert TextEncoder("me/bert").pooling == "mean"
+
+
 def test_clip_needs_its_processor(hub):
     fetch("me/clip", "config.json", "model.safetensors", "tokenizer.json")
     hub.fetched()
@@ -183,13 +209,15 @@ def test_offline_without_the_hubs_list_of_files(hub, models, monkeypatch):
 
 
 def test_each_reason_has_its_own_message(hub, monkeypatch, tmp_path):
-    hub.refused |= {"me/gated": (403, "GatedRepo"), "me/broken": (500, ""), "me/mirror": (404, "")}
+    busy = {"me/broken": (500, ""), "me/busy": (429, "")}
+    hub.refused |= busy | {"me/gated": (403, "GatedRepo"), "me/mirror": (404, "")}
     for name, reason in {
         "me/typo": "the hub has no such model, or it is private; check the spelling",
         "me/mirror": "; check the spelling, or try again later",
         "me/bert@v9": "it has no revision 'v9'",
         "me/gated": "its owner must grant access; ask on its page",
-        "me/broken": "500 Internal Server Error",
+        "me/broken": "/api/models/me/broken'; try again later",
+        "me/busy": "; try again later",
     }.items():
         message = refusal(name)
         assert message.startswith(f"model '{name}' is neither in the hub cache nor")
@@ -222,12 +250,16 @@ def test_the_default_encoder_is_one_revision_under_both_names(monkeypatch, tmp_p
     assert "HF_HUB_OFFLINE" in refusal(f"{name}@main")
 
 
-@pytest.mark.parametrize("name", ["./x", "~/x", "/x", "x/", "a/b/c", "C:\\x", "", "x" * 300])
+@pytest.mark.parametrize(
+    "name", ["./x", "~/x", "/x", "x/", "a/b/c", "C:\\x", "", "x" * 5000, "o/..", "o/a--b"]
+)
 def test_a_wrong_path_is_named(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     message = refusal(name)
-    assert message.startswith(f"{name}: no such folder, and not a hub id") or not name
+    assert len(message) < 300
+    assert message.startswith(name[:200]) or not name
+    assert "no such folder, and not a hub id" in message or not name
 
 
 def test_the_home_folder_and_files(models, monkeypatch):
@@ -258,6 +290,21 @@ def test_folders_of_other_layouts_are_named(models, tmp_path):
         "empty", "model.safetensors"
     )
     assert "config.json: cannot be read" in folder("damaged", config_json="{")
+    assert "config.json is not JSON in UTF-8, but a web" in folder("page", config_json="<html>")
+    assert "config.json is not JSON in UTF-8, but" in folder("bom", config_json="\ufeff{}")
+    assert "tokenizer.json is not JSON in UTF" in folder("nothing", tokenizer_json="")
+    outside = [{"type": "Pooling", "path": "../bert"}]
+    assert "../bert is outside the" in folder("out", modules_json=json.dumps(outside))
+    (tmp_path / "outer").mkdir()
+    shutil.copytree(models / "bert", tmp_path / "outer" / "checkpoint-500")
+    assert "outer: only its sub-folder checkpoint-500 holds a" in refusal(str(tmp_path / "outer"))
+    (tmp_path / "outer" / "modules.json").write_text("[]")
+    assert "outer: not a model folder" in refusal(str(tmp_path / "outer"))
+    variant = shutil.copytree(models / "bert", tmp_path / "variant")
+    (variant / "model.safetensors").rename(variant / "model.fp16.safetensors")
+    assert "only model.fp16.safetensors, not model.saf" in refusal(str(variant))
+    (variant / "model.safetensors").symlink_to("../../blobs/0")
+    assert "model.safetensors links to a missing file; copy it" in refusal(str(variant))
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
     (tmp_path / "lfs").mkdir()
     copy = shutil.copytree(models / "bert", tmp_path / "lfs" / "bert")
@@ -268,7 +315,11 @@ def test_folders_of_other_layouts_are_named(models, tmp_path):
     known = index.read_text()
     index.write_text('{"weight_map": ["x"]}')
     assert "index.json: cannot be read" in refusal(str(shards))
-    index.write_text(known)
+    for content in ({"weight_map": {}}, {"metadata": {}, "weight_map": {}}):
+        index.write_text(json.dumps(content))
+        assert "index.json: cannot be read" in refusal(str(shards))
+    index.write_text(json.dumps(json.loads(known) | {"version": 1}))
+    assert len(TextEncoder(str(shards)).encode(TEXTS)) == 2
     first = sorted(shards.glob("model-*.safetensors"))[0]
     first.unlink()
     assert f"{first.name} is missing" in refusal(str(shards))

@@ -1,7 +1,9 @@
 """Loading models: what is believed of a folder, and what is refused."""
 
 import json
+import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,12 @@ from tiny_models import LETTERS, dual_encoder, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-from msm4sr_lite.features.pretrained import check_embeddings, load_pretrained
+from msm4sr_lite.features.pretrained import (
+    check_embeddings,
+    encodes,
+    load_pretrained,
+    longest_input,
+)
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.store.fingerprint import fingerprint_weights
 
@@ -146,7 +153,9 @@ def test_damaged_weights_are_one_line(changed):
     folder = changed("bert")
     for content in (b"", b"\xff" * 99, (folder / "model.safetensors").read_bytes()[:-9]):
         (folder / "model.safetensors").write_bytes(content)
-        assert "not a model folder that transformers can load: " in refusal(load, folder)
+        message = refusal(load, folder)
+        assert "not a model folder that transformers can load: model.safetensors is d" in message
+        assert f"delete {folder.resolve() / 'model.safetensors'} and get it again" in message
 
 
 def test_code_from_a_model_folder_never_runs(tiny_bert, tmp_path):
@@ -159,7 +168,147 @@ def test_code_from_a_model_folder_never_runs(tiny_bert, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.float8_e4m3fn])
+def test_quantized_weights_are_refused(kind, changed):
+    def quantize(weights):
+        return {k: w.to(kind) if w.ndim == 2 else w for k, w in weights.items()}
+
+    assert "is quantized (" in refusal(load, changed("bert", quantize))
+
+
+def test_integers_that_are_no_weights_are_kept(changed, folders):
+    numbers = {"embeddings.position_ids": torch.arange(40)[None]}  # as old versions saved them
+    found, whole = load(changed("bert", lambda w: w | numbers)), load(folders / "bert")
+    assert fingerprint_weights(found) == fingerprint_weights(whole)
+
+
+@pytest.mark.parametrize("part", [None, "text_config"])
+def test_a_quantized_model_is_refused_by_its_configuration(part, changed):
+    folder = changed("clip")
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    (config[part] if part else config)["quantization_config"] = {"quant_method": "nope"}
+    path.write_text(json.dumps(config))
+    assert "its weights are quantized (config.json); give the mod" in refusal(load, folder)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_real_types_are_read_as_float32(kind, changed, folders):
+    whole = load(folders / "bert").state_dict()
+    folder = changed("bert", lambda weights: {k: w.to(kind) for k, w in weights.items()})
+    for key, found in load(folder).state_dict().items():
+        torch.testing.assert_close(found, whole[key], atol=1e-3, rtol=0)
+
+
+def test_half_of_an_encoder_and_decoder_is_not_called_incomplete(tmp_path):
+    size = {"vocab_size": 84, "d_model": 16, "d_ff": 12, "num_layers": 1, "num_heads": 2}
+    model = transformers.T5EncoderModel(transformers.T5Config(**size))
+    model.save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    assert "of type 't5', not a BERT-like text encoder; give one like" in refusal(load, tmp_path)
+
+
+def test_the_reason_of_transformers_is_told(changed):
+    folder = changed("bert")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "hidden_size": "16"}))
+    assert "'hidden_size'" in (message := refusal(load, folder))
+    assert "expected int, got str" in message
+
+
+def test_the_messages_of_transformers_are_as_before(folders):
+    logging = transformers.utils.logging
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(30)
+    logging.enable_progress_bar()
+    try:
+        load(folders / "bert")
+        assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (30, True)
+    finally:
+        logging.set_verbosity(before[0])
+        (logging.enable_progress_bar if before[1] else logging.disable_progress_bar)()
+
+
 # ------------------------------------------------------------------------- tokenizers
+
+
+def reduced(folder, *words):
+    """Leave only these words in the vocabulary of a tokenizer."""
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    words = ["<s>", "<pad>", "<unk>", "</s>", *words]
+    content["model"]["vocab"] = {word: number for number, word in enumerate(words)}
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    "words", [["[unused1]"], ["r", "##e", "##d"], list("的一是不了人我在有他这")]
+)
+def test_clip_with_a_tokenizer_that_knows_no_word_is_refused(words, changed):
+    folder = changed("clip")
+    reduced(folder, *words)
+    dictionary = ["red", "blue", "mug", "tent", "box", "lid", "cup", "sky"]
+    for many in (dictionary, dictionary[:1]):
+        assert "share an embedding with others" in refusal(KeywordTokenizer, str(folder), many)
+
+
+def test_clip_with_a_dictionary_in_a_language_that_it_does_not_know_is_refused(folders):
+    foreign = ["красный", "синий", "палатка", "кружка", "собака"]
+    message = refusal(KeywordTokenizer, str(folders / "clip"), [*foreign, "a", "b"])
+    assert "keywords of the dictionary share an embedding with others" in message
+    assert "; the model is damaged, does not know the language, or the prompt" in message
+    alike = ["café", "cafe", "Cafe", "CAFÉ", "mug", "tent"]
+    assert KeywordTokenizer(str(folders / "clip"), alike).dictionary == alike
+
+
+def test_clip_with_dead_token_embeddings_is_refused(changed):
+    table = "text_model.embeddings.token_embedding.weight"
+    folder = changed("clip", lambda weights: weights | {table: 0 * weights[table]})
+    assert "share an embedding with others" in refusal(clip, folder)
+
+
+def test_special_tokens_are_text_in_a_dictionary(folders):
+    words = ["</s>", "</s> blue", "<s> mug", "red"]
+    found = KeywordTokenizer(str(folders / "clip"), words).word_embeddings
+    assert len(found.unique(dim=0)) == 4
+    for empty in ("", "  "):
+        message = refusal(KeywordTokenizer, str(folders / "clip"), ["red", empty])
+        assert message == "the keyword dictionary has an empty word; remove it"
+
+
+@pytest.mark.parametrize("role", ["mask_token", "pad_token"])
+def test_special_tokens_that_the_model_lacks_are_never_used(role, folders, changed):
+    folder = changed("bert")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({role: "[NEW]"})
+    tokenizer.save_pretrained(folder)
+    found, plain = (TextEncoder(str(f)).encode(TEXTS) for f in (folder, folders / "bert"))
+    np.testing.assert_allclose(found.astype(float), plain, atol=1e-3)
+    assert len(TextEncoder(str(folder)).encode(["a [NEW] mug"])) == 1
+
+
+@pytest.mark.parametrize("longest", [-1, 0, 1, 2, None, 2.5, float("nan"), 1e30])
+def test_an_impossible_longest_input_of_a_tokenizer_is_ignored(longest, changed):
+    folder = changed("clip")
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_max_length": longest}))
+    if longest == 2.5:  # no room for a word and two special tokens
+        assert "share an embedding" in refusal(clip, folder)
+    else:
+        assert clip(folder).options["max_length"] == 48
+
+
+def test_a_processor_that_makes_huge_images_is_refused(changed):
+    folder = changed("clip")
+    path = next(folder.glob("*processor_config.json"))
+    known = json.loads(path.read_text())
+    for part in ({"size": {"shortest_edge": 10**6}}, {"crop_size": {"height": 5000, "width": 16}}):
+        path.write_text(json.dumps(known | part))
+        assert re.search(r"asks for the size \d+; the largest is 4096", refusal(clip, folder))
+    path.write_text(json.dumps(known | {"size": {"shortest_edge": "wide"}}))
+    assert refusal(clip, folder)
+    path.unlink()
+    assert "no preprocessor_config.json; get the whole model again" in refusal(clip, folder)
 
 
 @pytest.mark.parametrize(("family", "make"), [("bert", TextEncoder), ("clip", clip)])
@@ -239,6 +388,21 @@ def test_clip_without_padding_pads_with_its_end(changed):
     assert found.options == expected.options
 
 
+def test_the_longest_input_is_that_of_any_table_of_positions():
+    size = {"vocab_size": 84, "hidden_size": 16, "num_hidden_layers": 1, "pad_token_id": 1}
+    gpt = {"vocab_size": 84, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 40}
+    opt = {**size, "num_attention_heads": 2, "ffn_dim": 12, "word_embed_proj_dim": 16}
+    canine = {"num_hash_buckets": 10, "num_hash_functions": 2, "num_attention_heads": 2}
+    opt |= {"max_position_embeddings": 40, "bos_token_id": 0, "eos_token_id": 3}
+    tokenizer = SimpleNamespace(model_max_length=300, num_special_tokens_to_add=lambda: 2)
+    for model, longest in (
+        (transformers.GPT2Model(transformers.GPT2Config(**gpt)), 40),
+        (transformers.OPTModel(transformers.OPTConfig(**opt)), 40),
+        (transformers.CanineModel(transformers.CanineConfig(**size, **canine)), 300),
+    ):
+        assert longest_input(model, tokenizer) == longest
+
+
 # ---------------------------------------------------------------------------- a probe
 
 
@@ -247,11 +411,32 @@ def test_embeddings_must_be_finite_and_differ(changed):
     check_embeddings("any", np.ones((1, 3), dtype=np.float16))
     for wrong in (float("nan"), float("inf"), 7e4):
         assert "not finite in float16" in refusal(check_embeddings, "m", torch.tensor([[wrong]]))
-    assert "m: all texts have the same" in refusal(check_embeddings, "m", np.ones((4, 3)))
+    assert "m: 4 of 4 texts share an embed" in refusal(check_embeddings, "m", np.ones((4, 3)))
+    rows = torch.eye(12)
+    rows[1], rows[2] = rows[0], rows[0] + 1e-6  # float noise is no difference
+    check_embeddings("any", rows)
+    rows[3] = rows[0]
+    assert "m: 4 of 12 words share" in refusal(check_embeddings, "m", rows, "words")
+    many = torch.cat([torch.ones(1000, 3), torch.randn(2000, 3)])
+    assert "share an embedding" in refusal(check_embeddings, "m", many)
     folder = changed("clip", lambda w: w | {"visual_projection.weight": torch.zeros(8, 16)})
     assert "images" in refusal(clip, folder)
     shutil.rmtree(folder)
     folder = changed(
         "clip", lambda w: w | {"text_projection.weight": torch.full((8, 16), torch.nan)}
     )
-    assert "embeddings of keywords are not finite" in refusal(clip, folder)
+    assert "embeddings of keywords of the dictionary are not finite" in refusal(clip, folder)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("gone\nfar"), AssertionError("x")])
+def test_a_first_computation_fails_in_one_line(error):
+    def compute():
+        with encodes("m", "does not encode"):
+            raise error
+
+    assert (
+        refusal(compute)
+        == f"m: does not encode: {str(error).partition(chr(10))[0] or 'MemoryError'}"
+    )
+    with pytest.raises(UserError, match="own line"), encodes("m", "does not encode"):
+        raise UserError("own line")

@@ -343,7 +343,7 @@ def test_what_is_not_known_after_the_transformer_is_refused_by_name(
         ({"prompts": {"prompts": {"a": 3}, "default_prompt_name": "a"}}, "prompts.a"),
         (
             {"prompts": {"prompts": {"a": "too long " * 99}, "default_prompt_name": "a"}},
-            "all texts have the same embedding",
+            "texts share an embedding with others",
         ),
     ],
 )
