@@ -91,7 +91,7 @@ def test_encoders_are_tried(tiny_bert, mini_clip, msm4sr):
     assert code == 0
     assert found["text encoder"] == f"{tiny_bert}, loaded from {tiny_bert}"
     assert found["pooling"] == "mean; width 20; up to 512 tokens"
-    assert found["texts are read as"] == "{}"
+    assert found["texts are read as"] == "{}, at most 512 tokens"
     cosines = re.findall(r"' (-?\d\.\d\d)", found["cosines"])
     assert len(cosines) == 2
     assert all(-1 <= float(cosine) <= 1 for cosine in cosines)
@@ -105,6 +105,8 @@ def test_what_cannot_be_used_is_refused_as_elsewhere(tiny_bert, msm4sr, tmp_path
     for words, message in (
         (["--text-encoder", folder], "begins with CLIPModel, not Transformer"),
         (["--clip", tiny_bert], "which does not compare images with text"),
+        (["--clip="], "the name of a model is empty"),
+        (["--text-encoder="], "the name of a model is empty"),
     ):
         code, out, err = msm4sr("doctor", *words)
         assert (code, out, err.count("\n")) == (2, "", 1)

@@ -388,3 +388,22 @@ def test_the_encoder_of_a_table_is_loaded_as_the_table_was_made(pooling, tiny_be
     encoder = TextEncoder(model, pooling)
     again = load_table_encoder({"text_encoder": encoder.describe()}, name=model)
     assert np.array_equal(encoder.encode(TEXTS), again.encode(TEXTS))
+
+
+def test_weights_that_may_run_code_are_to_be_converted(tiny_bert, tmp_path):
+    model = sentence_model(
+        tiny_bert, tmp_path / "st", ("Pooling", POOLING), ("Dense", *dense(20, 4))
+    )
+    weights = Path(model, "2_Dense", "model.safetensors")
+    weights.rename(weights.with_name("pytorch_model.bin"))
+    with pytest.raises(UserError, match=r"2_Dense: only pytorch_model\.bin.*convert it"):
+        TextEncoder(model)
+
+
+@pytest.mark.parametrize("path", ["../other/1_Pooling", "/other/1_Pooling"])
+def test_a_module_outside_of_the_folder_is_refused(path, tiny_bert, tmp_path):
+    model = Path(sentence_model(tiny_bert, tmp_path / "st", ("Pooling", POOLING)))
+    listed = json.loads((model / "modules.json").read_text())
+    write(model / "modules.json", [listed[0], listed[1] | {"path": path}])
+    with pytest.raises(UserError, match="leaves the folder"):
+        TextEncoder(str(model))
