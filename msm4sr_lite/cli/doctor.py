@@ -13,6 +13,8 @@ from PIL import Image
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+from msm4sr_lite.features.model_files import model_folder
+from msm4sr_lite.similarity import normalize
 
 # Purpose -> the extras in pyproject.toml that it needs.
 EXTRAS = {"library": [], "course": ["notebooks", "course"]}
@@ -26,8 +28,8 @@ def run(args: argparse.Namespace) -> int:
     """Print facts and problems; return exit code 1 if something that is needed is missing."""
     purpose = args.purpose or ("course" if (CHECKOUT / "run.py").is_file() else "library")
     facts, problems = findings(purpose)
-    facts |= try_text_encoder(args.text_encoder) if args.text_encoder else {}
-    facts |= try_clip(args.clip) if args.clip else {}
+    facts |= {} if args.text_encoder is None else try_text_encoder(args.text_encoder)
+    facts |= {} if args.clip is None else try_clip(args.clip)
     rows = [*facts.items(), *(("problem", problem) for problem in problems)]
     end = f"{'not ready yet' if problems else 'ready'} for: {purpose}"
     width = max(len(name) for name, _ in rows)
@@ -94,8 +96,6 @@ def writable(folder: str) -> bool:
 
 def default_text_encoder() -> str:
     """Return where the default text encoder is on this machine."""
-    from msm4sr_lite.features.model_files import model_folder
-
     try:
         return f"all-MiniLM-L6-v2 in {model_folder(DEFAULT_TEXT_ENCODER, download=False)}"
     except UserError:
@@ -104,25 +104,26 @@ def default_text_encoder() -> str:
 
 def try_text_encoder(name: str) -> dict[str, str]:
     """Load a text encoder as ``features`` does; return what it is, and cosines of sentences."""
-    from msm4sr_lite.features.model_files import model_folder
+    import torch
+
     from msm4sr_lite.features.text_encoder import TextEncoder
 
     encoder = TextEncoder(name)
-    first, *others = encoder.encode(SENTENCES).astype(float)
-    cosines = (one @ first / (one @ one * (first @ first)) ** 0.5 for one in others)
-    pairs = zip(SENTENCES[1:], cosines, strict=True)
+    vectors = normalize(torch.from_numpy(encoder.encode(SENTENCES)).float())
+    pairs = zip(SENTENCES[1:], (vectors[1:] @ vectors[0]).tolist(), strict=True)
+    note = "by its name, the default encoder is read without the Normalize of its folder"
+    is_default = name.partition("@")[0] == DEFAULT_TEXT_ENCODER.partition("@")[0]
     return {
         "text encoder": f"{name}, loaded from {model_folder(name)}",
         "pooling": f"{encoder.pooling}; width {encoder.width}; up to {encoder.max_length} tokens",
-        "texts are read as": encoder.describe().get("prompt", "{}"),
+        "texts are read as": encoder.reading,
         "cosines": f"{SENTENCES[0]!r} and " + ", ".join(f"{text!r} {c:.2f}" for text, c in pairs),
-    }
+    } | ({"note": note} if is_default or "Normalize" in encoder.pooling else {})
 
 
 def try_clip(name: str) -> dict[str, str]:
     """Load a CLIP-like model as ``keywords`` does; return the best keywords of plain images."""
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-    from msm4sr_lite.features.model_files import model_folder
 
     colours = ("red", "blue")
     images = [Image.new("RGB", (224, 224), colour) for colour in colours]

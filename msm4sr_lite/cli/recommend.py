@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
         check_output_path(args.all_users)
     if args.items is not None and args.on_unknown_user:
         raise UserError("--on-unknown-user has no effect with --items; leave it out")
-    if args.text_encoder and args.why != "keywords":
+    if args.text_encoder is not None and args.why != "keywords":
         raise UserError("--text-encoder has no effect without --why keywords; leave it out")
     options: dict[str, Any] = {
         "k": args.k,
@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> None:
         "exclude": common.read_ids(args.exclude),
     }
     model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)
-    model.text_encoder = args.text_encoder or model.text_encoder
+    if args.text_encoder is not None:
+        model.text_encoder = args.text_encoder
     options["data"] = data = common.read_dataset(args, model.domain, columns=model.columns)
     new = [] if args.no_new_items else add_new_items(model, data, args)
     if args.all_users:

@@ -20,8 +20,6 @@ import numpy as np
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.fingerprint import fingerprint, versions
 
-_DECISIVE = ("weights", "config", "tokenizer", "processor", "pooling")
-
 
 def content_key(content: bytes) -> bytes:
     """Return the 16 bytes under which the embedding of ``content`` is stored."""
@@ -67,10 +65,7 @@ class EmbeddingCache:
         try:
             if any(_checksum(k, row[0]) != row[1] for k, row in zip(keys, rows, strict=True)):
                 raise ValueError
-            found = np.stack([np.frombuffer(embedding, self._dtype) for embedding, _ in rows])
-            if not np.isfinite(found).all():
-                raise ValueError
-            return found
+            return np.stack([np.frombuffer(embedding, self._dtype) for embedding, _ in rows])
         except (ValueError, TypeError):  # TypeError: a number or a text in place of bytes
             raise sqlite3.DatabaseError("damaged") from None
 
@@ -85,11 +80,8 @@ class EmbeddingCache:
         with np.errstate(over="ignore"):
             embeddings = np.asarray(embeddings, dtype=self._dtype)
         if not np.isfinite(embeddings).all():
-            raise UserError(
-                f"the encoder gives embeddings that are not finite in {self._dtype}; use another"
-                f" one"
-            )
-        blobs = [np.ascontiguousarray(row, dtype=self._dtype).tobytes() for row in embeddings]
+            raise UserError(f"embeddings that are not finite in {self._dtype}; use another encoder")
+        blobs = [row.tobytes() for row in embeddings]
         rows = [(k, blob, _checksum(k, blob)) for k, blob in zip(keys, blobs, strict=True)]
         with self._lock, self._base:
             self._base.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
@@ -106,9 +98,7 @@ def check_cache(path: Path) -> None:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
             for key, embedding, checksum in base.execute("SELECT * FROM embeddings"):
-                dtype = np.float32 if path.name.startswith("images") else np.float16
-                stored = np.frombuffer(embedding, dtype)
-                if _checksum(key, embedding) != checksum or not np.isfinite(stored).all():
+                if _checksum(key, embedding) != checksum:
                     raise ValueError
     except (sqlite3.Error, TypeError, ValueError) as error:
         reason = str(error) or "damaged"
@@ -134,7 +124,7 @@ def open_cache(
     kind
         What is encoded: ``images`` or ``sentences``.
     encoder
-        Description of the encoder. A cache belongs to the hashes in it and to the versions of the
+        Description of the encoder. A cache belongs to the identity in it and to the versions of the
         libraries, since both decide the embeddings.
     dtype
         Type of the embeddings, ``float16`` or ``float32``.
@@ -144,9 +134,8 @@ def open_cache(
     UserError
         If the file is in use, damaged, or cannot be written.
     """
-    encoded_by = [encoder.get(part) for part in _DECISIVE]
     libraries = versions("torch", "transformers", "tokenizers", "pillow")
-    path = folder / f"{kind}-{fingerprint([encoded_by, libraries])}.sqlite"
+    path = folder / f"{kind}-{fingerprint([encoder['identity'], libraries])}.sqlite"
     with suppress(OSError):  # then the database cannot be opened either
         folder.mkdir(parents=True, exist_ok=True)
     try:

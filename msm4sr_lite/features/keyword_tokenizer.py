@@ -107,15 +107,16 @@ class KeywordTokenizer:
     def describe(self) -> dict[str, Any]:
         """Return everything that decides the keywords.
 
-        These are the model's name; hashes of its weights, configuration, tokenizer and image
-        processor; the prompt, threshold and diversity; and size and hash of the dictionary.
+        These are the model's name; hashes of its weights, and of all that decides its embeddings;
+        the prompt, threshold and diversity; and size and hash of the dictionary.
         """
         model = describe_model(self.name, self.model, self.tokenizer)
         processor = self.image_processor
+        decisive = [type(processor).__name__, processor.to_dict(), self.options]
         return {
             "clip": model.pop("name"),
             **model,
-            "processor": fingerprint([type(processor).__name__, processor.to_dict()]),
+            "identity": fingerprint([model["identity"], *decisive]),
             "prompt": self.prompt,
             "threshold": self.threshold,
             "diversity": self.diversity,

@@ -26,6 +26,11 @@ from msm4sr_lite.store.schemas import read_json
 _POSITIONS = r"(.*\.)?((text_)?positions?_embed\w*|pos_emb\w*|wpe|embed_positions)"
 _UNQUANTIZED = "give the model in float32 or float16"
 
+# Reveals how a tokenizer treats upper case, accents, symbols, digits and spaces.
+_SAMPLE = "The RED, crème-brûlée mug's 2nd  lid: 20€! Ein Zelt für zwei, 红色的杯子 ☕"
+# Settings that do not decide embeddings; the type of numbers in the file is in the weights' hash.
+_UNNEEDED = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
+
 
 def require_docstrings() -> None:
     """Refuse Python without docstrings, which transformers reads when its models are imported."""
@@ -252,21 +257,34 @@ def longest_input(model: nn.Module, tokenizer: Any, limit: int = 512) -> int:
 
 
 def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:
-    """Return a model's name and short hashes of its weights, configuration and tokenizer.
+    """Return a model's name, a short hash of its weights, and one of all that decides embeddings.
 
     A local folder is named by the last part of its path. The hashes do not depend on the place of
-    the model, on the version that saved it, or on the padding that its tokenizer used last.
+    the model, on the padding that its tokenizer used last, or on settings that a version of
+    transformers adds or drops: those with their default value, or unknown to it, are left out.
     """
-    config = model.config.to_dict()
-    state = tokenizer.get_vocab()
+    state: Any = [tokenizer.get_vocab(), tokenizer(_SAMPLE)["input_ids"]]
     if getattr(tokenizer, "is_fast", False):
         state = json.loads(tokenizer.backend_tokenizer.to_str())
-        state = {k: v for k, v in state.items() if k not in ("padding", "truncation")}
-    unneeded = {"_name_or_path", "transformers_version"}
+        state = {k: v for k, v in state.items() if k not in ("padding", "truncation", "version")}
+    inputs = [tokenizer.truncation_side, tokenizer.model_input_names]
+    try:
+        usual = type(model.config)().to_dict()
+    except Exception:  # a class without defaults
+        usual = {}
+    config, weights = _unusual(model.config.to_dict(), usual), fingerprint_weights(model)
     folder = local_path(name)
     return {
         "name": folder.resolve().name if folder else name,
-        "weights": fingerprint_weights(model),
-        "config": fingerprint({k: v for k, v in config.items() if k not in unneeded}),
-        "tokenizer": fingerprint(state),
+        "weights": weights,
+        "identity": fingerprint([weights, model.config.model_type, config, state, inputs]),
     }
+
+
+def _unusual(config: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a model, and of the models in it, that are not the usual ones."""
+    found = {k: v for k, v in config.items() if not usual or (k in usual and v != usual[k])}
+    for key in found.keys() & usual.keys():
+        if isinstance(usual[key], dict) and isinstance(found[key], dict):
+            found[key] = _unusual(found[key], usual[key])
+    return {k: v for k, v in found.items() if k not in _UNNEEDED}

@@ -10,21 +10,22 @@ from typing import Annotated, Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from pydantic import ConfigDict, Field, with_config
+from pydantic import Field, with_config
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from typing_extensions import TypedDict
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.store.schemas import CLOSED, OPEN, read_json
+from msm4sr_lite.store.schemas import CLOSED, read_json
 
 REMEDY = "download the whole folder again, or set features.pooling to mean or cls"
 OTHER = "give another text encoder"
 # In the order in which older folders concatenate several of them.
 Kind = Literal["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 KINDS = get_args(Kind)
-OLDER = {f"pooling_mode_{kind}{end}": kind for kind in KINDS for end in ("", "_token", "_tokens")}
+_ENDS = ("_token", "_tokens", "_tokens", "", "_tokens", "")
+OLDER = {f"pooling_mode_{kind}{end}": kind for kind, end in zip(KINDS, _ENDS, strict=True)}
 ACTIVATIONS = "ELU GELU Identity LeakyReLU Mish ReLU SELU Sigmoid SiLU Softplus Tanh"
 Size = Annotated[int, Field(ge=1)]
 Place = Literal["sentence_embedding"] | None
@@ -32,31 +33,36 @@ HARMLESS = Literal["trust_remote_code", "torch_dtype", "dtype", "attn_implementa
 ARGS = [f"{part}_{end}" for part in ("model", "tokenizer", "config") for end in ("args", "kwargs")]
 
 
-def _kind(config: ConfigDict, keys: dict[str, Any]) -> Any:
-    """Return the type of a JSON object with these keys, which may be missing."""
-    return with_config(config)(TypedDict("Settings", keys, total=False))  # type: ignore[operator]
+def _kind(keys: dict[str, Any]) -> Any:
+    """Return the type of a JSON object with these keys, which may be missing, and no others."""
+    return with_config(CLOSED)(TypedDict("Settings", keys, total=False))  # type: ignore[operator]
 
 
-# Other keys or values in the files than these would change the embeddings.
+# Other keys or values in the files than these may change the embeddings.
 Modules = Annotated[list[dict[str, Any]], Field(min_length=1)]
 PoolingConfig = _kind(
-    CLOSED,
     dict.fromkeys(["word_embedding_dimension", "embedding_dimension"], int)
     | dict.fromkeys([*OLDER, "include_prompt"], bool)
     | {"pooling_mode": Kind | Annotated[list[Kind], Field(min_length=1)]},
 )
 DenseConfig = _kind(
-    CLOSED,
     {"in_features": Size, "out_features": Size, "bias": bool, "activation_function": str}
     | {"module_input_name": Place, "module_output_name": Place, "use_residual": Literal[False]},
 )
+_LAST = {"method": Literal["forward"], "method_output_name": Literal["last_hidden_state"]}
 TextConfig = _kind(
-    OPEN,
-    {"max_seq_length": Size | None, "do_lower_case": bool}
-    | {"transformer_task": Literal["feature-extraction"]}
+    {"max_seq_length": Annotated[int, Field(ge=2)] | None, "do_lower_case": bool}
+    | {"transformer_task": Literal["feature-extraction"], "unpad_inputs": bool | None}
+    | {"modality_config": _kind({"text": _kind(_LAST), "message": Any})}
+    | {"module_output_name": Literal["token_embeddings"], "query_expansion": None}
+    | dict.fromkeys(["query_length", "document_length"], Any)
     | dict.fromkeys([*ARGS, "processor_kwargs", "processing_kwargs"], dict[HARMLESS, Any] | None),
 )
-Prompts = _kind(OPEN, {"prompts": dict[str, str | None] | None, "default_prompt_name": str | None})
+Prompts = _kind(
+    {"prompts": dict[str, str | None] | None, "default_prompt_name": str | None}
+    | {"model_type": Literal["SentenceTransformer"], "truncate_dim": None}
+    | dict.fromkeys(["__version__", "similarity_fn_name"], Any)
+)
 
 
 # ------------------------------------------------------------------ from tokens to embeddings
@@ -110,8 +116,7 @@ class SentenceModel:
     def reading(self) -> str:
         """How a text, ``{}``, is read, in words."""
         skipped = ", prompt not pooled" if self.prompt and not self.include_prompt else ""
-        longest = f", at most {self.max_length} tokens" if self.max_length else ""
-        return f"{self.prompt}{{}}{skipped}{', lower case' if self.lower else ''}{longest}"
+        return f"{self.prompt}{{}}{skipped}{', lower case' if self.lower else ''}"
 
     def prepare(self, text: str) -> str:
         """Return a text as the tokenizer gets it."""
@@ -171,6 +176,9 @@ def read_sentence_model(folder: Path, pooling: str = "auto") -> SentenceModel:
     if listed.exists():
         if (modules := [*map(_named, read_json(listed, Modules, OTHER))])[0][0] != "Transformer":
             raise UserError(f"{listed}: begins with {modules[0][0]}, not Transformer; {OTHER}")
+        for _, path in modules:
+            if Path(path).is_absolute() or ".." in Path(path).parts:
+                raise UserError(f"{listed}: the path {path!r} leaves the folder; {OTHER}")
         texts = _read_texts(folder, modules[0][1])
     else:
         modules = [("Transformer", ""), *([("Pooling", older.name)] if older.exists() else [])]
@@ -180,8 +188,8 @@ def read_sentence_model(folder: Path, pooling: str = "auto") -> SentenceModel:
         return SentenceModel((pooling if pooling == "cls" else "mean",), **texts)
     if [kind for kind, _ in modules[1:2]] != ["Pooling"]:
         raise UserError(f"{listed}: no Pooling after the Transformer; {REMEDY}")
-    path = folder / modules[1][1] / "config.json"
-    config: dict[str, Any] = read_json(path, PoolingConfig, REMEDY)
+    pooled = folder / modules[1][1] / "config.json"
+    config: dict[str, Any] = read_json(pooled, PoolingConfig, REMEDY)
     named = [kind for key, kind in OLDER.items() if config.get(key)]
     chosen = config.get("pooling_mode", named or "mean")
     layers = [layer for kind, name in modules[2:] for layer in _read_layers(kind, folder / name)]
@@ -224,6 +232,10 @@ def _read_layers(kind: str, place: Path) -> list[nn.Module]:
     package, _, activation = called.rpartition(".")
     if package.split(".")[:2] != ["torch", "nn"] or activation not in ACTIVATIONS.split():
         raise UserError(f"{place}: activation function {called!r} is not known here; {REMEDY}")
+    if not (place / "model.safetensors").exists() and (place / "pytorch_model.bin").exists():
+        raise UserError(
+            f"{place}: only pytorch_model.bin, which may run code; convert it to model.safetensors"
+        )
     try:
         layer = nn.Linear(config["in_features"], config["out_features"], config.get("bias", True))
         weights = load_file(place / "model.safetensors")

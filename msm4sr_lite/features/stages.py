@@ -82,7 +82,7 @@ def compute_keywords(
         If the dictionary has fewer than ``n_keywords`` words, the model cannot be loaded, or the
         run folder cannot be written.
     """
-    run_dir, clip = Path(run_dir), clip or DEFAULT_CLIP
+    run_dir, clip = Path(run_dir), DEFAULT_CLIP if clip is None else clip
     folder, n = run_dir / "keywords", config.n_keywords
     usual = min(8, os.cpu_count() or 1)
     workers = usual if workers is None else ARGUMENTS["workers"].check(workers)
@@ -208,7 +208,7 @@ def encode_features(
         If there are images but ``run_dir`` holds no keywords. Whether the keywords belong to these
         items is not checked.
     """
-    run_dir, name = Path(run_dir), text_encoder or DEFAULT_TEXT_ENCODER
+    run_dir, name = Path(run_dir), DEFAULT_TEXT_ENCODER if text_encoder is None else text_encoder
     folder = run_dir / "features"
     source = run_dir / "keywords" if _has_images(dataset, config) else None
     without = {} if config.max_images else {"max_images": 0}  # then new items need none either

@@ -15,15 +15,18 @@ from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
 from msm4sr_lite.features.pretrained import (
     check_embeddings,
     describe_model,
+    encodes,
     load_pretrained,
     longest_input,
     model_folder,
 )
 from msm4sr_lite.features.sentence_transformers import OTHER, read_sentence_model
-from msm4sr_lite.printable import first_line
+from msm4sr_lite.settings import in_one_line
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights, require_same
 
 PLACE = "text_encoder_path"  # in the manifest of a table: the folder of a local encoder
+# Common words with different first letters: no two are alike, however few tokens are read.
+WORDS = ["red", "blue", "shoe", "wood", "tent", "mug", "apple", "cotton", "garden", "knife", "lid"]
 
 
 class TextEncoder:
@@ -43,14 +46,17 @@ class TextEncoder:
     Attributes
     ----------
     pooling
-        Pooling and later modules in words: ``mean``, ``cls + Dense 768 to 64 Tanh``.
+        Pooling and later modules in words: ``mean``, ``cls + Linear + Tanh``.
+    reading
+        How a text, ``{}``, is read: ``query: {}, lower case, at most 256 tokens``.
     width, max_length
         Width of the embeddings; longest input in tokens.
 
     Raises
     ------
     UserError
-        If the model is not found, cannot be loaded, is not an encoder, or has another pooling.
+        If the model is not found, cannot be loaded, is not an encoder, does not know common words,
+        or has another pooling; or if the other texts of a batch change an embedding.
     """
 
     def __init__(
@@ -74,39 +80,51 @@ class TextEncoder:
                 f"{name}: a model of type {config.model_type!r}, not a BERT-like text encoder;"
                 f" give one like {DEFAULT_TEXT_ENCODER}"
             )
-        self.width = int(config.hidden_size) * len(texts.kinds)
-        for layer in texts.layers:
-            self.width = getattr(layer, "out_features", self.width)
-        limit = 512
+        positions = max(0, getattr(config, "max_position_embeddings", 0) or 0)
+        limit = texts.max_length or 512
         if texts.max_length:  # replaces the limit of the tokenizer
-            self.tokenizer.model_max_length = limit = texts.max_length
+            self.tokenizer.model_max_length = limit
         elif texts.max_length == 0:
-            limit = max(0, getattr(config, "max_position_embeddings", 0)) or limit
-        self.max_length = longest_input(self.model, self.tokenizer, limit)
-        tokens = self.tokenizer(texts.prepare("").rstrip())["input_ids"] if texts.prompt else [0]
-        self._prompt_tokens = len(tokens) - (tokens[-1] in self.tokenizer.all_special_ids)
-        try:
-            check_embeddings(name, self._encode_batch(["red mug", "A tent for two people."]))
-        except UserError:
-            raise
-        except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
+            limit = positions or limit
+        self.max_length = longest_input(self.model, self.tokenizer, min(limit, positions or limit))
+        self.reading = f"{texts.reading}, at most {self.max_length} tokens"
+        tokens = self.tokenizer(texts.prepare("").rstrip())["input_ids"] if texts.prompt else []
+        closed = bool(tokens) and tokens[-1] in self.tokenizer.all_special_ids
+        self._prompt_tokens = len(tokens) - closed
+        self.width = self._check().shape[1]
+
+    def _check(self) -> np.ndarray:
+        """Return embeddings of words; refuse a model that knows no words, or mixes up texts."""
+        if self.max_length <= max(1, self.tokenizer.num_special_tokens_to_add()):
+            raise UserError(f"{self.name}: reads {self.max_length} tokens only, too few for a text")
+        tokens = self.tokenizer(WORDS, add_special_tokens=False)["input_ids"]
+        unknown = sum(self.tokenizer.unk_token_id in one for one in tokens)
+        if unknown > len(WORDS) / 4:
             raise UserError(
-                f"{name}: a model of type {config.model_type!r}, which does not encode texts as"
-                f" BERT does: {first_line(error)}"
-            ) from error
+                f"{self.name}: the tokenizer does not know {unknown} of {len(WORDS)} common words;"
+                f" it is damaged, or for another language"
+            )
+        check_embeddings(self.name, embeddings := self._encode_batch(WORDS))
+        long = " ".join(WORDS * (min(self.max_length, 1024) // len(WORDS) + 1))
+        alone, beside = (self._encode_batch([WORDS[0], *more])[0] for more in ([], [long]))
+        gap, size = (np.linalg.norm(x.astype(float)) for x in (alone - beside, alone))
+        if gap > 1e-3 * size:
+            raise UserError(
+                f"{self.name}: the embedding of a text depends on the texts beside it; {OTHER}"
+            )
+        return embeddings
 
     def describe(self) -> dict[str, str]:
-        """Return pooling, name, prompt, and hashes of weights, configuration and tokenizer."""
-        texts = self._texts
-        found = {"pooling": self.pooling, **describe_model(self.name, self.model, self.tokenizer)}
-        if any(True for _ in texts.layers.parameters()):
-            found["weights"] = fingerprint([found["weights"], fingerprint_weights(texts.layers)])
-        if texts.reading != "{}":
-            found |= {
-                "prompt": texts.reading,
-                "config": fingerprint([found["config"], texts.reading]),
-            }
-        return found
+        """Return name, pooling, prompt with longest input, and hashes.
+
+        ``weights`` is the hash of all weights, and ``identity`` of all that decides embeddings.
+        """
+        found = describe_model(self.name, self.model, self.tokenizer)
+        layers = self._texts.layers
+        if any(True for _ in layers.parameters()):
+            found["weights"] = fingerprint([found["weights"], fingerprint_weights(layers)])
+        made = {"pooling": self.pooling, "prompt": self.reading}
+        return found | made | {"identity": fingerprint([{**found, "name": ""}, made])}
 
     def encode(
         self,
@@ -137,12 +155,17 @@ class TextEncoder:
 
     @torch.inference_mode()
     def _encode_batch(self, batch: Sequence[str]) -> np.ndarray:
-        cut = {"truncation": True, "max_length": self.max_length}
+        options = {"padding": True, "truncation": True, "max_length": self.max_length}
         prepared = [*map(self._texts.prepare, batch)]
-        tokens = self.tokenizer(prepared, padding=True, return_tensors="pt", **cut).to(self.device)
-        states = self.model(**tokens).last_hidden_state
-        pooled = self._texts.pool(states, tokens["attention_mask"], self._prompt_tokens)
-        pooled = pooled.to(torch.float16)
+        kind = f"a {self.model.config.model_type} model that does not encode texts as BERT does"
+        with encodes(self.name, kind):
+            tokens = self.tokenizer(prepared, return_tensors="pt", **options).to(self.device)
+            mask = tokens["attention_mask"]
+            if (empty := mask.sum(dim=1) == 0).any():
+                text = in_one_line(batch[int(empty.long().argmax())])
+                raise UserError(f"{self.name}: nothing to read in the text {text}; leave it out")
+            states = self.model(**tokens).last_hidden_state
+            pooled = self._texts.pool(states, mask, self._prompt_tokens).to(torch.float16)
         if not pooled.isfinite().all():
             raise UserError(f"{self.name}: embeddings are not finite in float16; {OTHER}")
         return pooled.cpu().numpy()
@@ -175,8 +198,8 @@ def load_table_encoder(
             f"the text encoder {called!r} of the features {where}; give its folder as text_encoder"
             f" (--text-encoder)"
         )
-    name = name or place or called
-    if not name:
+    name = (place or called) if name is None else name
+    if name is None:
         raise UserError("manifest.json names no text encoder; compute the features again")
     encoder = TextEncoder(name, made.get("pooling", "auto"), device)
     difference = f"{name} differs from the text encoder that made the features"

@@ -137,7 +137,7 @@ class TrainedModel:
         if trained_features(record) not in (None, "", found.table.manifest.get("content", "")):
             say(
                 f"note: the features in {found.folder} are not those that the model was trained on;"
-                f" items, texts or images have changed"
+                f" items, texts, images or keywords have changed"
             )
         return cls(
             net,

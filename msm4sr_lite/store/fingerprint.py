@@ -14,8 +14,9 @@ import msm4sr_lite
 from msm4sr_lite.config import UserError
 from msm4sr_lite.sequences import Sequences
 
-# Properties of an encoder that decide its embeddings.
-DECISIVE = ("weights", "pooling", "prompt", "threshold", "diversity", "dictionary")
+# What decides embeddings or keywords. ``identity`` is a hash of all that decides embeddings; it
+# comes after its parts, so that a message names the part.
+DECISIVE = ("weights", "pooling", "prompt", "identity", "threshold", "diversity", "dictionary")
 
 
 def fingerprint(value: Any) -> str:
@@ -61,6 +62,8 @@ def file_stamp(path: Path) -> tuple[int, int] | None:
 
 def local_path(name: str) -> Path | None:
     """Return the folder or file of this name, in which ``~`` is the home folder; None for none."""
+    if not name.strip():
+        raise UserError("the name of a model is empty; give a folder or hub id, or leave it out")
     try:
         path = Path(name).expanduser()
         return path if path.exists() else None
@@ -87,9 +90,18 @@ def require_same(
 ) -> None:
     """Raise a ``UserError`` if two descriptions of an encoder differ.
 
-    Only properties that decide the embeddings and are in both descriptions are compared. The
-    message consists of ``difference``, the property with both values, and ``remedy``.
+    The message consists of ``difference``, the property with both values, and ``remedy``. A
+    description by an older version has no identity. It is believed for an encoder from the hub,
+    whose name and weights stand for its other files, but not for a local folder.
     """
     for key in DECISIVE:
         if key in this and key in other and this[key] != other[key]:
-            raise UserError(f"{difference} in {key} ({this[key]}, not {other[key]}); {remedy}")
+            what = key if key != "identity" else "configuration, tokenizer or longest input"
+            raise UserError(f"{difference} in {what} ({this[key]}, not {other[key]}); {remedy}")
+    if ("identity" in this) != ("identity" in other):
+        names = [str(d.get("name", d.get("clip", ""))).partition("@")[0] for d in (this, other)]
+        if all(names) and (names[0] != names[1] or "/" not in names[0]):
+            raise UserError(
+                f"{difference}, or cannot be compared, since one was recorded without configuration"
+                f" and tokenizer; {remedy}"
+            )

@@ -91,12 +91,24 @@ def test_encoders_are_tried(tiny_bert, mini_clip, msm4sr):
     assert code == 0
     assert found["text encoder"] == f"{tiny_bert}, loaded from {tiny_bert}"
     assert found["pooling"] == "mean; width 20; up to 512 tokens"
-    assert found["texts are read as"] == "{}"
+    assert found["texts are read as"] == "{}, at most 512 tokens"
     cosines = re.findall(r"' (-?\d\.\d\d)", found["cosines"])
     assert len(cosines) == 2
     assert all(-1 <= float(cosine) <= 1 for cosine in cosines)
     for colour in ("red", "blue"):
         assert f"{colour} 0." in found[f"a {colour} image"]
+
+
+def test_a_closing_normalize_is_noted(tiny_bert, msm4sr, tmp_path):
+    assert "note" not in json.loads(msm4sr("doctor", "--text-encoder", tiny_bert, "--json")[1])
+    folder = shutil.copytree(tiny_bert, tmp_path / "bert")
+    named = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")]
+    modules = [{"type": f"sentence_transformers.models.{kind}", "path": p} for kind, p in named]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode": "mean"}')
+    out = msm4sr("doctor", "--text-encoder", folder)[1]
+    assert "note  by its name, the default encoder is read without the Normalize" in out
 
 
 def test_what_cannot_be_used_is_refused_as_elsewhere(tiny_bert, msm4sr, tmp_path):
@@ -105,6 +117,8 @@ def test_what_cannot_be_used_is_refused_as_elsewhere(tiny_bert, msm4sr, tmp_path
     for words, message in (
         (["--text-encoder", folder], "begins with CLIPModel, not Transformer"),
         (["--clip", tiny_bert], "which does not compare images with text"),
+        (["--clip="], "the name of a model is empty"),
+        (["--text-encoder="], "the name of a model is empty"),
     ):
         code, out, err = msm4sr("doctor", *words)
         assert (code, out, err.count("\n")) == (2, "", 1)
@@ -118,6 +132,6 @@ def test_the_default_encoder_is_looked_for_without_a_download(monkeypatch, msm4s
         asked.append(download)
         raise UserError("not here")
 
-    monkeypatch.setattr("msm4sr_lite.features.model_files.model_folder", missing)
+    monkeypatch.setattr("msm4sr_lite.cli.doctor.model_folder", missing)
     assert "text encoder  not on this machine" in msm4sr("doctor", "--for", "library")[1]
     assert asked == [False]

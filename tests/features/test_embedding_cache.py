@@ -10,7 +10,7 @@ from msm4sr_lite.features.embedding_cache import open_cache
 
 
 def opened(folder, encoder="one"):
-    return open_cache(folder, "sentences", {"weights": encoder}, "float16")
+    return open_cache(folder, "sentences", {"identity": encoder}, "float16")
 
 
 def test_the_cache_keeps_embeddings_of_one_encoder(tmp_path):

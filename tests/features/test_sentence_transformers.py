@@ -16,6 +16,7 @@ from msm4sr_lite.store.fingerprint import require_same
 
 TEXTS = ["a cup", "b", "Red MUG, a long long sentence about cups", "two tents"]
 CLASS = "sentence_transformers.models."
+FORWARD = {"method": "forward", "method_output_name": "last_hidden_state"}
 POOLING = {"word_embedding_dimension": 20, "pooling_mode_mean_tokens": True}
 
 
@@ -178,7 +179,7 @@ def test_the_default_prompt_comes_before_every_text(config, first, reading, tmp_
         tmp_path / "bert", tmp_path / "st", ("Pooling", {**config, **POOLING}), prompts=prompts
     )
     encoder = TextEncoder(model)
-    assert encoder.describe()["prompt"] == reading
+    assert encoder.describe()["prompt"] == f"{reading}, at most 40 tokens"
     same_texts = [f"passage: {text}" for text in TEXTS]
     found = encoder.encode(TEXTS)
     wanted = expected(encoder, same_texts, first=first, longest=encoder.max_length)
@@ -247,8 +248,7 @@ def test_whatever_changes_the_embeddings_changes_the_description(tiny_bert, tmp_
     for number, one in enumerate(found):
         for other in found[:number]:
             assert one != other
-            cached = [[d.get(k) for k in ("weights", "config", "pooling")] for d in (one, other)]
-            assert cached[0] != cached[1]
+            assert one["identity"] != other["identity"]
     with pytest.raises(UserError, match="in weights"):
         require_same("differ", found[2], found[3], "")
     with pytest.raises(UserError, match="in prompt"):
@@ -343,8 +343,18 @@ def test_what_is_not_known_after_the_transformer_is_refused_by_name(
         ({"prompts": {"prompts": {"a": 3}, "default_prompt_name": "a"}}, "prompts.a"),
         (
             {"prompts": {"prompts": {"a": "too long " * 99}, "default_prompt_name": "a"}},
-            "texts share an embedding with others",
+            "11 of 11 texts share an embedding",
         ),
+        ({"texts": {"max_seq_length": 0}}, "max_seq_length"),
+        ({"texts": {"max_seq_length": 1}}, "max_seq_length"),
+        ({"texts": {"max_seq_length": 2}}, "reads 2 tokens only"),
+        ({"texts": {"add_noise": True}}, "add_noise"),
+        (
+            {"texts": {"modality_config": {"text": {**FORWARD, "method_output_name": ["x", 1]}}}},
+            "modality_config.text.method_output_name",
+        ),
+        ({"prompts": {"truncate_dim": 8}}, "truncate_dim"),
+        ({"prompts": {"suffix": " end"}}, "suffix"),
     ],
 )
 def test_texts_are_prepared_as_told_or_the_folder_is_refused(files, message, tiny_bert, tmp_path):
@@ -357,6 +367,7 @@ def test_texts_are_prepared_as_told_or_the_folder_is_refused(files, message, tin
 
 def test_harmless_arguments_of_the_transformer_are_accepted(tiny_bert, tmp_path):
     texts = {"model_args": {"trust_remote_code": True}, "config_args": {}, "unpad_inputs": None}
+    texts |= {"modality_config": {"text": FORWARD}, "module_output_name": "token_embeddings"}
     model = sentence_model(tiny_bert, tmp_path / "st", ("Pooling", POOLING), texts=texts)
     same(TextEncoder(model), TEXTS)
 
@@ -377,3 +388,22 @@ def test_the_encoder_of_a_table_is_loaded_as_the_table_was_made(pooling, tiny_be
     encoder = TextEncoder(model, pooling)
     again = load_table_encoder({"text_encoder": encoder.describe()}, name=model)
     assert np.array_equal(encoder.encode(TEXTS), again.encode(TEXTS))
+
+
+def test_weights_that_may_run_code_are_to_be_converted(tiny_bert, tmp_path):
+    model = sentence_model(
+        tiny_bert, tmp_path / "st", ("Pooling", POOLING), ("Dense", *dense(20, 4))
+    )
+    weights = Path(model, "2_Dense", "model.safetensors")
+    weights.rename(weights.with_name("pytorch_model.bin"))
+    with pytest.raises(UserError, match=r"2_Dense: only pytorch_model\.bin.*convert it"):
+        TextEncoder(model)
+
+
+@pytest.mark.parametrize("path", ["../other/1_Pooling", "/other/1_Pooling"])
+def test_a_module_outside_of_the_folder_is_refused(path, tiny_bert, tmp_path):
+    model = Path(sentence_model(tiny_bert, tmp_path / "st", ("Pooling", POOLING)))
+    listed = json.loads((model / "modules.json").read_text())
+    write(model / "modules.json", [listed[0], listed[1] | {"path": path}])
+    with pytest.raises(UserError, match="leaves the folder"):
+        TextEncoder(str(model))

@@ -169,7 +169,7 @@ class FakeTokenizer:
         self.settings = [prompt, "t" * round(9 + 9 * threshold), "d" * round(9 * diversity)]
 
     def describe(self):
-        return {}
+        return {"identity": "fake"}
 
     def image_processor(self, images, return_tensors):
         return {"pixel_values": torch.ones(len(images), 1)}
@@ -512,13 +512,13 @@ def test_batch_and_workers_change_no_keyword_and_hardly_an_embedding(
     for batch_size, workers in ((1, 1), (64, 1), (1, 4), (64, 4)):
         name = tmp_path / f"{batch_size}_{workers}"
         name.mkdir()
-        with open_cache(name, "images", {}, "float32") as cache:
+        with open_cache(name, "images", tokenizer.describe(), "float32") as cache:
             options = {"batch_size": batch_size, "workers": workers}
             found = list(extract_keywords(folder, images, tokenizer, 4, cache, **options))
         found.sort(key=lambda record: "keywords" in record)  # the skipped come first in a batch
         lines = "".join(json.dumps(record) + "\n" for record in found if "keywords" in record)
         (name / "keywords.jsonl").write_text(lines, encoding="utf-8")
-        with open_cache(name, "sentences", {}, "float16") as cache:
+        with open_cache(name, "sentences", encoder.describe(), "float16") as cache:
             sentences = slot_sentences(items, read_keywords(name))
             make_features(name / "features", sentences, encoder, cache, batch_size=batch_size)
         results.append((found, load_feature_table(name / "features")))

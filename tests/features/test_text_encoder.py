@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from tiny_models import dual_encoder, save_tokenizer, text_model
+import transformers as tr
+from tiny_models import VOCABULARY, dual_encoder, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.text_encoder import TextEncoder, load_table_encoder
-from msm4sr_lite.store.fingerprint import fingerprint_weights
+from msm4sr_lite.features.text_encoder import PLACE, TextEncoder, load_table_encoder
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
@@ -97,12 +97,118 @@ def test_a_model_that_is_no_text_encoder_is_refused(tmp_path):
 
 
 def test_only_the_encoder_of_the_table_is_accepted(tiny_bert):
-    weights = fingerprint_weights(TextEncoder(tiny_bert).model)
-    made = {"name": tiny_bert, "pooling": "cls", "weights": weights}
-    assert load_table_encoder({"text_encoder": made}).pooling == "cls"
+    made = TextEncoder(tiny_bert, "cls").describe()
+    manifest = {"text_encoder": made, PLACE: tiny_bert}
+    assert load_table_encoder(manifest).pooling == "cls"
+    older = {key: made[key] for key in ("name", "pooling", "weights")}  # whose tokenizer?
+    with pytest.raises(UserError, match="recorded without configuration and tokenizer"):
+        load_table_encoder({"text_encoder": older}, name=tiny_bert)
     with pytest.raises(UserError, match=r"differs from .* that made the features in weights"):
-        load_table_encoder({"text_encoder": {**made, "weights": "0" * 16}})
+        load_table_encoder({**manifest, "text_encoder": {**made, "weights": "0" * 16}})
     with pytest.raises(UserError, match="'no/such' is neither in the hub cache"):
         load_table_encoder({"text_encoder": {"name": "no/such"}})
     with pytest.raises(UserError, match="names no text encoder"):
         load_table_encoder({})
+
+
+def edit(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def exchange_words(folder):
+    """Exchange two entries of the vocabulary, whose size stays the same."""
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    words = tokenizer["model"]["vocab"]
+    words["a"], words["b"] = words["b"], words["a"]
+    path.write_text(json.dumps(tokenizer))
+
+
+def keep_words(folder, words):
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    known = ["<s>", "<pad>", "<unk>", "</s>", *words]
+    tokenizer["model"]["vocab"] = {word: number for number, word in enumerate(known)}
+    path.write_text(json.dumps(tokenizer))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: edit(folder / "tokenizer_config.json", model_max_length=8),
+        lambda folder: edit(folder / "tokenizer_config.json", truncation_side="left"),
+        lambda folder: edit(folder / "tokenizer.json", normalizer=None),
+        lambda folder: edit(folder / "config.json", hidden_act="relu"),
+        lambda folder: edit(folder / "config.json", num_attention_heads=4),
+        exchange_words,
+    ],
+)
+def test_whatever_changes_the_embeddings_makes_another_encoder(change, tmp_path):
+    folder = tmp_path / "bert"
+    manifest = {"text_encoder": TextEncoder(text_model("bert", folder)).describe()}
+    assert load_table_encoder(manifest, name=str(folder)).pooling == "mean"
+    change(folder)
+    with pytest.raises(UserError, match="differs from the text encoder that made the features"):
+        load_table_encoder(manifest, name=str(folder))
+
+
+def test_the_identity_ignores_what_does_not_decide_embeddings(tmp_path):
+    """A version may add settings with their default, or write some that no class reads."""
+    folder = tmp_path / "bert"
+    made = TextEncoder(text_model("bert", folder)).describe()
+    more = {"transformers_version": "4.1", "layer_norm_eps": 1e-12, "is_new_in_version_9": True}
+    edit(folder / "config.json", **more)
+    assert TextEncoder(str(folder)).describe() == made
+
+
+@pytest.mark.parametrize("words", [["[unused1]"], list("的一是不了人我在有他"), ["a"]])
+def test_a_tokenizer_that_knows_no_words_is_refused(words, tmp_path):
+    text_model("bert", tmp_path)
+    keep_words(tmp_path, words)
+    with pytest.raises(UserError, match=r"does not know \d+ of 11 common words"):
+        TextEncoder(str(tmp_path))
+
+
+def test_a_model_whose_embeddings_depend_on_the_batch_is_refused(tmp_path):
+    size = {"vocab_size": len(VOCABULARY), "pad_token_id": 1, "hidden_size": 16}
+    more = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12}
+    torch.manual_seed(0)
+    model = tr.ConvBertModel(tr.ConvBertConfig(**size, **more, embedding_size=16))
+    model.save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    with pytest.raises(UserError, match="depends on the texts beside it"):
+        TextEncoder(str(tmp_path))
+
+
+def test_a_model_without_room_for_long_texts_reads_what_it_can(tmp_path):
+    """GPT-2 names its positions otherwise."""
+    torch.manual_seed(0)
+    size = {"vocab_size": len(VOCABULARY), "n_embd": 16, "n_layer": 2, "n_head": 2}
+    ends = {"bos_token_id": 0, "eos_token_id": 3}
+    tr.GPT2Model(tr.GPT2Config(**size, **ends, n_positions=40)).save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    encoder = TextEncoder(str(tmp_path))
+    assert encoder.max_length == 40
+    assert np.isfinite(encoder.encode(["mug " * 99])).all()
+
+
+def test_a_text_without_tokens_is_refused_in_one_line(tmp_path):
+    text_model("bert", tmp_path)
+    edit(tmp_path / "tokenizer.json", post_processor=None)  # adds no special tokens
+    (tmp_path / "modules.json").write_text(
+        json.dumps([{"path": "", "type": "sentence_transformers.models.Transformer"}])
+    )
+    prompts = {"prompts": {"blank": " "}, "default_prompt_name": "blank"}
+    (tmp_path / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    encoder = TextEncoder(str(tmp_path), "mean")
+    assert encoder.encode(["a cup"]).shape == (1, 16)
+    with pytest.raises(UserError, match="nothing to read in the text ''"):
+        encoder.encode(["a cup", ""])
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_no_encoder(name):
+    with pytest.raises(UserError, match="the name of a model is empty"):
+        TextEncoder(name)
+    with pytest.raises(UserError, match="the name of a model is empty"):
+        load_table_encoder({"text_encoder": {"name": "x/y"}}, name=name)
