@@ -141,16 +141,16 @@ def unusable_images(folder):
     getattr(os, "mkfifo", Path.touch)(root / "pipe.png")
     return root, {
         "none.png": "No such file",
-        "empty.png": "an empty file",
+        "empty.png": "an empty file; download it again",
         "text.png": "a text; download the image again",
-        "draw.eps": "a PostScript file; save it as one of JPEG",
+        "draw.eps": "a PDF, PostScript or Photoshop file; save it as one of JPEG",
         **{f"cut.{ending}": "cut short: the end of" for ending in ("png", "jpg", "gif", "webp")},
         "images": "not a regular file",
         "pipe.png": "not a regular file|an empty file",
         "../secret.png": "outside the dataset folder",
         "link.png": "outside the dataset folder",
         "loop.png": "loop.png: ",
-        "nul\0.png": "null",
+        "nul\0.png": "no file name may contain a NUL character; correct the name",
         "long" * 999: "too long|No such file",
         "https://example.org/x.png": "a URL, not a file",
         "//example.org/x.png": "a URL, not a file",
@@ -228,12 +228,11 @@ def test_pillows_own_warnings_do_not_escape(tmp_path):
         (b"<?xml version='1.0'?><Error>", "a message in XML or JSON; download"),
         (b'{"error": 404}', "a message in XML or JSON; download"),
         (b"404: not found", "a text; download"),
-        (b"%PDF-1.5", "a PDF file; save"),
+        (b"%PDF-1.5", "a PDF, PostScript or Photoshop file; save"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer; get the image"),
         (b"PK\x03\x04", "a packed file; unpack it"),
         (b"\0\0\0\x18ftypisom", "a video; save"),
-        (b"8BPS\0\1", "a Photoshop file; save"),
-        (b"II*\0\0\0\0\0", "a TIFF image of a kind that cannot be read; save"),
+        (b"II*\0\0\0\0\0", "a TIFF image that is cut short or of a kind that cannot be read; save"),
         (b"\0\0\0\x18ftypavif", "not an image, or damaged; save"),
     ],
 )
@@ -348,5 +347,5 @@ def test_the_size_is_read_from_the_header_alone(tmp_path):
     with pytest.raises(ImageError, match=r"cut short|cannot be decoded"):
         open_image(tmp_path, "x.png")
     (tmp_path / "x.png").write_bytes(b"%PDF")
-    with pytest.raises(ImageError, match="a PDF file"):
+    with pytest.raises(ImageError, match="a PDF, PostScript or Photoshop file"):
         image_size(tmp_path, "x.png")
