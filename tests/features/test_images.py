@@ -228,6 +228,9 @@ def test_pillows_own_warnings_do_not_escape(tmp_path):
         (b"<?xml version='1.0'?><Error>", "a message in XML or JSON; download"),
         (b'{"error": 404}', "a message in XML or JSON; download"),
         (b"404: not found", "a text; download"),
+        ("Bild nicht verfügbar".encode(), "a text; download"),
+        ("<html>".encode("utf-16"), "a web page; download"),
+        (b"\0\0\x02\0\0\0", "not an image, or damaged; save"),  # TGA, not ICO
         (b"%PDF-1.5", "a PDF, PostScript or Photoshop file; save"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer; get the image"),
         (b"PK\x03\x04", "a packed file; unpack it"),
@@ -349,3 +352,66 @@ def test_the_size_is_read_from_the_header_alone(tmp_path):
     (tmp_path / "x.png").write_bytes(b"%PDF")
     with pytest.raises(ImageError, match="a PDF, PostScript or Photoshop file"):
         image_size(tmp_path, "x.png")
+
+
+# ------------------------------------------------------------ a JPEG that only seems whole
+
+
+def damaged(content):
+    half, hole = len(content) // 2, bytes(len(content) // 8)
+    frame = content.index(b"\xff\xc0") + 5 if b"\xff\xc0" in content else 0
+    yield content[:half] + b"\xff\xd9"
+    yield content[:half] + bytes(half) + b"\xff\xd9"
+    yield content[:half] + bytes(half)
+    if frame:
+        yield content[:half] + hole + content[half + len(hole) :]
+        yield content[:frame] + struct.pack(">HH", 4000, 4000) + content[frame + 4 :]
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_whose_data_are_damaged_is_refused_although_its_end_is_there(
+    tmp_path, options, mode
+):
+    save(tmp_path, "x.jpg", photo().convert(mode), **options)
+    for content in damaged((tmp_path / "x.jpg").read_bytes()):
+        (tmp_path / "x.jpg").write_bytes(content)
+        with pytest.raises(ImageError, match=r"x.jpg: cut short"):
+            open_image(tmp_path, "x.jpg")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
+@pytest.mark.parametrize("colour", ["white", (128, 128, 128), (127, 127, 127)])
+@pytest.mark.parametrize("part", [0, 40, 150])
+def test_a_whole_jpeg_with_much_of_one_colour_is_read(tmp_path, options, colour, part):
+    image = Image.new("RGB", (400, 300), colour)
+    image.paste(photo(400).crop((0, 0, 2 * part, part)))
+    save(tmp_path, "x.jpg", image, **options)
+    with (tmp_path / "x.jpg").open("ab") as file:
+        file.write(bytes(3000))  # behind the end anything may follow
+    difference = np.asarray(open_image(tmp_path, "x.jpg")).astype(int) - np.asarray(image)
+    assert np.abs(difference).mean() < 4
+
+
+def test_a_transparent_grey_of_16_bits_is_white(tmp_path):
+    values = np.full((2, 2), 1000, np.uint16)
+    values[0] = 40_000
+    save(tmp_path, "x.png", Image.fromarray(values), transparency=1000)
+    assert np.asarray(open_image(tmp_path, "x.png"))[..., 0].tolist() == [[156] * 2, [255] * 2]
+
+
+def test_the_largest_floats_are_scaled_without_warnings(tmp_path):
+    save(tmp_path, "x.tiff", Image.fromarray(np.array([[-3e38, 0, 3e38]], np.float32)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.asarray(open_image(tmp_path, "x.tiff"))[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_a_lack_of_memory_is_not_blamed_on_the_image(tmp_path, monkeypatch):
+    def no_memory(_):
+        raise MemoryError
+
+    save(tmp_path, "x.png", Image.new("RGB", (2, 2)))
+    monkeypatch.setattr(module, "_upright", no_memory)
+    with pytest.raises(MemoryError):
+        open_image(tmp_path, "x.png")
