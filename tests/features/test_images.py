@@ -314,6 +314,13 @@ def test_of_an_animation_the_first_visible_frame_is_taken(tmp_path, ending):
     assert open_image(tmp_path, f"x.{ending}").getpixel((4, 4)) == (255, 255, 255)
 
 
+def test_only_the_first_frames_are_searched_for_a_visible_pixel(tmp_path, monkeypatch):
+    clear, red = Image.new("RGBA", (8, 8)), Image.new("RGBA", (8, 8), "red")
+    monkeypatch.setattr(module, "MAX_FRAMES", 0)
+    save(tmp_path, "x.png", clear, append_images=[red], save_all=True, duration=[9, 8])
+    assert open_image(tmp_path, "x.png").getpixel((4, 4)) == (255, 255, 255)
+
+
 @pytest.mark.parametrize(("ending", "mode"), [("jpg", "RGB"), ("png", "RGBA"), ("png", "L")])
 def test_a_large_image_is_reduced_and_a_smaller_one_is_not(tmp_path, ending, mode):
     save(tmp_path, f"x.{ending}", photo(2048).convert(mode))  # 2048 x 1536
