@@ -1,12 +1,11 @@
 """``msm4sr train-clip``: train a small CLIP on a folder of labelled images."""
 
 import argparse
-from pathlib import Path
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.cli.parser import given_settings
 from msm4sr_lite.device import resolve_device
-from msm4sr_lite.features.clip.train_clip import state_files, train_clip
+from msm4sr_lite.features.clip.train_clip import train_clip
 from msm4sr_lite.features.clip.training import ClipConfig
 from msm4sr_lite.printable import counted
 from msm4sr_lite.settings import with_settings
@@ -14,22 +13,15 @@ from msm4sr_lite.settings import with_settings
 
 def run(args: argparse.Namespace) -> None:
     """Train the model, write its folder and print its metrics."""
-    config = with_settings(ClipConfig(), given_settings(args)).clip
-    try:
-        report = train_clip(
-            args.folder,
-            args.out,
-            config,
-            columns=common.item_list(args.columns),
-            n_test=args.n_test,
-            seed=args.seed,
-            device=resolve_device(args.device),
-        )
-    except KeyboardInterrupt as stop:
-        if state_files(Path(args.out)):
-            raise
-        reason = "stopped before the first epoch was finished: nothing is kept"
-        raise KeyboardInterrupt(*stop.args, reason) from None
+    report = train_clip(
+        args.folder,
+        args.out,
+        with_settings(ClipConfig(), given_settings(args)).clip,
+        columns=common.item_list(args.columns),
+        n_test=args.n_test,
+        seed=args.seed,
+        device=resolve_device(args.device),
+    )
     k, lines = len(report["columns"]), []
     for part in ("validation", "test"):
         if found := report.get(part):

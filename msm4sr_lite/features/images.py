@@ -7,7 +7,6 @@ import io
 import re
 import threading
 import warnings
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,6 +35,7 @@ MAX_MISSING = 0.05
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # How files begin that are often found under the name of an image, what they are, and the remedy.
 _OTHER_FILES = {
+    rb"\Z": "an empty file; download it again",
     rb"....ftyp(hei|hev|mif1|msf1)": "a HEIC image",
     rb"\xff\x0a|....JXL \r\n": "a JPEG XL image",
     rb"....jP  \r\n|\xff\x4f\xff\x51": "a JPEG 2000 image",
@@ -149,15 +149,12 @@ def what_file(content: bytes) -> str:
     >>> what_file(b"<html>")
     'a web page; download the image again'
     """
-    start = content[:1024]
-    if start[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
+    start = content[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16
         start = start[2:].replace(b"\0", b"")
-    start = start.removeprefix(BOM_UTF8).lstrip()
     flags = re.IGNORECASE | re.DOTALL
     kinds = (kind for first, kind in _OTHER_FILES.items() if re.match(first, start, flags))
-    what = next(
-        kinds, "not an image, or damaged" if content else "an empty file; download it again"
-    )
+    what = next(kinds, "not an image, or damaged")
     return what if ";" in what else f"{what}; save it as one of {', '.join(FORMATS)}"
 
 
@@ -184,11 +181,9 @@ def _decode(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
         image.load()
         if scan and _is_damaged(image, content, scan):
             raise OSError("truncated")
-        while image.tell() < MAX_FRAMES and _is_invisible(image):
-            try:
+        with suppress(EOFError):
+            while image.tell() < MAX_FRAMES and _is_invisible(image):
                 image.seek(image.tell() + 1)
-            except EOFError:
-                break
         rgb = _as_rgb(_middle(_upright(image)))
         if rgb is not image:
             image.close()  # frees its memory before another thread takes it

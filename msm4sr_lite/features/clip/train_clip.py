@@ -112,7 +112,7 @@ def train_clip(
     pixels = hashlib.sha256(images.pixels.numpy().tobytes()).hexdigest()
     name = f"{out.name}.{fingerprint([made_from, pixels])}.state"
     state = StateFile(out.with_name(name), every=0)
-    states = state_files(out)
+    states = {*out.parent.glob(f"{glob.escape(out.name)}.{'[0-9a-f]' * 16}.state")}
     if states and state.path not in states:
         say(f"train-clip: starting anew: {min(states)} is of other settings, images or versions")
     epochs = train_epochs(*clip, images, training, validation, config, seed, callback, state)
@@ -156,11 +156,6 @@ def train_clip(
     for path in states | {state.path}:
         path.unlink(missing_ok=True)
     return report
-
-
-def state_files(out: Path) -> set[Path]:
-    """Return the files that keep the state of a training for the model folder ``out``."""
-    return {*out.parent.glob(f"{glob.escape(out.name)}.{'[0-9a-f]' * 16}.state")}
 
 
 def label_retrieval(
