@@ -80,6 +80,8 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
         )
     # Without a leading "#", which would start a comment in words.txt.
     texts = table.map(clean).rename(columns=clean).apply(lambda cells: cells.str.lstrip("# "))
+    if len(twice := texts.columns[texts.columns.duplicated()]):
+        raise UserError(f"{path}: two columns are named {twice[0]!r}; rename one of them")
     others = ", ".join(texts) or "none"
     if unknown := [name for name in columns if name not in texts]:
         raise UserError(f"{path}: no label column {unknown[0]!r}; the columns are: {others}")

@@ -148,6 +148,7 @@ def test_mistakes_are_one_line(tmp_path):
         (f"image,kind\n{'long' * 999},cup\n", [], "none of its 1 names is a file"),
         ("image,kind\np.png,cup\n", ["colour"], "no label column 'colour'; the columns are: kind"),
         ("image\np.png\n", [], "no column with few different"),
+        ("image,kind,kin\u200bd\np.png,a,b\n", [], "two columns are named 'kind'; rename one"),
     ):
         write_table(place, text)
         with pytest.raises(UserError, match=message) as error:
