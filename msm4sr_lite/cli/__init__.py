@@ -63,7 +63,7 @@ def _run_or_say_why_not(argv: Sequence[str] | None, stops: Iterable[int]) -> int
         message = f"not enough memory{details}; give a smaller dataset, model or batch"
     except KeyboardInterrupt as stop:  # its argument is the number of the signal
         code = 128 + next((n for n in stop.args if isinstance(n, int)), signal.SIGINT)
-        message = "stopped; finished work is kept, run the command again to resume"
+        message = "stopped; finished work is kept, if any; run the command again to resume"
     finally:
         for number in stops:  # it ends anyway, after it has said why
             signal.signal(number, signal.SIG_IGN)

@@ -40,9 +40,11 @@ def find_image(root: Path, name: str) -> Path:
     """
     if re.match(r"([a-z][a-z0-9+.-]*:)?//|data:", name, re.IGNORECASE):
         raise ImageError(name[:200], "a URL, not a file; download the image into images/")
+    if "\0" in name:
+        raise ImageError(name, "no file name may contain a NUL character; correct the name")
     path = root / name
     try:
-        if not path.exists():
+        if not path.is_file():
             found = _alike(root, name)
             if len(found) > 1:
                 names = " and ".join(repr(str(file.relative_to(root))) for file in found[:2])

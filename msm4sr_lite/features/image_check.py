@@ -86,8 +86,9 @@ def _example(root: Path, name: str) -> str:
     meant = PurePosixPath(name.replace("\\", "/"))
     stem = PurePosixPath(name_key(meant.name)).stem
     with suppress(OSError):  # such as a name that is too long
-        folders = [] if (root / name).is_file() else [(root / meant).parent, root / "images", root]
-        for folder in filter(Path.is_dir, folders):
+        if (root / name).is_file():
+            return name
+        for folder in filter(Path.is_dir, [(root / meant).parent, root / "images", root]):
             for key, (file, *_) in list_folder(folder).items():
                 if PurePosixPath(key).stem == stem and file.is_file():
                     return f"{name} (perhaps {file.relative_to(root).as_posix()})"

@@ -78,7 +78,7 @@ def extract_keywords(
         image = decode_image(content, name)
         try:
             return key, tokenizer.image_processor(images=[image], return_tensors="pt")
-        except (ValueError, MemoryError) as error:
+        except ValueError as error:
             raise ImageError(name, f"cannot be resized ({error}); replace it") from None
 
     with ThreadPoolExecutor(workers) as pool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from msm4sr_lite.dataset.image_names import ImageError, find_image
 from msm4sr_lite.printable import first_line, reason_of
@@ -22,30 +22,33 @@ MAX_PIXELS = 64_000_000
 MAX_ASPECT = 20
 # The shorter side of a large image after it was reduced. CLIP models read 224 to 512 pixels.
 MIN_SIDE = 768
-UNIT = 8 * 2**20
-MEMORY = 63 * UNIT  # bytes for all images that are being decoded
+MEMORY = 504 * 2**20  # bytes for all images that are being decoded
+MAX_FRAMES = 100  # frames in which a visible pixel is looked for
 STRIP = 2**20  # pixels that are converted together
+END = b"\xff\xd9"  # of a JPEG
+# Data of a JPEG, which go on after each of the markers at which decoding may wait for more.
+FILLER = b"".join(b"\xff%c" % mark + bytes(range(1, 255)) for mark in range(0xD0, 0xD8))
+FILLER = FILLER[2:] + FILLER
 # A JPEG without its end is read if at most this share of it is missing.
 MAX_MISSING = 0.05
 # EPS and similar formats are left out, since Pillow starts another program to draw them.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # How files begin that are often found under the name of an image, what they are, and the remedy.
 _OTHER_FILES = {
+    rb"\Z": "an empty file; download it again",
     rb"....ftyp(hei|hev|mif1|msf1)": "a HEIC image",
     rb"\xff\x0a|....JXL \r\n": "a JPEG XL image",
     rb"....jP  \r\n|\xff\x4f\xff\x51": "a JPEG 2000 image",
-    rb"\0\0[\x01\x02]\0": "an icon (ICO)",
-    rb"8BPS": "a Photoshop file",
-    rb"%!PS": "a PostScript file",
-    rb"%PDF": "a PDF file",
-    rb"II\*\0|MM\0\*": "a TIFF image of a kind that cannot be read",
+    rb"\0\0\x01\0": "an icon (ICO)",
+    rb"8BPS|%!PS|%PDF": "a PDF, PostScript or Photoshop file",
+    rb"II\*\0|MM\0\*": "a TIFF image that is cut short or of a kind that cannot be read",
     rb"(<\?xml.*)?(<!--.*)?(<!doctype svg.*)?<svg": "an SVG drawing",
     rb"....ftyp(?!avi)|\x1a\x45\xdf\xa3": "a video",
     rb"version https://git-lfs": "a Git LFS pointer; get the image with `git lfs pull`",
     rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf": "a packed file; unpack it",
     rb"(<!--.*)?<(!doctype )?html": "a web page; download the image again",
     rb"<\?xml|[{\[]\s*[\"{]": "a message in XML or JSON; download the image again",
-    rb"[\s\x20-\x7e]+\Z": "a text; download the image again",
+    rb"[\s\x20-\x7e\x80-\xff]+\Z": "a text; download the image again",
 }
 # Pillow asks for memory in blocks. Freed ones of more than 32 MiB go back to the system. Smaller
 # ones stay with the thread that had them, which adds up to one image for each thread.
@@ -54,20 +57,23 @@ Image.core.set_block_size(64 * 2**20)
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-_next, _free = threading.Lock(), threading.Semaphore(MEMORY // UNIT + 1)
+_decoding: list[int] = []  # bytes of each image that is being decoded
+_changed = threading.Condition()
 
 
 @contextmanager
 def memory_for(size: int) -> Iterator[None]:
     """Wait until other threads leave room for an image of ``size`` bytes, or for as much of it."""
-    units = min(MEMORY, size) // UNIT + 1
-    with _next:  # threads that take turns cannot each hold a part of what all wait for
-        for _ in range(units):
-            _free.acquire()
+    size = min(MEMORY, size)
+    with _changed:
+        _changed.wait_for(lambda: sum(_decoding) + size <= MEMORY)
+        _decoding.append(size)
     try:
         yield
     finally:
-        _free.release(units)
+        with _changed:
+            _decoding.remove(size)
+            _changed.notify_all()
 
 
 def open_image(root: Path, name: str) -> Image.Image:
@@ -107,23 +113,26 @@ def decode_image(content: bytes, name: str) -> Image.Image:
     """Return the RGB image in the content of a file; ``name`` is for the messages."""
     try:
         with _open(io.BytesIO(content)) as image:
-            return _decode(image)
+            return _decode(image, content)
     except UnidentifiedImageError:
         raise ImageError(name, what_file(content)) from None
     except Image.DecompressionBombError as error:
         most = f"at most {MAX_PIXELS // 10**6} million"
         raise ImageError(name, f"too many pixels ({error}); scale it down to {most}") from None
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged file can raise any exception
         reason = f"cannot be decoded ({first_line(error)}); replace it"
         webp_size = int.from_bytes(content[4:8], "little") + 8 if content[:4] == b"RIFF" else 0
         if "truncated" in str(error).lower() or webp_size > len(content):
-            if (whole := _without_end(content)) is not None:
-                return whole
+            if not content.endswith(END):  # browsers show a JPEG without its end, too
+                with suppress(ImageError):
+                    return decode_image(content + END, name)
             reason = "cut short: the end of the file is missing; download it again"
         raise ImageError(name, reason) from None
 
 
-def _open(file: IO[bytes]) -> Image.Image:
+def _open(file: IO[bytes]) -> ImageFile.ImageFile:
     """Read an image's header, and nothing else."""
     image = Image.open(file)
     if image.format not in FORMATS:
@@ -141,9 +150,11 @@ def what_file(content: bytes) -> str:
     'a web page; download the image again'
     """
     start = content[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16
+        start = start[2:].replace(b"\0", b"")
     flags = re.IGNORECASE | re.DOTALL
     kinds = (kind for first, kind in _OTHER_FILES.items() if re.match(first, start, flags))
-    what = next(kinds, "not an image, or damaged" if content else "an empty file")
+    what = next(kinds, "not an image, or damaged")
     return what if ";" in what else f"{what}; save it as one of {', '.join(FORMATS)}"
 
 
@@ -158,8 +169,9 @@ def image_size(root: Path, name: str) -> tuple[int, int]:
         return open_image(root, name).size
 
 
-def _decode(image: Image.Image, *, without_end: bool = False) -> Image.Image:
+def _decode(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
     """Decode an image whose header was read; raise ``OSError`` if too much of it is missing."""
+    scan = image.fp.tell() if image.format == "JPEG" and image.fp else 0
     pixels = image.width * image.height
     if (factor := min(image.size) // MIN_SIDE) > 1:  # JPEG only: decode at 1/2, 1/4 or 1/8
         image.draft(image.mode, (image.width // factor, image.height // factor))
@@ -167,38 +179,49 @@ def _decode(image: Image.Image, *, without_end: bool = False) -> Image.Image:
     need += 6 * pixels if image.info.get("progressive") else 0  # coefficients of all pixels
     with memory_for(need):
         image.load()
-        if without_end and not image.info.get("progressive"):
-            values = np.asarray(image)
-            lost = (values == 127) | (values == 128)  # what libjpeg puts in place of lost pixels
-            if np.mean(lost.reshape(*lost.shape[:2], -1).all(axis=2)) > MAX_MISSING:
-                raise OSError("truncated")
-        while _is_invisible(image):
-            try:
+        if scan and _is_damaged(image, content, scan):
+            raise OSError("truncated")
+        with suppress(EOFError):
+            while image.tell() < MAX_FRAMES and _is_invisible(image):
                 image.seek(image.tell() + 1)
-            except EOFError:
-                break
         rgb = _as_rgb(_middle(_upright(image)))
         if rgb is not image:
             image.close()  # frees its memory before another thread takes it
         return rgb
 
 
-def _without_end(content: bytes) -> Image.Image | None:
-    """Decode a JPEG whose end is missing, as browsers do; None if it is not practically whole.
+def _is_damaged(image: Image.Image, content: bytes, start: int) -> bool:
+    """Return whether too much of a JPEG is missing, of which libjpeg does not tell.
 
     The first pass of a progressive JPEG already shows the whole image. It counts as whole if the
-    passes that add the last bit of all details have begun.
+    pass that adds the last bit of all details has begun. In other JPEGs, lost pixels are grey, and
+    change if more data are put before the end of the file. If zeros took the place of data, there
+    may also be data left after the last pixel, without which that pixel does not change.
     """
-    try:
-        with _open(io.BytesIO(content + b"\xff\xd9")) as image:
-            if image.info.get("progressive"):
-                last = content[content.rindex(b"\xff\xda") + 4 :]  # number of components, ...
-                first_detail, _, bits = last[1 + 2 * last[0] :][:3]
-                if not first_detail or bits & 15:
-                    return None
-            return _decode(image, without_end=True)
-    except Exception:  # not a JPEG, or a damaged one
-        return None
+    data = content[start : content.find(END, start)]
+    if image.info.get("progressive"):
+        component = content[content.rindex(b"\xff\xda", 0, start) + 5 :][:1]  # luminance
+        last = rb"\xff\xda\0\x08\x01" + re.escape(component) + rb".[\1-\x3f].[\0\x10]"
+        return not re.search(last, data, re.DOTALL)
+
+    def decoded(data: bytes) -> Image.Image:
+        other = Image.open(io.BytesIO(content[:start] + data + END))
+        other.draft(image.mode, image.size)
+        other.load()
+        return other
+
+    def ends_grey(image: Image.Image) -> bool:
+        corner = image.crop((image.width - 1, image.height - 1, image.width, image.height))
+        return {127, 128}.issuperset(np.asarray(corner).ravel().tolist())
+
+    zeros = bytes(64) in data
+    if not ends_grey(image):
+        return zeros and not ends_grey(decoded(data[:-64]))
+    values = np.asarray(image)
+    grey = ((values == 127) | (values == 128)).reshape(*values.shape[:2], -1).all(axis=2)
+    if not zeros and np.mean(grey) <= MAX_MISSING:
+        return False
+    return decoded(data + FILLER).histogram() != image.histogram()
 
 
 def _is_invisible(image: Image.Image) -> bool:
@@ -238,8 +261,9 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     for box in boxes:
         strip = image.crop(box)
         if deep:
-            values = np.nan_to_num(np.asarray(strip, dtype=np.float32), nan=black)
+            values = np.nan_to_num(np.asarray(strip, dtype=np.float64), nan=black)
             grey = (values.clip(black, white) - black) * (255 / (white - black)) + 0.5
+            grey[values == image.info.get("transparency")] = 255
             strip = Image.fromarray(grey.astype(np.uint8))
         if strip.has_transparency_data:
             strip = strip.convert("RGBA")

@@ -10,6 +10,7 @@ import pytest
 from toy_images import labelled_folder
 
 from msm4sr_lite.cli import main
+from msm4sr_lite.cli import train_clip as command_module
 
 
 @pytest.mark.thorough
@@ -56,6 +57,17 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path, msm4sr
     weights = [(path / "model.safetensors").read_bytes() for path in (out, tmp_path / "whole")]
     assert weights[0] == weights[1]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["labelled", "model", "whole"]
+
+
+def test_a_stop_before_the_first_epoch_does_not_say_that_something_is_kept(
+    tmp_path, monkeypatch, capsys
+):
+    def stop(*_, **__):
+        raise KeyboardInterrupt(signal.SIGTERM)
+
+    monkeypatch.setattr(command_module, "train_clip", stop)
+    assert main(["train-clip", str(tmp_path), "--out", str(tmp_path / "model")]) == 143
+    assert "finished work is kept, if any" in capsys.readouterr().err
 
 
 def test_an_unknown_setting_and_an_empty_folder_are_refused(tmp_path, refused):

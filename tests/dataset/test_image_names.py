@@ -103,3 +103,11 @@ def test_a_folder_is_listed_once_and_again_after_a_change(root, monkeypatch):
 def test_a_missing_folder_is_one_line(tmp_path):
     with pytest.raises(ImageError, match=r"^images/a.jpg: No such file or directory$"):
         find_image(tmp_path / "nowhere", "images/a.jpg")
+
+
+def test_a_folder_does_not_hide_a_file_with_another_spelling(tmp_path):
+    (tmp_path / "dir.png").mkdir()
+    (tmp_path / "Dir.PNG").write_bytes(b"image")
+    if (tmp_path / "dir.png").samefile(tmp_path / "Dir.PNG"):
+        pytest.skip("the file system ignores case")
+    assert find_image(tmp_path, "dir.png") == tmp_path / "Dir.PNG"

@@ -141,16 +141,16 @@ def unusable_images(folder):
     getattr(os, "mkfifo", Path.touch)(root / "pipe.png")
     return root, {
         "none.png": "No such file",
-        "empty.png": "an empty file",
+        "empty.png": "an empty file; download it again",
         "text.png": "a text; download the image again",
-        "draw.eps": "a PostScript file; save it as one of JPEG",
+        "draw.eps": "a PDF, PostScript or Photoshop file; save it as one of JPEG",
         **{f"cut.{ending}": "cut short: the end of" for ending in ("png", "jpg", "gif", "webp")},
         "images": "not a regular file",
         "pipe.png": "not a regular file|an empty file",
         "../secret.png": "outside the dataset folder",
         "link.png": "outside the dataset folder",
         "loop.png": "loop.png: ",
-        "nul\0.png": "null",
+        "nul\0.png": "no file name may contain a NUL character; correct the name",
         "long" * 999: "too long|No such file",
         "https://example.org/x.png": "a URL, not a file",
         "//example.org/x.png": "a URL, not a file",
@@ -228,12 +228,14 @@ def test_pillows_own_warnings_do_not_escape(tmp_path):
         (b"<?xml version='1.0'?><Error>", "a message in XML or JSON; download"),
         (b'{"error": 404}', "a message in XML or JSON; download"),
         (b"404: not found", "a text; download"),
-        (b"%PDF-1.5", "a PDF file; save"),
+        ("Bild nicht verfügbar".encode(), "a text; download"),
+        ("<html>".encode("utf-16"), "a web page; download"),
+        (b"\0\0\x02\0\0\0", "not an image, or damaged; save"),  # TGA, not ICO
+        (b"%PDF-1.5", "a PDF, PostScript or Photoshop file; save"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer; get the image"),
         (b"PK\x03\x04", "a packed file; unpack it"),
         (b"\0\0\0\x18ftypisom", "a video; save"),
-        (b"8BPS\0\1", "a Photoshop file; save"),
-        (b"II*\0\0\0\0\0", "a TIFF image of a kind that cannot be read; save"),
+        (b"II*\0\0\0\0\0", "a TIFF image that is cut short or of a kind that cannot be read; save"),
         (b"\0\0\0\x18ftypavif", "not an image, or damaged; save"),
     ],
 )
@@ -312,6 +314,13 @@ def test_of_an_animation_the_first_visible_frame_is_taken(tmp_path, ending):
     assert open_image(tmp_path, f"x.{ending}").getpixel((4, 4)) == (255, 255, 255)
 
 
+def test_only_the_first_frames_are_searched_for_a_visible_pixel(tmp_path, monkeypatch):
+    clear, red = Image.new("RGBA", (8, 8)), Image.new("RGBA", (8, 8), "red")
+    monkeypatch.setattr(module, "MAX_FRAMES", 0)
+    save(tmp_path, "x.png", clear, append_images=[red], save_all=True, duration=[9, 8])
+    assert open_image(tmp_path, "x.png").getpixel((4, 4)) == (255, 255, 255)
+
+
 @pytest.mark.parametrize(("ending", "mode"), [("jpg", "RGB"), ("png", "RGBA"), ("png", "L")])
 def test_a_large_image_is_reduced_and_a_smaller_one_is_not(tmp_path, ending, mode):
     save(tmp_path, f"x.{ending}", photo(2048).convert(mode))  # 2048 x 1536
@@ -348,5 +357,68 @@ def test_the_size_is_read_from_the_header_alone(tmp_path):
     with pytest.raises(ImageError, match=r"cut short|cannot be decoded"):
         open_image(tmp_path, "x.png")
     (tmp_path / "x.png").write_bytes(b"%PDF")
-    with pytest.raises(ImageError, match="a PDF file"):
+    with pytest.raises(ImageError, match="a PDF, PostScript or Photoshop file"):
         image_size(tmp_path, "x.png")
+
+
+# ------------------------------------------------------------ a JPEG that only seems whole
+
+
+def damaged(content):
+    half, hole = len(content) // 2, bytes(len(content) // 8)
+    frame = content.index(b"\xff\xc0") + 5 if b"\xff\xc0" in content else 0
+    yield content[:half] + b"\xff\xd9"
+    yield content[:half] + bytes(half) + b"\xff\xd9"
+    yield content[:half] + bytes(half)
+    if frame:
+        yield content[:half] + hole + content[half + len(hole) :]
+        yield content[:frame] + struct.pack(">HH", 4000, 4000) + content[frame + 4 :]
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_whose_data_are_damaged_is_refused_although_its_end_is_there(
+    tmp_path, options, mode
+):
+    save(tmp_path, "x.jpg", photo().convert(mode), **options)
+    for content in damaged((tmp_path / "x.jpg").read_bytes()):
+        (tmp_path / "x.jpg").write_bytes(content)
+        with pytest.raises(ImageError, match=r"x.jpg: cut short"):
+            open_image(tmp_path, "x.jpg")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
+@pytest.mark.parametrize("colour", ["white", (128, 128, 128), (127, 127, 127)])
+@pytest.mark.parametrize("part", [0, 40, 150])
+def test_a_whole_jpeg_with_much_of_one_colour_is_read(tmp_path, options, colour, part):
+    image = Image.new("RGB", (400, 300), colour)
+    image.paste(photo(400).crop((0, 0, 2 * part, part)))
+    save(tmp_path, "x.jpg", image, **options)
+    with (tmp_path / "x.jpg").open("ab") as file:
+        file.write(bytes(3000))  # behind the end anything may follow
+    difference = np.asarray(open_image(tmp_path, "x.jpg")).astype(int) - np.asarray(image)
+    assert np.abs(difference).mean() < 4
+
+
+def test_a_transparent_grey_of_16_bits_is_white(tmp_path):
+    values = np.full((2, 2), 1000, np.uint16)
+    values[0] = 40_000
+    save(tmp_path, "x.png", Image.fromarray(values), transparency=1000)
+    assert np.asarray(open_image(tmp_path, "x.png"))[..., 0].tolist() == [[156] * 2, [255] * 2]
+
+
+def test_the_largest_floats_are_scaled_without_warnings(tmp_path):
+    save(tmp_path, "x.tiff", Image.fromarray(np.array([[-3e38, 0, 3e38]], np.float32)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.asarray(open_image(tmp_path, "x.tiff"))[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_a_lack_of_memory_is_not_blamed_on_the_image(tmp_path, monkeypatch):
+    def no_memory(_):
+        raise MemoryError
+
+    save(tmp_path, "x.png", Image.new("RGB", (2, 2)))
+    monkeypatch.setattr(module, "_upright", no_memory)
+    with pytest.raises(MemoryError):
+        open_image(tmp_path, "x.png")

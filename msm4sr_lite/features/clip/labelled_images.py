@@ -4,6 +4,7 @@
 """
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ from msm4sr_lite.dataset.image_names import ImageError, find_image, name_key
 from msm4sr_lite.dataset.tables import read_rows
 from msm4sr_lite.features.dictionary import word_list
 from msm4sr_lite.features.images import FORMATS, image_size, open_image
+from msm4sr_lite.printable import UNPRINTABLE
 from msm4sr_lite.progress import bar
 
 NO_CLASSES = {"train", "training", "val", "valid", "validation", "test", "images"}
@@ -77,7 +79,9 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
             f" names is a file in {folder}"
         )
     # Without a leading "#", which would start a comment in words.txt.
-    texts = table.apply(lambda cells: cells.str.split().str.join(" ").str.lstrip("# "))
+    texts = table.map(clean).rename(columns=clean).apply(lambda cells: cells.str.lstrip("# "))
+    if len(twice := texts.columns[texts.columns.duplicated()]):
+        raise UserError(f"{path}: two columns are named {twice[0]!r}; rename one of them")
     others = ", ".join(texts) or "none"
     if unknown := [name for name in columns if name not in texts]:
         raise UserError(f"{path}: no label column {unknown[0]!r}; the columns are: {others}")
@@ -90,7 +94,7 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
     labels = pd.DataFrame({name: _labels(texts[name]) for name in chosen}, index=texts.index)
     # "Black", "black" and "BLACK" get the spelling of the first: the tokenizer ignores case.
     first: dict[str, str] = {}
-    labels = labels.map(lambda words: tuple(first.setdefault(w.lower(), w) for w in words))
+    labels = labels.map(lambda words: tuple(first.setdefault(name_key(w), w) for w in words))
     if empty := [name for name, words in label_words(labels).items() if len(words) < 2]:
         raise UserError(
             f"{path}: column {empty[0]!r} has fewer than two different labels; leave it out of the"
@@ -101,6 +105,16 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
     merged = labels.groupby(level=0, sort=False).agg(list)
     merged = merged.map(lambda cells: tuple(dict.fromkeys(chain(*cells))))
     return merged, len(files) - len(table)
+
+
+def clean(text: str) -> str:
+    r"""Return a label as one line in one Unicode form, without colours and control characters.
+
+    >>> clean("\x1b[31mred \n mug")
+    'red mug'
+    """
+    text = re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", " ".join(text.split()))
+    return unicodedata.normalize("NFC", UNPRINTABLE.sub("", text)).strip()
 
 
 def label_words(labels: pd.DataFrame) -> dict[str, list[str]]:
@@ -121,7 +135,8 @@ def _find(folder: Path, names: "pd.Series[str]") -> list[str | None]:
 
     def find(name: str) -> str | None:
         with suppress(ImageError):
-            return find_image(folder, name).relative_to(folder).as_posix()
+            path = find_image(folder, name)
+            return (path.parent.resolve() / path.name).relative_to(folder.resolve()).as_posix()
         files = known.get(name_key(name.replace("\\", "/")), set())
         for place in (Path(), Path("images")):
             files = {file for file in files if file.parent == place} or files

@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -108,7 +109,8 @@ def step_loss(
         positives = true[:, list(column)]
         labelled = positives.any(1)  # without a label in this column there is no target
         if labelled.any():
-            losses.append(cross_entropy(alone[labelled][:, list(column)], positives[labelled]))
+            target = F.normalize(positives[labelled].float(), p=1)
+            losses.append(F.cross_entropy(alone[labelled][:, list(column)], target))
     return losses[0] + losses[1] + torch.stack(losses[2:]).mean()
 
 
@@ -128,17 +130,10 @@ def soft_target_loss(
         Which captions are true of each image. A caption that is true of no image is only a negative
         of the images and has no row of its own.
     """
-    rows = cross_entropy(logits, holds)
     used = holds.any(0)
-    return (rows + cross_entropy(logits[:, used].T, holds[:, used].T)) / 2
-
-
-def cross_entropy(
-    logits: Float[Tensor, "rows choices"], positives: Bool[Tensor, "rows choices"]
-) -> Float[Tensor, ""]:
-    """Return the mean cross-entropy of the rows; the positives of a row are equally likely."""
-    target = positives.float() / positives.sum(1, keepdim=True)
-    return -(target * logits.log_softmax(1)).sum(1).mean()
+    rows = F.cross_entropy(logits, F.normalize(holds.float(), p=1))
+    columns = F.cross_entropy(logits[:, used].T, F.normalize(holds[:, used].T.float(), p=1))
+    return (rows + columns) / 2
 
 
 def rate(step: int, steps: int) -> float:

@@ -1,23 +1,22 @@
 """Turn a folder of labelled images into a model folder: read, split, train, measure, write."""
 
+import glob
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 import transformers
 
 from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError, as_dict
-from msm4sr_lite.features.clip.labelled_images import label_words, load_images, read_labels
+from msm4sr_lite.features.clip.labelled_images import LabelledImages, load_images, read_labels
 from msm4sr_lite.features.clip.model import build_model, make_tokenizer
 from msm4sr_lite.features.clip.objective import PROMPT
-from msm4sr_lite.features.clip.training import ClipTrainingConfig, Epoch, train_epochs
+from msm4sr_lite.features.clip.training import BATCH_SIZE, ClipTrainingConfig, Epoch, train_epochs
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.printable import counted
@@ -29,7 +28,6 @@ from msm4sr_lite.store.training_files import StateFile
 VALIDATION_SHARE = 0.1
 MIN_VALIDATION = 20  # images
 MIN_TRAINING = 50
-BATCH_SIZE = 64  # test images per forward pass
 
 
 def train_clip(
@@ -114,6 +112,9 @@ def train_clip(
     pixels = hashlib.sha256(images.pixels.numpy().tobytes()).hexdigest()
     name = f"{out.name}.{fingerprint([made_from, pixels])}.state"
     state = StateFile(out.with_name(name), every=0)
+    states = {*out.parent.glob(f"{glob.escape(out.name)}.{'[0-9a-f]' * 16}.state")}
+    if states and state.path not in states:
+        say(f"train-clip: starting anew: {min(states)} is of other settings, images or versions")
     epochs = train_epochs(*clip, images, training, validation, config, seed, callback, state)
     best = [epoch for epoch in epochs if epoch.best][-1]
     say(
@@ -127,7 +128,7 @@ def train_clip(
         write_text(draft / "words.txt", "".join(f"{word}\n" for word in words))
         keywords = KeywordTokenizer(str(draft), words, device=device)
         figures = {
-            part: label_retrieval(keywords, folder, labels.iloc[rows], labels.iloc[training])
+            part: label_retrieval(keywords, folder, images, rows, training)
             for part, rows in (("test", test), ("validation", validation))
             if rows
         }
@@ -152,12 +153,17 @@ def train_clip(
         }
         write_json(draft / "evaluation.json", report)
         write_card(draft, report)
-    state.path.unlink(missing_ok=True)
+    for path in states | {state.path}:
+        path.unlink(missing_ok=True)
     return report
 
 
 def label_retrieval(
-    tokenizer: KeywordTokenizer, folder: Path, test: pd.DataFrame, training: pd.DataFrame
+    tokenizer: KeywordTokenizer,
+    folder: Path,
+    images: LabelledImages,
+    test: Sequence[int],
+    training: Sequence[int],
 ) -> dict[str, Any]:
     """Rank all label words for every test image, as ``msm4sr keywords`` does.
 
@@ -167,10 +173,12 @@ def label_retrieval(
         The model with the label words as its dictionary.
     folder
         The folder of the images.
+    images
+        All images with their labels.
     test
-        Labels of the test images, as ``read_labels`` returns them.
+        Indices of the test images.
     training
-        Labels of the training images, for the ranking by frequency.
+        Indices of the training images, for the ranking by frequency.
 
     Returns
     -------
@@ -182,21 +190,21 @@ def label_retrieval(
         - ``by_frequency``: the same for a ranking by frequency, which ignores the image
         - ``first_of_column``: how often the best word of a column is a label of the image
     """
-    words = tokenizer.dictionary
+    words, labels = images.words, images.labels.iloc[list(test)]
     ranked: list[list[str]] = []
-    for start in range(0, len(test), BATCH_SIZE):
-        images = [open_image(folder, name) for name in test.index[start : start + BATCH_SIZE]]
-        best = tokenizer.keywords(images, len(words))
+    for start in range(0, len(labels), BATCH_SIZE):
+        batch = [open_image(folder, name) for name in labels.index[start : start + BATCH_SIZE]]
+        best = tokenizer.keywords(batch, len(words))
         ranked += [[keyword.word for keyword in row] for row in best]
-    counts = Counter(chain(*chain(*training.to_numpy())))
-    frequent = sorted(words, key=lambda word: -counts[word])
-    true = [set(chain(*cells)) for cells in test.to_numpy()]
+    counts = images.true[list(training)].sum(0).tolist()
+    frequent = [words[k] for k in sorted(range(len(words)), key=lambda k: -counts[k])]
+    true = [set(chain(*cells)) for cells in labels.to_numpy()]
     first_of_column = {}
-    for column, known in label_words(pd.concat([training, test])).items():
-        pairs = zip(ranked, test[column], strict=True)
+    for (column, cells), indices in zip(labels.items(), images.columns, strict=True):
+        known, pairs = {words[k] for k in indices}, zip(ranked, cells, strict=True)
         hits = [next(w for w in row if w in known) in cell for row, cell in pairs if cell]
-        first_of_column[column] = round(sum(hits) / max(1, len(hits)), 4)
-    k = len(test.columns)
+        first_of_column[str(column)] = round(sum(hits) / max(1, len(hits)), 4)
+    k = len(labels.columns)
     return {
         "images": len(ranked),
         "words": len(words),

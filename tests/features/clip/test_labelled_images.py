@@ -1,5 +1,7 @@
 """Labels of a folder of images: which columns are labels, and what cannot be read."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -146,6 +148,7 @@ def test_mistakes_are_one_line(tmp_path):
         (f"image,kind\n{'long' * 999},cup\n", [], "none of its 1 names is a file"),
         ("image,kind\np.png,cup\n", ["colour"], "no label column 'colour'; the columns are: kind"),
         ("image\np.png\n", [], "no column with few different"),
+        ("image,kind,kin\u200bd\np.png,a,b\n", [], "two columns are named 'kind'; rename one"),
     ):
         write_table(place, text)
         with pytest.raises(UserError, match=message) as error:
@@ -182,3 +185,25 @@ def test_without_distortion_straight_lines_stay_where_they_are():
     assert float(straight[..., 4:-4].std(-1).max()) < 1e-3
     turned = augment(rows, torch.Generator().manual_seed(0))
     assert float(turned[..., 4:-4].std(-1).max()) > 0.1
+
+
+def test_labels_and_column_names_are_printable_and_equal_in_every_form(tmp_path):
+    spellings = ["\x1b[31mred", "RED", "re\u200bd", "café", "cafe\u0301", "Straße", "STRASSE"]
+    rows = ["image,\x1b[31mco\u202elour"]
+    for k, label in enumerate(spellings):
+        Image.new("RGB", (3, 3)).save(tmp_path / f"{k}.png")
+        rows.append(f"{k}.png,{label}")
+    labels, _ = read_labels(write_table(tmp_path, "\n".join(rows)))
+    assert label_words(labels) == {"colour": ["Straße", "café", "red"]}
+
+
+def test_absolute_names_in_a_relative_folder(tmp_path, monkeypatch):
+    place, link = tmp_path / "lab", tmp_path / "link"
+    place.mkdir()
+    link.symlink_to(place)
+    for name in ("a", "b"):
+        Image.new("RGB", (3, 3)).save(place / f"{name}.png")
+    write_table(place, f"image,kind\n{place}/a.png,cup\n{link}/b.png,pan\n")
+    monkeypatch.chdir(tmp_path)
+    labels, missing = read_labels(Path("lab"))
+    assert (labels.index.tolist(), missing) == (["a.png", "b.png"], 0)

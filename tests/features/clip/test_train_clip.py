@@ -198,3 +198,21 @@ def test_real_photographs(real_data: Path, tmp_path):
     )
     test = report["test"]
     assert test["precision@3"] > test["by_frequency"]["precision@3"] + 0.05
+
+
+def test_states_of_other_settings_are_named_and_removed_after_success(folder, tmp_path, capsys):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    config, out = TINY(epochs=1, batch_size=64), tmp_path / "model[1]"
+    for seed in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            train_clip(folder, out, config=config, seed=seed, callback=stop)
+        said = capsys.readouterr().err
+        assert said.count("starting anew") == seed - 1
+    other = tmp_path / "model[1].notes.state"
+    other.write_text("mine")
+    assert len(list(tmp_path.glob("*.state"))) == 3
+    train_clip(folder, out, config=config, seed=2)
+    assert "starting anew" not in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {out.name, other.name}
