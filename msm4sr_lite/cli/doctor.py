@@ -5,7 +5,6 @@ import os
 import platform
 import re
 import shutil
-import sysconfig
 from importlib import metadata
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
 from msm4sr_lite.features.model_files import model_folder
+from msm4sr_lite.printable import counted
 from msm4sr_lite.similarity import normalize
 
 # Purpose -> the extras in pyproject.toml that it needs.
@@ -40,11 +40,12 @@ def run(args: argparse.Namespace) -> int:
 
 def findings(purpose: str) -> tuple[dict[str, str], list[str]]:
     """Return facts about this machine, and a list of problems with their remedies."""
-    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    free = shutil.disk_usage(".").free / 2**30
     problems = [] if free >= 1 else [f"only {free:.1f} GiB of disk space are free; 1 GiB is needed"]
+    cores = counted(os.cpu_count() or 1, "core")
     facts = {
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "system": f"{platform.system()} {platform.machine()}, {cores}",
         "disk": f"{free:.0f} GiB free",
     }
     extras, is_checkout = EXTRAS[purpose], (CHECKOUT / "run.py").is_file()
@@ -67,9 +68,6 @@ def findings(purpose: str) -> tuple[dict[str, str], list[str]]:
     facts["text encoder"] = default_text_encoder()
     closed = "" if writable(HF_HUB_CACHE) else " (cannot be written: set HF_HOME for downloads)"
     facts["hub cache"] = f"{HF_HUB_CACHE}{closed}"
-    own, cache = os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    if extras and not any(map(writable, (own or cache, sysconfig.get_path("purelib")))):
-        problems.append("numba cannot write its cache: set NUMBA_CACHE_DIR to a folder of yours")
     return facts, problems
 
 
@@ -91,7 +89,8 @@ def needed(extras: list[str]) -> dict[str, str]:
 def writable(folder: str) -> bool:
     """Return whether files can be written to a folder, which may have to be made first."""
     place = Path(folder).expanduser().absolute()
-    return os.access(next(p for p in (place, *place.parents) if p.exists()), os.W_OK)
+    made = next(path for path in (place, *place.parents) if path.exists())
+    return made.is_dir() and os.access(made, os.W_OK)
 
 
 def default_text_encoder() -> str:

@@ -139,8 +139,10 @@ def _module_paths(folder: Path) -> list[str]:
     """Return the sub-folders that ``modules.json`` names, except of modules without files."""
     modules = read_json(folder / "modules.json", list[dict[str, Any]])
     paths = [str(m["path"]) for m in modules if m.get("path") and "Normalize" not in str(m)]
-    if out := [path for path in paths if path.startswith("/") or ".." in path.split("/")]:
-        raise UserError(f"{folder}/modules.json: {out[0]} is outside the folder of the model")
+    if out := [path for path in paths if re.search(r"^/|\\|:|(^|/)\.\.(/|$)", path)]:
+        raise UserError(
+            f"{folder}/modules.json: {out[0]} is outside the model's folder; use another one"
+        )
     return paths
 
 

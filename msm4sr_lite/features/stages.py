@@ -126,7 +126,7 @@ def compute_keywords(
             record["versions"] = versions("torch", "transformers", "pillow")
         if skipped and len(skipped) == len(images):
             raise UserError(
-                f"none of the {len(images)} images can be used, the first: {skipped[0]['reason']}"
+                f"no image of {len(images)} can be used, the first: {skipped[0]['reason']}"
                 " (`msm4sr check` lists what is wrong; features.max_images=0 goes on without"
                 " images)"
             )

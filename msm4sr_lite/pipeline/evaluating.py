@@ -63,9 +63,22 @@ class Report:
     def __getitem__(self, metric: str) -> float:
         return next(iter(self.models.values()))[metric]["value"]
 
+    def share_of_upper_bound(self) -> dict[str, dict[str, float]]:
+        """Return each model's NDCG@10 as a share of every upper bound."""
+        return {
+            name: {
+                kind: round(metrics["ndcg@10"]["value"] / best["ndcg@10"]["value"], 4)
+                for kind, best in self.upper_bound.items()
+                if best["ndcg@10"]["value"]
+            }
+            for name, metrics in self.models.items()
+            if self.upper_bound
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, ready for JSON."""
-        return asdict(self)
+        shares = self.share_of_upper_bound()
+        return asdict(self) | ({"share_of_upper_bound": shares} if shares else {})
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per model and metric: ``model, metric, value, low, high``."""
@@ -94,6 +107,9 @@ class Report:
             numbers = (f"{c['value']:.4f} [{c['low']:.3f}, {c['high']:.3f}]" for c in cells)
             lines.append(f"{name:<24}" + "".join(f"{number:<24}" for number in numbers).rstrip())
         lines.append("")
+        for name, shares in self.share_of_upper_bound().items():
+            parts = ", ".join(f"{share:.0%} ({kind})" for kind, share in shares.items())
+            lines.append(f"{name}: NDCG@10 is {parts} of the upper bound")
         lines.append("[low, high]: 95 % bootstrap interval over users")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 

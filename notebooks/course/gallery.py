@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from course.display import escape, show_html
 from course.figures import data_uri
 from msm4sr_lite.dataset.image_names import ImageError
-from msm4sr_lite.features.images import open_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,6 +21,8 @@ ImageSource: TypeAlias = "Path | str | Image | None"
 
 def _open(path: Path) -> Image:
     """Open an image as the library does: upright, and under names with another spelling."""
+    from msm4sr_lite.features.images import open_image
+
     folder = next(parent for parent in path.parents if parent.is_dir())
     return open_image(folder, path.relative_to(folder).as_posix())
 

@@ -184,5 +184,6 @@ def mark_files(arguments: Sequence[str] | None) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the kernel, too
+    for stop in (signal.SIGINT, signal.SIGTERM):  # whatever a parent made of them
+        signal.signal(stop, signal.default_int_handler)
     sys.exit(main())

@@ -23,19 +23,20 @@ from tests.toys import toy_sequences
 
 
 def test_fewer_keywords_are_encoded_anew(tmp_path, data, monkeypatch):
+    from msm4sr_lite.features.text_encoder import TextEncoder
+
     text_model("bert", tmp_path / "bert")
-    made = {"name": str(tmp_path / "bert"), "pooling": "mean"}
+    encoder = TextEncoder(str(tmp_path / "bert"), "mean")
+    made = encoder.describe() | {"name": encoder.name}
     table = FeatureTable(
         data.table.items, data.table.text, data.table.image, {"content": "x", "text_encoder": made}
     )
     words = {item: [["red", "blue", "oak"]] for item in table.items[1:5]}
     monkeypatch.setattr(other_features, "read_keywords", lambda folder: words)
     study_data = replace(data, table=table)
-    from msm4sr_lite.features.text_encoder import TextEncoder
-
     found = FewerKeywords(2, tmp_path)(study_data)
     assert found.image.counts.tolist() == [0, 1, 1, 1, 1, *[0] * 15]
-    expected = TextEncoder(**made).encode(["red blue"])[0]
+    expected = encoder.encode(["red blue"])[0]
     assert found.image.vectors[0].tolist() == expected.tolist()
     assert found.manifest["content"] != "x"
     assert torch.equal(found.text.vectors, table.text.vectors)

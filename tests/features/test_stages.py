@@ -213,7 +213,7 @@ def test_every_setting_changes_the_table(setting, folder, run, tmp_path, monkeyp
 
 def test_it_stops_if_no_image_opens_and_goes_on_without_images_if_asked(folder, run, tmp_path):
     (folder / "images").rename(folder / "pictures")
-    message = r"none of the 40 images can be used, the first: images/0.png: No such file"
+    message = r"no image of 40 can be used, the first: images/0.png: No such file"
     with pytest.raises(UserError, match=message) as error:
         run(tmp_path / "out")
     assert "features.max_images=0 goes on without images" in str(error.value)
