@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -40,7 +41,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     subprocess.run([*command, "build_sdist", out], cwd=source, check=True, capture_output=True)
     (sdist,) = out.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        archive.extractall(unpacked, filter="data")
+        # Python 3.11.3 knows no filters; later versions warn without one.
+        safe: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        archive.extractall(unpacked, **safe)
     (folder,) = unpacked.iterdir()
     subprocess.run([*command, "build_wheel", out], cwd=folder, check=True, capture_output=True)
     (wheel,) = out.glob("*.whl")

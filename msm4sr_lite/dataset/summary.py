@@ -125,7 +125,7 @@ def summarise(
       interactions  3, timestamps 1 to 2
                     repeated user-item pairs: 1 (same timestamp: 0)
                     interactions of one user with equal timestamps: 2
-      training      keeps 0 of 1 users: those with 5 or more different items
+      training      keeps 0 of 1 user: those with 5 or more different items
                     (setting data.min_user_interactions)
       languages     undecided 100%
     """
