@@ -78,6 +78,9 @@ def train_clip(
     """
     folder, out, config = Path(folder), Path(out), config or ClipTrainingConfig()
     n_test, seed = ARGUMENTS["n_test"].check(n_test), ARGUMENTS["seed"].check(seed)
+    states = {*out.parent.glob(f"{glob.escape(out.name)}.{'[0-9a-f]' * 16}.state")}
+    if (out / "evaluation.json").exists():  # finished; only the states may not have been removed
+        _remove(states)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: already exists; choose a new folder")
     transformers.utils.logging.disable_progress_bar()
@@ -112,7 +115,6 @@ def train_clip(
     pixels = hashlib.sha256(images.pixels.numpy().tobytes()).hexdigest()
     name = f"{out.name}.{fingerprint([made_from, pixels])}.state"
     state = StateFile(out.with_name(name), every=0)
-    states = {*out.parent.glob(f"{glob.escape(out.name)}.{'[0-9a-f]' * 16}.state")}
     if states and state.path not in states:
         say(f"train-clip: starting anew: {min(states)} is of other settings, images or versions")
     epochs = train_epochs(*clip, images, training, validation, config, seed, callback, state)
@@ -153,9 +155,13 @@ def train_clip(
         }
         write_json(draft / "evaluation.json", report)
         write_card(draft, report)
-    for path in states | {state.path}:
-        path.unlink(missing_ok=True)
+    _remove(states | {state.path})
     return report
+
+
+def _remove(files: set[Path]) -> None:
+    for path in files:
+        path.unlink(missing_ok=True)
 
 
 def label_retrieval(

@@ -216,3 +216,7 @@ def test_states_of_other_settings_are_named_and_removed_after_success(folder, tm
     train_clip(folder, out, config=config, seed=2)
     assert "starting anew" not in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {out.name, other.name}
+    (tmp_path / f"{out.name}.{'0' * 16}.state").touch()  # stopped before it was removed
+    with pytest.raises(UserError, match="already exists"):
+        train_clip(folder, out, config=config, seed=2)
+    assert {path.name for path in tmp_path.iterdir()} == {out.name, other.name}
