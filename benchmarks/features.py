@@ -134,7 +134,7 @@ def image_rates(place: Path, args: argparse.Namespace) -> dict:
             tokenizer.model.get_image_features(pixel_values=pixels[start : start + 64])
 
     def stage() -> None:
-        with open_cache(place / "cache", "images", {}, "float32") as cache:
+        with open_cache(place / "cache", "images", {"identity": "x"}, "float32") as cache:
             found = extract_keywords(place, names, tokenizer, 15, cache, workers=args.workers)
             assert len(list(found)) == len(names)
         shutil.rmtree(place / "cache")
@@ -187,7 +187,7 @@ def sentence_rates(place: Path, args: argparse.Namespace) -> dict:
             encoder.model(**batch)
 
     def stage() -> None:
-        with open_cache(place / "cache", "sentences", {}, "float16") as cache:
+        with open_cache(place / "cache", "sentences", {"identity": "x"}, "float16") as cache:
             make_features(place / "features", slot_sentences(items, {}), encoder, cache)
         shutil.rmtree(place / "cache")
 

@@ -81,14 +81,14 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     items = Generated(count)
     start, before = time.process_time(), peak_memory()
     with (
-        open_cache(folder, "images", {}, "float32") as cache,
+        open_cache(folder, "images", {"identity": "x"}, "float32") as cache,
         (folder / "keywords.jsonl").open("w", encoding="utf-8") as stream,
     ):
         images = [(item.item_id, item.images[0]) for item in items]
         for record in extract_keywords(folder, images, tokenizer, 3, cache):
             stream.write(json.dumps(record) + "\n")
     keywords = peak_memory()
-    with open_cache(folder, "sentences", {}, "float16") as cache:
+    with open_cache(folder, "sentences", {"identity": "x"}, "float16") as cache:
         sentences = slot_sentences(items, read_keywords(folder))
         make_features(folder / "features", sentences, encoder, cache, keywords=folder)
     table = sum((folder / f"features/{part}.npy").stat().st_size for part in ("text", "image"))
