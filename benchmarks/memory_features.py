@@ -59,11 +59,11 @@ def extract(folder: Path, count: int) -> dict[str, float]:
     from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
     from msm4sr_lite.features.table import make_features, slot_sentences
     from msm4sr_lite.features.table_files import read_keywords
-    from msm4sr_lite.features.text_encoder import TextEncoder
+    from msm4sr_lite.features.text_encoder import WORDS, TextEncoder
 
     disable_progress_bar()
     clip = Path(__file__).resolve().parents[1] / "data_samples" / "mini_clip"
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "thing", *"0123456789"]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "thing", *"0123456789", *WORDS]
     (folder / "bert").mkdir()
     (folder / "bert/vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
     config = BertConfig(
