@@ -113,7 +113,8 @@ def install(done: dict[str, str], wanted: dict[str, str], update: bool) -> None:
     if (free := shutil.disk_usage(ROOT).free / 1e9) < need:
         raise SetupError(f"no disk space: {ROOT} needs {need} GB and has {free:.1f} GB; make room")
     print(f"{'Updating' if update else 'Setting up'} {VENV}: up to {need} GB of disk", flush=True)
-    make_venv(done) if not update else None
+    if not update:
+        make_venv(done)
     place = ["--index-url", index] if index else []  # of PyTorch alone, which comes first
     pip("--no-deps", *["--force-reinstall"] * other, wanted["pin"], *place)
     offline = ["--no-build-isolation"] * update  # a changed setting needs no network
@@ -141,7 +142,8 @@ def make_venv(done: dict[str, str]) -> None:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     if subprocess.call([sys.executable, "-m", "venv", *["--without-pip"] * bare, str(VENV)]):
         raise SetupError(f"no {VENV} was made, see above; on Debian: sudo apt install python3-venv")
-    pip("pip", command=[sys.executable, "-m", "pip", "--python", str(PYTHON)]) if bare else None
+    if bare:
+        pip("pip", command=[sys.executable, "-m", "pip", "--python", str(PYTHON)])
 
 
 def pip(*requirements: str, command: list[str] | None = None) -> None:
@@ -233,10 +235,9 @@ def main(arguments: list[str]) -> int:
             raise SetupError(f"Python 3.11 to 3.13 is needed, not {platform.python_version()}")
         options = parse(arguments)
         _, extras, module = COMMANDS["test" if options.dev else options.command]
-        missing = [name for name in (module, *BASE.split()) if not find_spec(name)]
         if not options.no_venv:
             prepare(extras, options.torch, options.fresh)
-        elif missing:
+        elif missing := [name for name in (module, *BASE.split()) if not find_spec(name)]:
             way = f'pip install -c constraints.txt -e ".[{extras}]"'
             raise SetupError(f"{sys.executable} lacks {', '.join(missing)}; in {ROOT}: {way}")
         return start(Path(sys.executable) if options.no_venv else PYTHON, command_for(options))

@@ -7,9 +7,8 @@ from msm4sr_lite.settings import SettingField
 ARGUMENTS = {
     one.name: one
     for one in (
-        SettingField(
-            "seed", int, limits=f">= 0 and <= {2**32 - 1}"
-        ),  # what all random generators accept
+        # A seed is what all random generators accept.
+        SettingField("seed", int, limits=f">= 0 and <= {2**32 - 1}"),
         SettingField("preset", str, choices=tuple(PRESETS)),
         SettingField("device", str, choices=("auto", "cpu", "cuda")),
         SettingField("text_encoder", str),

@@ -2,6 +2,7 @@
 
 import json
 import string
+from pathlib import Path
 
 import torch
 import transformers as tr
@@ -29,6 +30,15 @@ def save_tokenizer(folder, pad="<pad>", start=True, kind="PreTrainedTokenizerFas
     )
     path = folder / "tokenizer_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "tokenizer_class": kind}))
+
+
+def keep_words(folder, words):
+    """Leave only these words in the vocabulary of a tokenizer."""
+    path = Path(folder) / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    known = ["<s>", "<pad>", "<unk>", "</s>", *words]
+    tokenizer["model"]["vocab"] = {word: number for number, word in enumerate(known)}
+    path.write_text(json.dumps(tokenizer))
 
 
 def text_model(family, folder):

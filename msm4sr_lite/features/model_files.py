@@ -177,15 +177,15 @@ def _checked_folder(name: str, folder: Path) -> Path:
         raise UserError(f"{name}: {lost[0].name} links to a missing file; copy it with cp -rL")
     files = _files_in(folder)
     _require_weights(name, files)
-    _require_content(name, folder)
+    _require_content(name, folder, files)
     if lacking := sorted(_wanted(files, folder) - files):
         raise UserError(f"{name}: {lacking[0]} is missing; copy the whole folder again")
     return folder
 
 
-def _require_content(name: str, folder: Path) -> None:
+def _require_content(name: str, folder: Path, files: set[str]) -> None:
     """Refuse a file that is something else, such as a pointer left by git."""
-    for file in sorted(_files_in(folder)):
+    for file in sorted(files):
         path = (folder / file).resolve()
         if not file.endswith((".json", ".txt", ".model", ".safetensors")):
             continue
@@ -213,8 +213,8 @@ def _cached(name: str, repo: str, revision: str) -> tuple[Path | None, list[str]
         folder = Path(snapshot_download(repo, **place, allow_patterns=[]))
     except (OSError, ValueError):  # not in the cache, or no name that a model can have
         return None, []
-    files = _files_in(folder)
-    _require_content(name, folder)
+    files = here = _files_in(folder)
+    _require_content(name, folder, here)
     try:
         files = {file.path for file in get_cached_repo_tree(repo, revision=folder.name)}
     except CachedRepoTreeNotFoundError:
@@ -226,9 +226,9 @@ def _cached(name: str, repo: str, revision: str) -> tuple[Path | None, list[str]
             maybe |= {"config_sentence_transformers.json", f"{part}sentence_bert_config.json"}
             maybe |= {f"{path}/config.json" for path in _module_paths(folder)}
         known = folder.parents[1] / ".no_exist" / folder.name
-        files |= {file for file in maybe if not (known / file).exists()}
+        files = here | {file for file in maybe if not (known / file).exists()}
     _require_weights(name, files)
-    return folder, sorted(_wanted(files, folder) - _files_in(folder))
+    return folder, sorted(_wanted(files, folder) - here)
 
 
 def _download(name: str, repo: str, revision: str) -> Path:

@@ -129,10 +129,7 @@ def _checked_model(name: str, types: dict[str, str], model: Any, report: dict[st
     found = f" (the file holds {unexpected[0]})" if unexpected else ""
     absent = [key for key in missing if not re.fullmatch(unused, key)]
     if model.config.is_encoder_decoder or (absent and absent[0].startswith("decoder.")):
-        raise UserError(
-            f"{name}: a model of type {model.config.model_type!r}, not a BERT-like text encoder;"
-            f" give one like {DEFAULT_TEXT_ENCODER}"
-        )
+        raise not_a_text_encoder(name, model)
     if absent:
         raise UserError(f"{name}: no weights for {absent[0]}{found}; get the whole model again")
     if report["mismatched_keys"]:
@@ -157,6 +154,14 @@ def _checked_model(name: str, types: dict[str, str], model: Any, report: dict[st
         raise UserError(f"{name}: config.json has fewer layers than the weights: {surplus[0]}")
     model.absent_weights = missing
     return model
+
+
+def not_a_text_encoder(name: str, model: Any) -> UserError:
+    """Return the refusal of a model of another kind."""
+    return UserError(
+        f"{name}: a model of type {model.config.model_type!r}, not a BERT-like text encoder;"
+        f" give one like {DEFAULT_TEXT_ENCODER}"
+    )
 
 
 def _fit_tokenizer(name: str, folder: Path, tokenizer: Any) -> None:

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+from msm4sr_lite.features.model_files import model_folder
 from msm4sr_lite.features.pretrained import (
     check_embeddings,
     describe_model,
     encodes,
     load_pretrained,
     longest_input,
-    model_folder,
+    not_a_text_encoder,
 )
 from msm4sr_lite.features.sentence_transformers import OTHER, read_sentence_model
 from msm4sr_lite.settings import in_one_line
@@ -75,11 +76,8 @@ class TextEncoder:
         self.model = load_pretrained("AutoModel", source, use_safetensors=True).eval().to(device)
         texts.layers.eval().to(device)
         config = self.model.config
-        if config.is_encoder_decoder or not hasattr(config, "hidden_size"):
-            raise UserError(
-                f"{name}: a model of type {config.model_type!r}, not a BERT-like text encoder;"
-                f" give one like {DEFAULT_TEXT_ENCODER}"
-            )
+        if not hasattr(config, "hidden_size"):
+            raise not_a_text_encoder(name, self.model)
         positions = max(0, getattr(config, "max_position_embeddings", 0) or 0)
         limit = texts.max_length or 512
         if texts.max_length:  # replaces the limit of the tokenizer
@@ -178,8 +176,9 @@ class TextEncoder:
 def known_text_encoder(manifest: Mapping[str, Any], name: str | None) -> str | None:
     """Return where the local text encoder of a table is; ``name`` if it is not a local one."""
     place = manifest.get(PLACE)
-    is_here = place is None or (name and Path(name).is_dir())
-    return place or (name if is_here else None)
+    if place == "":  # it was local; its folder was left out when the model was saved
+        return name if name and Path(name).is_dir() else None
+    return place or name
 
 
 def load_table_encoder(

@@ -115,8 +115,11 @@ def run_cells(cells: list[NotebookNode]) -> None:
         try:
             job.result()
         except KeyboardInterrupt:
-            kernel: Any = client.km
-            kernel.provisioner.process.kill()
+            while not job.done():  # the kernel may just be starting
+                provisioner = getattr(client.km, "provisioner", None)
+                if process := getattr(provisioner, "process", None):
+                    process.kill()
+                time.sleep(0.1)
             raise
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from tiny_models import LETTERS, dual_encoder, save_tokenizer, text_model
+from tiny_models import LETTERS, dual_encoder, keep_words, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
@@ -232,21 +232,12 @@ def test_the_messages_of_transformers_are_as_before(folders):
 # ------------------------------------------------------------------------- tokenizers
 
 
-def reduced(folder, *words):
-    """Leave only these words in the vocabulary of a tokenizer."""
-    path = folder / "tokenizer.json"
-    content = json.loads(path.read_text())
-    words = ["<s>", "<pad>", "<unk>", "</s>", *words]
-    content["model"]["vocab"] = {word: number for number, word in enumerate(words)}
-    path.write_text(json.dumps(content))
-
-
 @pytest.mark.parametrize(
     "words", [["[unused1]"], ["r", "##e", "##d"], list("的一是不了人我在有他这")]
 )
 def test_clip_with_a_tokenizer_that_knows_no_word_is_refused(words, changed):
     folder = changed("clip")
-    reduced(folder, *words)
+    keep_words(folder, words)
     dictionary = ["red", "blue", "mug", "tent", "box", "lid", "cup", "sky"]
     for many in (dictionary, dictionary[:1]):
         assert "share an embedding with others" in refusal(KeywordTokenizer, str(folder), many)

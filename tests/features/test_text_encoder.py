@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import transformers as tr
-from tiny_models import VOCABULARY, dual_encoder, save_tokenizer, text_model
+from tiny_models import VOCABULARY, dual_encoder, keep_words, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.features.text_encoder import PLACE, TextEncoder, load_table_encoder
@@ -121,14 +121,6 @@ def exchange_words(folder):
     tokenizer = json.loads(path.read_text())
     words = tokenizer["model"]["vocab"]
     words["a"], words["b"] = words["b"], words["a"]
-    path.write_text(json.dumps(tokenizer))
-
-
-def keep_words(folder, words):
-    path = folder / "tokenizer.json"
-    tokenizer = json.loads(path.read_text())
-    known = ["<s>", "<pad>", "<unk>", "</s>", *words]
-    tokenizer["model"]["vocab"] = {word: number for number, word in enumerate(known)}
     path.write_text(json.dumps(tokenizer))
 
 
