@@ -66,8 +66,7 @@ def main() -> int:
         folders = unpack_version_1(Path(scratch)), ROOT
         versions = [Version(*pair) for pair in zip(NAMES, folders, strict=True)]
         for version in versions:
-            sampled = version.settings({"finetune": {"n_negatives": args.negatives}})["finetune"]
-            version.ask("prepare", sizes=sizes, sampled=sampled)
+            version.ask("prepare", sizes=sizes, n_negatives=args.negatives)
         rows = measure(versions, args.works, args.repeats)
         for version in versions:
             version.close()

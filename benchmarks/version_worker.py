@@ -6,8 +6,6 @@ and writes answers to standard output, one JSON line each.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import importlib
 import json
 import sys
@@ -16,7 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks import synthetic
@@ -24,33 +21,24 @@ from benchmarks import synthetic
 # Where each version has the functions that are used here, and its name of a keyword argument.
 HOMES = {
     "version 1": {
-        "build_sequences": "sequences:build_sequences",
-        "load_feature_table": "features:FeatureTable.load",
         "make_slots": "features:make_slots",
         "pretrain": "training:pretrain",
         "finetune": "training:finetune",
-        "read_dataset": "reading.shop_folder:read_shop",
         "scorer": "evaluation:ModelScorer",
         "table": "features:FeatureTable",
         "interactions": "events",
-        "domain": "department",
-        "filter_seen": "mask_history",
+        "n_negatives": "negatives",
     },
     "this checkout": {
-        "build_sequences": "dataset.split:build_sequences",
-        "load_feature_table": "features.table_files:load_feature_table",
         "make_slots": "feature_table:make_slots",
         "pretrain": "training:pretrain_steps",
         "finetune": "training:finetune_steps",
-        "read_dataset": "dataset.dataset:Dataset.from_folder",
         "scorer": "scoring:ModelScorer",
         "table": "feature_table:FeatureTable",
         "interactions": "interactions",
-        "domain": "domain",
-        "filter_seen": "filter_seen",
+        "n_negatives": "n_negatives",
     },
 }
-STAGES = {"pre-training": "pretrain", "fine-tuning": "finetune"}
 
 
 class Worker:
@@ -79,49 +67,9 @@ class Worker:
         """Return one section of the settings, such as ``PretrainConfig``."""
         return getattr(self.config, f"{name.capitalize()}Config")(**values)
 
-    # ------------------------------------------------------------ the same numbers
-
-    def train(
-        self, folder: str, domain: str, settings: dict[str, dict[str, Any]], seed: int
-    ) -> dict[str, Any]:
-        """Pre-train, fine-tune and evaluate on a dataset; return all numbers of the results."""
-        data = self.find("read_dataset")(folder, **{self.names["domain"]: domain})
-        table = self.find("load_feature_table")(f"{folder}/features")
-        described = set(table.described())
-        sequences = self.find("build_sequences")(
-            getattr(data, self.names["interactions"]),
-            [item for item in data.items if item in described],
-            self.section("data", settings["data"]),
-        )
-        table = table.for_items(sequences.items)
-        torch.manual_seed(seed)
-        width = {"feature_dim": table.width, "n_items": 0}
-        model = self.encoder.M2SE(self.section("model", settings["model"] | width))
-        found: dict[str, Any] = {}
-        for stage, section in STAGES.items():
-            if section == "finetune":
-                torch.manual_seed(seed)
-                model = self.encoder.transfer(model, sequences.n_items)
-            config = self.section(section, settings[section])
-            records = list(self.find(section)(model, table, sequences, config, seed=seed))
-            found[stage] = {"records": [plain(record) for record in records]}
-            found[stage]["weights"] = {
-                name: digest(values.numpy()) for name, values in model.state_dict().items()
-            }
-        scorer = self.find("scorer")(model, table)
-        for part in ("valid", "test"):
-            for seen in (False, True):
-                options = {self.names["filter_seen"]: seen}
-                cases = sequences.held_out(part)
-                ranks = self.evaluation.target_ranks(scorer, *cases, **options)
-                metrics = self.evaluation.evaluate(scorer, *cases, **options)
-                name = f"{part}, filter_seen={seen}"
-                found[name] = {"ranks": digest(ranks), "metrics": metrics}
-        return found
-
     # ------------------------------------------------------------ the same work, timed
 
-    def prepare(self, sizes: dict[str, Any], sampled: dict[str, Any]) -> None:
+    def prepare(self, sizes: dict[str, Any], n_negatives: int) -> None:
         """Make data and models of the given sizes, and a function for each thing that is timed."""
         interactions, offsets = synthetic.interaction_arrays(
             sizes["users"], sizes["items"], sizes["mean_length"]
@@ -165,8 +113,10 @@ class Worker:
         cases = histories[: sizes["cases"]], targets[: sizes["cases"]]
         self.works = {
             "pre-training": advance(steps("pretrain")),
-            "fine-tuning, exact": advance(steps("finetune")),
-            "fine-tuning, sampled": advance(steps("finetune", **sampled)),
+            "fine-tuning, exact": advance(steps("finetune", **{self.names["n_negatives"]: 0})),
+            "fine-tuning, sampled": advance(
+                steps("finetune", **{self.names["n_negatives"]: n_negatives})
+            ),
             "evaluation": lambda: self.evaluation.evaluate(
                 self.find("scorer")(model, table), *cases
             ),
@@ -178,17 +128,17 @@ class Worker:
         self.works[work]()
         return time.process_time() - start
 
-
-def plain(record: Any) -> dict[str, Any]:
-    """Return a training record as a dictionary, without the time it took."""
-    values: dict[str, Any] = dataclasses.asdict(record)
-    del values["seconds"]
-    return values
-
-
-def digest(values: np.ndarray) -> str:
-    """Return a hash of an array: shape, type and every bit."""
-    return hashlib.sha256(f"{values.shape} {values.dtype}".encode() + values.tobytes()).hexdigest()
+    def command(self, arguments: list[str]) -> dict[str, float]:
+        """Run ``msm4sr`` with these arguments; return its processor and wall seconds."""
+        main = importlib.import_module("msm4sr_lite.cli").main
+        processor, wall = time.process_time(), time.perf_counter()
+        code = main(arguments)
+        if code:
+            raise RuntimeError(f"msm4sr {' '.join(arguments)}: exit code {code}")
+        return {
+            "processor": time.process_time() - processor,
+            "wall": time.perf_counter() - wall,
+        }
 
 
 def main() -> None:

@@ -20,47 +20,6 @@ ROOT = Path(__file__).resolve().parents[1]
 VERSION_1 = "d06bd7a3a922c0effcf4679d5383c365f46a73c8"
 NAMES = ("version 1", "this checkout")
 
-# Names of settings in this checkout -> their names in version 1.
-RENAMED = {
-    "min_user_interactions": "user_min",
-    "min_item_interactions": "item_min",
-    "deduplicate": "repeats",
-    "n_test": "tests",
-    "test_share": "time_share",
-    "item_pooling": "slot_pooling",
-    "modalities": "views",
-    "adaptor_dropout": "adapter_dropout",
-    "prefix_augmentation": "rows",
-    "targets_per_sequence": "anchors_per_sequence",
-    "n_negatives": "negatives",
-}
-# Names of values that also differ.
-RENAMED_VALUES = {
-    ("deduplicate", True): "last",
-    ("deduplicate", False): "keep",
-    ("split", "leave_one_out"): "last",
-    ("prefix_augmentation", True): "prefix",
-    ("prefix_augmentation", False): "all_positions",
-    ("candidates", "seen"): "bought",
-}
-
-Settings = dict[str, dict[str, Any]]  # section, setting, value
-
-
-def in_version_1(settings: Settings) -> Settings:
-    """Return settings with the names that they have in version 1.
-
-    >>> in_version_1({"finetune": {"candidates": "seen", "n_negatives": 5, "lr": 0.1}})
-    {'finetune': {'candidates': 'bought', 'negatives': 5, 'lr': 0.1}}
-    """
-    return {
-        section: {
-            RENAMED.get(name, name): RENAMED_VALUES.get((name, value), value)
-            for name, value in values.items()
-        }
-        for section, values in settings.items()
-    }
-
 
 def unpack_version_1(folder: Path) -> Path:
     """Write the package and the sample of version 1, from git, to ``folder``."""
@@ -109,10 +68,6 @@ class Version:
         if not answer:
             raise RuntimeError(f"{self.name}: the worker stopped; its error stands above")
         return json.loads(answer)
-
-    def settings(self, settings: Settings) -> Settings:
-        """Return settings under their names in this version."""
-        return in_version_1(settings) if self.name == NAMES[0] else settings
 
     def close(self) -> None:
         """End the worker."""

@@ -14,8 +14,8 @@ ours      our choice, where the paper and the released code are silent or in err
 """
 
 from dataclasses import asdict as as_dict
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 from msm4sr_lite.settings import Settings, UserError, flatten, setting, with_settings
 
@@ -39,7 +39,14 @@ RATE = ">= 1e-9 and <= 10"  # less does not change a weight of 32 bits
 BATCH = "<= 131072"  # the loss compares all pairs of a batch: 64 GiB
 MOST_WEIGHTS = 10**9  # without ID embeddings; Adam needs 16 bytes for each
 WEIGHT = ">= 0 and <= 1000000"
-FROM_DATA = ("model.feature_dim", "model.n_items")  # set by the data, not by the user
+# With more items, an exact softmax takes most of the time of fine-tuning.
+MANY_CLASSES = 10_000
+MANY_NEGATIVES = 2_048
+FROM_DATA = (
+    "model.feature_dim",
+    "model.whitened_dim",
+    "model.n_items",
+)  # set by the data, not by the user
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +108,22 @@ class FeatureConfig(Settings):
     image_slots: Literal["images", "keywords"] = setting(
         "images", "one slot per image (its N keywords as one sentence), or one per keyword", "ours"
     )
+    whitening: Literal["none", "centre", "pca", "zca"] = setting(
+        "none", "map of item features before the adaptor, learned from the training items", "ours"
+    )
+    whitening_dim: int = setting(
+        0, "width after whitening=pca; 0: that of the embeddings", "ours", ">= 0 and <= 65536"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if any("{}" not in t or {*"{}"} & {*t.replace("{}", "")} for t in self.prompt.split("|")):
             raise UserError(f"prompt needs {{}} as keyword, no other brace; got {self.prompt!r}")
+        if self.whitening_dim and self.whitening != "pca":
+            raise UserError(
+                f"whitening_dim={self.whitening_dim} has no effect with whitening={self.whitening};"
+                f" set whitening=pca or whitening_dim=0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +131,16 @@ class ModelConfig(Settings):
     """Settings of the encoder M²SE."""
 
     feature_dim: int = setting(768, "D, width of the BERT embeddings", "code", WIDTH)
+    whitened_dim: int = setting(0, "width after whitening; 0: none", "ours", ">= 0 and <= 65536")
     n_items: int = setting(0, "number of items with an ID embedding", "code", COUNT)
     dim: int = setting(64, "d, width of the model", "code", ">= 1 and <= 8192")
     layers: int = setting(2, "number of Transformer layers", "code", FEW)
     heads: int = setting(2, "number of attention heads", "code", FEW)
     ffn_dim: int = setting(256, "width of the feed-forward layers", "code", WIDTH)
     max_len: int = setting(50, "L, longest sequence in items", "code", WIDTH)
+    adaptor: Literal["moe", "linear", "mlp"] = setting(
+        "moe", "experts, or one or two layers that start as principal components", "code"
+    )
     experts: int = setting(8, "E, number of experts in each MoE adaptor", "code", FEW)
     item_pooling: Literal["attention", "mean"] = setting(
         "attention", "how an item's sentence or image embeddings are combined", "notes"
@@ -126,7 +148,9 @@ class ModelConfig(Settings):
     pooling_dim: int = setting(64, "hidden width of the attention pooling", "code", WIDTH)
     train_pooling: bool = setting(True, "train the attention pooling", "notes")
     mask_padding: bool = setting(True, "empty slots get no attention weight", "notes")
-    modalities: Literal["both", "text", "image"] = setting("both", "modalities in use", "abstract")
+    modalities: Literal["auto", "both", "text", "image"] = setting(
+        "auto", "modalities in use; auto: those that the features have", "abstract"
+    )
     projections: bool = setting(False, "linear maps of h_t, h_v before the losses", "code")
     hidden_dropout: float = setting(0.2, "dropout of hidden states", "code", SHARE)
     attention_dropout: float = setting(0.2, "dropout of attention weights", "code", SHARE)
@@ -230,12 +254,29 @@ class FinetuneConfig(TrainConfig):
     candidates: Literal["all", "seen"] = setting(
         "all", "classes of the softmax: all items, or those in the training sequences", "code"
     )
-    n_negatives: int = setting(0, "sampled negatives per step; 0: exact softmax", "ours", STEPS)
+    n_negatives: int = setting(
+        -1,
+        f"sampled negatives per step; 0: exact softmax; -1: {MANY_NEGATIVES} for more than"
+        f" {MANY_CLASSES} classes, else 0",
+        "ours",
+        f">= -1 and {STEPS.partition(' and ')[2]}",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_negatives and self.pad_class:
+        if self.n_negatives > 0 and self.pad_class:
             raise UserError("n_negatives excludes pad_class; set n_negatives=0 or pad_class=false")
+
+    def for_catalogue(self, n_items: int) -> Self:
+        """Return the settings with the number of negatives for so many items: -1 is decided.
+
+        >>> [FinetuneConfig().for_catalogue(n).n_negatives for n in (400, 1_000_000)]
+        [0, 2048]
+        """
+        if self.n_negatives >= 0:
+            return self
+        sampled = n_items > MANY_CLASSES and not self.pad_class
+        return replace(self, n_negatives=MANY_NEGATIVES if sampled else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +291,7 @@ class Config(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_modality = self.model.modalities != "both"
+        one_modality = self.model.modalities in ("text", "image")
         if one_modality and self.pretrain.epochs and not self.pretrain.nip_weight:
             raise UserError(
                 "pretrain.nip_weight is 0 and model.modalities is one modality, so nothing would be"

@@ -21,7 +21,9 @@ from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.fast import has_fast_form
 from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.similarity import cosine_scores, normalize
+from msm4sr_lite.whitening import Whitening
 
+BOTH = ("text", "image")
 NORM_EPS = 1e-12
 TAGS = ["sequential-recommendation", "multimodal"]  # for the hub
 ItemSlots: TypeAlias = Float[Tensor, "items slots feature"]
@@ -109,6 +111,27 @@ class MoEAdaptor(nn.Module):
         return torch.einsum("ie,ied->id", gate, outputs)
 
 
+class Projector(nn.Module):
+    """Map item features from width D to the model's width d by one linear layer, or by two.
+
+    linear: z = LayerNorm(dropout(W x + b)). mlp: z = LayerNorm(dropout(W' gelu(W x + b) + b')).
+    ``initialize.new_model`` sets W and b to the principal components of the items. Source: UniSRec
+    (Hou et al., 2022) and WhitenRec (Zhang et al., 2024).
+
+    Input ``(items, D)``, output ``(items, d)``.
+    """
+
+    def __init__(self, feature_dim: int, dim: int, dropout: float, hidden: bool) -> None:
+        super().__init__()
+        self.first = nn.Linear(feature_dim, dim)
+        self.second = nn.Sequential(nn.GELU(), nn.Linear(dim, dim)) if hidden else nn.Identity()
+        self.dropout, self.norm = nn.Dropout(dropout), nn.LayerNorm(dim, eps=NORM_EPS)
+
+    def forward(self, x: Float[Tensor, "items feature"]) -> Float[Tensor, "items dim"]:
+        """Return the projected features."""
+        return self.norm(self.dropout(self.second(self.first(x))))
+
+
 class Block(nn.Module):
     """A Transformer layer: causal self-attention and feed-forward, each with residual and norm.
 
@@ -181,14 +204,22 @@ class M2SE(nn.Module, PyTorchModelHubMixin, library_name="msm4sr_lite", tags=TAG
     def __init__(self, config: ModelConfig) -> None:  # the hub mixin reads this annotation
         super().__init__()
         c = self.config = config
-        both = ("text", "image")
-        self.modalities: tuple[str, ...] = both if c.modalities == "both" else (c.modalities,)
-        self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
+        one = c.modalities in BOTH
+        self.modalities: tuple[str, ...] = (c.modalities,) if one else BOTH
+        self.pool, self.whiten, self.adapt = (nn.ModuleDict() for _ in range(3))
+        width = c.whitened_dim or c.feature_dim
         for modality in self.modalities:
             sizes = c.feature_dim, c.pooling_dim, c.mask_padding
             attention = c.item_pooling == "attention"
             self.pool[modality] = AttentionPooling(*sizes) if attention else MeanPooling()
-            self.adapt[modality] = MoEAdaptor(c.feature_dim, c.dim, c.experts, c.adaptor_dropout)
+            self.whiten[modality] = (
+                Whitening(c.feature_dim, width) if c.whitened_dim else nn.Identity()
+            )
+            self.adapt[modality] = (
+                MoEAdaptor(width, c.dim, c.experts, c.adaptor_dropout)
+                if c.adaptor == "moe"
+                else Projector(width, c.dim, c.adaptor_dropout, hidden=c.adaptor == "mlp")
+            )
         self.pool.requires_grad_(c.train_pooling)
         self.feature_dropout = nn.Dropout(c.feature_dropout)
         self.transformer = CausalTransformer(config)
@@ -208,7 +239,7 @@ class M2SE(nn.Module, PyTorchModelHubMixin, library_name="msm4sr_lite", tags=TAG
     def embed_modality(self, modality: str, slots: Slots, items: Int[Tensor, " items"]) -> Tensor:
         """Return z of items ``(items, d)`` from the slots of one modality alone."""
         pooled, _ = self.pool[modality](*slots.gather(items))
-        return self.adapt[modality](self.feature_dropout(pooled))
+        return self.adapt[modality](self.feature_dropout(self.whiten[modality](pooled)))
 
     def item_embeddings(self, table: FeatureTable, items: Int[Tensor, " items"]) -> Modalities:
         """Return z_t and z_v of items from their slots, each ``(items, d)``.

@@ -28,13 +28,13 @@ class Slots:
     starts: Tensor
     counts: Tensor
 
-    def gather(self, items: Tensor) -> tuple[Tensor, Tensor]:
+    def gather(self, items: Tensor, width: int | None = None) -> tuple[Tensor, Tensor]:
         """Return slots ``(items, slots, D)`` in float32, and a mask of real slots.
 
-        The mask has the shape ``(items, slots)``. The number of slots is that of the item with the
-        most slots in the whole table; shorter rows are padded with zeros.
+        The mask has the shape ``(items, slots)``. The number of slots is ``width``, by default that
+        of the item with the most slots in the whole table; shorter rows are padded with zeros.
         """
-        width = max(1, int(self.counts.max()))
+        width = max(1, int(self.counts.max())) if width is None else width
         steps = torch.arange(width, device=items.device)
         valid = steps < self.counts[items][:, None]
         rows = (self.starts[items][:, None] + steps)[valid]
@@ -44,6 +44,12 @@ class Slots:
         padded = slots.new_zeros(valid.numel(), slots.shape[1])
         padded.index_copy_(0, valid.flatten().nonzero().squeeze(1), slots)
         return padded.view(*valid.shape, -1), valid
+
+    def means(self) -> Tensor:
+        """Return the mean embedding of each item, ``(items + 1, D)``; zero without slots."""
+        parts = torch.arange(len(self.counts), device=self.counts.device).split(1024)
+        sums = [self.gather(p, max(1, int(self.counts[p].max())))[0].sum(dim=1) for p in parts]
+        return torch.cat(sums) / self.counts.clamp_min(1)[:, None]
 
     def select(self, rows: Tensor) -> "Slots":
         """Return the same embeddings with the items renumbered: entry i is item ``rows[i]``."""

@@ -117,14 +117,16 @@ def finetuning_loss(
     model, table, batch
         As in ``pretraining_loss``.
     config
-        ``candidates="seen"`` leaves items without training interactions out of the softmax. If
-        ``n_negatives`` is above 0, that many items, drawn by popularity, replace all items.
+        ``candidates="seen"`` leaves items without training interactions out of the softmax. With
+        ``n_negatives`` above 0, that many items, drawn by popularity, replace all items (logQ
+        correction: Bengio and Senecal, 2008).
     generator
         Random numbers for the sampled negatives.
     popularity
         Share of each item in the training interactions, ``(items + 1,)``. With
         ``candidates="all"``, one interaction is added to every item. None: equal shares.
     """
+    config = config.for_catalogue(len(table.items) - 1)
     rows, position = batch.targets.nonzero(as_tuple=True)
     target = batch.targets[rows, position]
     items = torch.arange(len(table.items), device=target.device)

@@ -17,6 +17,7 @@ from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.fast import distributed, is_on
+from msm4sr_lite.fast.encoder import pool_once
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.objectives import Losses, finetuning_loss, pretraining_loss
 from msm4sr_lite.scoring import ModelScorer
@@ -140,6 +141,7 @@ def _train(
     if world > 1 and not is_on():
         raise UserError("several processes need the fast forms; do not set MSM4SR_FAST=0")
     model, table, generator = model.to(device), table.to(device), Generator()
+    table = pool_once(model, table) if is_on() else table
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.Adam(weights, config.lr, weight_decay=config.weight_decay, fused=True)
     run = Run(model, optimizer, copy.deepcopy(model.state_dict()))

@@ -58,6 +58,7 @@ from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE, Modalities
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable, make_slots
+from msm4sr_lite.initialize import new_model
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.settings import in_one_line
@@ -82,7 +83,7 @@ class SASRec(M2SE):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(replace(config, modalities="text"))
         self.modalities = ("id",)
-        self.pool, self.adapt = nn.ModuleDict(), nn.ModuleDict()
+        self.pool, self.whiten, self.adapt = (nn.ModuleDict() for _ in range(3))
 
     def item_embeddings(self, table: FeatureTable, items: Tensor) -> Modalities:
         """Return zeros ``(items, d)``, to which ``with_ids`` adds the id embeddings."""
@@ -184,7 +185,7 @@ def _train(
         raise UserError(f"baseline {name!r} would be untrained with finetune.epochs=0; raise it")
     n_ids = sequences.n_items if config.finetune.use_ids else 0
     torch.manual_seed(seed)
-    model = kind(replace(config.model, feature_dim=table.width, n_items=n_ids))
+    model = new_model(config, table, sequences, n_ids, kind)
     training.finetune(model, table, sequences, config.finetune, seed=seed, device=device)
     return ModelScorer(model, table, device)
 

@@ -123,9 +123,7 @@ def tfidf_vectors(texts: Sequence[str]) -> sparse.csr_array:
 
 def mean_embeddings(slots: Slots) -> np.ndarray:
     """Return each item's mean embedding with length 1, ``(items + 1, D)``; zero without slots."""
-    items = torch.arange(len(slots.counts))
-    means = [torch.einsum("isf->if", slots.gather(block)[0]) for block in items.split(1024)]
-    return normalize(torch.cat(means)).numpy()
+    return normalize(slots.means()).numpy()
 
 
 class ScoreEnsemble:

@@ -5,9 +5,8 @@ from typing import Any, Literal, cast
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
-from msm4sr_lite.losses import EXCLUDED, ranking_loss
+from msm4sr_lite.losses import EXCLUDED
 from msm4sr_lite.similarity import normalize
 
 # Number of scores (rows times rows) computed at once: 2 MB of float32, which fit into a processor's
@@ -16,10 +15,11 @@ BLOCK_SCORES = 2**19
 # On a GPU a block is this many times as large, since every call has a fixed cost. Measured on an
 # H200, 8,204 targets a step: 0.043 s instead of 0.49 s.
 GPU_FACTOR = 2**7
-# Largest matrix of scores (targets times items) kept in memory, 128 MB of float32: with 1,024
-# targets, up to 32,768 items. Larger ones are computed in blocks, and twice: slower, but memory
-# stays bounded.
-CATALOGUE_SCORES = 2**25
+# The same for scores of targets and items, and the fewest targets in a block: with fewer, reading
+# the catalogue for every block would take most of the time. Measured on one core, 512 targets and
+# 20,000 items (width 128), forward and backward: 0.087 s instead of 0.167 s without blocks.
+CATALOGUE_SCORES = 2**20
+CATALOGUE_ROWS = 32
 
 
 def next_item_loss(
@@ -113,10 +113,7 @@ def catalogue_loss(
     *,
     temperature: float,
 ) -> Float[Tensor, ""]:
-    """Compute ``losses.ranking_loss`` of the scores ``h @ z.T``; large ones are not kept in memory.
-
-    Instead, blocks of items are reduced to their log-sum-exp and computed again in the backward
-    pass. Values and gradients are exact.
+    """Compute ``losses.ranking_loss`` of the scores ``h @ z.T``, which are not kept in memory.
 
     Parameters
     ----------
@@ -127,17 +124,40 @@ def catalogue_loss(
     temperature
         tau > 0.
     """
-
-    def block(items: Tensor) -> Tensor:
-        return (h @ items.T / temperature).logsumexp(dim=1)
-
     with torch.autocast(h.device.type, enabled=False):
-        size = max(1, CATALOGUE_SCORES // len(h))
-        if size >= len(z):
-            return ranking_loss(h @ z.T, target, temperature=temperature)
-        blocks = [checkpoint(block, items, use_reentrant=False) for items in z.split(size)]
-        positive = (h * z[target]).sum(dim=1) / temperature
-        return (torch.stack(blocks).logsumexp(dim=0) - positive).mean()
+        return cast(Tensor, CatalogueCrossEntropy.apply(h / temperature, z, target))
+
+
+class CatalogueCrossEntropy(torch.autograd.Function):
+    """The mean over rows i of -log( e^(a_i.b_t) / sum over all j of e^(a_i.b_j) ), t = target_i.
+
+    As in ``DiagonalCrossEntropy``, the gradients are computed in the forward pass, block by block.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, target: Tensor) -> Tensor:
+        """Return the loss, averaged over rows, and keep the gradients of a and b."""
+        loss, grad_a, grad_b = a.new_zeros(()), torch.empty_like(a), torch.zeros_like(b)
+        scores_at_once = CATALOGUE_SCORES * (1 if a.is_cpu else GPU_FACTOR)
+        size = max(CATALOGUE_ROWS, scores_at_once // len(b))
+        for first in range(0, len(a), size):
+            rows = slice(first, first + size)
+            scores, column = a[rows] @ b.T, target[rows, None]
+            gradient = scores.softmax(dim=1)
+            # Score minus log-probability of any item, here the best, is the log-sum-exp.
+            denominator = scores.amax(dim=1) - gradient.amax(dim=1).log()
+            loss += (denominator - scores.gather(1, column).squeeze(1)).sum() / len(a)
+            gradient.scatter_add_(1, column, gradient.new_full(column.shape, -1.0))
+            grad_a[rows] = gradient @ b / len(a)
+            grad_b.addmm_(gradient.T, a[rows], alpha=1 / len(a))
+        ctx.save_for_backward(grad_a, grad_b)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Return the gradients of a and b."""
+        grad_a, grad_b = ctx.saved_tensors
+        return gradient * grad_a, gradient * grad_b, None
 
 
 def sampled_loss(

@@ -68,6 +68,7 @@ def finetuning_loss(
     popularity: Tensor | None = None,
 ) -> Losses:
     """Compute ``objectives.finetuning_loss``; only items that are needed are pooled and adapted."""
+    config = config.for_catalogue(len(table.items) - 1)
     total, ranges = (batch.targets > 0).sum(), row_ranges(len(batch.items))
     local = ranges[process_rank()[0]]
     inputs, targets = batch.items[local], batch.targets[local]

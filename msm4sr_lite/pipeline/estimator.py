@@ -11,6 +11,7 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.initialize import fit_to_features
 from msm4sr_lite.pipeline.budget import check_budget, finetune_within, print_estimate
 from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.features import find_or_compute_features
@@ -116,7 +117,7 @@ class MSM4SR(Evaluating):
 
         def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
             print_estimate(training, config, stage)
-            net = stage.pretrain(training, config.model, config.pretrain)
+            net = stage.pretrain(training, config)
             if time_budget is None or not config.finetune.epochs:
                 return stage.finetune(training, net, config.finetune), config
             left = time_budget - (time.perf_counter() - started)
@@ -136,7 +137,7 @@ class MSM4SR(Evaluating):
         """Pre-train, without item ids; arguments as in ``fit``."""
 
         def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
-            return stage.pretrain(training, config.model, config.pretrain), config
+            return stage.pretrain(training, config), config
 
         return self._train(data, train, split, features, run_dir, callback)
 
@@ -189,7 +190,7 @@ class MSM4SR(Evaluating):
         encoders = {name: getattr(self, name) for name in ENCODERS}
         require_features(features)
         found = find_or_compute_features(data, features, folder, chosen, device=device, **encoders)
-        config = with_settings(self.config, {"model.feature_dim": found.table.width})
+        config = replace(self.config, model=fit_to_features(self.config, found.table))
         if split is not None:
             as_set = isinstance(split, str) and split == AS_SET
             split = config.data.split if as_set else split

@@ -14,10 +14,9 @@ import torch
 
 from msm4sr_lite import training
 from msm4sr_lite.config import (
+    Config,
     DataConfig,
     FinetuneConfig,
-    ModelConfig,
-    PretrainConfig,
     TrainConfig,
     UserError,
     as_dict,
@@ -27,6 +26,7 @@ from msm4sr_lite.dataset.split import build_sequences, describe_parts
 from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.initialize import new_model
 from msm4sr_lite.printable import with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Part, Sequences
@@ -115,16 +115,17 @@ class Stage:
     record: dict[str, Any] = field(default_factory=dict)
     summaries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def pretrain(self, data: TrainingData, model: ModelConfig, config: PretrainConfig) -> M2SE:
+    def pretrain(self, data: TrainingData, config: Config) -> M2SE:
         """Pre-train a new model with NIP and CMCL; write ``run_dir/pretrained``."""
         made_from = {
             **describe_training_data(data),
-            "model": as_dict(model),
-            "pretrain": as_dict(config),
+            "model": as_dict(config.model),
+            "whitening": config.features.whitening,
+            "pretrain": as_dict(config.pretrain),
             "seed": self.seed,
         }
-        build = partial(M2SE, model)
-        return self._run("pretrained", training.pretrain, build, data, config, made_from)
+        build = partial(new_model, config, data.table, data.sequences)
+        return self._run("pretrained", training.pretrain, build, data, config.pretrain, made_from)
 
     def finetune(self, data: TrainingData, pretrained: M2SE, config: FinetuneConfig) -> M2SE:
         """Fine-tune a copy of ``pretrained``, with item ids; write ``run_dir/finetuned``."""

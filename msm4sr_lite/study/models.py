@@ -4,7 +4,6 @@ A grid has at most four points, and all trained models have the same training bu
 validation interactions decide which point is used.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -24,6 +23,7 @@ from msm4sr_lite.encoder import M2SE, transfer
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_texts
+from msm4sr_lite.initialize import fit_to_features, new_model
 from msm4sr_lite.pipeline import stages
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
@@ -126,8 +126,7 @@ class ModelSpec:
     settings
         Settings that differ from the preset, ``section.name -> value``.
     build
-        Function that makes an untrained model from a configuration, for models without
-        pre-training.
+        The class of a model without pre-training.
     pretrains, finetunes
         Whether the model is pre-trained, and whether it is fine-tuned.
     on_source
@@ -137,7 +136,7 @@ class ModelSpec:
     grid: list[Settings] = field(default_factory=lambda: CONTENT, repr=False, compare=False)
     preset: str = "paper"
     settings: Settings = field(default_factory=dict)
-    build: Callable[[Any], M2SE] = M2SE
+    build: type[M2SE] = M2SE
     pretrains: bool = True
     finetunes: bool = True
     on_source: bool = False
@@ -151,8 +150,8 @@ class ModelSpec:
     def config(self, data: StudyData, settings: Settings) -> Config:
         """Return the preset with the settings given; this model's own settings take precedence."""
         given = {name: value for name, value in settings.items() if "." in name}
-        fixed = {**self.settings, "model.feature_dim": data.table.width}
-        return with_settings(PRESETS[self.preset], {**given, **fixed})
+        config = with_settings(PRESETS[self.preset], {**given, **self.settings})
+        return replace(config, model=fit_to_features(config, data.table))
 
     def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
         """Train and return the scorer; pre-trained models are kept in the folder ``states``."""
@@ -165,8 +164,8 @@ class ModelSpec:
             torch.manual_seed(seed)
             has_ids = config.finetune.use_ids and config.finetune.epochs  # untrained ones are noise
             ids = data.sequences.n_items if has_ids else 0
-            untrained = replace(config.model, n_items=ids)
-            net = transfer(net, ids) if self.pretrains else self.build(untrained)
+            inputs = config, data.table, data.sequences, ids, self.build
+            net = transfer(net, ids) if self.pretrains else new_model(*inputs)
             training.finetune(net, data.table, data.sequences, config.finetune, **options)
         return ModelScorer(net, data.table, data.device)
 
@@ -195,13 +194,14 @@ def pretrained(
 
     If several processes need the same model, one trains it and the others wait.
     """
-    settings = as_dict(config.model), as_dict(config.pretrain)
+    settings = as_dict(config.model), as_dict(config.pretrain), config.features.whitening
     folder = states / fingerprint([*settings, seed, stages.describe_training_data(data)])
     states.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / "config.json").is_file():
             torch.manual_seed(seed)
-            net, inputs = M2SE(config.model), (data.table, data.sequences)
+            inputs = data.table, data.sequences
+            net = new_model(config, *inputs)
             training.pretrain(net, *inputs, config.pretrain, seed=seed, device=device)
             save_checkpoint(net.cpu(), folder, data.sequences.items, {"seed": seed})
         return load_checkpoint(folder)[0]
@@ -249,8 +249,8 @@ ABLATIONS: dict[str, Spec] = {
     "no pre-training": ModelSpec(pretrains=False),
     "no fine-tuning": ModelSpec(finetunes=False),
     "no mixup": changed(BOTH, pretrain__mixup_max=0.0),
-    "no CMCL": changed(pretrain__cmcl_weight=0.0),
-    "no NIP": changed(pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
+    "no CMCL": changed(BOTH, pretrain__cmcl_weight=0.0),
+    "no NIP": changed(BOTH, pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
     "no images": changed(BOTH, model__modalities="text"),
     "no text": changed(BOTH, model__modalities="image"),
     "no item dropping": changed(pretrain__drop_max=0.0),

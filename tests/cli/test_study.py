@@ -64,7 +64,7 @@ def test_given_configs_may_lack_models_with_one_setting(tuned, json_of, tmp_path
 @pytest.mark.thorough
 def test_ablations_change_one_thing(tuned, msm4sr):
     flags = tuned[1]
-    some = ["--models", "no mixup,no NIP,no ids,with ids", "--json"]
+    some = ["--models", "no mixup,mean pooling,no ids,with ids", "--json"]
     code, printed, err = msm4sr("study", "ablations", *flags, *some)
     assert code == 0
     result = json.loads(printed)["ablations"]
@@ -72,8 +72,8 @@ def test_ablations_change_one_thing(tuned, msm4sr):
     same, other = ("with ids", "no ids") if has_ids else ("no ids", "with ids")
     assert f"study: {same} skipped: equal to msm4sr with its chosen settings\n" in err
     assert "study: no mixup skipped: the dataset has no image\n" in err
-    assert set(result["models"]) == {"msm4sr", "no NIP", other}  # msm4sr to compare with
-    assert set(result["change"]) == {"no NIP", other}
+    assert set(result["models"]) == {"msm4sr", "mean pooling", other}  # msm4sr to compare with
+    assert set(result["change"]) == {"mean pooling", other}
 
 
 @pytest.mark.parametrize(

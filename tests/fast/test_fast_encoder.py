@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.encoder import M2SE, AttentionPooling, CausalTransformer, MeanPooling, MoEAdaptor
 from msm4sr_lite.fast import encoder
+from msm4sr_lite.feature_table import Slots
 from tests.toys import toy_table
 
 TABLE = toy_table([2, 1, 3] * 6 + [4], [1, 1, 2] * 6 + [2])
@@ -84,6 +85,43 @@ def test_items_in_parts(training, monkeypatch):
         results.append([z, *(p.grad.clone() for p in weights)])
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mask_padding", [True, False])
+def test_only_a_missing_mask_needs_padding(mask_padding, monkeypatch):
+    """Items with equally many slots are pooled together; without a mask, padding matters."""
+    net = M2SE(ModelConfig(**{**CONFIG.__dict__, "mask_padding": mask_padding})).eval()
+    widths, gather = [], Slots.gather
+
+    def spy(slots, items, width=None):
+        widths.append(width)
+        return gather(slots, items, width)
+
+    monkeypatch.setattr(Slots, "gather", spy)
+    monkeypatch.setattr(encoder, "POOL_ITEMS", 5)
+    encoder.pool_items(net, "text", TABLE.text, torch.arange(20))
+    assert widths == ([1, 2, 3, 4] if mask_padding else [4] * 4)
+
+
+FROZEN = {"train_pooling": False}
+
+
+@pytest.mark.parametrize(
+    "options", [{"item_pooling": "mean"}, FROZEN, FROZEN | {"mask_padding": False}]
+)
+def test_pooling_that_is_not_trained_happens_once(options):
+    """Training with one pooled slot per item takes the steps of training with all slots."""
+    torch.manual_seed(0)
+    net = M2SE(ModelConfig(**{**CONFIG.__dict__, **options})).eval()
+    once, items = encoder.pool_once(net, TABLE), torch.tensor([3, 0, 19, 7, 7])
+    assert once.text.counts.tolist() == [min(count, 1) for count in TABLE.text.counts.tolist()]
+    for modality, z in net.item_embeddings(TABLE, items).items():
+        found = net.item_embeddings(once, items)[modality]
+        torch.testing.assert_close(found, z, atol=1e-5, rtol=1e-5)
+
+
+def test_pooling_that_is_trained_keeps_all_slots():
+    assert encoder.pool_once(M2SE(CONFIG), TABLE) is TABLE
 
 
 def test_dropout_on_features_happens_in_training_alone():

@@ -8,10 +8,11 @@ import torch
 from msm4sr_lite import fast
 from msm4sr_lite.baselines import SASRec, SummedFeatures
 from msm4sr_lite.config import PRESETS, FinetuneConfig, ModelConfig, PretrainConfig
-from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.encoder import M2SE, MoEAdaptor
 from msm4sr_lite.fast import encoder, losses, objectives
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import training_batches
+from msm4sr_lite.whitening import Whitening
 from tests.toys import assert_same_weights, toy_sequences, toy_table
 
 # Ragged rows; prime sizes, all different: 11 sequences, 23 items, D = 13, d = 14 = 2 heads of 7.
@@ -73,6 +74,9 @@ MODELS = {
     "image with a projection": {"modalities": "image", "projections": True},
     "mean pooling": {"item_pooling": "mean"},
     "one expert, one layer": {"experts": 1, "layers": 1},
+    "whitening": {"whitened_dim": 7},
+    "linear adaptor": {"adaptor": "linear"},
+    "whitening and two layers": {"whitened_dim": 13, "adaptor": "mlp"},
 }
 PRETRAINING = {
     "paper": {},
@@ -103,8 +107,11 @@ FINETUNING = {
 def new_model(**options):
     torch.manual_seed(0)
     net = M2SE(replace(MODEL, **options))
-    for adaptor in net.adapt.values():  # else all experts have the same gate
-        torch.nn.init.normal_(adaptor.gate.weight)
+    for module in net.modules():  # else all experts have the same gate, and whitening does nothing
+        if isinstance(module, MoEAdaptor):
+            torch.nn.init.normal_(module.gate.weight)
+        if isinstance(module, Whitening):
+            module.fit(torch.rand(50, 13), "pca")
     return net
 
 
@@ -142,7 +149,8 @@ def test_many_small_blocks_and_groups(stage, monkeypatch):
         (objectives, "ROWS_TOGETHER", 2),
         (encoder, "POOL_ITEMS", 4),
         (losses, "BLOCK_SCORES", 100),
-        (losses, "CATALOGUE_SCORES", 300),
+        (losses, "CATALOGUE_SCORES", 30),
+        (losses, "CATALOGUE_ROWS", 1),
     ):
         monkeypatch.setattr(module, name, size)
     if stage == "pretrain":

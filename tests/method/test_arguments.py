@@ -36,6 +36,7 @@ NEEDS = {
     "heads": {"dim": 1000},
     "dim": {"heads": 1},
     "prompt": {},
+    "whitening_dim": {"whitening": "pca"},
     "drop_keeps": {"prefix_augmentation": True},
     "nip_weight": {"cmcl_weight": 1},
     "test_share": {"split": "time"},

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import msm4sr_lite.config as settings
 from msm4sr_lite.config import FinetuneConfig, UserError
 from msm4sr_lite.fast import objectives
 from msm4sr_lite.objectives import finetuning_loss
@@ -36,6 +37,20 @@ def test_scores_of_fine_tuning_are_not_rounded_by_autocast(negatives, monkeypatc
             net = model(n_items=19)
             values.append(finetuning_loss(net, TABLE, batch(), config, rng())[0])
     assert torch.equal(*values)
+
+
+def test_a_large_catalogue_has_sampled_negatives_by_default(monkeypatch):
+    exact = [outcome("finetune", config=FinetuneConfig(**k))[0] for k in ({}, {"n_negatives": 0})]
+    assert torch.equal(*exact)
+    monkeypatch.setattr(settings, "MANY_CLASSES", 18)
+    monkeypatch.setattr(settings, "MANY_NEGATIVES", 7)
+    default, sampled, padding = (
+        outcome("finetune", config=FinetuneConfig(**options))[0]
+        for options in ({}, {"n_negatives": 7}, {"pad_class": True})
+    )
+    assert torch.equal(default, sampled)
+    assert not torch.equal(default, exact[0])
+    assert padding > exact[0]  # one class more: the exact softmax
 
 
 def test_negatives_touch_only_the_drawn_items():

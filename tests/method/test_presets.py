@@ -28,10 +28,12 @@ from msm4sr_lite.encoder import M2SE, match_scores, transfer
 from msm4sr_lite.fast import objectives as fast_objectives
 from msm4sr_lite.features import stages
 from msm4sr_lite.features.keyword_tokenizer import Keyword
+from msm4sr_lite.initialize import new_model
 from msm4sr_lite.losses import false_negatives
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.sequences import (
     Batch,
+    Sequences,
     pad,
     training_batches,
     windows,
@@ -70,15 +72,19 @@ OTHERS = {
         "diversity": 0.5,
         "pooling": "cls",
         "image_slots": "keywords",
+        "whitening": "zca",
+        "whitening_dim": (3, {"whitening": "pca"}),
     },
     ModelConfig: {
         "feature_dim": 12,
+        "whitened_dim": 5,
         "n_items": 19,
         "dim": 16,
         "layers": 1,
         "heads": 7,
         "ffn_dim": 16,
         "max_len": 4,
+        "adaptor": "mlp",
         "experts": 2,
         "item_pooling": "mean",
         "pooling_dim": 4,
@@ -255,7 +261,7 @@ def dataset(tmp_path):
 
 
 @settings_of(FeatureConfig)
-def test_every_setting_of_the_features_changes_the_table(
+def test_every_setting_of_the_features_changes_the_table_or_its_whitening(
     kind, name, dataset, tiny_bert, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(stages, "KeywordTokenizer", FewWords)
@@ -263,7 +269,10 @@ def test_every_setting_of_the_features_changes_the_table(
     for config in changed(kind, name):
         out = tmp_path / f"out{len(tables)}"
         table = stages.compute_features(Dataset.from_folder(dataset), out, config, **encoder)
-        tables.append((table.text.vectors.tolist(), table.image.vectors.tolist()))
+        sequences = Sequences(["u"], table.items, np.array([1, 2, 1, 2]), np.array([0, 4]))
+        whitening = new_model(Config(features=config), table, sequences).state_dict()
+        learned = {name: x.tolist() for name, x in whitening.items() if "whiten" in name}
+        tables.append((table.text.vectors.tolist(), table.image.vectors.tolist(), learned))
     assert tables[0] != tables[1]
 
 

@@ -16,6 +16,7 @@ from small_dataset import (
 )
 
 from msm4sr_lite import MSM4SR, UserError
+from msm4sr_lite.feature_table import make_slots
 
 
 def weights(model):
@@ -55,6 +56,17 @@ class TestWhatIsTrainedOn:
             weights(one)["transformer.position.weight"],
             weights(other)["transformer.position.weight"],
         )
+
+    def test_without_images_the_model_reads_texts_alone(self, tmp_path):
+        """Otherwise both modalities would be the same, and everything would be computed twice."""
+        table = feature_table()
+        none = make_slots(np.zeros((0, table.width), np.float16), np.zeros(len(table.items), int))
+        model = fitted(features=replace(table, image=none))
+        assert model._model.net.modalities == ("text",)
+        model.save_pretrained(tmp_path / "model")
+        loaded = MSM4SR.from_pretrained(tmp_path / "model")
+        assert loaded.get_params()["model__modalities"] == "text"
+        assert loaded.recommend(items=["item3"]).equals(model.recommend(items=["item3"]))
 
     def test_with_no_split_every_interaction_counts_and_evaluate_refuses(self):
         model = fitted(split=None)

@@ -37,7 +37,7 @@ def test_what_the_paper_claims_is_among_the_ablations():
 
 def test_without_images_the_variants_that_need_them_are_left_out(data):
     assert all(missing_needs(variant, data) == [] for variant in ABLATIONS.values())
-    names = {"no mixup", "no images", "no text", "p_max = 0.25", "p_max = 1"}
+    names = {"no mixup", "no CMCL", "no NIP", "no images", "no text", "p_max = 0.25", "p_max = 1"}
     for modality in ("image", "text"):
         slots = getattr(data.table, modality)
         empty = replace(slots, vectors=slots.vectors[:0], counts=torch.zeros_like(slots.counts))
