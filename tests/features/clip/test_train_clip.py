@@ -17,6 +17,7 @@ from msm4sr_lite.features.clip.objective import PROMPT
 from msm4sr_lite.features.clip.train_clip import precision_and_recall, train_clip
 from msm4sr_lite.features.clip.training import ClipTrainingConfig
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.store.training_files import read_state
 
 TINY = partial(ClipTrainingConfig, batch_size=8, image_size=32, width=0.25, lr=2e-3)
 
@@ -127,6 +128,10 @@ def test_a_stopped_training_goes_on_to_the_same_result(folder, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train_clip(folder, tmp_path / "stopped", config=config, callback=stop)
     assert not (tmp_path / "stopped").exists()
+    (state,) = tmp_path.glob("stopped.*.state")
+    log = read_state(state)[1]["log"]
+    assert [line["recall@20"] for line in log] == [None, None]  # another measure
+    assert round(log[1]["parts"]["average_precision"], 4) == whole["log"][1][2]
     other = train_clip(folder, tmp_path / "stopped.2", config=config, seed=1)  # starts anew
     stopped = train_clip(
         folder, tmp_path / "stopped", config=config, callback=lambda e: seen.append(e.number)
