@@ -24,6 +24,7 @@ from msm4sr_lite.store.schemas import read_json
 
 _POSITIONS = r"(.*\.)?((text_)?positions?_embed\w*|pos_emb\w*|wpe|embed_positions)"
 _UNQUANTIZED, _FLOATS = "give the model in float32 or float16", ("F16", "BF16", "F32", "F64")
+_SETTINGS = [f"{part}config.json" for part in ("", "tokenizer_", "preprocessor_", "processor_")]
 
 # Reveals how a tokenizer treats upper case, accents, symbols, digits and spaces.
 _SAMPLE = "The RED, crème-brûlée mug's 2nd  lid: 20€! Ein Zelt für zwei, 红色的杯子 ☕"
@@ -73,7 +74,8 @@ def load_pretrained(kind: str, name: str, folder: Path, **options: Any) -> Any:
         options |= {"ignore_mismatched_sizes": True}  # they are refused below, in one line
     elif kind == "AutoImageProcessor" and not [*folder.glob("*processor_config.json")]:
         raise UserError(f"{name}: no preprocessor_config.json; {AGAIN}")
-    for path in folder.glob("*config.json"):  # transformers may know another class for the type
+    # With such code, transformers would load its own class of this type instead.
+    for path in filter(Path.is_file, map(folder.joinpath, _SETTINGS)):
         known = read_json(path, dict[str, Any], AGAIN).get("auto_map")
         if isinstance(known, dict) and any(key.startswith(kind) for key in known):
             problem = f"made for code of its own ({path.name}: auto_map), which never runs here"
@@ -188,7 +190,7 @@ def _fit_tokenizer(name: str, folder: Path, tokenizer: Any) -> None:
     size = getattr(config.get_text_config(), "vocab_size", None) or sys.maxsize
     if (largest := max([*used, *tokenizer("a")["input_ids"]])) >= size:
         problem = f"the tokenizer has token {largest}, the model only {size} tokens from 0"
-        raise UserError(f"{name}: {problem}; they do not belong together; {AGAIN}")
+        raise UserError(f"{name}: {problem}; they do not belong together")
     known = [token for token in special if vocabulary.get(token, size) < size]
     if len(known) < len(special):  # unused ones, which a text must not name
         tokenizer.split_special_tokens = True

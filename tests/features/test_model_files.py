@@ -351,6 +351,7 @@ def test_files_that_are_not_read_may_be_anything(models, tmp_path):
     (folder / "open_clip_model.safetensors").write_text(pointer)
     (folder / "spiece.model").write_text(pointer)  # tokenizer.json is read
     (folder / "notes.json").write_text("")
+    (folder / "data_config.json").write_text("[]")  # the default encoder has one
     (folder / "older").symlink_to("nowhere")
     assert len(TextEncoder(str(folder)).encode(TEXTS)) == 2
     (folder / "modules.json").symlink_to("nowhere")
