@@ -136,10 +136,9 @@ def compute_keywords(
     if skipped:
         share = len(skipped) / len(images)
         loud = f"WARNING: {share:.0%} of the images cannot be used; " if share > LARGE_SHARE else ""
-        say(
-            f"keywords: {loud}images skipped: {len(skipped)} of {len(images)}, the first:"
-            f" {skipped[0]['reason']} (all in {folder / 'skipped.jsonl'})"
-        )
+        count = f"{loud}images skipped: {len(skipped)} of {len(images)}"
+        first = f"{skipped[0]['reason']} (all in {folder / 'skipped.jsonl'})"
+        say(f"keywords: {count}, the first: {first}")
     return folder
 
 

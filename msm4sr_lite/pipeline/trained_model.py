@@ -16,12 +16,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_new_items
 from msm4sr_lite.features.table_files import save_feature_table
-from msm4sr_lite.features.text_encoder import (
-    CLIP_PLACE,
-    PLACE,
-    find_encoder,
-    load_table_encoder,
-)
+from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, find_encoder, load_table_encoder
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender

@@ -81,8 +81,7 @@ def train_clip(
     states = {*out.parent.glob(f"{glob.escape(out.name)}.{'[0-9a-f]' * 16}.state")}
     if (out / "evaluation.json").exists():  # finished; only the states may not have been removed
         _remove(states)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: already exists; choose a new folder")
+    _require_new(out)
     transformers.utils.logging.disable_progress_bar()
     started = time.process_time()
     labels, missing = read_labels(folder, columns)
@@ -117,11 +116,10 @@ def train_clip(
         say(f"train-clip: starting anew: {min(states)} is of other settings, images or versions")
     epochs = train_epochs(*clip, images, training, validation, config, seed, state, callback)
     best = [epoch for epoch in epochs if epoch.best][-1]
-    say(
-        f"train-clip: best epoch {best.number} of {len(epochs)}, average precision"
-        f" {best.average_precision:.3f} on {counted(len(validation), 'validation image')}"
-    )
+    reached = f"{best.average_precision:.3f} on {counted(len(validation), 'validation image')}"
+    say(f"train-clip: best epoch {best.number} of {len(epochs)}, average precision {reached}")
 
+    _require_new(out)  # it may have been made meanwhile, by the same command
     with whole_folder(out) as draft:
         for part in clip:
             part.save_pretrained(draft)
@@ -146,6 +144,11 @@ def train_clip(
         write_card(draft, report)
     _remove(states | {state.path})
     return report
+
+
+def _require_new(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: already exists; choose a new folder")
 
 
 def _remove(files: set[Path]) -> None:

@@ -116,6 +116,16 @@ def test_nothing_is_written_when_training_fails(folder, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_model_that_was_made_meanwhile_is_not_replaced(folder, tmp_path):
+    def finish(_):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "model.safetensors").write_text("of another process")
+
+    with pytest.raises(UserError, match="out: already exists; choose a new folder"):
+        train_clip(folder, tmp_path / "out", TINY(epochs=1, batch_size=64), callback=finish)
+    assert (tmp_path / "out" / "model.safetensors").read_text() == "of another process"
+
+
 def test_a_stopped_training_goes_on_to_the_same_result(folder, tmp_path):
     config, seen = TINY(epochs=4, batch_size=32), []
 
