@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     """Print facts and problems; return exit code 1 if something that is needed is missing."""
     purpose = args.purpose or ("course" if (CHECKOUT / "run.py").is_file() else "library")
     facts, problems = findings(purpose)
-    facts |= {} if args.text_encoder is None else try_text_encoder(args.text_encoder)
+    name = args.text_encoder
+    facts |= {"text encoder": default_text_encoder()} if name is None else try_text_encoder(name)
     facts |= {} if args.clip is None else try_clip(args.clip)
     rows = [*facts.items(), *(("problem", problem) for problem in problems)]
     end = f"{'not ready yet' if problems else 'ready'} for: {purpose}"
@@ -65,7 +66,6 @@ def findings(purpose: str) -> tuple[dict[str, str], list[str]]:
     found = torch.cuda.is_available()
     facts["GPU"] = torch.cuda.get_device_name(0) if found else "none; the CPU does everything"
     facts["threads"] = str(torch.get_num_threads())
-    facts["text encoder"] = default_text_encoder()
     closed = "" if writable(HF_HUB_CACHE) else " (cannot be written: set HF_HOME for downloads)"
     facts["hub cache"] = f"{HF_HUB_CACHE}{closed}"
     return facts, problems
@@ -105,19 +105,19 @@ def try_text_encoder(name: str) -> dict[str, str]:
     """Load a text encoder as ``features`` does; return what it is, and cosines of sentences."""
     import torch
 
-    from msm4sr_lite.features.text_encoder import TextEncoder
+    from msm4sr_lite.features.text_encoder import TextEncoder, is_default
 
     encoder = TextEncoder(name)
     vectors = normalize(torch.from_numpy(encoder.encode(SENTENCES)).float())
     pairs = zip(SENTENCES[1:], (vectors[1:] @ vectors[0]).tolist(), strict=True)
     note = "by its name, the default encoder is read without the Normalize of its folder"
-    is_default = name.partition("@")[0] == DEFAULT_TEXT_ENCODER.partition("@")[0]
+    noted = "Normalize" in encoder.pooling or is_default(name)
     return {
-        "text encoder": f"{name}, loaded from {model_folder(name)}",
+        "text encoder": f"{name}, loaded from {encoder.folder}",
         "pooling": f"{encoder.pooling}; width {encoder.width}; up to {encoder.max_length} tokens",
         "texts are read as": encoder.reading,
         "cosines": f"{SENTENCES[0]!r} and " + ", ".join(f"{text!r} {c:.2f}" for text, c in pairs),
-    } | ({"note": note} if is_default or "Normalize" in encoder.pooling else {})
+    } | ({"note": note} if noted else {})
 
 
 def try_clip(name: str) -> dict[str, str]:
@@ -126,8 +126,9 @@ def try_clip(name: str) -> dict[str, str]:
 
     colours = ("red", "blue")
     images = [Image.new("RGB", (224, 224), colour) for colour in colours]
-    found = zip(colours, KeywordTokenizer(name, WORDS).keywords(images, 5), strict=True)
-    return {"CLIP": f"{name}, loaded from {model_folder(name)}"} | {
+    tokenizer = KeywordTokenizer(name, WORDS)
+    found = zip(colours, tokenizer.keywords(images, 5), strict=True)
+    return {"CLIP": f"{name}, loaded from {tokenizer.folder}"} | {
         f"a {colour} image": ", ".join(f"{word} {score:.2f}" for word, score in best)
         for colour, best in found
     }

@@ -149,4 +149,5 @@ def open_cache(
         raise UserError(f"{path}: {error}; {remedy}") from None
     for other in folder.glob(f"{kind}-*"):
         if not other.name.startswith(path.name):
-            other.unlink(missing_ok=True)
+            with suppress(OSError):
+                other.unlink()

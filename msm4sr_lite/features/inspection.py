@@ -72,10 +72,8 @@ def check_features(
         gaps = (old.vectors.float() - new.vectors.float()).abs()
         largest = float(gaps.max()) if gaps.numel() else 0.0
         if not largest <= TOLERANCE:
-            raise UserError(
-                f"{folder}: {part} embeddings differ by {largest:.1e}, more than {TOLERANCE:g};"
-                f" {again} with this text encoder"
-            )
+            problem = f"{part} embeddings differ by {largest:.1e}, more than {TOLERANCE:g}"
+            raise UserError(f"{folder}: {problem}; {again} with this text encoder")
         report[part] = {"n_embeddings": len(old.vectors), "largest_difference": largest}
     return report
 
@@ -162,9 +160,8 @@ def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) ->
     images &= table.manifest.get("image_slots", "images") == "images"
     unknown = [item for key, item in dataset.items.items() if key not in table.sources]
     part = table.for_items(["", *(item.item_id for item in unknown)])
-    for item, n_text, n_image in zip(
-        unknown, part.text.counts[1:], part.image.counts[1:], strict=True
-    ):
-        if n_text != len(item_sentences(item, limit)) or (images and n_image > len(item.images)):
-            return False
-    return True
+    counts = zip(unknown, part.text.counts[1:], part.image.counts[1:], strict=True)
+    return all(
+        n_text == len(item_sentences(item, limit)) and not (images and n_image > len(item.images))
+        for item, n_text, n_image in counts
+    )

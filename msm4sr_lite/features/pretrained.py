@@ -5,7 +5,6 @@ from its files, and its tokenizer fits its model. Feature tables name encoders w
 everything that decides the embeddings.
 """
 
-import inspect
 import json
 import re
 import sys
@@ -18,13 +17,14 @@ import torch
 from torch import nn
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
-from msm4sr_lite.features.model_files import model_folder, transformers_folder
+from msm4sr_lite.features.model_files import AGAIN, NO_MODEL, model_folder, transformers_folder
 from msm4sr_lite.printable import first_line
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights, local_path
 from msm4sr_lite.store.schemas import read_json
 
 _POSITIONS = r"(.*\.)?((text_)?positions?_embed\w*|pos_emb\w*|wpe|embed_positions)"
-_UNQUANTIZED = "give the model in float32 or float16"
+_UNQUANTIZED, _FLOATS = "give the model in float32 or float16", ("F16", "BF16", "F32", "F64")
+_SETTINGS = [f"{part}config.json" for part in ("", "tokenizer_", "preprocessor_", "processor_")]
 
 # Reveals how a tokenizer treats upper case, accents, symbols, digits and spaces.
 _SAMPLE = "The RED, crème-brûlée mug's 2nd  lid: 20€! Ein Zelt für zwei, 红色的杯子 ☕"
@@ -38,7 +38,14 @@ def require_docstrings() -> None:
         raise UserError("transformers needs docstrings; start Python without -OO (PYTHONOPTIMIZE)")
 
 
-def load_pretrained(kind: str, name: str, **options: Any) -> Any:
+def find_pretrained(name: str) -> tuple[Path, Path]:
+    """Return the folder of a model, see ``model_folder``, and the one in it for transformers."""
+    require_docstrings()
+    folder = model_folder(name)
+    return folder, transformers_folder(folder)
+
+
+def load_pretrained(kind: str, name: str, folder: Path, **options: Any) -> Any:
     """Load one component of a model with a class of transformers, and check it.
 
     Parameters
@@ -46,26 +53,34 @@ def load_pretrained(kind: str, name: str, **options: Any) -> Any:
     kind
         ``AutoModel``, ``AutoTokenizer`` or ``AutoImageProcessor``.
     name
-        Local folder or hub id; see ``model_folder``.
+        The model, for messages.
+    folder
+        Where it is; see ``find_pretrained``.
     **options
-        Passed on to ``from_pretrained``. A model needs ``use_safetensors=True``.
+        Passed on to ``from_pretrained``.
 
     Raises
     ------
     UserError
-        If the component cannot be loaded, weights are missing, or the tokenizer does not fit.
+        If the component cannot be loaded, weights are missing, the tokenizer does not fit, or the
+        folder names code of its own, without which another component would be loaded.
     """
-    require_docstrings()
     import transformers
 
-    folder = transformers_folder(model_folder(name))
-    weights, types = options.get("use_safetensors"), {}
+    weights, types = kind == "AutoModel", {}
     if weights:  # in float32, for any type in the file: processors give float32
         types = _weight_types(name, folder)
-        options |= {"dtype": torch.float32, "output_loading_info": True}
+        options |= {"dtype": torch.float32, "output_loading_info": True, "use_safetensors": True}
         options |= {"ignore_mismatched_sizes": True}  # they are refused below, in one line
     elif kind == "AutoImageProcessor" and not [*folder.glob("*processor_config.json")]:
-        raise UserError(f"{name}: no preprocessor_config.json; get the whole model again")
+        raise UserError(f"{name}: no preprocessor_config.json; {AGAIN}")
+    # With such code, transformers would load its own class of this type instead.
+    for path in filter(Path.is_file, map(folder.joinpath, _SETTINGS)):
+        known = read_json(path, dict[str, Any], AGAIN).get("auto_map")
+        if isinstance(known, dict) and any(key.startswith(kind) for key in known):
+            problem = f"made for code of its own ({path.name}: auto_map), which never runs here"
+            remedy = "give another model, or delete auto_map if it computes the same without"
+            raise UserError(f"{name}: {problem}; {remedy}")
     messages = transformers.utils.logging
     level, bars = messages.get_verbosity(), messages.is_progress_bar_enabled()
     messages.disable_progress_bar()
@@ -81,14 +96,11 @@ def load_pretrained(kind: str, name: str, **options: Any) -> Any:
     except Exception as error:  # a damaged file can raise any exception
         ready = isinstance(error, ImportError) and (folder / "tokenizer.json").is_file()
         if ready and kind == "AutoTokenizer":  # its own class needs one more package
-            return load_pretrained("PreTrainedTokenizerFast", name)
-        reason = first_line(error)
-        if reason.endswith(":"):  # what follows is the reason
-            reason = " ".join(str(error).split()[:30])
+            return load_pretrained("PreTrainedTokenizerFast", name, folder)
+        reason = " ".join(str(error).split()[:30]) or type(error).__name__
         if "instantiate the backend tokenizer" in reason:  # followed by a list
             reason = "no vocabulary (tokenizer.json) that it can read"
-        message = f"{name}: not a model folder that transformers can load: {reason}"
-        raise UserError(message) from error
+        raise UserError(f"{name}: {NO_MODEL}: {reason}") from error
     finally:
         messages.set_verbosity(level)
         if bars:
@@ -100,7 +112,7 @@ def _weight_types(name: str, folder: Path) -> dict[str, str]:
     """Return the type of each tensor in the files of the weights; refuse quantized models."""
     from safetensors import safe_open
 
-    config = read_json(folder / "config.json", dict[str, Any])
+    config = read_json(folder / "config.json", dict[str, Any], AGAIN)
     for part in (config, *config.values()):
         if isinstance(part, dict) and part.get("quantization_config"):
             raise UserError(f"{name}: its weights are quantized (config.json); {_UNQUANTIZED}")
@@ -111,10 +123,9 @@ def _weight_types(name: str, folder: Path) -> dict[str, str]:
                 keys = file.keys()
                 types |= {key: file.get_slice(key).get_dtype() for key in keys}
         except Exception as error:  # of the library, or of the disk
-            raise UserError(
-                f"{name}: not a model folder that transformers can load: {path.name} is damaged"
-                f" ({first_line(error)}); delete {path.resolve()} and get it again"
-            ) from error
+            problem = f"{path.name} is damaged ({first_line(error)})"
+            remedy = f"delete {path.resolve()} and get it again"
+            raise UserError(f"{name}: {NO_MODEL}: {problem}; {remedy}") from error
     return types
 
 
@@ -131,37 +142,35 @@ def _checked_model(name: str, types: dict[str, str], model: Any, report: dict[st
     if model.config.is_encoder_decoder or (absent and absent[0].startswith("decoder.")):
         raise not_a_text_encoder(name, model)
     if absent:
-        raise UserError(f"{name}: no weights for {absent[0]}{found}; get the whole model again")
+        raise UserError(f"{name}: no weights for {absent[0]}{found}; {AGAIN}")
     if report["mismatched_keys"]:
         key, stored, expected = sorted(report["mismatched_keys"])[0]
-        raise UserError(
-            f"{name}: {key} has the shape {tuple(stored)}, config.json asks for {tuple(expected)}"
-        )
-
-    inputs = inspect.signature(model.forward).parameters
-    if "input_ids" in inputs and "attention_mask" not in inputs:
-        raise UserError(f"{name}: without attention mask, the texts of a batch change each other")
+        shapes = f"the shape {tuple(stored)}, config.json asks for {tuple(expected)}"
+        raise UserError(f"{name}: {key} has {shapes}; {AGAIN}")
 
     def layer(key: str) -> str:
         return re.sub(r"\.\d+\.", ".0.", key.removeprefix(f"{model.base_model_prefix}."))
 
     parameters = {layer(key) for key, _ in model.named_parameters()}
     for key, kind in types.items():
-        if kind not in ("F16", "BF16", "F32", "F64") and layer(key) in parameters:
+        if kind not in _FLOATS and layer(key) in parameters:
             raise UserError(f"{name}: {key} is quantized ({kind}); {_UNQUANTIZED}")
     known = {*map(layer, model.state_dict())}
-    if surplus := [key for key in unexpected if layer(key) in known]:
-        raise UserError(f"{name}: config.json has fewer layers than the weights: {surplus[0]}")
+    stacks = {key.partition(".0.")[0] for key in known if ".0." in key}
+    for key in unexpected:  # heads are harmless, but not what would change a layer
+        stack, inside, _ = layer(key).partition(".0.")
+        constant = types.get(key, "F32") not in _FLOATS or key.endswith(("inv_freq", "masked_bias"))
+        if layer(key) in known or (inside and stack in stacks and not constant):
+            problem = "fewer layers, or layers with fewer parts, than the weights"
+            raise UserError(f"{name}: config.json has {problem}: {key}; give another model")
     model.absent_weights = missing
     return model
 
 
 def not_a_text_encoder(name: str, model: Any) -> UserError:
     """Return the refusal of a model of another kind."""
-    return UserError(
-        f"{name}: a model of type {model.config.model_type!r}, not a BERT-like text encoder;"
-        f" give one like {DEFAULT_TEXT_ENCODER}"
-    )
+    problem = f"a model of type {model.config.model_type!r}, not a BERT-like text encoder"
+    return UserError(f"{name}: {problem}; give one like {DEFAULT_TEXT_ENCODER}")
 
 
 def _fit_tokenizer(name: str, folder: Path, tokenizer: Any) -> None:
@@ -169,21 +178,19 @@ def _fit_tokenizer(name: str, folder: Path, tokenizer: Any) -> None:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    own = {**type(tokenizer).vocab_files_names}
-    own.pop("tokenizer_file", None)
-    absent = [file for file in own.values() if not (folder / file).is_file()]
-    torn = own and (len(absent) == len(own) or own.get("merges_file") in absent)
+    names = type(tokenizer).vocab_files_names
+    own = [file for key, file in names.items() if key != "tokenizer_file"]
+    absent = [file for file in own if not (folder / file).is_file()]
+    torn = own and (absent == own or names.get("merges_file") in absent)
     vocabulary, special = tokenizer.get_vocab(), tokenizer.all_special_tokens
     used = [number for token, number in vocabulary.items() if token not in special]
     if (torn and not (folder / "tokenizer.json").is_file()) or not used:
         files = " or ".join([*absent, "tokenizer.json"])
-        raise UserError(f"{name}: no vocabulary ({files}); get the whole model again")
+        raise UserError(f"{name}: no vocabulary ({files}); {AGAIN}")
     size = getattr(config.get_text_config(), "vocab_size", None) or sys.maxsize
     if (largest := max([*used, *tokenizer("a")["input_ids"]])) >= size:
-        raise UserError(
-            f"{name}: the tokenizer has token {largest}, the model only {size} tokens from 0;"
-            f" tokenizer and model do not belong together"
-        )
+        problem = f"the tokenizer has token {largest}, the model only {size} tokens from 0"
+        raise UserError(f"{name}: {problem}; they do not belong together")
     known = [token for token in special if vocabulary.get(token, size) < size]
     if len(known) < len(special):  # unused ones, which a text must not name
         tokenizer.split_special_tokens = True
@@ -219,10 +226,8 @@ def check_embeddings(name: str, embeddings: Any, of: str = "texts") -> None:
     alike = int(((near <= 1e-4 * some.norm(dim=1).max()).sum(dim=1) > 1).sum())
     if alike > len(some) / 4:
         why = "" if of == "images" else ", does not know the language, or the prompt is too long"
-        raise UserError(
-            f"{name}: {alike} of {len(some)} {of} share an embedding with others; the model is"
-            f" damaged{why}"
-        )
+        problem = f"{alike} of {len(some)} {of} share an embedding with others"
+        raise UserError(f"{name}: {problem}; the model is damaged{why}")
 
 
 @contextmanager
@@ -250,15 +255,15 @@ def longest_input(model: nn.Module, tokenizer: Any, limit: int = 512) -> int:
     The limits are ``limit``, that of the tokenizer unless it leaves no room for a word, and the
     number of position embeddings. Models like RoBERTa do not use the first of these.
     """
-    limits: list[float] = [limit]
+    longest = tokenizer.model_max_length
+    if isinstance(longest, int | float) and longest > tokenizer.num_special_tokens_to_add():
+        limit = int(min(limit, longest))
     for name, table in model.named_modules():
         if re.fullmatch(_POSITIONS, name) and isinstance(table, nn.Embedding):
             unused = -1 if table.padding_idx is None else table.padding_idx
-            limits.append(table.num_embeddings - max(unused + 1, getattr(table, "offset", 0)))
-    longest = tokenizer.model_max_length
-    if isinstance(longest, int | float) and longest > tokenizer.num_special_tokens_to_add():
-        limits.append(longest)
-    return int(min(limits))
+            unused = max(unused + 1, getattr(table, "offset", 0))
+            limit = min(limit, table.num_embeddings - unused)
+    return limit
 
 
 def describe_model(name: str, model: Any, tokenizer: Any) -> dict[str, str]:

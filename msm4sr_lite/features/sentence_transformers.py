@@ -87,7 +87,7 @@ class SentenceModel:
     layers
         What follows the pooling.
     include_prompt
-        Whether the tokens of the prompt are pooled too.
+        Whether the tokens of the prompt, if there is one, are pooled too.
     path
         The folder of the Transformer and its tokenizer in that of the model; empty: the same.
     prompt
@@ -115,7 +115,7 @@ class SentenceModel:
     @property
     def reading(self) -> str:
         """How a text, ``{}``, is read, in words."""
-        skipped = ", prompt not pooled" if self.prompt and not self.include_prompt else ""
+        skipped = "" if self.include_prompt else ", prompt not pooled"
         return f"{self.prompt}{{}}{skipped}{', lower case' if self.lower else ''}"
 
     def prepare(self, text: str) -> str:
@@ -131,20 +131,18 @@ class SentenceModel:
         states, mask
             Token embeddings ``(texts, tokens, width)``, and where a token is no padding.
         prompt_tokens
-            Number of tokens of the prompt, with the start token.
+            Number of tokens at the beginning that are not pooled.
         """
         place = mask.cumsum(dim=1)  # from 1, whichever side is padded
-        if not self.include_prompt:
-            mask = mask * (place > prompt_tokens)
+        mask = mask * (place > prompt_tokens)
         valid = mask.unsqueeze(-1).to(states.dtype)
         pooled = [_pool(kind, states, valid, place) for kind in self.kinds]
         return self.layers(torch.cat(pooled, dim=-1))
 
 
 def _pool(kind: str, states: Tensor, valid: Tensor, place: Tensor) -> Tensor:
-    if kind in ("cls", "lasttoken"):
-        order = place if kind == "lasttoken" else -place
-        chosen = order.masked_fill(valid[..., 0] == 0, -states.shape[1] - 1).argmax(dim=1)
+    if kind in ("cls", "lasttoken"):  # argmax returns the first of equal values
+        chosen = (place if kind == "lasttoken" else (place == 1).int()).argmax(dim=1)
         return states[torch.arange(len(states), device=states.device), chosen]
     if kind == "max":
         return states.masked_fill(valid == 0, -torch.inf).amax(dim=1)
@@ -181,21 +179,22 @@ def read_sentence_model(folder: Path, pooling: str = "auto") -> SentenceModel:
         modules = [("Transformer", ""), *([("Pooling", older.name)] if older.exists() else [])]
         if lost := [path.name for path in folder.glob("[2-9]_*")]:
             raise UserError(f"{listed}: missing, although there is {lost[0]}; {REMEDY}")
-    if pooling in ("mean", "cls") or (len(modules) == 1 and not texts):
+    pools = [kind for kind, _ in modules[1:2]] == ["Pooling"]
+    replaced = pooling in ("mean", "cls")
+    if (replaced and not (pools and texts.get("prompt"))) or (len(modules) == 1 and not texts):
         return SentenceModel((pooling if pooling == "cls" else "mean",), **texts)
-    if [kind for kind, _ in modules[1:2]] != ["Pooling"]:
+    if not pools:
         raise UserError(f"{listed}: no Pooling after the Transformer; {REMEDY}")
     pooled = folder / modules[1][1] / "config.json"
     config: dict[str, Any] = read_json(pooled, PoolingConfig, REMEDY)
-    named = [kind for key, kind in OLDER.items() if config.get(key)]
+    pools_prompt = not texts.get("prompt") or config.get("include_prompt", True)
+    if replaced:
+        return SentenceModel((pooling,), include_prompt=pools_prompt, **texts)
+    named = [kind for key, kind in OLDER.items() if config.get(key, kind == "mean")]
     chosen = config.get("pooling_mode", named or "mean")
+    kinds = (chosen,) if isinstance(chosen, str) else tuple(chosen)
     layers = [layer for kind, name in modules[2:] for layer in _read_layers(kind, folder / name)]
-    return SentenceModel(
-        (chosen,) if isinstance(chosen, str) else tuple(chosen),
-        nn.Sequential(*layers),
-        config.get("include_prompt", True),
-        **texts,
-    )
+    return SentenceModel(kinds, nn.Sequential(*layers), pools_prompt, **texts)
 
 
 def _named(module: dict[str, Any]) -> tuple[str, str]:
@@ -229,10 +228,9 @@ def _read_layers(kind: str, place: Path) -> list[nn.Module]:
     package, _, activation = called.rpartition(".")
     if package.split(".")[:2] != ["torch", "nn"] or activation not in ACTIVATIONS.split():
         raise UserError(f"{place}: activation function {called!r} is not known here; {REMEDY}")
-    if not (place / "model.safetensors").exists() and (place / "pytorch_model.bin").exists():
-        raise UserError(
-            f"{place}: only pytorch_model.bin, which may run code; convert it to model.safetensors"
-        )
+    if not (place / "model.safetensors").exists():
+        remedy = "convert pytorch_model.bin, which may run code, or set features.pooling to mean"
+        raise UserError(f"{place}: no model.safetensors; {remedy}")
     try:
         layer = nn.Linear(config["in_features"], config["out_features"], config.get("bias", True))
         weights = load_file(place / "model.safetensors")

@@ -21,8 +21,8 @@ from msm4sr_lite.features.image_keywords import extract_keywords, image_stamp
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import content_hash, hash_sources, make_features, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keyword_folder, read_skipped
-from msm4sr_lite.features.text_encoder import PLACE, TextEncoder
-from msm4sr_lite.printable import counted
+from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, TextEncoder
+from msm4sr_lite.printable import counted, with_first
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.files import json_line, whole_folder, write_text
 from msm4sr_lite.store.fingerprint import (
@@ -91,10 +91,8 @@ def compute_keywords(
     items = dataset.items.values()
     images = [(item.item_id, name) for item in items for name in item.images[:limit]]
     if images and n > len(words):
-        raise UserError(
-            f"n_keywords is {n}, but the dictionary has only {counted(len(words), 'word')};"
-            f" lower n_keywords or give a longer dictionary"
-        )
+        problem = f"n_keywords is {n}, but the dictionary has only {counted(len(words), 'word')}"
+        raise UserError(f"{problem}; lower n_keywords or give a longer dictionary")
     made_from = {
         "images": [[*image, image_stamp(root, image[1])] for image in images],
         "clip": [clip, folder_stamp(clip)],
@@ -115,6 +113,8 @@ def compute_keywords(
             rule = {"threshold": config.threshold, "diversity": config.diversity}
             tokenizer = KeywordTokenizer(clip, words, config.prompt, resolve_device(device), **rule)
             record = {"max_images": limit, **tokenizer.describe()}
+            if place := local_path(clip):
+                record[CLIP_PLACE] = place.resolve().as_posix()
             with open_cache(run_dir / "cache", "images", record, "float32") as cache:
                 found = extract_keywords(root, images, tokenizer, n, cache, workers=workers)
                 for line in bar(found, name="keywords", unit="image", total=len(images)):
@@ -125,21 +125,20 @@ def compute_keywords(
             write_text(draft / "dictionary.txt", "".join(f"{word}\n" for word in words))
             record["versions"] = versions("torch", "transformers", "pillow")
         if skipped and len(skipped) == len(images):
-            raise UserError(
-                f"no image of {len(images)} can be used, the first: {skipped[0]['reason']}"
-                " (`msm4sr check` lists what is wrong; features.max_images=0 goes on without"
-                " images)"
+            problem = f"no image of {len(images)} can be used, the first: {skipped[0]['reason']}"
+            remedy = (
+                "`msm4sr check` lists what is wrong; features.max_images=0 goes on without images"
             )
+            raise UserError(f"{problem} ({remedy})")
         write_text(draft / "skipped.jsonl", "".join(map(json_line, skipped)))
         record |= {"images": len(images) - len(skipped), "skipped": len(skipped)}
         write_record(draft, made_from, {"n_keywords": n, **record})
     if skipped:
         share = len(skipped) / len(images)
         loud = f"WARNING: {share:.0%} of the images cannot be used; " if share > LARGE_SHARE else ""
-        say(
-            f"keywords: {loud}images skipped: {len(skipped)} of {len(images)}, the first:"
-            f" {skipped[0]['reason']} (all in {folder / 'skipped.jsonl'})"
-        )
+        count = f"{loud}images skipped: {len(skipped)} of {len(images)}"
+        first = f"{skipped[0]['reason']} (all in {folder / 'skipped.jsonl'})"
+        say(f"keywords: {count}, the first: {first}")
     return folder
 
 
@@ -217,10 +216,8 @@ def encode_features(
         known = keywords.keys() | read_skipped(source)
         with_images = [item.item_id for item in dataset.items.values() if item.images]
         if missing := [item for item in with_images if item not in known]:
-            raise UserError(
-                f"{source}: items whose images have no keywords: {len(missing)} (the first is"
-                f" {missing[0]!r}); compute the keywords of this dataset first"
-            )
+            problem = f"items whose images have no keywords: {with_first(missing)}"
+            raise UserError(f"{source}: {problem}; compute the keywords of this dataset first")
     filling: dict[str, Any] = {s: getattr(config, s) for s in ("max_sentences", "image_slots")}
     sentences = slot_sentences(dataset.items.values(), keywords, **filling)
     made_from = {
@@ -232,18 +229,18 @@ def encode_features(
     }
     if not is_finished(folder, made_from):
         encoder = TextEncoder(name, config.pooling, resolve_device(device))
+        described = encoder.describe()
         for stage in ("pretrained", "finetuned"):  # whose features would be lost
             require_same(
                 f"the text encoder of the model in {run_dir / stage} differs",
-                encoder.describe(),
+                described,
                 read_record(run_dir / stage).get("settings", {}).get("text_encoder", {}),
                 "use the same one, or choose another run folder",
             )
         manifest = {"keywords": made_by, **filling, "made_from": fingerprint(made_from)}
         if place := local_path(name):  # so that it is found again, whatever the working directory
             manifest[PLACE] = place.resolve().as_posix()
-        kept = run_dir / "cache", "sentences", encoder.describe(), "float16"
-        with open_cache(*kept) as cache:
+        with open_cache(run_dir / "cache", "sentences", described, "float16") as cache:
             limit, items = config.max_images, dataset.items.items()
             sources = {i: hash_sources(item, dataset.image_root, limit) for i, item in items}
             options: dict[str, Any] = {"manifest": manifest, "sources": sources}

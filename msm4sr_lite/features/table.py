@@ -161,14 +161,10 @@ def make_features(
             yield cache.read([*map(_key, texts[start : start + _BLOCK])])
 
     description = encoder.describe()
-    record = {
-        "width": encoder.width,
-        "text_encoder": description,
-        "keywords": {},
-        "content": fingerprint([content_hash(sentences), description]),
-        "n_items": len(sentences),
-        "versions": versions("torch", "transformers", "tokenizers"),
-    }
+    record = {"width": encoder.width, "text_encoder": description, "keywords": {}}
+    record["content"] = fingerprint([content_hash(sentences), description])
+    made_with = versions("torch", "transformers", "tokenizers")
+    record |= {"n_items": len(sentences), "versions": made_with}
     parts = {}
     for name in ("text", "image"):
         groups = [getattr(slots, name) for slots in sentences]
@@ -241,10 +237,8 @@ def encode_new_items(
             try:
                 opened.append(open_image(image_root, name))
             except ImageError as error:
-                raise UserError(
-                    f"item {item_id!r}: image {error}; image names are relative to {image_root}"
-                    f" (image_root)"
-                ) from None
+                place = f"image names are relative to {image_root} (image_root)"
+                raise UserError(f"item {item_id!r}: image {error}; {place}") from None
         best = tokenizer.keywords(opened, made_by.get("n_keywords", default.n_keywords))
         for (item_id, _), words in zip(images, best, strict=True):
             keywords.setdefault(item_id, []).append([keyword.word for keyword in words])

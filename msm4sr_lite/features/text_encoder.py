@@ -12,20 +12,13 @@ import numpy as np
 import torch
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
-from msm4sr_lite.features.model_files import model_folder
-from msm4sr_lite.features.pretrained import (
-    check_embeddings,
-    describe_model,
-    encodes,
-    load_pretrained,
-    longest_input,
-    not_a_text_encoder,
-)
+from msm4sr_lite.features import pretrained
 from msm4sr_lite.features.sentence_transformers import OTHER, read_sentence_model
 from msm4sr_lite.settings import in_one_line
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_weights, require_same
 
-PLACE = "text_encoder_path"  # in the manifest of a table: the folder of a local encoder
+# In the manifest of a table, and in that of its keywords: the folder of a local encoder.
+PLACE, CLIP_PLACE = "text_encoder_path", "clip_path"
 # Common words with different first letters: no two are alike, however few tokens are read.
 WORDS = ["red", "blue", "shoe", "wood", "tent", "mug", "apple", "cotton", "garden", "knife", "lid"]
 
@@ -52,6 +45,8 @@ class TextEncoder:
         How a text, ``{}``, is read: ``query: {}, lower case, at most 256 tokens``.
     width, max_length
         Width of the embeddings; longest input in tokens.
+    folder
+        Where the model was found.
 
     Raises
     ------
@@ -65,34 +60,31 @@ class TextEncoder:
     ) -> None:
         self.name, self.device = name, device
         # The closing Normalize of the default encoder is left out: so are the sample's features.
-        default = name.partition("@")[0] == DEFAULT_TEXT_ENCODER.partition("@")[0]
-        folder, wanted = model_folder(name), "mean" if default and pooling == "auto" else pooling
-        self._texts = texts = read_sentence_model(folder, wanted)
+        wanted = "mean" if pooling == "auto" and is_default(name) else pooling
+        self.folder, folder = pretrained.find_pretrained(name)
+        self._texts = texts = read_sentence_model(self.folder, wanted)
         self.pooling = texts.pooling
         if wanted not in ("auto", self.pooling):
             raise UserError(f"{name}: the pooling is {self.pooling}, not {wanted}; give auto")
-        source = str(folder / texts.path) if texts.path else name
-        self.tokenizer = load_pretrained("AutoTokenizer", source)
-        self.model = load_pretrained("AutoModel", source, use_safetensors=True).eval().to(device)
+        if texts.path:
+            folder = pretrained.find_pretrained(str(self.folder / texts.path))[1]
+        self.tokenizer = pretrained.load_pretrained("AutoTokenizer", name, folder)
+        self.model = pretrained.load_pretrained("AutoModel", name, folder).eval().to(device)
         texts.layers.eval().to(device)
         config = self.model.config
         if not hasattr(config, "hidden_size"):
-            raise not_a_text_encoder(name, self.model)
+            raise pretrained.not_a_text_encoder(name, self.model)
         positions = max(0, getattr(config, "max_position_embeddings", 0) or 0)
-        limit = texts.max_length or 512
+        limit = texts.max_length or (positions if texts.max_length == 0 else 0) or 512
         if texts.max_length:  # replaces the limit of the tokenizer
             self.tokenizer.model_max_length = limit
-        elif texts.max_length == 0:
-            limit = positions or limit
-        self.max_length = longest_input(self.model, self.tokenizer, min(limit, positions or limit))
+        longest = min(limit, positions or limit)
+        self.max_length = pretrained.longest_input(self.model, self.tokenizer, longest)
         self.reading = f"{texts.reading}, at most {self.max_length} tokens"
-        tokens = (
-            self.tokenizer(texts.prepare("").rstrip(), verbose=False)["input_ids"]
-            if texts.prompt
-            else []
-        )
-        closed = bool(tokens) and tokens[-1] in self.tokenizer.all_special_ids
-        self._prompt_tokens = len(tokens) - closed
+        self._prompt_tokens = 0
+        if not texts.include_prompt:
+            tokens = self.tokenizer(texts.prepare("").rstrip(), verbose=False)["input_ids"]
+            self._prompt_tokens = len(tokens) - (tokens[-1] in self.tokenizer.all_special_ids)
         self.width = self._check().shape[1]
 
     def _check(self) -> np.ndarray:
@@ -102,18 +94,15 @@ class TextEncoder:
         tokens = self.tokenizer(WORDS, add_special_tokens=False)["input_ids"]
         unknown = sum(self.tokenizer.unk_token_id in one for one in tokens)
         if unknown > len(WORDS) / 4:
-            raise UserError(
-                f"{self.name}: the tokenizer does not know {unknown} of {len(WORDS)} common words;"
-                f" it is damaged, or for another language"
-            )
-        check_embeddings(self.name, embeddings := self._encode_batch(WORDS))
+            problem = f"the tokenizer does not know {unknown} of {len(WORDS)} common words"
+            raise UserError(f"{self.name}: {problem}; it is damaged, or for another language")
+        pretrained.check_embeddings(self.name, embeddings := self._encode_batch(WORDS))
         long = " ".join(WORDS * (min(self.max_length, 1024) // len(WORDS) + 1))
         alone, beside = (self._encode_batch([WORDS[0], *more])[0] for more in ([], [long]))
         gap, size = (np.linalg.norm(x.astype(float)) for x in (alone - beside, alone))
         if gap > 1e-3 * size:
-            raise UserError(
-                f"{self.name}: the embedding of a text depends on the texts beside it; {OTHER}"
-            )
+            problem = "the embedding of a text depends on the texts beside it"
+            raise UserError(f"{self.name}: {problem}; {OTHER}")
         return embeddings
 
     def describe(self) -> dict[str, str]:
@@ -121,7 +110,7 @@ class TextEncoder:
 
         ``weights`` is the hash of all weights, and ``identity`` of all that decides embeddings.
         """
-        found = describe_model(self.name, self.model, self.tokenizer)
+        found = pretrained.describe_model(self.name, self.model, self.tokenizer)
         layers = self._texts.layers
         if any(True for _ in layers.parameters()):
             found["weights"] = fingerprint([found["weights"], fingerprint_weights(layers)])
@@ -160,7 +149,7 @@ class TextEncoder:
         options = {"padding": True, "truncation": True, "max_length": self.max_length}
         prepared = [*map(self._texts.prepare, batch)]
         kind = f"a {self.model.config.model_type} model that does not encode texts as BERT does"
-        with encodes(self.name, kind):
+        with pretrained.encodes(self.name, kind):
             tokens = self.tokenizer(prepared, return_tensors="pt", **options).to(self.device)
             mask = tokens["attention_mask"]
             if (empty := mask.sum(dim=1) == 0).any():
@@ -173,12 +162,44 @@ class TextEncoder:
         return pooled.cpu().numpy()
 
 
-def known_text_encoder(manifest: Mapping[str, Any], name: str | None) -> str | None:
-    """Return where the local text encoder of a table is; ``name`` if it is not a local one."""
-    place = manifest.get(PLACE)
+def is_default(name: str) -> bool:
+    """Return whether this is the name of the default encoder, in any revision."""
+    return name.partition("@")[0] == DEFAULT_TEXT_ENCODER.partition("@")[0]
+
+
+def last_place(place: str | None, name: str | None) -> str | None:
+    """Return where the local encoder of a table lay; ``name`` if it is not a local one."""
     if place == "":  # it was local; its folder was left out when the model was saved
         return name if name and Path(name).is_dir() else None
     return place or name
+
+
+def find_encoder(kind: str, called: str | None, place: str | None, given: str | None) -> str:
+    """Return the name or folder of an encoder of a table.
+
+    Parameters
+    ----------
+    kind
+        ``text_encoder`` or ``clip``, which is the setting that gives another folder.
+    called, place
+        Its name, and the folder in which a local one lay, from the manifest; empty: left out.
+    given
+        What the user gives; None for nothing.
+
+    Raises
+    ------
+    UserError
+        If it is neither given nor where it was.
+    """
+    what = kind.replace("_", " ")
+    if given in (None, place) and place is not None and not (place and Path(place).is_dir()):
+        where = f"is no longer in {place}" if place else "was in a local folder"
+        flag = " (--text-encoder)" if kind == "text_encoder" else ""
+        remedy = f"give its folder as {kind}{flag}"
+        raise UserError(f"the {what} {called!r} of the features {where}; {remedy}")
+    if (found := (place or called) if given is None else given) is None:
+        raise UserError(f"manifest.json names no {what}; compute the features again")
+    return found
 
 
 def load_table_encoder(
@@ -194,16 +215,7 @@ def load_table_encoder(
         If its weights are not found, or differ from those that made the table.
     """
     made = manifest.get("text_encoder", {})
-    place, called = manifest.get(PLACE), made.get("name")
-    if name in (None, place) and place is not None and not (place and Path(place).is_dir()):
-        where = f"is no longer in {place}" if place else "was in a local folder"
-        raise UserError(
-            f"the text encoder {called!r} of the features {where}; give its folder as text_encoder"
-            f" (--text-encoder)"
-        )
-    name = (place or called) if name is None else name
-    if name is None:
-        raise UserError("manifest.json names no text encoder; compute the features again")
+    name = find_encoder("text_encoder", made.get("name"), manifest.get(PLACE), name)
     encoder = TextEncoder(name, made.get("pooling", "auto"), device)
     difference = f"{name} differs from the text encoder that made the features"
     remedy = "give that encoder, or compute the features again"

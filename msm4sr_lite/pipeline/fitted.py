@@ -20,7 +20,7 @@ from msm4sr_lite.dataset.ids import id_of, item_list, known_ids
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.inspection import changed_items
-from msm4sr_lite.features.text_encoder import known_text_encoder
+from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, last_place
 from msm4sr_lite.pipeline.trained_model import TrainedModel
 from msm4sr_lite.printable import with_first
 from msm4sr_lite.progress import say
@@ -119,8 +119,10 @@ class Fitted:
         defaults, known = _arguments(PRESETS[preset]), _arguments(trained.config)
         settings = {name: value for name, value in known.items() if value != defaults[name]}
         encoders = dict(zip(ENCODERS, record.get("encoders", ()), strict=False))
-        name = encoders.get("text_encoder")
-        encoders["text_encoder"] = known_text_encoder(trained.table.manifest, name)
+        manifest = trained.table.manifest
+        clip_place = manifest.get("keywords", {}).get(CLIP_PLACE)
+        for name, place in (("text_encoder", manifest.get(PLACE)), ("clip", clip_place)):
+            encoders[name] = last_place(place, encoders.get(name))
         model = cls(preset, seed=record.get("seed", 0), device=device, **encoders, **settings)
         model.run_dir = None if Path(folder, "config.json").is_file() else Path(folder)
         model._serve(trained, None, None)

@@ -16,7 +16,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_new_items
 from msm4sr_lite.features.table_files import save_feature_table
-from msm4sr_lite.features.text_encoder import PLACE, load_table_encoder
+from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, find_encoder, load_table_encoder
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
@@ -92,8 +92,11 @@ class TrainedModel:
             raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
         now = {"config": as_dict(self.config), "item_counts": counts, "features": None}
-        hidden = {PLACE: ""} if PLACE in self.table.manifest else {}  # folders of this machine
-        table = replace(self.table, manifest={**self.table.manifest, **hidden})
+        manifest = {**self.table.manifest}
+        manifest["keywords"] = {**manifest.get("keywords", {})}
+        for part, place in ((manifest, PLACE), (manifest["keywords"], CLIP_PLACE)):
+            part |= {place: ""} if place in part else {}  # folders of this machine
+        table = replace(self.table, manifest=manifest)
         # ``now`` comes twice: first for the order of the keys, last to replace recorded values.
         record = {"version": __version__, **now, **self.record, **now}
         with whole_folder(folder, checksums=True) as draft:
@@ -168,8 +171,9 @@ class TrainedModel:
                 raise UserError("the features lack a dictionary for new images; compute them again")
             choice = ("threshold", "diversity")
             options = {name: seen_by[name] for name in choice if name in seen_by}
+            name = find_encoder("clip", seen_by["clip"], seen_by.get(CLIP_PLACE), clip)
             tokenizer = KeywordTokenizer(
-                clip or seen_by["clip"], self.dictionary, seen_by["prompt"], device, **options
+                name, self.dictionary, seen_by["prompt"], device, **options
             )
         return encode_new_items(items, image_root, encoder, tokenizer, manifest)
 

@@ -100,6 +100,11 @@ def test_encoders_are_tried(tiny_bert, mini_clip, msm4sr):
         assert f"{colour} 0." in found[f"a {colour} image"]
 
 
+def test_the_default_encoder_is_not_looked_for_if_another_is_tried(tiny_bert, monkeypatch, msm4sr):
+    monkeypatch.setattr(doctor, "model_folder", pytest.fail)
+    assert f"loaded from {tiny_bert}" in msm4sr("doctor", "--text-encoder", tiny_bert)[1]
+
+
 def test_a_closing_normalize_is_noted(tiny_bert, msm4sr, tmp_path):
     assert "note" not in json.loads(msm4sr("doctor", "--text-encoder", tiny_bert, "--json")[1])
     folder = shutil.copytree(tiny_bert, tmp_path / "bert")

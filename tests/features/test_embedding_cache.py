@@ -28,6 +28,13 @@ def test_the_cache_keeps_embeddings_of_one_encoder(tmp_path):
     assert not before.exists()
 
 
+def test_what_cannot_be_removed_stays(tmp_path):
+    (tmp_path / "sentences-of-mine").mkdir()
+    with opened(tmp_path) as cache:
+        cache.add([b"a"], np.ones((1, 3)))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "run").write_text("a file where a folder should be")
     refused = pytest.raises(UserError, match="unable to open database file; ")

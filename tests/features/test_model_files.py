@@ -12,6 +12,7 @@ from huggingface_hub import constants, hf_api, hf_hub_download, snapshot_downloa
 from tiny_models import dual_encoder, text_model
 
 from msm4sr_lite.config import DEFAULT_TEXT_ENCODER, UserError
+from msm4sr_lite.features import model_files
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.model_files import model_folder
 from msm4sr_lite.features.text_encoder import TextEncoder
@@ -153,6 +154,25 @@ def test_an_index_cannot_name_any_file(shard, hub, models, tmp_path):
     message = refusal("me/hostile")
     assert "index.json: cannot be read" in message or "the hub has no gone.saf" in message
     assert not {"evil.py", "pytorch_model.bin"} & hub.fetched()
+
+
+def test_an_older_name_of_a_settings_file_is_fetched(hub, models, tmp_path):
+    folder = shutil.copytree(models / "cls", tmp_path / "older")
+    (folder / "sentence_xlm-roberta_config.json").write_text('{"max_seq_length": 9}')
+    hub.add("me/older", folder)
+    assert TextEncoder(str(folder)).reading == TextEncoder("me/older").reading
+    assert TextEncoder("me/older").max_length == 9
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(TextEncoder, "me/cls"), (lambda name: KeywordTokenizer(name, ["red", "mug"]), "me/clip")],
+)
+def test_a_model_is_looked_for_once(make, name, hub, monkeypatch):
+    asked, find = [], model_files._cached
+    monkeypatch.setattr(model_files, "_cached", lambda *args: asked.append(args) or find(*args))
+    assert make(name).folder.name == COMMIT
+    assert len(asked) == 1
 
 
 def test_a_damaged_file_of_the_cache_is_named(hub):
@@ -323,6 +343,19 @@ def test_folders_of_other_layouts_are_named(models, tmp_path):
     first = sorted(shards.glob("model-*.safetensors"))[0]
     first.unlink()
     assert f"{first.name} is missing" in refusal(str(shards))
+
+
+def test_files_that_are_not_read_may_be_anything(models, tmp_path):
+    folder = shutil.copytree(models / "bert", tmp_path / "bert")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    (folder / "open_clip_model.safetensors").write_text(pointer)
+    (folder / "spiece.model").write_text(pointer)  # tokenizer.json is read
+    (folder / "notes.json").write_text("")
+    (folder / "data_config.json").write_text("[]")  # the default encoder has one
+    (folder / "older").symlink_to("nowhere")
+    assert len(TextEncoder(str(folder)).encode(TEXTS)) == 2
+    (folder / "modules.json").symlink_to("nowhere")
+    assert "modules.json links to a missing file; copy it with cp -rL" in refusal(str(folder))
 
 
 def test_a_clip_of_sentence_transformers_is_read_from_its_folder(models, tmp_path):

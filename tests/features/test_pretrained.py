@@ -17,6 +17,7 @@ from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.pretrained import (
     check_embeddings,
     encodes,
+    find_pretrained,
     load_pretrained,
     longest_input,
 )
@@ -58,7 +59,7 @@ def refusal(make, *arguments):
 
 
 def load(folder):
-    return load_pretrained("AutoModel", str(folder), use_safetensors=True)
+    return load_pretrained("AutoModel", str(folder), find_pretrained(str(folder))[1])
 
 
 def clip(folder):
@@ -96,11 +97,22 @@ def with_layer(weights):
     return weights | copies
 
 
+def with_part(part):
+    """Weights that a class would have to use in each layer."""
+    return lambda weights: weights | {f"encoder.layer.{n}.{part}": torch.ones(2) for n in (0, 1)}
+
+
 BAD_WEIGHTS = [
+    (
+        "bert",  # relative positions, which transformers knows no longer
+        with_part("attention.self.distance_embedding.weight"),
+        r"layers with fewer parts, than the weights: encoder\.layer\.0\.attention\.self\.distance",
+    ),
+    ("bert", with_part("intermediate.gate.weight"), "fewer parts, .*gate"),
     ("bert", with_prefix("module."), "no weights for embeddings.* holds module.emb"),
     ("bert", without("encoder.layer.1."), r"no weights for encoder\.layer\.1\.attention"),
-    ("bert", with_layer, r"config\.json has fewer layers than the weights: encoder\.layer\.2"),
-    ("bert", lambda w: with_prefix("bert.")(with_layer(w)), "fewer layers than the weights: bert"),
+    ("bert", with_layer, r"config\.json has fewer layers, .*: encoder\.layer\.2"),
+    ("bert", lambda w: with_prefix("bert.")(with_layer(w)), "fewer layers, .*: bert"),
     (
         "bert",
         lambda w: w | {"embeddings.word_embeddings.weight": torch.zeros(5, 16)},
@@ -146,7 +158,7 @@ def test_a_scale_of_clip_may_be_missing(changed):
 
 def test_a_model_without_attention_mask_is_refused(tmp_path):
     folder = text_model("fnet", tmp_path / "fnet")
-    assert "the texts of a batch change each other" in refusal(load, folder)
+    assert "depends on the texts beside it" in refusal(TextEncoder, folder)
 
 
 def test_damaged_weights_are_one_line(changed):
@@ -168,6 +180,19 @@ def test_code_from_a_model_folder_never_runs(tiny_bert, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("kind", ["AutoModel", "AutoTokenizer", "AutoModelForMaskedLM"])
+def test_a_model_that_is_made_for_its_own_code_is_refused(file, kind, changed):
+    """Without the code, another class of the same type would be loaded: other embeddings."""
+    path = changed("bert") / file
+    known = json.loads(path.read_text())
+    path.write_text(json.dumps(known | {"auto_map": {kind: "modeling_qwen.Qwen2Model"}}))
+    message = refusal(TextEncoder, str(path.parent))
+    assert f"made for code of its own ({file}: auto_map), which never runs here" in message
+    path.write_text(json.dumps(known | {"auto_map": {"AutoConfig": "configuration_bert.Config"}}))
+    assert len(TextEncoder(str(path.parent)).encode(TEXTS)) == len(TEXTS)
+
+
 @pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.float8_e4m3fn])
 def test_quantized_weights_are_refused(kind, changed):
     def quantize(weights):
@@ -178,6 +203,8 @@ def test_quantized_weights_are_refused(kind, changed):
 
 def test_integers_that_are_no_weights_are_kept(changed, folders):
     numbers = {"embeddings.position_ids": torch.arange(40)[None]}  # as old versions saved them
+    numbers["encoder.layer.0.attention.bias"] = torch.ones(1, 40, dtype=torch.bool)
+    numbers["encoder.layer.0.rotary_emb.inv_freq"] = torch.ones(4)
     found, whole = load(changed("bert", lambda w: w | numbers)), load(folders / "bert")
     assert fingerprint_weights(found) == fingerprint_weights(whole)
 

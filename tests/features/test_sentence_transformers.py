@@ -17,6 +17,7 @@ from msm4sr_lite.store.fingerprint import require_same
 TEXTS = ["a cup", "b", "Red MUG, a long long sentence about cups", "two tents"]
 CLASS = "sentence_transformers.models."
 FORWARD = {"method": "forward", "method_output_name": "last_hidden_state"}
+NO_MEAN = {"pooling_mode_mean_tokens": False, "include_prompt": True}
 POOLING = {"word_embedding_dimension": 20, "pooling_mode_mean_tokens": True}
 
 
@@ -92,8 +93,9 @@ def same(encoder, texts, **options):
         ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, ["cls"]),
         ({"pooling_mode": "max"}, ["max"]),
         ({"pooling_mode": "lasttoken", "embedding_dimension": 20}, ["lasttoken"]),
-        ({"pooling_mode_mean_sqrt_len_tokens": True}, ["mean_sqrt_len_tokens"]),
-        ({"pooling_mode_weightedmean_tokens": True, "include_prompt": True}, ["weightedmean"]),
+        ({"pooling_mode_mean_sqrt_len_tokens": True, **NO_MEAN}, ["mean_sqrt_len_tokens"]),
+        ({"pooling_mode_weightedmean_tokens": True, **NO_MEAN}, ["weightedmean"]),
+        ({"pooling_mode_max_tokens": True}, ["max", "mean"]),  # the mean is taken unless it is off
         ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}, ["cls", "mean"]),
         ({"pooling_mode": ["mean", "max", "lasttoken"]}, ["mean", "max", "lasttoken"]),
         ({"pooling_mode_mean_tokens": False}, ["mean"]),
@@ -157,7 +159,7 @@ def test_modules_decide_not_folder_names(tiny_bert, tmp_path):
     listed = json.loads((model / "modules.json").read_text())
     listed[1]["path"] = "2_Pooling"
     write(model / "modules.json", listed)
-    write(model / "2_Pooling" / "config.json", {"pooling_mode_cls_token": True})
+    write(model / "2_Pooling" / "config.json", {"pooling_mode": "cls"})
     encoder = TextEncoder(str(model))
     assert encoder.pooling == "cls"
     same(encoder, TEXTS, kinds=["cls"])
@@ -184,8 +186,12 @@ def test_the_default_prompt_comes_before_every_text(config, first, reading, tmp_
     found = encoder.encode(TEXTS)
     wanted = expected(encoder, same_texts, first=first, longest=encoder.max_length)
     np.testing.assert_allclose(found, wanted, atol=4e-3)
-    same_model = TextEncoder(model, "mean")  # still reads the prompt
-    assert same_model.describe()["prompt"].startswith("passage: {}")
+    again = load_table_encoder({"text_encoder": encoder.describe()}, name=model)
+    assert np.array_equal(again.encode(TEXTS), found)
+    first_token = TextEncoder(model, "cls")  # still reads the prompt, but the first token is pooled
+    assert first_token.describe()["prompt"] == encoder.describe()["prompt"]
+    wanted = expected(encoder, same_texts, kinds=["cls"], longest=encoder.max_length)
+    np.testing.assert_allclose(first_token.encode(TEXTS), wanted, atol=4e-3)
 
 
 def test_a_prompt_that_is_not_the_default_is_not_used(tiny_bert, tmp_path):
@@ -295,7 +301,7 @@ def test_a_folder_that_begins_with_another_module_is_refused(
         ([("Pooling", "{")], "1_Pooling/config.json: cannot be read"),
         ([("Pooling",)], "1_Pooling/config.json: no such file"),
         ([("Pooling", POOLING), ("Dense", *dense(7, 4))], "cannot be multiplied"),
-        ([("Pooling", POOLING), ("Dense", dense(20, 4)[0])], "model.safetensors cannot be used"),
+        ([("Pooling", POOLING), ("Dense", dense(20, 4)[0])], "2_Dense: no model.safetensors"),
         (
             [("Pooling", POOLING), ("Dense", dense(20, 4)[0], dense(20, 5)[1])],
             r"size mismatch for linear\.weight",
@@ -396,7 +402,9 @@ def test_weights_that_may_run_code_are_to_be_converted(tiny_bert, tmp_path):
     )
     weights = Path(model, "2_Dense", "model.safetensors")
     weights.rename(weights.with_name("pytorch_model.bin"))
-    with pytest.raises(UserError, match=r"2_Dense: only pytorch_model\.bin.*convert it"):
+    with pytest.raises(
+        UserError, match=r"2_Dense: no model\.safetensors; convert pytorch_model\.bin"
+    ):
         TextEncoder(model)
 
 

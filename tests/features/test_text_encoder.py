@@ -10,7 +10,7 @@ import transformers as tr
 from tiny_models import VOCABULARY, dual_encoder, keep_words, save_tokenizer, text_model
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.features.text_encoder import PLACE, TextEncoder, load_table_encoder
+from msm4sr_lite.features.text_encoder import PLACE, TextEncoder, find_encoder, load_table_encoder
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
@@ -109,6 +109,18 @@ def test_only_the_encoder_of_the_table_is_accepted(tiny_bert):
         load_table_encoder({"text_encoder": {"name": "no/such"}})
     with pytest.raises(UserError, match="names no text encoder"):
         load_table_encoder({})
+
+
+def test_the_place_of_a_local_encoder_is_that_of_the_table_unless_one_is_given(tmp_path):
+    for kind in ("text_encoder", "clip"):
+        place = str(tmp_path)
+        assert find_encoder(kind, "x", place, None) == find_encoder(kind, "x", place, place)
+        assert find_encoder(kind, "o/x", None, None) == "o/x"
+        assert find_encoder(kind, "x", place, "o/y") == "o/y"
+        for gone, where in ((f"{place}/gone", "no longer in"), ("", "was in a local folder")):
+            with pytest.raises(UserError, match=f"{where}.*; give its folder as {kind}"):
+                find_encoder(kind, "x", gone, None)
+            assert find_encoder(kind, "x", gone, place) == place
 
 
 def edit(path, **changes):

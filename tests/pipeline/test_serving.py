@@ -1,10 +1,12 @@
 """Recommendations, similar items, explanations and new items of a fitted model."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from small_dataset import (
     N_ITEMS,
     SMALL,
@@ -16,6 +18,7 @@ from small_dataset import (
 )
 
 from msm4sr_lite import MSM4SR, Dataset, UserError
+from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.feature_table import make_slots
 from msm4sr_lite.features.table import hash_sources
 from msm4sr_lite.features.table_files import save_feature_table
@@ -250,6 +253,31 @@ def test_new_items_are_read_from_their_texts(tmp_path, tiny_bert):
     model.save_pretrained(tmp_path / "model")
     loaded = MSM4SR.from_pretrained(tmp_path / "model")
     assert "fresh" in set(loaded.recommend(items=["item1"], k=31)["item_id"])
+
+
+@pytest.mark.thorough
+def test_new_images_are_read_by_the_clip_of_the_features(
+    tmp_path, tiny_bert, mini_clip, monkeypatch
+):
+    shutil.copytree(mini_clip, tmp_path / "myclip")
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "0.png")
+    monkeypatch.chdir(tmp_path)
+    data = dataset(items=item_frame().assign(image="0.png"))
+    encoders = {"text_encoder": tiny_bert, "clip": "myclip", "finetune__use_ids": False}
+    MSM4SR(**SMALL | encoders).fit(data, run_dir=tmp_path / "run")
+    monkeypatch.chdir(tmp_path.parent)
+    loaded = MSM4SR.from_pretrained(tmp_path / "run")
+    new = [Item("new", "a mug", images=("0.png",))]
+    assert loaded.add_items(new, image_root=tmp_path) == ["new"]
+    loaded.save_pretrained(tmp_path / "model")
+    assert str(tmp_path) not in (tmp_path / "model/features/manifest.json").read_text()
+    saved = MSM4SR.from_pretrained(tmp_path / "model")
+    more = [Item("more", "a mug", images=("0.png",))]
+    saved.text_encoder = tiny_bert
+    with pytest.raises(UserError, match="clip 'myclip' of the features was in a local folder;"):
+        saved.add_items(more, image_root=tmp_path)
+    saved.clip = str(tmp_path / "myclip")
+    assert saved.add_items(more, image_root=tmp_path) == ["more"]
 
 
 def test_a_dataset_with_new_interacted_items_is_not_evaluated(model):

@@ -74,10 +74,8 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
     files = _find(folder, table.pop(image))
     table = table.set_axis(files)[[file is not None for file in files]]
     if not len(table):
-        raise UserError(
-            f"{path}: column {image!r} must name the image files, but none of its {len(files)}"
-            f" names is a file in {folder}"
-        )
+        problem = f"must name the image files, but none of its {len(files)} names"
+        raise UserError(f"{path}: column {image!r} {problem} is a file in {folder}")
     # Without a leading "#", which would start a comment in words.txt.
     texts = table.map(clean).rename(columns=clean).apply(lambda cells: cells.str.lstrip("# "))
     if len(twice := texts.columns[texts.columns.duplicated()]):
@@ -87,19 +85,15 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
         raise UserError(f"{path}: no label column {unknown[0]!r}; the columns are: {others}")
     chosen = list(columns) or [name for name in texts if _is_label(texts[name])]
     if not chosen:
-        raise UserError(
-            f"{path}: no column with few different, short labels; name the label columns (columns)"
-            f" among: {others}"
-        )
+        problem = "no column with few different, short labels"
+        raise UserError(f"{path}: {problem}; name the label columns (columns) among: {others}")
     labels = pd.DataFrame({name: _labels(texts[name]) for name in chosen}, index=texts.index)
     # "Black", "black" and "BLACK" get the spelling of the first: the tokenizer ignores case.
     first: dict[str, str] = {}
     labels = labels.map(lambda words: tuple(first.setdefault(name_key(w), w) for w in words))
     if empty := [name for name, words in label_words(labels).items() if len(words) < 2]:
-        raise UserError(
-            f"{path}: column {empty[0]!r} has fewer than two different labels; leave it out of the"
-            " label columns"
-        )
+        problem = f"column {empty[0]!r} has fewer than two different labels"
+        raise UserError(f"{path}: {problem}; leave it out of the label columns")
     labels = labels[labels.map(bool).any(axis=1)]
     # Rows of one image are merged. Otherwise it could be in both training and test.
     merged = labels.groupby(level=0, sort=False).agg(list)
@@ -129,9 +123,8 @@ def _find(folder: Path, names: "pd.Series[str]") -> list[str | None]:
     """
     known: dict[str, set[Path]] = defaultdict(set)
     for file in _image_files(folder):
-        stem = file.with_suffix("")
-        for form in (file.as_posix(), file.name, stem.as_posix(), stem.name):
-            known[name_key(form)].add(file)
+        for form in (file, Path(file.name), file.with_suffix(""), Path(file.stem)):
+            known[name_key(form.as_posix())].add(file)
 
     def find(name: str) -> str | None:
         with suppress(ImageError):
@@ -141,8 +134,8 @@ def _find(folder: Path, names: "pd.Series[str]") -> list[str | None]:
         for place in (Path(), Path("images")):
             files = {file for file in files if file.parent == place} or files
         if len(files) > 1:
-            first, second = sorted(files)[:2]
-            raise UserError(f"{folder}: image {name!r} may be {first} or {second}; give its path")
+            some = " or ".join(map(str, sorted(files)[:2]))
+            raise UserError(f"{folder}: image {name!r} may be {some}; give its path")
         return next((file.as_posix() for file in files), None)
 
     return [find(name) for name in names.str.strip()]
@@ -164,8 +157,9 @@ def _class_folders(folder: Path) -> pd.DataFrame:
     if not files:
         remedy = "write one row per image: its name, then its labels; or make a folder per class"
         raise UserError(f"{folder / 'labels.csv'}: no such file; {remedy}")
-    if {name.lower() for name in classes} <= NO_CLASSES:
-        raise UserError(f"{folder}: {' and '.join(sorted(set(classes)))} are no classes; give one")
+    if len(found := {*classes}) < 2 or {name.lower() for name in found} <= NO_CLASSES:
+        problem = f"folders of two or more classes are needed, not {' and '.join(sorted(found))}"
+        raise UserError(f"{folder}: {problem}; give the folder that holds a folder per class")
     return pd.DataFrame({"image": [file.as_posix() for file in files], "class": classes})
 
 
@@ -290,11 +284,9 @@ def usual_size(folder: Path, names: Iterable[str], side: int) -> tuple[int, int]
     """
     ratios = []
     for name in names:
-        try:
+        with suppress(ImageError):  # load_images reports this image
             width, height = image_size(folder, name)
-        except ImageError:
-            continue  # load_images reports this image
-        ratios.append(height / width)
+            ratios.append(height / width)
     ratio = min(2.0, max(0.5, float(np.median(ratios or [1.0]))))
     height, width = (max(1, round(side * ratio**power / 16)) for power in (0.5, -0.5))
     return 16 * height, 16 * width

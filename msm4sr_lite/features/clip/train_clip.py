@@ -39,7 +39,7 @@ def train_clip(
     n_test: int = 0,
     seed: int = 0,
     device: str = "cpu",
-    callback: Callable[[Epoch], object] | None = None,
+    callback: Callable[[Epoch], object] = lambda epoch: None,
 ) -> dict[str, Any]:
     """Train a small dual encoder and write its folder, whole or not at all.
 
@@ -81,8 +81,7 @@ def train_clip(
     states = {*out.parent.glob(f"{glob.escape(out.name)}.{'[0-9a-f]' * 16}.state")}
     if (out / "evaluation.json").exists():  # finished; only the states may not have been removed
         _remove(states)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: already exists; choose a new folder")
+    _require_new(out)
     transformers.utils.logging.disable_progress_bar()
     started = time.process_time()
     labels, missing = read_labels(folder, columns)
@@ -98,12 +97,10 @@ def train_clip(
     n_validation = max(MIN_VALIDATION, round(VALIDATION_SHARE * len(rest)))
     validation, training = rest[:n_validation], rest[n_validation:]
     if len(training) < MIN_TRAINING:
-        raise UserError(
-            f"{folder}: {counted(len(training), 'training image')}; at least {MIN_TRAINING} needed"
-            f" ({len(labels)} usable, {len(validation)} for validation, {n_test} for testing); add"
-            " images or hold out fewer for testing"
-        )
-
+        problem = f"{counted(len(training), 'training image')}; at least {MIN_TRAINING} needed"
+        usable = f"{len(labels)} usable, {len(validation)} for validation, {n_test} for testing"
+        remedy = "add images or hold out fewer for testing"
+        raise UserError(f"{folder}: {problem} ({usable}); {remedy}")
     torch.manual_seed(seed)
     tokenizer = make_tokenizer(words)
     size = {"height": height, "width": width}
@@ -117,13 +114,12 @@ def train_clip(
     state = StateFile(out.with_name(name), every=0)
     if states and state.path not in states:
         say(f"train-clip: starting anew: {min(states)} is of other settings, images or versions")
-    epochs = train_epochs(*clip, images, training, validation, config, seed, callback, state)
+    epochs = train_epochs(*clip, images, training, validation, config, seed, state, callback)
     best = [epoch for epoch in epochs if epoch.best][-1]
-    say(
-        f"train-clip: best epoch {best.number} of {len(epochs)}, average precision"
-        f" {best.average_precision:.3f} on {counted(len(validation), 'validation image')}"
-    )
+    reached = f"{best.average_precision:.3f} on {counted(len(validation), 'validation image')}"
+    say(f"train-clip: best epoch {best.number} of {len(epochs)}, average precision {reached}")
 
+    _require_new(out)  # it may have been made meanwhile, by the same command
     with whole_folder(out) as draft:
         for part in clip:
             part.save_pretrained(draft)
@@ -134,29 +130,25 @@ def train_clip(
             for part, rows in (("test", test), ("validation", validation))
             if rows
         }
-        report: dict[str, Any] = {
-            "name": out.name,
-            "columns": list(labels),
-            "words": len(words),
-            "training_images": len(training),
-            "unusable_images": missing + len(problems),
-            "image_size": [height, width],
-            "config": as_dict(config),
-            "seed": seed,
-            "epochs": len(epochs),
-            "best_epoch": best.number,
-            "weights": model.num_parameters(),
-            "device": device,
-            "minutes": round((time.process_time() - started) / 60, 1),
-            "versions": versions("torch", "transformers"),
-            "prompt": PROMPT,
-            **figures,
-            "log": [[e.number, round(e.loss, 4), round(e.average_precision, 4)] for e in epochs],
-        }
+        minutes = round((time.process_time() - started) / 60, 1)
+        report: dict[str, Any] = {"name": out.name, "columns": list(labels), "words": len(words)}
+        report |= {"training_images": len(training), "unusable_images": missing + len(problems)}
+        report |= {"image_size": [height, width], "config": as_dict(config), "seed": seed}
+        report |= {"epochs": len(epochs), "best_epoch": best.number}
+        report |= {"weights": model.num_parameters(), "device": device, "minutes": minutes}
+        report |= {"versions": versions("torch", "transformers"), "prompt": PROMPT, **figures}
+        report["log"] = [
+            [e.number, *(round(x, 4) for x in (e.loss, e.average_precision))] for e in epochs
+        ]
         write_json(draft / "evaluation.json", report)
         write_card(draft, report)
     _remove(states | {state.path})
     return report
+
+
+def _require_new(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: already exists; choose a new folder")
 
 
 def _remove(files: set[Path]) -> None:
@@ -211,13 +203,9 @@ def label_retrieval(
         hits = [next(w for w in row if w in known) in cell for row, cell in pairs if cell]
         first_of_column[str(column)] = round(sum(hits) / max(1, len(hits)), 4)
     k = len(labels.columns)
-    return {
-        "images": len(ranked),
-        "words": len(words),
-        **precision_and_recall(ranked, true, k),
-        "by_frequency": precision_and_recall([frequent] * len(ranked), true, k),
-        "first_of_column": first_of_column,
-    }
+    by_frequency = precision_and_recall([frequent] * len(ranked), true, k)
+    found = {"images": len(ranked), "words": len(words), **precision_and_recall(ranked, true, k)}
+    return {**found, "by_frequency": by_frequency, "first_of_column": first_of_column}
 
 
 def precision_and_recall(

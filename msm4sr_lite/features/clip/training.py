@@ -1,6 +1,7 @@
 """Train the dual encoder, with early stopping by the average precision on validation images."""
 
 import random
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from msm4sr_lite.store.training_files import COUNTERS, StateFile
 MAX_LOG_SCALE = 4.6  # CLIP's limit: cosines are multiplied by at most 100
 CLIP_NORM = 2.0  # largest norm of the gradient
 BATCH_SIZE = 64  # validation images per forward pass
+MEASURE = "average_precision"  # of an epoch, in the log of the state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +82,9 @@ def train_epochs(
     training: Sequence[int],
     validation: Sequence[int],
     config: ClipTrainingConfig,
-    seed: int = 0,
-    callback: Callable[[Epoch], object] | None = None,
-    state: StateFile | None = None,
+    seed: int,
+    state: StateFile,
+    callback: Callable[[Epoch], object] = lambda epoch: None,
 ) -> list[Epoch]:
     """Train the model in place, and restore the weights of its best epoch.
 
@@ -98,10 +100,10 @@ def train_epochs(
         Settings of the training.
     seed
         Seed of the order, the captions and the augmentation.
-    callback
-        Called with each finished epoch.
     state
         Keeps the state after each epoch. If there is one already, the training goes on from it.
+    callback
+        Called with each finished epoch.
 
     Returns
     -------
@@ -126,13 +128,12 @@ def train_epochs(
     steps = config.epochs * batches
     pixels, true = images.pixels[training], images.true[training]
     prompts = [PROMPT.format(word) for word in words]
-    counters: dict[str, Any] = dict.fromkeys(COUNTERS, 0) | {"recall": -1.0, "parts": {}}
+    counters: dict[str, Any] = dict.fromkeys(COUNTERS, 0) | {"parts": {}}
     run: Any = SimpleNamespace(model=model, optimizer=optimizer, best={}, **counters)
-    if state:
-        state.restore(run)
-    if log := state.log if state else []:
-        say(f"train-clip: going on after epoch {len(log)}")
-    epochs = [Epoch(e["epoch"], e["loss"], e["recall@20"], e["best"]) for e in log]
+    state.restore(run)
+    if state.log:
+        say(f"train-clip: going on after epoch {len(state.log)}")
+    epochs = [Epoch(e["epoch"], e["loss"], e["parts"][MEASURE], e["best"]) for e in state.log]
     progress = bar(range(len(epochs) + 1, config.epochs + 1), name="train-clip", unit="epoch")
     for number in progress:
         if run.waited and run.waited >= config.patience:
@@ -164,19 +165,18 @@ def train_epochs(
             parts = images.pixels[validation].split(BATCH_SIZE)
             scores = torch.cat([compare(part.to(device) / 255, prompts) for part in parts])
         score = average_precision(scores.cpu(), images.true[validation])
-        epochs.append(Epoch(number, total / batches, score, score >= run.recall))
+        # The last of equally good epochs was trained longest.
+        best = score >= max((epoch.average_precision for epoch in epochs), default=0.0)
+        epochs.append(Epoch(number, total / batches, score, best))
         progress.set_postfix(loss=epochs[-1].loss, average_precision=score)
-        run.epoch, run.waited = number, run.waited + 1
-        if score >= run.recall:  # the last of equally good epochs was trained longest
-            run.recall, run.waited = score, 0
+        run.epoch, run.waited = number, 0 if best else run.waited + 1
+        if best:
             run.best = {name: value.clone() for name, value in model.state_dict().items()}
-        if state:
-            line = {"epoch": number, "step": run.step, "loss": epochs[-1].loss, "parts": {}}
-            line |= {"recall@20": score, "best": not run.waited, "targets": 0, "seconds": 0.0}
-            log.append(line)  # the measure here is average precision
-            state.keep(run)
-        if callback:
-            callback(epochs[-1])
+        line = {"epoch": number, "step": run.step, "loss": epochs[-1].loss, "best": best}
+        line |= {"parts": {MEASURE: score}, "recall@20": None, "targets": 0, "seconds": 0.0}
+        state.log.append(line)
+        state.keep(run)
+        callback(epochs[-1])
     model.load_state_dict(run.best)
     _set_memory_format(model, torch.contiguous_format)  # as safetensors requires
     return epochs
@@ -197,13 +197,12 @@ def parameter_groups(
     which learns hardly anything while the targets keep changing. Vectors, such as biases, have no
     weight decay.
     """
-    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    groups = defaultdict(list)
     for name, weight in model.named_parameters():
         lr = config.text_lr if name.startswith("text_") else config.lr
-        decay = config.weight_decay if weight.ndim > 1 else 0.0
-        group = {"params": [], "lr": lr, "highest": lr, "weight_decay": decay}
-        groups.setdefault((lr, decay), group)["params"].append(weight)
-    return list(groups.values())
+        groups[lr, config.weight_decay if weight.ndim > 1 else 0.0].append(weight)
+    names = ("params", "lr", "highest", "weight_decay")
+    return [dict(zip(names, (g, lr, lr, decay), strict=True)) for (lr, decay), g in groups.items()]
 
 
 @torch.no_grad()

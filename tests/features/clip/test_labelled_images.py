@@ -77,12 +77,12 @@ def test_class_folders(tmp_path):
     assert missing == 0
 
 
-@pytest.mark.parametrize("names", [["train", "Val"], ["images"]])
+@pytest.mark.parametrize("names", [["train", "Val"], ["images"], ["dataset"]])
 def test_folders_that_are_no_classes_are_refused(tmp_path, names):
     for name in names:
         (tmp_path / name / "cup").mkdir(parents=True)
         Image.new("RGB", (3, 3)).save(tmp_path / name / "cup/1.png")
-    with pytest.raises(UserError, match=f"{sorted(names)[-1]} are no classes"):
+    with pytest.raises(UserError, match=f"needed, not .*{sorted(names)[-1]}; give the folder that"):
         read_labels(tmp_path)
 
 

@@ -17,6 +17,7 @@ from msm4sr_lite.features.clip.objective import PROMPT
 from msm4sr_lite.features.clip.train_clip import precision_and_recall, train_clip
 from msm4sr_lite.features.clip.training import ClipTrainingConfig
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.store.training_files import read_state
 
 TINY = partial(ClipTrainingConfig, batch_size=8, image_size=32, width=0.25, lr=2e-3)
 
@@ -115,6 +116,16 @@ def test_nothing_is_written_when_training_fails(folder, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_model_that_was_made_meanwhile_is_not_replaced(folder, tmp_path):
+    def finish(_):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "model.safetensors").write_text("of another process")
+
+    with pytest.raises(UserError, match="out: already exists; choose a new folder"):
+        train_clip(folder, tmp_path / "out", TINY(epochs=1, batch_size=64), callback=finish)
+    assert (tmp_path / "out" / "model.safetensors").read_text() == "of another process"
+
+
 def test_a_stopped_training_goes_on_to_the_same_result(folder, tmp_path):
     config, seen = TINY(epochs=4, batch_size=32), []
 
@@ -127,6 +138,10 @@ def test_a_stopped_training_goes_on_to_the_same_result(folder, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train_clip(folder, tmp_path / "stopped", config=config, callback=stop)
     assert not (tmp_path / "stopped").exists()
+    (state,) = tmp_path.glob("stopped.*.state")
+    log = read_state(state)[1]["log"]
+    assert [line["recall@20"] for line in log] == [None, None]  # another measure
+    assert round(log[1]["parts"]["average_precision"], 4) == whole["log"][1][2]
     other = train_clip(folder, tmp_path / "stopped.2", config=config, seed=1)  # starts anew
     stopped = train_clip(
         folder, tmp_path / "stopped", config=config, callback=lambda e: seen.append(e.number)
