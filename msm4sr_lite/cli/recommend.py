@@ -15,7 +15,7 @@ from msm4sr_lite.explain.evidence import (
     strongest_evidence,
 )
 from msm4sr_lite.pipeline import MSM4SR
-from msm4sr_lite.printable import counted, with_first
+from msm4sr_lite.printable import counted, one_line, with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.describe import Recommendation
 from msm4sr_lite.recommend.output import check_output_path, write_recommendations
@@ -40,8 +40,7 @@ def run(args: argparse.Namespace) -> None:
         "exclude": common.read_ids(args.exclude),
     }
     model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)
-    if args.text_encoder is not None:
-        model.text_encoder = args.text_encoder
+    model.text_encoder = args.text_encoder or model.text_encoder
     options["data"] = data = common.read_dataset(args, model.domain, columns=model.columns)
     new = [] if args.no_new_items else add_new_items(model, data, args)
     if args.all_users:
@@ -73,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         lines += ["", *describe(rank, one, one.item_id in new)]
         because = reasons(why[rank - 1], data) if why else []
         lines += [f"      because:  {reason}" for reason in because]
-    text = "\n".join(" ".join(line.splitlines()) for line in lines)
+    text = "\n".join(map(one_line, lines))
     common.show(args, {"history": history, "recommendations": records}, text)
 
 

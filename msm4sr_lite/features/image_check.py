@@ -78,12 +78,10 @@ def check_images(items: Iterable[Item], image_root: Path) -> dict[str, Any]:
 
 def _looks_wrong(content: bytes) -> bool:
     """Return whether an image must be decoded to know whether it is right."""
-    try:
-        with open_header(io.BytesIO(content)) as image:
-            plain = PLAIN + PLAIN_PER_PIXEL * image.width * image.height
-    except Exception:  # decoding says what is wrong
-        return True
-    return len(content) < plain or HOLE in content or not _END.search(content[-64:])
+    with suppress(Exception), open_header(io.BytesIO(content)) as image:
+        plain = PLAIN + PLAIN_PER_PIXEL * image.width * image.height
+        return len(content) < plain or HOLE in content or not _END.search(content[-64:])
+    return True  # decoding says what is wrong
 
 
 def _example(root: Path, name: str) -> str:

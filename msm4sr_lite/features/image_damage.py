@@ -5,6 +5,7 @@ A download that was stopped often leaves a file of the right size, with zeros in
 
 import io
 import re
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,9 @@ def is_damaged(image: ImageFile.ImageFile, content: bytes, start: int) -> bool:
     start
         Where the data of a JPEG begin; not used for other formats.
     """
-    if image.format == "JPEG":
-        return _jpeg_is_damaged(image, content, start)
-    return image.format in ("WEBP", "AVIF") and _has_hole(image, content)
+    if image.format in ("WEBP", "AVIF"):
+        return _has_hole(image, content)
+    return image.format == "JPEG" and _jpeg_is_damaged(image, content, start)
 
 
 def _jpeg_is_damaged(image: Image.Image, content: bytes, start: int) -> bool:
@@ -82,18 +83,14 @@ def _has_hole(image: Image.Image, content: bytes) -> bool:
     needs all of its data. With a hole, data are left over after the last pixel.
     """
     found = re.search(rb"(VP8[L ])(....)|mdat", content, re.DOTALL)
-    if not found:
+    if not found or content.find(HOLE, found.end()) < 0:
         return False
-    kind, size = found.groups()
-    if kind is None:
-        return HOLE in content[found.end() :] and HOLE not in image.info.get("exif", b"")
-    data = content[found.end() :][: int.from_bytes(size, "little")]
-    if HOLE not in data:
-        return False
-    data = data[: -64 - len(data) % 2]
-    sizes = [len(part).to_bytes(4, "little") for part in (data + bytes(12), data)]
-    try:
-        Image.open(io.BytesIO(b"RIFF%bWEBP%b%b%b" % (sizes[0], kind, sizes[1], data))).load()
-    except OSError:
-        return False
-    return True
+    if image.format == "AVIF":
+        return HOLE not in image.info.get("exif", b"")
+    less = max(0, int.from_bytes(found[2], "little") // 2 * 2 - len(HOLE))
+    sizes = [size.to_bytes(4, "little") for size in (less + 12, less)]
+    file = b"RIFF%bWEBP%b%b" % (sizes[0], found[1] + sizes[1], content[found.end() :][:less])
+    with suppress(OSError):
+        Image.open(io.BytesIO(file)).load()
+        return True
+    return False

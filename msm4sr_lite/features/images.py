@@ -20,6 +20,7 @@ from msm4sr_lite.dataset.image_names import ImageError, find_image
 from msm4sr_lite.features.image_damage import END, is_damaged
 from msm4sr_lite.printable import first_line, reason_of
 
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 20
 # The shorter side of a large image after it was reduced. CLIP models read 224 to 512 pixels.
@@ -188,7 +189,9 @@ def _decode(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
         with suppress(EOFError):
             while image.tell() < MAX_FRAMES and _is_invisible(image):
                 image.seek(image.tell() + 1)
-        rgb = _as_rgb(_middle(_upright(image)))
+        with suppress(Exception):  # damaged EXIF data
+            ImageOps.exif_transpose(image, in_place=True)
+        rgb = _as_rgb(_middle(image))
         rgb = ImageOps.invert(rgb) if inverted else rgb
         if rgb is not image:
             image.close()  # frees its memory before another thread takes it
@@ -197,16 +200,8 @@ def _decode(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
 
 def _is_invisible(image: Image.Image) -> bool:
     """Return whether an image has several frames, and no pixel of this one is visible."""
-    if not (image.has_transparency_data and getattr(image, "is_animated", False)):
-        return False
-    return image.convert("RGBA").getchannel("A").getextrema()[1] == 0
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the orientation in the EXIF data; ignore damaged EXIF data."""
-    with suppress(Exception):
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
+    frames = image.has_transparency_data and getattr(image, "is_animated", False)
+    return bool(frames) and image.convert("RGBA").getchannel("A").getextrema()[1] == 0
 
 
 def _middle(image: Image.Image) -> Image.Image:
@@ -243,9 +238,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return rgb
 
 
-def _grey_range(
-    image: Image.Image, boxes: Sequence[tuple[int, int, int, int]]
-) -> tuple[float, float]:
+def _grey_range(image: Image.Image, boxes: Sequence[Box]) -> tuple[float, float]:
     """Return the values of black and white in an image with more than 8 bits per pixel."""
     low = high = 0.0
     for values in (np.asarray(image.crop(box)) for box in boxes):

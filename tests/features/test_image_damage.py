@@ -73,9 +73,12 @@ def test_zeros_in_place_of_data_are_noticed(kind, options):
                 decode_image(wrong, "x")
 
 
-def test_zeros_in_the_metadata_of_an_avif_image_are_no_damage():
-    content = encoded(photo(), "AVIF", speed=10, exif=b"Exif\0\0MM\0*\0\0\0\x08" + bytes(3000))
-    assert decode_image(content, "x").size == (400, 300)
+@pytest.mark.parametrize(("kind", "options"), [("AVIF", {"speed": 10}), ("WEBP", {})])
+@pytest.mark.parametrize("width", [8, 400])
+def test_zeros_in_the_metadata_are_no_damage(kind, options, width):
+    exif = b"Exif\0\0MM\0*\0\0\0\x08" + bytes(3000)
+    content = encoded(Image.new("RGB", (width, 300), "red"), kind, exif=exif, **options)
+    assert decode_image(content, "x").size[0] == min(width, 400)
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path, side, monkeypatc
     def decode(_):
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(module, "_upright", decode)
+    monkeypatch.setattr(module, "_middle", decode)
     with pytest.raises(ImageError, match=r"huge.png: .*too many"):
         open_image(tmp_path, "huge.png")
 
@@ -384,7 +384,7 @@ def test_a_lack_of_memory_is_not_blamed_on_the_image(tmp_path, monkeypatch):
         raise MemoryError
 
     save(tmp_path, "x.png", Image.new("RGB", (2, 2)))
-    monkeypatch.setattr(module, "_upright", no_memory)
+    monkeypatch.setattr(module, "_middle", no_memory)
     with pytest.raises(MemoryError):
         open_image(tmp_path, "x.png")
 
