@@ -15,7 +15,7 @@ from msm4sr_lite.explain.evidence import (
     strongest_evidence,
 )
 from msm4sr_lite.pipeline import MSM4SR
-from msm4sr_lite.printable import counted, one_line, with_first
+from msm4sr_lite.printable import counted, with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.describe import Recommendation
 from msm4sr_lite.recommend.output import check_output_path, write_recommendations
@@ -72,8 +72,7 @@ def run(args: argparse.Namespace) -> None:
         lines += ["", *describe(rank, one, one.item_id in new)]
         because = reasons(why[rank - 1], data) if why else []
         lines += [f"      because:  {reason}" for reason in because]
-    text = "\n".join(map(one_line, lines))
-    common.show(args, {"history": history, "recommendations": records}, text)
+    common.show(args, {"history": history, "recommendations": records}, lines)
 
 
 def show_unknown_user(
@@ -90,7 +89,7 @@ def show_unknown_user(
     ]
     popular = args.on_unknown_user == "popular"
     title = f"user {args.user!r}: {'the most popular items' if popular else 'skipped'}"
-    common.show(args, {"history": history, "recommendations": best}, "\n".join([title, *lines]))
+    common.show(args, {"history": history, "recommendations": best}, [title, *lines])
 
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:

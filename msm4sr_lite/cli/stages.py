@@ -79,8 +79,8 @@ def features(args: argparse.Namespace) -> None:
         config = with_settings(Config(), given_settings(args)).features
         encode_features(common.read_dataset(args), args.out, config, **options)
         found = read_record(folder)
-    text = "\n".join(f"{name:<14}{_in_words(value)}" for name, value in found.items() if look)
-    common.show(args, {"stage": "features", "folder": str(folder), **found}, text)
+    lines = [f"{name:<14}{_in_words(value)}" for name, value in found.items() if look]
+    common.show(args, {"stage": "features", "folder": str(folder), **found}, lines)
 
 
 def _in_words(value: Any) -> str:
