@@ -59,6 +59,7 @@ OUTSIDE = {"course", "data_samples", "benchmarks", "tests", "run", "notebooks", 
 # Names that are used although vulture sees no use: by Python and argparse, or by users.
 USED = {"__getattr__", "__dir__", "_check_value", "traceback", *msm4sr_lite.__all__}
 USED |= {"split_special_tokens", "weight_map"}  # of a tokenizer, and of an index of weights
+USED |= {"MAX_TEXT_CHUNK"}  # of Pillow
 USED |= {"from_frames", "padding_side", "set_params", "to_frame", "training_"}
 
 

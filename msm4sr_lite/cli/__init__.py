@@ -68,8 +68,7 @@ def _run_or_say_why_not(argv: Sequence[str] | None, stops: Iterable[int]) -> int
         for number in stops:  # it ends anyway, after it has said why
             signal.signal(number, signal.SIG_IGN)
         _drop_unwritten()
-    rank = os.environ.get("RANK", "0")
-    process = "" if rank == "0" else f" (process {rank})"
+    process = f" (process {rank})" if (rank := os.environ.get("RANK", "0")) != "0" else ""
     if sys.stderr:
         print(one_line(f"{name}{process}: {message}"), file=sys.stderr)
     return code

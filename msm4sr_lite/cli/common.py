@@ -11,7 +11,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.columns import MissingColumn
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.fast.processes import is_first
-from msm4sr_lite.printable import UNPRINTABLE, printable
+from msm4sr_lite.printable import UNPRINTABLE, one_line, printable
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.checksums import reading
 
@@ -85,12 +85,15 @@ def read_ids(path: Path | None) -> list[str] | None:
     raise UserError(f"{path}: no item_id in it; give one per line")
 
 
-def show(args: argparse.Namespace, found: Any, text: str = "") -> None:
-    """Print text or, with ``--json``, one JSON object; only the first process prints."""
+def show(args: argparse.Namespace, found: Any, text: str | Sequence[str] = "") -> None:
+    """Print text or, with ``--json``, one JSON object; only the first process prints.
+
+    If ``text`` is a list of lines, line ends in them, as in a title, start no new line.
+    """
     if not is_first() or not (args.json or text):
         return
     if not args.json:
-        print(printable(text))
+        print(printable(text) if isinstance(text, str) else "\n".join(map(one_line, text)))
         return
     # Written as \uXXXX: characters that would act on the terminal or that its encoding lacks.
     is_unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from msm4sr_lite.cli import common
 from msm4sr_lite.dataset.convert import convert_dataset
 from msm4sr_lite.features.image_check import check_images
-from msm4sr_lite.printable import one_line
 
 
 def check(args: argparse.Namespace) -> int:
@@ -21,13 +20,13 @@ def check(args: argparse.Namespace) -> int:
             return check_parts(args)
     dataset = common.read_dataset(args, notes=False)
     found, images = dataset.summary(), check_images(dataset.items.values(), dataset.image_root)
-    lines = [str(found)]
+    lines = str(found).splitlines()
     if images["checked"]:
         lines.append(f"  images        {images['checked']:,} checked")
     for entry in images["problems"]:
         examples = ", ".join(entry["examples"])
-        lines.append(one_line(f"    {entry['images']:,}: {entry['problem']}: {examples}"))
-    common.show(args, asdict(found) | {"images": images}, "\n".join(lines))
+        lines.append(f"    {entry['images']:,}: {entry['problem']}: {examples}")
+    common.show(args, asdict(found) | {"images": images}, lines)
     return 0
 
 
@@ -38,7 +37,7 @@ def check_parts(args: argparse.Namespace) -> int:
     found = check_run(args.data)
     width = max(map(len, found))
     lines = [f"{name:<{width}}  {fault or 'ok'}" for name, fault in found.items()]
-    common.show(args, {"run": str(args.data), "parts": found}, "\n".join(lines))
+    common.show(args, {"run": str(args.data), "parts": found}, lines)
     return 2 if any(found.values()) else 0
 
 

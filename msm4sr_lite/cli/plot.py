@@ -10,7 +10,6 @@ import pandas as pd
 
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import UserError
-from msm4sr_lite.printable import one_line
 from msm4sr_lite.store.files import check_output_file, write_bytes
 
 STAGES = {"pretrained": "pre-training", "finetuned": "fine-tuning"}
@@ -34,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     if not logs:
         raise UserError(f"{args.run_folder}: no training log in this folder; give a run folder")
     draw(logs, out)
-    common.show(args, {"image": str(out), "stages": list(logs)}, one_line(str(out)))
+    common.show(args, {"image": str(out), "stages": list(logs)}, [str(out)])
 
 
 def draw(logs: dict[str, list[dict[str, Any]]], out: Path) -> None:

@@ -40,8 +40,7 @@ def run(args: argparse.Namespace) -> None:
         "exclude": common.read_ids(args.exclude),
     }
     model = MSM4SR.from_pretrained(args.model, features=args.features, device=args.device)
-    if args.text_encoder is not None:
-        model.text_encoder = args.text_encoder
+    model.text_encoder = args.text_encoder or model.text_encoder
     options["data"] = data = common.read_dataset(args, model.domain, columns=model.columns)
     new = [] if args.no_new_items else add_new_items(model, data, args)
     if args.all_users:
@@ -73,8 +72,7 @@ def run(args: argparse.Namespace) -> None:
         lines += ["", *describe(rank, one, one.item_id in new)]
         because = reasons(why[rank - 1], data) if why else []
         lines += [f"      because:  {reason}" for reason in because]
-    text = "\n".join(" ".join(line.splitlines()) for line in lines)
-    common.show(args, {"history": history, "recommendations": records}, text)
+    common.show(args, {"history": history, "recommendations": records}, lines)
 
 
 def show_unknown_user(
@@ -91,7 +89,7 @@ def show_unknown_user(
     ]
     popular = args.on_unknown_user == "popular"
     title = f"user {args.user!r}: {'the most popular items' if popular else 'skipped'}"
-    common.show(args, {"history": history, "recommendations": best}, "\n".join([title, *lines]))
+    common.show(args, {"history": history, "recommendations": best}, [title, *lines])
 
 
 def add_new_items(model: MSM4SR, data: Dataset, args: argparse.Namespace) -> list[str]:

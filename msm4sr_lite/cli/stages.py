@@ -32,8 +32,7 @@ def run(args: argparse.Namespace) -> None:
     if args.features and (own := [name for name in settings if name.startswith("features__")]):
         name = own[0].replace("__", ".")
         raise UserError(f"--set {name} has no effect with --features, which are made already")
-    encoders = {name: getattr(args, name) for name in ("text_encoder", "clip", "dictionary")}
-    settings |= encoders
+    settings |= {name: getattr(args, name) for name in ("text_encoder", "clip", "dictionary")}
     model = MSM4SR(args.preset, seed=args.seed, device=args.device, **settings)
     options = {"split": None} if args.all_data else {}
     model.fit(common.read_dataset(args), features=args.features, run_dir=args.out, **options)
@@ -80,8 +79,8 @@ def features(args: argparse.Namespace) -> None:
         config = with_settings(Config(), given_settings(args)).features
         encode_features(common.read_dataset(args), args.out, config, **options)
         found = read_record(folder)
-    text = "\n".join(f"{name:<14}{_in_words(value)}" for name, value in found.items() if look)
-    common.show(args, {"stage": "features", "folder": str(folder), **found}, text)
+    lines = [f"{name:<14}{_in_words(value)}" for name, value in found.items() if look]
+    common.show(args, {"stage": "features", "folder": str(folder), **found}, lines)
 
 
 def _in_words(value: Any) -> str:

@@ -50,12 +50,12 @@ def find_image(root: Path, name: str) -> Path:
                 names = " and ".join(repr(str(file.relative_to(root))) for file in found[:2])
                 raise ValueError(f"may be {names}; rename one of them")
             path = next(iter(found), path)
+        path.stat()  # raises if it does not exist
         if not path.resolve().is_relative_to(root.resolve()):
             raise ValueError("lies outside the dataset folder; move it to images/")
         if not path.is_file():
-            path.stat()  # raises if it does not exist
             raise ValueError("not a regular file; name an image file")  # a pipe would never end
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: circular links
+    except (OSError, ValueError) as error:
         raise ImageError(name, reason_of(error)) from None
     return path
 

@@ -1,10 +1,12 @@
 """Look for missing, misnamed, unreadable, blank and equal images, before hours of extraction.
 
-Most images are judged by the first and last bytes of their file. An image is decoded if its end is
-not where it should be, or if its file is so small that the image may have one colour only.
+Most images are judged by the bytes of their file. An image is decoded if its end is not where it
+should be, if zeros may have taken the place of data, or if the file is so small that the image may
+have one colour only.
 """
 
 import hashlib
+import io
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,15 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from msm4sr_lite.dataset.image_names import ImageError, find_image, list_folder, name_key
+from msm4sr_lite.dataset.image_names import ImageError, list_folder, name_key
 from msm4sr_lite.dataset.rows import Item
-from msm4sr_lite.features.images import image_size, open_image, read_image
+from msm4sr_lite.features.image_damage import HOLE
+from msm4sr_lite.features.images import decode_image, open_header, read_image
 from msm4sr_lite.progress import bar
 
 MOST = 100_000  # images that are checked
 N_EXAMPLES = 3
 # Most bytes of a file of one colour: for all that is not pixels, and for each pixel.
 PLAIN, PLAIN_PER_PIXEL = 5_000, 0.03
+RAW = (b"BM", b"II", b"MM")  # formats in which black is zeros: BMP and TIFF
 SAME_COLOUR = 4  # levels of 256 that JPEG may add
 _END = re.compile(rb"\xff\xd9|IEND|;\Z")  # of a JPEG, a PNG and a GIF
 
@@ -45,25 +49,23 @@ def check_images(items: Iterable[Item], image_root: Path) -> dict[str, Any]:
     """
     names = [*dict.fromkeys(name for item in items for name in item.images)][:MOST]
     found: dict[str, list[str]] = defaultdict(list)
-    sizes: dict[int, dict[Path, str]] = defaultdict(dict)
+    contents: dict[bytes, list[str]] = defaultdict(list)
     for name in bar(names, name="check: images", unit="image"):
         try:
-            path = find_image(image_root, name)
-            size = path.stat().st_size
-            if _looks_wrong(path, size, *image_size(image_root, name)):
-                colours = np.array(open_image(image_root, name).getextrema())
+            content = read_image(image_root, name)
+            if _looks_wrong(content):
+                colours = np.array(decode_image(content, name).getextrema())
                 if np.ptp(colours, axis=1).max() <= SAME_COLOUR:
                     found["one colour only"].append(name)
+                elif content.startswith(RAW) and content.endswith(HOLE):
+                    found["cut short, or black at the end: look at it"].append(name)
         except ImageError as error:
-            reason = re.sub("'.*'", "several files", error.reason)
-            found[re.sub(r" \(.*?\)", "", reason)].append(name)
+            reason = re.sub(r" \(.*\)", "", error.reason)
+            found[re.sub("'.*'", "several files", reason)].append(name)
             continue
-        sizes[size][path] = name
-        if path != image_root / name:
+        contents[hashlib.sha256(content).digest()].append(name)
+        if not (image_root / name).is_file():
             found["found under a name with another spelling"].append(name)
-    contents: dict[bytes, list[str]] = defaultdict(list)
-    for name in [n for files in sizes.values() if len(files) > 1 for n in files.values()]:
-        contents[hashlib.sha256(read_image(image_root, name)).digest()].append(name)
     groups = sorted(contents.values(), key=len, reverse=True)
     if equal := [name for names in groups for name in names[1:]]:
         found["the same content as another image"] = equal
@@ -74,11 +76,12 @@ def check_images(items: Iterable[Item], image_root: Path) -> dict[str, Any]:
     return {"checked": len(names), "problems": problems}
 
 
-def _looks_wrong(path: Path, size: int, width: int, height: int) -> bool:
+def _looks_wrong(content: bytes) -> bool:
     """Return whether an image must be decoded to know whether it is right."""
-    with path.open("rb") as file:
-        file.seek(max(0, size - 64))
-        return size < PLAIN + PLAIN_PER_PIXEL * width * height or not _END.search(file.read())
+    with suppress(Exception), open_header(io.BytesIO(content)) as image:
+        plain = PLAIN + PLAIN_PER_PIXEL * image.width * image.height
+        return len(content) < plain or HOLE in content or not _END.search(content[-64:])
+    return True  # decoding says what is wrong
 
 
 def _example(root: Path, name: str) -> str:

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from msm4sr_lite.dataset.image_names import ImageError, find_image
+from msm4sr_lite.features.image_damage import END, is_damaged
 from msm4sr_lite.printable import first_line, reason_of
 
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 20
 # The shorter side of a large image after it was reduced. CLIP models read 224 to 512 pixels.
@@ -25,12 +28,6 @@ MIN_SIDE = 768
 MEMORY = 504 * 2**20  # bytes for all images that are being decoded
 MAX_FRAMES = 100  # frames in which a visible pixel is looked for
 STRIP = 2**20  # pixels that are converted together
-END = b"\xff\xd9"  # of a JPEG
-# Data of a JPEG, which go on after each of the markers at which decoding may wait for more.
-FILLER = b"".join(b"\xff%c" % mark + bytes(range(1, 255)) for mark in range(0xD0, 0xD8))
-FILLER = FILLER[2:] + FILLER
-# A JPEG without its end is read if at most this share of it is missing.
-MAX_MISSING = 0.05
 # EPS and similar formats are left out, since Pillow starts another program to draw them.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # How files begin that are often found under the name of an image, what they are, and the remedy.
@@ -42,8 +39,9 @@ _OTHER_FILES = {
     rb"\0\0\x01\0": "an icon (ICO)",
     rb"8BPS|%!PS|%PDF": "a PDF, PostScript or Photoshop file",
     rb"II\*\0|MM\0\*": "a TIFF image that is cut short or of a kind that cannot be read",
+    rb"....ftypavi": "an AVIF image that is cut short or of a kind that cannot be read",
     rb"(<\?xml.*)?(<!--.*)?(<!doctype svg.*)?<svg": "an SVG drawing",
-    rb"....ftyp(?!avi)|\x1a\x45\xdf\xa3": "a video",
+    rb"....ftyp|\x1a\x45\xdf\xa3": "a video",
     rb"version https://git-lfs": "a Git LFS pointer; get the image with `git lfs pull`",
     rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf": "a packed file; unpack it",
     rb"(<!--.*)?<(!doctype )?html": "a web page; download the image again",
@@ -53,6 +51,8 @@ _OTHER_FILES = {
 # Pillow asks for memory in blocks. Freed ones of more than 32 MiB go back to the system. Smaller
 # ones stay with the thread that had them, which adds up to one image for each thread.
 Image.core.set_block_size(64 * 2**20)
+# Some editors store what they did as a long text, which Pillow would refuse.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 # Large images are refused below; Pillow's other warnings do not help the user.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -112,7 +112,7 @@ def read_image(root: Path, name: str) -> bytes:
 def decode_image(content: bytes, name: str) -> Image.Image:
     """Return the RGB image in the content of a file; ``name`` is for the messages."""
     try:
-        with _open(io.BytesIO(content)) as image:
+        with open_header(io.BytesIO(content)) as image:
             return _decode(image, content)
     except UnidentifiedImageError:
         raise ImageError(name, what_file(content)) from None
@@ -125,18 +125,21 @@ def decode_image(content: bytes, name: str) -> Image.Image:
         reason = f"cannot be decoded ({first_line(error)}); replace it"
         webp_size = int.from_bytes(content[4:8], "little") + 8 if content[:4] == b"RIFF" else 0
         if "truncated" in str(error).lower() or webp_size > len(content):
-            if not content.endswith(END):  # browsers show a JPEG without its end, too
-                with suppress(ImageError):
+            if content[:2] == b"\xff\xd8" and content[-2:] != END:
+                with suppress(ImageError):  # browsers show a JPEG without its end, too
                     return decode_image(content + END, name)
             reason = "cut short: the end of the file is missing; download it again"
         raise ImageError(name, reason) from None
 
 
-def _open(file: IO[bytes]) -> ImageFile.ImageFile:
+def open_header(file: IO[bytes]) -> ImageFile.ImageFile:
     """Read an image's header, and nothing else."""
     image = Image.open(file)
     if image.format not in FORMATS:
         raise UnidentifiedImageError
+    if image.format == "MPO":  # a JPEG with others behind it, which are not needed
+        file.seek(0)
+        image = JpegImageFile(file)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise Image.DecompressionBombError(f"{width} x {height}")
@@ -161,7 +164,7 @@ def what_file(content: bytes) -> str:
 def image_size(root: Path, name: str) -> tuple[int, int]:
     """Return width and height of an upright image, from its header alone."""
     try:
-        with find_image(root, name).open("rb") as file, _open(file) as image:
+        with find_image(root, name).open("rb") as file, open_header(file) as image:
             # Without this test, Pillow would decode a PNG to look for EXIF data behind the pixels.
             turned = "exif" in image.info and image.getexif().get(0x0112, 1) >= 5
             return image.size[::-1] if turned else image.size
@@ -171,71 +174,34 @@ def image_size(root: Path, name: str) -> tuple[int, int]:
 
 def _decode(image: ImageFile.ImageFile, content: bytes) -> Image.Image:
     """Decode an image whose header was read; raise ``OSError`` if too much of it is missing."""
-    scan = image.fp.tell() if image.format == "JPEG" and image.fp else 0
+    start = image.fp.tell() if image.format == "JPEG" and image.fp else 0
     pixels = image.width * image.height
+    # Pillow reads grey values of more than 8 bits in a TIFF as they are, even if 0 means white.
+    inverted = image.mode[0] in "IF" and getattr(image, "tag_v2", {}).get(262) == 0
     if (factor := min(image.size) // MIN_SIDE) > 1:  # JPEG only: decode at 1/2, 1/4 or 1/8
         image.draft(image.mode, (image.width // factor, image.height // factor))
     need = 8 * image.width * image.height  # a copy is made to turn it upright
     need += 6 * pixels if image.info.get("progressive") else 0  # coefficients of all pixels
     with memory_for(need):
         image.load()
-        if scan and _is_damaged(image, content, scan):
+        if is_damaged(image, content, start):
             raise OSError("truncated")
         with suppress(EOFError):
             while image.tell() < MAX_FRAMES and _is_invisible(image):
                 image.seek(image.tell() + 1)
-        rgb = _as_rgb(_middle(_upright(image)))
+        with suppress(Exception):  # damaged EXIF data
+            ImageOps.exif_transpose(image, in_place=True)
+        rgb = _as_rgb(_middle(image))
+        rgb = ImageOps.invert(rgb) if inverted else rgb
         if rgb is not image:
             image.close()  # frees its memory before another thread takes it
         return rgb
 
 
-def _is_damaged(image: Image.Image, content: bytes, start: int) -> bool:
-    """Return whether too much of a JPEG is missing, of which libjpeg does not tell.
-
-    The first pass of a progressive JPEG already shows the whole image. It counts as whole if the
-    pass that adds the last bit of all details has begun. In other JPEGs, lost pixels are grey, and
-    change if more data are put before the end of the file. If zeros took the place of data, there
-    may also be data left after the last pixel, without which that pixel does not change.
-    """
-    data = content[start : content.find(END, start)]
-    if image.info.get("progressive"):
-        component = content[content.rindex(b"\xff\xda", 0, start) + 5 :][:1]  # luminance
-        last = rb"\xff\xda\0\x08\x01" + re.escape(component) + rb".[\1-\x3f].[\0\x10]"
-        return not re.search(last, data, re.DOTALL)
-
-    def decoded(data: bytes) -> Image.Image:
-        other = Image.open(io.BytesIO(content[:start] + data + END))
-        other.draft(image.mode, image.size)
-        other.load()
-        return other
-
-    def ends_grey(image: Image.Image) -> bool:
-        corner = image.crop((image.width - 1, image.height - 1, image.width, image.height))
-        return {127, 128}.issuperset(np.asarray(corner).ravel().tolist())
-
-    zeros = bytes(64) in data
-    if not ends_grey(image):
-        return zeros and not ends_grey(decoded(data[:-64]))
-    values = np.asarray(image)
-    grey = ((values == 127) | (values == 128)).reshape(*values.shape[:2], -1).all(axis=2)
-    if not zeros and np.mean(grey) <= MAX_MISSING:
-        return False
-    return decoded(data + FILLER).histogram() != image.histogram()
-
-
 def _is_invisible(image: Image.Image) -> bool:
     """Return whether an image has several frames, and no pixel of this one is visible."""
-    if not (image.has_transparency_data and getattr(image, "is_animated", False)):
-        return False
-    return image.convert("RGBA").getchannel("A").getextrema()[1] == 0
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the orientation in the EXIF data; ignore damaged EXIF data."""
-    with suppress(Exception):
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
+    frames = image.has_transparency_data and getattr(image, "is_animated", False)
+    return bool(frames) and image.convert("RGBA").getchannel("A").getextrema()[1] == 0
 
 
 def _middle(image: Image.Image) -> Image.Image:
@@ -272,9 +238,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return rgb
 
 
-def _grey_range(
-    image: Image.Image, boxes: Sequence[tuple[int, int, int, int]]
-) -> tuple[float, float]:
+def _grey_range(image: Image.Image, boxes: Sequence[Box]) -> tuple[float, float]:
     """Return the values of black and white in an image with more than 8 bits per pixel."""
     low = high = 0.0
     for values in (np.asarray(image.crop(box)) for box in boxes):

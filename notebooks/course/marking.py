@@ -77,7 +77,9 @@ def read_code(path: Path) -> list[NotebookNode]:
         "".join(cell.source for cell in code).encode()  # half a character reaches no kernel
         return code
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+        empty = "no notebook in this folder; name that of the returned files"
+        reason = empty if path.is_dir() else f"cannot be read: {error.strerror}"
+        raise UserError(f"{path}: {reason}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{path}: not a notebook that Jupyter has saved") from None
 
@@ -139,15 +141,16 @@ def verdicts_of(cell: NotebookNode) -> dict[str, tuple[str, str]]:
 
 
 def find_notebooks(folder: Path) -> list[Path]:
-    """Return the notebooks in a folder and its sub-folders, without Jupyter's checkpoints."""
+    """Return the notebooks in a folder and its sub-folders, without Jupyter's checkpoints.
+
+    A folder without notebooks is returned itself, as is a file, so that marking it says why not.
+    """
     found = [
         path
         for path in folder.rglob("*")
         if path.suffix.lower() == ".ipynb" and ".ipynb_checkpoints" not in path.parts
     ]
-    if not found:
-        raise UserError(f"{folder}: no notebook in this folder; name that of the returned files")
-    return found
+    return sorted(found) or [folder]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -166,9 +169,8 @@ def mark_files(arguments: Sequence[str] | None) -> int:
     """Mark the files and print the verdicts."""
     parser = argparse.ArgumentParser(prog="python -m course.marking")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="notebook or folder")
-    paths = []
-    for path in parser.parse_args(arguments).files:
-        paths += sorted(find_notebooks(path)) if path.is_dir() else [path]
+    given: list[Path] = parser.parse_args(arguments).files
+    paths = [one for path in given for one in find_notebooks(path)]
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # not every terminal has ✓
     code = 0

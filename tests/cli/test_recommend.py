@@ -101,6 +101,19 @@ def test_an_unknown_user_gets_popular_items_an_error_or_nothing(command, json_of
     assert message in refused(*command, "--items", "i1", "--on-unknown-user", "skip")
 
 
+def test_a_line_end_in_a_title_starts_no_line(toy, msm4sr, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(toy.data, data)
+    items = (data / "items.jsonl").read_text().replace("Thing", "Thing\\n 9. i9  forged")
+    (data / "items.jsonl").write_text(items)
+    asked = ["--on-unknown-user", "popular"], ["--on-unknown-user", "skip"]
+    for user, more in (("nobody", asked[0]), ("u3", asked[1])):
+        code, out, _ = msm4sr("recommend", data, "--model", toy.run, "--user", user, "-k", 2, *more)
+        assert code == 0
+        assert "forged" in out
+        assert not re.search("^ *9. i9", out, re.MULTILINE)
+
+
 def test_all_users_include_unknown_ones_as_asked(toy, json_of, msm4sr, tmp_path):
     data, out = tmp_path / "data", tmp_path / "all.csv"
     shutil.copytree(toy.data, data)

