@@ -1,6 +1,7 @@
 """Arguments of functions and commands that are no setting: type, range and choices of each."""
 
-from msm4sr_lite.config import COUNT, FEW, MANY, PRESETS
+from msm4sr_lite.config import COUNT, FEW, MANY
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.settings import SettingField
 
 # name -> its declaration; ``ARGUMENTS["k"].check(k)`` returns k or raises ``UserError``

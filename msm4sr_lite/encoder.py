@@ -8,7 +8,6 @@
 Each modality has its own pooling and adaptor. Both share the Transformer.
 """
 
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import torch
@@ -21,7 +20,7 @@ from msm4sr_lite.config import ModelConfig
 from msm4sr_lite.fast import has_fast_form
 from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.similarity import cosine_scores, normalize
-from msm4sr_lite.whitening import Whitening
+from msm4sr_lite.whitening import Projector, Whitening
 
 BOTH = ("text", "image")
 NORM_EPS = 1e-12
@@ -111,27 +110,6 @@ class MoEAdaptor(nn.Module):
         return torch.einsum("ie,ied->id", gate, outputs)
 
 
-class Projector(nn.Module):
-    """Map item features from width D to the model's width d by one linear layer, or by two.
-
-    linear: z = LayerNorm(dropout(W x + b)). mlp: z = LayerNorm(dropout(W' gelu(W x + b) + b')).
-    ``initialize.new_model`` sets W and b to the principal components of the items. Source: UniSRec
-    (Hou et al., 2022) and WhitenRec (Zhang et al., 2024).
-
-    Input ``(items, D)``, output ``(items, d)``.
-    """
-
-    def __init__(self, feature_dim: int, dim: int, dropout: float, hidden: bool) -> None:
-        super().__init__()
-        self.first = nn.Linear(feature_dim, dim)
-        self.second = nn.Sequential(nn.GELU(), nn.Linear(dim, dim)) if hidden else nn.Identity()
-        self.dropout, self.norm = nn.Dropout(dropout), nn.LayerNorm(dim, eps=NORM_EPS)
-
-    def forward(self, x: Float[Tensor, "items feature"]) -> Float[Tensor, "items dim"]:
-        """Return the projected features."""
-        return self.norm(self.dropout(self.second(self.first(x))))
-
-
 class Block(nn.Module):
     """A Transformer layer: causal self-attention and feed-forward, each with residual and norm.
 
@@ -204,22 +182,18 @@ class M2SE(nn.Module, PyTorchModelHubMixin, library_name="msm4sr_lite", tags=TAG
     def __init__(self, config: ModelConfig) -> None:  # the hub mixin reads this annotation
         super().__init__()
         c = self.config = config
-        one = c.modalities in BOTH
-        self.modalities: tuple[str, ...] = (c.modalities,) if one else BOTH
+        self.modalities: tuple[str, ...] = (c.modalities,) if c.modalities in BOTH else BOTH
         self.pool, self.whiten, self.adapt = (nn.ModuleDict() for _ in range(3))
         width = c.whitened_dim or c.feature_dim
+        adaptors = {"moe": (MoEAdaptor, c.experts), "linear": (Projector, 1), "mlp": (Projector, 2)}
+        kind, size = adaptors[c.adaptor]
         for modality in self.modalities:
             sizes = c.feature_dim, c.pooling_dim, c.mask_padding
             attention = c.item_pooling == "attention"
             self.pool[modality] = AttentionPooling(*sizes) if attention else MeanPooling()
-            self.whiten[modality] = (
-                Whitening(c.feature_dim, width) if c.whitened_dim else nn.Identity()
-            )
-            self.adapt[modality] = (
-                MoEAdaptor(width, c.dim, c.experts, c.adaptor_dropout)
-                if c.adaptor == "moe"
-                else Projector(width, c.dim, c.adaptor_dropout, hidden=c.adaptor == "mlp")
-            )
+            whitened = Whitening(c.feature_dim, width) if c.whitened_dim else nn.Identity()
+            self.whiten[modality] = whitened
+            self.adapt[modality] = kind(width, c.dim, size, c.adaptor_dropout)
         self.pool.requires_grad_(c.train_pooling)
         self.feature_dropout = nn.Dropout(c.feature_dropout)
         self.transformer = CausalTransformer(config)
@@ -282,11 +256,3 @@ def concat_normalized(modalities: Modalities) -> Tensor:
 def gather_rows(modalities: Modalities, rows: Tensor) -> Modalities:
     """Return the given rows of every modality, in the shape of ``rows``."""
     return {modality: F.embedding(rows, values) for modality, values in modalities.items()}
-
-
-def transfer(pretrained: M2SE, n_items: int) -> M2SE:
-    """Return a model with the weights of ``pretrained`` and new ID embeddings for ``n_items``."""
-    model = M2SE(replace(pretrained.config, n_items=n_items))
-    weights = {name: w for name, w in pretrained.state_dict().items() if name != "ids.weight"}
-    model.load_state_dict(weights, strict=False)
-    return model

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from msm4sr_lite.config import Config, ModelConfig
-from msm4sr_lite.encoder import BOTH, M2SE, Projector
+from msm4sr_lite.encoder import BOTH, M2SE
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.whitening import Whitening
+from msm4sr_lite.whitening import Projector, Whitening
 
 
 def fit_to_features(config: Config, table: FeatureTable) -> ModelConfig:
@@ -63,6 +63,14 @@ def new_model(
                 whitening.fit(features, config.features.whitening)
             if isinstance(adaptor, Projector):
                 _start_from_components(adaptor.first, whitening(features))
+    return model
+
+
+def transfer(pretrained: M2SE, n_items: int) -> M2SE:
+    """Return a model with the weights of ``pretrained`` and new ID embeddings for ``n_items``."""
+    model = M2SE(replace(pretrained.config, n_items=n_items))
+    weights = {name: w for name, w in pretrained.state_dict().items() if name != "ids.weight"}
+    model.load_state_dict(weights, strict=False)
     return model
 
 

@@ -1,4 +1,6 @@
-"""Whitening: a fixed linear map that spreads item features evenly over all directions.
+"""Whitening of item features, and adaptors that start with it.
+
+Whitening is a fixed linear map that spreads features evenly over all directions.
 
 Embeddings of BERT lie in a narrow cone: any two have a high cosine, whatever they say (Ethayarajh,
 2019). Without their mean, and with equal variance in every direction, cosines tell items apart
@@ -60,3 +62,26 @@ class Whitening(nn.Module):
         whitened = directions * scales
         matrix = whitened @ directions.T if kind == "zca" else whitened
         self.matrix.copy_(matrix[:, : self.matrix.shape[1]])
+
+
+class Projector(nn.Module):
+    """Map item features from width D to the model's width d by one linear layer, or by two.
+
+    linear: z = LayerNorm(dropout(W x + b)). mlp: z = LayerNorm(dropout(W' gelu(W x + b) + b')).
+    ``initialize.new_model`` sets W and b to the principal components of the items. Source: UniSRec
+    (Hou et al., 2022) and WhitenRec (Zhang et al., 2024).
+
+    Input ``(items, D)``, output ``(items, d)``.
+    """
+
+    def __init__(self, feature_dim: int, dim: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        self.first = nn.Linear(feature_dim, dim)
+        self.second = (
+            nn.Sequential(nn.GELU(), nn.Linear(dim, dim)) if layers == 2 else nn.Identity()
+        )
+        self.dropout, self.norm = nn.Dropout(dropout), nn.LayerNorm(dim)
+
+    def forward(self, x: Float[Tensor, "items feature"]) -> Float[Tensor, "items dim"]:
+        """Return the projected features."""
+        return self.norm(self.dropout(self.second(self.first(x))))

@@ -27,7 +27,7 @@ import pytest
 from published_files import MOVIES, json_lines, review, write
 from small_commands import dataset_with_features
 
-from msm4sr_lite import cli, config
+from msm4sr_lite import cli, presets
 from msm4sr_lite.cli.commands import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -220,10 +220,10 @@ def test_the_blocks_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
-    for name, preset in config.PRESETS.items():
+    for name, preset in presets.PRESETS.items():
         stages = {"pretrain": preset.pretrain, "finetune": preset.finetune}
         short = {stage: replace(settings, epochs=1) for stage, settings in stages.items()}
-        monkeypatch.setitem(config.PRESETS, name, replace(preset, **short))
+        monkeypatch.setitem(presets.PRESETS, name, replace(preset, **short))
     namespace = {"__name__": path.stem}
     for block in blocks_of(path.read_text(encoding="utf-8")):
         if block.reason:

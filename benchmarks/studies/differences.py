@@ -24,14 +24,16 @@ import torch
 from benchmarks.studies import long_histories, loss_numerics
 from benchmarks.studies.differences_page import fill
 from msm4sr_lite import training
-from msm4sr_lite.config import PRESETS, Config, DataConfig, as_dict, with_settings
+from msm4sr_lite.config import Config, DataConfig, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table import encode_slots, image_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import load_table_encoder
+from msm4sr_lite.initialize import transfer
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint

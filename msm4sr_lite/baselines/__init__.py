@@ -54,11 +54,12 @@ from msm4sr_lite.baselines.simple import (
     mean_embeddings,
     tfidf_vectors,
 )
-from msm4sr_lite.config import PRESETS, Config, ModelConfig, UserError
+from msm4sr_lite.config import Config, ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE, Modalities
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable, make_slots
 from msm4sr_lite.initialize import new_model
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.settings import in_one_line

@@ -7,7 +7,7 @@ from typing import Any
 
 from msm4sr_lite import __version__
 from msm4sr_lite.cli.parser import CommandParser, Parser, add_settings, argument_type
-from msm4sr_lite.config import PRESETS
+from msm4sr_lite.presets import PRESETS
 
 Flag = dict[str, Any]  # options of ``add_argument``, and ``shown``, the default shown in the help
 

@@ -14,8 +14,9 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import Config, TrainConfig, UserError, as_dict, with_settings
-from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.initialize import transfer
 from msm4sr_lite.pipeline.stages import Stage, TrainingData
 from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import say

@@ -6,15 +6,7 @@ from types import NoneType
 from typing import Any, Self
 
 from msm4sr_lite.arguments import ARGUMENTS
-from msm4sr_lite.config import (
-    FROM_DATA,
-    PRESETS,
-    Config,
-    UserError,
-    as_dict,
-    flatten,
-    with_settings,
-)
+from msm4sr_lite.config import FROM_DATA, Config, UserError, as_dict, flatten, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.ids import id_of, item_list, known_ids
 from msm4sr_lite.device import resolve_device
@@ -22,6 +14,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.inspection import changed_items
 from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, last_place
 from msm4sr_lite.pipeline.trained_model import TrainedModel
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.printable import with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender

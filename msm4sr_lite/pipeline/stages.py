@@ -23,10 +23,10 @@ from msm4sr_lite.config import (
 )
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences, describe_parts
-from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.initialize import new_model
+from msm4sr_lite.initialize import new_model, transfer
 from msm4sr_lite.printable import with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.sequences import Part, Sequences

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from msm4sr_lite import __version__
-from msm4sr_lite.config import PRESETS, Config, UserError, as_dict, flatten, with_settings
+from msm4sr_lite.config import Config, UserError, as_dict, flatten, with_settings
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.encoder import M2SE
@@ -18,6 +18,7 @@ from msm4sr_lite.features.table import encode_new_items
 from msm4sr_lite.features.table_files import save_feature_table
 from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, find_encoder, load_table_encoder
 from msm4sr_lite.pipeline.features import Features
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer

@@ -16,8 +16,9 @@ from pydantic import with_config
 from torch import Tensor
 from typing_extensions import TypedDict
 
-from msm4sr_lite.config import STEPS_PER_EPOCH, TrainConfig, UserError, fitting_batch
+from msm4sr_lite.config import TrainConfig, UserError
 from msm4sr_lite.fast.processes import is_first
+from msm4sr_lite.presets import STEPS_PER_EPOCH, fitting_batch
 from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.checkpoints import check_like, require_finite

@@ -22,8 +22,9 @@ import numpy as np
 from msm4sr_lite import __version__
 from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.baselines.oracle import UpperBound
-from msm4sr_lite.config import PRESETS, Config, UserError, with_settings
+from msm4sr_lite.config import Config, UserError, with_settings
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.top_items import top_items

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from msm4sr_lite.arguments import ARGUMENTS
-from msm4sr_lite.config import BATCH, MANY, STEPS, STEPS_PER_EPOCH, DataConfig, fitting_batch
+from msm4sr_lite.config import BATCH, MANY, STEPS, DataConfig
+from msm4sr_lite.presets import STEPS_PER_EPOCH, fitting_batch
 from msm4sr_lite.settings import Settings, UserError, in_one_line, setting
 
 STEP = f"training targets in one step; 0: {STEPS_PER_EPOCH} steps or more in an epoch"

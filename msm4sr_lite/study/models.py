@@ -17,14 +17,15 @@ from filelock import FileLock
 from msm4sr_lite import training
 from msm4sr_lite.baselines import BaselineData, SASRec, SummedFeatures, fit_baseline
 from msm4sr_lite.baselines.simple import ItemKNN, Probabilities, ScoreEnsemble
-from msm4sr_lite.config import PRESETS, Config, DataConfig, as_dict, with_settings
+from msm4sr_lite.config import Config, DataConfig, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_texts
-from msm4sr_lite.initialize import fit_to_features, new_model
+from msm4sr_lite.initialize import fit_to_features, new_model, transfer
 from msm4sr_lite.pipeline import stages
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint

@@ -7,7 +7,8 @@ import torch
 
 from msm4sr_lite import training
 from msm4sr_lite.config import FinetuneConfig, ModelConfig
-from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.initialize import transfer
 from msm4sr_lite.pipeline.stages import TrainingData
 from msm4sr_lite.sequences import Sequences
 

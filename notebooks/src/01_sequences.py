@@ -501,7 +501,8 @@ source(SASRec)
 from dataclasses import replace
 
 from course import watch
-from msm4sr_lite.config import PRESETS, ModelConfig
+from msm4sr_lite.config import ModelConfig
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.training import finetune_steps
 
 past, next_items = sequences.held_out("valid")

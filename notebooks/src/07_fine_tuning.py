@@ -106,7 +106,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 from course import PALETTE, show, watch
 from msm4sr_lite.config import FinetuneConfig
-from msm4sr_lite.encoder import transfer
+from msm4sr_lite.initialize import transfer
 from msm4sr_lite.training import finetune_steps, validation_recall
 
 before = validation_recall(pretrained, table, sequences)

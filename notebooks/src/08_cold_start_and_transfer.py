@@ -199,7 +199,7 @@ import torch
 from course import progress
 from course.cold_start import replace_ids
 from msm4sr_lite.config import FinetuneConfig
-from msm4sr_lite.encoder import transfer
+from msm4sr_lite.initialize import transfer
 from msm4sr_lite.training import finetune_steps
 
 config = FinetuneConfig(lr=1e-3, batch_size=256, epochs=3)

@@ -17,9 +17,10 @@ from msm4sr_lite.baselines import (
     fit_baseline,
     require_baselines,
 )
-from msm4sr_lite.config import PRESETS, ModelConfig, UserError
+from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import Scorer, evaluate
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 

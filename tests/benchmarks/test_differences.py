@@ -11,12 +11,13 @@ from benchmarks.studies import differences, long_histories, loss_numerics
 from benchmarks.studies.differences import VARIANTS, Protocol, Study, differing
 from benchmarks.studies.differences_page import change, fill, option
 from msm4sr_lite import training
-from msm4sr_lite.config import PRESETS, as_dict
+from msm4sr_lite.config import as_dict
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.features.table import make_features, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.features.text_encoder import TextEncoder
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.store.checksums import write_checksums
 from tests.toys import memory_cache, toy_sequences, toy_table
 

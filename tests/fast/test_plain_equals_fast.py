@@ -7,10 +7,11 @@ import torch
 
 from msm4sr_lite import fast
 from msm4sr_lite.baselines import SASRec, SummedFeatures
-from msm4sr_lite.config import PRESETS, FinetuneConfig, ModelConfig, PretrainConfig
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.encoder import M2SE, MoEAdaptor
 from msm4sr_lite.fast import encoder, losses, objectives
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.whitening import Whitening
 from tests.toys import assert_same_weights, toy_sequences, toy_table

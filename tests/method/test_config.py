@@ -6,13 +6,8 @@ import re
 
 import pytest
 
-from msm4sr_lite.config import (
-    PRESETS,
-    Config,
-    PretrainConfig,
-    TrainConfig,
-    UserError,
-)
+from msm4sr_lite.config import Config, PretrainConfig, TrainConfig, UserError
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.settings import fields_by_name
 
 

@@ -15,10 +15,11 @@ import torch
 from msm4sr_lite import fast
 from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.encoder import M2SE, transfer
+from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import target_ranks
 from msm4sr_lite.explain.effects import measure_effects
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
+from msm4sr_lite.initialize import transfer
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer

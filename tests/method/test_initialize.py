@@ -5,8 +5,7 @@ import torch
 
 from msm4sr_lite.baselines import SASRec, SummedFeatures
 from msm4sr_lite.config import Config, with_settings
-from msm4sr_lite.encoder import transfer
-from msm4sr_lite.initialize import fit_to_features, new_model
+from msm4sr_lite.initialize import fit_to_features, new_model, transfer
 from tests.toys import toy_sequences, toy_table
 
 WIDTH = 11

@@ -17,21 +17,9 @@ import torch
 import torch.nn.functional as F
 
 from msm4sr_lite import fast, training
-from msm4sr_lite.config import (
-    PRESETS,
-    FinetuneConfig,
-    ModelConfig,
-    PretrainConfig,
-)
+from msm4sr_lite.config import FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.dataset.split import build_sequences
-from msm4sr_lite.encoder import (
-    M2SE,
-    AttentionPooling,
-    MoEAdaptor,
-    gather_rows,
-    match_scores,
-    transfer,
-)
+from msm4sr_lite.encoder import M2SE, AttentionPooling, MoEAdaptor, gather_rows, match_scores
 from msm4sr_lite.evaluation import (
     CUTOFFS,
     evaluate,
@@ -39,6 +27,7 @@ from msm4sr_lite.evaluation import (
     target_ranks,
 )
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer, top_keywords
+from msm4sr_lite.initialize import transfer
 from msm4sr_lite.losses import (
     cross_modal_loss,
     false_negatives,
@@ -53,6 +42,7 @@ from msm4sr_lite.mixup import (
     drop_items,
 )
 from msm4sr_lite.objectives import contrastive_losses, finetuning_loss, pretraining_loss
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.recommend.recommender import Recommender
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Batch, training_batches

@@ -13,7 +13,6 @@ from PIL import Image
 
 from msm4sr_lite import fast, mixup, objectives, training
 from msm4sr_lite.config import (
-    PRESETS,
     Config,
     DataConfig,
     FeatureConfig,
@@ -24,13 +23,14 @@ from msm4sr_lite.config import (
 )
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
-from msm4sr_lite.encoder import M2SE, match_scores, transfer
+from msm4sr_lite.encoder import M2SE, match_scores
 from msm4sr_lite.fast import objectives as fast_objectives
 from msm4sr_lite.features import stages
 from msm4sr_lite.features.keyword_tokenizer import Keyword
-from msm4sr_lite.initialize import new_model
+from msm4sr_lite.initialize import new_model, transfer
 from msm4sr_lite.losses import false_negatives
 from msm4sr_lite.objectives import finetuning_loss, pretraining_loss
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.sequences import (
     Batch,
     Sequences,

@@ -11,7 +11,8 @@ import torch
 
 from msm4sr_lite import training
 from msm4sr_lite.baselines import ItemKNN
-from msm4sr_lite.config import PRESETS, Config, with_settings
+from msm4sr_lite.config import Config, with_settings
+from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.study import models
 from msm4sr_lite.study.models import MODELS, EnsembleSpec, ModelSpec, grid, missing_needs
 from tests.tiny_study import ONE, SHORT, TINY, ConstantScorer
