@@ -74,8 +74,8 @@ def read_labels(folder: Path, columns: Sequence[str] = ()) -> tuple[pd.DataFrame
     files = _find(folder, table.pop(image))
     table = table.set_axis(files)[[file is not None for file in files]]
     if not len(table):
-        problem = f"must name the image files, but none of its {len(files)} names"
-        raise UserError(f"{path}: column {image!r} {problem} is a file in {folder}")
+        problem = f"must name the image files, but no name is that of a file in {folder}"
+        raise UserError(f"{path}: column {image!r} {problem}")
     # Without a leading "#", which would start a comment in words.txt.
     texts = table.map(clean).rename(columns=clean).apply(lambda cells: cells.str.lstrip("# "))
     if len(twice := texts.columns[texts.columns.duplicated()]):

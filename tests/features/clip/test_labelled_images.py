@@ -143,9 +143,9 @@ def test_mistakes_are_one_line(tmp_path):
     for text, columns, message in (
         ("", [], "the file is empty"),
         ("image,kind\n", [], "no image in the table"),
-        ("image,kind\nnone.jpg,cup\n", [], "none of its 1 names is a file"),
-        ("image,kind\n../outside.png,cup\n", [], "none of its 1 names is a file"),
-        (f"image,kind\n{'long' * 999},cup\n", [], "none of its 1 names is a file"),
+        ("image,kind\nnone.jpg,cup\n", [], "no name is that of a file"),
+        ("image,kind\n../outside.png,cup\n", [], "no name is that of a file"),
+        (f"image,kind\n{'long' * 999},cup\n", [], "no name is that of a file"),
         ("image,kind\np.png,cup\n", ["colour"], "no label column 'colour'; the columns are: kind"),
         ("image\np.png\n", [], "no column with few different"),
         ("image,kind,kin\u200bd\np.png,a,b\n", [], "two columns are named 'kind'; rename one"),
