@@ -103,6 +103,9 @@ class FeatureConfig(Settings):
     pooling: Literal["auto", "mean", "cls"] = setting(
         "auto", "sentence embedding: mean over tokens, first token, or the model's own", "ours"
     )
+    text_units: Literal["sentences", "whole"] = setting(
+        "sentences", "one slot per sentence, or one for the sentences as a whole", "code"
+    )
     image_slots: Literal["images", "keywords"] = setting(
         "images", "one slot per image (its N keywords as one sentence), or one per keyword", "ours"
     )

@@ -23,7 +23,7 @@ from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Item
 from msm4sr_lite.explain.evidence import Evidence, Kind, item_title
 from msm4sr_lite.feature_table import FeatureTable, Slots
-from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.features.sentences import text_slots
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.recommend.describe import Keywords
 from msm4sr_lite.recommend.recommender import Recommender
@@ -167,7 +167,9 @@ def list_changes(
             named = [(k, ", ".join(words)) for k, words in of_images]
             if modality == "text":
                 kind, item = "sentence", items.get(item_id)
-                named = list(enumerate(item_sentences(item, max(1, count)) if item else [], 1))
+                limit = table.manifest.get("max_sentences", max(1, count))
+                units = table.manifest.get("text_units", "sentences")
+                named = list(enumerate(text_slots(item, limit, units) if item else [], 1))
             elif table.manifest.get("image_slots") == "keywords":
                 kind = "keyword"
                 named = [(k, word) for k, words in of_images for word in words]

@@ -10,8 +10,8 @@ from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
 from msm4sr_lite.feature_table import FeatureTable
-from msm4sr_lite.features.sentences import item_sentences
-from msm4sr_lite.features.table import encode_slots, hash_sources, slot_sentences
+from msm4sr_lite.features.sentences import text_slots
+from msm4sr_lite.features.table import FILLING, encode_slots, hash_sources, slot_sentences
 from msm4sr_lite.features.table_files import load_feature_table, read_keywords
 from msm4sr_lite.features.text_encoder import load_table_encoder
 from msm4sr_lite.progress import bar
@@ -58,8 +58,8 @@ def check_features(
     if gone := [item for item in stored.items[1:] if item not in dataset.items]:
         raise UserError(f"{folder}: item {gone[0]!r} is no longer in the dataset; {again}")
     items = [dataset.items[item] for item in stored.items[1:]]
-    filling = (stored.manifest["max_sentences"], stored.manifest["image_slots"])
-    sentences = slot_sentences(items, read_keywords(folder), *filling)
+    filling = {name: stored.manifest[name] for name in FILLING if name in stored.manifest}
+    sentences = slot_sentences(items, read_keywords(folder), **filling)
     encoder = load_table_encoder(stored.manifest, resolve_device(device), text_encoder)
     report = {}
     for part in ("text", "image"):
@@ -157,11 +157,13 @@ def table_fits(dataset: Dataset, table: FeatureTable, *, images: bool = True) ->
     if not dataset.items.keys() <= set(table.items) or changed_items(dataset, table):
         return False
     limit = table.manifest.get("max_sentences", FeatureConfig.max_sentences)
+    units = table.manifest.get("text_units", FeatureConfig.text_units)
     images &= table.manifest.get("image_slots", "images") == "images"
     unknown = [item for key, item in dataset.items.items() if key not in table.sources]
     part = table.for_items(["", *(item.item_id for item in unknown)])
     counts = zip(unknown, part.text.counts[1:], part.image.counts[1:], strict=True)
     return all(
-        n_text == len(item_sentences(item, limit)) and not (images and n_image > len(item.images))
+        n_text == len(text_slots(item, limit, units))
+        and not (images and n_image > len(item.images))
         for item, n_text, n_image in counts
     )

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import Literal
 
 from msm4sr_lite.dataset.dataset import Item
 
@@ -72,6 +73,18 @@ def item_sentences(item: Item, limit: int = 10) -> list[str]:
     """
     found = (piece for piece in _pieces(item) if re.search(r"\w", piece))
     return list(islice(found, limit))
+
+
+def text_slots(
+    item: Item, limit: int = 10, units: Literal["sentences", "whole"] = "sentences"
+) -> list[str]:
+    """Return what the text encoder reads of an item: each sentence, or all of them as one text.
+
+    >>> text_slots(Item("1", "Mug", description="Blue. Light."), units="whole")
+    ['Mug Blue. Light.']
+    """
+    found = item_sentences(item, limit)
+    return [" ".join(found)] if found and units == "whole" else found
 
 
 def item_texts(items: Mapping[str, Item], item_ids: Iterable[str]) -> list[str]:

@@ -19,7 +19,13 @@ from msm4sr_lite.features.dictionary import read_dictionary
 from msm4sr_lite.features.embedding_cache import open_cache
 from msm4sr_lite.features.image_keywords import extract_keywords, image_stamp
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-from msm4sr_lite.features.table import content_hash, hash_sources, make_features, slot_sentences
+from msm4sr_lite.features.table import (
+    FILLING,
+    content_hash,
+    hash_sources,
+    make_features,
+    slot_sentences,
+)
 from msm4sr_lite.features.table_files import load_feature_table, read_keyword_folder, read_skipped
 from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, TextEncoder
 from msm4sr_lite.printable import counted, with_first
@@ -199,7 +205,8 @@ def encode_features(
     """Encode the texts of a dataset and the keywords in ``run_dir``: the second stage alone.
 
     Parameters and result are those of ``compute_features``. This stage uses the settings
-    ``max_sentences``, ``pooling`` and ``image_slots``. A dataset without images needs no keywords.
+    ``max_sentences``, ``text_units``, ``pooling`` and ``image_slots``. A dataset without images
+    needs no keywords.
 
     Raises
     ------
@@ -218,7 +225,7 @@ def encode_features(
         if missing := [item for item in with_images if item not in known]:
             problem = f"items whose images have no keywords: {with_first(missing)}"
             raise UserError(f"{source}: {problem}; compute the keywords of this dataset first")
-    filling: dict[str, Any] = {s: getattr(config, s) for s in ("max_sentences", "image_slots")}
+    filling: dict[str, Any] = {s: getattr(config, s) for s in FILLING}
     sentences = slot_sentences(dataset.items.values(), keywords, **filling)
     made_from = {
         "content": content_hash(sentences),

@@ -20,13 +20,16 @@ from msm4sr_lite.features.embedding_cache import EmbeddingCache, content_key
 from msm4sr_lite.features.image_keywords import image_stamp
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
-from msm4sr_lite.features.sentences import item_sentences
+from msm4sr_lite.features.sentences import text_slots
 from msm4sr_lite.features.table_files import write_table
 from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.progress import bar
 from msm4sr_lite.store.fingerprint import fingerprint, require_same, versions
 
 _BLOCK = 2048  # number of new sentences that are sorted by length and stored together
+
+
+FILLING = ("max_sentences", "image_slots", "text_units")  # settings that decide what fills slots
 
 
 class ItemSentences(NamedTuple):
@@ -42,6 +45,7 @@ def slot_sentences(
     keywords: Mapping[str, Sequence[Sequence[str]]],
     max_sentences: int = 10,
     image_slots: Literal["images", "keywords"] = "images",
+    text_units: Literal["sentences", "whole"] = "sentences",
 ) -> list[ItemSentences]:
     """Return the sentences for the slots of each item.
 
@@ -52,14 +56,16 @@ def slot_sentences(
     keywords
         ``item_id ->`` the keywords of each of its images.
     max_sentences
-        Maximum number of text slots per item.
+        Maximum number of sentences of an item's text.
     image_slots
         The sentence of an image slot; see ``image_sentences``.
+    text_units
+        Whether each sentence fills a text slot, or all of them one; see ``text_slots``.
     """
     return [
         ItemSentences(
             item.item_id,
-            item_sentences(item, max_sentences),
+            text_slots(item, max_sentences, text_units),
             image_sentences(keywords.get(item.item_id, []), image_slots),
         )
         for item in items
@@ -242,7 +248,7 @@ def encode_new_items(
         best = tokenizer.keywords(opened, made_by.get("n_keywords", default.n_keywords))
         for (item_id, _), words in zip(images, best, strict=True):
             keywords.setdefault(item_id, []).append([keyword.word for keyword in words])
-    filling = [manifest.get(s, getattr(default, s)) for s in ("max_sentences", "image_slots")]
+    filling = [manifest.get(s, getattr(default, s)) for s in FILLING]
     sentences = slot_sentences(items, keywords, *filling)
     ids = ["", *(item.item_id for item in items)]
     text = encode_slots([slots.text for slots in sentences], encoder)

@@ -80,6 +80,7 @@ class FeatureManifest(TypedDict):
     content: NotRequired[str]
     max_sentences: NotRequired[Annotated[int, Field(ge=1)]]
     image_slots: NotRequired[Literal["images", "keywords"]]
+    text_units: NotRequired[Literal["sentences", "whole"]]
 
 
 _LOG_LINE = {

@@ -230,6 +230,15 @@ def test_the_effect_of_a_keyword_by_hand(explainer):
         assert own[keyword].position == 0
 
 
+def test_a_text_as_a_whole_is_one_sentence(explainer):
+    explainer.table.manifest["text_units"] = "whole"
+    explainer.table.manifest["max_sentences"] = 10
+    item = Item("i9", title="Thing 9", description="It is blue. It has two doors.")
+    explainer.items = {**explainer.items, "i9": item}
+    said = [p.text for p in explainer.explain(HISTORY, "i9") if p.kind == "sentence"]
+    assert "Thing 9 It is blue. It has two doors." in said
+
+
 def test_keywords_with_a_slot_each_need_no_deletions(explainer):
     explainer.table.manifest["image_slots"] = "keywords"
     explainer.keywords = {**KEYWORDS, "i1": [["red"], ["mug"]]}

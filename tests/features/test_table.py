@@ -119,6 +119,19 @@ def test_they_are_encoded_as_the_manifest_says(sample_dataset, encoder, tokenize
         torch.testing.assert_close(slots.vectors, torch.from_numpy(encoder.encode(sentences)))
 
 
+def test_a_text_as_a_whole_where_the_table_has_it(sample_dataset, encoder):
+    manifest = {
+        "text_encoder": encoder.describe(),
+        "text_units": "whole",
+        "max_sentences": 2,
+    }
+    items = [Item("mug", "Red mug", description="Holds tea. Light."), Item("none", images=IMAGES)]
+    whole = [slots.text for slots in slot_sentences(items, {}, 2, text_units="whole")]
+    assert whole == [["Red mug Holds tea."], []]
+    table, _ = encode_new_items(items[:1], sample_dataset, encoder, None, manifest)
+    np.testing.assert_allclose(table.text.vectors, encoder.encode(whole[0]), atol=1e-3)
+
+
 def test_a_slot_per_keyword_where_the_table_has_it(sample_dataset, encoder, tokenizer):
     manifest = {"keywords": {"n_keywords": 3}, "image_slots": "keywords"}
     item = Item("mug", images=IMAGES)

@@ -44,7 +44,7 @@ def test_a_training_setting_out_of_range_is_refused_with_its_range(wrong, messag
 
 def test_the_presets_and_every_setting_are_listed():
     names = [field.name for field in fields_by_name(Config).values()]
-    assert len(names) == len(set(names)) == 76
+    assert len(names) == len(set(names)) == 77
     assert {field.source for field in fields_by_name(Config).values()} <= {
         "abstract",
         "notes",

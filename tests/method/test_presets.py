@@ -72,6 +72,7 @@ OTHERS = {
         "diversity": 0.5,
         "pooling": "cls",
         "image_slots": "keywords",
+        "text_units": "whole",
         "whitening": "zca",
         "whitening_dim": (3, {"whitening": "pca"}),
     },
