@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from msm4sr_lite.config import Config, ModelConfig
 from msm4sr_lite.encoder import BOTH, M2SE
@@ -62,7 +61,7 @@ def new_model(
             if isinstance(whitening, Whitening):
                 whitening.fit(features, config.features.whitening)
             if isinstance(adaptor, Projector):
-                _start_from_components(adaptor.first, whitening(features))
+                adaptor.start(whitening(features))
     return model
 
 
@@ -72,13 +71,3 @@ def transfer(pretrained: M2SE, n_items: int) -> M2SE:
     weights = {name: w for name, w in pretrained.state_dict().items() if name != "ids.weight"}
     model.load_state_dict(weights, strict=False)
     return model
-
-
-@torch.no_grad()
-def _start_from_components(layer: torch.nn.Linear, features: Tensor) -> None:
-    """Set the first outputs of a layer to the whitened principal components of the features."""
-    width, dim = layer.in_features, min(layer.in_features, layer.out_features)
-    components = Whitening(width, dim)
-    components.fit(features, "pca")
-    layer.weight[:dim] = components.matrix.T
-    layer.bias[:dim] = -(components.mean @ components.matrix)

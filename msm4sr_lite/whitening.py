@@ -8,12 +8,14 @@ Embeddings of BERT lie in a narrow cone: any two have a high cosine, whatever th
 """
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 # Directions with less than this share of the largest variance are rounding errors of equal or
 # constant embeddings.
 RANK = 1e-6
+START_STD = 0.02  # of the first outputs of an adaptor, as of ID embeddings
 
 
 class Whitening(nn.Module):
@@ -67,21 +69,35 @@ class Whitening(nn.Module):
 class Projector(nn.Module):
     """Map item features from width D to the model's width d by one linear layer, or by two.
 
-    linear: z = LayerNorm(dropout(W x + b)). mlp: z = LayerNorm(dropout(W' gelu(W x + b) + b')).
-    ``initialize.new_model`` sets W and b to the principal components of the items. Source: UniSRec
-    (Hou et al., 2022) and WhitenRec (Zhang et al., 2024).
+    linear: z = dropout(W x + b). mlp: z = dropout(W' gelu(W x + b) + b'). W and b start as the
+    principal components of the items. Source: UniSRec (Hou et al., 2022) and WhitenRec (Zhang et
+    al., 2024).
+
+    There is no normalization, unlike in ``MoEAdaptor``. The output starts as small as the ID
+    embeddings, which can therefore correct it from the first steps on.
 
     Input ``(items, D)``, output ``(items, d)``.
     """
 
     def __init__(self, feature_dim: int, dim: int, layers: int, dropout: float) -> None:
         super().__init__()
-        self.first = nn.Linear(feature_dim, dim)
-        self.second = (
-            nn.Sequential(nn.GELU(), nn.Linear(dim, dim)) if layers == 2 else nn.Identity()
-        )
-        self.dropout, self.norm = nn.Dropout(dropout), nn.LayerNorm(dim)
+        self.first, self.dropout = nn.Linear(feature_dim, dim), nn.Dropout(dropout)
+        self.second = nn.Linear(dim, dim) if layers == 2 else None
+        if self.second:
+            nn.init.normal_(self.second.weight, std=START_STD / dim**0.5)
+            nn.init.zeros_(self.second.bias)
 
     def forward(self, x: Float[Tensor, "items feature"]) -> Float[Tensor, "items dim"]:
         """Return the projected features."""
-        return self.norm(self.dropout(self.second(self.first(x))))
+        z = self.first(x)
+        return self.dropout(self.second(F.gelu(z)) if self.second else z)
+
+    @torch.no_grad()
+    def start(self, x: Float[Tensor, "items feature"]) -> None:
+        """Set the first layer to the principal components of the items' features."""
+        layer = self.first
+        n = min(layer.in_features, layer.out_features)  # further outputs keep random weights
+        components = Whitening(layer.in_features, n)
+        components.fit(x, "pca")
+        layer.weight[:n] = components.matrix.T * (1 if self.second else START_STD)
+        layer.bias[:n] = -layer.weight[:n] @ components.mean

@@ -98,9 +98,16 @@ def test_a_projector_starts_with_the_principal_components(adaptor, whitening):
     model = made(model__adaptor=adaptor, features__whitening=whitening)
     seen = torch.from_numpy(SEQUENCES.item_counts() > 0) & (TABLE.text.counts > 0)
     x = model.whiten["text"](TABLE.text.means()[seen])
-    found = model.adapt["text"].first(x)
+    found = model.adapt["text"].first(x) / (1 if adaptor == "mlp" else 0.02)
     torch.testing.assert_close(torch.cov(found.T, correction=0), torch.eye(6), **CLOSE)
     torch.testing.assert_close(found.mean(dim=0), torch.zeros(6), **CLOSE)
+
+
+@pytest.mark.parametrize("adaptor", ["linear", "mlp"])
+def test_its_output_starts_as_small_as_id_embeddings(adaptor):
+    model = made(model__adaptor=adaptor, features__whitening="pca", model__dim=10)
+    z = model.eval().embed_modality("text", TABLE.text, (TABLE.text.counts > 0).nonzero()[:, 0])
+    assert 0.005 < z.std() < 0.04
 
 
 def test_more_outputs_than_features_keep_random_weights():
