@@ -11,6 +11,7 @@ from msm4sr_lite.features.inspection import check_features, feature_folder, repo
 from msm4sr_lite.features.stages import compute_keywords, encode_features
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.pipeline.geometry import report_neighbours
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import read_record
@@ -72,7 +73,15 @@ def features(args: argparse.Namespace) -> None:
     look = args.report or args.check
     folder = feature_folder(args.out) if look else args.out / "features"
     if args.report:
-        found = report_features(load_feature_table(folder))
+        found = report_features(table := load_feature_table(folder))
+        filters = with_settings(Config(), given_settings(args)).data
+        dataset, neighbours = common.read_dataset(args), {}
+        try:
+            neighbours = report_neighbours(dataset, table, filters)
+        except UserError as error:  # for example, too few interactions
+            say(f"note: nearest neighbours are not compared: {error}")
+        for modality, more in neighbours.items():
+            found[modality] |= more
     elif args.check:
         found = check_features(common.read_dataset(args), folder, **options)
     else:
@@ -86,7 +95,12 @@ def features(args: argparse.Namespace) -> None:
 def _in_words(value: Any) -> str:
     """Return a value of a report as text; entries of a dictionary that are None are left out."""
     if isinstance(value, dict):
-        return ", ".join(f"{k} {_in_words(v)}" for k, v in value.items() if v is not None)
+        there = {name: one for name, one in value.items() if one is not None}
+        words = {name: _in_words(one) for name, one in there.items()}
+        return ", ".join(
+            f"{name} ({words[name]})" if isinstance(one, dict) else f"{name} {words[name]}"
+            for name, one in there.items()
+        )
     if isinstance(value, list):
         return " ".join(map(_in_words, value))
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -52,6 +52,17 @@ def test_report_describes_the_table(made, json_of, msm4sr):
     assert "n_items       12\n" in out
     assert "mean_cosine" in out.splitlines()[-2]
     assert "mean_cosine" not in out.splitlines()[-1]  # no image, so no pair of images
+    assert found["text"]["recommended"] == {"whitening": "none", "whitening_dim": 0}
+    assert "recommended (whitening none, whitening_dim 0)" in out
+    assert {"none", "centre", "pca"} <= set(found["text"]["ndcg@10"])
+
+
+def test_report_without_validation_leaves_the_neighbours_out(made, msm4sr):
+    code, out, err = msm4sr(*made, "--report", "--set", "data.min_user_interactions=100")
+    assert code == 0
+    assert "mean_cosine" in out
+    assert "recommended" not in out
+    assert "note: nearest neighbours are not compared: " in err
 
 
 def test_a_feature_folder_can_be_named_itself(made, json_of, tmp_path):
