@@ -74,10 +74,9 @@ def features(args: argparse.Namespace) -> None:
     folder = feature_folder(args.out) if look else args.out / "features"
     if args.report:
         found = report_features(table := load_feature_table(folder))
-        filters = with_settings(Config(), given_settings(args)).data
         dataset, neighbours = common.read_dataset(args), {}
         try:
-            neighbours = report_neighbours(dataset, table, filters)
+            neighbours = report_neighbours(dataset, table)
         except UserError as error:  # for example, too few interactions
             say(f"note: nearest neighbours are not compared: {error}")
         for modality, more in neighbours.items():

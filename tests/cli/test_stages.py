@@ -57,8 +57,10 @@ def test_report_describes_the_table(made, json_of, msm4sr):
     assert {"none", "centre", "pca"} <= set(found["text"]["ndcg@10"])
 
 
-def test_report_without_validation_leaves_the_neighbours_out(made, msm4sr):
-    code, out, err = msm4sr(*made, "--report", "--set", "data.min_user_interactions=100")
+def test_report_without_validation_leaves_the_neighbours_out(made, msm4sr, tmp_path):
+    table = "user_id,item_id,timestamp\nu,i1,1\n"
+    (made[1] / "interactions.csv").write_text(table, encoding="utf-8")
+    code, out, err = msm4sr(*made, "--report")
     assert code == 0
     assert "mean_cosine" in out
     assert "recommended" not in out
