@@ -16,7 +16,7 @@ from msm4sr_lite.progress import say
 from msm4sr_lite.settings import in_one_line
 from msm4sr_lite.store.files import recover, write_json
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.store.schemas import Access, StudyRun, read_json
+from msm4sr_lite.store.schemas import Access, read_json
 
 RUN_AGAIN = "delete this file to run it again"
 
@@ -68,11 +68,7 @@ def is_finished(folder: Path, made_from: Any) -> bool:
 
 
 def cached_run(
-    folder: Path,
-    name: str,
-    made_from: Any,
-    make: Callable[[], dict[str, Any]],
-    fault_of: Callable[[dict[str, Any]], str] = lambda _: "",
+    folder: Path, name: str, made_from: Any, make: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
     """Return the stored result of a run; if there is none, make and store it.
 
@@ -86,13 +82,11 @@ def cached_run(
         Everything that the result depends on, ready for JSON.
     make
         Returns the result, ready for JSON; ``seconds`` is added.
-    fault_of
-        Returns what is wrong with a stored result, in words; empty if nothing is.
 
     Raises
     ------
     UserError
-        If the stored result cannot be read or used.
+        If the stored result cannot be read.
     """
     file_name = re.sub(r"[^A-Za-z0-9.+_-]", "_", name)
     path = folder / f"{file_name}.{fingerprint(made_from)}.json"
@@ -102,10 +96,7 @@ def cached_run(
         result["seconds"] = round(time.perf_counter() - start, 1)
         write_json(path, {**result, "checksum": fingerprint(json.loads(json.dumps(result)))})
         say(f"study: {name}, {result['seconds']:.0f} s")
-    found = read_run(path)
-    if fault := fault_of(found):
-        raise UserError(f"{path}: {fault}; {RUN_AGAIN}")
-    return found
+    return read_run(path)
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -116,12 +107,10 @@ def read_run(path: Path) -> dict[str, Any]:
     UserError
         If the file cannot be read, has changed since it was written, or is the copy of another run.
     """
-    # The checksum is that of the numbers as they are in the file: 1 is not 1.0 there.
-    stored: dict[str, Any] = read_json(path, dict[str, Any], RUN_AGAIN)
-    if stored.pop("checksum", None) != fingerprint(stored):
+    found: dict[str, Any] = read_json(path, dict[str, Any], RUN_AGAIN)
+    if found.pop("checksum", None) != fingerprint(found):
         raise UserError(f"{path}: has changed since it was written; {RUN_AGAIN}")
-    found: dict[str, Any] = read_json(path, StudyRun, RUN_AGAIN)
-    if not path.stem.endswith(f".{fingerprint(found['made_from'])}"):
+    if not path.stem.endswith(f".{fingerprint(found.get('made_from'))}"):
         raise UserError(f"{path}: holds the result of another run; {RUN_AGAIN}")
     return found
 

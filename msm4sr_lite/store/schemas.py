@@ -96,20 +96,6 @@ _LOG_LINE = {
 LogLine = with_config(CLOSED)(TypedDict("LogLine", _LOG_LINE))  # type: ignore[operator]
 
 
-Ranks = list[Annotated[int, Field(ge=1)]]
-_STUDY_RUN = {
-    "made_from": list[Any],
-    "seconds": Annotated[Number, Field(ge=0)],
-    "filter_seen": NotRequired[Ranks],
-    "keep_seen": NotRequired[Ranks],
-    "among_cold": NotRequired[Ranks],
-    "coverage@10": NotRequired[Annotated[float, Field(ge=0, le=1)]],
-    "popularity_bias@10": NotRequired[Annotated[float, Field(ge=0)]],  # may be infinite
-    "expected_ndcg@10": NotRequired[Annotated[Number, Field(ge=0)] | None],
-}
-StudyRun = with_config(OPEN)(TypedDict("StudyRun", _STUDY_RUN))  # type: ignore[operator]
-
-
 @with_config(OPEN)
 class Access(TypedDict):
     """An entry of ``access_log.json``."""

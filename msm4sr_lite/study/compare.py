@@ -32,7 +32,7 @@ from msm4sr_lite.sequences import Part
 from msm4sr_lite.settings import did_you_mean, fields_by_name
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
-from msm4sr_lite.store.records import cached_run, log_access
+from msm4sr_lite.store.records import RUN_AGAIN, cached_run, log_access
 from msm4sr_lite.store.schemas import ChosenSettings, read_json
 from msm4sr_lite.study.cold_start import cold_cases, cold_items
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
@@ -42,7 +42,6 @@ from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
 TUNING_SEED = 0  # never a test seed
 CHOICE = "ndcg@10"
 PROTOCOLS = {"filter_seen": True, "keep_seen": False}
-PROPERTIES = ("coverage@10", "popularity_bias@10", "expected_ndcg@10")
 Run = dict[str, Any]
 
 
@@ -93,25 +92,10 @@ class Comparison:
             return self.measure(spec.fit(self.data, settings, seed, self.out / "states"), part)
 
         folder, file_name = self.out / "runs", f"{name}-{seed}-{part}"
-        return cached_run(folder, file_name, made_from, make, partial(self.fault_of, part))
-
-    def fault_of(self, part: Part, run: Run) -> str:
-        """Return what is wrong with a stored run of ``part``, in words; empty if nothing is."""
-        sequences = self.data.sequences
-        cases = len(sequences.cases(part)[0])
-        expected = dict.fromkeys(PROTOCOLS, (cases, sequences.n_items))
-        if part == "test":
-            expected["among_cold"] = len(cold_cases(sequences)), len(cold_items(sequences))
-        for name, (length, lowest) in expected.items():
-            ranks = run.get(name, [])
-            if len(ranks) != length or max(ranks, default=0) > lowest:
-                return f"{name} must be {length} ranks from 1 to {lowest}"
-        for name in PROPERTIES if part == "test" else ():
-            if name not in run:
-                return f"{name} is missing"
-        if part == "test" and self.upper_bound.best and run["expected_ndcg@10"] is None:
-            return "was made without the oracles of the dataset"
-        return ""
+        found = cached_run(folder, file_name, made_from, make)
+        if part == "test" and self.upper_bound.best and found["expected_ndcg@10"] is None:
+            raise UserError(f"{folder}: {file_name} was made without the oracles; {RUN_AGAIN}")
+        return found
 
     def measure(self, scorer: Scorer, part: Part) -> Run:
         """Return the ranks of all targets of ``part`` and properties of the top-10 lists."""
