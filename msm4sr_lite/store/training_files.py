@@ -11,10 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from pydantic import with_config
 from torch import Tensor
-from typing_extensions import TypedDict
 
 from msm4sr_lite.config import TrainConfig, UserError
 from msm4sr_lite.fast.processes import is_first
@@ -24,7 +21,7 @@ from msm4sr_lite.progress import bar, say
 from msm4sr_lite.store.checkpoints import check_like, require_finite
 from msm4sr_lite.store.checksums import reading
 from msm4sr_lite.store.files import write_bytes, write_text
-from msm4sr_lite.store.schemas import CLOSED, Count, LogLine, Number, parse_json
+from msm4sr_lite.store.schemas import LogLine, parse_json
 
 if TYPE_CHECKING:
     from msm4sr_lite.training import Record, Run
@@ -33,23 +30,8 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "
 REMEDY = "delete this file to start the training again"
 
 
-@with_config(CLOSED)
-class Counters(TypedDict):
-    """The counters of a training (see ``training_run.Run``), and the log of its epochs."""
-
-    epoch: Count
-    done: Count
-    step: Count
-    waited: Count
-    recall: float
-    seconds: Number
-    total: Number
-    seen: Count
-    parts: dict[str, Number]
-    log: list[LogLine]
-
-
-COUNTERS = [name for name in Counters.__annotations__ if name != "log"]
+# What is kept of a training besides tensors and the log; see ``Run``.
+COUNTERS = ("epoch", "done", "step", "waited", "recall", "seconds", "total", "seen", "parts")
 
 
 class StateFile:
@@ -100,27 +82,22 @@ class StateFile:
             return
         tensors, counters = read_state(self.path)
         parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "adam": {}}
+        for name, tensor in tensors.items():
+            part, rest = name.split(".", 1)
+            parts[part][rest] = tensor
+        adam = run.optimizer.state_dict()
+        for name, value in parts["adam"].items():
+            index, moment = name.split(".")
+            adam["state"].setdefault(int(index), {})[moment] = value
         try:
-            for name, tensor in tensors.items():
-                part, rest = name.split(".", 1)
-                parts[part][rest] = tensor
             check_like(run.model.state_dict(), parts["model"])
-            check_like(run.model.state_dict(), parts["best"])
-            adam, groups = run.optimizer.state_dict(), run.optimizer.param_groups
-            weights = [weight for group in groups for weight in group["params"]]
-            for name, value in parts["adam"].items():
-                index, moment = name.split(".")
-                adam["state"].setdefault(int(index), {})[moment] = value
-            for index, moments in adam["state"].items():
-                like = dict.fromkeys(("exp_avg", "exp_avg_sq"), weights[index])
-                check_like({**like, "step": torch.tensor(0.0)}, moments)
+            run.optimizer.load_state_dict(adam)
+            for name in COUNTERS:
+                setattr(run, name, counters[name])
         except (ValueError, LookupError) as error:
             raise UserError(f"{self.path}: of another training ({error}); {REMEDY}") from None
         run.model.load_state_dict(parts["model"])
         run.best = parts["best"]
-        run.optimizer.load_state_dict(adam)
-        for name in COUNTERS:
-            setattr(run, name, counters[name])
         self.log[:] = counters["log"]
 
 
@@ -137,14 +114,11 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     with reading(path, REMEDY), safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if metadata.get("checksum") != checksum_of(tensors, metadata.get("counters", "")):
+        counters = metadata.get("counters", "")
+        if metadata.get("checksum") != checksum_of(tensors, counters):
             raise ValueError("it has changed since it was written")
-        counters = parse_json(metadata.get("counters", ""), Counters)
-        epochs = [line["epoch"] for line in counters["log"]]
-        if epochs and epochs != [*range(1, counters["epoch"] + 1)]:
-            raise ValueError("its log does not fit its epoch")
         require_finite(tensors, f"{path} ({REMEDY})")
-    return tensors, counters
+    return tensors, json.loads(counters)
 
 
 def checksum_of(tensors: Mapping[str, Tensor], counters: str) -> str:
