@@ -55,14 +55,10 @@ class Columns:
     ) -> None:
         self.table, self.known = table, known
         self.renames: dict[str, str] = {}
-        self.either: set[str] = set()  # columns whose rename may be for the other table alone
-        self.left: set[str] = set()  # those of them that were not renamed here
         for old, new in (renames or {}).items():
             where, name = _table_and_name(old)
             if new in known and str(table).startswith(where):
                 self.renames[name] = new
-                if not where and new in COLUMNS and new in ITEM_COLUMNS:
-                    self.either.add(name)
         self.names: dict[str, str] = {}
 
     def match(self, names: Iterable[str]) -> dict[str, str]:
@@ -78,11 +74,6 @@ class Columns:
         """
         new = [name for name in names if name not in self.names]
         self.names |= {name: self.renames.get(name, name) for name in new}
-        for name in self.either.intersection(new):
-            used = self.names[name]
-            if used != name and self.names.get(used) == used:  # a column has this name already
-                self.names[name] = name
-                self.left.add(name)
         for name in new:
             plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())  # userId
             plain = re.sub(r"[\s.-]+", "_", plain).casefold()
@@ -93,15 +84,12 @@ class Columns:
         read_from = {used: name for name, used in self.names.items()}
         for name in new:
             if (other := read_from[self.names[name]]) != name:
-                raise self.both(name, other, self.names[name])
+                raise UserError(
+                    f"{self.table}: columns {name!r} and {other!r} are both read as"
+                    f" {self.names[name]!r}; remove one; or, to rename in one table only, write"
+                    f" items.NAME or interactions.NAME"
+                )
         return self.names
-
-    def both(self, name: str, other: str, used: str) -> UserError:
-        """Return an error about two columns that are read as the same one."""
-        return UserError(
-            f"{self.table}: columns {name!r} and {other!r} are both read as {used!r}; remove one;"
-            f" or, to rename in one table only, write items.NAME or interactions.NAME"
-        )
 
     def rename_row(self, row: dict[str, object]) -> dict[str, object]:
         """Return a row with the used names of its columns."""
@@ -173,19 +161,13 @@ def column_notes(tables: Sequence[Columns], renames: Mapping[str, str] | None) -
     Raises
     ------
     UserError
-        If a rename names a column that no table has, or was used in no table because a column had
-        the new name already.
+        If a rename names a column that no table has.
     """
     for name in renames or {}:
         old = _table_and_name(name)[1]
         if not any(old in table.names for table in tables):
             found = "; ".join(f"{table.table} has {', '.join(table.names)}" for table in tables)
             raise MissingColumn(f"columns: there is no column {old!r}; {found[:300]}", name)
-    for table in tables:
-        for name in table.left:
-            used = table.renames[name]
-            if not any(other.names.get(name) == used for other in tables):
-                raise table.both(name, used, used)
     notes = []
     for table in tables:
         if unused := [name or "(no name)" for name in table.unused]:

@@ -47,12 +47,14 @@ def test_frames() -> None:
     as_expected(Dataset.from_frames(INTERACTIONS, ITEMS, columns=RENAMES), "items")
 
 
-def test_a_rename_is_only_for_tables_that_need_it() -> None:
+def test_a_rename_can_be_for_one_table_only() -> None:
     interactions = pd.DataFrame(
         {"id": [7, 8], "userId": ["u", "v"], "item_id": ["a", "b"], "timestamp": [1, 2]}
     )
     items = pd.DataFrame({"id": ["a", "b"], "title": ["Mug", "Bowl"]})
-    data = Dataset.from_frames(interactions, items, columns={"id": "item_id"})
+    with pytest.raises(UserError, match=r"both read as 'item_id'.* write items.NAME"):
+        Dataset.from_frames(interactions, items, columns={"id": "item_id"})
+    data = Dataset.from_frames(interactions, items, columns={"items.id": "item_id"})
     assert (data.user_history("u"), list(data.items)) == (["a"], ["a", "b"])
     interactions = interactions.rename(columns={"item_id": "product"})
     both = {"id": "item_id", "product": "item_id"}
