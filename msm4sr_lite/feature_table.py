@@ -141,3 +141,9 @@ def make_slots(vectors: np.ndarray, counts: np.ndarray) -> "Slots":
     """Return slots from embeddings ``(slots, D)`` in item order and each item's number of slots."""
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     return Slots(torch.from_numpy(vectors), torch.from_numpy(starts), torch.from_numpy(counts))
+
+
+def no_features(items: Sequence[str]) -> FeatureTable:
+    """Return a table without any slot, for models that use item ids alone."""
+    none = make_slots(np.zeros((0, 1), np.float16), np.zeros(len(items), np.int64))
+    return FeatureTable(list(items), none, none, {})

@@ -92,7 +92,7 @@ class Dataset:
     def from_frames(
         cls,
         interactions: Any,
-        items: Any,
+        items: Any = None,
         *,
         image_root: str | Path = ".",
         name: str = "frames",
@@ -110,7 +110,8 @@ class Dataset:
             frame interchange protocol.
         items
             Column ``item_id`` and any of ``title``, ``brand``, ``categories``, ``description``,
-            ``text``, ``image``, ``images``, ``domain``. Cells may hold lists.
+            ``text``, ``image``, ``images``, ``domain``. Cells may hold lists. None: items are the
+            ids of the interactions; only models of item ids can be trained.
         image_root
             The folder that image names are relative to.
         name

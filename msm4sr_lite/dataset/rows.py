@@ -184,6 +184,11 @@ class Item:
         """Whether any text field is filled."""
         return any(getattr(self, name) for name in TEXT_FIELDS)
 
+    @property
+    def has_content(self) -> bool:
+        """Whether there is a text or an image, from which features can be computed."""
+        return self.has_text or bool(self.images)
+
 
 def parse_item(row: dict[str, Any]) -> Item:
     """Return the item in one row.

@@ -52,15 +52,25 @@ def read_folder(folder: Path, renames: Mapping[str, str] | None = None) -> Table
     require_folder(folder, "a dataset, with interactions.csv and items.jsonl in it")
     notes: list[str] = []
     path = _find(folder, "interactions", ".csv", notes)
-    items_path = _find(folder, "items", ".jsonl", notes)
+    # Any file of a similar name, such as a broken link or items.xlsx, is meant as an item table.
+    with_items = any(other.name.casefold().startswith("item") for other in folder.iterdir())
+    items_path = _find(folder, "items", ".jsonl", notes) if with_items else folder / "items.jsonl"
     interaction_columns, item_columns = match_tables(path.name, items_path.name, renames)
-    items = read_items(items_path, item_columns, notes)
+    items = read_items(items_path, item_columns, notes) if with_items else None
     table = read_columns(path, COLUMNS, ("part",), interaction_columns, numbers=("timestamp",))
     notes += column_notes([interaction_columns, item_columns], renames)
     if table.empty:
         raise UserError(f"{path}: no interactions in the file; write one per row")
     interactions = check_interactions(table, place_in(path), notes)
+    if items is None:
+        items = items_of(interactions, notes, str(items_path))
     return Tables(items, interactions, notes, str(items_path), place_in(path))
+
+
+def items_of(interactions: pd.DataFrame, notes: list[str], missing: str) -> dict[str, Item]:
+    """Return items that are ids and nothing else, for a dataset without an item table."""
+    notes.append(f"no {missing}: items are the ids of the interactions, without text or image")
+    return {str(item_id): Item(str(item_id)) for item_id in interactions["item_id"].unique()}
 
 
 def read_items(
@@ -124,7 +134,10 @@ def read_frames(interactions: Any, items: Any, renames: Mapping[str, str] | None
                 f"interactions: ids in {column} that were written in several ways (number and text,"
                 f" or spaces): {len(merged)}, such as {', '.join(map(repr, merged[:3]))}: merged"
             )
-    found = _items_in(items, item_columns, notes)
+    if items is None:
+        found = items_of(checked, notes, "item table")
+    else:
+        found = _items_in(items, item_columns, notes)
     notes += column_notes([interaction_columns, item_columns], renames)
     return Tables(found, checked, notes, "items", "interactions row")
 
@@ -214,11 +227,14 @@ def match_items_and_interactions(
         items = {key: item for key, item in items.items() if item.domain == domain}
         if not items:
             raise UserError(f"{item_table}: no domain {domain!r}; it has {named or 'no domains'}")
-    empty = [key for key, item in items.items() if not item.has_text and not item.images]
+    empty = [key for key, item in items.items() if not item.has_content]
+    if len(empty) == len(items):
+        notes.append("no item has a text or an image: only models of item ids can be trained")
+        empty = []
     if empty:
         what = f"items with neither text nor image: {with_first(empty)}"
         notes.append(f"{what}, dropped with their interactions; give them a title or an image")
-    items = {key: item for key, item in items.items() if item.has_text or item.images}
+        items = {key: item for key, item in items.items() if item.has_content}
     interactions = interactions[interactions["item_id"].isin(items.keys())]
     if interactions.empty:
         raise UserError("; ".join([f"{item_table}: no interactions are left", *notes]))

@@ -211,9 +211,13 @@ def encode_features(
     Raises
     ------
     UserError
-        If there are images but ``run_dir`` holds no keywords. Whether the keywords belong to these
-        items is not checked.
+        If no item has a text or an image, or there are images but ``run_dir`` holds no keywords.
+        Whether the keywords belong to these items is not checked.
     """
+    if not any(item.has_content for item in dataset.items.values()):
+        raise UserError(
+            f"{dataset.name}: no item has a text or an image; there is nothing to embed"
+        )
     run_dir, name = Path(run_dir), DEFAULT_TEXT_ENCODER if text_encoder is None else text_encoder
     folder = run_dir / "features"
     source = run_dir / "keywords" if _has_images(dataset, config) else None

@@ -190,6 +190,11 @@ class MSM4SR(Evaluating):
         encoders = {name: getattr(self, name) for name in ENCODERS}
         require_features(features)
         found = find_or_compute_features(data, features, folder, chosen, device=device, **encoders)
+        if not found.table.described():
+            raise UserError(
+                f"{data.name}: no item has a text or an image, from which MSM4SR learns; for models"
+                f" of item ids see fit_baseline, or `msm4sr study main DATA --models sasrec`"
+            )
         config = replace(self.config, model=fit_to_features(self.config, found.table))
         if split is not None:
             as_set = isinstance(split, str) and split == AS_SET

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
-from msm4sr_lite.feature_table import FeatureTable
+from msm4sr_lite.feature_table import FeatureTable, no_features
 from msm4sr_lite.features.inspection import table_fits
 from msm4sr_lite.features.stages import compute_features
 from msm4sr_lite.features.table_files import (
@@ -50,10 +50,16 @@ def find_or_compute_features(
 ) -> Features:
     """Return the features given; else those beside the dataset, if they fit it; else new ones.
 
+    A dataset without texts and images has none: an empty table is returned.
+
     Features beside the dataset folder are used only with the default encoders, dictionary and
     feature settings. New ones are written to ``run_dir``, or to a temporary folder. ``encoders``
     are ``text_encoder``, ``clip`` and ``dictionary`` of ``MSM4SR``.
     """
+    if not any(item.has_content for item in data.items.values()):
+        if features is not None:
+            raise UserError(f"features: {data.name} has neither texts nor images; leave them out")
+        return Features(no_features(["", *data.items]))
     if features is not None:
         given = features if isinstance(features, FeatureTable) else None
         found = Features(given) if given else Features.load(Path(str(features)))

@@ -74,7 +74,8 @@ def prepare_training_data(
         what = f"items of {dataset.name} without features: {with_first(missing)}"
         raise UserError(f"{what}; compute keywords and features again")
     described = set(table.described())
-    items = [item for item in dataset.items if item in described]
+    # Without any feature, models of item ids can still be trained.
+    items = [item for item in dataset.items if item in described or not described]
     if left_out := len(dataset.items) - len(items):
         say(f"note: items without a usable text or image: {left_out}, dropped with interactions")
     sequences = build_sequences(dataset.interactions, items, config, hold_out=hold_out)

@@ -218,10 +218,35 @@ def test_missing_files_and_folders_are_named(tmp_path, dataset_folder):
         Dataset.from_folder(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"interactions.csv not found \(also looked for"):
         Dataset.from_folder(tmp_path)
-    dataset_folder()
-    (tmp_path / "items.jsonl").unlink()
-    with pytest.raises(UserError, match=r"items.jsonl not found"):
-        Dataset.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["items.json", "item.csv", "Items.xlsx", "items.jsonl"])
+def test_a_file_that_is_meant_as_item_table_is_not_passed_over(dataset_folder, name):
+    """Without an item table items are ids alone; so a misnamed table or a broken link counts."""
+    folder = dataset_folder()
+    (folder / "items.jsonl").unlink()
+    (folder / name).symlink_to(folder / "nowhere")
+    with pytest.raises(UserError, match=r"items.jsonl not found \(also looked for"):
+        Dataset.from_folder(folder)
+
+
+def test_without_an_item_table_items_are_ids(dataset_folder):
+    folder = dataset_folder()
+    (folder / "items.jsonl").unlink()
+    data = Dataset.from_folder(folder)
+    assert list(data.items) == ["a", "b"]
+    assert not any(item.has_content for item in data.items.values())
+    assert f"no {folder / 'items.jsonl'}: items are the ids of the interactions" in data.notes[0]
+    assert "only models of item ids can be trained" in data.notes[1]
+    frames = Dataset.from_frames(pd.read_csv(folder / "interactions.csv", dtype=str))
+    assert list(frames.items) == list(data.items)
+    assert frames.interactions.equals(data.interactions)
+
+
+def test_items_without_any_content_are_kept_if_all_are_alike(dataset_folder):
+    data = Dataset.from_folder(dataset_folder(items=[{"item_id": item} for item in "ab"]))
+    assert list(data.items) == ["a", "b"]
+    assert "only models of item ids can be trained" in data.notes[0]
 
 
 def test_any_column_of_the_item_table_can_be_read(dataset_folder):

@@ -15,7 +15,7 @@ from small_dataset import (
     item_frame,
 )
 
-from msm4sr_lite import MSM4SR, UserError
+from msm4sr_lite import MSM4SR, Dataset, UserError
 from msm4sr_lite.feature_table import make_slots
 
 
@@ -67,6 +67,14 @@ class TestWhatIsTrainedOn:
         loaded = MSM4SR.from_pretrained(tmp_path / "model")
         assert loaded.get_params()["model__modalities"] == "text"
         assert loaded.recommend(items=["item3"]).equals(model.recommend(items=["item3"]))
+
+    def test_a_dataset_of_ids_alone_is_refused_before_anything_is_computed(self, tmp_path):
+        data = Dataset.from_frames(interaction_frame())
+        with pytest.raises(UserError, match="no item has a text or an image, from which MSM4SR"):
+            MSM4SR(**SMALL).fit(data, run_dir=tmp_path / "run")
+        with pytest.raises(UserError, match="features: frames has neither texts nor images"):
+            MSM4SR(**SMALL).fit(data, features=feature_table())
+        assert not (tmp_path / "run" / "features").exists()
 
     def test_with_no_split_every_interaction_counts_and_evaluate_refuses(self):
         model = fitted(split=None)

@@ -49,13 +49,17 @@ def read(folder: Path) -> Reading:
 def read_tables(folder: Path) -> Reading:
     """Read both tables of a dataset folder."""
     items = {}
-    for row in rows_of(folder, "items", "jsonl", ITEM_COLUMNS, ("item_id",)):
+    has_table = [path for path in folder.iterdir() if path.name.lower().startswith("item")]
+    rows = rows_of(folder, "items", "jsonl", ITEM_COLUMNS, ("item_id",)) if has_table else []
+    for row in rows:
         item = item_of(row)
         if item[0] in items:
             raise Refused(f"two items {item[0]}")
         items[item[0]] = item
     table = rows_of(folder, "interactions", "csv", (*COLUMNS, "part"), COLUMNS)
     ids = [(id_of(row.get("user_id")), id_of(row.get("item_id"))) for row in table]
+    if not has_table:
+        items = {item: item_of({"item_id": item}) for _, item in ids}
     if not items or not ids:
         raise Refused("an empty table")
     times = times_of([row.get("timestamp") for row in table])
@@ -68,6 +72,7 @@ def read_tables(folder: Path) -> Reading:
 def described_only(reading: Reading) -> Reading:
     """Leave out items with neither text nor image, and their interactions."""
     items = {key: item for key, item in reading.items.items() if any(item[1:-1])}
+    items = items or reading.items
     found = [row for row in reading.interactions if row[1] in items]
     if not found:
         raise Refused("no interactions are left")
