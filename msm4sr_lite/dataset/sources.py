@@ -53,7 +53,13 @@ def read_folder(folder: Path, renames: Mapping[str, str] | None = None) -> Table
     notes: list[str] = []
     path = _find(folder, "interactions", ".csv", notes)
     # Any file of a similar name, such as a broken link or items.xlsx, is meant as an item table.
-    with_items = any(other.name.casefold().startswith("item") for other in folder.iterdir())
+    try:
+        names = [path.name.casefold() for path in folder.iterdir()]
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be listed ({error.strerror}); change its rights"
+        ) from None
+    with_items = any(name.startswith("item") for name in names)
     items_path = _find(folder, "items", ".jsonl", notes) if with_items else folder / "items.jsonl"
     interaction_columns, item_columns = match_tables(path.name, items_path.name, renames)
     items = read_items(items_path, item_columns, notes) if with_items else None
