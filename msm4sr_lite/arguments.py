@@ -29,5 +29,7 @@ ARGUMENTS = {
         SettingField("decay", float, limits=">= 0 and <= 1"),
         SettingField("steps", int, limits=MANY),
         SettingField("weight", float, limits=">= 0 and <= 1000000"),
+        SettingField("shrinkage", float, limits=">= 0 and <= 1000000"),
+        SettingField("l2", float, limits=">= 0.01 and <= 1000000000"),
     )
 }

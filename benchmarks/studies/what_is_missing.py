@@ -11,7 +11,9 @@ for targets with few, some and many training interactions. Each model is measure
 ensemble with TF-IDF neighbours, and in an ensemble with both ItemKNN and TF-IDF neighbours. A
 baseline that improves the ensemble knows something that the model has not learned. In the last
 rows, the model's probabilities are divided by a power of the item's number of training
-interactions, so that popular items are recommended less often. The test set is not used.
+interactions, so that popular items are recommended less often. A second table tells for each row,
+with its first seed, how many targets it and the ensemble of ItemKNN and TF-IDF have among their
+first ten: both of them, one, or neither. The test set is not used.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ import torch
 from torch import Tensor
 
 from msm4sr_lite.baselines import fit_baseline
-from msm4sr_lite.baselines.simple import Probabilities, ScoreEnsemble
+from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.device import resolve_device
@@ -36,6 +38,7 @@ from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.store.records import cached_run
 from msm4sr_lite.study.compare import CHOICE, read_configs
+from msm4sr_lite.study.complementarity import complementarity
 from msm4sr_lite.study.config import TrainingBudget
 from msm4sr_lite.study.models import (
     MODELS,
@@ -88,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     users, _ = data.sequences.cases("valid")
     _, targets = data.sequences.held_out("valid")
     print(comparison_table(ranks, users, data.sequences.item_counts()[targets]))
+    if ADDED[-1] in ranks:
+        print(f"\n{overlap_table(ranks)}")
 
 
 def all_ranks(
@@ -137,7 +142,8 @@ def ranks_of_model(
     rows: dict[str, Scorer] = {name: alone}
     for other in ADDED:
         if other in fitted:
-            rows[f"{name} + {other}"] = ScoreEnsemble(fitted[other], likely, 1.0)
+            parts = {name: likely, other: fitted[other]}
+            rows[f"{name} + {other}"] = ScoreEnsemble(parts, dict.fromkeys(parts, 1.0))
     for power in POWERS:
         rows[f"{name} / interactions^{power}"] = LessPopular(data, likely, power)
     return {"ranks": {row: validation_ranks(data, scorer).tolist() for row, scorer in rows.items()}}
@@ -189,6 +195,18 @@ def comparison_table(ranks: Ranks, users: np.ndarray, counts: np.ndarray) -> str
             change = paired(runs, ranks[ADDED[-1]], users)[CHOICE]
             gain = f"{change['value']:+.4f} [{change['low']:+.4f}, {change['high']:+.4f}]"
         lines.append(f"| {name} | {' | '.join(cells)} | {gain} |")
+    return "\n".join(lines)
+
+
+def overlap_table(ranks: Ranks) -> str:
+    """Return each row's ``complementarity`` with the last of ``ADDED``, as Markdown."""
+    lines = [
+        f"| | both | only it | only {ADDED[-1]} | neither | union |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, runs in ranks.items():
+        shares = complementarity(runs[0], ranks[ADDED[-1]][0], k=10).values()
+        lines.append(f"| {name} | {' | '.join(f'{share:.3f}' for share in shares)} |")
     return "\n".join(lines)
 
 

@@ -7,6 +7,21 @@
 >>> fit_baseline("item_knn", BaselineData(sequences)).score([np.array([1])])
 tensor([[0., 0., 2., 0.]], dtype=torch.float64)
 
+Baselines without a trained network, and their settings:
+
+====================  =======================================  ====================================
+baseline              recommends                               settings
+====================  =======================================  ====================================
+``popularity``        items with many interactions
+``item_knn``          items that co-occur with the history's   ``decay``, ``cosine``, ``shrinkage``
+``ease``              items that a linear model predicts       ``l2``, ``decay``
+``sequential_rules``  items that followed the newest item      ``decay``, ``steps``
+``tfidf_knn``         items with similar words                 ``decay``
+``bert_knn``          items with similar sentence embeddings   ``decay``, ``whitening``,
+                                                               ``whitening_dim``
+``item_knn+tfidf``    score ensemble of both                   ``decay``, ``weight``
+====================  =======================================  ====================================
+
 Trained baselines are M²SE without some of its components. They are trained from scratch and scored
 in exactly the same way. They differ only in the embedding of an item:
 
@@ -45,11 +60,12 @@ import torch
 from torch import Tensor, nn
 
 from msm4sr_lite import training
+from msm4sr_lite.baselines.ease import EASE
+from msm4sr_lite.baselines.ensemble import ScoreEnsemble
 from msm4sr_lite.baselines.simple import (
     ContentKNN,
     ItemKNN,
     Popularity,
-    ScoreEnsemble,
     SequentialRules,
     mean_embeddings,
     tfidf_vectors,
@@ -198,9 +214,16 @@ def _needed(name: str, data: BaselineData, what: str) -> Any:
 
 
 # Each of these functions fits one baseline; its parameters after ``data`` are the settings.
-def _item_knn(data: BaselineData, decay: float = 0.8, cosine: bool = False) -> Scorer:
+def _item_knn(
+    data: BaselineData, decay: float = 0.8, cosine: bool = False, shrinkage: float = 0.0
+) -> Scorer:
     """Items that co-occur with the history's items in other users."""
-    return ItemKNN(data.sequences, decay, cosine)
+    return ItemKNN(data.sequences, decay, cosine, shrinkage)
+
+
+def _ease(data: BaselineData, l2: float = 100.0, decay: float = 0.8) -> Scorer:
+    """Items that a linear model predicts from those of the history."""
+    return EASE(data.sequences, l2, decay)
 
 
 def _sequential_rules(data: BaselineData, decay: float = 0.5, steps: int = 10) -> Scorer:
@@ -213,15 +236,19 @@ def _tfidf_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
     return ContentKNN(tfidf_vectors(_needed("tfidf_knn", data, "texts")), decay)
 
 
-def _bert_knn(data: BaselineData, decay: float = 0.8) -> Scorer:
+def _bert_knn(
+    data: BaselineData, decay: float = 0.8, whitening: str = "none", whitening_dim: int = 0
+) -> Scorer:
     """Items whose mean sentence embeddings resemble the history's."""
-    return ContentKNN(mean_embeddings(_needed("bert_knn", data, "table").text), decay)
+    slots, seen = _needed("bert_knn", data, "table").text, data.sequences.item_counts() > 0
+    return ContentKNN(mean_embeddings(slots, seen, whitening, whitening_dim), decay)
 
 
 def _item_knn_tfidf(data: BaselineData, decay: float = 0.8, weight: float = 1.0) -> Scorer:
-    """Score ensemble of ``item_knn`` and ``tfidf_knn``."""
+    """Score ensemble of ``item_knn`` and ``tfidf_knn``; ``weight`` is that of the latter."""
     _needed("item_knn+tfidf", data, "texts")
-    return ScoreEnsemble(_item_knn(data, decay), _tfidf_knn(data, decay), weight)
+    parts = {"item_knn": _item_knn(data, decay), "tfidf_knn": _tfidf_knn(data, decay)}
+    return ScoreEnsemble(parts, {"item_knn": 1.0, "tfidf_knn": weight})
 
 
 def _sasrec(
@@ -248,6 +275,7 @@ BASELINES: dict[str, Callable[..., Scorer]] = {
     # The items with the most interactions, the same for all users; it has no settings.
     "popularity": lambda data: Popularity(data.sequences),
     "item_knn": _item_knn,
+    "ease": _ease,
     "sequential_rules": _sequential_rules,
     "tfidf_knn": _tfidf_knn,
     "bert_knn": _bert_knn,

@@ -1,4 +1,4 @@
-"""Baselines without a trained network, which count or compare, and ensembles of scores."""
+"""Baselines without a trained network, which count or compare."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,10 +9,11 @@ from scipy import sparse
 from torch import Tensor
 
 from msm4sr_lite.arguments import ARGUMENTS
-from msm4sr_lite.evaluation import Scorer
+from msm4sr_lite.config import FeatureConfig, UserError
 from msm4sr_lite.feature_table import Slots
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.similarity import normalize
+from msm4sr_lite.whitening import Whitening
 
 
 class Popularity:
@@ -38,21 +39,34 @@ class ItemKNN:
     cosine
         Whether to divide each co-occurrence count by the square root of the product of both items'
         numbers of users. Pairs of rare items then count as much as pairs of popular ones.
+    shrinkage
+        Added to that divisor, so that pairs with few users count less.
     """
 
-    def __init__(self, sequences: Sequences, decay: float = 0.8, cosine: bool = False) -> None:
-        occurs = _weigh_histories(sequences.train(), sequences.n_items + 1, decay=1.0)
-        occurs.data[:] = 1  # a repeated interaction counts once
+    def __init__(
+        self,
+        sequences: Sequences,
+        decay: float = 0.8,
+        cosine: bool = False,
+        shrinkage: float = 0.0,
+    ) -> None:
+        self.decay = ARGUMENTS["decay"].check(decay)
+        shrinkage = ARGUMENTS["shrinkage"].check(shrinkage)
+        if shrinkage and not cosine:
+            raise UserError(
+                f"shrinkage={shrinkage:g} has no effect with cosine=False; set cosine=True"
+            )
+        occurs = occurrences(sequences)
+        pairs = (occurs.T @ occurs).tocoo()
+        counts = pairs.data * (pairs.row != pairs.col)
         if cosine:
-            n_users = np.asarray(occurs.sum(axis=0)).clip(min=1)
-            occurs = (occurs @ sparse.diags_array(n_users**-0.5)).tocsr()
-        together = (occurs.T @ occurs).tolil()
-        together.setdiag(0)
-        self.together, self.decay = together.tocsr(), ARGUMENTS["decay"].check(decay)
+            n_users = pairs.diagonal()
+            counts = counts / (np.sqrt(n_users[pairs.row] * n_users[pairs.col]) + shrinkage)
+        self.together = sparse.csr_array((counts, (pairs.row, pairs.col)), pairs.shape)
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the weighted sum of co-occurrence counts for every item."""
-        weights = _weigh_histories(histories, self.together.shape[0], self.decay)
+        weights = weigh_histories(histories, self.together.shape[0], self.decay)
         return torch.from_numpy((weights @ self.together).toarray())
 
 
@@ -102,7 +116,7 @@ class ContentKNN:
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the weighted sum of cosines for every item."""
-        profiles = _weigh_histories(histories, self.vectors.shape[0], self.decay) @ self.vectors
+        profiles = weigh_histories(histories, self.vectors.shape[0], self.decay) @ self.vectors
         found = profiles @ self.vectors.T
         return torch.from_numpy(found.toarray() if sparse.issparse(found) else np.asarray(found))
 
@@ -121,58 +135,44 @@ def tfidf_vectors(texts: Sequence[str]) -> sparse.csr_array:
         return sparse.csr_array((len(texts), 1))
 
 
-def mean_embeddings(slots: Slots) -> np.ndarray:
-    """Return each item's mean embedding with length 1, ``(items + 1, D)``; zero without slots."""
-    return normalize(slots.means()).numpy()
-
-
-class ScoreEnsemble:
-    """Weighted sum of two scorers, each scaled to a highest score of 1 for every history.
+def mean_embeddings(
+    slots: Slots, seen: np.ndarray, whitening: Any = "none", whitening_dim: int = 0
+) -> np.ndarray:
+    """Return each item's mean embedding, whitened, with length 1; zero without slots.
 
     Parameters
     ----------
-    first, second
-        Scorers whose best scores are positive.
-    weight
-        Weight of the second scorer; that of the first is 1.
+    slots
+        The embeddings of all items.
+    seen
+        Whether each item has training interactions, ``(items + 1,)``; whitening is learned from
+        these items.
+    whitening, whitening_dim
+        As in ``FeatureConfig``.
     """
-
-    def __init__(self, first: Scorer, second: Scorer, weight: float) -> None:
-        self.first, self.second = first, second
-        self.weight = ARGUMENTS["weight"].check(weight)
-
-    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Return the first scorer's scores plus ``weight`` times the second's."""
-        one, two = (
-            scores / scores.amax(dim=1, keepdim=True).clamp_min(1e-12)
-            for scores in (self.first.score(histories), self.second.score(histories))
-        )
-        return one + self.weight * two
+    config = FeatureConfig(whitening=whitening, whitening_dim=whitening_dim)
+    means, known = slots.means(), slots.counts > 0
+    if config.whitening != "none":
+        width = means.shape[1]
+        whiten = Whitening(width, min(config.whitening_dim or width, width))
+        whiten.fit(means[known & torch.from_numpy(seen)], config.whitening)
+        means = whiten(means) * known[:, None]
+    return normalize(means).numpy()
 
 
-class Probabilities:
-    """Turns a model's scores into probabilities of the next item, for an ensemble.
-
-    The cosines of a model differ little between items. A softmax with the temperature of training
-    turns them into the probabilities that the model was trained to predict.
-    """
-
-    def __init__(self, scorer: Scorer, temperature: float) -> None:
-        self.scorer, self.temperature = scorer, temperature
-
-    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Return the probability of every item, 0 for padding."""
-        scores = self.scorer.score(histories) / self.temperature
-        scores[:, 0] = -torch.inf
-        return scores.double().softmax(dim=1)
+def occurrences(sequences: Sequences) -> sparse.csr_array:
+    """Return which user interacted with which item in training: 0 or 1, ``(users, items + 1)``."""
+    occurs = weigh_histories(sequences.train(), sequences.n_items + 1, decay=1.0)
+    occurs.data[:] = 1  # a repeated interaction counts once
+    return occurs
 
 
-def _weigh_histories(histories: Sequence[np.ndarray], items: int, decay: float) -> sparse.csr_array:
+def weigh_histories(histories: Sequence[np.ndarray], items: int, decay: float) -> sparse.csr_array:
     """Return the weight of every item in every history, ``(histories, items)``.
 
     The newest item has weight 1; each older one has ``decay`` times the weight of the next newer.
 
-    >>> _weigh_histories([np.array([2, 1, 3])], items=4, decay=0.5).toarray()
+    >>> weigh_histories([np.array([2, 1, 3])], items=4, decay=0.5).toarray()
     array([[0.  , 0.5 , 0.25, 1.  ]])
     """
     rows = np.repeat(np.arange(len(histories)), [len(h) for h in histories])

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from msm4sr_lite import __version__
-from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.baselines.oracle import UpperBound
 from msm4sr_lite.config import Config, UserError, with_settings
 from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
@@ -245,21 +244,15 @@ def require_settings(spec: Spec, settings: Settings) -> None:
     Raises
     ------
     UserError
-        If a name is unknown, a value is out of range, or a setting of the grid is missing.
+        If a name is unknown or a value is out of range.
     """
     if not isinstance(spec, ModelSpec):
         return  # ``fit_baseline`` checks the settings of baselines
-    own = {name for point in spec.grid for name in point if "." not in name}
-    known = [*own, *fields_by_name(Config)]
+    known = [*fields_by_name(Config)] if spec.is_trained else []
     if unknown := [name for name in settings if name not in known]:
-        close = did_you_mean(unknown[0], known) or "names are like 'finetune.lr'"
-        raise UserError(f"unknown setting {unknown[0]!r}; {close}")
-    if missing := sorted(own - settings.keys()):
-        raise UserError(f"setting {missing[0]!r} is missing; give it a value")
-    for name in own & ARGUMENTS.keys():
-        ARGUMENTS[name].check(settings[name])
-    given = {name: value for name, value in settings.items() if name not in own}
-    with_settings(PRESETS[spec.preset], given)
+        hint = did_you_mean(unknown[0], known) or "names are like 'finetune.lr'"
+        raise UserError(f"unknown setting {unknown[0]!r}; {hint if known else 'it has none'}")
+    with_settings(PRESETS[spec.preset], settings)
 
 
 def run_all(jobs: int, tasks: Sequence[Callable[[], Any]]) -> list[Any]:

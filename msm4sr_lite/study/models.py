@@ -11,16 +11,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
+import numpy as np
 import torch
 from filelock import FileLock
 
 from msm4sr_lite import training
 from msm4sr_lite.baselines import BaselineData, SASRec, SummedFeatures, fit_baseline
-from msm4sr_lite.baselines.simple import ItemKNN, Probabilities, ScoreEnsemble
-from msm4sr_lite.config import Config, DataConfig, as_dict, with_settings
+from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble, choose_weights
+from msm4sr_lite.config import MANY_CLASSES, Config, DataConfig, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import Scorer
+from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_texts
 from msm4sr_lite.initialize import fit_to_features, new_model, transfer
@@ -31,6 +32,7 @@ from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
 
 Settings: TypeAlias = dict[str, Any]
+MOST_CASES = 5_000  # random validation cases on which the weights of an ensemble are chosen
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,12 @@ def grid(**values: list[Any]) -> list[Settings]:
 ONE = [Settings()]
 RULES = grid(decay=[0, 0.5, 0.8, 0.95])
 DECAYS = grid(decay=[0.5, 0.8, 0.95, 1.0])
-ENSEMBLE = grid(decay=[0.5, 0.9], weight=[0.5, 1.0])
+NEIGHBOURS = grid(decay=[0.5, 0.9]) + grid(decay=[0.5, 0.9], cosine=[True], shrinkage=[50])
+EASE = grid(l2=[100, 500], decay=[0.5, 0.9])
+# Like UniSRec, without pre-training: mean sentence embeddings, whitened, and a linear layer.
+UNISREC = {"model.modalities": "text", "model.item_pooling": "mean", "model.adaptor": "linear"}
+GEOMETRY = grid(features__whitening=["none", "pca"], finetune__lr=[1e-3, 3e-4])
+WHITENED = grid(decay=[0.5, 0.8], whitening=["none", "pca"])
 CONTENT = grid(finetune__lr=[1e-3, 3e-4], finetune__use_ids=[True, False])
 IDS = grid(finetune__lr=[1e-3, 3e-4], model__hidden_dropout=[0.2, 0.5])
 
@@ -173,19 +180,40 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class EnsembleSpec(ModelSpec):
-    """Score ensemble of ItemKNN and a model; the model is trained once for all weights."""
+    """Score ensemble of baselines and models, with weights chosen on validation.
 
-    trained: dict[str, Scorer] = field(default_factory=dict, repr=False, compare=False)
+    Each baseline takes the point of its own grid that is best on validation. The settings are those
+    of the trained parts.
+
+    Attributes
+    ----------
+    parts
+        Name -> baseline or model.
+    """
+
+    parts: dict[str, BaselineSpec | ModelSpec] = field(default_factory=dict)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a part depends on the seed and the training budget."""
+        return any(part.is_trained for part in self.parts.values())
 
     def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
-        """Train the model if necessary, fit ItemKNN, and return their ensemble."""
-        config = self.config(data, settings)
-        made_from = fingerprint([as_dict(config), seed, data.made_from])
-        if made_from not in self.trained:
-            self.trained.clear()  # memory for one model is enough
-            self.trained[made_from] = super().fit(data, settings, seed, states)
-        found = Probabilities(self.trained[made_from], config.finetune.temperature)
-        return ScoreEnsemble(ItemKNN(data.sequences, settings["decay"]), found, settings["weight"])
+        """Fit all parts and choose their weights."""
+        histories, targets = data.sequences.held_out("valid")
+        rows = np.random.default_rng(0).permutation(len(targets))[:MOST_CASES]
+        histories, targets = [histories[row] for row in rows], targets[rows]
+        scorers: dict[str, Scorer] = {}
+        for name, part in self.parts.items():
+            highest = -1.0
+            for point in [settings] if part.is_trained else part.grid:
+                scorer = part.fit(data, point, seed, states)
+                if isinstance(part, ModelSpec):
+                    scorer = Probabilities(scorer, part.config(data, point).finetune.temperature)
+                ranks = target_ranks(scorer, histories, targets, filter_seen=True)
+                if (value := float(metrics(ranks, [10])["ndcg@10"].mean())) > highest:
+                    scorers[name], highest = scorer, value
+        return ScoreEnsemble(scorers, choose_weights(scorers, histories, targets))
 
 
 def pretrained(
@@ -208,82 +236,41 @@ def pretrained(
         return load_checkpoint(folder)[0]
 
 
-TFIDF = ("text", "sklearn")
+TEXT, TFIDF, FEATURES = ("text",), ("text", "sklearn"), ("features",)
 Spec: TypeAlias = BaselineSpec | ModelSpec
+ITEM_KNN = BaselineSpec("item_knn", NEIGHBOURS)
+TFIDF_KNN = BaselineSpec("tfidf_knn", DECAYS, TFIDF)
+SASREC = ModelSpec(IDS, build=SASRec, pretrains=False)
+TUNED = ModelSpec(preset="tuned", needs=FEATURES)
 MODELS: dict[str, Spec] = {
     "popularity": BaselineSpec("popularity"),
-    "item_knn": BaselineSpec("item_knn", grid(decay=[0.5, 0.9], cosine=[False, True])),
+    "item_knn": ITEM_KNN,
+    "ease": BaselineSpec("ease", EASE),
     "sequential_rules": BaselineSpec("sequential_rules", RULES),
-    "tfidf_knn": BaselineSpec("tfidf_knn", DECAYS, TFIDF),
-    "bert_knn": BaselineSpec("bert_knn", DECAYS, ("text",)),
-    "item_knn+tfidf": BaselineSpec("item_knn+tfidf", ENSEMBLE, TFIDF),
+    "tfidf_knn": TFIDF_KNN,
+    "bert_knn": BaselineSpec("bert_knn", WHITENED, TEXT),
+    "item_knn+tfidf": EnsembleSpec(
+        ONE, needs=TFIDF, parts={"item_knn": ITEM_KNN, "tfidf_knn": TFIDF_KNN}
+    ),
     # Not next to msm4sr_tuned: both start from the same pre-training. If neighbours are trained at
     # the same time, the second would wait for the first.
-    "item_knn+msm4sr_tuned": EnsembleSpec(ENSEMBLE, "tuned"),
-    "sasrec": ModelSpec(IDS, build=SASRec, pretrains=False),
-    "text": ModelSpec(settings={"model.modalities": "text"}, pretrains=False, needs=("text",)),
+    "item_knn+msm4sr_tuned": EnsembleSpec(
+        needs=FEATURES, parts={"item_knn": ITEM_KNN, "msm4sr_tuned": TUNED}
+    ),
+    # Sampled negatives for large catalogues, exact softmax for others; then always one of them.
+    "sasrec": SASREC,
+    "sasrec_exact": replace(SASREC, settings={"finetune.n_negatives": 0}, needs=("many items",)),
+    "sasrec_sampled": replace(SASREC, settings={"finetune.n_negatives": 256}),
+    "unisrec": ModelSpec(GEOMETRY, settings=UNISREC, pretrains=False, needs=TEXT),
+    "text": ModelSpec(settings={"model.modalities": "text"}, pretrains=False, needs=TEXT),
     "image": ModelSpec(settings={"model.modalities": "image"}, pretrains=False, needs=("image",)),
     "text+image": ModelSpec(build=SummedFeatures, pretrains=False, needs=("text", "image")),
-    "authors": ModelSpec(ONE, "authors"),
-    "msm4sr": ModelSpec(),
-    "msm4sr_tuned": ModelSpec(preset="tuned"),
+    "authors": ModelSpec(ONE, "authors", needs=FEATURES),
+    "msm4sr": ModelSpec(needs=FEATURES),
+    "msm4sr_tuned": TUNED,
 }
 QUICK_MODELS = ["popularity", "item_knn", "sequential_rules", "tfidf_knn", "item_knn+tfidf"]
 QUICK_MODELS += ["sasrec", "text+image", "msm4sr"]
-
-# Variants of M²SE: one component removed, or one setting changed.
-MAIN = ModelSpec()
-
-
-def changed(needs: tuple[str, ...] = (), **settings: Any) -> ModelSpec:
-    """Return the main model with changed settings; ``__`` in a name stands for a full stop."""
-    known = {k.replace("__", "."): value for k, value in settings.items()}
-    return ModelSpec(settings=known, needs=needs)
-
-
-BOTH = ("text", "image")  # with one modality, these variants are the main model, or know nothing
-
-
-CLAIMS = ("msm4sr", "no pre-training", "no fine-tuning", "no mixup", "no CMCL")
-ABLATIONS: dict[str, Spec] = {
-    "msm4sr": MAIN,
-    "no pre-training": ModelSpec(pretrains=False),
-    "no fine-tuning": ModelSpec(finetunes=False),
-    "no mixup": changed(BOTH, pretrain__mixup_max=0.0),
-    "no CMCL": changed(BOTH, pretrain__cmcl_weight=0.0),
-    "no NIP": changed(BOTH, pretrain__nip_weight=0.0, pretrain__cmcl_weight=1.0),
-    "no images": changed(BOTH, model__modalities="text"),
-    "no text": changed(BOTH, model__modalities="image"),
-    "no item dropping": changed(pretrain__drop_max=0.0),
-    "no ids": changed(finetune__use_ids=False),
-    "with ids": changed(finetune__use_ids=True),
-    "mean pooling": changed(model__item_pooling="mean"),
-    "frozen pooling": changed(model__train_pooling=False),
-    "unmasked pooling": changed(model__mask_padding=False),
-    "candidates: seen": changed(finetune__candidates="seen"),
-    "prefix augmentation": changed(
-        pretrain__prefix_augmentation=True, finetune__prefix_augmentation=True
-    ),
-}
-for label, values, *names in (
-    ("p_max", (0.25, 1.0), "pretrain__mixup_max"),
-    ("lambda", (0.1, 1.0), "pretrain__cmcl_weight"),
-    ("experts", (1, 4, 16), "model__experts"),
-    ("targets per sequence", (1, 3), "pretrain__targets_per_sequence"),
-    ("tau", (0.03, 0.2), "pretrain__temperature", "finetune__temperature"),
-):
-    needs = BOTH if label == "p_max" else ()
-    ABLATIONS |= {f"{label} = {v:g}": changed(needs, **dict.fromkeys(names, v)) for v in values}
-
-
-def is_main(spec: Spec, data: StudyData, settings: Settings) -> bool:
-    """Return whether a variant with these settings is equal to the main model.
-
-    An example is *no ids*, if the chosen settings do not use ids.
-    """
-    if not isinstance(spec, ModelSpec) or replace(spec, settings={}, needs=()) != MAIN:
-        return False
-    return spec.config(data, settings) == MAIN.config(data, settings)
 
 
 def missing_needs(spec: Spec, data: StudyData) -> list[str]:
@@ -291,6 +278,8 @@ def missing_needs(spec: Spec, data: StudyData) -> list[str]:
     known = {
         "text": (data.table.text.counts.any(), "the dataset has no text"),
         "image": (data.table.image.counts.any(), "the dataset has no image"),
+        "features": (data.table.described(), "the dataset has neither text nor image"),
+        "many items": (data.sequences.n_items > MANY_CLASSES, "sasrec has an exact softmax, too"),
         "sklearn": (find_spec("sklearn"), 'needs scikit-learn (pip install "msm4sr_lite[course]")'),
     }
     return [why for need, (there, why) in known.items() if need in spec.needs and not there]

@@ -21,6 +21,7 @@ from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import read_access_log, require_run_dir
 from msm4sr_lite.store.run_folder import in_run_folder
 from msm4sr_lite.study import models
+from msm4sr_lite.study.ablations import ABLATIONS, CLAIMS, is_main
 from msm4sr_lite.study.cold_start import cold_cases, cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.config import StudyConfig
@@ -97,7 +98,7 @@ def run_study(
         elif name == "cold":
             results[name] = compare_cold(study)
         elif name == "ablations":
-            names = models.CLAIMS if part == "all" else config.models or models.ABLATIONS
+            names = CLAIMS if part == "all" else config.models or ABLATIONS
             results[name] = compare_ablations(study, names)
         else:
             transfer = Comparison(target, out / name, config, TRANSFER, against=SCRATCH)
@@ -150,10 +151,10 @@ def compare_cold(study: Comparison) -> Result:
 def compare_ablations(study: Comparison, names: Iterable[str]) -> Result:
     """Remove or change one component of M²SE at a time."""
     chosen = study.tune(["msm4sr"])["msm4sr"]
-    ablations = Comparison(study.data, study.out, study.config, models.ABLATIONS)
+    ablations = Comparison(study.data, study.out, study.config, ABLATIONS)
     names = ablations.runnable(dict.fromkeys(["msm4sr", *names]))
     for name in names[1:]:
-        if models.is_main(models.ABLATIONS[name], study.data, chosen["settings"]):
+        if is_main(ABLATIONS[name], study.data, chosen["settings"]):
             say(f"study: {name} skipped: equal to msm4sr with its chosen settings")
             names.remove(name)
     result = compare(ablations, names, dict.fromkeys(names, chosen))

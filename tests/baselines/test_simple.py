@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from scipy import sparse
 from toys import toy_sequences, toy_table
 
@@ -10,8 +9,6 @@ from msm4sr_lite.baselines.simple import (
     ContentKNN,
     ItemKNN,
     Popularity,
-    Probabilities,
-    ScoreEnsemble,
     SequentialRules,
     mean_embeddings,
     tfidf_vectors,
@@ -42,6 +39,19 @@ def test_co_occurrence_by_hand():
     cosines = together / np.sqrt(np.outer(n_users, n_users))
     found = ItemKNN(sequences, decay=0.5, cosine=True).score([np.array([3, 4])])[0]
     assert found.tolist() == pytest.approx((0.5 * cosines[3] + cosines[4]).tolist())
+
+    for shrinkage in (0.5, 20):
+        shrunk = together / (np.sqrt(np.outer(n_users, n_users)) + shrinkage)
+        found = ItemKNN(sequences, 0.5, True, shrinkage).score([np.array([3, 4])])[0]
+        assert found.tolist() == pytest.approx((0.5 * shrunk[3] + shrunk[4]).tolist())
+
+
+def test_shrinkage_without_cosine_is_refused():
+    message = r"shrinkage=3 has no effect with cosine=False; set cosine=True"
+    with pytest.raises(UserError, match=message):
+        ItemKNN(toy_sequences([6, 6], n_items=9), shrinkage=3)
+    with pytest.raises(UserError, match="shrinkage must be a number >= 0"):
+        ItemKNN(toy_sequences([6, 6], n_items=9), cosine=True, shrinkage=-1)
 
 
 def test_a_repeated_interaction_counts_once():
@@ -91,32 +101,48 @@ def test_tfidf_measures_likeness_and_accepts_texts_without_words():
     assert not tfidf_vectors(["", "", ""]).toarray().any()
 
 
+SEEN = np.array([False, True, True, True, True, False, True])
+
+
 def test_mean_embeddings_are_unit_means_of_real_slots():
     table = toy_table([2, 0, 3], [0, 0, 0])
-    found = mean_embeddings(table.text)
+    found = mean_embeddings(table.text, SEEN[:4])
     first = table.text.vectors[:2].float().mean(dim=0)
     assert found[1] == pytest.approx((first / first.norm()).numpy(), abs=1e-6)
     assert not found[[0, 2]].any()
 
 
-class Fixed:
-    """A scorer that returns the rows that it was given."""
+@pytest.mark.parametrize(
+    ("whitening", "width"), [("centre", 0), ("pca", 0), ("pca", 2), ("zca", 0)]
+)
+def test_whitening_is_learned_from_the_items_with_training_interactions(whitening, width):
+    table = toy_table([2, 0, 3, 1, 1, 2], [0] * 6)
+    means = table.text.means().double().numpy()
+    known = means[[1, 3, 4, 6]]  # item 2 has no text, item 5 no interaction
+    mean, covariance = known.mean(axis=0), np.cov(known.T, bias=True)
+    variances, directions = np.linalg.eigh(covariance)
+    kept = variances > 1e-6 * variances.max()
+    scaled = directions[:, kept][:, ::-1] / np.sqrt(variances[kept][::-1])
+    expected = (means - mean) @ {
+        "centre": np.eye(len(mean)),
+        "pca": scaled[:, : width or None],
+        "zca": scaled @ directions[:, kept][:, ::-1].T,
+    }[whitening]
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    found = mean_embeddings(table.text, SEEN, whitening, width)
+    assert not found[[0, 2]].any()  # not the image of a zero embedding
+    there = [1, 3, 4, 5, 6]  # an item without interactions is mapped like the others
+    assert found[there] @ found[there].T == pytest.approx(
+        expected[there] @ expected[there].T, abs=1e-4
+    )
 
-    def __init__(self, rows):
-        self.rows = torch.tensor(rows)
 
-    def score(self, histories):
-        return self.rows.clone()
-
-
-def test_both_scorers_are_scaled_to_one():
-    one, two = Fixed([[0.0, 2.0, 4.0]]), Fixed([[0.0, 30.0, 0.0]])
-    found = ScoreEnsemble(one, two, 0.5).score([np.array([1])])
-    assert found.tolist() == [[0.0, 0.5 + 0.5, 1.0]]
-
-
-def test_probabilities_are_a_softmax_without_padding():
-    found = Probabilities(Fixed([[9.0, 0.5, 0.2]]), 0.1).score([np.array([1])])[0]
-    assert found[0] == 0
-    assert found.sum() == pytest.approx(1)
-    assert float(found[1] / found[2]) == pytest.approx(np.exp(3), rel=1e-5)
+def test_wrong_whitening_is_refused():
+    slots = toy_table([2, 1, 3], [0, 0, 0]).text
+    for settings, message in (
+        (("pcaa", 0), "whitening must be one of none, centre, pca, zca; got 'pcaa'"),
+        (("zca", 2), "whitening_dim=2 has no effect with whitening=zca"),
+        (("pca", -1), "whitening_dim must be an integer >= 0"),
+    ):
+        with pytest.raises(UserError, match=message):
+            mean_embeddings(slots, SEEN[:4], *settings)

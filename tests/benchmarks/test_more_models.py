@@ -6,7 +6,7 @@ from benchmarks.studies import more_models
 from benchmarks.studies.more_models import OtherFeatures, further_ablations, further_models
 from msm4sr_lite import training
 from msm4sr_lite.config import DataConfig
-from msm4sr_lite.study.models import is_main
+from msm4sr_lite.study.ablations import is_main
 from tests.tiny_study import SHORT, TINY, study_data_with_more
 
 

@@ -21,6 +21,12 @@ def test_the_table_splits_the_cases_into_thirds():
     assert "| ours | 0.6667 | 1.0000 | 0.5000 | 0.5000 | -0.3333 [" in text
 
 
+def test_the_second_table_tells_what_both_find():
+    ranks = {"item_knn+tfidf": [np.array([1, 1, 99, 99])], "ours": [np.array([1, 99, 1, 1])]}
+    last = missing.overlap_table(ranks).splitlines()[-1]
+    assert last == "| ours | 0.250 | 0.500 | 0.250 | 0.000 | 1.000 |"
+
+
 def test_popular_items_are_made_less_likely():
     sequences = SimpleNamespace(item_counts=lambda: np.array([0, 0, 8]))
     study_data = SimpleNamespace(sequences=sequences)
@@ -55,7 +61,9 @@ def test_models_stand_alone_and_in_ensembles(sample_dataset, tmp_path, monkeypat
     rows = [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()]
     beside = [f"text {what}" for what in ("+ tfidf_knn", "+ item_knn+tfidf")]
     divided = [f"text / interactions^{power}" for power in missing.POWERS]
-    assert rows[4:] == [f"| {name}" for name in (*configs, *beside, *divided)]
+    names = [f"| {name}" for name in (*configs, *beside, *divided)]
+    assert rows[4 : 4 + len(names)] == names
+    assert rows[-len(names) :] == names
     assert not (tmp_path / "access_log.json").exists()
 
     # All is kept, but not beyond a change of what is added.

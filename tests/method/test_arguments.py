@@ -239,6 +239,9 @@ def call(name, value, model, folder, inputs):
     if name == "min_rating":
         return convert_dataset(folder, folder, **given)
     of = {"decay": "item_knn", "steps": "sequential_rules", "weight": "item_knn+tfidf"}
+    of |= {"shrinkage": "item_knn", "l2": "ease"}
+    if name == "shrinkage":
+        given["cosine"] = True
     return fit_baseline(of[name], replace(inputs, texts=["", *["a word"] * 30]), **given)
 
 

@@ -27,7 +27,7 @@ class Spy(ModelSpec):
     made: ClassVar[list] = []
 
     def fit(self, data, settings, seed, states):
-        self.made.append((settings["good"], seed))
+        self.made.append((settings["finetune.use_ids"], seed))
         histories, targets = data.sequences.held_out("valid")
         answer = {tuple(h): t for h, t in zip(histories, targets, strict=True)}
 
@@ -35,7 +35,7 @@ class Spy(ModelSpec):
             def score(self, histories):
                 rows = torch.zeros(len(histories), data.sequences.n_items + 1)
                 for row, history in enumerate(histories):
-                    if settings["good"] and tuple(history) in answer:
+                    if settings["finetune.use_ids"] and tuple(history) in answer:
                         rows[row, answer[tuple(history)]] = 1
                 return rows
 
@@ -43,14 +43,18 @@ class Spy(ModelSpec):
 
 
 def test_settings_are_chosen_on_validation_frozen_and_tested_with_other_seeds(data, tmp_path):
-    spy = Spy([{"good": False}, {"good": True}])
-    specs = {"spy": spy, "one point": Spy([{"good": True}]), "popularity": MODELS["popularity"]}
+    spy = Spy([{"finetune.use_ids": False}, {"finetune.use_ids": True}])
+    specs = {
+        "spy": spy,
+        "one point": Spy([{"finetune.use_ids": True}]),
+        "popularity": MODELS["popularity"],
+    }
     config = replace(SHORT, n_seeds=2)
     study = Comparison(data, tmp_path, config, specs, against="spy")
     chosen = study.tune(["spy", "one point", "popularity"])
-    assert chosen["spy"]["settings"] == {"good": True}
+    assert chosen["spy"]["settings"] == {"finetune.use_ids": True}
     assert [one["ndcg@10"] for one in chosen["spy"]["tried"]] == [0, 1]
-    assert chosen["one point"] == {"settings": {"good": True}, "tried": []}
+    assert chosen["one point"] == {"settings": {"finetune.use_ids": True}, "tried": []}
     assert spy.made == [(False, 0), (True, 0)]  # and nothing for a grid with nothing to choose
     assert read_access_log(tmp_path) == []  # the test split is still closed
 
@@ -184,9 +188,9 @@ def test_a_run_from_before_the_oracles_is_refused(data, tmp_path):
         ("text", {"finetune.rl": 1}, "unknown setting 'finetune.rl'; did you mean 'finetune.lr'"),
         ("text", {"finetune__lr": 1}, "did you mean 'finetune.lr'"),
         ("text", {"finetune.lr": "x"}, "finetune.lr must be"),
-        ("item_knn+msm4sr_tuned", {"decay": 0.5}, "setting 'weight' is missing"),
-        ("item_knn+msm4sr_tuned", {"decay": "x", "weight": 1}, "decay must be"),
-        ("item_knn+msm4sr_tuned", {"decay": 1, "weight": 1, "wait": 1}, "did you mean 'weight'"),
+        ("item_knn+msm4sr_tuned", {"decay": 0.5}, "unknown setting 'decay'; names are like"),
+        ("item_knn+msm4sr_tuned", {"finetune.lr": -1}, "finetune.lr must be"),
+        ("item_knn+tfidf", {"finetune.lr": 1e-3}, "unknown setting 'finetune.lr'; it has none"),
     ],
 )
 def test_chosen_settings_are_checked_before_anything_is_trained(

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines import ItemKNN
+from msm4sr_lite.baselines import fit_baseline
+from msm4sr_lite.baselines.ensemble import Probabilities
 from msm4sr_lite.config import Config, with_settings
+from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.study import models
 from msm4sr_lite.study.models import MODELS, EnsembleSpec, ModelSpec, grid, missing_needs
@@ -26,10 +28,9 @@ def test_every_model_has_at_most_four_points_and_only_known_settings(data):
         assert "0x" not in repr(spec), name  # names a run, so no address in it
         if spec.is_trained:
             for point in spec.grid:
-                config = spec.config(data, point)
-                assert isinstance(spec, EnsembleSpec) or (
-                    config != PRESETS[spec.preset] or name == "msm4sr"
-                )
+                if not isinstance(spec, EnsembleSpec):
+                    config = spec.config(data, point)
+                    assert config != PRESETS[spec.preset] or name == "msm4sr"
 
 
 def test_a_model_that_needs_images_cannot_run_without_images(data):
@@ -64,28 +65,99 @@ def test_a_grid_holds_every_combination():
     assert grid(a__b=[1, 2]) == [{"a.b": 1}, {"a.b": 2}]
 
 
-def test_an_ensemble_adds_scaled_scores_and_trains_its_model_once(data, tmp_path, monkeypatch):
+def test_an_ensemble_takes_each_baseline_at_its_best_and_is_never_worse(
+    data, tmp_path, monkeypatch
+):
     made = []
 
     def fit(self, data, settings, seed, states):
-        made.append(seed)
+        made.append((settings, seed))
         return ConstantScorer(9.0, *torch.linspace(-1, 1, 19).tolist())
 
     monkeypatch.setattr(ModelSpec, "fit", fit)
-    both, histories = EnsembleSpec(preset="tuned"), [np.array([1, 2]), np.array([5])]
-    found = {
-        weight: both.fit(data, {"decay": 0.5, "weight": weight}, 3, tmp_path).score(histories)
-        for weight in (0.0, 2.0)
+    spec = MODELS["item_knn+msm4sr_tuned"]
+    settings = {"finetune.lr": 3e-4, "finetune.use_ids": True}
+    found = spec.fit(data, settings, 3, tmp_path)
+    assert made == [(settings, 3)]  # trained once, whatever the weights
+    histories, targets = data.sequences.held_out("valid")
+
+    def ndcg(scorer):
+        ranks = target_ranks(scorer, histories, targets, filter_seen=True)
+        return metrics(ranks, [10])["ndcg@10"].mean()
+
+    model = found.parts["msm4sr_tuned"]
+    assert isinstance(model, Probabilities)
+    assert model.temperature == PRESETS["tuned"].finetune.temperature
+    points = [fit_baseline("item_knn", data.baseline_data, **p) for p in MODELS["item_knn"].grid]
+    best = max(map(ndcg, points))
+    assert ndcg(found.parts["item_knn"]) == best > min(map(ndcg, points))
+    assert ndcg(found) >= max(best, ndcg(model))
+    assert 1 in found.weights.values()
+
+
+def test_an_ensemble_of_baselines_needs_no_training_but_what_its_parts_need(data, tmp_path):
+    spec = MODELS["item_knn+tfidf"]
+    assert not spec.is_trained
+    assert spec.needs == ("text", "sklearn")
+    assert MODELS["item_knn+msm4sr_tuned"].is_trained
+    scores = spec.fit(data, {}, 0, tmp_path).score([np.array([1, 2])])
+    assert scores.shape == (1, 20)
+    no_text = replace(data, table=toy_table([0] * 19, [1] * 19))
+    assert missing_needs(spec, no_text) == ["the dataset has no text"]
+
+
+def test_the_weights_of_an_ensemble_are_chosen_on_a_limited_number_of_cases(
+    data, tmp_path, monkeypatch
+):
+    seen = []
+
+    def spy(parts, histories, targets):
+        seen.append(targets.tolist())
+        assert [len(h) for h in histories] == [length[t] for t in targets]
+        return dict.fromkeys(parts, 1.0)
+
+    histories, targets = data.sequences.held_out("valid")
+    length = {target: len(h) for h, target in zip(histories, targets, strict=True)}
+    monkeypatch.setattr(models, "choose_weights", spy)
+    for most in (3, 3, 99):
+        monkeypatch.setattr(models, "MOST_CASES", most)
+        MODELS["item_knn+tfidf"].fit(data, {}, 0, tmp_path)
+    assert len(seen[0]) == 3
+    assert seen[0] == seen[1]  # the same cases each time
+    assert sorted(seen[2]) == sorted(targets)
+
+
+def test_ids_are_enough_for_some_models(data):
+    bare = replace(data, table=toy_table([0] * 19, [0] * 19))
+    found = {name for name, spec in MODELS.items() if not missing_needs(spec, bare)}
+    ids = {"popularity", "item_knn", "ease", "sequential_rules", "sasrec", "sasrec_sampled"}
+    assert found == ids
+    assert missing_needs(MODELS["msm4sr"], bare) == ["the dataset has neither text nor image"]
+
+
+def test_an_exact_softmax_has_a_name_of_its_own_where_the_default_is_sampled(data, monkeypatch):
+    reason = "sasrec has an exact softmax, too"
+    assert missing_needs(MODELS["sasrec_exact"], data) == [reason]
+    monkeypatch.setattr(models, "MANY_CLASSES", 18)
+    assert missing_needs(MODELS["sasrec_exact"], data) == []
+    negatives = {
+        name: MODELS[name].config(data, {}).finetune.n_negatives
+        for name in MODELS
+        if "sasrec" in name
     }
-    assert made == [3]
-    counts = ItemKNN(data.sequences, 0.5).score(histories)
-    counts = counts / counts.amax(dim=1, keepdim=True)
-    torch.testing.assert_close(found[0.0], counts)
-    likely = (torch.linspace(-1, 1, 19).double() / PRESETS["tuned"].finetune.temperature).softmax(0)
-    torch.testing.assert_close(
-        (found[2.0] - counts)[:, 1:], (2 * likely / likely.max()).expand(2, -1), atol=1e-6, rtol=0
-    )
-    assert (found[2.0] - counts)[:, 0].tolist() == [0, 0]  # padding is not likely
+    assert negatives == {"sasrec": -1, "sasrec_exact": 0, "sasrec_sampled": 256}
+
+
+def test_unisrec_whitens_and_averages_sentences(data):
+    spec = MODELS["unisrec"]
+    for point in spec.grid:
+        config = spec.config(data, point).model
+        assert (config.modalities, config.item_pooling, config.adaptor) == (
+            "text",
+            "mean",
+            "linear",
+        )
+        assert bool(config.whitened_dim) == (point["features.whitening"] == "pca")
 
 
 def test_two_processes_that_need_the_same_pre_trained_model_train_it_once(

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from msm4sr_lite.study.models import ABLATIONS, CLAIMS, ModelSpec, is_main, missing_needs
+from msm4sr_lite.study.ablations import ABLATIONS, CLAIMS, is_main
+from msm4sr_lite.study.models import ModelSpec, missing_needs
 
 
 def test_every_ablation_changes_one_thing(data):

@@ -1,0 +1,148 @@
+"""Score ensembles beside the z-scores of their definition; weights from validation."""
+
+import numpy as np
+import pytest
+import torch
+
+from msm4sr_lite.baselines import ensemble
+from msm4sr_lite.baselines.ensemble import (
+    Probabilities,
+    ScoreEnsemble,
+    choose_weights,
+    standardise,
+)
+from msm4sr_lite.config import UserError
+from msm4sr_lite.evaluation import metrics, target_ranks
+
+
+class Fixed:
+    """Scores that were given, a row per user; the history's first item is the user's number."""
+
+    def __init__(self, rows):
+        self.rows, self.asked = torch.as_tensor(rows), []
+
+    def score(self, histories):
+        self.asked.append(len(histories))
+        return self.rows[[int(history[0]) - 1 for history in histories]].clone()
+
+
+def z_scores(row):
+    """The textbook form for the items of one history."""
+    mean = sum(row) / len(row)
+    spread = (sum((value - mean) ** 2 for value in row) / len(row)) ** 0.5
+    return [(value - mean) / spread if spread else 0.0 for value in row]
+
+
+def test_an_ensemble_ranks_by_the_weighted_sum_of_z_scores():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(0.3, size=(5, 9)).astype(float)
+    counts[0, 1:] = 0  # a history without any co-occurrence
+    cosines, noise = rng.normal(size=(2, 5, 9))
+    parts = {"a": Fixed(counts), "b": Fixed(cosines), "c": Fixed(noise)}
+    found = ScoreEnsemble(parts, {"a": 0.5, "b": 2.0, "c": 0}).score(
+        [np.array([n]) for n in range(1, 6)]
+    )
+    assert found.shape == (5, 9)
+    assert found[:, 0].tolist() == [0] * 5
+    for row in range(5):
+        both = zip(z_scores(counts[row, 1:]), z_scores(cosines[row, 1:]), strict=True)
+        expected = np.array([0.5 * one + 2 * two for one, two in both])
+        of_items = found[row, 1:].numpy()
+        assert of_items - of_items.mean() == pytest.approx(expected)  # the mean changes no rank
+    assert not parts["c"].asked  # a weight of 0 costs nothing
+
+
+def test_equal_scores_say_nothing_and_padding_may_be_anything():
+    rows = [[np.nan, 0.1, 0.1, 0.1], [-np.inf, 7.0, 7.0, 8.0], [9.0, 0.0, 0.0, 0.0]]
+    for kind in (torch.float32, torch.float64):
+        found = standardise(torch.tensor(rows, dtype=kind))
+        assert torch.isfinite(found).all()
+        assert found[[0, 2]].count_nonzero() == 0
+        assert found[1, 1] == found[1, 2] < found[1, 3]
+        assert found[1, 0] == 0
+
+
+def test_one_part_alone_ranks_as_it_does_without_the_ensemble():
+    """Ties stay ties, and probabilities that are tiny stay apart."""
+    scores = torch.cat([torch.zeros(1), torch.linspace(0, 1, 12).repeat_interleave(2)])[None]
+    model = Probabilities(Fixed(scores), 0.005)  # from 1 to e^-200
+    histories, targets = [np.array([1])] * 24, np.arange(1, 25)
+    alone = target_ranks(Fixed(scores), histories, targets)
+    assert (target_ranks(ScoreEnsemble({"m": model}, {"m": 3}), histories, targets) == alone).all()
+
+
+def test_probabilities_are_a_softmax_without_padding():
+    found = Probabilities(Fixed([[9.0, 0.5, 0.2]]), 0.1).score([np.array([1])])[0]
+    assert found[0] == 0
+    assert found.sum() == pytest.approx(1)
+    assert float(found[1] / found[2]) == pytest.approx(np.exp(3), rel=1e-5)
+
+
+def test_weights_that_leave_nothing_are_refused():
+    part = Fixed([[0.0, 1.0]])
+    with pytest.raises(UserError, match="an ensemble needs a part with a weight above 0"):
+        ScoreEnsemble({"a": part}, {"a": 0})
+    with pytest.raises(UserError, match="weight must be a number >= 0"):
+        ScoreEnsemble({"a": part, "b": part}, {"a": 1, "b": -1})
+
+
+@pytest.fixture
+def cases():
+    """Two parts that each know half of the targets, and one that knows nothing."""
+    rng = np.random.default_rng(3)
+    users, items = 40, 60
+    histories = [np.array([user, user % 7 + 1]) for user in range(1, users + 1)]
+    targets = rng.integers(45, items + 1, size=users)
+    first, second, noise = rng.normal(size=(3, users, items + 1))
+    for user, target in enumerate(targets):
+        (first if user % 2 else second)[user, target] += 3
+        first[user, user % 7 + 1] = 9  # an item of the history, which is filtered
+    return (
+        {"first": Fixed(first), "second": Fixed(second), "noise": Fixed(noise)},
+        histories,
+        targets,
+    )
+
+
+def ndcg(scorer, histories, targets):
+    return metrics(target_ranks(scorer, histories, targets, filter_seen=True), [10])[
+        "ndcg@10"
+    ].mean()
+
+
+def test_the_chosen_weights_are_never_worse_than_the_best_part(cases, monkeypatch):
+    parts, histories, targets = cases
+    found = choose_weights(parts, histories, targets)
+    alone = {name: ndcg(part, histories, targets) for name, part in parts.items()}
+    together = ndcg(ScoreEnsemble(parts, found), histories, targets)
+    assert together > max(alone.values()) + 0.02
+    assert found[max(alone, key=alone.get)] == 1
+    monkeypatch.setattr(ensemble, "BLOCK", 7)
+    for part in parts.values():
+        part.asked.clear()
+    assert choose_weights(parts, histories, targets) == found
+    assert max(parts["first"].asked) == 7  # memory is bounded by the block
+
+
+def test_no_single_weight_of_the_grid_would_be_better(cases):
+    """The coordinate search beside a literal one that ranks with ``target_ranks``."""
+    parts, histories, targets = cases
+    found = choose_weights(parts, histories, targets)
+    value = ndcg(ScoreEnsemble(parts, found), histories, targets)
+    best = next(name for name, weight in found.items() if weight == 1)
+    for name in parts.keys() - {best}:
+        for weight in ensemble.GRID:
+            other = ScoreEnsemble(parts, {**found, name: weight})
+            assert ndcg(other, histories, targets) <= value + 1e-12
+
+
+def test_parts_that_do_not_help_get_no_weight(cases):
+    parts, histories, targets = cases
+    perfect = torch.zeros(40, 61)
+    perfect[torch.arange(40), torch.as_tensor(targets)] = 1
+    equal = Fixed(torch.ones(40, 61))
+    chosen = choose_weights(
+        {"equal": equal, **parts, "perfect": Fixed(perfect)}, histories, targets
+    )
+    assert chosen == {"equal": 0, "first": 0, "second": 0, "noise": 0, "perfect": 1}
+    assert choose_weights({"equal": equal}, histories, targets) == {"equal": 1}
