@@ -21,7 +21,7 @@ from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble, choose_
 from msm4sr_lite.config import MANY_CLASSES, Config, DataConfig, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.evaluation import Scorer, metrics, target_ranks
+from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_texts
 from msm4sr_lite.initialize import fit_to_features, new_model, transfer
@@ -182,8 +182,8 @@ class ModelSpec:
 class EnsembleSpec(ModelSpec):
     """Score ensemble of baselines and models, with weights chosen on validation.
 
-    Each baseline takes the point of its own grid that is best on validation. The settings are those
-    of the trained parts.
+    Each point of a baseline's grid is a part of its own, since the best partner is not the best
+    recommender. The settings are those of the trained parts.
 
     Attributes
     ----------
@@ -205,14 +205,11 @@ class EnsembleSpec(ModelSpec):
         histories, targets = [histories[row] for row in rows], targets[rows]
         scorers: dict[str, Scorer] = {}
         for name, part in self.parts.items():
-            highest = -1.0
-            for point in [settings] if part.is_trained else part.grid:
+            for number, point in enumerate([settings] if part.is_trained else part.grid):
                 scorer = part.fit(data, point, seed, states)
                 if isinstance(part, ModelSpec):
                     scorer = Probabilities(scorer, part.config(data, point).finetune.temperature)
-                ranks = target_ranks(scorer, histories, targets, filter_seen=True)
-                if (value := float(metrics(ranks, [10])["ndcg@10"].mean())) > highest:
-                    scorers[name], highest = scorer, value
+                scorers[f"{name} {number}"] = scorer
         return ScoreEnsemble(scorers, choose_weights(scorers, histories, targets))
 
 
