@@ -75,6 +75,6 @@ def all_pairs(size: int) -> np.ndarray:
         if 12 * size**2 <= 0.75 * there:
             return np.empty((size, size), np.float32)
     raise UserError(
-        f"baseline 'ease' needs {12e-9 * size**2:.1f} GB for {size - 1} items, more than 3/4 of the"
+        f"baseline 'ease' needs {12e-9 * size**2:.1f} GB (items: {size - 1}), more than 3/4 of the"
         f" memory; leave it out, or keep fewer items by data.min_item_interactions"
     )

@@ -55,7 +55,7 @@ def test_too_many_items_for_the_memory_are_refused(monkeypatch):
     monkeypatch.setattr(ease.os, "sysconf", pages.get, raising=False)
     EASE(toy_sequences([6, 6], n_items=13))
     with pytest.raises(
-        UserError, match=r"'ease' needs 0.0 GB for 14 items, more than 3/4 of the mem"
+        UserError, match=r"'ease' needs 0.0 GB \(items: 14\), more than 3/4 of the mem"
     ):
         EASE(toy_sequences([6, 6], n_items=14))
 
