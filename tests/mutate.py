@@ -56,6 +56,7 @@ TESTS = {
     "similarity": ["method/test_similarity", "method/test_presets"],
     "scoring": ["method/test_scoring", "fast/test_fast_scoring"],
     "feature_table": ["method/test_scoring", "method/test_encoder"],
+    "whitening": ["method/test_whitening", "method/test_initialize"],
     "training_run": ["method/test_training_run", "method/test_training"],
     "fast/objectives": ["fast/test_fast_objectives", "method/test_objectives"],
     "fast/sequences": ["fast/test_fast_sequences", "method/test_sequences"],
