@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from msm4sr_lite.baselines.simple import ContentKNN, tfidf_vectors
+from msm4sr_lite.baselines.simple import ContentKNN, mean_embeddings, tfidf_vectors
 from msm4sr_lite.config import DataConfig
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.evaluation import metrics, target_ranks
@@ -16,8 +16,6 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_texts
 from msm4sr_lite.intervals import summarise
 from msm4sr_lite.pipeline.stages import prepare_training_data
-from msm4sr_lite.similarity import normalize
-from msm4sr_lite.whitening import Whitening
 
 WIDTHS = (64, 128, 256)  # of whitening=pca, besides the whole width
 DECAYS = (0.5, 0.8)
@@ -59,16 +57,17 @@ def report_neighbours(
     if len(targets) > CASES:
         drawn = np.random.default_rng(0).choice(len(targets), CASES, replace=False)
         histories, targets = [histories[case] for case in drawn], targets[drawn]
-    seen = torch.from_numpy(data.sequences.item_counts() > 0)
+    seen = data.sequences.item_counts() > 0
     report = {}
     for modality in ("text", "image"):
         slots = getattr(data.table, modality)
         if not slots.counts.any():
             continue
-        means, there = slots.means(), slots.counts > 0
+        whole = slots.vectors.shape[1]
+        maps = {"none": 0, "centre": 0, **{f"pca {w}": w for w in WIDTHS if w < whole}, "pca": 0}
         found = {
-            name: _ndcg(normalize(mapped * there[:, None]).numpy(), histories, targets)
-            for name, mapped in _maps(means, seen & there).items()
+            name: _ndcg(mean_embeddings(slots, seen, name.split()[0], width), histories, targets)
+            for name, width in maps.items()
         }
         best = max(found, key=lambda name: found[name].mean())
         difference = summarise({"ndcg@10": found[best] - found["none"]})["ndcg@10"]
@@ -78,7 +77,7 @@ def report_neighbours(
             others["tf-idf"] = _ndcg(vectors, histories, targets)
         kind, _, width = (best if difference["low"] > 0 else "none").partition(" ")
         report[modality] = {
-            "effective_dim": _effective_dim(means[seen & there]),
+            "effective_dim": _effective_dim(slots.means()[(slots.counts.numpy() > 0) & seen]),
             "ndcg@10": {name: float(values.mean()) for name, values in (found | others).items()},
             "recommended": {"whitening": kind, "whitening_dim": int(width or 0)},
             "difference": difference,
@@ -93,17 +92,6 @@ def _ndcg(units: Any, histories: Sequence[np.ndarray], targets: np.ndarray) -> n
         ranks = target_ranks(ContentKNN(units, decay), histories, targets, filter_seen=True)
         values.append(metrics(ranks, [10])["ndcg@10"])
     return max(values, key=np.mean)
-
-
-def _maps(features: Tensor, fitted_on: Tensor) -> dict[str, Tensor]:
-    """Return the features of all items after each map that is learned from some of them."""
-    mapped, whole = {"none": features}, features.shape[1]
-    kinds = [("centre", whole), *(("pca", width) for width in WIDTHS if width < whole)]
-    for kind, width in [*kinds, ("pca", whole)]:
-        whitening = Whitening(whole, width)
-        whitening.fit(features[fitted_on], kind)
-        mapped[kind if width == whole else f"{kind} {width}"] = whitening(features)
-    return mapped
 
 
 def _effective_dim(features: Tensor) -> float:
