@@ -5,6 +5,7 @@ modalities therefore share one embedding space.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,10 @@ class TextEncoder:
 
         ``weights`` is the hash of all weights, and ``identity`` of all that decides embeddings.
         """
+        return {**self._description}
+
+    @cached_property
+    def _description(self) -> dict[str, str]:
         found = pretrained.describe_model(self.name, self.model, self.tokenizer)
         layers = self._texts.layers
         if any(True for _ in layers.parameters()):

@@ -47,7 +47,8 @@ def fingerprint_weights(model: nn.Module) -> str:
     digest, random = hashlib.sha256(), getattr(model, "absent_weights", ())
     for name, tensor in sorted(model.state_dict().items()):
         if name not in random:
-            digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
+            digest.update(name.encode())
+            digest.update(tensor.detach().float().cpu().contiguous().numpy().data)
     return digest.hexdigest()[:16]
 
 
