@@ -126,6 +126,10 @@ class FeatureConfig(Settings):
                 f" set whitening=pca or whitening_dim=0"
             )
 
+    def whitened_width(self, width: int) -> int:
+        """Return the width of features of this width after whitening; 0 without whitening."""
+        return 0 if self.whitening == "none" else min(self.whitening_dim or width, width)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(Settings):

@@ -18,14 +18,13 @@ def fit_to_features(config: Config, table: FeatureTable) -> ModelConfig:
     Where all items lack one modality, both would be the same, and everything would be computed
     twice. ``modalities="auto"`` then is the other modality alone.
     """
-    features, width = config.features, table.width
-    whitened = 0 if features.whitening == "none" else features.whitening_dim or width
+    width = table.width
     found = [modality for modality in BOTH if getattr(table, modality).counts.any()]
     modalities: Any = config.model.modalities
     if modalities == "auto":
         modalities = found[0] if len(found) == 1 else "both"
-    model = replace(config.model, modalities=modalities, feature_dim=width)
-    return replace(model, whitened_dim=min(whitened, width))
+    whitened = config.features.whitened_width(width)
+    return replace(config.model, modalities=modalities, feature_dim=width, whitened_dim=whitened)
 
 
 def new_model(

@@ -152,9 +152,8 @@ def mean_embeddings(
     """
     config = FeatureConfig(whitening=whitening, whitening_dim=whitening_dim)
     means, known = slots.means(), slots.counts > 0
-    if config.whitening != "none":
-        width = means.shape[1]
-        whiten = Whitening(width, min(config.whitening_dim or width, width))
+    if whitened := config.whitened_width(means.shape[1]):
+        whiten = Whitening(means.shape[1], whitened)
         whiten.fit(means[known & torch.from_numpy(seen)], config.whitening)
         means = whiten(means) * known[:, None]
     return normalize(means).numpy()

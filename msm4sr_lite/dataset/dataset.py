@@ -147,6 +147,11 @@ class Dataset:
         renames = dict(columns or {})
         return cls(items, table, None, Path(image_root), name, domain, notes, renames)
 
+    @property
+    def has_content(self) -> bool:
+        """Whether any item has a text or an image."""
+        return any(item.has_content for item in self.items.values())
+
     @cached_property
     def users(self) -> list[str]:
         """Ids of all users, in the order of their first interactions."""

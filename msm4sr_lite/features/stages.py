@@ -214,7 +214,7 @@ def encode_features(
         If no item has a text or an image, or there are images but ``run_dir`` holds no keywords.
         Whether the keywords belong to these items is not checked.
     """
-    if not any(item.has_content for item in dataset.items.values()):
+    if not dataset.has_content:
         raise UserError(
             f"{dataset.name}: no item has a text or an image; there is nothing to embed"
         )

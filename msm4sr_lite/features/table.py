@@ -167,10 +167,14 @@ def make_features(
             yield cache.read([*map(_key, texts[start : start + _BLOCK])])
 
     description = encoder.describe()
-    record = {"width": encoder.width, "text_encoder": description, "keywords": {}}
-    record["content"] = fingerprint([content_hash(sentences), description])
-    made_with = versions("torch", "transformers", "tokenizers")
-    record |= {"n_items": len(sentences), "versions": made_with}
+    record = {
+        "width": encoder.width,
+        "text_encoder": description,
+        "keywords": {},
+        "content": fingerprint([content_hash(sentences), description]),
+        "n_items": len(sentences),
+        "versions": versions("torch", "transformers", "tokenizers"),
+    }
     parts = {}
     for name in ("text", "image"):
         groups = [getattr(slots, name) for slots in sentences]

@@ -56,7 +56,7 @@ def find_or_compute_features(
     feature settings. New ones are written to ``run_dir``, or to a temporary folder. ``encoders``
     are ``text_encoder``, ``clip`` and ``dictionary`` of ``MSM4SR``.
     """
-    if not any(item.has_content for item in data.items.values()):
+    if not data.has_content:
         if features is not None:
             raise UserError(f"features: {data.name} has neither texts nor images; leave them out")
         return Features(no_features(["", *data.items]))

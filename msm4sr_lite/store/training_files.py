@@ -94,11 +94,11 @@ class StateFile:
             run.optimizer.load_state_dict(adam)
             for name in COUNTERS:
                 setattr(run, name, counters[name])
+            self.log[:] = counters["log"]
         except (ValueError, LookupError) as error:
             raise UserError(f"{self.path}: of another training ({error}); {REMEDY}") from None
         run.model.load_state_dict(parts["model"])
         run.best = parts["best"]
-        self.log[:] = counters["log"]
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

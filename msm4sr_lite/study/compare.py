@@ -34,6 +34,7 @@ from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import RUN_AGAIN, cached_run, log_access
 from msm4sr_lite.store.schemas import ChosenSettings, read_json
 from msm4sr_lite.study.cold_start import cold_cases, cold_items
+from msm4sr_lite.study.complementarity import all_pairs
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.models import ModelSpec, Settings, Spec, StudyData, missing_needs
 from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
@@ -228,7 +229,8 @@ class Comparison:
             cells = [one[protocol][metric] for one in change.values()]
             for cell, p in zip(cells, holm([cell["p"] for cell in cells]), strict=True):
                 cell["p_holm"] = p
-        return {"against": against, "models": models, "change": change}
+        overlap = all_pairs(ranks["filter_seen"])
+        return {"against": against, "models": models, "change": change, "overlap@10": overlap}
 
 
 def read_configs(path: Path) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """Find out whether two models find the same targets, or complement each other."""
 
+from collections.abc import Mapping
+from itertools import combinations
+
 import numpy as np
 
 from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import UserError
+from msm4sr_lite.study.paired import Ranks, pair_seeds
 
 
 def complementarity(ranks_a: np.ndarray, ranks_b: np.ndarray, k: int = 10) -> dict[str, float]:
@@ -33,3 +37,26 @@ def complementarity(ranks_a: np.ndarray, ranks_b: np.ndarray, k: int = 10) -> di
     a, b = a <= k, b <= k
     parts = {"both": a & b, "only_a": a & ~b, "only_b": b & ~a, "neither": ~a & ~b, "union": a | b}
     return {name: float(cases.mean()) for name, cases in parts.items()}
+
+
+def all_pairs(ranks: Mapping[str, Ranks], k: int = 10) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the complementarity of every two models, averaged over seeds.
+
+    Parameters
+    ----------
+    ranks
+        Model -> the rank of each target, for each seed. A model without seeds has one entry.
+    k
+        Length of the lists.
+
+    Returns
+    -------
+    pairs
+        Model a -> model b -> shares, for each pair once.
+    """
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for a, b in combinations(ranks, 2):
+        each = [complementarity(*pair, k) for pair in pair_seeds(ranks[a], ranks[b])]
+        means = {name: round(float(np.mean([one[name] for one in each])), 6) for name in each[0]}
+        found.setdefault(a, {})[b] = means
+    return found

@@ -87,7 +87,7 @@ ONE = [Settings()]
 RULES = grid(decay=[0, 0.5, 0.8, 0.95])
 DECAYS = grid(decay=[0.5, 0.8, 0.95, 1.0])
 NEIGHBOURS = grid(decay=[0.5, 0.9]) + grid(decay=[0.5, 0.9], cosine=[True], shrinkage=[50])
-EASE = grid(l2=[100, 500], decay=[0.5, 0.9])
+EASE = grid(l2=[100, 500], decay=[0.6, 0.9])
 # Like UniSRec, without pre-training: mean sentence embeddings, whitened, and a linear layer.
 UNISREC = {"model.modalities": "text", "model.item_pooling": "mean", "model.adaptor": "linear"}
 GEOMETRY = grid(features__whitening=["none", "pca"], finetune__lr=[1e-3, 3e-4])

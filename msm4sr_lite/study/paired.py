@@ -75,10 +75,8 @@ def paired(ranks: Ranks, base: Ranks, users: np.ndarray | None = None) -> dict[s
           with a power of 80 %
         - ``seeds``: the difference of each seed
     """
-    n_seeds = max(len(ranks), len(base))
-    ranks, base = (list(r) * (n_seeds if len(r) == 1 else 1) for r in (ranks, base))
     differences = []
-    for one, two in zip(ranks, base, strict=True):
+    for one, two in pair_seeds(ranks, base):
         values, others = metrics(one), metrics(two)
         differences.append({name: values[name] - others[name] for name in METRICS})
     found = with_seeds(differences, users)
@@ -88,6 +86,13 @@ def paired(ranks: Ranks, base: Ranks, users: np.ndarray | None = None) -> dict[s
         result["p"] = float(2 * stats.norm.sf(abs(result["value"]) / error)) if error else certain
         result["detectable"] = round(float(error * (HALF + POWER)), 6)
     return found
+
+
+def pair_seeds(a: Ranks, b: Ranks) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the ranks of two models seed by seed; a model without seeds is repeated."""
+    n_seeds = max(len(a), len(b))
+    a, b = (list(r) * (n_seeds if len(r) == 1 else 1) for r in (a, b))
+    return list(zip(a, b, strict=True))
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -131,15 +131,25 @@ def train_clip(
             if rows
         }
         minutes = round((time.process_time() - started) / 60, 1)
-        report: dict[str, Any] = {"name": out.name, "columns": list(labels), "words": len(words)}
-        report |= {"training_images": len(training), "unusable_images": missing + len(problems)}
-        report |= {"image_size": [height, width], "config": as_dict(config), "seed": seed}
-        report |= {"epochs": len(epochs), "best_epoch": best.number}
-        report |= {"weights": model.num_parameters(), "device": device, "minutes": minutes}
-        report |= {"versions": versions("torch", "transformers"), "prompt": PROMPT, **figures}
-        report["log"] = [
-            [e.number, *(round(x, 4) for x in (e.loss, e.average_precision))] for e in epochs
-        ]
+        report: dict[str, Any] = {
+            "name": out.name,
+            "columns": list(labels),
+            "words": len(words),
+            "training_images": len(training),
+            "unusable_images": missing + len(problems),
+            "image_size": [height, width],
+            "config": as_dict(config),
+            "seed": seed,
+            "epochs": len(epochs),
+            "best_epoch": best.number,
+            "weights": model.num_parameters(),
+            "device": device,
+            "minutes": minutes,
+            "versions": versions("torch", "transformers"),
+            "prompt": PROMPT,
+            **figures,
+            "log": [[e.number, round(e.loss, 4), round(e.average_precision, 4)] for e in epochs],
+        }
         write_json(draft / "evaluation.json", report)
         write_card(draft, report)
     _remove(states | {state.path})

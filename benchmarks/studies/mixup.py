@@ -1,0 +1,165 @@
+"""Find out what mixup is for: models with and without it, when modalities are missing or exchanged.
+
+::
+
+    python -m benchmarks.studies.mixup DATA --out DIR --preset tuned --seeds 5
+
+Mixup exchanges text and image embeddings in pre-training. Each model is trained on the data as they
+are, once with mixup and once without. It is then evaluated on the test part with changed item
+features: without any text, without any image, or with text and image exchanged for a share of the
+items. The settings are those of the preset, so nothing is chosen. Finished trainings are kept in
+DIR and not repeated; the result is DIR/mixup.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from msm4sr_lite import __version__
+from msm4sr_lite.config import DataConfig, UserError
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.feature_table import FeatureTable, Slots
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.store.files import write_json
+from msm4sr_lite.store.records import cached_run, log_access
+from msm4sr_lite.study.config import TrainingBudget
+from msm4sr_lite.study.models import ModelSpec, StudyData, prepare
+from msm4sr_lite.study.paired import paired, with_seeds
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "with mixup": {},
+    "without mixup": {"pretrain.mixup_max": 0.0},
+}
+STAGES = {"pre-trained": False, "fine-tuned": True}  # whether the model is fine-tuned
+SHARES = (0.25, 0.5, 1.0)
+UNCHANGED = "unchanged"
+
+
+def changed_tables(table: FeatureTable, seed: int) -> dict[str, FeatureTable]:
+    """Return the features as they are, without a modality, and with both exchanged."""
+
+    def without(slots: Slots) -> Slots:
+        return replace(slots, counts=torch.zeros_like(slots.counts))
+
+    found = {UNCHANGED: table}
+    found["no text"] = replace(table, text=without(table.text))
+    found["no image"] = replace(table, image=without(table.image))
+    for share in SHARES:
+        chosen = np.random.default_rng(seed).random(len(table.items)) < share
+        found[f"exchanged: {100 * share:.0f} %"] = exchange(table, torch.from_numpy(chosen))
+    return found
+
+
+def exchange(table: FeatureTable, chosen: torch.Tensor) -> FeatureTable:
+    """Return a table in which the text and image embeddings of the chosen items are exchanged."""
+
+    def mixed(one: Slots, other: Slots) -> Slots:
+        starts = torch.where(chosen, other.starts + len(one.vectors), one.starts)
+        counts = torch.where(chosen, other.counts, one.counts)
+        return Slots(torch.cat([one.vectors, other.vectors]), starts, counts)
+
+    text, image = table.text, table.image
+    return replace(table, text=mixed(text, image), image=mixed(image, text))
+
+
+def ranks_of(
+    data: StudyData, spec: ModelSpec, settings: dict[str, Any], seed: int, states: Path
+) -> dict[str, Any]:
+    """Train one variant; return the ranks of all test targets by stage and change of features."""
+    cases, found = data.sequences.held_out("test"), dict[str, list[int]]()
+    for stage, finetunes in STAGES.items():
+        scorer = replace(spec, finetunes=finetunes).fit(data, settings, seed, states)
+        assert isinstance(scorer, ModelScorer)
+        for change, table in changed_tables(data.table, seed).items():
+            other = ModelScorer(scorer.model, table, data.device)
+            found[f"{stage}, {change}"] = target_ranks(other, *cases, filter_seen=True).tolist()
+    return {"ranks": found}
+
+
+def measure(data: StudyData, out: Path, preset: str, seeds: int, budget: Any) -> dict[str, Any]:
+    """Train all variants with all seeds; return metrics, losses and differences."""
+    budget = budget.for_targets(data.sequences.training_targets())
+    about = {"preset": preset, "seeds": list(range(1, seeds + 1)), "budget": asdict(budget)}
+    log_access(out, {**about, "data": data.made_from, "version": __version__})
+    ranks: dict[str, dict[str, list[np.ndarray]]] = {name: {} for name in VARIANTS}
+    for seed, (name, own) in product(about["seeds"], VARIANTS.items()):
+        spec, settings = ModelSpec(preset=preset, settings=own), budget.settings()
+        made_from = [repr(spec), settings, seed, data.made_from]
+        make = partial(ranks_of, data, spec, settings, seed, out / "states")
+        run = cached_run(out / "runs", f"{name}-{seed}", made_from, make)
+        for key, values in run["ranks"].items():
+            ranks[name].setdefault(key, []).append(np.array(values))
+    users, _ = data.sequences.cases("test")
+    with_mixup, without = VARIANTS
+    keys = list(ranks[with_mixup])
+    before = {key: f"{key.split(', ')[0]}, {UNCHANGED}" for key in keys}
+    return {
+        "dataset": data.dataset.name,
+        "domain": data.dataset.domain,
+        "users": len(set(users.tolist())),
+        "items": data.sequences.n_items,
+        **about,
+        "models": {
+            name: {key: with_seeds([metrics(one) for one in each[key]], users) for key in keys}
+            for name, each in ranks.items()
+        },
+        "loss_by_change": {
+            name: {
+                key: paired(each[key], each[before[key]], users)
+                for key in keys
+                if key != before[key]
+            }
+            for name, each in ranks.items()
+        },
+        "with_minus_without": {
+            key: paired(ranks[with_mixup][key], ranks[without][key], users) for key in keys
+        },
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, evaluate, write the result."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("dataset", type=Path, help="dataset folder")
+    parser.add_argument("--domain", default="")
+    parser.add_argument("--features", type=Path, help="default: DATA/features")
+    parser.add_argument("--out", type=Path, required=True, help="study folder")
+    parser.add_argument("--preset", default="tuned")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--min-item-interactions", type=int, default=0)
+    parser.add_argument("--n-test", type=int, default=1)
+    parser.add_argument("--epochs", type=int, nargs=2, metavar=("PRETRAIN", "FINETUNE"))
+    args = parser.parse_args(arguments)
+    split = DataConfig(min_item_interactions=args.min_item_interactions, n_test=args.n_test)
+    dataset = Dataset.from_folder(args.dataset, domain=args.domain)
+    data = prepare(dataset, load_feature_table(args.features or args.dataset / "features"), split)
+    budget = TrainingBudget()
+    if args.epochs:
+        budget = TrainingBudget(pretrain_epochs=args.epochs[0], finetune_epochs=args.epochs[1])
+    result = measure(data, args.out, args.preset, args.seeds, budget)
+    write_json(args.out / "mixup.json", result)
+    for key, change in result["with_minus_without"].items():
+        values = (result["models"][name][key]["ndcg@10"]["value"] for name in VARIANTS)
+        shown = "  ".join(f"{value:.4f}" for value in values)
+        print(f"{key:<28}{shown}  p = {change['ndcg@10']['p']:.3f}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
