@@ -112,22 +112,24 @@ def ndcg(scorer, histories, targets):
 
 def test_the_chosen_weights_are_never_worse_than_the_best_part(cases, monkeypatch):
     parts, histories, targets = cases
-    found = choose_weights(parts, histories, targets)
+    chosen = choose_weights(parts, histories, targets)
+    found = chosen.weights
     alone = {name: ndcg(part, histories, targets) for name, part in parts.items()}
     together = ndcg(ScoreEnsemble(parts, found), histories, targets)
     assert together > max(alone.values()) + 0.02
+    assert (chosen.alone, chosen.together) == (alone, together)
     assert found[max(alone, key=alone.get)] == 1
     monkeypatch.setattr(ensemble, "BLOCK", 7)
     for part in parts.values():
         part.asked.clear()
-    assert choose_weights(parts, histories, targets) == found
+    assert choose_weights(parts, histories, targets) == chosen
     assert max(parts["first"].asked) == 7  # memory is bounded by the block
 
 
 def test_no_single_weight_of_the_grid_would_be_better(cases):
     """The coordinate search beside a literal one that ranks with ``target_ranks``."""
     parts, histories, targets = cases
-    found = choose_weights(parts, histories, targets)
+    found = choose_weights(parts, histories, targets).weights
     value = ndcg(ScoreEnsemble(parts, found), histories, targets)
     best = next(name for name, weight in found.items() if weight == 1)
     for name in parts.keys() - {best}:
@@ -144,5 +146,5 @@ def test_parts_that_do_not_help_get_no_weight(cases):
     chosen = choose_weights(
         {"equal": equal, **parts, "perfect": Fixed(perfect)}, histories, targets
     )
-    assert chosen == {"equal": 0, "first": 0, "second": 0, "noise": 0, "perfect": 1}
-    assert choose_weights({"equal": equal}, histories, targets) == {"equal": 1}
+    assert chosen.weights == {"equal": 0, "first": 0, "second": 0, "noise": 0, "perfect": 1}
+    assert choose_weights({"equal": equal}, histories, targets).weights == {"equal": 1}
