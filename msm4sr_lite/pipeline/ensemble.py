@@ -3,7 +3,6 @@
 import math
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -26,7 +25,6 @@ from msm4sr_lite.feature_table import FeatureTable, no_features
 from msm4sr_lite.pipeline.stages import Stage, TrainingData, describe_training_data
 from msm4sr_lite.progress import say
 from msm4sr_lite.scoring import ModelScorer
-from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.store import checkpoints
 from msm4sr_lite.store.checkpoints import REMEDY
 from msm4sr_lite.store.checksums import verify_folder
@@ -209,30 +207,21 @@ def fit_ensemble(
     if folder and is_finished(folder, made_from):
         return Ensemble.load(folder, data.sequences.items, net)
     remove_ensemble(stage.run_dir)
-    temperature = config.finetune.temperature
-    parts = chosen.record["parts"] if chosen else dict(_candidates(data, net, config))
-    needed = [MAIN, *chosen.used()] if chosen else [*parts]
+    parts = {**chosen.record["parts"]} if chosen else _candidates(data, net, config)
     fitted: dict[str, Any] = {MAIN: net}
-    for name in needed[1:]:
-        kind, settings = parts[name]["kind"], parts[name]["settings"]
-        if kind not in NETWORKS:
+    for name, part in [*(chosen.used() if chosen else parts).items()]:
+        if part["kind"] in PAIRS | TEXTS:
             inputs = BaselineData(data.sequences, data.table)
-            fitted[name] = fit_baseline(kind, inputs, **settings)
-        elif time.perf_counter() < until:
-            fitted[name], settings = _train_part(stage, data, net, config, kind, settings)
-            parts = {**parts, name: {**parts[name], "settings": settings}}
-        else:
+            fitted[name] = fit_baseline(part["kind"], inputs, **part["settings"])
+        elif name != MAIN and time.perf_counter() < until:
+            fitted[name], parts[name] = _train_part(stage, data, net, config, part)
+        elif name != MAIN:
             say(f"ensemble: no time left to train the part {name}")
             del parts[name]
-    value = chosen.record["validation_ndcg_10"] if chosen else None
-    if not chosen:
-        scorers = {
-            name: Probabilities(ModelScorer(one, data.table, stage.device), temperature)
-            if isinstance(one, M2SE)
-            else one
-            for name, one in fitted.items()
-        }
-        parts, value = _weigh(parts, scorers, data.sequences)
+    if chosen:
+        value = chosen.record["validation_ndcg_10"]
+    else:
+        value = _weigh(parts, fitted, data, config.finetune.temperature, stage.device)
     record = {"format": 1, "made_from": fingerprint(made_from), "model": made_from["model"]}
     found = Ensemble(record | {"validation_ndcg_10": value, "parts": parts}, {})
     kept = {name: fitted[name] for name in found.used()}
@@ -242,47 +231,52 @@ def fit_ensemble(
     return found
 
 
-def _weigh(parts: Parts, scorers: dict[str, Any], sequences: Sequences) -> tuple[Parts, float]:
-    """Choose weights; return the entries with them, and NDCG@10 of the ensemble."""
-    choice = choose_weights(scorers, *validation_cases(sequences))
-    for name, entry in parts.items():
-        more = {"weight": choice.weights[name], "validation_ndcg_10": choice.alone[name]}
-        parts[name] = {**entry, **more}
+def _weigh(
+    parts: Parts, fitted: dict[str, Any], data: TrainingData, temperature: float, device: str
+) -> float:
+    """Choose weights and enter them into ``parts``; return NDCG@10 of the ensemble."""
+    scorers = {**fitted}
+    for name, one in fitted.items():
+        if isinstance(one, M2SE):
+            scorers[name] = Probabilities(ModelScorer(one, data.table, device), temperature)
+    choice = choose_weights(scorers, *validation_cases(data.sequences))
+    for name, value in choice.alone.items():
+        parts[name] |= {"weight": choice.weights[name], "validation_ndcg_10": value}
     terms = {name: f"{weight:g} {name}" for name, weight in choice.weights.items() if weight}
     found = f"{' + '.join(terms.values())}; validation NDCG@10 {choice.together:.4f}, of the best"
     found += f" part alone {max(choice.alone.values()):.4f}"
     say(f"ensemble: {f'no part improves on {MAIN}' if [*terms] == [MAIN] else found}")
-    return parts, choice.together
+    return choice.together
 
 
-def _candidates(
-    data: TrainingData, net: M2SE, config: Config
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name, kind and settings of every part that these data allow."""
+def _candidates(data: TrainingData, net: M2SE, config: Config) -> Parts:
+    """Return the kind and settings of every part that these data allow."""
     there = [modality for modality in BOTH if getattr(data.table, modality).counts.any()]
-    yield MAIN, {"kind": MAIN, "settings": {}}
+    found: Parts = {MAIN: {"kind": MAIN, "settings": {}}}
     for kind in NETWORKS if config.finetune.epochs else ():
         if kind not in BOTH or (kind in there and net.modalities != (kind,)):
-            yield kind, {"kind": kind, "settings": {"epochs": config.finetune.epochs}}
+            found[kind] = {"kind": kind, "settings": {"epochs": config.finetune.epochs}}
     for kind, points in (PAIRS | (TEXTS if "text" in there else {})).items():
         for number, point in enumerate(points, 1):
-            yield f"{kind}_{number}", {"kind": kind, "settings": point}
+            found[f"{kind}_{number}"] = {"kind": kind, "settings": point}
+    return found
 
 
 def _train_part(
-    stage: Stage, data: TrainingData, net: M2SE, config: Config, kind: str, settings: dict[str, Any]
+    stage: Stage, data: TrainingData, net: M2SE, config: Config, part: dict[str, Any]
 ) -> tuple[M2SE, dict[str, Any]]:
-    """Train a part from scratch; return it, and its settings with the best number of epochs."""
+    """Train a part from scratch; return it, and its entry with the best number of epochs."""
+    kind = part["kind"]
     modalities: Any = kind if kind in BOTH else "text"  # SASRec reads none
-    epochs = {"pretrain.epochs": 0, "finetune.epochs": settings["epochs"]}
+    epochs = {"pretrain.epochs": 0, "finetune.epochs": part["settings"]["epochs"]}
     model = replace(net.config, n_items=0, modalities=modalities)
     config = replace(with_settings(config, epochs), model=model)
     run_dir = stage.run_dir / "parts" / kind if stage.run_dir else None
     run = replace(stage, run_dir=run_dir, callback=None, record={}, summaries={})
     say(f"ensemble: the part {kind}")
-    trained = run.from_scratch(data, config, NETWORKS[kind])
-    best = run.best_epochs()["finetune.epochs"]
-    return trained, {"epochs": best, "weights": fingerprint_weights(trained)}
+    trained, best = run.from_scratch(data, config, NETWORKS[kind]), run.best_epochs()
+    settings = {"epochs": best["finetune.epochs"], "weights": fingerprint_weights(trained)}
+    return trained, {**part, "settings": settings}
 
 
 def remove_ensemble(run_dir: Path | None) -> None:

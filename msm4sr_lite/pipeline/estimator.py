@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
@@ -128,8 +128,7 @@ class MSM4SR(Evaluating):
             net = stage.pretrain(training, config)
             if time_budget is None or not config.finetune.epochs:
                 return stage.finetune(training, net, config.finetune), config
-            left = until - time.perf_counter()
-            left /= 2 if self._wants_ensemble else 1
+            left = (until - time.perf_counter()) / (2 if self._wants_ensemble else 1)
             return finetune_within(left, stage, training, net, config)
 
         return self._train(data, train, split, features, run_dir, callback, until=until)
@@ -245,8 +244,7 @@ class MSM4SR(Evaluating):
         stage = Stage(self.seed, device, folder, callback, record)
         net, config = train(stage, training, config)
         if until is not None and with_ensemble:
-            options: dict[str, Any] = {"chosen": ensemble, "until": until}
-            ensemble = fit_ensemble(stage, training, net, config, **options)
+            ensemble = fit_ensemble(stage, training, net, config, chosen=ensemble, until=until)
         elif until is not None:
             remove_ensemble(folder)
         self.run_dir, self.training_ = folder, dict(stage.summaries)

@@ -147,15 +147,15 @@ class Stage:
         ids = data.sequences.n_items if config.finetune.use_ids or kind is not M2SE else 0
         made_from = {
             **describe_training_data(data),
+            "settings": [
+                as_dict(part) for part in (config.model, config.features, config.finetune)
+            ],
             "kind": kind.__name__,
-            "model": as_dict(config.model),
-            "whitening": config.features.whitening,
-            "finetune": as_dict(config.finetune),
             "seed": self.seed,
         }
         build = partial(new_model, config, data.table, data.sequences, ids, kind)
-        options = data, config.finetune, made_from, kind
-        return self._run("finetuned", training.finetune, build, *options)
+        run = partial(self._run, "finetuned", training.finetune, build, data, config.finetune)
+        return run(made_from, kind)
 
     def best_epochs(self) -> dict[str, int]:
         """Return the best number of epochs of each stage that has run, as settings."""

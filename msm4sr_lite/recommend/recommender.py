@@ -272,11 +272,9 @@ class Recommender:
 
     def score_by_part(self, history: np.ndarray) -> dict[str, np.ndarray]:
         """Return the terms of an ensemble's scores for one history; empty without an ensemble."""
-        if not isinstance(self.scorer, ScoreEnsemble):
-            return {}
-        return {
-            name: term[0].numpy() for name, term in self.scorer.score_by_part([history]).items()
-        }
+        whole = self.scorer if isinstance(self.scorer, ScoreEnsemble) else None
+        terms = whole.score_by_part([history]) if whole else {}
+        return {name: term[0].numpy() for name, term in terms.items()}
 
 
 def _say_who_gets_less(

@@ -166,9 +166,9 @@ def read_pairs(path: Path, most: int) -> tuple[sparse.csr_array, float]:
         check_like({n: torch.empty(sizes[n], dtype=kind) for n, kind in PAIRS.items()}, found)
         values, columns, offsets, decay = (found[name].numpy() for name in PAIRS)
         right = 1 < rows <= most + 1 and offsets[0] == 0 and offsets[-1] == n_pairs
-        right = right and bool((np.diff(offsets) >= 0).all()) and 0 <= decay <= 1
-        right = right and bool(((columns >= 0) & (columns < rows - 1)).all())
-        if not (right and np.isfinite(values).all()):
+        right = right and 0 <= decay <= 1 and bool(np.isfinite(values).all())
+        inside = (columns >= 0) & (columns < rows - 1)
+        if not (right and inside.all() and (np.diff(offsets) >= 0).all()):
             raise ValueError("not a matrix of pairs of these items")
     return sparse.csr_array((values, columns, offsets), (rows - 1, rows - 1)), float(decay)
 
