@@ -241,7 +241,7 @@ def _bert_knn(
 ) -> Scorer:
     """Items whose mean sentence embeddings resemble the history's."""
     slots, seen = _needed("bert_knn", data, "table").text, data.sequences.item_counts() > 0
-    return TextKNN(slots, seen, decay, whitening, whitening_dim)
+    return TextKNN(slots, seen, decay, whitening=whitening, whitening_dim=whitening_dim)
 
 
 def _item_knn_tfidf(data: BaselineData, decay: float = 0.8, weight: float = 1.0) -> Scorer:

@@ -97,11 +97,7 @@ class ItemKNN(PairScorer):
     """
 
     def __init__(
-        self,
-        sequences: Sequences,
-        decay: float = 0.8,
-        cosine: bool = False,
-        shrinkage: float = 0.0,
+        self, sequences: Sequences, decay: float = 0.8, cosine: bool = False, shrinkage: float = 0.0
     ) -> None:
         decay = ARGUMENTS["decay"].check(decay)
         shrinkage = ARGUMENTS["shrinkage"].check(shrinkage)
@@ -173,28 +169,23 @@ class TextKNN(ContentKNN):
     ----------
     slots
         The sentence embeddings of all items.
-    seen, whitening, whitening_dim
+    seen, **whitening
         As in ``mean_embeddings``.
     decay
         As in ``ContentKNN``.
     """
 
     def __init__(
-        self,
-        slots: Slots,
-        seen: np.ndarray,
-        decay: float = 0.8,
-        whitening: str = "none",
-        whitening_dim: int = 0,
+        self, slots: Slots, seen: np.ndarray, decay: float = 0.8, **whitening: Any
     ) -> None:
-        self.slots, self.seen, self.options = slots, seen, (whitening, whitening_dim)
-        super().__init__(mean_embeddings(slots, seen, *self.options), decay)
+        self.slots, self.seen, self.whitening = slots, seen, whitening
+        super().__init__(mean_embeddings(slots, seen, **whitening), decay)
 
     def append(self, table: FeatureTable) -> None:
         """Add new items; the whitening is still that of the items with interactions."""
         self.slots = self.slots.append(table.text)
         self.seen = np.pad(self.seen, (0, len(table.items) - 1))
-        self.vectors = mean_embeddings(self.slots, self.seen, *self.options)
+        self.vectors = mean_embeddings(self.slots, self.seen, **self.whitening)
 
 
 def tfidf_vectors(texts: Sequence[str]) -> sparse.csr_array:

@@ -122,10 +122,8 @@ def describe_history(history: list[str], data: Dataset) -> list[str]:
 
 def describe(rank: int, one: Recommendation, new: bool) -> list[str]:
     """Describe one recommendation in lines of text."""
-    parts, modalities = (
-        " + ".join(f"{name} {value:.3f}" for name, value in terms.items())
-        for terms in (one.by_part, one.by_modality)
-    )
+    both = ([f"{n} {v:.3f}" for n, v in t.items()] for t in (one.by_part, one.by_modality))
+    parts, modalities = map(" + ".join, both)
     marks = [f"neural model: {modalities}"] if parts else []
     marks += ["new"] if new else []
     marks += [f"no {name}: the {OTHER[name]} is used for both" for name in one.missing]

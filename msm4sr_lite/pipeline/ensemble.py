@@ -175,8 +175,8 @@ def fit_ensemble(
     data: TrainingData,
     net: M2SE,
     config: Config,
-    *,
     chosen: Ensemble | None = None,
+    *,
     until: float = math.inf,
 ) -> Ensemble:
     """Fit the parts of an ensemble, and choose their weights on validation cases.

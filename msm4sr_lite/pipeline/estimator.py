@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
@@ -14,7 +14,12 @@ from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.initialize import fit_to_features
 from msm4sr_lite.pipeline.budget import check_budget, finetune_within, print_estimate
-from msm4sr_lite.pipeline.ensemble import fit_ensemble, remove_ensemble, require_validation
+from msm4sr_lite.pipeline.ensemble import (
+    Ensemble,
+    fit_ensemble,
+    remove_ensemble,
+    require_validation,
+)
 from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.pipeline.fitted import ENCODERS, require_dataset, require_features
@@ -179,6 +184,14 @@ class MSM4SR(Evaluating):
         earlier = record.get("trained_on", [])
         return self._train(data, train, split, features, run_dir, callback, earlier)
 
+    def _fit_ensemble(self, until: float | None, stage: Stage, *fitted: Any) -> Ensemble | None:
+        """Fit an ensemble if it is wanted, else remove that of an earlier run."""
+        if until is not None and self._wants_ensemble:
+            return fit_ensemble(stage, *fitted, until=until)
+        if until is not None:
+            remove_ensemble(stage.run_dir)
+        return None
+
     @property
     def _wants_ensemble(self) -> bool:
         return (self.ensemble or ENSEMBLES[self.preset]) == "auto"
@@ -217,15 +230,14 @@ class MSM4SR(Evaluating):
         config.data.require_effect()
         training = prepare_training_data(data, found.table, config.data)
         ensemble = None
-        if with_ensemble := until is not None and self._wants_ensemble:
+        if until is not None and self._wants_ensemble:
             require_validation(training)
         if split is None:
             # The numbers of epochs come from a first run, in which interactions are held out.
             first = Stage(self.seed, device, folder / "selection" if folder else None)
             say("first run: with held-out interactions, to choose the numbers of epochs")
             net, tried = train(first, training, config)
-            if with_ensemble:
-                ensemble = fit_ensemble(first, training, net, tried)
+            ensemble = self._fit_ensemble(until, first, training, net, tried)
             config = with_settings(config, first.best_epochs())
             say(f"second run: on every interaction, with {first.best_epochs()}")
             training = prepare_training_data(data, found.table, config.data, hold_out=False)
@@ -243,10 +255,7 @@ class MSM4SR(Evaluating):
         }
         stage = Stage(self.seed, device, folder, callback, record)
         net, config = train(stage, training, config)
-        if until is not None and with_ensemble:
-            ensemble = fit_ensemble(stage, training, net, config, chosen=ensemble, until=until)
-        elif until is not None:
-            remove_ensemble(folder)
+        ensemble = self._fit_ensemble(until, stage, training, net, config, ensemble)
         self.run_dir, self.training_ = folder, dict(stage.summaries)
         record |= {"settings": describe_training_data(training)}
         trained = TrainedModel(

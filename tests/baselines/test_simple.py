@@ -169,7 +169,7 @@ def test_new_items_are_in_no_pair_and_change_no_other_score(kind):
 def test_new_texts_are_compared_with_the_whitening_of_the_old_ones(whitening):
     table, seen = toy_table([2] * 20, [0] * 20), np.arange(23) % 3 > 0
     old = table.for_items(table.items[:18])
-    scorer = TextKNN(old.text, seen[:18], 0.5, whitening)
+    scorer = TextKNN(old.text, seen[:18], 0.5, whitening=whitening)
     scorer.append(table.for_items(["", *table.items[18:]]))
     seen[18:] = False
     expected = ContentKNN(mean_embeddings(table.text, seen[:21], whitening), 0.5)

@@ -180,6 +180,11 @@ class TestChoice:
             model.evaluate()
         loaded = MSM4SR.from_pretrained(tmp_path / "run")
         assert loaded.recommend(data=dataset()).equals(model.recommend())
+        assert not any(check_run(tmp_path / "run").values())
+        plain = {**AUTO, "ensemble": "none", "finetune__lr": 2e-3}
+        fitted(split=None, run_dir=tmp_path / "run", settings=plain)
+        assert not [*tmp_path.rglob("ensemble")]  # those of other models
+        assert not any(check_run(tmp_path / "run").values())
 
 
 def stored(run):
