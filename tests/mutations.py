@@ -271,7 +271,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
     "baselines/ensemble": [
         ("the test items choose the weights", 'held_out("valid")', 'held_out("test")'),
         ("the search starts from the worst part", "np.argmax(alone)", "np.argmin(alone)"),
-        ("a weight that makes it worse is kept", "if max(tried) > value:", "if True:"),
+        ("the worst weight is kept", "value = max(tried)", "value = min(tried)"),
         ("items outside the pools are forgotten", "ranks[target <= outside] = POOL + 1", "ranks[target < LOWEST] = POOL + 1"),
         ("items of the history are rivals", "row[history] = False", "row[history] &= True"),
         ("a target is a rival of itself", ".scatter_(1, column, False)", ".scatter_(1, column, True)"),
@@ -281,7 +281,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("new items are added to one part", "for part in self.parts.values():", "for part in [*self.parts.values()][:1]:"),
     ],
     "baselines/simple": [
-        ("new items have pairs", 'mode="edge"', 'mode="linear_ramp", end_values=0'),
+        ("a new item too many", "self.pairs.shape[0] + len(table.items) - 1)", "self.pairs.shape[0] + len(table.items))"),
         ("rules read the whole history", "super().__init__(after, 0)", "super().__init__(after, 1)"),
         ("new texts change the whitening", "self.seen = np.pad(self.seen, (0, len(table.items) - 1))", "self.seen = np.pad(self.seen, (0, len(table.items) - 1), constant_values=True)"),
     ],
@@ -289,7 +289,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("an ensemble of another model is used", 'if record["model"] != fingerprint_weights(model):', "if False:"),
         ("a network of another ensemble is used", 'if not same or fingerprint_weights(net) != part["settings"].get("weights"):', "if not same:"),
         ("parts with weight 0 are stored", 'if part["weight"] and name != MAIN', "if name != MAIN"),
-        ("all data: the weights are chosen again", "    if not chosen:\n", "    if True:\n"),
+        ("all data: the weights are chosen again", "    if chosen:\n", "    if False:\n"),
         ("new items whiten the texts", "TextKNN(table.text, seen, **part", "TextKNN(table.text, seen | True, **part"),
     ],
     "settings": [

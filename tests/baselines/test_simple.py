@@ -77,7 +77,8 @@ def test_sequential_rules_by_hand():
             for i, first in enumerate(row):
                 for j in range(i + 1, len(row)):
                     expected[first, row[j]] += decay ** (j - i - 1)
-        found = SequentialRules(sequences, decay).score([np.array([2, k]) for k in range(1, 10)])
+        found = SequentialRules(sequences, decay).score([np.array([3, 4, k]) for k in range(1, 10)])
+        assert expected[3:5].any(axis=1).all()  # only the newest item counts
         assert found.tolist() == expected[1:].tolist()
 
 

@@ -11,6 +11,7 @@ from small_dataset import SMALL, dataset, feature_table, fitted, interaction_fra
 
 from msm4sr_lite import MSM4SR, UserError, training
 from msm4sr_lite.baselines.ensemble import ScoreEnsemble, validation_cases
+from msm4sr_lite.baselines.simple import mean_embeddings
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.feature_table import make_slots
 from msm4sr_lite.pipeline import ensemble
@@ -236,6 +237,15 @@ class TestStored:
         again = live._model.recommender("cpu").recommend({"": history["items"]}, 32)
         assert again["item_id"].tolist() == found["item_id"].tolist()
 
+    def test_texts_are_whitened_by_the_items_with_training_interactions(self, model):
+        parts = {name: {**part, "weight": 0.0} for name, part in parts_of(model).items()}
+        parts["bert_knn_2"]["weight"] = 1.0
+        table, seen = model._model.table, np.arange(31) < 14
+        neural = model.recommender.model_scorer("a test")
+        product = ensemble.Ensemble({"parts": parts}, {}).scorer(neural, table, seen, 0.1)
+        expected = mean_embeddings(table.text, seen, "pca")
+        assert (product.parts["bert_knn_2"].vectors == expected).all()
+
     def test_a_stopped_fit_goes_on_and_a_finished_one_is_loaded(self, run, tmp_path, monkeypatch):
         trained, scratch = [], Stage.from_scratch
 
@@ -357,10 +367,19 @@ EDITS = {
 class TestRefused:
     @pytest.mark.parametrize("name", EDITS)
     def test_a_forged_record_is_one_line(self, name, run, tmp_path):
-        copy = shutil.copytree(run.parent / "model", tmp_path / "model")
-        change(copy, EDITS[name])
-        with pytest.raises(UserError, match="restore a copy of the folder, or delete it"):
-            MSM4SR.from_pretrained(copy)
+        """In a saved model, whose record has a hash of it, and by itself in a run folder."""
+        for folder in (run.parent / "model", *([run] if name != "another weight" else [])):
+            copy = shutil.copytree(folder, tmp_path / folder.name)
+            change(copy, EDITS[name])
+            with pytest.raises(UserError, match="restore a copy of the folder, or delete it"):
+                MSM4SR.from_pretrained(copy)
+
+    def test_a_network_of_another_ensemble_is_refused(self, run, tmp_path):
+        copy = shutil.copytree(run, tmp_path / "run") / "ensemble"
+        shutil.rmtree(copy / "text")
+        shutil.copytree(copy / "image", copy / "text")
+        with pytest.raises(UserError, match=r"does not fit ensemble\.json and the model beside"):
+            MSM4SR.from_pretrained(tmp_path / "run")
 
     def test_every_file_is_protected(self, run, tmp_path):
         files = [p for p in (run.parent / "model/ensemble").rglob("*") if p.is_file()]
