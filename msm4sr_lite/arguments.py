@@ -11,6 +11,7 @@ ARGUMENTS = {
         # A seed is what all random generators accept.
         SettingField("seed", int, limits=f">= 0 and <= {2**32 - 1}"),
         SettingField("preset", str, choices=tuple(PRESETS)),
+        SettingField("ensemble", str, choices=("auto", "none")),
         SettingField("device", str, choices=("auto", "cpu", "cuda")),
         SettingField("text_encoder", str),
         SettingField("clip", str),

@@ -40,11 +40,7 @@ WEIGHT = ">= 0 and <= 1000000"
 # With more items, an exact softmax takes most of the time of fine-tuning.
 MANY_CLASSES = 10_000
 MANY_NEGATIVES = 2_048
-FROM_DATA = (
-    "model.feature_dim",
-    "model.whitened_dim",
-    "model.n_items",
-)  # set by the data, not by the user
+FROM_DATA = ("model.feature_dim", "model.whitened_dim", "model.n_items")  # set by the data
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,9 @@ PRESETS = {
     ),
 }
 
+# Whether a preset adds a score ensemble to the trained model: "auto" or "none".
+ENSEMBLES = {"paper": "none", "tuned": "none", "authors": "none"}
+
 
 def fitting_batch(targets: int) -> int:
     """Return the largest batch size that gives at least ``STEPS_PER_EPOCH`` steps per epoch.

@@ -61,6 +61,9 @@ TESTS = {
     "fast/objectives": ["fast/test_fast_objectives", "method/test_objectives"],
     "fast/sequences": ["fast/test_fast_sequences", "method/test_sequences"],
     "settings": ["method/test_settings", "method/test_config"],
+    "baselines/ensemble": ["baselines/test_ensemble", "pipeline/test_pipeline_ensemble"],
+    "baselines/simple": ["baselines/test_simple"],
+    "pipeline/ensemble": ["pipeline/test_pipeline_ensemble"],
 }
 
 

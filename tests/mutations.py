@@ -268,6 +268,30 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
     "fast/distributed": [
         ("two processes have a row", "count * (r + 1) // world)", "count * (r + 1) // world + r)"),
     ],
+    "baselines/ensemble": [
+        ("the test items choose the weights", 'held_out("valid")', 'held_out("test")'),
+        ("the search starts from the worst part", "np.argmax(alone)", "np.argmin(alone)"),
+        ("the worst weight is kept", "value = max(tried)", "value = min(tried)"),
+        ("items outside the pools are forgotten", "ranks[target <= outside] = POOL + 1", "ranks[target < LOWEST] = POOL + 1"),
+        ("items of the history are rivals", "row[history] = False", "row[history] &= True"),
+        ("a target is a rival of itself", ".scatter_(1, column, False)", ".scatter_(1, column, True)"),
+        ("scores are not standardised", "w * standardise(self.parts[n].score(histories))", "w * self.parts[n].score(histories).double()"),
+        ("histories keep the other order", "[order[history] for history in histories]", "[*histories]"),
+        ("scores keep the other order", "term[:, order] for n, term", "term for n, term"),
+        ("new items are added to one part", "for part in self.parts.values():", "for part in [*self.parts.values()][:1]:"),
+    ],
+    "baselines/simple": [
+        ("a new item too many", "self.pairs.shape[0] + len(table.items) - 1)", "self.pairs.shape[0] + len(table.items))"),
+        ("rules read the whole history", "super().__init__(after, 0)", "super().__init__(after, 1)"),
+        ("new texts change the whitening", "self.seen = np.pad(self.seen, (0, len(table.items) - 1))", "self.seen = np.pad(self.seen, (0, len(table.items) - 1), constant_values=True)"),
+    ],
+    "pipeline/ensemble": [
+        ("an ensemble of another model is used", 'if record["model"] != fingerprint_weights(model):', "if False:"),
+        ("a network of another ensemble is used", 'if not same or fingerprint_weights(net) != part["settings"].get("weights"):', "if not same:"),
+        ("parts with weight 0 are stored", 'if part["weight"] and name != MAIN', "if name != MAIN"),
+        ("all data: the weights are chosen again", "    if chosen:\n", "    if False:\n"),
+        ("new items whiten the texts", "TextKNN(table.text, seen, **part", "TextKNN(table.text, seen | True, **part"),
+    ],
     "settings": [
         ("limits are ignored", "allowed and (self.type is not float or", "(self.type is not float or"),
         ("NaN is a number", "allowed = allowed and (self.type is not float or math.isfinite(found))", "allowed = allowed or found != found"),

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "msm4sr_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Most lines of code: no blank lines, comments or docstrings, so that nobody saves on explanations.
-LIBRARY = 11_400  # the aim is 10,500
+LIBRARY = 11_760  # the aim is 10,500
 METHOD_PATH = 550
 COURSE_GENERATOR_STUDIES = 8_050
 FILE = 300  # lines of a file in all
@@ -62,6 +62,7 @@ OUTSIDE = {"course", "data_samples", "benchmarks", "tests", "run", "notebooks", 
 USED = {"__getattr__", "__dir__", "_check_value", "traceback", *msm4sr_lite.__all__}
 USED |= {"split_special_tokens", "weight_map"}  # of a tokenizer, and of an index of weights
 USED |= {"MAX_TEXT_CHUNK"}  # of Pillow
+USED |= {"ensemble_id", "validation_ndcg_10"}  # keys of JSON files
 USED |= {"from_frames", "padding_side", "set_params", "to_frame", "training_"}
 
 

@@ -67,7 +67,7 @@ from msm4sr_lite.baselines.simple import (
     ItemKNN,
     Popularity,
     SequentialRules,
-    mean_embeddings,
+    TextKNN,
     tfidf_vectors,
 )
 from msm4sr_lite.config import Config, ModelConfig, UserError
@@ -241,7 +241,7 @@ def _bert_knn(
 ) -> Scorer:
     """Items whose mean sentence embeddings resemble the history's."""
     slots, seen = _needed("bert_knn", data, "table").text, data.sequences.item_counts() > 0
-    return ContentKNN(mean_embeddings(slots, seen, whitening, whitening_dim), decay)
+    return TextKNN(slots, seen, decay, whitening=whitening, whitening_dim=whitening_dim)
 
 
 def _item_knn_tfidf(data: BaselineData, decay: float = 0.8, weight: float = 1.0) -> Scorer:

@@ -1,7 +1,9 @@
 """Baselines without a trained network, which count or compare."""
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from itertools import product
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -10,10 +12,28 @@ from torch import Tensor
 
 from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import FeatureConfig, UserError
-from msm4sr_lite.feature_table import Slots
+from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.similarity import normalize
 from msm4sr_lite.whitening import Whitening
+
+Settings: TypeAlias = dict[str, Any]
+
+
+def grid(**values: list[Any]) -> list[Settings]:
+    """Return every combination of the values; ``__`` in a name stands for a full stop.
+
+    >>> grid(finetune__lr=[0.001], decay=[0.5, 0.8])
+    [{'finetune.lr': 0.001, 'decay': 0.5}, {'finetune.lr': 0.001, 'decay': 0.8}]
+    """
+    names = [name.replace("__", ".") for name in values]
+    return [dict(zip(names, point, strict=True)) for point in product(*values.values())]
+
+
+# The settings from which studies and ensembles choose.
+NEIGHBOURS = grid(decay=[0.5, 0.9]) + grid(decay=[0.5, 0.9], cosine=[True], shrinkage=[50])
+RULES = grid(decay=[0, 0.5, 0.8, 0.95])
+WHITENED = grid(decay=[0.5, 0.8], whitening=["none", "pca"])
 
 
 class Popularity:
@@ -27,7 +47,40 @@ class Popularity:
         return self.counts.expand(len(histories), -1)
 
 
-class ItemKNN:
+class PairScorer:
+    """Scores an item by its pairs with the items of the history.
+
+    Parameters
+    ----------
+    pairs
+        Row i has what item number i of a history adds to the score of every item,
+        ``(items + 1, items + 1)``.
+    decay
+        Weight of an item of the history relative to the next newer one, 0 to 1. With 0, only the
+        newest item counts.
+    """
+
+    def __init__(self, pairs: sparse.csr_array, decay: float) -> None:
+        self.pairs, self.decay = pairs, ARGUMENTS["decay"].check(decay)
+
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
+        """Return the weighted sum of the pairs for every item."""
+        weights = weigh_histories(histories, self.pairs.shape[0], self.decay)
+        return torch.from_numpy((weights @ self.pairs).toarray())
+
+    def resized(self, size: int) -> Self:
+        """Return the scorer of a catalogue with ``size - 1`` items; new ones are in no pair."""
+        other, old = copy.copy(self), self.pairs
+        offsets = np.pad(old.indptr, (0, size - old.shape[0]), mode="edge")
+        other.pairs = sparse.csr_array((old.data, old.indices, offsets), (size, size))
+        return other
+
+    def append(self, table: FeatureTable) -> None:
+        """Add the items of ``table`` at the end of the catalogue."""
+        self.pairs = self.resized(self.pairs.shape[0] + len(table.items) - 1).pairs
+
+
+class ItemKNN(PairScorer):
     """Scores an item by how many users interacted with it and with the items of the history.
 
     Parameters
@@ -44,13 +97,9 @@ class ItemKNN:
     """
 
     def __init__(
-        self,
-        sequences: Sequences,
-        decay: float = 0.8,
-        cosine: bool = False,
-        shrinkage: float = 0.0,
+        self, sequences: Sequences, decay: float = 0.8, cosine: bool = False, shrinkage: float = 0.0
     ) -> None:
-        self.decay = ARGUMENTS["decay"].check(decay)
+        decay = ARGUMENTS["decay"].check(decay)
         shrinkage = ARGUMENTS["shrinkage"].check(shrinkage)
         if shrinkage and not cosine:
             raise UserError(
@@ -62,15 +111,10 @@ class ItemKNN:
         if cosine:
             n_users = pairs.diagonal()
             counts = counts / (np.sqrt(n_users[pairs.row] * n_users[pairs.col]) + shrinkage)
-        self.together = sparse.csr_array((counts, (pairs.row, pairs.col)), pairs.shape)
-
-    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Return the weighted sum of co-occurrence counts for every item."""
-        weights = weigh_histories(histories, self.together.shape[0], self.decay)
-        return torch.from_numpy((weights @ self.together).toarray())
+        super().__init__(sparse.csr_array((counts, (pairs.row, pairs.col)), pairs.shape), decay)
 
 
-class SequentialRules:
+class SequentialRules(PairScorer):
     """Scores an item by how often it followed the newest item of the history (Markov chain).
 
     Parameters
@@ -86,17 +130,14 @@ class SequentialRules:
     def __init__(self, sequences: Sequences, decay: float = 0.5, steps: int = 10) -> None:
         decay, steps = ARGUMENTS["decay"].check(decay), ARGUMENTS["steps"].check(steps)
         size = sequences.n_items + 1
-        self.after = sparse.csr_array((size, size))
+        after = sparse.csr_array((size, size))
         for step in range(1, steps + 1):
             pairs = [np.stack([s[:-step], s[step:]]) for s in sequences.train() if len(s) > step]
             if not pairs or (weight := decay ** (step - 1)) == 0:
                 break
             row, column = np.concatenate(pairs, axis=1)
-            self.after += sparse.csr_array((np.full(len(row), weight), (row, column)), (size, size))
-
-    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
-        """Return the weighted counts of the items that followed each history's newest item."""
-        return torch.from_numpy(self.after[[h[-1] for h in histories]].toarray())
+            after += sparse.csr_array((np.full(len(row), weight), (row, column)), (size, size))
+        super().__init__(after, 0)
 
 
 class ContentKNN:
@@ -119,6 +160,32 @@ class ContentKNN:
         profiles = weigh_histories(histories, self.vectors.shape[0], self.decay) @ self.vectors
         found = profiles @ self.vectors.T
         return torch.from_numpy(found.toarray() if sparse.issparse(found) else np.asarray(found))
+
+
+class TextKNN(ContentKNN):
+    """``ContentKNN`` with the mean sentence embeddings of the items.
+
+    Parameters
+    ----------
+    slots
+        The sentence embeddings of all items.
+    seen, **whitening
+        As in ``mean_embeddings``.
+    decay
+        As in ``ContentKNN``.
+    """
+
+    def __init__(
+        self, slots: Slots, seen: np.ndarray, decay: float = 0.8, **whitening: Any
+    ) -> None:
+        self.slots, self.seen, self.whitening = slots, seen, whitening
+        super().__init__(mean_embeddings(slots, seen, **whitening), decay)
+
+    def append(self, table: FeatureTable) -> None:
+        """Add new items; the whitening is still that of the items with interactions."""
+        self.slots = self.slots.append(table.text)
+        self.seen = np.pad(self.seen, (0, len(table.items) - 1))
+        self.vectors = mean_embeddings(self.slots, self.seen, **self.whitening)
 
 
 def tfidf_vectors(texts: Sequence[str]) -> sparse.csr_array:

@@ -65,6 +65,8 @@ FLAGS = {
         " generated data (tuned), the released code with its known errors (authors)",
         *PRESETS,
     ),
+    "--ensemble": choice("score ensemble with parts that help on validation", "auto", "none")
+    | {"default": None, "shown": "the preset's"},
     "--seed": number("random seed", 0, name="seed"),
     "--device": choice("device to compute on; auto: a GPU if there is one", "auto", "cpu", "cuda"),
     "--json": switch("print one JSON object instead of text"),
@@ -178,7 +180,7 @@ COMMANDS = {
     "run": Command(
         "compute features, pre-train, fine-tune and evaluate",
         "stages.run",
-        f"{TRAIN} --text-encoder --clip --dictionary --baselines --all-data {END}",
+        f"{TRAIN} --text-encoder --clip --dictionary --ensemble --baselines --all-data {END}",
         ("data", "features", "model", "pretrain", "finetune"),
     ),
     "evaluate": Command(
@@ -261,7 +263,7 @@ COMMANDS = {
     "finetune": Command(
         "stage 4: fine-tune the pre-trained model, with item ids",
         "stages.train",
-        f"{TRAIN} {END}",
+        f"{TRAIN} --ensemble {END}",
         ("data", "finetune"),
         own=BEFORE,
     ),

@@ -122,12 +122,14 @@ def describe_history(history: list[str], data: Dataset) -> list[str]:
 
 def describe(rank: int, one: Recommendation, new: bool) -> list[str]:
     """Describe one recommendation in lines of text."""
-    terms = " + ".join(f"{name} {value:.3f}" for name, value in one.by_modality.items())
-    marks = ["new"] if new else []
+    both = ([f"{n} {v:.3f}" for n, v in t.items()] for t in (one.by_part, one.by_modality))
+    parts, modalities = map(" + ".join, both)
+    marks = [f"neural model: {modalities}"] if parts else []
+    marks += ["new"] if new else []
     marks += [f"no {name}: the {OTHER[name]} is used for both" for name in one.missing]
     end = "".join(f"  ({mark})" for mark in marks)
     return [
-        f"{rank:>2}. {one.item_id}  score {one.score:.3f} = {terms}{end}",
+        f"{rank:>2}. {one.item_id}  score {one.score:.3f} = {parts or modalities}{end}",
         *(f"      text:     {sentence}" for sentence in one.sentences[:3]),
         *(f"      keywords: {', '.join(keywords)}" for keywords in one.keywords[:1]),
     ]

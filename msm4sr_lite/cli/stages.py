@@ -33,8 +33,9 @@ def run(args: argparse.Namespace) -> None:
     if args.features and (own := [name for name in settings if name.startswith("features__")]):
         name = own[0].replace("__", ".")
         raise UserError(f"--set {name} has no effect with --features, which are made already")
-    settings |= {name: getattr(args, name) for name in ("text_encoder", "clip", "dictionary")}
-    model = MSM4SR(args.preset, seed=args.seed, device=args.device, **settings)
+    names = ("seed", "device", "ensemble", "text_encoder", "clip", "dictionary")
+    settings |= {name: getattr(args, name) for name in names}
+    model = MSM4SR(args.preset, **settings)
     options = {"split": None} if args.all_data else {}
     model.fit(common.read_dataset(args), features=args.features, run_dir=args.out, **options)
     if args.all_data:
@@ -107,7 +108,10 @@ def _in_words(value: Any) -> str:
 
 def train(args: argparse.Namespace) -> None:
     """Write ``RUN/pretrained`` or ``RUN/finetuned``."""
-    model = MSM4SR(args.preset, seed=args.seed, device=args.device, **given_settings(args))
+    fixed: dict[str, Any] = {
+        name: getattr(args, name, None) for name in ("seed", "device", "ensemble")
+    }
+    model = MSM4SR(args.preset, **fixed, **given_settings(args))
     computed = args.out / "features"
     known = computed if (computed / "manifest.json").is_file() else None
     stage = getattr(model, args.command)

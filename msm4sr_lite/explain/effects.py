@@ -65,7 +65,7 @@ def measure_effects(
     Parameters
     ----------
     recommender
-        Its scorer must be a model.
+        Its scorer must be a model, or an ensemble with one.
     table
         The features that the scorer was made with.
     history
@@ -87,7 +87,8 @@ def measure_effects(
     -------
     evidence
         For each item one entry per input, the strongest in its favour first. A history of one item
-        has no evidence of kind ``interaction``, since an empty history has no score.
+        has no evidence of kind ``interaction``, since an empty history has no score. With an
+        ensemble, its parts come before the inputs, whose effects are on the neural model's score.
 
     Raises
     ------
@@ -136,13 +137,18 @@ def measure_effects(
         effect = change.index, change.text, sum(terms.values()), terms, change.attention
         return Evidence(change.kind, table.items[change.item], position, *effect)
 
-    found = []
+    by_part, found = recommender.score_by_part(recommender.known_items(history)), []
     for target, item in enumerate(targets, first_target):
+        parts = [
+            Evidence("part", table.items[item], 0, 0, name, float(term[item]), {})
+            for name, term in by_part.items()
+        ]
         pieces = []
         for row, (place, change, _) in enumerate(omissions, 1):
             pieces.append(evidence(change, positions[place], target, row, target))
         pieces += [evidence(slot, 0, target, 0, k) for k, slot in slots if slot.item == item]
-        found.append(sorted(pieces, key=lambda piece: -piece.effect))
+        parts, pieces = (sorted(some, key=lambda p: -p.effect) for some in (parts, pieces))
+        found.append([*parts, *pieces])
     return found
 
 

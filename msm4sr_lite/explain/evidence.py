@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 
 from msm4sr_lite.dataset.dataset import Item
 
-Kind: TypeAlias = Literal["interaction", "sentence", "image", "keyword"]
-KINDS: tuple[Kind, ...] = ("interaction", "sentence", "image", "keyword")
+Kind: TypeAlias = Literal["part", "interaction", "sentence", "image", "keyword"]
+KINDS: tuple[Kind, ...] = ("part", "interaction", "sentence", "image", "keyword")
 NO_EVIDENCE = "no single input changes the score"
 
 
@@ -18,7 +18,8 @@ class Evidence:
     Attributes
     ----------
     kind
-        ``interaction``, ``sentence``, ``image`` or ``keyword`` (one keyword of an image).
+        ``interaction``, ``sentence``, ``image`` or ``keyword`` (one keyword of an image); ``part``
+        is a part of a score ensemble.
     item_id
         The item that it belongs to.
     position
@@ -29,7 +30,8 @@ class Evidence:
         Text for readers: the item's title, the sentence, the image's keywords or the keyword.
     effect
         The score minus the score without this input; positive if the input speaks for the item. A
-        score is a sum of two cosines, so an effect is between -4 and 4.
+        model's score is a sum of two cosines, so an effect is between -4 and 4. Effects of inputs
+        are on this score; the effect of a part is its term of the ensemble's score.
     by_modality
         The terms of the effect, under ``text`` and ``image``.
     attention
@@ -101,6 +103,7 @@ def describe_input(piece: Evidence, items: Mapping[str, Item] | None = None) -> 
         before, after = "", f" of '{item_title(items or {}, piece.item_id)}'"
     image = f"{before}image {piece.index}{after}"
     return {
+        "part": f"part {piece.text}",
         "interaction": f"interaction {piece.position} ({piece.text})",
         "sentence": f"{before}sentence '{piece.text}'{after}",
         "image": f"{image} ({piece.text})",

@@ -221,8 +221,8 @@ def check_embeddings(name: str, embeddings: Any, of: str = "texts") -> None:
     rows = torch.as_tensor(embeddings).detach().float().cpu()
     if not rows.half().isfinite().all():
         raise UserError(f"{name}: embeddings of {of} are not finite in float16; use another model")
-    some = rows[:: len(rows) // 500 + 1]
-    near = torch.cdist(some, some, compute_mode="donot_use_mm_for_euclid_dist")
+    some = rows[:: len(rows) // 500 + 1].double()  # exact enough for the fast form of distances
+    near = torch.cdist(some, some, compute_mode="use_mm_for_euclid_dist")
     alike = int(((near <= 1e-4 * some.norm(dim=1).max()).sum(dim=1) > 1).sum())
     if alike > len(some) / 4:
         why = "" if of == "images" else ", does not know the language, or the prompt is too long"

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from msm4sr_lite.config import UserError
+from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.features.embedding_cache import check_cache
 from msm4sr_lite.features.table_files import (
     load_feature_table,
     read_keyword_folder,
     read_keywords,
 )
+from msm4sr_lite.pipeline.ensemble import NETWORKS, Ensemble
 from msm4sr_lite.pipeline.trained_model import TrainedModel, trained_features
 from msm4sr_lite.store.checkpoints import load_checkpoint
 from msm4sr_lite.store.records import read_access_log, read_record, read_run
@@ -19,7 +21,7 @@ from msm4sr_lite.store.schemas import FeatureManifest, read_json
 from msm4sr_lite.store.training_files import read_log, read_state
 
 # Runs inside a run folder: see ``MSM4SR.fit`` and ``run_study``.
-INNER = ("selection", "tuning/*", "cold", "transfer")
+INNER = ("selection", "tuning/*", "parts/*", "cold", "transfer")
 KNOWN = {"config.json", "manifest.json", "keywords", "features", "pretrained", "finetuned", "cache"}
 KNOWN |= {"runs", "states", "access_log.json", "configs.json", "selection"}
 
@@ -74,6 +76,8 @@ def _parts(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
             yield stage, partial(_check_model, folder / stage, folder / "features")
         if (log := folder / f"{stage}_log.jsonl").exists():
             yield log.name, partial(_check_log, log, folder / stage)
+    if (folder / "ensemble").exists() and not (folder / "config.json").exists():
+        yield "ensemble", partial(_check_ensemble, folder)
     for state in sorted(folder.glob("*.state")):
         yield state.name, partial(read_state, state)
     for cache in sorted(folder.glob("cache/*.sqlite")):
@@ -100,12 +104,18 @@ def _check_features(folder: Path) -> None:
 
 def _check_model(model: Path, features: Path) -> None:
     """Read a model, and compare the features beside it with those that it was trained on."""
-    load_checkpoint(model)
+    load_checkpoint(model, NETWORKS.get(model.parent.name, M2SE))
     if (features / "manifest.json").exists():
         read = read_json(features / "manifest.json", FeatureManifest)
         trained_on = trained_features(read_record(model))
         if trained_on not in (None, "", read.get("content", "")):
             raise UserError(f"{model}: was trained on other features than those in {features}")
+
+
+def _check_ensemble(run: Path) -> None:
+    """Read the ensemble of a run folder, and compare it with the model that it was made for."""
+    net, items = load_checkpoint(run / "finetuned")
+    Ensemble.load(run / "ensemble", items, net)
 
 
 def _check_log(log: Path, model: Path) -> None:

@@ -1,10 +1,11 @@
 """MSM4SR as an estimator: settings in the constructor, data in ``fit``."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
@@ -13,6 +14,12 @@ from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.initialize import fit_to_features
 from msm4sr_lite.pipeline.budget import check_budget, finetune_within, print_estimate
+from msm4sr_lite.pipeline.ensemble import (
+    Ensemble,
+    fit_ensemble,
+    remove_ensemble,
+    require_validation,
+)
 from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.features import find_or_compute_features
 from msm4sr_lite.pipeline.fitted import ENCODERS, require_dataset, require_features
@@ -24,6 +31,7 @@ from msm4sr_lite.pipeline.stages import (
     prepare_training_data,
 )
 from msm4sr_lite.pipeline.trained_model import TrainedModel, require_text_encoder
+from msm4sr_lite.presets import ENSEMBLES
 from msm4sr_lite.progress import say
 from msm4sr_lite.store.checkpoints import load_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint_interactions
@@ -45,6 +53,10 @@ class MSM4SR(Evaluating):
         Fixes initial weights, order of batches, augmentation and dropout.
     device
         ``auto``, ``cpu`` or ``cuda``.
+    ensemble
+        ``auto``: ``fit`` and ``finetune`` also fit models of ids, texts and images alone and simple
+        baselines, and recommend with the weighted sum that is best on validation. ``none``: the
+        neural model recommends alone. None: what the preset says.
     text_encoder
         BERT-like model, a local folder or hub id; None for all-MiniLM-L6-v2.
     clip
@@ -100,7 +112,8 @@ class MSM4SR(Evaluating):
             Is called with the record of every training step and epoch.
         time_budget
             Time in seconds. Fine-tuning tries other settings on the validation part until the time
-            is used up. Pre-training and the first fine-tuning are always finished.
+            is used up. Pre-training and the first fine-tuning are always finished. An ensemble gets
+            half of the time after pre-training; when it is over, no further part is trained.
 
         Returns
         -------
@@ -112,18 +125,18 @@ class MSM4SR(Evaluating):
             If the features do not fit the data, no user is left after filtering, or
             ``time_budget`` is not positive or is given without held-out interactions.
         """
-        started = time.perf_counter()
         check_budget(time_budget, split)
+        until = time.perf_counter() + (math.inf if time_budget is None else time_budget)
 
         def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
             print_estimate(training, config, stage)
             net = stage.pretrain(training, config)
             if time_budget is None or not config.finetune.epochs:
                 return stage.finetune(training, net, config.finetune), config
-            left = time_budget - (time.perf_counter() - started)
+            left = (until - time.perf_counter()) / (2 if self._wants_ensemble else 1)
             return finetune_within(left, stage, training, net, config)
 
-        return self._train(data, train, split, features, run_dir, callback)
+        return self._train(data, train, split, features, run_dir, callback, until=until)
 
     def pretrain(
         self,
@@ -139,7 +152,7 @@ class MSM4SR(Evaluating):
         def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
             return stage.pretrain(training, config), config
 
-        return self._train(data, train, split, features, run_dir, callback)
+        return self._train(data, train, split, features, run_dir, callback, until=None)
 
     def finetune(
         self,
@@ -171,6 +184,18 @@ class MSM4SR(Evaluating):
         earlier = record.get("trained_on", [])
         return self._train(data, train, split, features, run_dir, callback, earlier)
 
+    def _fit_ensemble(self, until: float | None, stage: Stage, *fitted: Any) -> Ensemble | None:
+        """Fit an ensemble if it is wanted, else remove that of an earlier run."""
+        if until is not None and self._wants_ensemble:
+            return fit_ensemble(stage, *fitted, until=until)
+        if until is not None:
+            remove_ensemble(stage.run_dir)
+        return None
+
+    @property
+    def _wants_ensemble(self) -> bool:
+        return (self.ensemble or ENSEMBLES[self.preset]) == "auto"
+
     def _train(
         self,
         data: Dataset,
@@ -180,10 +205,12 @@ class MSM4SR(Evaluating):
         run_dir: str | Path | None,
         callback: Callback | None,
         earlier: Sequence[list[str | None]] = (),
+        until: float | None = math.inf,
     ) -> Self:
         """Prepare the data, train, and keep the trained model.
 
-        ``earlier`` lists the fingerprints and splits of the data of earlier trainings.
+        ``earlier`` lists the fingerprints and splits of the data of earlier trainings. ``until``
+        limits the training of an ensemble's parts; None: there is no ensemble.
         """
         data, chosen = require_dataset(data), self.config.features
         folder, device = require_run_dir(run_dir, data.folder), resolve_device(self.device)
@@ -202,11 +229,15 @@ class MSM4SR(Evaluating):
             config = with_settings(config, {"data.split": split})
         config.data.require_effect()
         training = prepare_training_data(data, found.table, config.data)
+        ensemble = None
+        if until is not None and self._wants_ensemble:
+            require_validation(training)
         if split is None:
             # The numbers of epochs come from a first run, in which interactions are held out.
             first = Stage(self.seed, device, folder / "selection" if folder else None)
             say("first run: with held-out interactions, to choose the numbers of epochs")
-            train(first, training, config)
+            net, tried = train(first, training, config)
+            ensemble = self._fit_ensemble(until, first, training, net, tried)
             config = with_settings(config, first.best_epochs())
             say(f"second run: on every interaction, with {first.best_epochs()}")
             training = prepare_training_data(data, found.table, config.data, hold_out=False)
@@ -215,6 +246,7 @@ class MSM4SR(Evaluating):
             "preset": self.preset,
             "seed": self.seed,
             "split": split,
+            "ensemble": "auto" if self._wants_ensemble else "none",
             "trained_on": [*earlier, [fingerprint_interactions(training.sequences), split]],
             "domain": data.domain,
             "columns": data.columns or None,
@@ -223,6 +255,7 @@ class MSM4SR(Evaluating):
         }
         stage = Stage(self.seed, device, folder, callback, record)
         net, config = train(stage, training, config)
+        ensemble = self._fit_ensemble(until, stage, training, net, config, ensemble)
         self.run_dir, self.training_ = folder, dict(stage.summaries)
         record |= {"settings": describe_training_data(training)}
         trained = TrainedModel(
@@ -234,6 +267,7 @@ class MSM4SR(Evaluating):
             found.keywords,
             found.dictionary,
             record,
+            ensemble if ensemble and ensemble.used() else None,
         )
         self._serve(trained, data, training.sequences)
         return self

@@ -10,6 +10,7 @@ import pandas as pd
 from msm4sr_lite import __version__
 from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.baselines import BaselineData, fit_baseline, require_baselines
+from msm4sr_lite.baselines.ensemble import ScoreEnsemble
 from msm4sr_lite.baselines.oracle import load_oracles
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
@@ -214,7 +215,8 @@ class Evaluating(Serving):
         Returns
         -------
         report
-            Recall, NDCG and MRR with 95 % bootstrap intervals over users.
+            Recall, NDCG and MRR with 95 % bootstrap intervals over users. The row ``msm4sr`` is the
+            neural model alone; ``ensemble``, if there is one, is what ``recommend`` uses.
 
         Raises
         ------
@@ -247,11 +249,15 @@ class Evaluating(Serving):
                 raise UserError("candidates is empty; give at least one item_id, or leave it out")
             rivals = np.array(sorted(number[item] for item in wanted))
         scorers: dict[str, Scorer] = {"msm4sr": scorer}
+        if isinstance(whole := self.recommender.scorer, ScoreEnsemble):
+            scorers["ensemble"] = whole.select(np.array([0, *order]))
         names = require_baselines(baselines)
         scorers |= {name: fit_baseline(name, inputs) for name in names}
         if part == "test" and self.run_dir:
             model, known = fingerprint_weights(trained.net), fingerprint_sequences(sequences)
-            log_access(self.run_dir, {"model": model, "data": known, "version": __version__})
+            access = {"model": model, "data": known, "version": __version__}
+            access |= {"ensemble": trained.ensemble.fingerprint} if trained.ensemble else {}
+            log_access(self.run_dir, access)
         report = evaluate_scorers(
             scorers,
             sequences,

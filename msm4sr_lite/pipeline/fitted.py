@@ -14,7 +14,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.inspection import changed_items
 from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, last_place
 from msm4sr_lite.pipeline.trained_model import TrainedModel
-from msm4sr_lite.presets import PRESETS
+from msm4sr_lite.presets import ENSEMBLES, PRESETS
 from msm4sr_lite.printable import with_first
 from msm4sr_lite.progress import say
 from msm4sr_lite.recommend.recommender import Recommender
@@ -23,7 +23,7 @@ from msm4sr_lite.settings import in_one_line
 
 # In the order in which records list them.
 ENCODERS = {"text_encoder": None, "clip": None, "dictionary": "visual+texts"}
-DEFAULTS = {"preset": "paper", "seed": 0, "device": "auto", **ENCODERS}
+DEFAULTS = {"preset": "paper", "seed": 0, "device": "auto", "ensemble": None, **ENCODERS}
 
 
 class Fitted:
@@ -35,6 +35,7 @@ class Fitted:
         *,
         seed: int = 0,
         device: str = "auto",
+        ensemble: str | None = None,
         text_encoder: str | Path | None = None,
         clip: str | Path | None = None,
         dictionary: str = "visual+texts",
@@ -43,6 +44,7 @@ class Fitted:
         self.preset = ARGUMENTS["preset"].check(preset)
         self.seed = ARGUMENTS["seed"].check(seed)
         self.device = ARGUMENTS["device"].check(device)
+        self.ensemble = None if ensemble is None else ARGUMENTS["ensemble"].check(ensemble)
         self.text_encoder: str | None = _name_of("text_encoder", text_encoder)
         self.clip: str | None = _name_of("clip", clip)
         self.dictionary: str = _name_of("dictionary", dictionary)
@@ -111,6 +113,8 @@ class Fitted:
         preset = (record := trained.record).get("preset", "paper")
         defaults, known = _arguments(PRESETS[preset]), _arguments(trained.config)
         settings = {name: value for name, value in known.items() if value != defaults[name]}
+        if (ensemble := record.get("ensemble", ENSEMBLES[preset])) != ENSEMBLES[preset]:
+            settings["ensemble"] = ensemble
         encoders = dict(zip(ENCODERS, record.get("encoders", ()), strict=False))
         manifest = trained.table.manifest
         clip_place = manifest.get("keywords", {}).get(CLIP_PLACE)

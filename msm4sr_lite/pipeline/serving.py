@@ -64,8 +64,8 @@ class Serving(Fitted):
         Returns
         -------
         frame
-            ``user_id``, ``rank`` (from 1), ``item_id`` and ``score``; no ``user_id`` with
-            ``items=``.
+            ``user_id``, ``rank`` (from 1), ``item_id`` and ``score``, that of the ensemble if there
+            is one; no ``user_id`` with ``items=``.
 
         Raises
         ------
@@ -139,8 +139,8 @@ class Serving(Fitted):
         frame
             One row per input, strongest first: ``kind`` (interaction, sentence, image, keyword),
             ``item_id`` it belongs to, ``position`` in the history (from 1; 0: the item itself),
-            ``text``, ``effect`` (the score minus the score without this input) and ``attention``
-            (its weight in attention pooling).
+            ``text``, ``effect`` (the score minus the score without this input), ``attention`` (its
+            weight in attention pooling). Parts of an ensemble (kind ``part``) come first.
 
         Raises
         ------

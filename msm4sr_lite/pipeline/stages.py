@@ -141,6 +141,22 @@ class Stage:
         build = partial(transfer, pretrained, ids)
         return self._run("finetuned", training.finetune, build, data, config, made_from)
 
+    def from_scratch(self, data: TrainingData, config: Config, kind: type[M2SE]) -> M2SE:
+        """Train a new model of this class without pre-training; write ``run_dir/finetuned``."""
+        # SASRec embeds nothing but ids.
+        ids = data.sequences.n_items if config.finetune.use_ids or kind is not M2SE else 0
+        made_from = {
+            **describe_training_data(data),
+            "settings": [
+                as_dict(part) for part in (config.model, config.features, config.finetune)
+            ],
+            "kind": kind.__name__,
+            "seed": self.seed,
+        }
+        build = partial(new_model, config, data.table, data.sequences, ids, kind)
+        run = partial(self._run, "finetuned", training.finetune, build, data, config.finetune)
+        return run(made_from, kind)
+
     def best_epochs(self) -> dict[str, int]:
         """Return the best number of epochs of each stage that has run, as settings."""
         names = {"pretrained": "pretrain.epochs", "finetuned": "finetune.epochs"}
@@ -158,10 +174,11 @@ class Stage:
         data: TrainingData,
         config: TrainConfig,
         made_from: dict[str, Any],
+        kind: type[M2SE] = M2SE,
     ) -> M2SE:
         folder = self.run_dir / name if self.run_dir else None
         if folder and is_finished(folder, made_from):
-            model = load_checkpoint(folder)[0]
+            model = load_checkpoint(folder, kind)[0]
             self.summaries[name] = read_record(folder).get("training", {})
             remove_states(folder)
             return model.to(self.device)

@@ -17,6 +17,7 @@ from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_new_items
 from msm4sr_lite.features.table_files import save_feature_table
 from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, find_encoder, load_table_encoder
+from msm4sr_lite.pipeline.ensemble import Ensemble
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.progress import say
@@ -33,7 +34,7 @@ from msm4sr_lite.store.files import recover, whole_folder
 from msm4sr_lite.store.fingerprint import require_same
 from msm4sr_lite.store.schemas import StageRecord, read_json
 
-FILES = {*checkpoints.FILES, checksums.NAME, "features"}
+FILES = {*checkpoints.FILES, checksums.NAME, "features", "ensemble"}
 
 
 @dataclass
@@ -58,6 +59,8 @@ class TrainedModel:
         The candidate keywords, for new items; empty if they are not known.
     record
         Further facts: preset, seed, split, domain, fingerprint of the training sequences.
+    ensemble
+        The score ensemble that recommends instead of ``net`` alone; None if there is none.
     """
 
     net: M2SE
@@ -68,12 +71,17 @@ class TrainedModel:
     keywords: dict[str, list[list[str]]] = field(default_factory=dict)
     dictionary: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
+    ensemble: Ensemble | None = None
 
     def recommender(self, device: str) -> Recommender:
         """Return a recommender; items that were added after training have no ID embedding."""
         trained = self.net.config.n_items or len(self.items) - 1
         first, later = self.items[: trained + 1], ["", *self.items[trained + 1 :]]
-        scorer = ModelScorer(self.net, self.table.for_items(first), device)
+        table = self.table.for_items(first)
+        scorer: Any = ModelScorer(self.net, table, device)
+        if self.ensemble and self.item_counts is not None:
+            seen = self.item_counts[: len(first)] > 0
+            scorer = self.ensemble.scorer(scorer, table, seen, self.config.finetune.temperature)
         if len(later) > 1:
             scorer.append(self.table.for_items(later))
         return Recommender(scorer, self.items, self.item_counts)
@@ -93,6 +101,7 @@ class TrainedModel:
             raise UserError(f"{folder}: exists and is not a model folder; choose another one")
         counts = None if self.item_counts is None else self.item_counts[1:].tolist()
         now = {"config": as_dict(self.config), "item_counts": counts, "features": None}
+        now |= {"ensemble_id": self.ensemble.fingerprint} if self.ensemble else {}
         manifest = {**self.table.manifest}
         manifest["keywords"] = {**manifest.get("keywords", {})}
         for part, place in ((manifest, PLACE), (manifest["keywords"], CLIP_PLACE)):
@@ -103,6 +112,8 @@ class TrainedModel:
         with whole_folder(folder, checksums=True) as draft:
             save_checkpoint(self.net, draft, self.items, record)
             save_feature_table(draft / "features", table, self.keywords, self.dictionary)
+            if self.ensemble:
+                self.ensemble.save(draft / "ensemble", self.items)
 
     @classmethod
     def load(cls, folder: Path, features: Path | None = None) -> Self:
@@ -131,6 +142,7 @@ class TrainedModel:
         counts = record.get("item_counts")
         if counts is not None and len(counts) != len(items) - 1:
             raise UserError(f"{place}/record.json: item_counts do not fit items.json; {REMEDY}")
+        ensemble = find_ensemble(place, record, net, items)
         found = Features.load(features or find_features(place, record))
         if found.table.width != net.config.feature_dim:
             raise UserError(
@@ -152,6 +164,7 @@ class TrainedModel:
             found.keywords,
             found.dictionary,
             record,
+            ensemble,
         )
 
     def encode_items(
@@ -209,6 +222,30 @@ def find_features(place: Path, record: dict[str, Any]) -> Path:
         names = " or ".join(map(str, places))
         raise UserError(f"no features in {names}; give the feature folder (features)")
     return there[0]
+
+
+def find_ensemble(
+    place: Path, record: dict[str, Any], net: M2SE, items: list[str]
+) -> Ensemble | None:
+    """Return the ensemble in a model folder, or that beside a fine-tuned model; None without one.
+
+    ``record["ensemble"]`` becomes that of the run folder, since a later run can change it.
+    """
+    is_stage, known = not (place / "features").exists(), record.get("ensemble_id")
+    if is_stage and place.name != "finetuned":
+        return None
+    folder = (place.parent if is_stage else place) / "ensemble"
+    recover(folder.parent, folder.name)
+    if is_stage:
+        record["ensemble"] = "auto" if folder.exists() else "none"
+    if not (folder.exists() or known):
+        return None
+    ensemble = Ensemble.load(folder, items, net)
+    if not is_stage and ensemble.fingerprint != known:
+        raise UserError(f"{folder}: not the ensemble that record.json names; {REMEDY}")
+    if record.get("item_counts") is None:
+        raise UserError(f"{place}/record.json: no item_counts, which {folder} needs; {REMEDY}")
+    return ensemble if ensemble.used() else None
 
 
 def trained_features(record: dict[str, Any]) -> Any:

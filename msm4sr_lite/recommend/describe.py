@@ -22,15 +22,18 @@ class Recommendation:
     item_id
         The item.
     score
-        The sum of ``by_modality``: cos(h_t, z_t) + cos(h_v, z_v), between -2 and 2.
+        The sum of ``by_modality``: cos(h_t, z_t) + cos(h_v, z_v), between -2 and 2. With a score
+        ensemble, the sum of ``by_part``.
     by_modality
-        The terms of the score, under ``text`` and ``image``.
+        The terms of the neural model's score, under ``text`` and ``image``.
     sentences
         The sentences of the item's text.
     keywords
         The keywords of each of its images.
     missing
         The modalities that the item lacks. With ``["image"]``, its text is used for both.
+    by_part
+        The terms of a score ensemble, under the names of its parts; empty without an ensemble.
     """
 
     item_id: str
@@ -39,6 +42,7 @@ class Recommendation:
     sentences: list[str]
     keywords: list[list[str]]
     missing: list[str] = field(default_factory=list)
+    by_part: dict[str, float] = field(default_factory=dict)
 
 
 def describe_recommendations(
@@ -56,7 +60,7 @@ def describe_recommendations(
     Parameters
     ----------
     recommender
-        Its scorer must be a model.
+        Its scorer must be a model, or an ensemble with one.
     history
         Item ids, oldest first. Items that the model does not know are ignored.
     k
@@ -85,6 +89,7 @@ def describe_recommendations(
     if not len(numbers):
         raise UserError("no item of the history is known to the model; check the item ids")
     by_modality = scorer.score_by_modality([numbers])
+    by_part = recommender.score_by_part(numbers)
     found = []
     best = recommender.recommend({"": history}, k, **options)
     for item_id, score in zip(best["item_id"], best["score"], strict=True):
@@ -99,6 +104,7 @@ def describe_recommendations(
                 item_sentences(item) if item else [],
                 [list(words) for words in (keywords or {}).get(item_id, [])],
                 [m for m in terms if lacks and not getattr(table, m).counts[number]],
+                {name: float(term[number]) for name, term in by_part.items()},
             )
         )
     return found

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from msm4sr_lite.arguments import ARGUMENTS
+from msm4sr_lite.baselines.ensemble import MAIN, ScoreEnsemble
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.ids import item_list
 from msm4sr_lite.evaluation import Scorer
@@ -27,8 +28,9 @@ class Recommender:
     Parameters
     ----------
     scorer
-        A model with the embeddings of its items, or any other ``Scorer``, such as a baseline.
-        ``similar_items`` and ``add_items`` need a ``ModelScorer``.
+        A model with the embeddings of its items, a ``ScoreEnsemble`` with such a model among its
+        parts, or any other ``Scorer``, such as a baseline. ``similar_items`` and ``add_items`` need
+        a ``ModelScorer``.
     item_ids
         The items in the scorer's order; ``item_ids[0]`` stands for padding.
     popularity
@@ -56,14 +58,15 @@ class Recommender:
     def __init__(
         self, scorer: Scorer, item_ids: Sequence[str], popularity: np.ndarray | None = None
     ) -> None:
-        given = {"popularity": popularity, "scorer": getattr(scorer, "units", None)}
+        self.scorer = scorer
+        given = {"popularity": popularity, "scorer": getattr(self._model(), "units", None)}
         for name, entries in given.items():
             if entries is not None and len(entries) != len(item_ids):
                 raise UserError(
                     f"{name} has {len(entries)} entries, padding included, but item_ids has"
                     f" {len(item_ids)}; give both in the same order"
                 )
-        self.scorer, self.item_ids, self.popularity = scorer, list(item_ids), popularity
+        self.item_ids, self.popularity = list(item_ids), popularity
         self.item_number = {item: i for i, item in enumerate(self.item_ids) if i}
 
     def recommend(
@@ -100,7 +103,8 @@ class Recommender:
         -------
         recommendations
             One row per user and item, in the order of ``histories``: ``user_id``, ``rank`` from 1,
-            ``item_id``, ``score``. A model's score is the sum of the cosines of all modalities.
+            ``item_id``, ``score``. A model's score is the sum of the cosines of all modalities;
+            that of an ensemble is the weighted sum of the standardised scores of its parts.
             Items with equal scores are in the order of ``item_ids``.
 
         Raises
@@ -199,7 +203,7 @@ class Recommender:
             If the model already has an item, an item has neither text nor image, or the width of
             the features is not that of the model. No item is added then.
         """
-        scorer = self.model_scorer("new items")
+        self.model_scorer("new items")
         numbers, described = dict(self.item_number), set(table.described())
         for item in table.items[1:]:
             if item in numbers:
@@ -207,7 +211,7 @@ class Recommender:
             if item not in described:
                 raise UserError(f"item {item!r} has neither text nor image; give it one of them")
             numbers[item] = len(numbers) + 1
-        scorer.append(table)
+        self.scorer.append(table)  # type: ignore[attr-defined]
         self.item_number, self.item_ids = numbers, ["", *numbers]
         if self.popularity is not None:
             self.popularity = np.append(self.popularity, np.zeros(len(table.items) - 1))
@@ -256,10 +260,21 @@ class Recommender:
         return best, self.popularity[best]
 
     def model_scorer(self, wanted: str) -> ModelScorer:
-        """Return the scorer if it is a model; refuse other scorers, since ``wanted`` needs one."""
-        if not isinstance(self.scorer, ModelScorer):
+        """Return the model, which may be part of an ensemble; ``wanted`` needs it."""
+        if not isinstance(model := self._model(), ModelScorer):
             raise UserError(f"{wanted} need a model with item embeddings; this scorer has none")
-        return self.scorer
+        return model
+
+    def _model(self) -> Scorer:
+        """Return the neural part of an ensemble; any other scorer itself."""
+        part = self.scorer.parts.get(MAIN) if isinstance(self.scorer, ScoreEnsemble) else None
+        return getattr(part, "scorer", self.scorer)
+
+    def score_by_part(self, history: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the terms of an ensemble's scores for one history; empty without an ensemble."""
+        whole = self.scorer if isinstance(self.scorer, ScoreEnsemble) else None
+        terms = whole.score_by_part([history]) if whole else {}
+        return {name: term[0].numpy() for name, term in terms.items()}
 
 
 def _say_who_gets_less(

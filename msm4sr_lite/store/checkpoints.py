@@ -5,7 +5,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from msm4sr_lite.config import ModelConfig, UserError
@@ -15,6 +17,9 @@ from msm4sr_lite.store.files import recover, require_folder, whole_folder, write
 from msm4sr_lite.store.schemas import FORMAT, ItemIds, StageRecord, read_json
 
 FILES = ("config.json", "model.safetensors", "items.json", "record.json")
+# The tensors of a sparse matrix of pairs in rows, and of the decay with which it is used.
+PAIRS = {"values": torch.float64, "columns": torch.int64, "offsets": torch.int64}
+PAIRS |= {"decay": torch.float64}
 REMEDY = "restore a copy of the folder, or delete it and train the model again"
 
 
@@ -48,8 +53,8 @@ def save_checkpoint(model: M2SE, folder: Path, items: list[str], record: dict[st
         write_json(draft / "record.json", {**record, "format": FORMAT})
 
 
-def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
-    """Load a model folder.
+def load_checkpoint(folder: str | Path, build: type[M2SE] = M2SE) -> tuple[M2SE, list[str]]:
+    """Load a model folder; ``build`` is the class of the model.
 
     Returns
     -------
@@ -81,10 +86,10 @@ def load_checkpoint(folder: str | Path) -> tuple[M2SE, list[str]]:
     if config.n_items > len(listed):
         raise UserError(f"{folder / 'items.json'}: lists fewer ids than the model has; {REMEDY}")
     with torch.device("meta"):  # shapes without memory: the file may be wrong
-        expected = M2SE(config).state_dict()
+        expected = build(config).state_dict()
     path = folder / "model.safetensors"
     weights = read_tensors(path, expected, REMEDY)
-    model = M2SE(config)
+    model = build(config)
     model.load_state_dict(weights)
     return model.eval(), ["", *listed]
 
@@ -133,6 +138,39 @@ def read_tensors(path: Path, expected: dict[str, Tensor], remedy: str) -> dict[s
         check_like(expected, found)
     require_finite(found, str(path))
     return found
+
+
+def write_pairs(path: Path, pairs: sparse.csr_array, decay: float) -> None:
+    """Write a square sparse matrix, and the decay with which it is used, as safetensors."""
+    from safetensors.torch import save
+
+    parts = {"values": pairs.data, "columns": pairs.indices, "offsets": pairs.indptr}
+    tensors = {name: torch.from_numpy(part).to(PAIRS[name]) for name, part in parts.items()}
+    path.write_bytes(save(tensors | {"decay": torch.tensor(decay, dtype=PAIRS["decay"])}))
+
+
+def read_pairs(path: Path, most: int) -> tuple[sparse.csr_array, float]:
+    """Read what ``write_pairs`` wrote; the matrix has at most ``most`` rows.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged, or holds something else.
+    """
+    from safetensors.torch import load
+
+    with reading(path, REMEDY):
+        found = load(path.read_bytes())
+        n_pairs, rows = (found[n].numel() if n in found else 0 for n in ("values", "offsets"))
+        sizes = {"values": (n_pairs,), "columns": (n_pairs,), "offsets": (rows,), "decay": ()}
+        check_like({n: torch.empty(sizes[n], dtype=kind) for n, kind in PAIRS.items()}, found)
+        values, columns, offsets, decay = (found[name].numpy() for name in PAIRS)
+        right = 1 < rows <= most + 1 and offsets[0] == 0 and offsets[-1] == n_pairs
+        right = right and 0 <= decay <= 1 and bool(np.isfinite(values).all())
+        inside = (columns >= 0) & (columns < rows - 1)
+        if not (right and inside.all() and (np.diff(offsets) >= 0).all()):
+            raise ValueError("not a matrix of pairs of these items")
+    return sparse.csr_array((values, columns, offsets), (rows - 1, rows - 1)), float(decay)
 
 
 def check_like(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

@@ -42,7 +42,7 @@ def require_run_dir(run_dir: object, dataset_folder: Path | None = None) -> Path
 
 def read_record(folder: Path) -> dict[str, Any]:
     """Return the record of a finished stage; empty if there is none."""
-    for name in ("record.json", "manifest.json"):
+    for name in ("record.json", "manifest.json", "ensemble.json"):
         if (folder / name).exists():
             remedy = "restore a copy, or delete the folder and make it again"
             found: dict[str, Any] = read_json(folder / name, dict[str, Any], remedy)

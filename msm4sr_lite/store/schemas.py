@@ -49,12 +49,35 @@ class StageRecord(TypedDict):
     preset: NotRequired[str]
     seed: NotRequired[Annotated[int, Field(ge=0, lt=1 << 32)]]
     split: NotRequired[str | None]
+    ensemble: NotRequired[Literal["auto", "none"]]
+    ensemble_id: NotRequired[str | None]
     domain: NotRequired[str]
     encoders: NotRequired[tuple[str | None, str | None, str]]
     features: NotRequired[str | None]
     columns: NotRequired[dict[str, str] | None]
     item_counts: NotRequired[list[Count] | None]
     trained_on: NotRequired[list[tuple[str, str | None]]]
+
+
+@with_config(CLOSED)
+class EnsemblePart(TypedDict):
+    """A candidate part of a score ensemble; it is stored if its weight is above 0."""
+
+    kind: Literal["msm4sr", "ids", "text", "image", "item_knn", "sequential_rules", "bert_knn"]
+    settings: dict[str, Any]
+    weight: Annotated[float, Field(ge=0, le=1_000_000)]
+    validation_ndcg_10: Number
+
+
+@with_config(CLOSED)
+class EnsembleRecord(TypedDict):
+    """``ensemble.json`` of a run folder or model folder."""
+
+    format: Literal[1]
+    made_from: str
+    model: str
+    validation_ndcg_10: Number
+    parts: dict[Annotated[str, Field(pattern="^[a-z0-9_]+$")], EnsemblePart]
 
 
 @with_config(OPEN)

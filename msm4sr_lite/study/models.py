@@ -7,17 +7,21 @@ validation interactions decide which point is used.
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
-from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-import numpy as np
 import torch
 from filelock import FileLock
 
 from msm4sr_lite import training
 from msm4sr_lite.baselines import BaselineData, SASRec, SummedFeatures, fit_baseline
-from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble, choose_weights
+from msm4sr_lite.baselines.ensemble import (
+    Probabilities,
+    ScoreEnsemble,
+    choose_weights,
+    validation_cases,
+)
+from msm4sr_lite.baselines.simple import NEIGHBOURS, RULES, WHITENED, Settings, grid
 from msm4sr_lite.config import MANY_CLASSES, Config, DataConfig, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.encoder import M2SE
@@ -30,9 +34,6 @@ from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.fingerprint import fingerprint
-
-Settings: TypeAlias = dict[str, Any]
-MOST_CASES = 5_000  # random validation cases on which the weights of an ensemble are chosen
 
 
 @dataclass(frozen=True)
@@ -73,25 +74,12 @@ def prepare(
     return StudyData(found.sequences, found.table, dataset, device)
 
 
-def grid(**values: list[Any]) -> list[Settings]:
-    """Return every combination of the values; ``__`` in a name stands for a full stop.
-
-    >>> grid(finetune__lr=[0.001], decay=[0.5, 0.8])
-    [{'finetune.lr': 0.001, 'decay': 0.5}, {'finetune.lr': 0.001, 'decay': 0.8}]
-    """
-    names = [name.replace("__", ".") for name in values]
-    return [dict(zip(names, point, strict=True)) for point in product(*values.values())]
-
-
 ONE = [Settings()]
-RULES = grid(decay=[0, 0.5, 0.8, 0.95])
 DECAYS = grid(decay=[0.5, 0.8, 0.95, 1.0])
-NEIGHBOURS = grid(decay=[0.5, 0.9]) + grid(decay=[0.5, 0.9], cosine=[True], shrinkage=[50])
 EASE = grid(l2=[100, 500], decay=[0.6, 0.9])
 # Like UniSRec, without pre-training: mean sentence embeddings, whitened, and a linear layer.
 UNISREC = {"model.modalities": "text", "model.item_pooling": "mean", "model.adaptor": "linear"}
 GEOMETRY = grid(features__whitening=["none", "pca"], finetune__lr=[1e-3, 3e-4])
-WHITENED = grid(decay=[0.5, 0.8], whitening=["none", "pca"])
 CONTENT = grid(finetune__lr=[1e-3, 3e-4], finetune__use_ids=[True, False])
 IDS = grid(finetune__lr=[1e-3, 3e-4], model__hidden_dropout=[0.2, 0.5])
 
@@ -200,9 +188,6 @@ class EnsembleSpec(ModelSpec):
 
     def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
         """Fit all parts and choose their weights."""
-        histories, targets = data.sequences.held_out("valid")
-        rows = np.random.default_rng(0).permutation(len(targets))[:MOST_CASES]
-        histories, targets = [histories[row] for row in rows], targets[rows]
         scorers: dict[str, Scorer] = {}
         for name, part in self.parts.items():
             for number, point in enumerate([settings] if part.is_trained else part.grid):
@@ -210,7 +195,9 @@ class EnsembleSpec(ModelSpec):
                 if isinstance(part, ModelSpec):
                     scorer = Probabilities(scorer, part.config(data, point).finetune.temperature)
                 scorers[f"{name} {number}"] = scorer
-        return ScoreEnsemble(scorers, choose_weights(scorers, histories, targets))
+        return ScoreEnsemble(
+            scorers, choose_weights(scorers, *validation_cases(data.sequences)).weights
+        )
 
 
 def pretrained(

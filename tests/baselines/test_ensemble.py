@@ -112,22 +112,24 @@ def ndcg(scorer, histories, targets):
 
 def test_the_chosen_weights_are_never_worse_than_the_best_part(cases, monkeypatch):
     parts, histories, targets = cases
-    found = choose_weights(parts, histories, targets)
+    chosen = choose_weights(parts, histories, targets)
+    found = chosen.weights
     alone = {name: ndcg(part, histories, targets) for name, part in parts.items()}
     together = ndcg(ScoreEnsemble(parts, found), histories, targets)
     assert together > max(alone.values()) + 0.02
+    assert (chosen.alone, chosen.together) == (alone, together)
     assert found[max(alone, key=alone.get)] == 1
     monkeypatch.setattr(ensemble, "BLOCK", 7)
     for part in parts.values():
         part.asked.clear()
-    assert choose_weights(parts, histories, targets) == found
+    assert choose_weights(parts, histories, targets) == chosen
     assert max(parts["first"].asked) == 7  # memory is bounded by the block
 
 
 def test_no_single_weight_of_the_grid_would_be_better(cases):
     """The coordinate search beside a literal one that ranks with ``target_ranks``."""
     parts, histories, targets = cases
-    found = choose_weights(parts, histories, targets)
+    found = choose_weights(parts, histories, targets).weights
     value = ndcg(ScoreEnsemble(parts, found), histories, targets)
     best = next(name for name, weight in found.items() if weight == 1)
     for name in parts.keys() - {best}:
@@ -144,5 +146,51 @@ def test_parts_that_do_not_help_get_no_weight(cases):
     chosen = choose_weights(
         {"equal": equal, **parts, "perfect": Fixed(perfect)}, histories, targets
     )
-    assert chosen == {"equal": 0, "first": 0, "second": 0, "noise": 0, "perfect": 1}
-    assert choose_weights({"equal": equal}, histories, targets) == {"equal": 1}
+    assert chosen.weights == {"equal": 0, "first": 0, "second": 0, "noise": 0, "perfect": 1}
+    assert choose_weights({"equal": equal}, histories, targets).weights == {"equal": 1}
+
+
+@pytest.mark.parametrize("pool", [12, 20, 1000])
+def test_a_small_pool_never_overestimates_and_keeps_single_parts_exact(cases, pool, monkeypatch):
+    parts, histories, targets = cases
+    exact = choose_weights(parts, histories, targets)
+    monkeypatch.setattr(ensemble, "POOL", pool)
+    found = choose_weights(parts, histories, targets)
+    assert found.alone == exact.alone
+    together = ndcg(ScoreEnsemble(parts, found.weights), histories, targets)
+    assert max(found.alone.values()) <= found.together <= together
+    assert pool < 60 or found == exact
+
+
+def test_where_an_item_outside_the_pool_may_be_first_the_target_is_a_miss(monkeypatch):
+    """Item 25 is 13th in both parts and first in their sum; the target, item 26, is second."""
+    a = torch.zeros(1, 31)
+    a[0, 1:13], a[0, 25], a[0, 26] = 5, 4, 3.9
+    b = a.clone()
+    b[0, 1:25] = a[0, 1:25].flip(0)
+    cases = {"a": Fixed(a), "b": Fixed(b)}, [np.array([1, 30])], np.array([26])
+    assert choose_weights(*cases).together == pytest.approx(1 / np.log2(3))
+    monkeypatch.setattr(ensemble, "POOL", 12)
+    assert choose_weights(*cases).together == 0
+
+
+def test_scores_that_are_not_finite_are_refused(cases):
+    parts, histories, targets = cases
+    rows = torch.zeros(40, 61)
+    rows[3, 5] = torch.nan
+    with pytest.raises(UserError, match="not finite"):
+        choose_weights({**parts, "broken": Fixed(rows)}, histories, targets)
+
+
+def test_an_ensemble_in_another_order_scores_as_before(cases):
+    parts, histories, _ = cases
+    product = ScoreEnsemble(parts, {"first": 1, "second": 0.5, "noise": 0})
+    order = np.array([0, *np.random.default_rng(1).permutation(np.arange(1, 61))])
+    place = np.argsort(order)
+    some = product.select(order).score([place[history] for history in histories])
+    assert some.equal(product.score(histories)[:, order])
+    terms = product.score_by_part(histories)
+    assert terms.keys() == {"first", "second"}
+    assert sum(terms.values()).equal(product.score(histories))
+    one = standardise(parts["second"].score(histories))
+    assert terms["second"].equal(0.5 * one)

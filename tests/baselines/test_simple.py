@@ -10,6 +10,8 @@ from msm4sr_lite.baselines.simple import (
     ItemKNN,
     Popularity,
     SequentialRules,
+    TextKNN,
+    grid,
     mean_embeddings,
     tfidf_vectors,
 )
@@ -75,7 +77,8 @@ def test_sequential_rules_by_hand():
             for i, first in enumerate(row):
                 for j in range(i + 1, len(row)):
                     expected[first, row[j]] += decay ** (j - i - 1)
-        found = SequentialRules(sequences, decay).score([np.array([2, k]) for k in range(1, 10)])
+        found = SequentialRules(sequences, decay).score([np.array([3, 4, k]) for k in range(1, 10)])
+        assert expected[3:5].any(axis=1).all()  # only the newest item counts
         assert found.tolist() == expected[1:].tolist()
 
 
@@ -146,3 +149,36 @@ def test_wrong_whitening_is_refused():
     ):
         with pytest.raises(UserError, match=message):
             mean_embeddings(slots, SEEN[:4], *settings)
+
+
+@pytest.mark.parametrize("kind", [ItemKNN, SequentialRules])
+def test_new_items_are_in_no_pair_and_change_no_other_score(kind):
+    sequences = toy_sequences([6, 6, 7], n_items=9)
+    scorer, new = kind(sequences), toy_table([1, 1], [0, 0], items=["new1", "new2"])
+    before = scorer.score([np.array([3, 4])])
+    larger = scorer.resized(12)
+    scorer.append(new)
+    for one in (scorer, larger):
+        found = one.score([np.array([3, 4]), np.array([11])])
+        assert found.shape == (2, 12)
+        assert found[:1, :10].equal(before)
+        assert found[0, 10:].tolist() == [0, 0]
+        assert found[1].count_nonzero() == 0
+
+
+@pytest.mark.parametrize("whitening", ["none", "pca"])
+def test_new_texts_are_compared_with_the_whitening_of_the_old_ones(whitening):
+    table, seen = toy_table([2] * 20, [0] * 20), np.arange(23) % 3 > 0
+    old = table.for_items(table.items[:18])
+    scorer = TextKNN(old.text, seen[:18], 0.5, whitening=whitening)
+    scorer.append(table.for_items(["", *table.items[18:]]))
+    seen[18:] = False
+    expected = ContentKNN(mean_embeddings(table.text, seen[:21], whitening), 0.5)
+    histories = [np.array([1, 19]), np.array([5])]
+    assert scorer.score(histories) == pytest.approx(expected.score(histories), abs=1e-5)
+    assert scorer.score(histories)[1, 18:].count_nonzero() == 3
+
+
+def test_a_grid_has_every_combination():
+    found = grid(a__b=[1, 2], c=[3, 4])
+    assert [(one["a.b"], one["c"]) for one in found] == [(1, 3), (1, 4), (2, 3), (2, 4)]

@@ -403,3 +403,36 @@ def test_items_that_the_model_does_not_know_are_refused(toy, refused, tmp_path):
     for name, more in (("interactions.csv", "u1,new,9\n"), ("items.jsonl", item)):
         (data / name).write_text((toy.data / name).read_text() + more)
     assert "(the first is 'new')" in refused("evaluate", data, "--model", toy.run)
+
+
+def test_an_ensemble_is_chosen_evaluated_used_and_explained(msm4sr, json_of, tmp_path):
+    data, out = dataset_with_features(tmp_path / "dataset", without_image=["i0"]), tmp_path / "run"
+    words = [data, "--out", out, "--ensemble", "auto", *QUICK]
+    code, printed, err = msm4sr("run", *words)
+    assert code == 0
+    rows = [line.split()[0] for line in printed.splitlines()[3:5]]
+    assert rows == ["msm4sr", "ensemble"]
+    assert "; validation NDCG@10 0." in err
+    results = json.loads((out / "results.json").read_text())
+    assert [*results["models"]][:2] == ["msm4sr", "ensemble"]
+    assert [*json_of("evaluate", data, "--model", out)["models"]][:2] == ["msm4sr", "ensemble"]
+
+    found = json_of("recommend", data, "--model", out, "--user", "u3", "--why")
+    first = found["recommendations"][0]
+    assert first["score"] == pytest.approx(sum(first["by_part"].values()))
+    parts = [piece for piece in first["why"] if piece["kind"] == "part"]
+    assert first["why"][: len(parts)] == parts
+    assert {piece["text"]: piece["effect"] for piece in parts} == pytest.approx(first["by_part"])
+    name, value = next(iter(first["by_part"].items()))
+    printed = msm4sr("recommend", data, "--model", out, "--user", "u3", "--why")[1]
+    start = f"  score {first['score']:.3f} = {name} {value:.3f} + "
+    line = next(line for line in printed.splitlines() if line.startswith(" 1. "))
+    assert start in line
+    assert f"  (neural model: text {first['by_modality']['text']:.3f} + image " in line
+    assert "      because:  part " not in printed
+
+    msm4sr("finetune", *words[:3], *FINETUNE)  # the preset has none
+    assert [*json_of("evaluate", data, "--model", out, "--baselines", "")["models"]] == ["msm4sr"]
+    msm4sr("finetune", *words[:5], *FINETUNE)
+    assert msm4sr("check", out)[0] == 0
+    assert "ensemble" in json_of("evaluate", data, "--model", out)["models"]

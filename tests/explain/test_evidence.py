@@ -47,6 +47,7 @@ def test_the_title_of_the_item_is_named_and_foreign_text_stays_as_it_is():
         ("sentence", "b8", 3, "sentence 'x & y' of 'b8'"),
         ("keyword", "b8", 0, "keyword 'x & y' in the recommended item's image 2"),
         ("interaction", "b7", 3, "interaction 3 (x & y)"),
+        ("part", "b7", 0, "part x & y"),
     ):
         piece = Evidence(kind, item, position, 2, "x & y", 0.5, {})
         assert describe_input(piece, items) == text

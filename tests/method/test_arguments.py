@@ -218,7 +218,7 @@ def small(tmp_path_factory):
 def call(name, value, model, folder, inputs):
     """Hand one argument to the function or class that has it."""
     given = {name: value}
-    if name in ("seed", "preset", "device", "text_encoder", "clip", "dictionary"):
+    if name in ("seed", "preset", "device", "ensemble", "text_encoder", "clip", "dictionary"):
         return MSM4SR(**given)
     if name == "k":
         return model.recommend(["user1"], **given)
@@ -246,7 +246,7 @@ def call(name, value, model, folder, inputs):
 
 
 # None stands for the usual value of these.
-OPTIONAL = ("text_encoder", "clip", "workers", "min_rating", "time_budget")
+OPTIONAL = ("ensemble", "text_encoder", "clip", "workers", "min_rating", "time_budget")
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
@@ -261,7 +261,18 @@ def test_an_argument_refuses_what_its_declaration_does_not_allow(name, small):
 
 
 @pytest.mark.parametrize(
-    "name", ["seed", "preset", "k", "part", "filter_seen", "on_unknown_user", "time_budget", "jobs"]
+    "name",
+    [
+        "seed",
+        "preset",
+        "ensemble",
+        "k",
+        "part",
+        "filter_seen",
+        "on_unknown_user",
+        "time_budget",
+        "jobs",
+    ],
 )
 def test_an_argument_accepts_what_its_declaration_allows(name, small):
     for value in values(ARGUMENTS[name])[0]:

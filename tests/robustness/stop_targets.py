@@ -95,6 +95,13 @@ STAGES = [
     Stage("stop pretrain", 16, _train("pretrain"), ("dataset", "run/features")),
     Stage("stop inside an epoch", 12, _train("pretrain"), ("dataset", "run/features"), often=True),
     Stage("stop finetune", 8, _train("finetune"), ("dataset", "run/features", "run/pretrained")),
+    Stage(
+        "stop ensemble",
+        6,
+        lambda w, f: w.ensemble_words(f),
+        ("dataset", "run/features", "run/pretrained"),
+        source=lambda world: world.product,
+    ),
     Stage("stop evaluate", 3, _evaluate, ("dataset", "run/features", *FITTED)),
     Stage("stop recommend", 2, _recommend, ("dataset", "run/features", *FITTED), "out"),
     Stage("stop plot", 2, lambda w, f: ["plot", f / "run"], ("run/pretrained_log.jsonl",)),

@@ -88,6 +88,13 @@ TARGETS = [
     Target(
         "model folder", 22, lambda w, _: w.model, ("model/*", "model/features/*"), uses.use_model
     ),
+    Target(
+        "ensemble",
+        10,
+        lambda w, _: w.product,
+        ("model/ensemble/*", "model/ensemble/*/*"),
+        uses.use_model,
+    ),
     Target("run folder", 12, lambda w, _: w.site, ("run/finetuned/*", *FEATURES), uses.use_run),
     Target("features", 10, lambda w, _: w.site, FEATURES, uses.use_features),
     Target("dataset of a run", 6, lambda w, _: w.site, ("dataset/*.*",), uses.use_run, fixed=False),

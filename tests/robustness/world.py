@@ -173,6 +173,24 @@ class World:
         MSM4SR.from_pretrained(self.site / "run").save_pretrained(folder / "model")
         return folder
 
+    @cached_property
+    def product(self) -> Path:
+        """A folder with ``dataset``, a ``run`` with a score ensemble, and its model folder."""
+        from msm4sr_lite import MSM4SR
+
+        folder = self.root / "with_ensemble"
+        copy_folder(self.site / "dataset", folder / "dataset")
+        for stage in ("features", "pretrained"):
+            copy_folder(self.site / "run" / stage, folder / "run" / stage)
+        command(*self.ensemble_words(folder))
+        MSM4SR.from_pretrained(folder / "run").save_pretrained(folder / "model")
+        return folder
+
+    def ensemble_words(self, folder: Path) -> list[str]:
+        """Return the command that fine-tunes a model and the parts of its ensemble."""
+        words = ["finetune", folder / "dataset", "--out", folder / "run", "--ensemble", "auto"]
+        return [*map(str, words), *settings("finetune")]
+
     def pretrain_words(self, data: Path, out: Path) -> list[str]:
         """Return the command of pre-training alone, with features from the run folder."""
         return ["pretrain", str(data), "--out", str(out), *settings("model", "pretrain")]

@@ -5,11 +5,20 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save
+from scipy import sparse
 from toys import assert_same_weights
 
+from msm4sr_lite.baselines import SASRec
 from msm4sr_lite.config import ModelConfig, UserError
 from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.store.checkpoints import FILES, find_model_folder, load_checkpoint, save_checkpoint
+from msm4sr_lite.store.checkpoints import (
+    FILES,
+    find_model_folder,
+    load_checkpoint,
+    read_pairs,
+    save_checkpoint,
+    write_pairs,
+)
 from msm4sr_lite.store.checksums import write_checksums
 
 ITEMS = ["", "a", "b", "ü"]
@@ -141,3 +150,24 @@ def test_what_is_no_folder_is_one_line(name, tmp_path):
     for load in (find_model_folder, load_checkpoint):
         with pytest.raises(UserError, match="give the folder of a"):
             load(tmp_path / name)
+
+
+def test_a_model_of_another_class_needs_its_class(tmp_path):
+    model = SASRec(ModelConfig(feature_dim=6, dim=4, ffn_dim=4, pooling_dim=3, n_items=3))
+    save_checkpoint(model, tmp_path / "model", ITEMS, {})
+    loaded, _ = load_checkpoint(tmp_path / "model", SASRec)
+    assert loaded.modalities == ("id",)
+    assert_same_weights(model, loaded)
+    with pytest.raises(UserError, match="lacks the tensor"):
+        load_checkpoint(tmp_path / "model")
+
+
+@pytest.mark.parametrize("rows", [[[0, 0], [0, 0]], [[0, 0, 0], [0, 0.1, 2], [3, 0, 0]]])
+def test_a_matrix_of_pairs_is_read_back_equal(rows, tmp_path):
+    pairs = sparse.csr_array(rows, dtype=float)
+    write_pairs(tmp_path / "pairs.safetensors", pairs, 0.9)
+    found, decay = read_pairs(tmp_path / "pairs.safetensors", len(rows))
+    assert (found.toarray() == pairs.toarray()).all()
+    assert decay == 0.9
+    with pytest.raises(UserError, match="not a matrix of pairs of these items"):
+        read_pairs(tmp_path / "pairs.safetensors", len(rows) - 1)

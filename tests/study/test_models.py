@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines import fit_baseline
-from msm4sr_lite.baselines.ensemble import Probabilities
+from msm4sr_lite.baselines import ensemble, fit_baseline
+from msm4sr_lite.baselines.ensemble import Choice, Probabilities
 from msm4sr_lite.config import Config, with_settings
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.presets import PRESETS
@@ -113,13 +113,13 @@ def test_the_weights_of_an_ensemble_are_chosen_on_a_limited_number_of_cases(
     def spy(parts, histories, targets):
         seen.append(targets.tolist())
         assert [len(h) for h in histories] == [length[t] for t in targets]
-        return dict.fromkeys(parts, 1.0)
+        return Choice(dict.fromkeys(parts, 1.0), {}, 0.0)
 
     histories, targets = data.sequences.held_out("valid")
     length = {target: len(h) for h, target in zip(histories, targets, strict=True)}
     monkeypatch.setattr(models, "choose_weights", spy)
     for most in (3, 3, 99):
-        monkeypatch.setattr(models, "MOST_CASES", most)
+        monkeypatch.setattr(ensemble, "MOST_CASES", most)
         MODELS["item_knn+tfidf"].fit(data, {}, 0, tmp_path)
     assert len(seen[0]) == 3
     assert seen[0] == seen[1]  # the same cases each time
