@@ -270,8 +270,11 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
     ],
     "baselines/ensemble": [
         ("the test items choose the weights", 'held_out("valid")', 'held_out("test")'),
-        ("the search starts from the worst part", "np.argmax(alone)", "np.argmin(alone)"),
-        ("the worst weight is kept", "value = max(tried)", "value = min(tried)"),
+        ("the worst part is added", "place = int(np.argmax(values))", "place = int(np.argmin(values))"),
+        ("the last step counts", "if values[place] > best:", "if True:"),
+        ("all samples are alike", "rng.integers(n, size=n)", "np.arange(n)"),
+        ("small shares stay", "weights[weights < LEAST] = 0", "weights[weights < 0] = 0"),
+        ("a worse combination is shipped", "if together < max(alone):", "if together < min(alone):"),
         ("items outside the pools are forgotten", "ranks[target <= outside] = POOL + 1", "ranks[target < LOWEST] = POOL + 1"),
         ("items of the history are rivals", "row[history] = False", "row[history] &= True"),
         ("a target is a rival of itself", ".scatter_(1, column, False)", ".scatter_(1, column, True)"),

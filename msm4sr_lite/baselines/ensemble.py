@@ -18,8 +18,7 @@ from msm4sr_lite.sequences import Sequences
 
 MAIN = "msm4sr"  # the part that is the neural model, where an ensemble has one
 MOST_CASES = 5_000  # random validation cases on which weights are chosen
-# Weights to try for each part; that of the best part is 1.
-GRID = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+STEPS, BAGS, LEAST = 20, 8, 0.05  # steps of a selection, bootstrap samples, smallest share
 POOL = 64  # best items of each part that are kept for a case while weights are chosen
 BLOCK, SCORES = 512, 2**21  # histories and scores of a part at once, so that memory stays bounded
 LOWEST = -1e300  # less than any sum of standardised scores
@@ -119,7 +118,7 @@ class Choice:
     Attributes
     ----------
     weights, alone
-        Name of a part -> its weight, and its NDCG@10 alone.
+        Name of a part -> its weight (they add up to 1), and its NDCG@10 alone.
     together
         NDCG@10 of the ensemble; never below the best of ``alone``.
     """
@@ -139,10 +138,14 @@ def validation_cases(sequences: Sequences) -> tuple[list[np.ndarray], np.ndarray
 def choose_weights(
     parts: Mapping[str, Scorer], histories: Sequence[np.ndarray], targets: np.ndarray
 ) -> Choice:
-    """Choose weights with the best NDCG@10, with items of the history filtered.
+    """Choose weights by NDCG@10, with items of the history filtered.
 
-    The search starts from the best single part and changes one weight at a time, only for the
-    better. So the ensemble is never worse than its best part on these test cases.
+    Ensemble selection (Caruana et al., 2004) starts with nothing. In each step it adds the part
+    with which the sum has the best NDCG@10; a part can be added several times. The weights are the
+    shares of all parts after the best step. Bagging repeats this on ``BAGS`` bootstrap samples of
+    the cases and takes the mean weights, which fit the chance of single cases less. Shares below
+    ``LEAST`` are dropped. If the best part alone has a better NDCG@10 on all cases than the
+    ensemble, it gets the whole weight.
 
     Every part is scored once. Each case keeps the ``POOL`` best items of every part. Where an item
     outside this pool could rank before the target, the target counts as missed. For a single part
@@ -162,26 +165,36 @@ def choose_weights(
     """
     case, pools = _pools([*parts.values()], histories, targets)
 
-    def quality(pool: np.ndarray) -> float:
-        """Return NDCG@10 of a weighted sum of pools."""
+    def ndcg(pool: np.ndarray) -> np.ndarray:
+        """Return NDCG@10 of each case for a weighted sum of pools."""
         scores, target, outside = np.split(pool, [len(case), len(case) + len(targets)])
         ranks = 1 + np.bincount(case[scores >= target[case]], minlength=len(targets))
         ranks[target <= outside] = POOL + 1
-        return float(metrics(ranks, [10])["ndcg@10"].mean())
+        return metrics(ranks, [10])["ndcg@10"]
 
-    alone = [quality(pool) for pool in pools]
-    best = int(np.argmax(alone))
-    weights, value, before = np.eye(len(pools))[best], alone[best], -1.0
-    while value > before:
-        before = value
-        for place in [place for place in range(len(pools)) if place != best]:
-            rest = sum(w * pools[k] for k, w in enumerate(weights) if w and k != place)
-            tried = [quality(rest + weight * pools[place]) for weight in GRID]
-            if max(tried) > value:
-                value = max(tried)
-                weights[place] = GRID[tried.index(value)]
+    def select(drawn: np.ndarray) -> np.ndarray:
+        """Return the weights that suit a sample of cases, ``drawn`` times each."""
+        added, total, best = np.zeros(len(pools)), np.zeros_like(pools[0]), -1.0
+        for _ in range(STEPS):
+            values = [ndcg(total + pool) @ drawn for pool in pools]
+            place = int(np.argmax(values))
+            added[place] += 1
+            total += pools[place]
+            if values[place] > best:
+                best, found = values[place], added / added.sum()
+        return found
+
+    rng, n = np.random.default_rng(0), len(targets)
+    samples = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(BAGS)]
+    weights = np.mean([*map(select, samples)], axis=0)
+    weights[weights < LEAST] = 0
+    weights = (weights / weights.sum()).round(4)
+    alone = [float(ndcg(pool).mean()) for pool in pools]
+    together = float(ndcg(sum(w * pool for w, pool in zip(weights, pools, strict=True))).mean())
+    if together < max(alone):
+        together, weights = max(alone), np.eye(len(pools))[int(np.argmax(alone))]
     named = dict(zip(parts, weights.tolist(), strict=True))
-    return Choice(named, dict(zip(parts, alone, strict=True)), value)
+    return Choice(named, dict(zip(parts, alone, strict=True)), together)
 
 
 def _pools(
