@@ -30,6 +30,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.sentences import item_texts
 from msm4sr_lite.initialize import fit_to_features, new_model, transfer
 from msm4sr_lite.pipeline import stages
+from msm4sr_lite.pipeline.ensemble import fit_ensemble
 from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
@@ -200,6 +201,20 @@ class EnsembleSpec(ModelSpec):
         )
 
 
+@dataclass(frozen=True)
+class ProductSpec(ModelSpec):
+    """A model with the ensemble that ``MSM4SR(ensemble="auto")`` makes of it."""
+
+    def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
+        """Train the model and the parts, and choose their weights."""
+        model: Any = super().fit(data, settings, seed, states)
+        config = self.config(data, settings)
+        stage = stages.Stage(seed=seed, device=data.device)
+        found = fit_ensemble(stage, data, model.model, config)
+        seen = data.sequences.item_counts() > 0
+        return found.scorer(model, data.table, seen, config.finetune.temperature)
+
+
 def pretrained(
     data: stages.TrainingData, config: Config, states: Path, *, seed: int, device: str
 ) -> M2SE:
@@ -252,6 +267,8 @@ MODELS: dict[str, Spec] = {
     "authors": ModelSpec(ONE, "authors", needs=FEATURES),
     "msm4sr": ModelSpec(needs=FEATURES),
     "msm4sr_tuned": TUNED,
+    # With the settings of the preset, so nothing is chosen but the weights.
+    "ensemble": ProductSpec(ONE, preset="tuned", needs=FEATURES),
 }
 QUICK_MODELS = ["popularity", "item_knn", "sequential_rules", "tfidf_knn", "item_knn+tfidf"]
 QUICK_MODELS += ["sasrec", "text+image", "msm4sr"]
