@@ -4,6 +4,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
+from msm4sr_lite.baselines.ensemble import MAIN
 from msm4sr_lite.cli import common
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
@@ -22,7 +23,7 @@ from msm4sr_lite.recommend.output import check_output_path, write_recommendation
 
 OTHER = {"text": "image", "image": "text"}
 LAST = 5  # items of the history that are printed
-WHY = "because: by how much each input changes the score (with it, minus without it)"
+WHY = "because: by how much each input changes {}score (with it, minus without it)"
 
 
 def run(args: argparse.Namespace) -> None:
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     records = [asdict(one) | {"new": one.item_id in new} for one in best]
     for record, evidence in zip(records, why, strict=False):
         record["why"] = [asdict(piece) for piece in evidence]
-    lines = [*describe_history(history, data), *([WHY] if any(why) else [])]
+    lines = [*describe_history(history, data), *(why_line(best[0]) if any(why) else [])]
     for rank, one in enumerate(best, start=1):
         lines += ["", *describe(rank, one, one.item_id in new)]
         because = reasons(why[rank - 1], data) if why else []
@@ -133,6 +134,13 @@ def describe(rank: int, one: Recommendation, new: bool) -> list[str]:
         *(f"      text:     {sentence}" for sentence in one.sentences[:3]),
         *(f"      keywords: {', '.join(keywords)}" for keywords in one.keywords[:1]),
     ]
+
+
+def why_line(one: Recommendation) -> list[str]:
+    """Say what the reasons are about; in an ensemble, about the neural model alone."""
+    whose = "the neural model's " if one.by_part else "the "
+    unused = f"note: {MAIN}, the neural model, has no weight in this ensemble"
+    return [WHY.format(whose), *([unused] if one.by_part and MAIN not in one.by_part else [])]
 
 
 def reasons(evidence: list[Evidence], data: Dataset) -> list[str]:

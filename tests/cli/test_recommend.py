@@ -6,15 +6,18 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from small_commands import QUICK
 from toys import toy_dataset
 
+from msm4sr_lite.cli.recommend import why_line
 from msm4sr_lite.config import UserError
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.pipeline import MSM4SR
+from msm4sr_lite.recommend.describe import Recommendation
 
 
 @pytest.fixture
@@ -380,3 +383,13 @@ def test_neither_transformers_nor_plotting_is_loaded(toy):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_the_reasons_say_which_score_they_are_about():
+    one = Recommendation("a", 1.0, {"text": 1.0}, [], [])
+    (line,) = why_line(one)
+    assert "each input changes the score" in line
+    (line,) = why_line(replace(one, by_part={"msm4sr": 0.4, "item_knn_1": 0.6}))
+    assert "each input changes the neural model's score" in line
+    _, note = why_line(replace(one, by_part={"item_knn_1": 1.0}))
+    assert note == "note: msm4sr, the neural model, has no weight in this ensemble"
