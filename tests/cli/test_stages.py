@@ -425,7 +425,7 @@ def test_an_ensemble_is_chosen_evaluated_used_and_explained(msm4sr, json_of, tmp
     assert {piece["text"]: piece["effect"] for piece in parts} == pytest.approx(first["by_part"])
     name, value = next(iter(first["by_part"].items()))
     printed = msm4sr("recommend", data, "--model", out, "--user", "u3", "--why")[1]
-    start = f"  score {first['score']:.3f} = {name} {value:.3f} + "
+    start = f"  score {first['score']:.3f} = {name} {value:.3f} "
     line = next(line for line in printed.splitlines() if line.startswith(" 1. "))
     assert start in line
     assert f"  (neural model: text {first['by_modality']['text']:.3f} + image " in line
