@@ -339,6 +339,96 @@ for group, rows in {**groups, "all": everybody}.items():
 # of the two models can recommend what has just arrived and the other cannot. And it is still far from what texts and pictures
 # would allow: how to treat items without a past is the whole of notebook 08.
 #
+# ## Do two models serve the same users?
+#
+# ItemKNN counts who bought what, and our model reads texts, images and the order of the purchases. Two models with equal NDCG may
+# find the targets of *different* users. Then they are **complementary**, and a combination can be better than both. So we count
+# four shares of the users: the target is among the first ten of both lists, of one of them, or of neither. The *oracle union*
+# counts everybody whom at least one model serves: no choice between the two lists can do better. **Predict**: of the users whom
+# ItemKNN serves, how many does the fine-tuned model miss?
+
+# %%
+from msm4sr_lite.study.complementarity import complementarity
+
+pairs = [("fair", "fine-tuned"), ("fair", "pre-trained"), ("fair", "ItemKNN")]
+shares = {
+    pair: complementarity(*(ranks[name] for name in pair), k=10) for pair in pairs
+}
+labels = [f"{a} (a)\n{b} (b)" for a, b in pairs]
+figure, axes = plt.subplots(figsize=(8, 2.8))
+left = np.zeros(len(pairs))
+for place, (part, label) in enumerate(
+    {"only_a": "only a", "both": "both", "only_b": "only b"}.items()
+):
+    widths = np.array([shares[pair][part] for pair in pairs])
+    bars = axes.barh(
+        labels,
+        widths,
+        left=left,
+        label=label,
+        color=PALETTE[place],
+        hatch=["", "//", ".."][place],
+    )
+    axes.bar_label(
+        bars,
+        fmt="%.2f",
+        label_type="center",
+        bbox={"fc": "white", "ec": "none", "pad": 1},
+    )
+    left += widths
+axes.set(
+    title="Models of other kinds serve other users", xlabel="share of the test users"
+)
+axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+show(
+    figure,
+    "Share of users whose target is among the first ten (only a, both, only b): "
+    + "; ".join(
+        f"{a} and {b} {one['only_a']:.2f}, {one['both']:.2f}, {one['only_b']:.2f}"
+        for (a, b), one in shares.items()
+    )
+    + ".",
+)
+
+# %% [markdown]
+# The length of a bar is the oracle union. Two models that come from the same pre-training find nearly the same targets. ItemKNN
+# finds some that our model misses: *only b*, divided by all whom ItemKNN serves (*both* and *only b*), answers the question above.
+# Here are two users whom only one of the two models serves:
+
+# %%
+ours, theirs = ranks["fair"] <= 10, ranks["ItemKNN"] <= 10
+for name, rows in (("only fair", ours & ~theirs), ("only ItemKNN", theirs & ~ours)):
+    user = int(np.flatnonzero(rows)[0])
+    titles = [
+        dataset.items[catalogue[item]].title or "(no title)"
+        for item in [*histories[user][-3:], targets[user]]
+    ]
+    print(f"{name}: {' → '.join(titles[:-1])} → target: {titles[-1]}")
+
+# %% [markdown]
+# A **score ensemble** is the simplest combination: divide the scores of each model by their standard deviation over the items, and
+# add them with weights. The weights are chosen on the validation part, never on the test part. The library does this with
+# `MSM4SR(ensemble="auto")`, which also trains models of ids, texts and images alone.
+
+# %%
+from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble, choose_weights
+
+parts = {
+    "fair": Probabilities(ModelScorer(fair, table), config.temperature),
+    "ItemKNN": ItemKNN(sequences),
+}
+choice = choose_weights(parts, *sequences.held_out("valid"))
+measure("ensemble", ScoreEnsemble(parts, choice.weights))
+gain = paired([ranks["ensemble"]], [ranks["fair"]])["ndcg@10"]
+print("weights", {name: round(weight, 1) for name, weight in choice.weights.items()})
+for name in (*parts, "ensemble"):
+    print(f"{name:<9} NDCG@10 {metrics(ranks[name])['ndcg@10'].mean():.3f}")
+interval = f"[{gain['low']:+.3f}, {gain['high']:+.3f}]"
+print(f"ensemble minus fair: {gain['value']:+.3f} {interval}")
+
+# %% [markdown]
+# On real data this matters more than here: on H&M a sum of two baselines that train nothing is better than the neural model alone.
+#
 # ## Exercises
 #
 # `hint("07.loss")` helps; a solution is folded below tasks 1 to 4.
