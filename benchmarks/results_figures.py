@@ -34,9 +34,9 @@ README_MODELS = ("msm4sr_tuned", "msm4sr", "text+image", "sasrec", "item_knn+tfi
 
 def kind_of(model: str) -> str:
     """Return the group of a model."""
-    if "msm4sr" in model or model == "authors":
+    if "msm4sr" in model or model in ("authors", "ensemble"):
         return "M²SE"
-    scratch = model in ("text", "image", "text+image", "sasrec")
+    scratch = model in ("text", "image", "text+image", "unisrec") or "sasrec" in model
     return TRAINED if scratch else UNTRAINED
 
 

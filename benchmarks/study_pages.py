@@ -21,6 +21,7 @@ from msm4sr_lite.study.pages import (
 
 # Names in the JSON files, and on pages and in figures.
 NAMES = {
+    "ensemble": "M²SE tuned in its score ensemble",
     "msm4sr_tuned": "M²SE, preset tuned",
     "msm4sr": "M²SE, preset paper",
     "authors": "M²SE, preset authors",
@@ -30,15 +31,21 @@ NAMES = {
     "text+image": "sum of text and image embeddings",
     "text": "text only, from scratch",
     "image": "image only, from scratch",
+    "unisrec": "UniSRec-like (texts, whitened)",
     "sasrec": "SASRec (item ids)",
+    "sasrec_exact": "SASRec, exact softmax",
+    "sasrec_sampled": "SASRec, sampled softmax",
     "item_knn+tfidf": "ItemKNN + TF-IDF (score ensemble)",
     "item_knn": "ItemKNN",
+    "ease": "EASE",
     "sequential_rules": "sequential rules",
     "tfidf_knn": "TF-IDF neighbours",
     "bert_knn": "BERT neighbours",
     "popularity": "popularity",
 }
 MEANINGS = {
+    "ensemble": '`MSM4SR(preset="tuned", ensemble="auto")`: the tuned model, models of ids, texts'
+    " and images alone, ItemKNN, sequential rules and text neighbours; weights from validation",
     "msm4sr_tuned": "the preset found on generated data: one expert, feature dropout, unseen items"
     " are no negatives",
     "msm4sr": "the method as published, pre-trained and fine-tuned",
@@ -51,8 +58,12 @@ MEANINGS = {
     "text": "the same Transformer on one modality, without pre-training",
     "image": "the same Transformer on one modality, without pre-training",
     "sasrec": "the same Transformer on item ids, with the library's loss over all items",
+    "unisrec": "the same Transformer on mean sentence embeddings, whitened, with a linear adaptor",
+    "sasrec_exact": "SASRec with the loss over all items",
+    "sasrec_sampled": "SASRec with 256 sampled negatives, logQ-corrected",
     "item_knn+tfidf": "co-occurrence and text similarity, scores added; trains nothing",
     "item_knn": "co-occurrence of items in users' histories",
+    "ease": "a linear model of item ids, in closed form",
     "sequential_rules": "what follows the newest items",
     "tfidf_knn": "items with texts like those of the history",
     "bert_knn": "the same with BERT's embeddings",

@@ -42,7 +42,9 @@ from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
 TUNING_SEED = 0  # never a test seed
 CHOICE = "ndcg@10"
 PROTOCOLS = {"filter_seen": True, "keep_seen": False}
+PRODUCT = "ensemble"  # what ``MSM4SR(ensemble="auto")`` recommends with
 Run = dict[str, Any]
+ByModel = dict[str, list[np.ndarray]]  # model -> the rank of each target, for each seed
 
 
 @dataclass
@@ -206,9 +208,12 @@ class Comparison:
         return found
 
     def table(self, found: dict[str, list[Run]]) -> dict[str, Any]:
-        """Return each model's metrics, and its difference to ``against`` with interval and p."""
+        """Return each model's metrics, and its difference to ``against`` with interval and p.
+
+        If the product is compared, the differences to it are added.
+        """
         users, _ = self.data.sequences.cases("test")
-        ranks: dict[str, dict[str, list[np.ndarray]]] = {protocol: {} for protocol in PROTOCOLS}
+        ranks: dict[str, ByModel] = {protocol: {} for protocol in PROTOCOLS}
         for protocol, name in product(PROTOCOLS, found):
             ranks[protocol][name] = [np.array(run[protocol]) for run in found[name]]
         against = self.against
@@ -216,21 +221,29 @@ class Comparison:
             each = ranks["filter_seen"]
             against = max(each, key=lambda n: np.mean([metrics(r)[CHOICE] for r in each[n]]))
         models: dict[str, Any] = {name: {} for name in found}
-        change: dict[str, Any] = {name: {} for name in found if name != against}
         for name, runs in found.items():
             for protocol, by_model in ranks.items():
                 models[name][protocol] = with_seeds([metrics(r) for r in by_model[name]], users)
-                if name != against:
-                    change[name][protocol] = paired(by_model[name], by_model[against], users)
             for key, digits in (("coverage@10", 4), ("popularity_bias@10", 4), ("seconds", 1)):
                 models[name][key] = round(float(np.mean([run[key] for run in runs])), digits)
             models[name] |= self.upper_bound.shares(runs)
-        for protocol, metric in product(PROTOCOLS, METRICS):
-            cells = [one[protocol][metric] for one in change.values()]
+        result = {"against": against, "models": models, "change": changes(ranks, against, users)}
+        if PRODUCT in found:
+            result["change_to_product"] = changes(ranks, PRODUCT, users)
+        return {**result, "overlap@10": all_pairs(ranks["filter_seen"])}
+
+
+def changes(ranks: Mapping[str, ByModel], against: str, users: np.ndarray) -> dict[str, Any]:
+    """Return every other model's difference to one, with Holm's correction for all of them."""
+    found: dict[str, Any] = {name: {} for name in ranks["filter_seen"] if name != against}
+    for protocol, by_model in ranks.items():
+        for name, change in found.items():
+            change[protocol] = paired(by_model[name], by_model[against], users)
+        for metric in METRICS:
+            cells = [change[protocol][metric] for change in found.values()]
             for cell, p in zip(cells, holm([cell["p"] for cell in cells]), strict=True):
                 cell["p_holm"] = p
-        overlap = all_pairs(ranks["filter_seen"])
-        return {"against": against, "models": models, "change": change, "overlap@10": overlap}
+    return found
 
 
 def read_configs(path: Path) -> dict[str, Any]:

@@ -82,6 +82,30 @@ def test_settings_are_chosen_on_validation_frozen_and_tested_with_other_seeds(da
     assert again.table(found)["against"] in found
 
 
+def test_differences_to_the_product_are_added_if_it_is_compared(data, tmp_path):
+    study = Comparison(data, tmp_path, SHORT, MODELS, against="item_knn")
+    rng, cases = np.random.default_rng(0), len(data.sequences.cases("test")[0])
+    extra = {"coverage@10": 1, "popularity_bias@10": 1, "seconds": 1, "expected_ndcg@10": None}
+    found = {
+        name: [
+            dict.fromkeys(("filter_seen", "keep_seen"), rng.integers(1, 20, cases)) | extra
+            for _ in range(2)
+        ]
+        for name in ("item_knn", "sasrec", "ensemble")
+    }
+    table = study.table(found)
+    assert set(table["change"]) == {"sasrec", "ensemble"}
+    assert set(table["change_to_product"]) == {"sasrec", "item_knn"}
+    one, other = (
+        table[block][name]["filter_seen"]["ndcg@10"]["value"]
+        for block, name in (("change", "ensemble"), ("change_to_product", "item_knn"))
+    )
+    assert one == pytest.approx(-other)
+    assert table["overlap@10"].keys() == {"item_knn", "sasrec"}
+    without = study.table({name: found[name] for name in ("item_knn", "sasrec")})
+    assert "change_to_product" not in without
+
+
 def test_cold_targets_are_also_ranked_among_the_cold_items(data, tmp_path):
     data = replace(data, sequences=toy_sequences([5, 4, 5, 4], n_items=19))
     histories, targets = data.sequences.held_out("test")

@@ -126,6 +126,20 @@ def test_the_weights_of_an_ensemble_are_chosen_on_a_limited_number_of_cases(
     assert sorted(seen[2]) == sorted(targets)
 
 
+def test_the_product_is_the_tuned_model_in_its_ensemble(data, tmp_path):
+    spec, settings = MODELS["ensemble"], SHORT.budget.for_targets(100).settings()
+    product = spec.fit(data, settings, 1, tmp_path)
+    alone = MODELS["msm4sr_tuned"].fit(data, settings, 1, tmp_path)
+    histories, targets = data.sequences.held_out("valid")
+    assert product.parts["msm4sr"].scorer.score(histories).equal(alone.score(histories))
+
+    def ndcg(scorer):
+        ranks = target_ranks(scorer, histories, targets, filter_seen=True)
+        return metrics(ranks, [10])["ndcg@10"].mean()
+
+    assert ndcg(product) >= max(ndcg(part) for part in product.parts.values())
+
+
 def test_ids_are_enough_for_some_models(data):
     bare = replace(data, table=toy_table([0] * 19, [0] * 19))
     found = {name for name, spec in MODELS.items() if not missing_needs(spec, bare)}
