@@ -68,13 +68,18 @@ def all_pairs(size: int) -> np.ndarray:
     UserError
         If three of them take more than three quarters of the machine's memory.
     """
-    there = float("inf")  # on Windows, which refuses what does not fit
-    if hasattr(os, "sysconf"):
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(MemoryError):
-        if 12 * size**2 <= 0.75 * there:
+        if fits_memory(size):
             return np.empty((size, size), np.float32)
     raise UserError(
         f"baseline 'ease' needs {12e-9 * size**2:.1f} GB (items: {size - 1}), more than 3/4 of the"
         f" memory; leave it out, or keep fewer items by data.min_item_interactions"
     )
+
+
+def fits_memory(size: int) -> bool:
+    """Return whether three matrices ``(size, size)`` fit into 3/4 of the machine's memory."""
+    there = float("inf")  # on Windows, which refuses what does not fit
+    if hasattr(os, "sysconf"):
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 12 * size**2 <= 0.75 * there

@@ -34,7 +34,7 @@ from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import RUN_AGAIN, cached_run, log_access
 from msm4sr_lite.store.schemas import ChosenSettings, read_json
 from msm4sr_lite.study.cold_start import cold_cases, cold_items
-from msm4sr_lite.study.complementarity import all_pairs
+from msm4sr_lite.study.complementarity import pairwise
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
 from msm4sr_lite.study.models import ModelSpec, Settings, Spec, StudyData, missing_needs
 from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
@@ -230,7 +230,7 @@ class Comparison:
         result = {"against": against, "models": models, "change": changes(ranks, against, users)}
         if PRODUCT in found:
             result["change_to_product"] = changes(ranks, PRODUCT, users)
-        return {**result, "overlap@10": all_pairs(ranks["filter_seen"])}
+        return {**result, "overlap@10": pairwise(ranks["filter_seen"])}
 
 
 def changes(ranks: Mapping[str, ByModel], against: str, users: np.ndarray) -> dict[str, Any]:

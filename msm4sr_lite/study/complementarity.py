@@ -39,7 +39,7 @@ def complementarity(ranks_a: np.ndarray, ranks_b: np.ndarray, k: int = 10) -> di
     return {name: float(cases.mean()) for name, cases in parts.items()}
 
 
-def all_pairs(ranks: Mapping[str, Ranks], k: int = 10) -> dict[str, dict[str, dict[str, float]]]:
+def pairwise(ranks: Mapping[str, Ranks], k: int = 10) -> dict[str, dict[str, dict[str, float]]]:
     """Return the complementarity of every two models, averaged over seeds.
 
     Parameters

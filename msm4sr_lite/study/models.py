@@ -4,6 +4,7 @@ A grid has at most four points, and all trained models have the same training bu
 validation interactions decide which point is used.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from filelock import FileLock
 
 from msm4sr_lite import training
 from msm4sr_lite.baselines import BaselineData, SASRec, SummedFeatures, fit_baseline
+from msm4sr_lite.baselines.ease import fits_memory
 from msm4sr_lite.baselines.ensemble import (
     Probabilities,
     ScoreEnsemble,
@@ -151,19 +153,26 @@ class ModelSpec:
         return replace(config, model=fit_to_features(config, data.table))
 
     def fit(self, data: StudyData, settings: Settings, seed: int, states: Path) -> Scorer:
-        """Train and return the scorer; pre-trained models are kept in the folder ``states``."""
+        """Train and return the scorer; trained models are kept in the folder ``states``."""
         config = self.config(data, settings)
         options: dict[str, Any] = {"seed": seed, "device": data.device}
         if self.pretrains:
             first = data.source if self.on_source and data.source else data
             net = pretrained(first, config, states, **options)
-        if self.finetunes:
+
+        def finetuned() -> M2SE:
             torch.manual_seed(seed)
             has_ids = config.finetune.use_ids and config.finetune.epochs  # untrained ones are noise
             ids = data.sequences.n_items if has_ids else 0
             inputs = config, data.table, data.sequences, ids, self.build
-            net = transfer(net, ids) if self.pretrains else new_model(*inputs)
-            training.finetune(net, data.table, data.sequences, config.finetune, **options)
+            model = transfer(net, ids) if self.pretrains else new_model(*inputs)
+            training.finetune(model, data.table, data.sequences, config.finetune, **options)
+            return model
+
+        if self.finetunes:
+            how = [self.build.__name__, self.pretrains, self.on_source, as_dict(config), seed]
+            made_from = [*how, data.made_from]
+            net = kept(states, made_from, data.sequences.items, finetuned, self.build)
         return ModelScorer(net, data.table, data.device)
 
 
@@ -218,34 +227,52 @@ class ProductSpec(ModelSpec):
 def pretrained(
     data: stages.TrainingData, config: Config, states: Path, *, seed: int, device: str
 ) -> M2SE:
-    """Return a pre-trained model; it is loaded from the folder ``states`` if it is there.
+    """Return a pre-trained model, which is kept in the folder ``states``."""
+
+    def make() -> M2SE:
+        torch.manual_seed(seed)
+        inputs = data.table, data.sequences
+        net = new_model(config, *inputs)
+        training.pretrain(net, *inputs, config.pretrain, seed=seed, device=device)
+        return net
+
+    settings = as_dict(config.model), as_dict(config.pretrain), config.features.whitening
+    made_from = [*settings, seed, stages.describe_training_data(data)]
+    return kept(states, made_from, data.sequences.items, make)
+
+
+def kept(
+    states: Path,
+    made_from: Sequence[Any],
+    items: list[str],
+    make: Callable[[], M2SE],
+    kind: type[M2SE] = M2SE,
+) -> M2SE:
+    """Return a trained model; it is loaded from the folder ``states`` if it is there.
 
     If several processes need the same model, one trains it and the others wait.
     """
-    settings = as_dict(config.model), as_dict(config.pretrain), config.features.whitening
-    folder = states / fingerprint([*settings, seed, stages.describe_training_data(data)])
+    folder = states / fingerprint(made_from)
     states.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / "config.json").is_file():
-            torch.manual_seed(seed)
-            inputs = data.table, data.sequences
-            net = new_model(config, *inputs)
-            training.pretrain(net, *inputs, config.pretrain, seed=seed, device=device)
-            save_checkpoint(net.cpu(), folder, data.sequences.items, {"seed": seed})
-        return load_checkpoint(folder)[0]
+            save_checkpoint(make().cpu(), folder, items, {})
+        return load_checkpoint(folder, kind)[0]
 
 
 TEXT, TFIDF, FEATURES = ("text",), ("text", "sklearn"), ("features",)
 Spec: TypeAlias = BaselineSpec | ModelSpec
 ITEM_KNN = BaselineSpec("item_knn", NEIGHBOURS)
+EASE_SPEC = BaselineSpec("ease", EASE, ("pairs",))
+RULES_SPEC = BaselineSpec("sequential_rules", RULES)
 TFIDF_KNN = BaselineSpec("tfidf_knn", DECAYS, TFIDF)
 SASREC = ModelSpec(IDS, build=SASRec, pretrains=False)
 TUNED = ModelSpec(preset="tuned", needs=FEATURES)
 MODELS: dict[str, Spec] = {
     "popularity": BaselineSpec("popularity"),
     "item_knn": ITEM_KNN,
-    "ease": BaselineSpec("ease", EASE),
-    "sequential_rules": BaselineSpec("sequential_rules", RULES),
+    "ease": EASE_SPEC,
+    "sequential_rules": RULES_SPEC,
     "tfidf_knn": TFIDF_KNN,
     "bert_knn": BaselineSpec("bert_knn", WHITENED, TEXT),
     "item_knn+tfidf": EnsembleSpec(
@@ -260,6 +287,17 @@ MODELS: dict[str, Spec] = {
     "sasrec": SASREC,
     "sasrec_exact": replace(SASREC, settings={"finetune.n_negatives": 0}, needs=("many items",)),
     "sasrec_sampled": replace(SASREC, settings={"finetune.n_negatives": 256}),
+    # Everything that item ids tell, for data without texts and images.
+    "ids_ensemble": EnsembleSpec(
+        IDS,
+        needs=("pairs",),
+        parts={
+            "item_knn": ITEM_KNN,
+            "ease": replace(EASE_SPEC, grid=EASE[:2]),  # two matrices fewer in memory
+            "sequential_rules": RULES_SPEC,
+            "sasrec": SASREC,
+        },
+    ),
     "unisrec": ModelSpec(GEOMETRY, settings=UNISREC, pretrains=False, needs=TEXT),
     "text": ModelSpec(settings={"model.modalities": "text"}, pretrains=False, needs=TEXT),
     "image": ModelSpec(settings={"model.modalities": "image"}, pretrains=False, needs=("image",)),
@@ -281,6 +319,7 @@ def missing_needs(spec: Spec, data: StudyData) -> list[str]:
         "image": (data.table.image.counts.any(), "the dataset has no image"),
         "features": (data.table.described(), "the dataset has neither text nor image"),
         "many items": (data.sequences.n_items > MANY_CLASSES, "sasrec has an exact softmax, too"),
+        "pairs": (fits_memory(data.sequences.n_items + 1), "all pairs of items need more memory"),
         "sklearn": (find_spec("sklearn"), 'needs scikit-learn (pip install "msm4sr_lite[course]")'),
     }
     return [why for need, (there, why) in known.items() if need in spec.needs and not there]

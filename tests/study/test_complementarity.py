@@ -5,7 +5,7 @@ import pytest
 
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics
-from msm4sr_lite.study.complementarity import all_pairs, complementarity
+from msm4sr_lite.study.complementarity import complementarity, pairwise
 
 
 def test_shares_by_hand():
@@ -41,7 +41,7 @@ def test_ranks_of_other_cases_are_refused():
 def test_pairs_are_averaged_over_seeds():
     rng = np.random.default_rng(1)
     counted, trained = rng.integers(1, 30, size=50), rng.integers(1, 30, size=(3, 50))
-    found = all_pairs({"a": [counted], "b": list(trained), "c": list(trained)}, k=5)
+    found = pairwise({"a": [counted], "b": list(trained), "c": list(trained)}, k=5)
     assert {a: list(b) for a, b in found.items()} == {"a": ["b", "c"], "b": ["c"]}
     each = [complementarity(counted, one, 5)["only_b"] for one in trained]
     assert found["a"]["b"]["only_b"] == pytest.approx(np.mean(each), abs=1e-6)

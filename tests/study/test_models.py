@@ -144,6 +144,7 @@ def test_ids_are_enough_for_some_models(data):
     bare = replace(data, table=toy_table([0] * 19, [0] * 19))
     found = {name for name, spec in MODELS.items() if not missing_needs(spec, bare)}
     ids = {"popularity", "item_knn", "ease", "sequential_rules", "sasrec", "sasrec_sampled"}
+    ids |= {"ids_ensemble"}
     assert found == ids
     assert missing_needs(MODELS["msm4sr"], bare) == ["the dataset has neither text nor image"]
 
@@ -194,6 +195,26 @@ def test_two_processes_that_need_the_same_pre_trained_model_train_it_once(
         first, second = (one.result().state_dict() for one in asked)
     assert made == [1]
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_fine_tuned_model_is_kept_and_not_trained_again(data, tmp_path, monkeypatch):
+    spec, settings = MODELS["sasrec"], SHORT.budget.for_targets(100).settings()
+    histories, _ = data.sequences.held_out("valid")
+    first = spec.fit(data, settings, 1, tmp_path).score(histories)
+    monkeypatch.setattr("msm4sr_lite.training.finetune", None)  # calling it would fail
+    assert spec.fit(data, settings, 1, tmp_path).score(histories).equal(first)
+    for other in (replace(spec, settings={"model.dim": 16}), MODELS["text"], MODELS["msm4sr"]):
+        with pytest.raises(TypeError, match="not callable"):
+            other.fit(data, settings, 1, tmp_path)
+    with pytest.raises(TypeError, match="not callable"):
+        spec.fit(data, settings, 2, tmp_path)
+
+
+def test_models_of_all_pairs_of_items_are_left_out_where_memory_is_short(data, monkeypatch):
+    assert missing_needs(MODELS["ids_ensemble"], data) == []
+    monkeypatch.setattr(models, "fits_memory", lambda size: False)
+    for name in ("ease", "ids_ensemble"):
+        assert missing_needs(MODELS[name], data) == ["all pairs of items need more memory"]
 
 
 def test_a_model_can_be_pre_trained_on_another_source(data, tmp_path, monkeypatch):
