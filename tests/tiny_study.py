@@ -12,7 +12,8 @@ from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.cold_start import cold_table
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
-from msm4sr_lite.study.models import MODELS, StudyData
+from msm4sr_lite.study.models import MODELS
+from msm4sr_lite.study.specs import StudyData
 from tests.toys import toy_sequences, toy_table
 
 TINY = {"model.dim": 8, "model.ffn_dim": 8, "model.layers": 1, "model.experts": 2}

@@ -40,8 +40,8 @@ from msm4sr_lite.store.checkpoints import load_checkpoint, save_checkpoint
 from msm4sr_lite.store.files import write_json, write_text
 from msm4sr_lite.store.fingerprint import fingerprint, fingerprint_sequences
 from msm4sr_lite.store.records import cached_run
-from msm4sr_lite.study.models import prepare
 from msm4sr_lite.study.paired import paired
+from msm4sr_lite.study.specs import prepare
 
 
 @dataclass(frozen=True)

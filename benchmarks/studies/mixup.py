@@ -35,8 +35,8 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import cached_run, log_access
 from msm4sr_lite.study.config import TrainingBudget
-from msm4sr_lite.study.models import ModelSpec, StudyData, prepare
 from msm4sr_lite.study.paired import paired, with_seeds
+from msm4sr_lite.study.specs import ModelSpec, StudyData, prepare
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "with mixup": {},

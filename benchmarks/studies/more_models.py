@@ -33,7 +33,8 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.pipeline.stages import TrainingData
 from msm4sr_lite.study.ablations import ABLATIONS
-from msm4sr_lite.study.models import MODELS, ModelSpec, Settings, Spec, StudyData
+from msm4sr_lite.study.models import MODELS
+from msm4sr_lite.study.specs import ModelSpec, Settings, Spec, StudyData
 
 
 @dataclass(frozen=True)

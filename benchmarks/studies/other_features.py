@@ -23,7 +23,7 @@ from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_slots, image_sentences
 from msm4sr_lite.features.table_files import read_keywords
 from msm4sr_lite.features.text_encoder import load_table_encoder
-from msm4sr_lite.study.models import StudyData
+from msm4sr_lite.study.specs import StudyData
 
 
 def features_folder(data: StudyData, features: Path | None) -> Path:

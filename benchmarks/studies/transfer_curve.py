@@ -42,9 +42,9 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.study.compare import Comparison, Run, run_all
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
-from msm4sr_lite.study.models import ModelSpec, Settings, Spec, StudyData, pretrained
 from msm4sr_lite.study.paired import METRICS, paired
 from msm4sr_lite.study.run import transfer_data
+from msm4sr_lite.study.specs import ModelSpec, Settings, Spec, StudyData, pretrained
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,15 +40,9 @@ from msm4sr_lite.store.records import cached_run
 from msm4sr_lite.study.compare import CHOICE, read_configs
 from msm4sr_lite.study.complementarity import complementarity
 from msm4sr_lite.study.config import TrainingBudget
-from msm4sr_lite.study.models import (
-    MODELS,
-    ModelSpec,
-    Settings,
-    StudyData,
-    missing_needs,
-    prepare,
-)
+from msm4sr_lite.study.models import MODELS, missing_needs
 from msm4sr_lite.study.paired import paired
+from msm4sr_lite.study.specs import ModelSpec, Settings, StudyData, prepare
 
 ADDED = ("tfidf_knn", "item_knn+tfidf")  # everything is compared with the last one
 ALONE = ("popularity", "item_knn", *ADDED)

@@ -20,7 +20,7 @@ from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.pipeline.stages import TrainingData
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.study.cold_start import cold_items
-from msm4sr_lite.study.models import StudyData
+from msm4sr_lite.study.specs import StudyData
 
 WORTH = 1.1  # with fewer than this many times the training targets, the dataset is not used
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from msm4sr_lite.study.models import ModelSpec, Settings, Spec, StudyData
+from msm4sr_lite.study.specs import ModelSpec, Settings, Spec, StudyData
 
 MAIN = ModelSpec()
 

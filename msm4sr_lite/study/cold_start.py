@@ -10,8 +10,8 @@ import numpy as np
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.sequences import Sequences
-from msm4sr_lite.study.models import StudyData
 from msm4sr_lite.study.paired import with_seeds
+from msm4sr_lite.study.specs import StudyData
 
 POPULARITY = (0, 1, 3, 6, 11)  # first value of each bucket of the target's training interactions
 LENGTHS = (1, 5, 7, 9, 12)  # first value of each bucket of the history's length

@@ -36,8 +36,9 @@ from msm4sr_lite.store.schemas import ChosenSettings, read_json
 from msm4sr_lite.study.cold_start import cold_cases, cold_items
 from msm4sr_lite.study.complementarity import pairwise
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
-from msm4sr_lite.study.models import ModelSpec, Settings, Spec, StudyData, missing_needs
+from msm4sr_lite.study.models import missing_needs
 from msm4sr_lite.study.paired import METRICS, holm, paired, with_seeds
+from msm4sr_lite.study.specs import ModelSpec, Settings, Spec, StudyData
 
 TUNING_SEED = 0  # never a test seed
 CHOICE = "ndcg@10"

@@ -20,7 +20,7 @@ from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.fingerprint import fingerprint
 from msm4sr_lite.store.records import read_access_log, require_run_dir
 from msm4sr_lite.store.run_folder import in_run_folder
-from msm4sr_lite.study import models
+from msm4sr_lite.study import models, specs
 from msm4sr_lite.study.ablations import ABLATIONS, CLAIMS, is_main
 from msm4sr_lite.study.cold_start import cold_cases, cold_table, with_cold_items
 from msm4sr_lite.study.compare import Comparison
@@ -29,12 +29,12 @@ from msm4sr_lite.study.config import StudyConfig
 Part = Literal["tune", "main", "cold", "ablations", "transfer", "all"]
 Result = dict[str, Any]
 SCRATCH = "from scratch"
-TRANSFER: dict[str, models.Spec] = {
+TRANSFER: dict[str, specs.Spec] = {
     "item_knn": models.MODELS["item_knn"],
-    SCRATCH: models.ModelSpec(pretrains=False),
-    "pre-trained on the target": models.ModelSpec(),
-    "pre-trained on the source": models.ModelSpec(on_source=True),
-    "zero-shot from the source": models.ModelSpec(models.ONE, on_source=True, finetunes=False),
+    SCRATCH: specs.ModelSpec(pretrains=False),
+    "pre-trained on the target": specs.ModelSpec(),
+    "pre-trained on the source": specs.ModelSpec(on_source=True),
+    "zero-shot from the source": specs.ModelSpec(specs.ONE, on_source=True, finetunes=False),
 }
 
 
@@ -87,7 +87,7 @@ def run_study(
     if "transfer" in parts:
         target = transfer_data(dataset, table, config)
     if part != "transfer":
-        data = models.prepare(dataset, table, config.data, config.device)
+        data = specs.prepare(dataset, table, config.data, config.device)
         study = Comparison(data, out, config, models.MODELS)
     if part == "tune":
         return {"configs": study.tune(models_of(study))}
@@ -185,7 +185,7 @@ def about(study: Comparison) -> Result:
     }
 
 
-def transfer_data(dataset: Dataset, table: FeatureTable, config: StudyConfig) -> models.StudyData:
+def transfer_data(dataset: Dataset, table: FeatureTable, config: StudyConfig) -> specs.StudyData:
     """Return the data of the target domain, with the sources to pre-train on.
 
     Parameters
@@ -230,7 +230,7 @@ def interactions_of(sequences: Sequences, held_out: bool) -> set[tuple[str, str]
 
 def open_domain(
     name: str, dataset: Dataset, table: FeatureTable, config: StudyConfig
-) -> models.StudyData:
+) -> specs.StudyData:
     """Read the domain or dataset folder of this name, and filter and split its interactions."""
     folder, domain = dataset.folder, name
     if folder is None:
@@ -245,7 +245,7 @@ def open_domain(
         columns=config.columns if folder == dataset.folder else None,
     )
     try:
-        return models.prepare(found, table, config.data, config.device)
+        return specs.prepare(found, table, config.data, config.device)
     except UserError as error:
         raise UserError(f"{name}: {error}") from None
 

@@ -9,7 +9,7 @@ from msm4sr_lite.baselines.oracle import UpperBound, expected_ndcg
 from msm4sr_lite.config import DataConfig
 from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.features.table_files import load_feature_table
-from msm4sr_lite.study.models import prepare
+from msm4sr_lite.study.specs import prepare
 from tests.tiny_study import tiny_study_data
 
 

@@ -10,7 +10,7 @@ from msm4sr_lite import Dataset
 from msm4sr_lite.config import DataConfig
 from msm4sr_lite.feature_table import FeatureTable, make_slots
 from msm4sr_lite.study.config import TrainingBudget
-from msm4sr_lite.study.models import prepare
+from msm4sr_lite.study.specs import prepare
 from tests.small_dataset import feature_table, interaction_frame, item_frame
 
 

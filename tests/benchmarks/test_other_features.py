@@ -17,7 +17,7 @@ from msm4sr_lite.baselines.simple import tfidf_vectors
 from msm4sr_lite.config import UserError
 from msm4sr_lite.feature_table import FeatureTable
 from msm4sr_lite.features.table_files import load_feature_table
-from msm4sr_lite.study.models import StudyData
+from msm4sr_lite.study.specs import StudyData
 from tests.tiny_models import text_model
 from tests.toys import toy_sequences
 

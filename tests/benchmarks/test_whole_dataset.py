@@ -10,7 +10,7 @@ from msm4sr_lite.dataset.dataset import Dataset
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.study.cold_start import cold_items
-from msm4sr_lite.study.models import prepare
+from msm4sr_lite.study.specs import prepare
 from tests.tiny_study import letters
 
 

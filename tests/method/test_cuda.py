@@ -27,7 +27,8 @@ from msm4sr_lite.sequences import training_batches
 from msm4sr_lite.store.training_files import StateFile
 from msm4sr_lite.study.compare import Comparison
 from msm4sr_lite.study.config import StudyConfig, TrainingBudget
-from msm4sr_lite.study.models import MODELS, StudyData
+from msm4sr_lite.study.models import MODELS
+from msm4sr_lite.study.specs import StudyData
 from msm4sr_lite.training import finetune_steps, pretrain_steps
 from tests.toys import toy_dataset, toy_sequences, toy_table
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import torch
 
 from msm4sr_lite.study.ablations import ABLATIONS, CLAIMS, is_main
-from msm4sr_lite.study.models import ModelSpec, missing_needs
+from msm4sr_lite.study.models import missing_needs
+from msm4sr_lite.study.specs import ModelSpec
 
 
 def test_every_ablation_changes_one_thing(data):

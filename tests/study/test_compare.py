@@ -15,7 +15,8 @@ from msm4sr_lite.evaluation import metrics
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import read_access_log
 from msm4sr_lite.study.compare import Comparison, read_configs
-from msm4sr_lite.study.models import MODELS, ModelSpec
+from msm4sr_lite.study.models import MODELS
+from msm4sr_lite.study.specs import ModelSpec
 from tests.tiny_study import SHORT, TINY, ConstantScorer
 from tests.toys import toy_sequences
 

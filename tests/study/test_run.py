@@ -59,7 +59,7 @@ def test_cold_items_are_trained_with_the_batch_size_of_the_comparison(data, tmp_
     sizes = []
     config = replace(QUICK, models=("popularity",))
     monkeypatch.setattr(TrainingBudget, "for_targets", spy(sizes, TrainingBudget.for_targets))
-    monkeypatch.setattr("msm4sr_lite.study.models.prepare", lambda *_: data)
+    monkeypatch.setattr("msm4sr_lite.study.specs.prepare", lambda *_: data)
     result = run_study("cold", data.dataset, data.table, tmp_path, config)["cold"]
     assert result["items_removed"]
     assert result["budget"]["batch_size"] == sizes[0].batch_size
