@@ -101,7 +101,7 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("whitening sees items without training interactions", "slots.means()[seen & (slots.counts > 0)]", "slots.means()[slots.counts > 0]"),
         ("whitening sees items without slots", "slots.means()[seen & (slots.counts > 0)]", "slots.means()[seen]"),
         ("one modality is computed twice", 'found[0] if len(found) == 1 else "both"', '"both"'),
-        ("the width of whitening is ignored", "features.whitening_dim or width", "width"),
+        ("the width of whitening is ignored", "config.features.whitened_width(width)", "width"),
         ("a projector starts from raw features", "adaptor.start(whitening(features))", "adaptor.start(features)"),
         ("nothing is transferred", "    model.load_state_dict(weights, strict=False)\n", ""),
     ],
