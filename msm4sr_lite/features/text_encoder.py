@@ -98,8 +98,10 @@ class TextEncoder:
             problem = f"the tokenizer does not know {unknown} of {len(WORDS)} common words"
             raise UserError(f"{self.name}: {problem}; it is damaged, or for another language")
         pretrained.check_embeddings(self.name, embeddings := self._encode_batch(WORDS))
-        long = " ".join(WORDS * (min(self.max_length, 1024) // len(WORDS) + 1))
-        alone, beside = (self._encode_batch([WORDS[0], *more])[0] for more in ([], [long]))
+        # A text of full length: a model may have too few positions for what its tokenizer allows.
+        self._encode_batch([" ".join(WORDS * (min(self.max_length, 1024) // len(WORDS) + 1))])
+        texts = [WORDS[0]], [WORDS[0], " ".join(WORDS)]
+        alone, beside = (self._encode_batch(batch)[0] for batch in texts)
         gap, size = (np.linalg.norm(x.astype(float)) for x in (alone - beside, alone))
         if gap > 1e-3 * size:
             problem = "the embedding of a text depends on the texts beside it"
