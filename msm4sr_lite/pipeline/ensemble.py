@@ -209,9 +209,9 @@ def fit_ensemble(
     remove_ensemble(stage.run_dir)
     parts = {**chosen.record["parts"]} if chosen else _candidates(data, net, config)
     fitted: dict[str, Any] = {MAIN: net}
+    inputs = BaselineData(data.sequences, data.table)
     for name, part in [*(chosen.used() if chosen else parts).items()]:
         if part["kind"] in PAIRS | TEXTS:
-            inputs = BaselineData(data.sequences, data.table)
             fitted[name] = fit_baseline(part["kind"], inputs, **part["settings"])
         elif name != MAIN and time.perf_counter() < until:
             fitted[name], parts[name] = _train_part(stage, data, net, config, part)

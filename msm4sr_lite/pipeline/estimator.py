@@ -186,10 +186,11 @@ class MSM4SR(Evaluating):
 
     def _fit_ensemble(self, until: float | None, stage: Stage, *fitted: Any) -> Ensemble | None:
         """Fit an ensemble if it is wanted, else remove that of an earlier run."""
-        if until is not None and self._wants_ensemble:
+        if until is None:
+            return None
+        if self._wants_ensemble:
             return fit_ensemble(stage, *fitted, until=until)
-        if until is not None:
-            remove_ensemble(stage.run_dir)
+        remove_ensemble(stage.run_dir)
         return None
 
     @property
