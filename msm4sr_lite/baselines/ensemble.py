@@ -34,10 +34,19 @@ class ScoreEnsemble:
         Name -> scorer.
     weights
         Name -> weight, 0 or more; the scores of a part with weight 0 are not computed.
+    seen
+        Whether each item has training interactions, ``(items + 1,)``; default: all have. Parts that
+        count interactions or know only ids say nothing about the others. For those items the other
+        parts share the whole weight.
     """
 
-    def __init__(self, parts: Mapping[str, Any], weights: Mapping[str, float]) -> None:
-        self.parts = parts
+    def __init__(
+        self,
+        parts: Mapping[str, Any],
+        weights: Mapping[str, float],
+        seen: np.ndarray | None = None,
+    ) -> None:
+        self.parts, self.seen = parts, seen
         self.order: np.ndarray | None = None
         self.weights = {name: ARGUMENTS["weight"].check(weights[name]) for name in parts}
         if not any(self.weights.values()):
@@ -54,12 +63,19 @@ class ScoreEnsemble:
             histories = [order[history] for history in histories]
         used = {name: weight for name, weight in self.weights.items() if weight}
         terms = {n: w * standardise(self.parts[n].score(histories)) for n, w in used.items()}
+        if self.seen is not None and not self.seen[1:].all():
+            informed = {name for name in used if knows_new_items(self.parts[name])}
+            share = sum(used.values()) / (sum(used[name] for name in informed) or 1)
+            for name, term in terms.items():
+                term[:, ~self.seen] *= share if name in informed else 0
         return terms if order is None else {n: term[:, order] for n, term in terms.items()}
 
     def append(self, table: FeatureTable) -> None:
         """Add new items at the end of the catalogue of every part."""
         for part in self.parts.values():
             part.append(table)
+        if self.seen is not None:
+            self.seen = np.pad(self.seen, (0, len(table.items) - 1))
 
     def select(self, order: np.ndarray) -> "ScoreEnsemble":
         """Return the ensemble whose item number i is item number ``order[i]`` of this one.
@@ -81,6 +97,7 @@ class Probabilities:
 
     def __init__(self, scorer: Any, temperature: float) -> None:
         self.scorer, self.temperature = scorer, temperature
+        self.knows_new_items = knows_new_items(scorer)
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the probability of every item, 0 for padding."""
@@ -92,6 +109,11 @@ class Probabilities:
     def append(self, table: FeatureTable) -> None:
         """Add new items at the end of the catalogue."""
         self.scorer.append(table)
+
+
+def knows_new_items(scorer: Any) -> bool:
+    """Return whether a scorer can tell items without interactions apart, by their content."""
+    return bool(getattr(scorer, "knows_new_items", True))
 
 
 def standardise(scores: Tensor) -> Tensor:
@@ -136,7 +158,10 @@ def validation_cases(sequences: Sequences) -> tuple[list[np.ndarray], np.ndarray
 
 
 def choose_weights(
-    parts: Mapping[str, Scorer], histories: Sequence[np.ndarray], targets: np.ndarray
+    parts: Mapping[str, Scorer],
+    histories: Sequence[np.ndarray],
+    targets: np.ndarray,
+    seen: np.ndarray | None = None,
 ) -> Choice:
     """Choose weights by NDCG@10, with items of the history filtered.
 
@@ -157,17 +182,22 @@ def choose_weights(
         Name -> scorer.
     histories, targets
         Validation cases, as ``Sequences.held_out`` returns them.
+    seen
+        As in ``ScoreEnsemble``.
 
     Raises
     ------
     UserError
         If a score is not finite.
     """
-    case, pools = _pools([*parts.values()], histories, targets)
+    case, new, pools = _pools([*parts.values()], histories, targets, seen)
+    informed = np.array([knows_new_items(part) for part in parts.values()])
 
-    def ndcg(pool: np.ndarray) -> np.ndarray:
-        """Return NDCG@10 of each case for a weighted sum of pools."""
-        scores, target, outside = np.split(pool, [len(case), len(case) + len(targets)])
+    def ndcg(total: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return NDCG@10 of each case for a weighted sum of pools, whose new items it rescales."""
+        total[new] *= weights.sum() / (weights[informed].sum() or 1)
+        scores, target, *bounds = np.split(total, len(case) + len(targets) * np.arange(3))
+        outside = np.maximum(*bounds)
         ranks = 1 + np.bincount(case[scores >= target[case]], minlength=len(targets))
         ranks[target <= outside] = POOL + 1
         return metrics(ranks, [10])["ndcg@10"]
@@ -176,7 +206,8 @@ def choose_weights(
         """Return the weights that suit a sample of cases, ``drawn`` times each."""
         added, total, best = np.zeros(len(pools)), np.zeros_like(pools[0]), -1.0
         for _ in range(STEPS):
-            values = [ndcg(total + pool) @ drawn for pool in pools]
+            steps = zip(pools, np.eye(len(pools)), strict=True)
+            values = [ndcg(total + pool, added + one) @ drawn for pool, one in steps]
             place = int(np.argmax(values))
             added[place] += 1
             total += pools[place]
@@ -189,29 +220,38 @@ def choose_weights(
     weights = np.mean([*map(select, samples)], axis=0)
     weights[weights < LEAST] = 0
     weights = (weights / weights.sum()).round(4)
-    alone = [float(ndcg(pool).mean()) for pool in pools]
-    together = float(ndcg(sum(w * pool for w, pool in zip(weights, pools, strict=True))).mean())
+    single = np.eye(len(pools))
+    alone = [float(ndcg(1 * p, one).mean()) for p, one in zip(pools, single, strict=True)]
+    total = sum(w * pool for w, pool in zip(weights, pools, strict=True))
+    together = float(ndcg(total, weights).mean())
     if together < max(alone):
-        together, weights = max(alone), np.eye(len(pools))[int(np.argmax(alone))]
+        together, weights = max(alone), single[int(np.argmax(alone))]
     named = dict(zip(parts, weights.tolist(), strict=True))
     return Choice(named, dict(zip(parts, alone, strict=True)), together)
 
 
 def _pools(
-    parts: Sequence[Scorer], histories: Sequence[np.ndarray], targets: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the case of each item of the pools, and the scores of each part.
+    parts: Sequence[Scorer],
+    histories: Sequence[np.ndarray],
+    targets: np.ndarray,
+    seen: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Return the case of each item of the pools, the places of new items, and all parts' scores.
 
     The scores of a part are, one after another: those of the pools' items, that of each case's
-    target, and for each case a score that no item outside the pool exceeds.
+    target, and for each case a score that no item with interactions outside the pool exceeds, and
+    one that no item without interactions exceeds.
     """
-    size = max(1, min(BLOCK, SCORES // parts[0].score(histories[:1]).shape[1]))
+    n_items = parts[0].score(histories[:1]).shape[1]
+    is_new = torch.zeros(n_items, dtype=torch.bool) if seen is None else ~torch.from_numpy(seen)
+    size = max(1, min(BLOCK, SCORES // n_items))
     cases: list[np.ndarray] = []
+    new: list[list[Tensor]] = []
     found: list[list[tuple[Tensor, ...]]] = [[] for _ in parts]
     for first in range(0, len(targets), size):
         block, target = histories[first : first + size], targets[first : first + size, None]
         column = torch.from_numpy(target)
-        scores = [_finite_scores(part, block) for part in parts]
+        scores = [_finite_scores(part, block, is_new) for part in parts]
         rivals = torch.ones_like(scores[0], dtype=torch.bool).scatter_(1, column, False)
         rivals[:, 0] = False
         for row, history in zip(rivals, block, strict=True):
@@ -222,16 +262,25 @@ def _pools(
             pool.scatter_(1, top.indices, True)
         pool &= rivals
         cases.append(pool.nonzero()[:, 0].numpy() + first)
-        for one, s, top in zip(found, scores, best, strict=True):
-            one.append((s[pool], s.gather(1, column)[:, 0], top.values[:, -1]))
-    return np.concatenate(cases), [
-        torch.cat([torch.cat(kind) for kind in zip(*one, strict=True)]).numpy() for one in found
-    ]
+        none = torch.zeros(len(target), dtype=torch.bool)
+        new.append([is_new.expand_as(pool)[pool], is_new[column[:, 0]], none, ~none])
+        for part, one, s, top in zip(parts, found, scores, best, strict=True):
+            last = top.values[:, -1]
+            bounds = last, last if knows_new_items(part) else torch.zeros_like(last)
+            one.append((s[pool], s.gather(1, column)[:, 0], *bounds))
+    places = torch.cat([torch.cat(kind) for kind in zip(*new, strict=True)]).nonzero()[:, 0]
+    return (
+        np.concatenate(cases),
+        places.numpy(),
+        [torch.cat([torch.cat(k) for k in zip(*one, strict=True)]).numpy() for one in found],
+    )
 
 
-def _finite_scores(part: Scorer, histories: Sequence[np.ndarray]) -> Tensor:
-    """Return standardised scores; refuse scores that are not finite."""
+def _finite_scores(part: Scorer, histories: Sequence[np.ndarray], is_new: Tensor) -> Tensor:
+    """Return standardised scores, 0 where a part knows nothing; refuse what is not finite."""
     scores = standardise(part.score(histories))
     if not all_finite(scores):
         raise UserError(NOT_FINITE)
+    if not knows_new_items(part):
+        scores[:, is_new] = 0
     return scores

@@ -94,7 +94,8 @@ class Ensemble:
                 parts[name] = one.resized(len(table.items))
             else:
                 parts[name] = TextKNN(table.text, seen, **part["settings"])
-        return ScoreEnsemble(parts, {name: self.record["parts"][name]["weight"] for name in parts})
+        weights = {name: self.record["parts"][name]["weight"] for name in parts}
+        return ScoreEnsemble(parts, weights, seen)
 
     def save(self, folder: Path, items: list[str]) -> None:
         """Write the folder of the ensemble, whole or not at all."""
@@ -235,11 +236,11 @@ def _weigh(
     parts: Parts, fitted: dict[str, Any], data: TrainingData, temperature: float, device: str
 ) -> float:
     """Choose weights and enter them into ``parts``; return NDCG@10 of the ensemble."""
-    scorers = {**fitted}
+    scorers, seen = {**fitted}, data.sequences.item_counts() > 0
     for name, one in fitted.items():
         if isinstance(one, M2SE):
             scorers[name] = Probabilities(ModelScorer(one, data.table, device), temperature)
-    choice = choose_weights(scorers, *validation_cases(data.sequences))
+    choice = choose_weights(scorers, *validation_cases(data.sequences), seen)
     for name, value in choice.alone.items():
         parts[name] |= {"weight": choice.weights[name], "validation_ndcg_10": value}
     terms = {name: f"{weight:g} {name}" for name, weight in choice.weights.items() if weight}

@@ -104,6 +104,16 @@ def cases():
     )
 
 
+@pytest.fixture
+def new_items(cases):
+    """Whether each item has interactions; every third has none, and only "first" knows them."""
+    parts, histories, targets = cases
+    parts["second"].knows_new_items = parts["noise"].knows_new_items = False
+    seen = np.arange(61) % 3 > 0
+    assert 5 < (~seen[targets]).sum() < 35
+    return parts, histories, targets, seen
+
+
 def ndcg(scorer, histories, targets):
     return metrics(target_ranks(scorer, histories, targets, filter_seen=True), [10])[
         "ndcg@10"
@@ -126,17 +136,14 @@ def test_the_chosen_weights_are_never_worse_than_the_best_part(cases, monkeypatc
     assert max(parts["first"].asked) == 7  # memory is bounded by the block
 
 
-def test_the_selection_is_that_of_its_definition(cases, monkeypatch):
-    """Without bagging, beside a literal form that ranks with ``target_ranks`` in every step."""
-    parts, histories, targets = cases
-    monkeypatch.setattr(ensemble, "BAGS", 1)
-    monkeypatch.setattr(ensemble, "LEAST", 0.0)
+def literal_selection(parts, histories, targets, seen=None):
+    """Ensemble selection on the first bootstrap sample, ranked with ``target_ranks``."""
     drawn = np.random.default_rng(0).integers(len(targets), size=len(targets))
     sample = [histories[case] for case in drawn], targets[drawn]
     added, best, expected = dict.fromkeys(parts, 0), -1, {}
     for _ in range(ensemble.STEPS):
         values = {
-            name: ndcg(ScoreEnsemble(parts, {**added, name: added[name] + 1}), *sample)
+            name: ndcg(ScoreEnsemble(parts, {**added, name: added[name] + 1}, seen), *sample)
             for name in parts
         }
         name = max(values, key=values.get)
@@ -144,7 +151,56 @@ def test_the_selection_is_that_of_its_definition(cases, monkeypatch):
         if values[name] > best + 1e-12:
             best, steps = values[name], sum(added.values())
             expected = {name: round(count / steps, 4) for name, count in added.items()}
+    return expected
+
+
+def test_the_selection_is_that_of_its_definition(cases, monkeypatch):
+    """Without bagging, beside a literal form that ranks with ``target_ranks`` in every step."""
+    parts, histories, targets = cases
+    monkeypatch.setattr(ensemble, "BAGS", 1)
+    monkeypatch.setattr(ensemble, "LEAST", 0.0)
+    expected = literal_selection(parts, histories, targets)
     assert choose_weights(parts, histories, targets).weights == expected
+
+
+def test_items_without_interactions_are_scored_by_the_parts_that_know_them(new_items):
+    parts, histories, _, seen = new_items
+    weights = {"first": 0.5, "second": 2.0, "noise": 1.0}
+    found = ScoreEnsemble(parts, weights, seen).score_by_part(histories)
+    plain = ScoreEnsemble(parts, weights).score_by_part(histories)
+    for name in parts:
+        assert found[name][:, seen].equal(plain[name][:, seen])
+    new = np.flatnonzero(~seen)[1:]
+    assert found["first"][:, new].allclose(plain["first"][:, new] * 3.5 / 0.5)
+    assert not found["second"][:, new].any()
+    assert not found["noise"][:, new].any()
+    # If no part with a weight knows them, they come last instead of anywhere.
+    nobody = ScoreEnsemble(parts, {**weights, "first": 0}, seen).score(histories)
+    assert not nobody[:, new].any()
+    assert Probabilities(parts["first"], 1).knows_new_items
+    assert not Probabilities(parts["second"], 1).knows_new_items
+
+
+@pytest.mark.parametrize("pool", [12, 1000])
+def test_weights_are_chosen_with_the_same_scores_of_new_items(new_items, pool, monkeypatch):
+    """Beside a literal form, as above; a small pool never overestimates."""
+    monkeypatch.setattr(ensemble, "POOL", pool)
+    parts, histories, targets, seen = new_items
+    chosen = choose_weights(parts, histories, targets, seen)
+    together = ndcg(ScoreEnsemble(parts, chosen.weights, seen), histories, targets)
+    alone = {name: {**dict.fromkeys(parts, 0), name: 1} for name in parts}
+    for name, weights in alone.items():
+        value = ndcg(ScoreEnsemble(parts, weights, seen), histories, targets)
+        assert chosen.alone[name] == pytest.approx(value)
+    assert chosen.together <= together + 1e-12
+    assert chosen.together >= max(chosen.alone.values())
+    if pool == 1000:
+        assert chosen.together == pytest.approx(together)
+        monkeypatch.setattr(ensemble, "BAGS", 1)
+        monkeypatch.setattr(ensemble, "LEAST", 0.0)
+        expected = literal_selection(parts, histories, targets, seen)
+        assert choose_weights(parts, histories, targets, seen).weights == expected
+        assert expected != choose_weights(parts, histories, targets).weights
 
 
 def test_small_shares_are_dropped_and_bootstrap_samples_averaged(cases, monkeypatch):

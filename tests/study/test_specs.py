@@ -70,8 +70,9 @@ def test_the_weights_of_an_ensemble_are_chosen_on_a_limited_number_of_cases(
 ):
     seen = []
 
-    def spy(parts, histories, targets):
+    def spy(parts, histories, targets, interacted):
         seen.append(targets.tolist())
+        assert interacted.tolist() == (data.sequences.item_counts() > 0).tolist()
         assert [len(h) for h in histories] == [length[t] for t in targets]
         return Choice(dict.fromkeys(parts, 1.0), {}, 0.0)
 
