@@ -16,7 +16,8 @@ from msm4sr_lite.arguments import ARGUMENTS
 from msm4sr_lite.config import Config, TrainConfig, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.evaluation import metrics, target_ranks
-from msm4sr_lite.initialize import transfer
+from msm4sr_lite.initialize import new_model
+from msm4sr_lite.pipeline.ensemble import NETWORKS, part_configs
 from msm4sr_lite.pipeline.stages import Stage, TrainingData
 from msm4sr_lite.printable import counted
 from msm4sr_lite.progress import say
@@ -29,16 +30,23 @@ LONG = 60.0  # estimates of at least this many seconds are printed
 GRID = {"finetune.lr": (1e-3, 3e-4, 1e-4), "finetune.use_ids": (True, False)}
 
 
-def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
+def print_estimate(data: TrainingData, config: Config, stage: Stage, has_ensemble: bool) -> None:
     """Print the maximum time and memory of a training that takes a minute or longer.
 
-    Early stopping usually ends a stage long before its last epoch. The measurement does not change
-    the training, since it restores the state of the random generator.
+    With an ensemble, its trained parts are included. Early stopping usually ends a stage long
+    before its last epoch. The measurement does not change the training, since it restores the state
+    of the random generator.
     """
     parts, total = [], 0.0
-    for name, settings in (("pre-training", config.pretrain), ("fine-tuning", config.finetune)):
+    trainings: list[tuple[str, Config, TrainConfig, type[M2SE]]] = [
+        ("pre-training", config, config.pretrain, M2SE),
+        ("fine-tuning", config, config.finetune, M2SE),
+    ]
+    for kind, one in part_configs(data, config).items() if has_ensemble else ():
+        trainings.append((f"ensemble part {kind}", one, one.finetune, NETWORKS[kind]))
+    for name, its_config, settings, model in trainings:
         if settings.epochs:
-            seconds = seconds_per_epoch(data, config, settings, stage.device)
+            seconds = seconds_per_epoch(data, its_config, settings, stage.device, model)
             total += seconds * settings.epochs
             parts.append(
                 f"{name} {seconds:.0f} s per epoch, at most {counted(settings.epochs, 'epoch')}"
@@ -49,15 +57,20 @@ def print_estimate(data: TrainingData, config: Config, stage: Stage) -> None:
 
 
 def seconds_per_epoch(
-    data: TrainingData, config: Config, settings: TrainConfig, device: str
+    data: TrainingData,
+    config: Config,
+    settings: TrainConfig,
+    device: str,
+    kind: type[M2SE] = M2SE,
 ) -> float:
     """Return the approximate seconds that an epoch of a stage takes, validation included."""
     state = torch.random.get_rng_state()
-    model, sequences = M2SE(config.model), data.sequences
+    sequences, ids = data.sequences, 0
     steps: Any = training.pretrain_steps
     if settings is config.finetune:
         steps = training.finetune_steps
-        model = transfer(model, sequences.n_items if config.finetune.use_ids else 0)
+        ids = sequences.n_items if config.finetune.use_ids or kind is not M2SE else 0
+    model = new_model(config, data.table, sequences, ids, kind)
     records = steps(model, data.table, sequences, settings, device=device)
     seen = list(itertools.islice((r for r in records if r.recall is None), STEPS))
     took = [b.seconds - a.seconds for a, b in itertools.pairwise(seen)] or [seen[0].seconds]

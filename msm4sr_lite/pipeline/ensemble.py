@@ -18,7 +18,7 @@ from msm4sr_lite.baselines.ensemble import (
     validation_cases,
 )
 from msm4sr_lite.baselines.simple import NEIGHBOURS, RULES, WHITENED, PairScorer, TextKNN
-from msm4sr_lite.config import Config, UserError, as_dict, with_settings
+from msm4sr_lite.config import Config, ModelConfig, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import BOTH, M2SE
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.feature_table import FeatureTable, no_features
@@ -37,6 +37,14 @@ from msm4sr_lite.store.schemas import EnsembleRecord, read_json
 # The candidates beside the neural model; to drop one, remove its entry. Models that are trained
 # from scratch: name -> class. M2SE reads the modality of this name alone.
 NETWORKS: dict[str, type[M2SE]] = {"ids": SASRec, "text": M2SE, "image": M2SE}
+# What they have instead of the model's settings, like UniSRec: whitened mean embeddings and a
+# linear adaptor. Alone, such a model learns more quickly than one with experts (docs/log.md).
+ALONE = {
+    "features.whitening": "pca",
+    "model.item_pooling": "mean",
+    "model.adaptor": "linear",
+    "model.feature_dropout": 0.0,
+}
 # Baselines of ``BASELINES``, with settings, each of which makes a part of its own.
 PAIRS = {"item_knn": NEIGHBOURS, "sequential_rules": RULES}  # kept as matrices
 TEXTS = {"bert_knn": WHITENED}  # computed from the features
@@ -199,7 +207,7 @@ def fit_ensemble(
         **describe_training_data(data),
         "config": as_dict(config),
         "model": fingerprint_weights(net),
-        "candidates": [*NETWORKS, PAIRS, TEXTS],
+        "candidates": [*NETWORKS, ALONE, PAIRS, TEXTS],
         "chosen": chosen and chosen.record,
         "limited": until < math.inf,
         "seed": stage.seed,
@@ -208,7 +216,7 @@ def fit_ensemble(
     if folder and is_finished(folder, made_from):
         return Ensemble.load(folder, data.sequences.items, net)
     remove_ensemble(stage.run_dir)
-    parts = {**chosen.record["parts"]} if chosen else _candidates(data, net, config)
+    parts = {**chosen.record["parts"]} if chosen else _candidates(data, config)
     fitted: dict[str, Any] = {MAIN: net}
     inputs = BaselineData(data.sequences, data.table)
     for name, part in [*(chosen.used() if chosen else parts).items()]:
@@ -250,12 +258,12 @@ def _weigh(
     return choice.together
 
 
-def _candidates(data: TrainingData, net: M2SE, config: Config) -> Parts:
+def _candidates(data: TrainingData, config: Config) -> Parts:
     """Return the kind and settings of every part that these data allow."""
     there = [modality for modality in BOTH if getattr(data.table, modality).counts.any()]
     found: Parts = {MAIN: {"kind": MAIN, "settings": {}}}
     for kind in NETWORKS if config.finetune.epochs else ():
-        if kind not in BOTH or (kind in there and net.modalities != (kind,)):
+        if kind not in BOTH or kind in there:
             found[kind] = {"kind": kind, "settings": {"epochs": config.finetune.epochs}}
     for kind, points in (PAIRS | (TEXTS if "text" in there else {})).items():
         for number, point in enumerate(points, 1):
@@ -263,15 +271,26 @@ def _candidates(data: TrainingData, net: M2SE, config: Config) -> Parts:
     return found
 
 
+def part_configs(data: TrainingData, config: Config) -> dict[str, Config]:
+    """Return the settings of the parts that are trained, for the model's settings."""
+    kinds = [part["kind"] for part in _candidates(data, config).values()]
+    return {kind: _part_config(kind, config.model, config) for kind in kinds if kind in NETWORKS}
+
+
+def _part_config(kind: str, net: ModelConfig, config: Config) -> Config:
+    """Return the settings of the model, with those of a part that is trained."""
+    modalities: Any = kind if kind in BOTH else "text"  # SASRec reads none
+    config = replace(config, model=replace(net, n_items=0, modalities=modalities))
+    return with_settings(config, {"pretrain.epochs": 0, **ALONE})
+
+
 def _train_part(
     stage: Stage, data: TrainingData, net: M2SE, config: Config, part: dict[str, Any]
 ) -> tuple[M2SE, dict[str, Any]]:
     """Train a part from scratch; return it, and its entry with the best number of epochs."""
     kind = part["kind"]
-    modalities: Any = kind if kind in BOTH else "text"  # SASRec reads none
-    epochs = {"pretrain.epochs": 0, "finetune.epochs": part["settings"]["epochs"]}
-    model = replace(net.config, n_items=0, modalities=modalities)
-    config = replace(with_settings(config, epochs), model=model)
+    config = _part_config(kind, net.config, config)
+    config = with_settings(config, {"finetune.epochs": part["settings"]["epochs"]})
     run_dir = stage.run_dir / "parts" / kind if stage.run_dir else None
     run = replace(stage, run_dir=run_dir, callback=None, record={}, summaries={})
     say(f"ensemble: the part {kind}")

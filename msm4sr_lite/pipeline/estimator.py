@@ -129,7 +129,7 @@ class MSM4SR(Evaluating):
         until = time.perf_counter() + (math.inf if time_budget is None else time_budget)
 
         def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
-            print_estimate(training, config, stage)
+            print_estimate(training, config, stage, self._wants_ensemble)
             net = stage.pretrain(training, config)
             if time_budget is None or not config.finetune.epochs:
                 return stage.finetune(training, net, config.finetune), config

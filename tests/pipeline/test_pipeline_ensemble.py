@@ -17,8 +17,9 @@ from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.feature_table import make_slots
 from msm4sr_lite.pipeline import ensemble
 from msm4sr_lite.pipeline.check_run import check_run
-from msm4sr_lite.pipeline.stages import Stage
+from msm4sr_lite.pipeline.stages import Stage, TrainingData
 from msm4sr_lite.presets import ENSEMBLES
+from msm4sr_lite.store.checkpoints import load_checkpoint
 from msm4sr_lite.store.checksums import write_checksums
 from msm4sr_lite.store.fingerprint import fingerprint_weights
 
@@ -26,8 +27,16 @@ AUTO = {"ensemble": "auto", "finetune__epochs": 3}
 NEW = ["item30", "item31"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def many_parts():
+    """On this dataset whitened texts alone are best; without them every kind of part is used."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ensemble, "ALONE", {})
+        yield
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(many_parts, tmp_path_factory):
     """A run folder with an ensemble and a model folder beside it; copy them before a change."""
     folder = tmp_path_factory.mktemp("ensemble") / "run"
     fit_auto(run_dir=folder).save_pretrained(folder.parent / "model")
@@ -139,20 +148,36 @@ class TestChoice:
             with pytest.raises(UserError, match=r"validation part, which is empty; .*none"):
                 fit_auto(dataset(frame), split=split, settings=settings)
 
-    def test_models_of_one_modality_are_parts_only_where_they_differ(self):
+    def test_models_of_one_modality_are_parts_where_items_have_it(self):
         table = feature_table()
         none = make_slots(np.zeros((0, table.width), np.float16), np.zeros(len(table.items), int))
         settings = {"finetune__epochs": 1}
         model = fit_auto(features=replace(table, image=none), settings=settings)
-        assert not parts_of(model).keys() & {"text", "image"}  # msm4sr reads texts alone
-        assert parts_of(model).keys() >= {"ids", "bert_knn_1"}
+        assert "image" not in parts_of(model)
+        assert parts_of(model).keys() >= {"ids", "text", "bert_knn_1"}
         images = item_frame()[["item_id"]].assign(image="x.jpg")
         only = replace(table, text=none)
         model = fit_auto(dataset(items=images), features=only, settings=settings)
-        assert not parts_of(model).keys() & {"text", "image", "bert_knn_1"}
-        model = fit_auto(settings={**settings, "model__modalities": "image"})
-        assert parts_of(model).keys() >= {"text", "bert_knn_1"}
-        assert "image" not in parts_of(model)
+        assert not parts_of(model).keys() & {"text", "bert_knn_1"}
+        assert parts_of(model).keys() >= {"ids", "image"}
+
+    def test_trained_parts_have_settings_of_their_own(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.undo()
+        own = {"features.whitening": "pca", "model.adaptor": "linear"}
+        monkeypatch.setattr(ensemble, "ALONE", own)
+        model = fit_auto(run_dir=tmp_path / "run", settings={"model__dim": 16})
+        nets = {kind: tmp_path / "run/parts" / kind / "finetuned" for kind in ("text", "image")}
+        for kind, folder in nets.items():
+            net = load_checkpoint(folder)[0]
+            assert (net.modalities, net.config.dim, net.config.adaptor) == ((kind,), 16, "linear")
+            assert net.whiten[kind].matrix.shape == 2 * (feature_table().width,)
+        main = model._model.net
+        assert (main.config.adaptor, main.config.whitened_dim) == ("moe", 0)
+        data = model._sequences, model._model.table
+        configs = ensemble.part_configs(TrainingData(*data), model._model.config)
+        assert configs.keys() == ensemble.NETWORKS.keys()
+        assert {c.features.whitening for c in configs.values()} == {"pca"}
+        assert {c.pretrain.epochs for c in configs.values()} == {0}
 
     def test_without_fine_tuning_only_simple_parts_are_fitted(self):
         model = fit_auto(settings={"finetune__epochs": 0})
