@@ -281,6 +281,11 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("scores are not standardised", "w * standardise(self.parts[n].score(histories))", "w * self.parts[n].score(histories).double()"),
         ("histories keep the other order", "[order[history] for history in histories]", "[*histories]"),
         ("scores keep the other order", "term[:, order] for n, term", "term for n, term"),
+        ("counts of new items are used", "share if name in informed else 0", "share"),
+        ("nobody takes the weight over", "share = sum(used.values()) / (", "share = 1 / (1 if used else "),
+        ("weights are chosen without new items", "total[new] *= weights.sum() / (weights[informed].sum() or 1)", "pass"),
+        ("new items outside the pools are forgotten", "none, ~none]", "none, none]"),
+        ("items that are added later were seen", "self.seen = np.pad(self.seen, (0, len(table.items) - 1))", "self.seen = np.pad(self.seen, (0, len(table.items) - 1), constant_values=True)"),
         ("new items are added to one part", "for part in self.parts.values():", "for part in [*self.parts.values()][:1]:"),
     ],
     "baselines/simple": [
@@ -293,6 +298,8 @@ BROKEN: dict[str, list[tuple[str, str, str]]] = {
         ("a network of another ensemble is used", 'if not same or fingerprint_weights(net) != part["settings"].get("weights"):', "if not same:"),
         ("parts with weight 0 are stored", 'if part["weight"] and name != MAIN', "if name != MAIN"),
         ("all data: the weights are chosen again", "    if chosen:\n", "    if False:\n"),
+        ("trained parts have the settings of the model", '"pretrain.epochs": 0, **ALONE}', '"pretrain.epochs": 0}'),
+        ("parts that count are asked for new items", "ScoreEnsemble(parts, weights, seen)", "ScoreEnsemble(parts, weights)"),
         ("new items whiten the texts", "TextKNN(table.text, seen, **part", "TextKNN(table.text, seen | True, **part"),
     ],
     "settings": [

@@ -13,6 +13,7 @@ from msm4sr_lite.baselines.ensemble import (
 )
 from msm4sr_lite.config import UserError
 from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.feature_table import no_features
 
 
 class Fixed:
@@ -201,6 +202,42 @@ def test_weights_are_chosen_with_the_same_scores_of_new_items(new_items, pool, m
         expected = literal_selection(parts, histories, targets, seen)
         assert choose_weights(parts, histories, targets, seen).weights == expected
         assert expected != choose_weights(parts, histories, targets).weights
+
+
+def test_items_that_are_added_have_no_interactions(new_items):
+    parts, histories, _, seen = new_items
+
+    def append(part):
+        return lambda table: setattr(part, "rows", torch.cat([part.rows, part.rows[:, 1:3]], 1))
+
+    for part in parts.values():
+        part.append = append(part)
+    product = ScoreEnsemble(parts, dict.fromkeys(parts, 1), seen)
+    product.append(no_features(["", "new1", "new2"]))
+    found = product.score_by_part(histories)
+    assert not found["second"][:, 61:].any()
+    assert found["first"][:, 61:].equal(found["first"][:, 1:3] * 3)
+    assert len(seen) == 61  # the array of the caller
+
+
+def test_where_a_new_item_outside_the_pool_may_be_first_the_target_is_a_miss(monkeypatch):
+    """For the first user: item 20 is new, 13th in the first part, and in the sum before the target.
+
+    The second user makes a sum of both parts better than each part.
+    """
+    first, second = torch.zeros(2, 31), torch.zeros(2, 31)
+    first[0, 1:13], first[0, 20], first[0, 26] = 5, 4.9, 1
+    second[0, 13:19], second[0, 26] = 3, 3
+    first[1, 26], second[1, 1:13] = 5, 3
+    parts, seen = {"first": Fixed(first), "second": Fixed(second)}, np.arange(31) != 20
+    parts["second"].knows_new_items = False
+    cases = 20 * [np.array([1, 30]), np.array([2, 30])], np.full(40, 26)
+    exact = choose_weights(parts, *cases, seen)
+    assert exact.together == pytest.approx((1 + 1 / np.log2(3)) / 2)
+    monkeypatch.setattr(ensemble, "POOL", 11)
+    found = choose_weights(parts, *cases, seen)
+    assert found.together <= ndcg(ScoreEnsemble(parts, found.weights, seen), *cases)
+    assert found.together < exact.together
 
 
 def test_small_shares_are_dropped_and_bootstrap_samples_averaged(cases, monkeypatch):
