@@ -31,6 +31,10 @@ ABLATIONS: dict[str, Spec] = {
     "no ids": changed(finetune__use_ids=False),
     "with ids": changed(finetune__use_ids=True),
     "mean pooling": changed(model__item_pooling="mean"),
+    "whitened features": changed(features__whitening="pca"),
+    "whitened, linear adaptor": changed(
+        features__whitening="pca", model__adaptor="linear", model__item_pooling="mean"
+    ),
     "frozen pooling": changed(model__train_pooling=False),
     "unmasked pooling": changed(model__mask_padding=False),
     "candidates: seen": changed(finetune__candidates="seen"),
