@@ -127,14 +127,17 @@ class Block(nn.Module):
         self.norm_ffn = nn.LayerNorm(config.dim, eps=NORM_EPS)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, x: States) -> States:
-        """Return the next layer's hidden states."""
-        heads = (part.unflatten(-1, (self.heads, -1)) for part in self.qkv(x).chunk(3, dim=-1))
-        query, key, value = (part.transpose(1, 2) for part in heads)  # (batch, heads, time, dim)
+    def attend(self, x: States) -> States:
+        """Return what each position reads from itself and earlier positions."""
+        # Each (batch, heads, time, dim).
+        query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         dropout = self.attention_dropout * self.training
         seen = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
-        attended = self.out(seen.transpose(1, 2).flatten(2))
-        x = self.norm_attention(x + self.dropout(attended))
+        return self.out(seen.transpose(1, 2).flatten(2))
+
+    def forward(self, x: States) -> States:
+        """Return the next layer's hidden states."""
+        x = self.norm_attention(x + self.dropout(self.attend(x)))
         return self.norm_ffn(x + self.dropout(self.down(F.gelu(self.up(x)))))
 
 
@@ -146,12 +149,12 @@ class CausalTransformer(nn.Module):
     of all real items, so the causal mask alone hides it from them.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, block: type[Block] = Block) -> None:
         super().__init__()
         self.position = nn.Embedding(config.max_len, config.dim)
         self.norm = nn.LayerNorm(config.dim, eps=NORM_EPS)
         self.dropout = nn.Dropout(config.hidden_dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(block(config) for _ in range(config.layers))
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=0.02)

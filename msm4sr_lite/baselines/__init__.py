@@ -29,6 +29,7 @@ in exactly the same way. They differ only in the embedding of an item:
 baseline                      embedding of an item
 ============================  ====================================================================
 ``SASRec``                    its id embedding alone
+``esasrec.ESASRec``           the same, with newer Transformer layers
 ``M2SE(modalities="text")``   its text embedding (plus its id embedding, if the model has ids)
 ``SummedFeatures``            sum of text and image embedding: one sequence, no mixup, no contrast
 ============================  ====================================================================

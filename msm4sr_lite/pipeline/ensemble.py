@@ -18,7 +18,7 @@ from msm4sr_lite.baselines.ensemble import (
     validation_cases,
 )
 from msm4sr_lite.baselines.simple import NEIGHBOURS, RULES, WHITENED, PairScorer, TextKNN
-from msm4sr_lite.config import Config, ModelConfig, UserError, as_dict, with_settings
+from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import BOTH, M2SE
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.feature_table import FeatureTable, no_features
@@ -39,12 +39,8 @@ from msm4sr_lite.store.schemas import EnsembleRecord, read_json
 NETWORKS: dict[str, type[M2SE]] = {"ids": SASRec, "text": M2SE, "image": M2SE}
 # What they have instead of the model's settings, like UniSRec: whitened mean embeddings and a
 # linear adaptor. Alone, such a model learns more quickly than one with experts (docs/log.md).
-ALONE = {
-    "features.whitening": "pca",
-    "model.item_pooling": "mean",
-    "model.adaptor": "linear",
-    "model.feature_dropout": 0.0,
-}
+ALONE: dict[str, Any] = {"features.whitening": "pca", "model.item_pooling": "mean"}
+ALONE |= {"model.adaptor": "linear", "model.feature_dropout": 0.0}
 # Baselines of ``BASELINES``, with settings, each of which makes a part of its own.
 PAIRS = {"item_knn": NEIGHBOURS, "sequential_rules": RULES}  # kept as matrices
 TEXTS = {"bert_knn": WHITENED}  # computed from the features
@@ -203,6 +199,7 @@ def fit_ensemble(
     until
         Time of ``time.perf_counter`` after which no further part is trained.
     """
+    config = replace(config, model=net.config)
     made_from = {
         **describe_training_data(data),
         "config": as_dict(config),
@@ -223,7 +220,7 @@ def fit_ensemble(
         if part["kind"] in PAIRS | TEXTS:
             fitted[name] = fit_baseline(part["kind"], inputs, **part["settings"])
         elif name != MAIN and time.perf_counter() < until:
-            fitted[name], parts[name] = _train_part(stage, data, net, config, part)
+            fitted[name], parts[name] = _train_part(stage, data, config, part)
         elif name != MAIN:
             say(f"ensemble: no time left to train the part {name}")
             del parts[name]
@@ -272,25 +269,23 @@ def _candidates(data: TrainingData, config: Config) -> Parts:
 
 
 def part_configs(data: TrainingData, config: Config) -> dict[str, Config]:
-    """Return the settings of the parts that are trained, for the model's settings."""
-    kinds = [part["kind"] for part in _candidates(data, config).values()]
-    return {kind: _part_config(kind, config.model, config) for kind in kinds if kind in NETWORKS}
-
-
-def _part_config(kind: str, net: ModelConfig, config: Config) -> Config:
-    """Return the settings of the model, with those of a part that is trained."""
-    modalities: Any = kind if kind in BOTH else "text"  # SASRec reads none
-    config = replace(config, model=replace(net, n_items=0, modalities=modalities))
-    return with_settings(config, {"pretrain.epochs": 0, **ALONE})
+    """Return the settings of each part that is trained, beside a model with these settings."""
+    found = {}
+    for kind in {part["kind"]: None for part in _candidates(data, config).values()}:
+        if kind in NETWORKS:
+            modalities: Any = kind if kind in BOTH else "text"  # SASRec reads none
+            model = replace(config.model, n_items=0, modalities=modalities)
+            settings = {"pretrain.epochs": 0, **ALONE}
+            found[kind] = with_settings(replace(config, model=model), settings)
+    return found
 
 
 def _train_part(
-    stage: Stage, data: TrainingData, net: M2SE, config: Config, part: dict[str, Any]
+    stage: Stage, data: TrainingData, config: Config, part: dict[str, Any]
 ) -> tuple[M2SE, dict[str, Any]]:
     """Train a part from scratch; return it, and its entry with the best number of epochs."""
-    kind = part["kind"]
-    config = _part_config(kind, net.config, config)
-    config = with_settings(config, {"finetune.epochs": part["settings"]["epochs"]})
+    kind, epochs = part["kind"], {"finetune.epochs": part["settings"]["epochs"]}
+    config = with_settings(part_configs(data, config)[kind], epochs)
     run_dir = stage.run_dir / "parts" / kind if stage.run_dir else None
     run = replace(stage, run_dir=run_dir, callback=None, record={}, summaries={})
     say(f"ensemble: the part {kind}")

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 from msm4sr_lite.baselines import SASRec, SummedFeatures
 from msm4sr_lite.baselines.ease import fits_memory
+from msm4sr_lite.baselines.esasrec import ESASRec
 from msm4sr_lite.baselines.simple import NEIGHBOURS, RULES, WHITENED, grid
 from msm4sr_lite.config import MANY_CLASSES
 from msm4sr_lite.study.specs import (
@@ -55,6 +56,7 @@ MODELS: dict[str, Spec] = {
     "sasrec": SASREC,
     "sasrec_exact": replace(SASREC, settings={"finetune.n_negatives": 0}, needs=("many items",)),
     "sasrec_sampled": replace(SASREC, settings={"finetune.n_negatives": 256}),
+    "esasrec": replace(SASREC, build=ESASRec),
     # Everything that item ids tell, for data without texts and images.
     "ids_ensemble": EnsembleSpec(
         IDS,
