@@ -32,7 +32,7 @@ PRESETS = {
 }
 
 # Whether a preset adds a score ensemble to the trained model: "auto" or "none".
-ENSEMBLES = {"paper": "none", "tuned": "none", "authors": "none"}
+ENSEMBLES = {"paper": "none", "tuned": "auto", "authors": "none"}
 
 
 def fitting_batch(targets: int) -> int:

@@ -239,8 +239,8 @@ def _pools(
     """Return the case of each item of the pools, the places of new items, and all parts' scores.
 
     The scores of a part are, one after another: those of the pools' items, that of each case's
-    target, and for each case a score that no item with interactions outside the pool exceeds, and
-    one that no item without interactions exceeds.
+    target, and for each case the highest one of the items outside the pool: with interactions, and
+    without.
     """
     n_items = parts[0].score(histories[:1]).shape[1]
     is_new = torch.zeros(n_items, dtype=torch.bool) if seen is None else ~torch.from_numpy(seen)
@@ -256,17 +256,17 @@ def _pools(
         rivals[:, 0] = False
         for row, history in zip(rivals, block, strict=True):
             row[history] = False
-        best = [s.where(rivals, LOWEST).topk(min(POOL, s.shape[1])) for s in scores]
         pool = torch.zeros_like(rivals)
-        for top in best:
-            pool.scatter_(1, top.indices, True)
+        for s in scores:
+            best = s.where(rivals, LOWEST).topk(min(POOL, s.shape[1]))
+            pool.scatter_(1, best.indices, True)
         pool &= rivals
+        outside = [rivals & ~pool & kind for kind in (~is_new, is_new)]
         cases.append(pool.nonzero()[:, 0].numpy() + first)
         none = torch.zeros(len(target), dtype=torch.bool)
         new.append([is_new.expand_as(pool)[pool], is_new[column[:, 0]], none, ~none])
-        for part, one, s, top in zip(parts, found, scores, best, strict=True):
-            last = top.values[:, -1]
-            bounds = last, last if knows_new_items(part) else torch.zeros_like(last)
+        for one, s in zip(found, scores, strict=True):
+            bounds = [s.where(kind, LOWEST).amax(dim=1) for kind in outside]
             one.append((s[pool], s.gather(1, column)[:, 0], *bounds))
     places = torch.cat([torch.cat(kind) for kind in zip(*new, strict=True)]).nonzero()[:, 0]
     return (

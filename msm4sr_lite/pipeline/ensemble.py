@@ -165,13 +165,15 @@ def _check_settings(path: Path, settings: dict[str, Any]) -> None:
         raise UserError(f"{path}: {error}; {REMEDY}") from None
 
 
-def require_validation(data: TrainingData) -> None:
-    """Raise a ``UserError`` if there are no validation cases to choose weights on."""
-    if not len(data.sequences.cases("valid")[0]):
-        raise UserError(
-            'ensemble="auto" chooses weights on the validation part, which is empty; hold out'
-            ' interactions for validation, or set ensemble="none" (--ensemble none)'
-        )
+def can_choose(data: TrainingData, is_required: bool) -> bool:
+    """Return whether there are validation cases to choose weights on; refuse if it must be so."""
+    if len(data.sequences.cases("valid")[0]):
+        return True
+    why = "chooses weights on the validation part, which is empty"
+    if is_required:
+        raise UserError(f'ensemble="auto" {why}; hold interactions out, or set ensemble="none"')
+    say(f"note: no score ensemble, since it {why}")
+    return False
 
 
 @in_run_folder(lambda stage, *_, **__: stage.run_dir)
@@ -270,13 +272,11 @@ def _candidates(data: TrainingData, config: Config) -> Parts:
 
 def part_configs(data: TrainingData, config: Config) -> dict[str, Config]:
     """Return the settings of each part that is trained, beside a model with these settings."""
-    found = {}
-    for kind in {part["kind"]: None for part in _candidates(data, config).values()}:
-        if kind in NETWORKS:
-            modalities: Any = kind if kind in BOTH else "text"  # SASRec reads none
-            model = replace(config.model, n_items=0, modalities=modalities)
-            settings = {"pretrain.epochs": 0, **ALONE}
-            found[kind] = with_settings(replace(config, model=model), settings)
+    found, kinds = {}, [part["kind"] for part in _candidates(data, config).values()]
+    for kind in (one for one in NETWORKS if one in kinds):
+        modalities: Any = kind if kind in BOTH else "text"  # SASRec reads none
+        model = replace(config.model, n_items=0, modalities=modalities)
+        found[kind] = with_settings(replace(config, model=model), {"pretrain.epochs": 0} | ALONE)
     return found
 
 

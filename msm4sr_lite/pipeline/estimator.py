@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset
@@ -16,9 +16,9 @@ from msm4sr_lite.initialize import fit_to_features
 from msm4sr_lite.pipeline.budget import check_budget, finetune_within, print_estimate
 from msm4sr_lite.pipeline.ensemble import (
     Ensemble,
+    can_choose,
     fit_ensemble,
     remove_ensemble,
-    require_validation,
 )
 from msm4sr_lite.pipeline.evaluating import Evaluating
 from msm4sr_lite.pipeline.features import find_or_compute_features
@@ -56,7 +56,7 @@ class MSM4SR(Evaluating):
     ensemble
         ``auto``: ``fit`` and ``finetune`` also fit models of ids, texts and images alone and simple
         baselines, and recommend with the weighted sum that is best on validation. ``none``: the
-        neural model recommends alone. None: what the preset says.
+        neural model recommends alone. None: ``auto`` with the preset ``tuned``, else ``none``.
     text_encoder
         BERT-like model, a local folder or hub id; None for all-MiniLM-L6-v2.
     clip
@@ -184,15 +184,6 @@ class MSM4SR(Evaluating):
         earlier = record.get("trained_on", [])
         return self._train(data, train, split, features, run_dir, callback, earlier)
 
-    def _fit_ensemble(self, until: float | None, stage: Stage, *fitted: Any) -> Ensemble | None:
-        """Fit an ensemble if it is wanted, else remove that of an earlier run."""
-        if until is None:
-            return None
-        if self._wants_ensemble:
-            return fit_ensemble(stage, *fitted, until=until)
-        remove_ensemble(stage.run_dir)
-        return None
-
     @property
     def _wants_ensemble(self) -> bool:
         return (self.ensemble or ENSEMBLES[self.preset]) == "auto"
@@ -230,15 +221,23 @@ class MSM4SR(Evaluating):
             config = with_settings(config, {"data.split": split})
         config.data.require_effect()
         training = prepare_training_data(data, found.table, config.data)
+        wanted = until is not None and self._wants_ensemble
+        wanted = wanted and can_choose(training, is_required=self.ensemble is not None)
         ensemble = None
-        if until is not None and self._wants_ensemble:
-            require_validation(training)
+
+        def fit_parts(stage: Stage, net: M2SE, config: Config) -> Ensemble | None:
+            if until is not None and wanted:
+                return fit_ensemble(stage, training, net, config, ensemble, until=until)
+            if until is not None:
+                remove_ensemble(stage.run_dir)  # of an earlier run
+            return None
+
         if split is None:
             # The numbers of epochs come from a first run, in which interactions are held out.
             first = Stage(self.seed, device, folder / "selection" if folder else None)
             say("first run: with held-out interactions, to choose the numbers of epochs")
             net, tried = train(first, training, config)
-            ensemble = self._fit_ensemble(until, first, training, net, tried)
+            ensemble = fit_parts(first, net, tried)
             config = with_settings(config, first.best_epochs())
             say(f"second run: on every interaction, with {first.best_epochs()}")
             training = prepare_training_data(data, found.table, config.data, hold_out=False)
@@ -247,7 +246,7 @@ class MSM4SR(Evaluating):
             "preset": self.preset,
             "seed": self.seed,
             "split": split,
-            "ensemble": "auto" if self._wants_ensemble else "none",
+            "ensemble": "auto" if wanted else "none",
             "trained_on": [*earlier, [fingerprint_interactions(training.sequences), split]],
             "domain": data.domain,
             "columns": data.columns or None,
@@ -256,7 +255,7 @@ class MSM4SR(Evaluating):
         }
         stage = Stage(self.seed, device, folder, callback, record)
         net, config = train(stage, training, config)
-        ensemble = self._fit_ensemble(until, stage, training, net, config, ensemble)
+        ensemble = fit_parts(stage, net, config)
         self.run_dir, self.training_ = folder, dict(stage.summaries)
         record |= {"settings": describe_training_data(training)}
         trained = TrainedModel(

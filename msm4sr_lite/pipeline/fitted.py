@@ -91,7 +91,7 @@ class Fitted:
     ) -> Self:
         """Load a saved model, or the best model of a run folder.
 
-        A saved model holds no user ids and no interactions. Pass the histories to ``recommend``,
+        A saved model holds no user ids and no histories. Pass the histories to ``recommend``,
         ``explain`` and ``evaluate`` with ``data=`` or ``items=``.
 
         Parameters

@@ -39,7 +39,7 @@ FILES = {*checkpoints.FILES, checksums.NAME, "features", "ensemble"}
 
 @dataclass
 class TrainedModel:
-    """Weights, items and features; no user ids and no interactions.
+    """Weights, items and features; no user ids and no histories.
 
     Attributes
     ----------

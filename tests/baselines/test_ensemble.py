@@ -227,7 +227,7 @@ def test_where_a_new_item_outside_the_pool_may_be_first_the_target_is_a_miss(mon
     """
     first, second = torch.zeros(2, 31), torch.zeros(2, 31)
     first[0, 1:13], first[0, 20], first[0, 26] = 5, 4.9, 1
-    second[0, 13:19], second[0, 26] = 3, 3
+    second[0, 13:19], second[0, 21:26], second[0, 26] = 3, 0.1, 3
     first[1, 26], second[1, 1:13] = 5, 3
     parts, seen = {"first": Fixed(first), "second": Fixed(second)}, np.arange(31) != 20
     parts["second"].knows_new_items = False
@@ -292,14 +292,14 @@ def test_a_small_pool_never_overestimates_and_keeps_single_parts_exact(cases, po
 
 
 def test_where_an_item_outside_the_pool_may_be_first_the_target_is_a_miss(monkeypatch):
-    """Item 25 is 13th in both parts and first in their sum; the target, item 26, is second."""
+    """Item 25 is 12th in both parts and first in their sum; the target, item 26, is second."""
     a = torch.zeros(1, 31)
     a[0, 1:13], a[0, 25], a[0, 26] = 5, 4, 3.9
     b = a.clone()
     b[0, 1:25] = a[0, 1:25].flip(0)
     cases = {"a": Fixed(a), "b": Fixed(b)}, [np.array([1, 30])], np.array([26])
     assert choose_weights(*cases).together == pytest.approx(1 / np.log2(3))
-    monkeypatch.setattr(ensemble, "POOL", 12)
+    monkeypatch.setattr(ensemble, "POOL", 11)
     assert choose_weights(*cases).together == 0
 
 

@@ -148,6 +148,22 @@ class TestChoice:
             with pytest.raises(UserError, match=r"validation part, which is empty; .*none"):
                 fit_auto(dataset(frame), split=split, settings=settings)
 
+    def test_a_preset_adds_an_ensemble_where_there_are_validation_cases(self, tmp_path, capsys):
+        def fit(data=None, **options):
+            settings = {**SMALL, "finetune__epochs": 2, "preset": "tuned"}
+            return MSM4SR(**settings).fit(data or dataset(), features=feature_table(), **options)
+
+        model = fit(run_dir=tmp_path / "run")
+        assert parts_of(model).keys() >= {"msm4sr", "ids", "item_knn_1"}
+        assert "score ensemble" not in capsys.readouterr().err
+        frame = interaction_frame()
+        frame["part"] = np.where(frame.groupby("user_id").cumcount() < 6, "train", "test")
+        model = fit(dataset(frame), split="part", run_dir=tmp_path / "run")
+        assert "note: no score ensemble, since it chooses weights on" in capsys.readouterr().err
+        assert not (tmp_path / "run" / "ensemble").exists()  # that of the first fit
+        assert model._model.ensemble is None
+        assert MSM4SR.from_pretrained(tmp_path / "run").ensemble == "none"
+
     def test_models_of_one_modality_are_parts_where_items_have_it(self):
         table = feature_table()
         none = make_slots(np.zeros((0, table.width), np.float16), np.zeros(len(table.items), int))
