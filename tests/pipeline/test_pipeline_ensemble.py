@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from small_dataset import SMALL, dataset, feature_table, fitted, interaction_frame, item_frame
 
 from msm4sr_lite import MSM4SR, UserError, training
-from msm4sr_lite.baselines.ensemble import ScoreEnsemble, validation_cases
+from msm4sr_lite.baselines.ensemble import ScoreEnsemble, standardise, validation_cases
 from msm4sr_lite.baselines.simple import mean_embeddings
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.feature_table import make_slots
@@ -273,8 +273,20 @@ class TestStored:
         assert MSM4SR.from_pretrained(tmp_path / "more").recommend(**history).equals(found)
         new = next(one for one in live.describe(history["items"], 32) if one.item_id == "item31")
         parts = parts_of(live)
-        assert all(not v for n, v in new.by_part.items() if parts[n]["kind"] in ensemble.PAIRS)
-        assert any(v for n, v in new.by_part.items() if parts[n]["kind"] in ensemble.NETWORKS)
+        blind = ensemble.PAIRS.keys() | {"ids"}
+        assert {n for n, v in new.by_part.items() if not v} == {
+            n for n in new.by_part if parts[n]["kind"] in blind
+        }
+        assert {parts[n]["kind"] for n in new.by_part} >= {"ids", "text", "item_knn"}
+        # The parts that know it have the whole weight, as the sum of the terms shows.
+        product = live.recommender.scorer
+        terms = product.score_by_part([np.array([2, 31])])
+        raw = {n: one.score([np.array([2, 31])]) for n, one in product.parts.items()}
+        known = {n: w for n, w in product.weights.items() if w and parts[n]["kind"] not in blind}
+        share = sum(product.weights.values()) / sum(known.values())
+        for name, weight in known.items():
+            expected = float(standardise(raw[name])[0, -1]) * weight * share
+            assert float(terms[name][0, -1]) == pytest.approx(expected)
         assert len(stored(run).fitted) == len(live._model.ensemble.fitted)  # theirs is unchanged
         again = live._model.recommender("cpu").recommend({"": history["items"]}, 32)
         assert again["item_id"].tolist() == found["item_id"].tolist()
