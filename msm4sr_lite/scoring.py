@@ -36,7 +36,6 @@ class ModelScorer:
 
     def __init__(self, model: M2SE, table: FeatureTable, device: str = "cpu") -> None:
         self.model, self.device = model.to(device).eval(), device
-        self.knows_new_items = bool(model.adapt)  # a model of ids alone has no adaptors
         with torch.inference_mode():
             items = torch.arange(len(table.items), device=device)
             self.items = self.embed(table, items, items)

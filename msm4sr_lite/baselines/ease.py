@@ -36,8 +36,6 @@ class EASE:
         Weight of an item of the history relative to the next newer one, 0 to 1; 1 is the original.
     """
 
-    knows_new_items = False
-
     def __init__(self, sequences: Sequences, l2: float = 100.0, decay: float = 0.8) -> None:
         l2, self.decay = ARGUMENTS["l2"].check(l2), ARGUMENTS["decay"].check(decay)
         size = sequences.n_items + 1

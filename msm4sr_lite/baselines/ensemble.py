@@ -34,19 +34,18 @@ class ScoreEnsemble:
         Name -> scorer.
     weights
         Name -> weight, 0 or more; the scores of a part with weight 0 are not computed.
-    seen
-        Whether each item has training interactions, ``(items + 1,)``; default: all have. Parts that
-        count interactions or know only ids say nothing about the others. For those items the other
-        parts share the whole weight.
+    main, seen
+        Name of a part that decides where others know nothing, and whether each item has training
+        interactions, ``(items + 1,)``. An item without gets the place among the others that the
+        main part gives it. Where no part prefers any item, the main part ranks alone. By default no
+        part decides.
     """
 
     def __init__(
-        self,
-        parts: Mapping[str, Any],
-        weights: Mapping[str, float],
-        seen: np.ndarray | None = None,
+        self, parts: Mapping[str, Any], weights: Mapping[str, float], main: str = "", seen: Any = ()
     ) -> None:
-        self.parts, self.seen = parts, seen
+        self.parts, self.main = parts, main
+        self.seen = np.array(seen, bool)
         self.order: np.ndarray | None = None
         self.weights = {name: ARGUMENTS["weight"].check(weights[name]) for name in parts}
         if not any(self.weights.values()):
@@ -63,19 +62,31 @@ class ScoreEnsemble:
             histories = [order[history] for history in histories]
         used = {name: weight for name, weight in self.weights.items() if weight}
         terms = {n: w * standardise(self.parts[n].score(histories)) for n, w in used.items()}
-        if self.seen is not None and not self.seen[1:].all():
-            informed = {name for name in used if knows_new_items(self.parts[name])}
-            share = sum(used.values()) / (sum(used[name] for name in informed) or 1)
-            for name, term in terms.items():
-                term[:, ~self.seen] *= share if name in informed else 0
+        if self.main:
+            self._let_main_decide(terms, histories)
         return terms if order is None else {n: term[:, order] for n, term in terms.items()}
+
+    def _let_main_decide(self, terms: dict[str, Tensor], histories: Sequence[np.ndarray]) -> None:
+        """Change the terms of new items, and of histories for which no part prefers an item."""
+        total = torch.stack([*terms.values()]).sum(dim=0)
+        silent, new = ~total.any(dim=1), ~self.seen
+        new[0] = False  # padding
+        if not (silent.any() or new.any()):
+            return
+        scores = standardise(self.parts[self.main].score(histories))
+        total[silent] = scores[silent]
+        for row, history in enumerate(histories):
+            total[row, new] = place(total[row], scores[row], self.seen, new, history)
+        for term in terms.values():
+            term[:, new] = 0
+        own = terms.setdefault(self.main, torch.zeros_like(total))
+        own[silent], own[:, new] = total[silent], total[:, new]
 
     def append(self, table: FeatureTable) -> None:
         """Add new items at the end of the catalogue of every part."""
         for part in self.parts.values():
             part.append(table)
-        if self.seen is not None:
-            self.seen = np.pad(self.seen, (0, len(table.items) - 1))
+        self.seen = np.pad(self.seen, (0, len(table.items) - 1))
 
     def select(self, order: np.ndarray) -> "ScoreEnsemble":
         """Return the ensemble whose item number i is item number ``order[i]`` of this one.
@@ -88,16 +99,13 @@ class ScoreEnsemble:
 
 
 class Probabilities:
-    """Turns a model's scores into probabilities of the next item, for an ensemble.
+    """Turns a model's scores into the probabilities that it was trained to predict.
 
-    The cosines of a model differ little between items, and counts differ much. A softmax with the
-    temperature of training makes them comparable: these are the probabilities that the model was
-    trained to predict.
+    Cosines differ little between items and counts differ much; probabilities are comparable.
     """
 
     def __init__(self, scorer: Any, temperature: float) -> None:
         self.scorer, self.temperature = scorer, temperature
-        self.knows_new_items = knows_new_items(scorer)
 
     def score(self, histories: Sequence[np.ndarray]) -> Tensor:
         """Return the probability of every item, 0 for padding."""
@@ -111,9 +119,27 @@ class Probabilities:
         self.scorer.append(table)
 
 
-def knows_new_items(scorer: Any) -> bool:
-    """Return whether a scorer can tell items without interactions apart, by their content."""
-    return bool(getattr(scorer, "knows_new_items", True))
+def place(
+    total: Tensor, main: Tensor, seen: np.ndarray, new: np.ndarray, history: np.ndarray
+) -> Tensor:
+    """Return scores for new items, with the places among ``seen`` items that ``main`` gives them.
+
+    Sorted scores of ``main`` are mapped to sorted scores ``total`` of the ensemble by linear
+    interpolation. Items of the history take no part, since they are filtered.
+
+    >>> main, total = torch.tensor([0.0, 1, 2, 3, 2.5]), torch.tensor([0.0, 10, 40, 90, 0])
+    >>> new = np.array([False, False, False, False, True])  # item 4, between items 2 and 3
+    >>> place(total, main, ~new, new, np.array([1]))
+    tensor([65.])
+    """
+    others = seen.copy()
+    others[[0, *history]] = False
+    known, scores = main[others].sort().values.numpy(), total[others].sort().values.numpy()
+    x = main[new].numpy()
+    if not len(known):
+        return main[new]
+    outside = np.maximum(x - known[-1], 0) + np.minimum(x - known[0], 0)
+    return torch.from_numpy(np.interp(x, known, scores) + outside).to(total.dtype)
 
 
 def standardise(scores: Tensor) -> Tensor:
@@ -170,11 +196,9 @@ def choose_weights(
     shares of all parts after the best step. Bagging repeats this on ``BAGS`` bootstrap samples of
     the cases and takes the mean weights, which fit the chance of single cases less. Shares below
     ``LEAST`` are dropped. If the best part alone has a better NDCG@10 on all cases than the
-    ensemble, it gets the whole weight.
-
-    Every part is scored once. Each case keeps the ``POOL`` best items of every part. Where an item
-    outside this pool could rank before the target, the target counts as missed. For a single part
-    this is exact; for an ensemble NDCG@10 is never overestimated.
+    ensemble, it gets the whole weight. Each case keeps the ``POOL`` best items of every part. Where
+    an item outside this pool could rank before the target, the target counts as missed. For a
+    single part this is exact; for an ensemble NDCG@10 is never overestimated.
 
     Parameters
     ----------
@@ -183,21 +207,24 @@ def choose_weights(
     histories, targets
         Validation cases, as ``Sequences.held_out`` returns them.
     seen
-        As in ``ScoreEnsemble``.
+        Whether each item has training interactions, ``(items + 1,)``. The others are not ranked,
+        and cases with such a target are left out, since weights do not decide their place.
 
     Raises
     ------
     UserError
-        If a score is not finite.
+        If there is no case, or a score is not finite.
     """
-    case, new, pools = _pools([*parts.values()], histories, targets, seen)
-    informed = np.array([knows_new_items(part) for part in parts.values()])
+    if seen is not None:
+        kept = np.flatnonzero(seen[targets])
+        histories, targets = [histories[case] for case in kept.tolist()], targets[kept]
+    if not len(targets):
+        raise UserError("an ensemble needs validation cases whose target has training interactions")
+    case, pools = _pools([*parts.values()], histories, targets, seen)
 
-    def ndcg(total: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return NDCG@10 of each case for a weighted sum of pools, whose new items it rescales."""
-        total[new] *= weights.sum() / (weights[informed].sum() or 1)
-        scores, target, *bounds = np.split(total, len(case) + len(targets) * np.arange(3))
-        outside = np.maximum(*bounds)
+    def ndcg(pool: np.ndarray) -> np.ndarray:
+        """Return NDCG@10 of each case for a weighted sum of pools."""
+        scores, target, outside = np.split(pool, [len(case), len(case) + len(targets)])
         ranks = 1 + np.bincount(case[scores >= target[case]], minlength=len(targets))
         ranks[target <= outside] = POOL + 1
         return metrics(ranks, [10])["ndcg@10"]
@@ -206,13 +233,12 @@ def choose_weights(
         """Return the weights that suit a sample of cases, ``drawn`` times each."""
         added, total, best = np.zeros(len(pools)), np.zeros_like(pools[0]), -1.0
         for _ in range(STEPS):
-            steps = zip(pools, np.eye(len(pools)), strict=True)
-            values = [ndcg(total + pool, added + one) @ drawn for pool, one in steps]
-            place = int(np.argmax(values))
-            added[place] += 1
-            total += pools[place]
-            if values[place] > best:
-                best, found = values[place], added / added.sum()
+            values = [ndcg(total + pool) @ drawn for pool in pools]
+            best_part = int(np.argmax(values))
+            added[best_part] += 1
+            total += pools[best_part]
+            if values[best_part] > best:
+                best, found = values[best_part], added / added.sum()
         return found
 
     rng, n = np.random.default_rng(0), len(targets)
@@ -220,12 +246,10 @@ def choose_weights(
     weights = np.mean([*map(select, samples)], axis=0)
     weights[weights < LEAST] = 0
     weights = (weights / weights.sum()).round(4)
-    single = np.eye(len(pools))
-    alone = [float(ndcg(1 * p, one).mean()) for p, one in zip(pools, single, strict=True)]
-    total = sum(w * pool for w, pool in zip(weights, pools, strict=True))
-    together = float(ndcg(total, weights).mean())
+    alone = [float(ndcg(pool).mean()) for pool in pools]
+    together = float(ndcg(sum(w * pool for w, pool in zip(weights, pools, strict=True))).mean())
     if together < max(alone):
-        together, weights = max(alone), single[int(np.argmax(alone))]
+        together, weights = max(alone), np.eye(len(pools))[int(np.argmax(alone))]
     named = dict(zip(parts, weights.tolist(), strict=True))
     return Choice(named, dict(zip(parts, alone, strict=True)), together)
 
@@ -235,52 +259,42 @@ def _pools(
     histories: Sequence[np.ndarray],
     targets: np.ndarray,
     seen: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Return the case of each item of the pools, the places of new items, and all parts' scores.
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the case of each item of the pools, and the scores of each part.
 
     The scores of a part are, one after another: those of the pools' items, that of each case's
-    target, and for each case the highest one of the items outside the pool: with interactions, and
-    without.
+    target, and for each case the highest one outside the pool.
     """
     n_items = parts[0].score(histories[:1]).shape[1]
-    is_new = torch.zeros(n_items, dtype=torch.bool) if seen is None else ~torch.from_numpy(seen)
+    ranked = torch.ones(n_items, dtype=torch.bool) if seen is None else torch.from_numpy(seen)
     size = max(1, min(BLOCK, SCORES // n_items))
     cases: list[np.ndarray] = []
-    new: list[list[Tensor]] = []
     found: list[list[tuple[Tensor, ...]]] = [[] for _ in parts]
     for first in range(0, len(targets), size):
         block, target = histories[first : first + size], targets[first : first + size, None]
         column = torch.from_numpy(target)
-        scores = [_finite_scores(part, block, is_new) for part in parts]
-        rivals = torch.ones_like(scores[0], dtype=torch.bool).scatter_(1, column, False)
+        scores = [_finite_scores(part, block) for part in parts]
+        rivals = ranked.repeat(len(block), 1).scatter_(1, column, False)
         rivals[:, 0] = False
         for row, history in zip(rivals, block, strict=True):
             row[history] = False
         pool = torch.zeros_like(rivals)
         for s in scores:
-            best = s.where(rivals, LOWEST).topk(min(POOL, s.shape[1]))
+            best = s.where(rivals, LOWEST).topk(min(POOL, n_items))
             pool.scatter_(1, best.indices, True)
         pool &= rivals
-        outside = [rivals & ~pool & kind for kind in (~is_new, is_new)]
         cases.append(pool.nonzero()[:, 0].numpy() + first)
-        none = torch.zeros(len(target), dtype=torch.bool)
-        new.append([is_new.expand_as(pool)[pool], is_new[column[:, 0]], none, ~none])
         for one, s in zip(found, scores, strict=True):
-            bounds = [s.where(kind, LOWEST).amax(dim=1) for kind in outside]
-            one.append((s[pool], s.gather(1, column)[:, 0], *bounds))
-    places = torch.cat([torch.cat(kind) for kind in zip(*new, strict=True)]).nonzero()[:, 0]
-    return (
-        np.concatenate(cases),
-        places.numpy(),
-        [torch.cat([torch.cat(k) for k in zip(*one, strict=True)]).numpy() for one in found],
-    )
+            outside = s.where(rivals & ~pool, LOWEST).amax(dim=1)
+            one.append((s[pool], s.gather(1, column)[:, 0], outside))
+    return np.concatenate(cases), [
+        torch.cat([torch.cat(kind) for kind in zip(*one, strict=True)]).numpy() for one in found
+    ]
 
 
-def _finite_scores(part: Scorer, histories: Sequence[np.ndarray], is_new: Tensor) -> Tensor:
-    """Return standardised scores, 0 where a part knows nothing; refuse what is not finite."""
+def _finite_scores(part: Scorer, histories: Sequence[np.ndarray]) -> Tensor:
+    """Return standardised scores; refuse scores that are not finite."""
     scores = standardise(part.score(histories))
     if not all_finite(scores):
         raise UserError(NOT_FINITE)
-    if not knows_new_items(part):
-        scores[:, is_new] = 0
     return scores

@@ -39,8 +39,6 @@ WHITENED = grid(decay=[0.5, 0.8], whitening=["none", "pca"])
 class Popularity:
     """Scores every item by its number of training interactions, the same for every user."""
 
-    knows_new_items = False
-
     def __init__(self, sequences: Sequences) -> None:
         self.counts = torch.from_numpy(sequences.item_counts().astype(np.float64))
 
@@ -61,8 +59,6 @@ class PairScorer:
         Weight of an item of the history relative to the next newer one, 0 to 1. With 0, only the
         newest item counts.
     """
-
-    knows_new_items = False
 
     def __init__(self, pairs: sparse.csr_array, decay: float) -> None:
         self.pairs, self.decay = pairs, ARGUMENTS["decay"].check(decay)

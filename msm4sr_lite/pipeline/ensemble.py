@@ -34,8 +34,7 @@ from msm4sr_lite.store.records import is_finished
 from msm4sr_lite.store.run_folder import in_run_folder
 from msm4sr_lite.store.schemas import EnsembleRecord, read_json
 
-# The candidates beside the neural model; to drop one, remove its entry. Models that are trained
-# from scratch: name -> class. M2SE reads the modality of this name alone.
+# The candidates beside the neural model. Models that are trained from scratch: name -> class.
 NETWORKS: dict[str, type[M2SE]] = {"ids": SASRec, "text": M2SE, "image": M2SE}
 # What they have instead of the model's settings, like UniSRec: whitened mean embeddings and a
 # linear adaptor. Alone, such a model learns more quickly than one with experts (docs/log.md).
@@ -44,6 +43,8 @@ ALONE |= {"model.adaptor": "linear", "model.feature_dropout": 0.0}
 # Baselines of ``BASELINES``, with settings, each of which makes a part of its own.
 PAIRS = {"item_knn": NEIGHBOURS, "sequential_rules": RULES}  # kept as matrices
 TEXTS = {"bert_knn": WHITENED}  # computed from the features
+UNFINISHED = ".unfinished"  # mark beside the folder of an ensemble that is being fitted
+FEW_CASES = 30  # with fewer validation cases, weights would be chance
 Parts = dict[str, dict[str, Any]]  # name of a part -> its entry in ``ensemble.json``
 
 
@@ -76,18 +77,9 @@ class Ensemble:
     def scorer(
         self, model: ModelScorer, table: FeatureTable, seen: np.ndarray, temperature: float
     ) -> ScoreEnsemble:
-        """Return the ensemble as a scorer; the neural model is always among its parts.
+        """Return the ensemble as a scorer, with the neural model as its main part.
 
-        Parameters
-        ----------
-        model
-            Scorer of the neural model.
-        table
-            Features of its items.
-        seen
-            Whether each item has training interactions, ``(items + 1,)``.
-        temperature
-            That of the trainings.
+        ``seen`` says which items have training interactions, ``(items + 1,)``.
         """
         parts: dict[str, Any] = {MAIN: Probabilities(model, temperature)}
         for name, part in self.used().items():
@@ -99,7 +91,7 @@ class Ensemble:
             else:
                 parts[name] = TextKNN(table.text, seen, **part["settings"])
         weights = {name: self.record["parts"][name]["weight"] for name in parts}
-        return ScoreEnsemble(parts, weights, seen)
+        return ScoreEnsemble(parts, weights, MAIN, seen)
 
     def save(self, folder: Path, items: list[str]) -> None:
         """Write the folder of the ensemble, whole or not at all."""
@@ -167,12 +159,14 @@ def _check_settings(path: Path, settings: dict[str, Any]) -> None:
 
 def can_choose(data: TrainingData, is_required: bool) -> bool:
     """Return whether there are validation cases to choose weights on; refuse if it must be so."""
-    if len(data.sequences.cases("valid")[0]):
+    seen = data.sequences.item_counts() > 0
+    cases = int(seen[data.sequences.held_out("valid")[1]].sum())
+    if cases >= FEW_CASES:
         return True
-    why = "chooses weights on the validation part, which is empty"
+    why = f"needs {FEW_CASES} validation cases whose target has training interactions; got {cases}"
     if is_required:
-        raise UserError(f'ensemble="auto" {why}; hold interactions out, or set ensemble="none"')
-    say(f"note: no score ensemble, since it {why}")
+        raise UserError(f'ensemble="auto" {why}; hold more out, or set ensemble="none"')
+    say(f"note: no score ensemble: it {why}")
     return False
 
 
@@ -208,13 +202,14 @@ def fit_ensemble(
         "model": fingerprint_weights(net),
         "candidates": [*NETWORKS, ALONE, PAIRS, TEXTS],
         "chosen": chosen and chosen.record,
-        "limited": until < math.inf,
         "seed": stage.seed,
     }
     folder = stage.run_dir / "ensemble" if stage.run_dir else None
     if folder and is_finished(folder, made_from):
         return Ensemble.load(folder, data.sequences.items, net)
     remove_ensemble(stage.run_dir)
+    if folder and is_first():
+        folder.with_suffix(UNFINISHED).touch()
     parts = {**chosen.record["parts"]} if chosen else _candidates(data, config)
     fitted: dict[str, Any] = {MAIN: net}
     inputs = BaselineData(data.sequences, data.table)
@@ -226,6 +221,7 @@ def fit_ensemble(
         elif name != MAIN:
             say(f"ensemble: no time left to train the part {name}")
             del parts[name]
+            made_from["dropped"] = True  # so that a run with more time is not done already
     if chosen:
         value = chosen.record["validation_ndcg_10"]
     else:
@@ -236,6 +232,7 @@ def fit_ensemble(
     found.fitted.update({n: one for n, one in kept.items() if not isinstance(one, TextKNN)})
     if folder and is_first():
         found.save(folder, data.sequences.items)
+        folder.with_suffix(UNFINISHED).unlink()
     return found
 
 
@@ -247,6 +244,7 @@ def _weigh(
     for name, one in fitted.items():
         if isinstance(one, M2SE):
             scorers[name] = Probabilities(ModelScorer(one, data.table, device), temperature)
+    say(f"ensemble: choosing the weights of {len(scorers)} parts")
     choice = choose_weights(scorers, *validation_cases(data.sequences), seen)
     for name, value in choice.alone.items():
         parts[name] |= {"weight": choice.weights[name], "validation_ndcg_10": value}
@@ -273,10 +271,11 @@ def _candidates(data: TrainingData, config: Config) -> Parts:
 def part_configs(data: TrainingData, config: Config) -> dict[str, Config]:
     """Return the settings of each part that is trained, beside a model with these settings."""
     found, kinds = {}, [part["kind"] for part in _candidates(data, config).values()]
+    config = with_settings(config, {"pretrain.epochs": 0})  # first: CMCL needs both modalities
     for kind in (one for one in NETWORKS if one in kinds):
         modalities: Any = kind if kind in BOTH else "text"  # SASRec reads none
         model = replace(config.model, n_items=0, modalities=modalities)
-        found[kind] = with_settings(replace(config, model=model), {"pretrain.epochs": 0} | ALONE)
+        found[kind] = with_settings(replace(config, model=model), ALONE)
     return found
 
 
@@ -284,8 +283,8 @@ def _train_part(
     stage: Stage, data: TrainingData, config: Config, part: dict[str, Any]
 ) -> tuple[M2SE, dict[str, Any]]:
     """Train a part from scratch; return it, and its entry with the best number of epochs."""
-    kind, epochs = part["kind"], {"finetune.epochs": part["settings"]["epochs"]}
-    config = with_settings(part_configs(data, config)[kind], epochs)
+    kind, epochs = part["kind"], part["settings"]["epochs"]
+    config = with_settings(part_configs(data, config)[kind], {"finetune.epochs": epochs})
     run_dir = stage.run_dir / "parts" / kind if stage.run_dir else None
     run = replace(stage, run_dir=run_dir, callback=None, record={}, summaries={})
     say(f"ensemble: the part {kind}")
@@ -298,3 +297,4 @@ def remove_ensemble(run_dir: Path | None) -> None:
     """Remove the ensemble of a run folder, which was made for another model."""
     if run_dir and is_first():
         shutil.rmtree(run_dir / "ensemble", ignore_errors=True)
+        (run_dir / "ensemble").with_suffix(UNFINISHED).unlink(missing_ok=True)

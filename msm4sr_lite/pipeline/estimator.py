@@ -128,12 +128,14 @@ class MSM4SR(Evaluating):
         check_budget(time_budget, split)
         until = time.perf_counter() + (math.inf if time_budget is None else time_budget)
 
-        def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
-            print_estimate(training, config, stage, self._wants_ensemble)
+        def train(
+            stage: Stage, training: TrainingData, config: Config, has_ensemble: bool
+        ) -> tuple[M2SE, Config]:
+            print_estimate(training, config, stage, has_ensemble)
             net = stage.pretrain(training, config)
             if time_budget is None or not config.finetune.epochs:
                 return stage.finetune(training, net, config.finetune), config
-            left = (until - time.perf_counter()) / (2 if self._wants_ensemble else 1)
+            left = (until - time.perf_counter()) / (2 if has_ensemble else 1)
             return finetune_within(left, stage, training, net, config)
 
         return self._train(data, train, split, features, run_dir, callback, until=until)
@@ -149,7 +151,9 @@ class MSM4SR(Evaluating):
     ) -> Self:
         """Pre-train, without item ids; arguments as in ``fit``."""
 
-        def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
+        def train(
+            stage: Stage, training: TrainingData, config: Config, _: bool
+        ) -> tuple[M2SE, Config]:
             return stage.pretrain(training, config), config
 
         return self._train(data, train, split, features, run_dir, callback, until=None)
@@ -177,7 +181,9 @@ class MSM4SR(Evaluating):
         else:
             raise UserError("no pre-trained model; pre-train one first, in the same run folder")
 
-        def train(stage: Stage, training: TrainingData, config: Config) -> tuple[M2SE, Config]:
+        def train(
+            stage: Stage, training: TrainingData, config: Config, _: bool
+        ) -> tuple[M2SE, Config]:
             require_text_encoder(training.table, record, name)
             return stage.finetune(training, start, config.finetune), config
 
@@ -191,7 +197,7 @@ class MSM4SR(Evaluating):
     def _train(
         self,
         data: Dataset,
-        train: Callable[[Stage, TrainingData, Config], tuple[M2SE, Config]],
+        train: Callable[[Stage, TrainingData, Config, bool], tuple[M2SE, Config]],
         split: Split | None,
         features: FeatureTable | str | Path | None,
         run_dir: str | Path | None,
@@ -236,7 +242,7 @@ class MSM4SR(Evaluating):
             # The numbers of epochs come from a first run, in which interactions are held out.
             first = Stage(self.seed, device, folder / "selection" if folder else None)
             say("first run: with held-out interactions, to choose the numbers of epochs")
-            net, tried = train(first, training, config)
+            net, tried = train(first, training, config, wanted)
             ensemble = fit_parts(first, net, tried)
             config = with_settings(config, first.best_epochs())
             say(f"second run: on every interaction, with {first.best_epochs()}")
@@ -246,7 +252,7 @@ class MSM4SR(Evaluating):
             "preset": self.preset,
             "seed": self.seed,
             "split": split,
-            "ensemble": "auto" if wanted else "none",
+            "ensemble": "auto" if self._wants_ensemble else "none",
             "trained_on": [*earlier, [fingerprint_interactions(training.sequences), split]],
             "domain": data.domain,
             "columns": data.columns or None,
@@ -254,7 +260,7 @@ class MSM4SR(Evaluating):
             "features": found.folder.resolve().as_posix() if found.folder else None,
         }
         stage = Stage(self.seed, device, folder, callback, record)
-        net, config = train(stage, training, config)
+        net, config = train(stage, training, config, wanted)
         ensemble = fit_parts(stage, net, config)
         self.run_dir, self.training_ = folder, dict(stage.summaries)
         record |= {"settings": describe_training_data(training)}

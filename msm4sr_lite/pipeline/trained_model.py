@@ -17,7 +17,7 @@ from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.features.table import encode_new_items
 from msm4sr_lite.features.table_files import save_feature_table
 from msm4sr_lite.features.text_encoder import CLIP_PLACE, PLACE, find_encoder, load_table_encoder
-from msm4sr_lite.pipeline.ensemble import Ensemble
+from msm4sr_lite.pipeline.ensemble import UNFINISHED, Ensemble
 from msm4sr_lite.pipeline.features import Features
 from msm4sr_lite.presets import PRESETS
 from msm4sr_lite.progress import say
@@ -237,7 +237,10 @@ def find_ensemble(
     folder = (place.parent if is_stage else place) / "ensemble"
     recover(folder.parent, folder.name)
     if is_stage:
-        record["ensemble"] = "auto" if folder.exists() else "none"
+        unfinished = folder.with_suffix(UNFINISHED).exists()
+        record["ensemble"] = "auto" if folder.exists() or unfinished else "none"
+        if unfinished:
+            say(f"note: the ensemble of {place.parent} is unfinished; fit it again to finish it")
     if not (folder.exists() or known):
         return None
     ensemble = Ensemble.load(folder, items, net)

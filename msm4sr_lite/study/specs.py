@@ -192,9 +192,9 @@ class EnsembleSpec(ModelSpec):
                 if isinstance(part, ModelSpec):
                     scorer = Probabilities(scorer, part.config(data, point).finetune.temperature)
                 scorers[f"{name} {number}"] = scorer
-        seen = data.sequences.item_counts() > 0
-        choice = choose_weights(scorers, *validation_cases(data.sequences), seen)
-        return ScoreEnsemble(scorers, choice.weights, seen)
+        return ScoreEnsemble(
+            scorers, choose_weights(scorers, *validation_cases(data.sequences)).weights
+        )
 
 
 @dataclass(frozen=True)

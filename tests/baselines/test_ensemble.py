@@ -9,6 +9,7 @@ from msm4sr_lite.baselines.ensemble import (
     Probabilities,
     ScoreEnsemble,
     choose_weights,
+    place,
     standardise,
 )
 from msm4sr_lite.config import UserError
@@ -106,13 +107,9 @@ def cases():
 
 
 @pytest.fixture
-def new_items(cases):
-    """Whether each item has interactions; every third has none, and only "first" knows them."""
-    parts, histories, targets = cases
-    parts["second"].knows_new_items = parts["noise"].knows_new_items = False
-    seen = np.arange(61) % 3 > 0
-    assert 5 < (~seen[targets]).sum() < 35
-    return parts, histories, targets, seen
+def seen():
+    """Whether each item has interactions; every third has none."""
+    return np.arange(61) % 3 > 0
 
 
 def ndcg(scorer, histories, targets):
@@ -137,14 +134,14 @@ def test_the_chosen_weights_are_never_worse_than_the_best_part(cases, monkeypatc
     assert max(parts["first"].asked) == 7  # memory is bounded by the block
 
 
-def literal_selection(parts, histories, targets, seen=None):
+def literal_selection(parts, histories, targets):
     """Ensemble selection on the first bootstrap sample, ranked with ``target_ranks``."""
     drawn = np.random.default_rng(0).integers(len(targets), size=len(targets))
     sample = [histories[case] for case in drawn], targets[drawn]
     added, best, expected = dict.fromkeys(parts, 0), -1, {}
     for _ in range(ensemble.STEPS):
         values = {
-            name: ndcg(ScoreEnsemble(parts, {**added, name: added[name] + 1}, seen), *sample)
+            name: ndcg(ScoreEnsemble(parts, {**added, name: added[name] + 1}), *sample)
             for name in parts
         }
         name = max(values, key=values.get)
@@ -164,80 +161,89 @@ def test_the_selection_is_that_of_its_definition(cases, monkeypatch):
     assert choose_weights(parts, histories, targets).weights == expected
 
 
-def test_items_without_interactions_are_scored_by_the_parts_that_know_them(new_items):
-    parts, histories, _, seen = new_items
-    weights = {"first": 0.5, "second": 2.0, "noise": 1.0}
-    found = ScoreEnsemble(parts, weights, seen).score_by_part(histories)
-    plain = ScoreEnsemble(parts, weights).score_by_part(histories)
-    for name in parts:
-        assert found[name][:, seen].equal(plain[name][:, seen])
+def test_new_items_keep_the_places_that_the_main_part_gives_them(cases, seen):
+    """Also where the other parts count, and where cosines have a mean far from 0."""
+    parts, histories, _ = cases
+    parts["first"].rows += 30
     new = np.flatnonzero(~seen)[1:]
-    assert found["first"][:, new].allclose(plain["first"][:, new] * 3.5 / 0.5)
-    assert not found["second"][:, new].any()
-    assert not found["noise"][:, new].any()
-    # If no part with a weight knows them, they come last instead of anywhere.
-    nobody = ScoreEnsemble(parts, {**weights, "first": 0}, seen).score(histories)
-    assert not nobody[:, new].any()
-    assert Probabilities(parts["first"], 1).knows_new_items
-    assert not Probabilities(parts["second"], 1).knows_new_items
+    product = ScoreEnsemble(parts, {"first": 0.1, "second": 0.5, "noise": 0.4}, "first", seen)
+    plain = ScoreEnsemble(parts, product.weights).score(histories)
+    terms = product.score_by_part(histories)
+    assert not terms["second"][:, new].any()
+    assert not terms["noise"][:, new].any()
+    for row, history in enumerate(histories):
+        old = np.setdiff1d(np.flatnonzero(seen), history)
+        main, found = parts["first"].rows[row], product.score([history])[0]
+        assert found[old].allclose(plain[row, old])
+        for item in np.setdiff1d(new, history):
+            place = (main[old] > main[item]).sum()
+            assert (found[old] > found[item]).sum() == place
+        order = main[new].argsort()
+        assert found[new][order].equal(found[new].sort().values)
+        assert sum(terms.values())[row].allclose(found)
 
 
-@pytest.mark.parametrize("pool", [12, 1000])
-def test_weights_are_chosen_with_the_same_scores_of_new_items(new_items, pool, monkeypatch):
-    """Beside a literal form, as above; a small pool never overestimates."""
-    monkeypatch.setattr(ensemble, "POOL", pool)
-    parts, histories, targets, seen = new_items
-    chosen = choose_weights(parts, histories, targets, seen)
-    together = ndcg(ScoreEnsemble(parts, chosen.weights, seen), histories, targets)
-    alone = {name: {**dict.fromkeys(parts, 0), name: 1} for name in parts}
-    for name, weights in alone.items():
-        value = ndcg(ScoreEnsemble(parts, weights, seen), histories, targets)
-        assert chosen.alone[name] == pytest.approx(value)
-    assert chosen.together <= together + 1e-12
-    assert chosen.together >= max(chosen.alone.values())
-    if pool == 1000:
-        assert chosen.together == pytest.approx(together)
-        monkeypatch.setattr(ensemble, "BAGS", 1)
-        monkeypatch.setattr(ensemble, "LEAST", 0.0)
-        expected = literal_selection(parts, histories, targets, seen)
-        assert choose_weights(parts, histories, targets, seen).weights == expected
-        assert expected != choose_weights(parts, histories, targets).weights
+def test_where_no_part_prefers_an_item_the_main_part_ranks_alone(cases, seen):
+    parts, histories, _ = cases
+    parts["silent"] = Fixed(torch.zeros(40, 61))
+    weights = {"first": 0, "second": 0, "noise": 0, "silent": 1}
+    found = ScoreEnsemble(parts, weights, "second", seen).score(histories)
+    alone = parts["second"].score(histories)
+    assert found[:, 1:].argsort(dim=1).equal(alone[:, 1:].argsort(dim=1))
+    parts["silent"].rows[3, 7] = 1.0
+    terms = ScoreEnsemble(parts, weights, "second", seen).score_by_part(histories)
+    assert terms.keys() == {"silent", "second"}
+    assert terms["second"][3, np.flatnonzero(seen)].count_nonzero() == 0
+    assert ScoreEnsemble(parts, weights).score_by_part(histories).keys() == {"silent"}
 
 
-def test_items_that_are_added_have_no_interactions(new_items):
-    parts, histories, _, seen = new_items
+def test_items_that_are_added_have_no_interactions(cases):
+    parts, histories, _ = cases
 
     def append(part):
         return lambda table: setattr(part, "rows", torch.cat([part.rows, part.rows[:, 1:3]], 1))
 
     for part in parts.values():
         part.append = append(part)
-    product = ScoreEnsemble(parts, dict.fromkeys(parts, 1), seen)
+    seen = np.ones(61, bool)
+    product = ScoreEnsemble(parts, dict.fromkeys(parts, 1), "first", seen)
+    before = product.score(histories)
     product.append(no_features(["", "new1", "new2"]))
     found = product.score_by_part(histories)
     assert not found["second"][:, 61:].any()
-    assert found["first"][:, 61:].equal(found["first"][:, 1:3] * 3)
+    assert found["first"][:, 61:].any()
     assert len(seen) == 61  # the array of the caller
+    order = np.array([0, 61, 5, 62, 1])
+    some = product.select(order).score([np.array([2, 4])])
+    assert some.equal(product.score([order[[2, 4]]])[:, order])
+    assert before.shape == (40, 61)
 
 
-def test_where_a_new_item_outside_the_pool_may_be_first_the_target_is_a_miss(monkeypatch):
-    """For the first user: item 20 is new, 13th in the first part, and in the sum before the target.
+def test_places_beyond_all_others_and_alone():
+    main, total = torch.tensor([0.0, 1, 2, 3, 5, 0, 9]), torch.tensor([0.0, 7, 8, 10, 0, 0, 0])
+    new = np.array([False] * 4 + [True] * 3)
+    found = place(total, main, ~new, new, np.array([], int))
+    assert found.tolist() == [12, 6, 16]  # above all by 2, below all by 1, above all by 6
+    nobody = np.zeros(7, bool)
+    assert place(total, main, nobody, new, np.array([1])).equal(main[new])
 
-    The second user makes a sum of both parts better than each part.
-    """
-    first, second = torch.zeros(2, 31), torch.zeros(2, 31)
-    first[0, 1:13], first[0, 20], first[0, 26] = 5, 4.9, 1
-    second[0, 13:19], second[0, 21:26], second[0, 26] = 3, 0.1, 3
-    first[1, 26], second[1, 1:13] = 5, 3
-    parts, seen = {"first": Fixed(first), "second": Fixed(second)}, np.arange(31) != 20
-    parts["second"].knows_new_items = False
-    cases = 20 * [np.array([1, 30]), np.array([2, 30])], np.full(40, 26)
-    exact = choose_weights(parts, *cases, seen)
-    assert exact.together == pytest.approx((1 + 1 / np.log2(3)) / 2)
-    monkeypatch.setattr(ensemble, "POOL", 11)
-    found = choose_weights(parts, *cases, seen)
-    assert found.together <= ndcg(ScoreEnsemble(parts, found.weights, seen), *cases)
-    assert found.together < exact.together
+
+def test_weights_are_chosen_among_items_with_interactions(cases, seen):
+    parts, histories, targets = cases
+    chosen = choose_weights(parts, histories, targets, seen)
+    kept = np.flatnonzero(seen[targets])
+    assert 5 < len(kept) < 35
+    fewer = {}
+    for name, part in parts.items():
+        rows = part.rows.clone()
+        rows[:, np.flatnonzero(~seen)] = -99.0  # behind all others
+        fewer[name] = Fixed(rows)
+    some = [histories[case] for case in kept], targets[kept]
+    # Standardisation sees all items, so only values of single parts are the same.
+    assert choose_weights(fewer, *some).alone == chosen.alone
+    assert chosen.together >= max(chosen.alone.values())
+    with pytest.raises(UserError, match="needs validation cases whose target has training"):
+        choose_weights(parts, histories, targets, np.zeros(61, bool))
 
 
 def test_small_shares_are_dropped_and_bootstrap_samples_averaged(cases, monkeypatch):

@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 from small_dataset import SMALL, dataset, feature_table, fitted, interaction_frame, item_frame
 
 from msm4sr_lite import MSM4SR, UserError, training
-from msm4sr_lite.baselines.ensemble import ScoreEnsemble, standardise, validation_cases
+from msm4sr_lite.baselines.ensemble import ScoreEnsemble, validation_cases
 from msm4sr_lite.baselines.simple import mean_embeddings
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.feature_table import make_slots
-from msm4sr_lite.pipeline import ensemble
+from msm4sr_lite.pipeline import budget, ensemble
 from msm4sr_lite.pipeline.check_run import check_run
 from msm4sr_lite.pipeline.stages import Stage, TrainingData
 from msm4sr_lite.presets import ENSEMBLES
@@ -145,7 +145,7 @@ class TestChoice:
         frame["part"] = np.where(frame.groupby("user_id").cumcount() < 6, "train", "test")
         for split in ("part", None):
             settings = {"data__split": "part"}
-            with pytest.raises(UserError, match=r"validation part, which is empty; .*none"):
+            with pytest.raises(UserError, match=r"needs 30 validation cases .*; got 0; .*none"):
                 fit_auto(dataset(frame), split=split, settings=settings)
 
     def test_a_preset_adds_an_ensemble_where_there_are_validation_cases(self, tmp_path, capsys):
@@ -159,7 +159,7 @@ class TestChoice:
         frame = interaction_frame()
         frame["part"] = np.where(frame.groupby("user_id").cumcount() < 6, "train", "test")
         model = fit(dataset(frame), split="part", run_dir=tmp_path / "run")
-        assert "note: no score ensemble, since it chooses weights on" in capsys.readouterr().err
+        assert "note: no score ensemble: it needs 30 validation cases" in capsys.readouterr().err
         assert not (tmp_path / "run" / "ensemble").exists()  # that of the first fit
         assert model._model.ensemble is None
         assert MSM4SR.from_pretrained(tmp_path / "run").ensemble == "none"
@@ -194,6 +194,42 @@ class TestChoice:
         assert configs.keys() == ensemble.NETWORKS.keys()
         assert {c.features.whitening for c in configs.values()} == {"pca"}
         assert {c.pretrain.epochs for c in configs.values()} == {0}
+
+    def test_a_loss_that_needs_both_modalities_does_not_matter_to_the_parts(self):
+        model = fit_auto(settings={"pretrain__nip_weight": 0.0})
+        assert parts_of(model).keys() >= {"text", "image"}
+
+    def test_the_wish_outlives_pre_training(self, tmp_path):
+        fitted_first = MSM4SR(**SMALL, preset="tuned").pretrain(dataset(), features=feature_table())
+        fitted_first.save_pretrained(tmp_path / "model")
+        loaded = MSM4SR.from_pretrained(tmp_path / "model")
+        loaded.finetune(dataset(), features=feature_table())
+        assert parts_of(loaded).keys() >= {"msm4sr", "ids"}
+
+    def test_a_run_that_stopped_between_parts_says_so(self, tmp_path, monkeypatch, capsys):
+        def stop(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ensemble, "_train_part", stop)
+            with pytest.raises(KeyboardInterrupt):
+                fit_auto(run_dir=tmp_path / "run")
+        capsys.readouterr()
+        loaded = MSM4SR.from_pretrained(tmp_path / "run")
+        assert "is unfinished; fit it again to finish it" in capsys.readouterr().err
+        assert loaded.ensemble == "auto"
+        fit_auto(run_dir=tmp_path / "run")
+        capsys.readouterr()
+        assert MSM4SR.from_pretrained(tmp_path / "run")._model.ensemble
+        assert "unfinished" not in capsys.readouterr().err
+        assert not any(check_run(tmp_path / "run").values())
+
+    def test_with_more_time_the_parts_that_were_left_out_are_trained(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(budget, "GRID", {})
+        hasty = fit_auto(run_dir=tmp_path / "run", time_budget=1e-9)
+        assert "ids" not in parts_of(hasty)
+        patient = fit_auto(run_dir=tmp_path / "run", time_budget=600)
+        assert parts_of(patient).keys() >= {"ids", "text", "image"}
 
     def test_without_fine_tuning_only_simple_parts_are_fitted(self):
         model = fit_auto(settings={"finetune__epochs": 0})
@@ -273,20 +309,12 @@ class TestStored:
         assert MSM4SR.from_pretrained(tmp_path / "more").recommend(**history).equals(found)
         new = next(one for one in live.describe(history["items"], 32) if one.item_id == "item31")
         parts = parts_of(live)
-        blind = ensemble.PAIRS.keys() | {"ids"}
-        assert {n for n, v in new.by_part.items() if not v} == {
-            n for n in new.by_part if parts[n]["kind"] in blind
-        }
+        assert {n for n, v in new.by_part.items() if v} == {"msm4sr"}
         assert {parts[n]["kind"] for n in new.by_part} >= {"ids", "text", "item_knn"}
-        # The parts that know it have the whole weight, as the sum of the terms shows.
-        product = live.recommender.scorer
-        terms = product.score_by_part([np.array([2, 31])])
-        raw = {n: one.score([np.array([2, 31])]) for n, one in product.parts.items()}
-        known = {n: w for n, w in product.weights.items() if w and parts[n]["kind"] not in blind}
-        share = sum(product.weights.values()) / sum(known.values())
-        for name, weight in known.items():
-            expected = float(standardise(raw[name])[0, -1]) * weight * share
-            assert float(terms[name][0, -1]) == pytest.approx(expected)
+        product, numbers = live.recommender.scorer, [np.array([2, 31])]
+        old = np.setdiff1d(np.arange(1, 31), numbers[0])
+        scores, main = (one.score(numbers)[0] for one in (product, product.parts["msm4sr"]))
+        assert (scores[old] > scores[-1]).sum() == (main[old] > main[-1]).sum()
         assert len(stored(run).fitted) == len(live._model.ensemble.fitted)  # theirs is unchanged
         again = live._model.recommender("cpu").recommend({"": history["items"]}, 32)
         assert again["item_id"].tolist() == found["item_id"].tolist()
