@@ -38,8 +38,8 @@ class Whitening(nn.Module):
         self.register_buffer("matrix", torch.eye(feature_dim, dim))
 
     def forward(self, x: Float[Tensor, "items feature"]) -> Float[Tensor, "items whitened"]:
-        """Return the whitened features."""
-        return (x - self.mean) @ self.matrix
+        """Return the whitened features; those of an item without any, which are 0, stay 0."""
+        return (x - self.mean) @ self.matrix * x.any(dim=-1, keepdim=True)
 
     @torch.no_grad()
     def fit(self, x: Float[Tensor, "items feature"], kind: str) -> None:

@@ -273,6 +273,8 @@ class Evaluating(Serving):
                 "the model was also trained on other interactions than these; some interactions"
                 " that are held out here may be among them"
             )
+        if "ensemble" in report.models and part == "valid":
+            report.notes.append("the weights of the ensemble were chosen on this part")
         return report
 
 

@@ -96,3 +96,15 @@ def test_before_it_is_fitted_it_is_the_identity():
     x = cone()
     assert torch.equal(Whitening(12, 12)(x), x)
     assert torch.equal(Whitening(12, 5)(x), x[:, :5])
+
+
+def test_an_item_without_features_stays_without():
+    """Its features are 0; minus the mean they would be far from those of all other items."""
+    torch.manual_seed(0)
+    x = torch.randn(50, 4) + 30
+    for kind in ("centre", "pca", "zca"):
+        whiten = Whitening(4, 4)
+        whiten.fit(x, kind)
+        found = whiten(torch.cat([x[:1], torch.zeros(1, 4)]))
+        assert not found[1].any()
+        assert found[0].any()
