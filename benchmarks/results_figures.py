@@ -26,7 +26,7 @@ from benchmarks.results_drawing import (
 )
 from benchmarks.study_pages import NAMES, Study
 
-README = {"corner_shop-home-128": "Sample, domain home", "hm_fashion-5core-128": "H&M, 5-core"}
+README = {"corner_shop-home-128": "Sample, domain home", "hm_fashion-5core": "H&M, 5-core"}
 FEW = 2  # variants of a small study
 BOUND = "content bound: best possible with texts and images"
 README_MODELS = ("msm4sr_tuned", "msm4sr", "text+image", "sasrec", "item_knn+tfidf", "item_knn")

@@ -161,9 +161,9 @@ def can_choose(data: TrainingData, is_required: bool) -> bool:
     """Return whether there are validation cases to choose weights on; refuse if it must be so."""
     seen = data.sequences.item_counts() > 0
     cases = int(seen[data.sequences.held_out("valid")[1]].sum())
-    if cases >= FEW_CASES:
+    if cases >= (needed := 1 if is_required else FEW_CASES):
         return True
-    why = f"needs {FEW_CASES} validation cases whose target has training interactions; got {cases}"
+    why = f"needs validation cases whose target has training interactions, {needed}; got {cases}"
     if is_required:
         raise UserError(f'ensemble="auto" {why}; hold more out, or set ensemble="none"')
     say(f"note: no score ensemble: it {why}")

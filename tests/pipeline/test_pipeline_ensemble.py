@@ -145,7 +145,7 @@ class TestChoice:
         frame["part"] = np.where(frame.groupby("user_id").cumcount() < 6, "train", "test")
         for split in ("part", None):
             settings = {"data__split": "part"}
-            with pytest.raises(UserError, match=r"needs 30 validation cases .*; got 0; .*none"):
+            with pytest.raises(UserError, match=r"needs validation cases .*, 1; got 0; .*none"):
                 fit_auto(dataset(frame), split=split, settings=settings)
 
     def test_a_preset_adds_an_ensemble_where_there_are_validation_cases(self, tmp_path, capsys):
@@ -159,7 +159,7 @@ class TestChoice:
         frame = interaction_frame()
         frame["part"] = np.where(frame.groupby("user_id").cumcount() < 6, "train", "test")
         model = fit(dataset(frame), split="part", run_dir=tmp_path / "run")
-        assert "note: no score ensemble: it needs 30 validation cases" in capsys.readouterr().err
+        assert "note: no score ensemble: it needs validation cases" in capsys.readouterr().err
         assert not (tmp_path / "run" / "ensemble").exists()  # that of the first fit
         assert model._model.ensemble is None
         assert MSM4SR.from_pretrained(tmp_path / "run").ensemble == "none"

@@ -29,7 +29,7 @@ MAIN_PAGES = [
     "differences",
     "results",
     "studies/index",
-    "studies/hm_fashion-5core-128",
+    "studies/hm_fashion-5core",
     "log",
     "glossary",
     "project/contributing",
