@@ -134,10 +134,10 @@ def place(
     """
     others = seen.copy()
     others[[0, *history]] = False
+    if not (new.any() and others.any()):
+        return main[new]
     known, scores = main[others].sort().values.numpy(), total[others].sort().values.numpy()
     x = main[new].numpy()
-    if not len(known):
-        return main[new]
     outside = np.maximum(x - known[-1], 0) + np.minimum(x - known[0], 0)
     return torch.from_numpy(np.interp(x, known, scores) + outside).to(total.dtype)
 

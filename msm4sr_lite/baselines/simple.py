@@ -222,7 +222,7 @@ def mean_embeddings(
     if whitened := config.whitened_width(means.shape[1]):
         whiten = Whitening(means.shape[1], whitened)
         whiten.fit(means[known & torch.from_numpy(seen)], config.whitening)
-        means = whiten(means) * known[:, None]
+        means = whiten(means)
     return normalize(means).numpy()
 
 
