@@ -20,6 +20,7 @@ file                    idea
 ``commands``            commands of ``msm4sr`` in a cell
 ``sources``             the library's own lines, never a copy
 ``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
+``spine``               the student's own model, put together from the parts that were accepted
 ``attempts``            a learner's code, run safely; results compared
 ``protocol``            what filters, leaks and sampled candidates do to the metrics
 ``microscope``          one set of ranks under every protocol: cut-off, candidates, filter
@@ -69,6 +70,7 @@ from course.map_explorer import MapView, explore_map
 from course.panels import choice, entry, panel, slider, toggle
 from course.session import Session, explain_missing_encoder, find_encoder, setup
 from course.sources import source
+from course.spine import load_parts
 from course.strips import blank_card, item_card, strips
 from course.style import MARKERS, PALETTE
 from course.watch import progress, watch
@@ -93,6 +95,7 @@ __all__ = [
     "hint",
     "images_html",
     "item_card",
+    "load_parts",
     "machine_report",
     "panel",
     "progress",

@@ -7,7 +7,7 @@ import inspect
 import math
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Wrong(Exception):
@@ -48,6 +48,8 @@ def _as_list(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, int) and value.bit_length() > 1000:  # more than a float can hold
         return math.inf
+    if isinstance(value, dict):
+        return [list(pair) for pair in sorted(value.items())]
     return list(value) if isinstance(value, (tuple, list)) else value
 
 
@@ -63,10 +65,17 @@ def shape_difference(got: Any, right: Any) -> str:
 
 
 def guard(attempt: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function so that it cannot change our examples and what it returns is a result."""
+    """Wrap a function or class so that it cannot change our examples and returns a result.
 
-    def call(*args: Any) -> Any:
-        result = attempt(*copy.deepcopy(args))
+    A class becomes a subclass in which all methods are guarded, except ``__init__`` and its like.
+    """
+    if isinstance(attempt, type):
+        methods = [name for name in vars(attempt) if not name.startswith("__")]
+        methods = [name for name in methods if isinstance(vars(attempt)[name], FunctionType)]
+        return type(attempt.__name__, (attempt,), {m: guard(vars(attempt)[m]) for m in methods})
+
+    def call(*args: Any, **options: Any) -> Any:
+        result = attempt(*map(_copy_argument, args), **options)
         if result is ...:
             raise NotAttempted
         if result is None:
@@ -80,6 +89,81 @@ def guard(attempt: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _copy_argument(value: Any) -> Any:
+    """Return a copy; models and tensors through which gradients flow stay what they are."""
+    if hasattr(value, "parameters") or getattr(value, "requires_grad", False):
+        return value
+    if isinstance(value, dict):
+        return {key: _copy_argument(one) for key, one in value.items()}
+    return copy.deepcopy(value)
+
+
+class WithGradients(NamedTuple):
+    """What an attempt returned, and the gradients of it."""
+
+    value: Any
+    gradients: list[Any]
+
+
+def differentiate(function: Callable[..., Any], *args: Any) -> WithGradients:
+    """Call a function; return its result and the gradients of a fixed weighted sum of it.
+
+    The gradients are those with respect to the tensors of real numbers among the arguments, and to
+    the parameters of all modules among them, the function included.
+    """
+    import torch
+
+    def is_real(value: Any) -> bool:
+        return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+    args = tuple(a.clone().requires_grad_() if is_real(a) else a for a in args)
+    leaves = list(filter(is_real, args))
+    args = tuple(a.clone() if is_real(a) else a for a in args)  # may be changed in place
+    for one in (function, *args):
+        leaves += one.parameters() if isinstance(one, torch.nn.Module) else []
+    value = function(*args)
+    parts = list(value.values()) if isinstance(value, dict) else value
+    parts = parts if isinstance(parts, (tuple, list)) else [parts]
+    flat = [part.flatten() for part in parts if is_real(part) and part.requires_grad]
+    if not flat:
+        return WithGradients(value, [])
+    total = sum((part * torch.arange(1.0, len(part) + 1).cos()).sum() for part in flat)
+    found = torch.autograd.grad(total, leaves, allow_unused=True)
+    gradients = [
+        torch.zeros_like(leaf) if one is None else one
+        for leaf, one in zip(leaves, found, strict=True)
+    ]
+    return WithGradients(value, gradients)
+
+
+def run_module(kind: Callable[..., Any], sizes: tuple[Any, ...], *inputs: Any) -> WithGradients:
+    """Make a module with fixed weights, without dropout, and differentiate it."""
+    return differentiate(make_module(kind, sizes).eval(), *inputs)
+
+
+def make_module(kind: Callable[..., Any], sizes: tuple[Any, ...]) -> Any:
+    """Make a module whose parameters hold fixed random numbers."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    module = kind(*sizes)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=generator) / 2)
+    return module
+
+
+def has_dropout(kind: Callable[..., Any], sizes: tuple[Any, ...], *inputs: Any) -> bool:
+    """Whether two calls of a module in training mode differ."""
+    module = make_module(kind, sizes).train()
+    return not agree(*(run.value for run in (differentiate(module, *inputs) for _ in "ab")))
+
+
+def vary(kind: type, **methods: Any) -> type:
+    """Return a class with other methods: a mistake for an exercise about a class."""
+    return type(kind.__name__, (kind,), methods)
+
+
 def shorten(value: Any, show: Callable[[Any], str] = repr) -> str:
     """Return a value of the learner's as one line that fits a message, whatever it is."""
     try:
@@ -91,11 +175,22 @@ def shorten(value: Any, show: Callable[[Any], str] = repr) -> str:
 
 def place_of(error: BaseException, attempt: Any) -> str:
     """Return in which line of the learner's code an error arose, if it arose there."""
-    function = getattr(attempt, "__wrapped__", None) if isinstance(attempt, FunctionType) else None
-    code = function.__code__ if isinstance(function, FunctionType) else None
+    files = {code.co_filename for code in codes_of(attempt)}
     place, trace = "", error.__traceback__
-    while code and trace:
-        if trace.tb_frame.f_code.co_filename == code.co_filename:
+    while trace:
+        if trace.tb_frame.f_code.co_filename in files - {__file__}:
             place = f" (line {trace.tb_lineno} of your cell)"
         trace = trace.tb_next
     return place
+
+
+def codes_of(attempt: Any) -> list[Any]:
+    """Return the code objects of a function, or of all methods of a class and its bases."""
+    if isinstance(attempt, type):
+        bases = [base for base in attempt.__mro__ if not base.__module__.startswith("torch.")]
+        methods = [one for base in bases for one in vars(base).values()]
+        return [code for one in methods if not isinstance(one, type) for code in codes_of(one)]
+    if not isinstance(attempt, FunctionType):
+        return []
+    wrapped = vars(attempt).get("__wrapped__", attempt)
+    return [wrapped.__code__] if isinstance(wrapped, FunctionType) else []

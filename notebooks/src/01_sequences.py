@@ -750,8 +750,9 @@ print("SASRec stays above popularity's Recall@10:", better)
 # each task.
 
 # %%
-import numpy as np
+import torch
 from course import check
+from torch import Tensor  # noqa: F401
 
 # %% [markdown]
 # **1.** The filters that take turns.
@@ -766,19 +767,25 @@ check("01.k_core", ...)
 check("01.leave_one_out", ...)
 
 # %% [markdown]
-# **3.** The rank, with its rules for ties and for the history.
+# **3.** A training batch: inputs, and the item after each of them as its target.
 
 # %% tags=["exercise"]
-check("01.rank_of", ...)
+check("01.make_batch", ...)
 
 # %% [markdown]
-# **4.** From ranks to the three metrics.
+# **4.** The rank of each target among all items.
 
 # %% tags=["exercise"]
-check("01.three_metrics", ...)
+check("01.ranks", ...)
 
 # %% [markdown]
-# **5. To find out** (no check, half an hour). Everything above was measured in the domain *home*. Run
+# **5.** From ranks to Recall and NDCG.
+
+# %% tags=["exercise"]
+check("01.recall_ndcg", ...)
+
+# %% [markdown]
+# **6. To find out** (no check, half an hour). Everything above was measured in the domain *home*. Run
 # the notebook for *outdoor*, with `domain="outdoor"` in `Dataset.from_folder` and customer `uo0040` in place of
 # `uh0040`. Which of its verdicts hold there, too? And with `setup("01", seed=1)`, `torch.manual_seed(1)` and
 # `finetune_steps(..., seed=1)`?

@@ -314,32 +314,53 @@ for words in read_keywords(folder / "features")["h0131"]:
 # %% [markdown]
 # ## Exercises
 #
-# `hint("02.top_words")` helps; a solution is folded below each task.
+# `hint("02.cosine_scores")` helps; a solution is folded below each task.
 
 # %%
 import numpy as np
+import torch  # noqa: F401
+import torch.nn.functional as F  # noqa: F401
 from course import check
+from torch import Tensor  # noqa: F401
 
 # %% [markdown]
-# **1.** The whole of keyword tokenization.
+# **1.** The cosine of every embedding with every other.
 
 # %% tags=["exercise"]
-check("02.top_words", ...)
+check("02.cosine_scores", ...)
 
 # %% [markdown]
-# **2.** Several prompts together: "a photo of a mug", "a drawing of a mug", "mug".
+# **2.** A prompt for each word of the dictionary.
+
+# %% tags=["exercise"]
+check("02.prompts", ...)
+
+# %% [markdown]
+# **3.** Keyword tokenization: the words nearest to an image.
+
+# %% tags=["exercise"]
+check("02.top_keywords", ...)
+
+# %% [markdown]
+# **4.** The keywords of an image as one sentence.
+
+# %% tags=["exercise"]
+check("02.keyword_sentences", ...)
+
+# %% [markdown]
+# **5.** Several prompts together: "a photo of a mug", "a drawing of a mug", "mug".
 
 # %% tags=["exercise"]
 check("02.ensemble", ...)
 
 # %% [markdown]
-# **3.** How good are the words?
+# **6.** How good are the words?
 
 # %% tags=["exercise"]
 check("02.precision_recall", ...)
 
 # %% [markdown]
-# **4. To find out** (no check). Take the word of the *product* out of `labels` (all "mug"s, "chair"s,
+# **7. To find out** (no check). Take the word of the *product* out of `labels` (all "mug"s, "chair"s,
 # ...), make keywords for ten pictures, and read only the words. Could a friend still pick out the right
 # picture of the ten? What does that say about which words a recommender needs?
 

@@ -357,8 +357,9 @@ for key in ("text_encoder", "keywords", "n_items", "without_text", "without_imag
 # %%
 import numpy as np  # noqa: F811
 import torch
+import torch.nn.functional as F
 from course import check
-from torch import Tensor  # noqa: F401
+from torch import Tensor, nn  # noqa: F401
 
 # %% [markdown]
 # **1.** A product: title "Desk lamp", brand "Lumo", category "lamp", description "Bright &amp;amp; small.
@@ -374,13 +375,25 @@ check("03.slots", ...)
 check("03.mean_pool", ...)
 
 # %% [markdown]
-# **3.** The modality gap.
+# **3.** Attention pooling: the embeddings of an item's sentences become one, and empty slots have no say.
+
+# %% tags=["exercise"]
+check("03.attention_pooling", ...)
+
+# %% [markdown]
+# **4.** The mixture-of-experts adaptor, from BERT's width to the model's.
+
+# %% tags=["exercise"]
+check("03.moe_adaptor", ...)
+
+# %% [markdown]
+# **5.** The modality gap.
 
 # %% tags=["exercise"]
 check("03.gap", ...)
 
 # %% [markdown]
-# **4. To find out** (no check). From every keyword vector in `means["image"]` take off the difference of the
+# **6. To find out** (no check). From every keyword vector in `means["image"]` take off the difference of the
 # two middles (keywords minus texts), so that the gap becomes 0. Does a nearest neighbour across the two
 # clouds now share the purpose more often? What was in the gap, then?
 

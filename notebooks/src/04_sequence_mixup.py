@@ -366,41 +366,53 @@ source(drop_items)
 # %% [markdown]
 # ## Exercises
 #
-# From recall to research. `hint("04.mix")` helps; a solution is folded below each task.
+# From recall to research. `hint("04.draw_positions")` helps; a solution is folded below each task.
 
 # %%
 import torch
 from course import check
-from torch import Tensor  # noqa: F401
+from torch import Generator, Tensor  # noqa: F401
 
 # %% [markdown]
-# **1.** Complementary mixup, written by you.
+# **1.** Draw positions with a random probability: for item drop and for mixup.
 
 # %% tags=["exercise"]
-check("04.mix", ...)
+check("04.draw_positions", ...)
 
 # %% [markdown]
-# **2.** $p$ is drawn evenly between 0 and 0.5. At which share of all positions do text and picture trade
+# **2.** Item drop: remove items and close the gaps.
+
+# %% tags=["exercise"]
+check("04.drop_items", ...)
+
+# %% [markdown]
+# **3.** $p$ is drawn evenly between 0 and 0.5. At which share of all positions do text and picture trade
 # places, on average?
 
 # %% tags=["exercise"]
 check("04.share", ...)
 
 # %% [markdown]
-# **3.** For every position: at which place of the shortened sequence is the state from which the item after
+# **4.** For every position: at which place of the shortened sequence is the state from which the item after
 # it is predicted?
 
 # %% tags=["exercise"]
-check("04.last_survivor", ...)
+check("04.last_kept", ...)
 
 # %% [markdown]
-# **4.** Somebody has mixed two sequences and left you the bits. Get the original ones back.
+# **5.** Complementary mixup, written by you.
+
+# %% tags=["exercise"]
+check("04.complementary_mixup", ...)
+
+# %% [markdown]
+# **6.** Somebody has mixed two sequences and left you the bits. Get the original ones back.
 
 # %% tags=["exercise"]
 check("04.repair", ...)
 
 # %% [markdown]
-# **5. To find out** (no check, half an hour). `msm4sr pretrain` draws $p$ from 0 to `pretrain.mixup_max`; with
+# **7. To find out** (no check, half an hour). `msm4sr pretrain` draws $p$ from 0 to `pretrain.mixup_max`; with
 # `--set pretrain.mixup_draw=fixed` $p$ is always that. Pre-train on *outdoor* with `--set pretrain.mixup_max=0`, `0.5` and `1.0`, drawn
 # or fixed as you like, 30 epochs each, and compare the validation Recall@20 that the command prints. Do
 # three seeds agree on the order?

@@ -412,40 +412,56 @@ for part, module in (("attention pooling", model.pool), ("adaptors", model.adapt
 # %% [markdown]
 # ## Exercises
 #
-# `hint("05.pool")` helps; a solution is folded below each task.
+# `hint("05.causal_mask")` helps; a solution is folded below each task.
 
 # %%
 import torch
-from course import check
-from torch import Tensor  # noqa: F401
+import torch.nn.functional as F
+from course import check, load_parts
+from torch import Tensor, nn  # noqa: F401
+
+parts = load_parts()
+AttentionPooling, MoEAdaptor = parts.AttentionPooling, parts.MoEAdaptor
 
 # %% [markdown]
-# **1.** Attention pooling after the energies, with padding that has no say.
+# **1.** Who may look at whom?
 
 # %% tags=["exercise"]
-check("05.pool", ...)
+check("05.causal_mask", ...)
 
 # %% [markdown]
-# **2.** The gated sum of the experts.
+# **2.** Causal attention: what each position reads from itself and earlier positions.
 
 # %% tags=["exercise"]
-check("05.mixture", ...)
+check("05.causal_attention", ...)
 
 # %% [markdown]
-# **3.** Who may look at whom?
+# **3.** A Transformer block with several heads.
 
 # %% tags=["exercise"]
-check("05.may_look", ...)
+check("05.block", ...)
 
 # %% [markdown]
-# **4.** How many parameters has one expert adapter with $D = 384$, $d = 64$ and 8 experts? Count first,
+# **4.** Position embeddings and the blocks.
+
+# %% tags=["exercise"]
+check("05.transformer", ...)
+
+# %% [markdown]
+# **5.** The whole encoder, for two modalities.
+
+# %% tags=["exercise"]
+check("05.m2se", ...)
+
+# %% [markdown]
+# **6.** How many parameters has one expert adapter with $D = 384$, $d = 64$ and 8 experts? Count first,
 # then ask the library, with `model.adapt["text"]`.
 
 # %% tags=["exercise"]
 check("05.parameters", ...)
 
 # %% [markdown]
-# **5. To find out** (no check). Set the position vectors of the model to zero
+# **7. To find out** (no check). Set the position vectors of the model to zero
 # (`model.transformer.position.weight.data.zero_()`) and run the cell on order again. Predict the three
 # numbers first. How does a model without positions know which purchase came last?
 

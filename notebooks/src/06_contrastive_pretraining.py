@@ -522,34 +522,55 @@ else:
 #
 # ## Exercises
 #
-# `hint("06.nip")` helps; a solution is folded below each task.
+# `hint("06.false_negatives")` helps; a solution is folded below each task.
 
 # %%
+from collections.abc import Callable  # noqa: F401
+
+import torch
 import torch.nn.functional as F
 from course import check
-from torch import Tensor  # noqa: F401
+from torch import Generator, Tensor, nn  # noqa: F401
 
 # %% [markdown]
-# **1.** The loss of a batch, written by you; all other rows are negatives.
+# **1.** Which rows must not be negatives of each other?
 
 # %% tags=["exercise"]
-check("06.nip", ...)
+check("06.false_negatives", ...)
 
 # %% [markdown]
-# **2.** A batch of 64 rows of 64 customers, no next item twice. All vectors have collapsed into one. What
+# **2.** NIP: InfoNCE with the next items of the other rows as in-batch negatives.
+
+# %% tags=["exercise"]
+check("06.next_item_loss", ...)
+
+# %% [markdown]
+# **3.** CMCL, in both directions.
+
+# %% tags=["exercise"]
+check("06.cross_modal_loss", ...)
+
+# %% [markdown]
+# **4.** A batch of 64 rows of 64 customers, no next item twice. All vectors have collapsed into one. What
 # value has CMCL?
 
 # %% tags=["exercise"]
 check("06.collapse", ...)
 
 # %% [markdown]
-# **3.** Which rows are negatives of which in CMCL?
+# **5.** The loss of one step of pre-training: item drop, mixup, NIP and CMCL.
 
 # %% tags=["exercise"]
-check("06.negatives", ...)
+check("06.pretraining_loss", ...)
 
 # %% [markdown]
-# **4. To find out** (no check, an hour). Pre-train on *outdoor* (`msm4sr pretrain`) with `--set pretrain.cmcl_weight=0`, `0.01` and `1`,
+# **6.** The training loop.
+
+# %% tags=["exercise"]
+check("06.train", ...)
+
+# %% [markdown]
+# **7. To find out** (no check, an hour). Pre-train on *outdoor* (`msm4sr pretrain`) with `--set pretrain.cmcl_weight=0`, `0.01` and `1`,
 # three seeds each, then fine-tune and evaluate. Is there a difference larger than that between two seeds?
 
 # %% [markdown] tags=["solution"]

@@ -431,40 +431,54 @@ print(f"ensemble minus fair: {gain['value']:+.3f} {interval}")
 #
 # ## Exercises
 #
-# `hint("07.loss")` helps; a solution is folded below tasks 1 to 4.
+# `hint("07.match_scores")` helps; a solution is folded below tasks 1 to 4.
 
 # %%
+import torch  # noqa: F811
+import torch.nn.functional as F  # noqa: F401
 from course import check
-from torch import Tensor  # noqa: F401
+from torch import Tensor, nn  # noqa: F401
 
 # %% [markdown]
-# **1.** The loss of fine-tuning for one customer.
+# **1.** The score of every item: the sum of two cosines.
 
 # %% tags=["exercise"]
-check("07.loss", ...)
+check("07.match_scores", ...)
 
 # %% [markdown]
-# **2.** The bootstrap interval of a mean.
+# **2.** The scores of all items after a history.
+
+# %% tags=["exercise"]
+check("07.score_histories", ...)
+
+# %% [markdown]
+# **3.** The loss of fine-tuning: one softmax over the whole catalogue.
+
+# %% tags=["exercise"]
+check("07.ranking_loss", ...)
+
+# %% [markdown]
+# **4.** The bootstrap interval of a mean.
 
 # %% tags=["exercise"]
 check("07.interval", ...)
 
 # %% [markdown]
-# **3.** You compare twelve models with yours: eleven tests too many to trust "p < 0.05" in each. (p is how often chance alone would show at
+# **5.** You compare twelve models with yours: eleven tests too many to trust "p < 0.05" in each. (p is how often chance alone would show at
 # least such a difference between equals.) Correct for it.
 
 # %% tags=["exercise"]
 check("07.holm", ...)
 
 # %% [markdown]
-# **4.** The differences of two models, customer by customer, have a standard deviation of 0.25. How many customers must a test have to
+# **6.** The differences of two models, customer by customer, have a standard deviation of 0.25. How many customers must a test have to
 # find a true difference of 0.01 in NDCG@10 four times in five (at p < 0.05)?
 
 # %% tags=["exercise"]
 check("07.n_users", ...)
 
 # %% [markdown]
-# **5. To find out** (no check). Is it the ids that help, or the further training? Fine-tune once more with `use_ids=False` and compare the two pair by pair. Then
+# **7. To find out** (no check). Is it the ids that help, or the further training? Fine-tune once more with `use_ids=False` and compare the two pair by pair. Then
 # change the learning rate to 1e-2: what happens in the first pass? And what does `patience` (how many
 # passes the library waits for a better validation) make of it?
 #

@@ -11,10 +11,12 @@ from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import MoEAdaptor
 from msm4sr_lite.evaluation import metrics, target_ranks
+from msm4sr_lite.features.keyword_tokenizer import top_keywords
 from msm4sr_lite.features.sentences import item_sentences
 from msm4sr_lite.intervals import summarise
 from msm4sr_lite.losses import next_item_loss
-from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.sequences import Sequences, make_batch
+from msm4sr_lite.similarity import normalize
 from msm4sr_lite.study.cold_start import cold_items
 
 
@@ -72,28 +74,39 @@ def test_the_split_of_the_exercise_is_that_of_the_library():
         assert ([history], [target]) == ([h.tolist() for h in histories], targets.tolist())
 
 
-def test_rank_and_metrics_of_the_exercises_are_those_of_the_library():
-    rank_of = find_exercise("01.rank_of").solution
-    three_metrics = find_exercise("01.three_metrics").solution
+def test_ranks_and_metrics_of_the_exercises_are_those_of_the_library():
+    ranks, recall_ndcg = (find_exercise(f"01.{n}").solution for n in ("ranks", "recall_ndcg"))
     dice = np.random.default_rng(1)
-    scores = dice.integers(0, 6, (30, 13)).astype(float)  # many are equal
-    histories = [dice.choice(np.arange(1, 13), 3, replace=False) for _ in range(30)]
+    scores = torch.from_numpy(dice.integers(0, 6, (30, 13)).astype(float))  # many are equal
     targets = dice.integers(1, 13, 30)
 
     class Given:
-        def score(self, asked):
-            rows = [next(k for k, h in enumerate(histories) if h is one) for one in asked]
-            return torch.from_numpy(scores[rows])
+        def score(self, histories):
+            return scores
 
-    ranks = target_ranks(Given(), histories, targets, filter_seen=True)
-    padded = scores.copy()
-    padded[:, 0] = -np.inf
-    assert ranks.tolist() == [
-        rank_of(row, target, history.tolist())
-        for row, target, history in zip(padded, targets, histories, strict=True)
-    ]
-    wanted = [metrics(ranks, [5])[name].mean() for name in ("recall@5", "ndcg@5", "mrr@5")]
-    assert three_metrics(ranks, 5) == pytest.approx(wanted)
+    found = target_ranks(Given(), [np.array([1])] * 30, targets)
+    mine = ranks(scores, torch.from_numpy(targets))
+    assert mine.tolist() == found.tolist()
+    for name, values in zip(("recall", "ndcg"), recall_ndcg(mine, 5), strict=True):
+        assert values.numpy() == pytest.approx(metrics(found, [5])[f"{name}@5"])
+
+
+@pytest.mark.parametrize("max_len", [3, 50])
+def test_a_batch_of_the_exercise_is_the_one_of_the_library(max_len):
+    dice = np.random.default_rng(2)
+    windows = [dice.integers(1, 30, length) for length in (2, 4, 3)]
+    wanted = make_batch.plain([*enumerate(windows)], max_len, torch.Generator(), False, 0)
+    items, targets = find_exercise("01.make_batch").solution([[*w] for w in windows], max_len)
+    assert torch.equal(items, wanted.items)
+    assert torch.equal(targets, wanted.targets)
+
+
+def test_the_keywords_of_the_exercise_are_those_of_the_library():
+    images, words = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(0))
+    names = [*"abcdefg"]
+    wanted = top_keywords(normalize(images), normalize(words), names, 3)
+    found = find_exercise("02.top_keywords").solution(images, words, names, 3)
+    assert found == [[keyword.word for keyword in row] for row in wanted]
 
 
 @pytest.mark.parametrize("temperature", [0.02, 0.07, 1.0])

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from course import marking
 from course.checks import find_exercise
+from course.exercises.nb04 import EXERCISES
 from course.notebooks import build_environment, find_masters, write_student_copy
 from course.session import ROOT
 
 pytestmark = pytest.mark.thorough  # kernels are started
 
-NAMES = ("04.mix", "04.share", "04.last_survivor", "04.repair")
-FIRST = "import torch\nfrom torch import Tensor\nfrom course import check"
+NAMES = tuple(exercise.name for exercise in EXERCISES)
+FIRST = "import torch\nfrom torch import Generator, Tensor\nfrom course import check"
 
 
 def right(name: str) -> list[str]:
@@ -48,12 +49,12 @@ def test_a_renamed_notebook_of_another_kernel_with_old_outputs_is_marked_anew(
     path = write(tmp_path / "Ünal (2).ipynb", FIRST, *cells, metadata=other)
     content = json.loads(path.read_text("utf-8"))
     forged = {"output_type": "display_data", "metadata": {}}
-    forged["data"] = {"text/plain": "✗ 04.mix, error: an old verdict"}
+    forged["data"] = {"text/plain": "✗ 04.share, error: an old verdict"}
     content["cells"][3]["outputs"] = [forged]
     path.write_text("\ufeff" + json.dumps(content), encoding="utf-8")
     assert marking.main([str(tmp_path)]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == f"{path}: 4 of 4 exercises are correct"
+    assert out[0] == f"{path}: 6 of 6 exercises are correct"
     assert [line[:4] + line[4:].partition(",")[0] for line in out[1:]] == [
         f"  ✓ {name}" for name in NAMES
     ]
@@ -68,16 +69,19 @@ def test_failing_endless_and_missing_cells_hide_no_verdict(
         FIRST,
         "raise SystemExit",
         "def mix(:",
-        'check("04.mix", mix)',
+        'check("04.complementary_mixup", mix)',
         "share = ...",
         "check('04.share', share)",
         "def repair(*args):\n    while True:\n        pass",
         'check("04.repair", repair)',
     )
     verdicts = marking.mark_notebook(path)
-    assert verdicts["04.mix"] == ("✗", "error: NameError: name 'mix' is not defined")
+    assert verdicts["04.complementary_mixup"] == (
+        "✗",
+        "error: NameError: name 'mix' is not defined",
+    )
     assert verdicts["04.share"][0] == "○"
-    assert verdicts["04.last_survivor"] == ("✗", "no verdict: no cell that checks it has run")
+    assert verdicts["04.last_kept"] == ("✗", "no verdict: no cell that checks it has run")
     assert "stopped before it had a result (line 2 of your cell)" in verdicts["04.repair"][1]
 
 
@@ -85,7 +89,7 @@ def test_failing_endless_and_missing_cells_hide_no_verdict(
 def test_a_student_copy_that_nobody_has_touched_is_not_attempted(tmp_path: Path) -> None:
     (master,) = find_masters(ROOT, ["04"])
     path = write_student_copy(master, tmp_path)
-    assert signs(path) == "○○○○"
+    assert signs(path) == "○○○○○○"
 
 
 @pytest.mark.slow
@@ -93,12 +97,14 @@ def test_code_that_ends_the_kernel_or_cannot_be_interrupted_keeps_what_was_found
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead = write(tmp_path / "a.ipynb", FIRST, *right("04.share"), "import os; os._exit(3)")
-    assert signs(dead) == "✗✓✗✗"
+    assert signs(dead) == "✗✗✗✗✓✗"
     monkeypatch.setattr(marking, "CELL_SECONDS", 4)
     monkeypatch.setattr(marking, "NOTEBOOK_SECONDS", 6)
     endless = "from signal import *\nsignal(SIGINT, SIG_IGN)\nwhile True:\n    pass"
-    path = write(tmp_path / "b.ipynb", FIRST, *right("04.share"), endless, *right("04.mix"))
-    assert signs(path) == "✗✓✗✗"
+    path = write(
+        tmp_path / "b.ipynb", FIRST, *right("04.share"), endless, *right("04.complementary_mixup")
+    )
+    assert signs(path) == "✗✗✗✗✓✗"
 
 
 @pytest.mark.parametrize(
@@ -149,8 +155,8 @@ def test_notebooks_of_a_folder_per_student_are_found(tmp_path: Path) -> None:
 def test_a_verdict_that_a_student_has_printed_does_not_count(tmp_path: Path) -> None:
     forged = """class Forged:
     def __repr__(self):
-        return "✓ 04.mix, correct: yes"
-Forged() if True else check("04.mix", 3)"""
+        return "✓ 04.complementary_mixup, correct: yes"
+Forged() if True else check("04.complementary_mixup", 3)"""
     assert signs(write(tmp_path / "x.ipynb", FIRST, forged)) == "✗✗✗✗"
 
 
@@ -158,17 +164,19 @@ def test_what_code_does_to_its_kernel_is_not_shown_to_the_teacher(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = "import os; os.write(2, b'Traceback of the kernel itself')"
-    marking.mark_notebook(write(tmp_path / "x.ipynb", FIRST, broken, *right("04.mix")))
+    marking.mark_notebook(
+        write(tmp_path / "x.ipynb", FIRST, broken, *right("04.complementary_mixup"))
+    )
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of Unix")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_marking_says_so_in_one_line(tmp_path: Path, number: int) -> None:
-    write(tmp_path / "a.ipynb", FIRST, *right("04.mix"))
+    write(tmp_path / "a.ipynb", FIRST, *right("04.complementary_mixup"))
     begun = tmp_path / "begun"
     endless = f"open({str(begun)!r}, 'w').close()\nimport time\ntime.sleep(100)"
-    write(tmp_path / "b.ipynb", endless, *right("04.mix"))
+    write(tmp_path / "b.ipynb", endless, *right("04.complementary_mixup"))
     command = [sys.executable, "-m", "course.marking", str(tmp_path)]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=build_environment(), **pipes) as process:
@@ -185,9 +193,11 @@ def test_a_stopped_marking_says_so_in_one_line(tmp_path: Path, number: int) -> N
 def test_a_terminal_without_check_marks_is_no_reason_to_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verdicts = {"04.mix": ("✓", "correct: yes")}
+    verdicts = {"04.complementary_mixup": ("✓", "correct: yes")}
     monkeypatch.setattr(marking, "mark_notebook", lambda path: verdicts)
     with (tmp_path / "out").open("w", encoding="ascii") as file:
         monkeypatch.setattr(sys, "stdout", file)
         assert marking.main(["x.ipynb"]) == 0
-    assert (tmp_path / "out").read_text().splitlines()[1] == "  ? 04.mix, correct: yes"
+    assert (tmp_path / "out").read_text().splitlines()[
+        1
+    ] == "  ? 04.complementary_mixup, correct: yes"

@@ -1,10 +1,12 @@
-"""Exercises of notebook 01: filters, the split, the rank and the metrics made of it."""
+"""Exercises of notebook 01: filters, the split, a training batch, ranks and metrics."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from course.checks import Exercise
 
@@ -53,65 +55,59 @@ def leave_one_out(history: list[int]) -> tuple:
     return history[:-2], (history[:-2], history[-2]), (history[:-1], history[-1])
 
 
-def rank_of(scores: np.ndarray, target: int, history: list[int]) -> int:
-    """Return the rank of the target among the items that compete; the best is 1.
+def make_batch(sequences: list[list[int]], max_len: int) -> tuple[Tensor, Tensor]:
+    """Return the inputs and the targets of a training batch.
 
-    scores: one per item, shape (items,). Items of the history do not compete,
-    unless the target is one of them. Equal scores count against the target.
+    sequences: item numbers of each user, oldest first, at least two.
+    Only the newest max_len + 1 of each are used: max_len inputs and, shifted by one,
+    as many targets. Both results: shape (batch, time), integers, padded on the right
+    with 0; time is the number of inputs of the longest sequence.
     """
-    better = scores >= scores[target]
-    better[history] = False
-    better[target] = False
-    return 1 + int(better.sum())
+    windows = [sequence[-max_len - 1 :] for sequence in sequences]
+    items = torch.zeros(len(windows), max(map(len, windows)) - 1, dtype=torch.long)
+    targets = torch.zeros_like(items)
+    for row, window in enumerate(windows):
+        items[row, : len(window) - 1] = torch.tensor(window[:-1])
+        targets[row, : len(window) - 1] = torch.tensor(window[1:])
+    return items, targets
 
 
-def _ties_help(scores, target, history):
-    better = scores > scores[target]
-    better[history] = False
-    return 1 + int(better.sum())
+def _padded_left(sequences, max_len):
+    return [
+        torch.stack([row.roll(int((row == 0).sum())) for row in rows])
+        for rows in make_batch(sequences, max_len)
+    ]
 
 
-def _by_sorting(scores, target, history):
-    scores[[item for item in history if item != target]] = -np.inf
-    return 1 + np.argsort(-scores, kind="stable").tolist().index(target)
+def ranks(scores: Tensor, targets: Tensor) -> Tensor:
+    """Return the rank of each row's target among all items; the best is 1.
+
+    scores: shape (rows, items + 1), column i for item i; column 0 is padding and
+    does not compete. targets: shape (rows,). Equal scores count against the target.
+    """
+    of_target = scores.gather(1, targets[:, None])
+    return (scores[:, 1:] >= of_target).sum(dim=1)
 
 
-def _target_is_masked_too(scores, target, history):
-    scores[history] = -np.inf
-    return int((scores >= scores[target]).sum())
+def _by_sorting(scores, targets):
+    order = scores[:, 1:].argsort(dim=1, descending=True, stable=True) + 1
+    return (order == targets[:, None]).int().argmax(dim=1) + 1
 
 
 _TIES = (
-    "all items have the same score: a scorer that knows nothing would still get a good rank in"
+    "all items have the same score: a model that knows nothing would still get a good rank in"
     " yours. Equal scores must count against the target"
 )
+_SCORES = torch.tensor([[0.8, 0.1, 0.9, 0.5, 0.7], [2.0, 0.1, 0.9, 0.5, 0.7]])
 
 
-def three_metrics(ranks: np.ndarray, k: int) -> list[float]:
-    """Return Recall@K, NDCG@K and MRR@K, each the mean over all users.
+def recall_ndcg(ranks: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return Recall@K and NDCG@K of every test case, both of shape (cases,).
 
-    ranks: the rank of every user's target, from 1, shape (users,).
+    ranks: the rank of each test case's target, from 1, shape (cases,).
     """
-    hit = ranks <= k
-    ndcg = np.where(hit, 1 / np.log2(ranks + 1), 0)
-    mrr = np.where(hit, 1 / ranks, 0)
-    return [hit.mean(), ndcg.mean(), mrr.mean()]
-
-
-def _discounted(discount):
-    """Return metrics whose NDCG uses another discount of the rank."""
-
-    def metrics(ranks, k):
-        hit = ranks <= k
-        with np.errstate(all="ignore"):
-            return [hit.mean(), np.where(hit, 1 / discount(ranks), 0).mean(), (hit / ranks).mean()]
-
-    return metrics
-
-
-def _mean_over_hits(ranks, k):
-    recall, ndcg, mrr = three_metrics(ranks, k)
-    return [recall, ndcg / recall if recall else 0.0, mrr]
+    hit = (ranks <= k).float()
+    return hit, hit / torch.log2(ranks + 1)
 
 
 EXERCISES = (
@@ -139,16 +135,8 @@ EXERCISES = (
                 "nothing is left: a user with exactly as many as the limit says may stay",
             ),
             (
-                lambda pairs, min_user, min_item: k_core(pairs, 1, min_item),
-                "Cid has two interactions and min_user is 3, yet Cid is still there",
-            ),
-            (
                 lambda *given: sorted(k_core(*given), reverse=True),
                 "the right interactions, in another order: keep the order of the file",
-            ),
-            (
-                lambda *given: [user for user, _ in k_core(*given)],
-                "a list of pairs (user, item) was expected",
             ),
         ),
     ),
@@ -182,17 +170,8 @@ EXERCISES = (
                 "a leak: the validation target is among the items to learn from",
             ),
             (
-                lambda h: (h, (h[:-2], h[-2]), (h[:-1], h[-1])),
-                "a leak: the test target is among the items to learn from",
-            ),
-            (
                 lambda h: (h[:-2], (h[:-2], h[-2]), (h, h[-1])),
                 "a leak: the history of the test contains the target",
-            ),
-            (
-                lambda h: (h[:-2], (h[:-1], h[-1]), (h[:-2], h[-2])),
-                "the newest interaction is for the test, the one before it for validation; you"
-                " have them the other way round",
             ),
             (
                 lambda h: (h[:-2], (h[:-2], h[-2:-1]), (h[:-1], h[-1:])),
@@ -201,83 +180,119 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        name="01.rank_of",
-        solution=rank_of,
+        name="01.make_batch",
+        solution=make_batch,
         cases=(
-            (np.array([0.1, 0.9, 0.5, 0.7]), 2, []),
-            (np.array([0.1, 0.9, 0.5, 0.7]), 2, [1]),
-            (np.zeros(9), 4, []),
-            (np.array([0.1, 0.9, 0.5, 0.7]), 3, [1, 3]),
+            ([[31, 12, 45, 7], [28, 5], [6, 2, 9]], 50),
+            ([[1, 2, 3, 4, 5, 6], [7, 8, 9]], 3),
         ),
-        otherwise="0.5 among 0.1, 0.9, 0.5 and 0.7: two are better, so the rank is 3",
-        why="Every figure of this course is made of such ranks, and the rule for equal scores is"
-        " what keeps a scorer that knows nothing from looking perfect.",
+        otherwise="compare with the sequence 31, 12, 45, 7: its inputs are 31, 12, 45 and its"
+        " targets 12, 45, 7",
+        why="One row holds as many prediction tasks as it has targets. All models of this course"
+        " are trained on such batches.",
         hints=(
-            "Count the items that are better. No sorting is needed.",
-            "Make an array of True and False, one for each item, and set False what does not"
-            " compete.",
-            "scores >= scores[target] also marks equal scores, and the target itself.",
+            "The inputs are all items but the last, the targets all items but the first.",
+            "torch.zeros(rows, time, dtype=torch.long) is padding everywhere; then fill in each"
+            " row from the left.",
+            "sequence[-max_len - 1:] are the newest max_len + 1 items.",
         ),
         mistakes=(
-            (_ties_help, _TIES),
             (
-                lambda scores, target, history: rank_of(scores, target, history) - 1,
-                "ranks are counted from 1: the best has rank 1, not 0",
+                lambda sequences, max_len: make_batch(sequences, max_len)[:1] * 2,
+                "your targets equal the inputs; a target is the item that comes next",
             ),
             (
-                lambda scores, target, history: rank_of(scores, target, []),
-                "item 1 is in the history and must not compete: the rank should be 2, not 3",
+                lambda sequences, max_len: make_batch([s[: max_len + 1] for s in sequences], 99),
+                "of a sequence that is too long you keep the oldest items; keep the newest",
+            ),
+            (
+                lambda sequences, max_len: make_batch(sequences, max_len - 1),
+                "with max_len 3 a sequence of six has three inputs: the newest four items make"
+                " three pairs of input and target",
+            ),
+            (_padded_left, "the padding belongs to the right of the items"),
+            (
+                lambda sequences, max_len: make_batch(sequences, max_len)[::-1],
+                "you have both tensors, in the wrong order: inputs first",
+            ),
+        ),
+    ),
+    Exercise(
+        name="01.ranks",
+        solution=ranks,
+        cases=(
+            (_SCORES, torch.tensor([3, 2])),
+            (torch.zeros(1, 9), torch.tensor([4])),
+        ),
+        otherwise="0.5 among 0.1, 0.9, 0.5 and 0.7: two are better, so the rank is 3",
+        why="Every figure of this course is made of such ranks. The rule for equal scores keeps a"
+        " model that knows nothing from looking perfect.",
+        hints=(
+            "Count the items whose score is at least that of the target. No sorting is needed.",
+            "scores.gather(1, targets[:, None]) has the score of each row's target, shape"
+            " (rows, 1).",
+            "scores[:, 1:] leaves padding out. The target itself is counted too, so ranks start at"
+            " 1.",
+        ),
+        mistakes=(
+            (
+                lambda scores, targets: (
+                    1 + (scores[:, 1:] > scores.gather(1, targets[:, None])).sum(dim=1)
+                ),
+                _TIES,
             ),
             (_by_sorting, _TIES),
             (
-                _target_is_masked_too,
-                "a target that stands in the history (a repeated item) still competes with its"
-                " own score",
+                lambda scores, targets: ranks(scores, targets) - 1,
+                "ranks are counted from 1: the best has rank 1, not 0",
             ),
             (
-                lambda scores, target, history: rank_of(-scores, target, history),
+                lambda scores, targets: (scores >= scores.gather(1, targets[:, None])).sum(dim=1),
+                "column 0 is padding, not an item, and must not compete",
+            ),
+            (
+                lambda scores, targets: ranks(-scores, targets),
                 "the item with the largest score has rank 1",
             ),
         ),
     ),
     Exercise(
-        name="01.three_metrics",
-        solution=three_metrics,
-        cases=((np.array([1]), 10), (np.array([10]), 10), (np.array([1, 3, 10, 11, 200]), 10)),
-        otherwise="for the ranks 1, 3, 10, 11 and 200, three of the five are hits at K=10",
-        why="With one target per user, all three metrics are functions of the rank alone; they"
+        name="01.recall_ndcg",
+        solution=recall_ndcg,
+        cases=((torch.tensor([1]), 10), (torch.tensor([1, 3, 10, 11, 200]), 10)),
+        otherwise="of the ranks 1, 3, 10, 11 and 200, three are hits at K=10",
+        why="With one target per test case, both metrics are functions of the rank alone. They"
         " differ only in how much the first places are worth.",
         hints=(
-            "ranks <= k says for every user whether the target was found.",
-            "A hit counts 1 for Recall, 1 / log2(rank + 1) for NDCG and 1 / rank for MRR.",
-            "True and False count as 1 and 0: (ranks <= k) / ranks is 0 beyond K.",
+            "ranks <= k says for every test case whether the target was found.",
+            "A hit counts 1 for Recall and 1 / log2(rank + 1) for NDCG; anything else counts 0.",
+            "(ranks <= k).float() turns True and False into 1.0 and 0.0.",
         ),
         mistakes=(
             (
-                lambda ranks, k: [three_metrics(ranks, k)[0] / k, *three_metrics(ranks, k)[1:]],
+                lambda r, k: (recall_ndcg(r, k)[0] / k, recall_ndcg(r, k)[1]),
                 "your recall is divided by K: that is precision. There is one target, so a hit"
                 " counts 1",
             ),
             (
-                lambda ranks, k: three_metrics(ranks, k - 1),
+                lambda r, k: recall_ndcg(r, k - 1),
                 "rank 10 is among the first 10: with K=10 it is a hit",
             ),
             (
-                _discounted(lambda ranks: np.log(ranks + 1)),
+                lambda r, k: (recall_ndcg(r, k)[0], recall_ndcg(r, k)[1] / math.log(2)),
                 "a target at rank 1 should give NDCG 1: which logarithm is 1 there?",
             ),
             (
-                _discounted(np.log2),
-                "a target at rank 1 should give NDCG 1: the logarithm of which number is 1 there?",
+                lambda r, k: (recall_ndcg(r, k)[0], 1 / torch.log2(r + 1)),
+                "beyond K a target counts nothing; your NDCG still counts ranks 11 and 200",
             ),
             (
-                lambda r, k: [(r <= k).mean(), (1 / np.log2(r + 1)).mean(), (1 / r).mean()],
-                "beyond K a target counts nothing; yours still counts ranks 11 and 200",
+                lambda r, k: (r <= k, recall_ndcg(r, k)[1]),
+                "Recall is a number for each test case: turn True and False into 1.0 and 0.0",
             ),
-            (_mean_over_hits, "the mean is over all five users, not over the hits alone"),
             (
-                lambda r, k: [(r <= k) * 1.0, (r <= k) / np.log2(r + 1), (r <= k) / r],
-                "three numbers were expected, one for each metric: take the mean over the users",
+                lambda r, k: [metric.mean() for metric in recall_ndcg(r, k)],
+                "one value for each test case was expected; the mean comes later",
             ),
         ),
     ),

@@ -1,34 +1,72 @@
-"""Exercises of notebook 02: the best keywords of an image, several prompts, how many are right."""
+"""Exercises of notebook 02: from embeddings of images and words to keywords, and how good they are.
+
+Their functions in order make a keyword tokenizer; only CLIP's embeddings come from elsewhere.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
+from course.attempts import agree, differentiate
 from course.checks import Exercise
 
 
-def top_words(image: np.ndarray, words: np.ndarray, dictionary: list, n: int) -> list:
-    """Return the n words that are most similar to the image, best first.
+def cosine_scores(queries: Tensor, keys: Tensor) -> Tensor:
+    """Return the cosine of every query with every key, shape (queries, keys).
 
-    image: shape (dim,); words: shape (len(dictionary), dim), row i for dictionary[i].
-    Similar means: largest cosine. n may be larger than the dictionary.
+    queries: shape (queries, dim); keys: shape (keys, dim); of any length.
+    An embedding of zeros has cosine 0 with everything.
     """
-    lengths = np.linalg.norm(words, axis=1) * np.linalg.norm(image)
-    scores = words @ image / lengths
-    return [dictionary[i] for i in np.argsort(-scores, kind="stable")[:n]]
+    return F.normalize(queries, dim=-1) @ F.normalize(keys, dim=-1).T
 
 
-def _in_dictionary_order(image, words, dictionary, n):
-    found = top_words(image, words, dictionary, n)
-    return [word for word in dictionary if word in found]
+_QUERIES = torch.tensor([[3.0, 4.0, 0.0], [-4.0, 3.0, 1.0]])
+_KEYS = torch.tensor([[3.0, 4.0, 0.0], [1.0, 0.0, 2.0], [0.5, -2.0, 0.0], [0.0, 1.0, 1.0]])
 
 
-_WORDS = np.array([[1.0, 0.0], [0.0, 9.0], [3.0, 3.0], [-1.0, 0.2]])
+def prompts(words: list[str], template: str) -> list[str]:
+    """Return one text per word: the template with the word in place of {}.
+
+    template: such as "a photo of a {}". It may hold {} more than once.
+    """
+    return [template.replace("{}", word) for word in words]
+
+
+def top_keywords(
+    images: Tensor, words: Tensor, dictionary: list[str], n: int
+) -> list[list[str]]:  # fmt: skip
+    """Return for each image the n words with the largest cosine, best first.
+
+    images: shape (images, dim); words: shape (len(dictionary), dim), row i for
+    dictionary[i]. Use your cosine_scores. n may be larger than the dictionary.
+    """
+    best = cosine_scores(images, words).argsort(dim=1, descending=True, stable=True)
+    return [[dictionary[i] for i in row] for row in best[:, :n].tolist()]
+
+
+def _in_dictionary_order(images, words, dictionary, n):
+    found = top_keywords(images, words, dictionary, n)
+    return [[word for word in dictionary if word in row] for row in found]
+
+
+_IMAGES = torch.tensor([[2.0, 1.0], [0.1, 0.6]])
+_WORDS = torch.tensor([[1.0, 0.0], [0.0, 9.0], [3.0, 3.0], [-1.0, 0.2]])
 _DICTIONARY = ["mug", "sky", "lake", "tent"]
 
 
+def keyword_sentences(keywords: list[list[str]]) -> list[str]:
+    """Return one sentence per image: its keywords in their order, with spaces between.
+
+    keywords: the result of top_keywords.
+    """
+    return [" ".join(of_image) for of_image in keywords]
+
+
 def ensemble(embeddings: np.ndarray) -> np.ndarray:
-    """Return one unit vector per word from its embeddings in several prompts.
+    """Return one normalized embedding per word from its embeddings in several prompts.
 
     embeddings: shape (prompts, words, dim), of any length.
     Each embedding gets length 1; then the mean over the prompts; then length 1 again.
@@ -58,39 +96,146 @@ def precision_recall(found: list[str], true: set[str]) -> tuple[float, float]:
 
 EXERCISES = (
     Exercise(
-        name="02.top_words",
-        solution=top_words,
-        cases=tuple((np.array([2.0, 1.0]), _WORDS, _DICTIONARY, n) for n in (2, 99)),
-        otherwise="these are not the words with the largest cosines, best first",
-        why="This is the whole of keyword tokenization: cosines, a sort, a cut. Everything else"
-        " about it is which words and which embeddings.",
+        name="02.cosine_scores",
+        solution=cosine_scores,
+        cases=((_QUERIES, _KEYS),),
+        use=differentiate,
+        properties=(
+            (
+                lambda f: agree(f(torch.zeros(1, 3), _KEYS), torch.zeros(1, 4)),
+                "an embedding of zeros gives nan: do not divide by a length of 0",
+            ),
+        ),
+        otherwise="these are not the cosines: the same direction should give 1",
+        why="Keywords, the losses and the recommendations all compare embeddings by this function.",
         hints=(
-            "Divide the dot products by the lengths of the word embeddings, or long ones win.",
-            "np.argsort sorts upwards; sort the negative scores to have the best first.",
-            "A slice [:n] is content with fewer than n.",
+            "Give every embedding length 1; then a dot product is a cosine.",
+            "F.normalize(x, dim=-1) gives length 1 and leaves zeros alone. A matrix product has all"
+            " dot products at once.",
         ),
         mistakes=(
             (
-                lambda i, words, d, n: top_words(i, words, d, 99)[::-1][:n],
+                lambda queries, keys: queries @ keys.T,
+                "these are dot products; a cosine does not depend on the lengths",
+            ),
+            (
+                lambda queries, keys: F.normalize(queries, dim=-1) @ keys.T,
+                "the lengths of the keys still count in yours",
+            ),
+            (
+                lambda queries, keys: F.normalize(queries, dim=0) @ F.normalize(keys, dim=0).T,
+                "you normalize the columns; each row is an embedding",
+            ),
+            (
+                lambda queries, keys: 1 - cosine_scores(queries, keys),
+                "these are distances: the same direction should give 1, not 0",
+            ),
+            (
+                lambda queries, keys: cosine_scores(queries, keys).T,
+                "the shape should be (2, 4); yours is (4, 2)",
+            ),
+            (
+                lambda q, k: (q / q.norm(dim=1, keepdim=True)) @ F.normalize(k, dim=1).T,
+                "an embedding of zeros gives nan: do not divide by a length of 0",
+            ),
+        ),
+    ),
+    Exercise(
+        name="02.prompts",
+        solution=prompts,
+        cases=((["mug", "sky"], "a photo of a {}"), (["mug"], "a {} on a white {}")),
+        otherwise="the first text should be: a photo of a mug",
+        why="CLIP was trained on captions. A word inside a caption lies nearer to its images than"
+        " the bare word.",
+        hints=(
+            "A list with one text for each word.",
+            'A string has the method replace: text.replace("{}", word).',
+        ),
+        mistakes=(
+            (lambda words, template: words, "the template has no effect in yours"),
+            (
+                lambda words, template: [f"{template} {word}" for word in words],
+                "the word takes the place of the braces; it is not put at the end",
+            ),
+            (
+                lambda words, template: [template.replace("{}", word, 1) for word in words],
+                "a template may hold the braces more than once: replace them all",
+            ),
+            (
+                lambda words, template: [template.replace("{}", " ".join(words))],
+                "one text for each word was expected",
+            ),
+        ),
+    ),
+    Exercise(
+        name="02.top_keywords",
+        solution=top_keywords,
+        cases=tuple((_IMAGES, _WORDS, _DICTIONARY, n) for n in (2, 99)),
+        otherwise="these are not the words with the largest cosines, best first",
+        why="This is the whole of keyword tokenization: cosines, a sort, a cut. All else is the"
+        " choice of the words and of the embeddings.",
+        hints=(
+            "cosine_scores(images, words) has a row for each image and a column for each word.",
+            "scores.argsort(dim=1, descending=True) has the columns of each row, best first.",
+            "A slice [:, :n] is content with fewer than n; .tolist() gives numbers that can index"
+            " the dictionary.",
+        ),
+        mistakes=(
+            (
+                lambda i, words, d, n: [row[::-1][:n] for row in top_keywords(i, words, d, 99)],
                 "the least similar words come first in yours",
             ),
             (
-                lambda i, words, d, n: [d[k] for k in np.argsort(-(words @ i))[:n]],
+                lambda i, words, d, n: [
+                    [d[k] for k in row[:n]]
+                    for row in (i @ words.T).argsort(dim=1, descending=True).tolist()
+                ],
                 "'sky' has a long embedding, but points elsewhere: lengths must not count",
             ),
             (
-                lambda i, words, d, n: [d.index(word) for word in top_words(i, words, d, n)],
+                lambda i, words, d, n: [[*map(d.index, r)] for r in top_keywords(i, words, d, n)],
                 "words were expected, not their numbers or scores",
             ),
             (_in_dictionary_order, "these are the right words in the wrong order: best first"),
-            (lambda i, words, d, n: top_words(i, words, d, 99), "return n words, not all of them"),
+            (lambda i, words, d, n: top_keywords(i, words, d, 99), "return n words, not all"),
+            (
+                lambda i, words, d, n: top_keywords(i, words, d, n)[0],
+                "one list of words for each image was expected; yours is for the first alone",
+            ),
+        ),
+    ),
+    Exercise(
+        name="02.keyword_sentences",
+        solution=keyword_sentences,
+        cases=(([["red", "mug"], ["tent"]],),),
+        otherwise="the first sentence should be: red mug",
+        why="An image is now a text. The encoder that reads descriptions can read it too, so both"
+        " modalities have embeddings of one kind.",
+        hints=(
+            "Each inner list becomes one text.",
+            '" ".join(words) puts a space between words.',
+        ),
+        mistakes=(
+            (lambda keywords: ["".join(k) for k in keywords], "there is no space between words"),
+            (
+                lambda keywords: ", ".join(word for k in keywords for word in k),
+                "a list with one sentence for each image was expected",
+            ),
+            (
+                lambda keywords: [", ".join(k) for k in keywords],
+                "spaces alone were asked for, without commas",
+            ),
+            (
+                lambda keywords: [" ".join(sorted(k)) for k in keywords],
+                "keep the order of the words: the best comes first",
+            ),
         ),
     ),
     Exercise(
         name="02.ensemble",
         solution=ensemble,
         cases=((_PROMPTS,),),
-        otherwise="these are not the unit vectors of the mean directions",
+        otherwise="these are not the normalized mean directions",
         why="Every prompt has one vote, however long its embeddings are. The library does the"
         " same when you give it several prompts.",
         hints=(
@@ -100,7 +245,7 @@ EXERCISES = (
         mistakes=(
             (
                 lambda embeddings: _unit(embeddings).mean(axis=0),
-                "the mean of unit vectors is shorter than 1: give it length 1 again",
+                "the mean of such embeddings is shorter than 1: give it length 1 again",
             ),
             (
                 lambda embeddings: _unit(embeddings.mean(axis=0)),
@@ -108,7 +253,7 @@ EXERCISES = (
             ),
             (
                 lambda embeddings: ensemble(embeddings.transpose(1, 0, 2)),
-                "your mean runs over the words; there should be one vector per word",
+                "your mean runs over the words; there should be one embedding per word",
             ),
             (
                 lambda embeddings: _unit(embeddings[0]),

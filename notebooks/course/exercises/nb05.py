@@ -1,153 +1,202 @@
-"""Exercises of notebook 05: pooling, gating, the causal mask, and counting parameters."""
+"""Exercises of notebook 05: the causal mask, attention, the Transformer and the whole encoder."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
 
+from course.attempts import agree, differentiate, has_dropout, run_module, vary
 from course.checks import Exercise
+from course.exercises.encoder import (
+    M2SE,
+    Block,
+    CausalTransformer,
+    attend,
+    causal_attention,
+    causal_mask,
+    embed_text_twice,
+    embed_without_ids,
+    embed_without_substitute,
+    encode_joined,
+    make_block,
+    make_transformer,
+    use_m2se,
+)
 
-
-def pool(energy: Tensor, slots: Tensor, valid: Tensor) -> Tensor:
-    """Return one embedding per item: a weighted sum of its real slots.
-
-    energy: shape (items, slots); slots: shape (items, slots, D);
-    valid: shape (items, slots), True where a slot is real. Every item has a real slot.
-    Result: shape (items, D). The weights of an item's real slots sum to 1.
-    """
-    weights = energy.masked_fill(~valid, -torch.inf).softmax(dim=-1)
-    return (weights.unsqueeze(-1) * slots).sum(dim=1)
-
-
-def _weigh(weights, slots):
-    return (weights.unsqueeze(-1) * slots).sum(dim=1)
-
-
-_ENERGY = torch.tensor([[0.0, 1.0, 5.0], [2.0, -1.0, 0.5]])
-_VALID = torch.tensor([[True, True, False], [True, True, True]])
-_SLOTS = torch.arange(12.0).reshape(2, 3, 2) + 1
-_SLOTS[0, 2] = 99.0  # padding: whatever it holds must not matter
-
-
-def mixture(outputs: Tensor, gate_logits: Tensor) -> Tensor:
-    """Return the gated sum of the experts.
-
-    outputs: shape (items, experts, d); gate_logits: shape (items, experts).
-    The gate is the softmax over the experts of an item. Result: shape (items, d).
-    """
-    gate = gate_logits.softmax(dim=-1)
-    return torch.einsum("ie,ied->id", gate, outputs)
-
-
-_OUTPUTS = torch.tensor([[[1.0, 0], [0, 1], [3, 3]], [[2, 2], [4, 0], [0, 6]]])
-_LOGITS = torch.tensor([[0.0, 1.0, -1.0], [2.0, 0.0, 0.0]])
-
-
-def may_look(time: int) -> Tensor:
-    """Return who may look at whom: [k, j] is True where position k may look at j.
-
-    A position sees itself and what came before it. Result: shape (time, time), bool.
-    """
-    return torch.ones(time, time, dtype=torch.bool).tril()
-
-
+_GENERATOR = torch.Generator().manual_seed(0)
+_QKV = tuple(torch.randn(3, 2, 2, 4, 3, generator=_GENERATOR))  # (batch, heads, time, dim) each
+_X = torch.randn(2, 5, 4, generator=_GENERATOR)
+_BLOCK, _TRANSFORMER = (4, 2, 8, 0.5), (4, 2, 2, 8, 6, 0.5)
+_FUTURE = "a position reads from later positions: use your causal_mask"
+_NO_DROPOUT = "dropout has no effect in yours while the model is trained"
 _MAPS, _GATE = 384 * 64 * 8, 384 * 8
+
+
+def _hides_future(attention):
+    query, key, value = (one.clone() for one in _QKV)
+    before = attention(query, key, value)
+    key[..., 3, :] += 1
+    value[..., 3, :] += 1
+    return agree(before[..., :3, :], attention(query, key, value)[..., :3, :])
+
 
 EXERCISES = (
     Exercise(
-        name="05.pool",
-        solution=pool,
-        cases=((_ENERGY, _SLOTS, _VALID),),
-        otherwise="these are not the weighted sums of the real slots",
-        why="An item's embedding now depends on its own slots alone, and not on how many sentences"
-        " the longest text of the dataset has.",
-        hints=(
-            "Padding must have no weight, and the others must sum to 1 all the same.",
-            "A softmax gives weight 0 to an energy of minus infinity: energy.masked_fill(...).",
-            "weights.unsqueeze(-1) * slots weighs every slot; sum over the axis of slots.",
-        ),
-        mistakes=(
-            (
-                lambda energy, slots, valid: _weigh(energy.softmax(dim=-1), slots),
-                "item 0 has two real slots, yet its padding takes part in the softmax",
-            ),
-            (
-                lambda energy, slots, valid: _weigh((energy * valid).softmax(dim=-1), slots),
-                "an energy of 0 is not 'no weight': e^0 = 1. Which energy gives a weight of 0?",
-            ),
-            (
-                lambda energy, slots, valid: _weigh(energy.softmax(dim=-1) * valid, slots),
-                "the weights of item 0 do not sum to 1: padding was removed after the softmax",
-            ),
-            (
-                lambda energy, slots, valid: _weigh(
-                    energy.masked_fill(~valid, -torch.inf).softmax(dim=0), slots
-                ),
-                "your softmax runs over the items; it should run over the slots of one item",
-            ),
-            (
-                lambda energy, slots, valid: slots.sum(dim=1) / valid.sum(dim=1, keepdim=True),
-                "all slots count alike in yours; the energies decide how much each counts",
-            ),
-            (
-                lambda energy, slots, valid: (
-                    energy.masked_fill(~valid, -torch.inf).softmax(dim=-1).unsqueeze(-1) * slots
-                ),
-                "one embedding per item was expected: sum over the axis of slots",
-            ),
-        ),
-    ),
-    Exercise(
-        name="05.mixture",
-        solution=mixture,
-        cases=((_OUTPUTS, torch.zeros(2, 3)), (_OUTPUTS, _LOGITS)),
-        otherwise="these are not the sums weighted by the gate",
-        why="All experts answer and the gate says how much each counts, anew for every item.",
-        hints=(
-            "First the gate: gate_logits.softmax(dim=-1), one weight per expert.",
-            "Then a sum over experts of weight times output. einsum says it in one line: which"
-            " letter disappears?",
-        ),
-        mistakes=(
-            (
-                lambda outputs, logits: torch.einsum("ie,ied->id", logits, outputs),
-                "with all logits 0 the result is 0: are the logits used without a softmax?",
-            ),
-            (
-                lambda outputs, logits: outputs[torch.arange(2), logits.argmax(dim=1)],
-                "only the best expert counts in yours; here all of them do, by their weights",
-            ),
-            (
-                lambda outputs, logits: torch.einsum("ie,ied->id", logits.softmax(dim=0), outputs),
-                "your softmax runs over the items; it should run over the experts of one item",
-            ),
-            (
-                lambda outputs, logits: torch.einsum("ie,ied->id", logits.exp(), outputs),
-                "with three equal logits each expert should count a third; yours count 1 each",
-            ),
-        ),
-    ),
-    Exercise(
-        name="05.may_look",
-        solution=may_look,
+        name="05.causal_mask",
+        solution=causal_mask,
         cases=((4,),),
         otherwise="position k sees 0, 1, ..., k and nothing else",
-        why="This triangle is what makes one pass worth as many as there are prefixes.",
+        why="This triangle is what makes one pass train every prefix of a sequence.",
         hints=(
             "Row k belongs to the position that looks. Which columns may it see?",
             "torch.ones(n, n, dtype=torch.bool) has a method .tril(), and another, .triu().",
         ),
         mistakes=(
             (
-                lambda time: may_look(time).tril(-1),
+                lambda time: causal_mask(time).tril(-1),
                 "a position may look at itself; in yours position 0 sees nothing at all",
             ),
             (
-                lambda time: may_look(time).T,
+                lambda time: causal_mask(time).T,
                 "position 0 sees all the others in yours: rows are who looks, columns at whom",
             ),
-            (lambda time: ~may_look(time), "this is the opposite: True means that k may look"),
-            (lambda time: may_look(time).float(), "True and False were expected, not numbers"),
+            (lambda time: ~causal_mask(time), "this is the opposite: True means that k may look"),
+            (lambda time: causal_mask(time).float(), "True and False were expected, not numbers"),
+        ),
+    ),
+    Exercise(
+        name="05.causal_attention",
+        solution=causal_attention,
+        cases=(_QKV,),
+        use=differentiate,
+        properties=(
+            (_hides_future, _FUTURE),
+            (
+                lambda f: not agree(f(*_QKV), f(*_QKV, 0.5)),
+                "the argument dropout has no effect in yours",
+            ),
+        ),
+        otherwise="these are not the values, weighted by the softmax of the scores",
+        why="Attention chooses from the history what to read, anew for every position, and all"
+        " positions at once.",
+        hints=(
+            "query @ key.transpose(-1, -2) has the scores: a row for each position that looks.",
+            "scores.masked_fill(~causal_mask(time), -torch.inf) hides later positions from the"
+            " softmax.",
+            "F.dropout(weights, dropout), then a matrix product with value.",
+        ),
+        mistakes=(
+            (attend(scale=False), "the scores are not divided by the square root of dim"),
+            (attend(mask=lambda n: torch.ones(n, n, dtype=torch.bool)), _FUTURE),
+            (attend(mask=lambda n: causal_mask(n).T), _FUTURE),
+            (
+                attend(after=True),
+                "your weights do not sum to 1: hide later positions before the softmax, not after",
+            ),
+            (
+                attend(dim=-2),
+                "your softmax runs over the positions that look; it should run over those that"
+                " are read",
+            ),
+            (
+                lambda q, k, v, dropout=0.0: attend()(q, k, v),
+                "the argument dropout has no effect in yours",
+            ),
+        ),
+    ),
+    Exercise(
+        name="05.block",
+        solution=Block,
+        cases=((_BLOCK, _X),),
+        use=run_module,
+        properties=((lambda kind: has_dropout(kind, _BLOCK, _X), _NO_DROPOUT),),
+        otherwise="some step differs; compare the shapes and the order with the docstring",
+        why="Two such blocks turn item embeddings into the representation of a history. SASRec and"
+        " GPT are made of the same block, with small differences.",
+        hints=(
+            "qkv(x).view(batch, time, 3, heads, dim // heads) splits queries, keys, values and"
+            " heads; permute(2, 0, 3, 1, 4) puts the 3 first and time last but one.",
+            "read.transpose(1, 2).reshape(batch, time, dim) joins the heads again.",
+            "The probability is self.dropout.p if self.training else 0.0.",
+        ),
+        mistakes=(
+            (make_block(residual=0), "x itself is missing in both sums (residual connections)"),
+            (make_block(activation=F.relu), "the activation is F.gelu, not relu"),
+            (
+                make_block(post_norm=False),
+                "you normalize what is added to x; normalize the sum (post-norm)",
+            ),
+            (make_block(heads=1), "your attention has one head; self.heads says how many"),
+            (
+                make_block(join=False),
+                "your heads are joined in the wrong order: move time in front of the heads before"
+                " you reshape",
+            ),
+            (make_block(), _NO_DROPOUT),
+        ),
+    ),
+    Exercise(
+        name="05.transformer",
+        solution=CausalTransformer,
+        cases=((_TRANSFORMER, _X),),
+        use=run_module,
+        properties=((lambda kind: has_dropout(kind, (4, 0, 2, 8, 6, 0.5), _X), _NO_DROPOUT),),
+        otherwise="some step differs: positions, norm, dropout, then every block",
+        why="One pass gives a state for every position. The state at position k has seen the first"
+        " k + 1 items only, so it stands for that prefix.",
+        hints=(
+            "self.position.weight[: x.shape[1]] holds the embeddings of the positions in use.",
+            "self.dropout(self.norm(...)) of the sum, then a loop over self.blocks.",
+        ),
+        mistakes=(
+            (
+                make_transformer(positions=lambda weight, time: 0),
+                "without position embeddings the order of earlier items has no effect",
+            ),
+            (
+                make_transformer(positions=lambda weight, time: weight[:time].flip(0)),
+                "the first item has position 0; yours count from the end",
+            ),
+            (make_transformer(norm=False), "the norm before the first block is missing"),
+            (make_transformer(blocks=1), "only the first block is used"),
+            (make_transformer(), _NO_DROPOUT),
+        ),
+    ),
+    Exercise(
+        name="05.m2se",
+        solution=M2SE,
+        cases=tuple((torch.tensor([[1, 2, 3, 1], [5, 4, 0, 0]]), n) for n in (0, 5)),
+        use=use_m2se,
+        otherwise="compare embed with its docstring: pool, adapt, one modality for both, IDs",
+        why="This is the whole encoder. Its parameters have the names of the library's, so it can"
+        " load the library's weights.",
+        hints=(
+            "embed, for each modality: slots, valid = features[modality]; then"
+            " self.pool[modality](slots[items], valid[items]) gives embeddings and weights, and"
+            " self.adapt[modality] maps the embeddings to the width d. First make items one list:"
+            " items.unique(return_inverse=True).",
+            "valid.any(dim=1, keepdim=True) says which items have the modality; torch.where takes"
+            " the other embedding where it has not, but the other has.",
+            "forward: self.transformer of z_t and of z_v.",
+        ),
+        mistakes=(
+            (vary(M2SE, embed=embed_without_ids), "the ID embeddings have no effect in yours"),
+            (
+                vary(M2SE, embed=embed_without_substitute),
+                "an item without images should use its text embedding for both, and the reverse",
+            ),
+            (
+                vary(M2SE, embed=embed_text_twice),
+                "z_v should come from the slots of the images, not of the texts",
+            ),
+            (
+                vary(M2SE, forward=lambda self, z: z),
+                "the embeddings do not go through the Transformer",
+            ),
+            (
+                vary(M2SE, forward=encode_joined),
+                "the two sequences are joined along time; each modality is a sequence of its own",
+            ),
         ),
     ),
     Exercise(

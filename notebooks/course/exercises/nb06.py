@@ -1,81 +1,152 @@
-"""Exercises of notebook 06: the loss of a batch, its value at collapse, and false negatives."""
+"""Exercises of notebook 06: the losses of pre-training, false negatives and the training loop."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from torch import Tensor
+from torch import Generator
 
+from course.attempts import differentiate
 from course.checks import Exercise
+from course.exercises.losses import (
+    cross_modal_loss,
+    false_negatives,
+    make_cross_modal,
+    make_pretraining,
+    make_train,
+    next_item_loss,
+    pretraining_loss,
+    raw_lengths,
+    train,
+    use_pretraining,
+    use_train,
+    zero_logit,
+)
 
-
-def nip(h: Tensor, g: Tensor, tau: float) -> Tensor:
-    """Return the next-item loss of a batch in which all other rows are negatives.
-
-    h: states, g: embeddings of the next items, both of shape (rows, dim), any length.
-    Row i should choose item i. Result: one number, the mean over the rows.
-    """
-    normalize = torch.nn.functional.normalize
-    scores = normalize(h, dim=1) @ normalize(g, dim=1).T / tau
-    return (scores.logsumexp(dim=1) - scores.diagonal()).mean()
-
-
-def _no_unit_vectors(h, g, tau):
-    scores = h @ g.T / tau
-    return (scores.logsumexp(dim=1) - scores.diagonal()).mean()
-
-
-_H, _G = 3 * torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0))
-
-
-def negatives(targets: Tensor, users: Tensor) -> Tensor:
-    """Return which rows are negatives of which in CMCL, True where they are.
-
-    targets, users: shape (rows,); the result: shape (rows, rows).
-    No row is a negative of itself, nor are rows that share their next item,
-    nor rows of one user.
-    """
-    same = (targets[:, None] == targets) | (users[:, None] == users)
-    return ~same
-
-
-_SAME_TARGET = "rows 0 and 2 have the same next item: pushing them apart would be a mistake"
+_H, _Z = 3 * torch.randn(2, 6, 4, generator=Generator().manual_seed(0))
+_TARGETS, _USERS = torch.tensor([7, 8, 7, 9, 7, 6]), torch.tensor([1, 1, 2, 3, 1, 3])
+_SAME, _ONE = false_negatives(_TARGETS), torch.eye(6, dtype=torch.bool)
+_BOTH = false_negatives(_TARGETS, _USERS)
+_SAME_TARGET = "rows 0 and 2 have the same next item: a negative of it would be a false one"
 
 EXERCISES = (
     Exercise(
-        name="06.nip",
-        solution=nip,
-        cases=((_H, _G, 0.5),),
-        otherwise="this is not the loss of these six rows",
-        why="A row of scores, a softmax, the right answer on the diagonal: contrastive learning is"
-        " classification with the batch as the list of classes.",
+        name="06.false_negatives",
+        solution=false_negatives,
+        cases=((_TARGETS,), (_TARGETS, _USERS)),
+        otherwise="some pair is still wrong; compare rows 0 and 2, 0 and 1, 2 and 3",
+        why="False negatives are the quiet damage of contrastive learning: the loss would teach the"
+        " model that a right answer is wrong.",
         hints=(
-            "Unit vectors first: F.normalize(x, dim=1). Then one matrix product gives all cosines.",
-            "Divide by tau. The right answers stand on the diagonal of the matrix.",
-            "The loss of a row is scores.logsumexp(dim=1) minus its entry on the diagonal.",
+            "targets[:, None] == targets compares every row with every row.",
+            "Two reasons to mark a pair are joined by | (or). Without users there is one reason.",
         ),
         mistakes=(
             (
-                lambda h, g, tau: nip(g, h, tau),
-                "your rows are items that choose a user; here each user chooses among the items",
-            ),
-            (_no_unit_vectors, "the embeddings come in any length: make them unit vectors first"),
-            (
-                lambda h, g, tau: nip(h, g, 1.0),
-                "the temperature has no effect in yours; scores are divided by it",
+                lambda targets, users=None: ~false_negatives(targets, users),
+                "you have marked the pairs that may be negatives; True means that they may not",
             ),
             (
-                lambda h, g, tau: -nip(h, g, tau),
-                "the loss is the log of a sum minus one of its terms; it cannot be negative",
+                lambda targets, users=None: false_negatives(targets),
+                "if users are given, rows of the same user are marked too",
             ),
             (
-                lambda h, g, tau: nip(h, g, tau) * len(h),
+                lambda targets, users=None: false_negatives(targets) & ~_ONE,
+                "each row has the same next item as itself: the diagonal is marked too",
+            ),
+            (
+                lambda t, users=None: _ONE if users is None else users[:, None] == users,
+                _SAME_TARGET,
+            ),
+            (
+                lambda t, users=None: (
+                    false_negatives(t) & (True if users is None else users[:, None] == users)
+                ),
+                "either reason is enough to mark a pair: join them by or, not by and",
+            ),
+            (
+                lambda targets, users=None: targets == targets[0],
+                "one answer for each pair of the six rows was expected",
+            ),
+        ),
+    ),
+    Exercise(
+        name="06.next_item_loss",
+        solution=next_item_loss,
+        cases=((_H, _Z, _ONE, 0.5), (_H, _Z, _SAME, 0.5)),
+        use=differentiate,
+        otherwise="this is not the loss of these six rows",
+        why="InfoNCE is a classification with the batch as the list of classes. NIP is InfoNCE with"
+        " the next items of the other rows as in-batch negatives.",
+        hints=(
+            "cosine_scores(h, z) / tau has a row of logits for each state; the right answers stand"
+            " on the diagonal.",
+            "A logit of -torch.inf takes a pair out of the softmax. torch.eye(len(h),"
+            " dtype=torch.bool) is the diagonal, which must stay.",
+            "F.cross_entropy(logits, torch.arange(len(h))) says that row i should choose column i.",
+        ),
+        mistakes=(
+            (
+                lambda h, z, masked, tau: next_item_loss(z, h, masked, tau),
+                "your rows are items that choose a sequence; here each sequence chooses an item",
+            ),
+            (raw_lengths, "the embeddings come in any length: the logits are cosines"),
+            (
+                lambda h, z, masked, tau: next_item_loss(h, z, masked, 1.0),
+                "the temperature tau has no effect in yours; cosines are divided by it",
+            ),
+            (
+                lambda h, z, masked, tau: next_item_loss(h, z, _ONE, tau),
+                "masked pairs still count as negatives in yours",
+            ),
+            (
+                zero_logit,
+                "a logit of 0 does not take a pair out: e^0 = 1 still counts in the softmax",
+            ),
+            (
+                lambda h, z, masked, tau: next_item_loss(h, z, masked, tau) * len(h),
                 "this is the sum over the rows; the mean was asked",
             ),
             (
-                lambda h, g, tau: nip(h, g, tau).expand(len(h)),
-                "one number was expected: take the mean over the rows",
+                lambda h, z, masked, tau: next_item_loss(h.detach(), z, masked, tau),
+                "the values are right, but not their gradients: a loss must remain a tensor that"
+                " gradients can flow through",
+            ),
+        ),
+    ),
+    Exercise(
+        name="06.cross_modal_loss",
+        solution=cross_modal_loss,
+        cases=((_H, _Z, _ONE, 0.5), (_H, _Z, _BOTH, 0.5)),
+        use=differentiate,
+        otherwise="this is not the mean of the two directions",
+        why="CMCL brings the two representations of one history together. Its negatives within a"
+        " modality keep the histories of different users apart.",
+        hints=(
+            "For the text anchors: logits to all images, and beside them logits to all texts:"
+            " torch.cat([across, within], dim=1).",
+            "Across, the diagonal is the positive and stays. Within, it is the anchor itself and"
+            " gets -torch.inf like the masked pairs.",
+            "The labels are torch.arange(rows). Exchange text and image for the other direction;"
+            " take the mean of both losses.",
+        ),
+        mistakes=(
+            (make_cross_modal(directions=1), "the direction from image to text is missing"),
+            (make_cross_modal(within=False), "the negatives within a modality are missing"),
+            (make_cross_modal(mask=False), "masked pairs still count as negatives in yours"),
+            (
+                make_cross_modal(itself=True),
+                "an anchor is no negative of itself: hide the diagonal within a modality",
+            ),
+            (
+                make_cross_modal(rowwise=True),
+                "the image anchors should be compared with the texts, not the texts with the images"
+                " again",
+            ),
+            (
+                lambda *given: 2 * cross_modal_loss(*given),
+                "this is the sum of both directions; their mean was asked",
             ),
         ),
     ),
@@ -106,36 +177,70 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        name="06.negatives",
-        solution=negatives,
-        cases=((torch.tensor([7, 8, 7, 9, 7]), torch.tensor([1, 1, 2, 3, 1])),),
-        otherwise="some pair is still wrong; compare rows 1 and 2, 2 and 3",
-        why="False negatives are the quiet damage of contrastive learning: the loss would teach the"
-        " model that a right answer is wrong.",
+        name="06.pretraining_loss",
+        solution=pretraining_loss,
+        cases=((0,), (3,)),
+        use=use_pretraining,
+        otherwise="go through the three steps; draw the dropped positions before the swaps",
+        why="This is what one step of pre-training minimizes. Mixup changes the sequences only; the"
+        " target embeddings are those of the items as they are.",
         hints=(
-            "targets[:, None] == targets compares every row with every row.",
-            "Two reasons to exclude a pair are joined by | (or).",
-            "~ turns True and False round.",
+            "kept = (items != 0) & ~draw_positions(...); then kept[:, 0] = True.",
+            "rows, position = targets.nonzero(as_tuple=True) lists all predictions; their states"
+            ' are h["text"][rows, last_kept(kept)[rows, position]].',
+            "Target embeddings: model.embed(features, targets[rows, position]). The users of the"
+            " predictions are their rows.",
         ),
         mistakes=(
             (
-                lambda targets, users: ~negatives(targets, users),
-                "you have marked the pairs that are no negatives; negate it",
+                lambda *given: pretraining_loss(*given, mixup_max=0.0),
+                "text and image embeddings are never exchanged",
+            ),
+            (lambda *given: pretraining_loss(*given, drop_max=0.0), "no item is ever dropped"),
+            (lambda *given: pretraining_loss(*given, cmcl_weight=0.0), "CMCL is missing"),
+            (
+                lambda *given: pretraining_loss(*given, cmcl_weight=1.0),
+                "CMCL should be multiplied by cmcl_weight",
             ),
             (
-                lambda targets, users: targets[:, None] != targets,
-                "rows 0 and 1 are one user, one interaction apart: nearly the same sequence, so"
-                " no negatives",
-            ),
-            (lambda targets, users: users[:, None] != users, _SAME_TARGET),
-            (lambda targets, users: ~torch.eye(len(targets), dtype=torch.bool), _SAME_TARGET),
-            (
-                lambda t, u: ~((t[:, None] == t) & (u[:, None] == u)),
-                "either reason is enough to exclude a pair: join them by or, not by and",
+                make_pretraining(place=lambda kept: torch.arange(kept.shape[1]).expand(kept.shape)),
+                "after item drop the states stand at other places: last_kept says where",
             ),
             (
-                lambda targets, users: targets != targets[0],
-                "one answer for each pair of the five rows was expected",
+                make_pretraining(by_target=False),
+                "NIP has false negatives in yours: mask rows with the same target",
+            ),
+            (
+                make_pretraining(by_user=False),
+                "CMCL should also mask pairs of rows of one user",
+            ),
+        ),
+    ),
+    Exercise(
+        name="06.train",
+        solution=train,
+        cases=(([[1, 2, 3], [4, 5], [2, 3, 5, 1], [5, 4], [3, 1]], 3, 0.5, 0.1),),
+        use=use_train,
+        otherwise="compare with the docstring, line by line: the order and its generator, the"
+        " batches, the step, the report",
+        why="Every network of this course, and nearly every other one, is trained by such a loop.",
+        hints=(
+            "Per batch: the loss, optimizer.zero_grad(), loss.backward(), clip, optimizer.step().",
+            "order.split(batch_size) gives the rows of each batch, and sequences[row] works for"
+            " each of them.",
+            "nn.utils.clip_grad_norm_(model.parameters(), 5.0) stands between backward and step.",
+        ),
+        mistakes=(
+            (make_train(clear=False), "gradients add up over the steps: set them to zero first"),
+            (make_train(step=False), "no weight ever changes: the optimizer takes no step"),
+            (make_train(clip=False), "the gradients are not clipped"),
+            (make_train(optimizer=torch.optim.SGD), "this optimizer is not Adam"),
+            (make_train(shuffle=False), "the order is the same in every epoch; draw it"),
+            (make_train(modes=0), "the model is never in training mode, so dropout has no effect"),
+            (make_train(modes=2), "after an epoch the model must be in evaluation mode"),
+            (
+                lambda *given: train(*given[:8], 0.0, given[9]),
+                "weight_decay has no effect in yours: hand it to Adam",
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""Exercises of notebook 07: the loss of fine-tuning, an interval, a correction, a sample size."""
+"""Exercises of notebook 07: scores, the loss of fine-tuning, and how sure a comparison is."""
 
 from __future__ import annotations
 
@@ -6,33 +6,26 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from course.checks import Exercise
-
-
-def loss(
-    h_t: Tensor, h_v: Tensor, z_t: Tensor, z_v: Tensor, target: int, tau: float
-) -> Tensor:  # fmt: skip
-    """Return what fine-tuning minimises for one user.
-
-    h_t, h_v: the user's two states, shape (dim,), any length.
-    z_t, z_v: the two embeddings of every item, shape (items, dim), any length.
-    target: the row of the item that came next. Result: one number in nats.
-    """
-    cosine = torch.nn.functional.cosine_similarity
-    scores = (cosine(h_t, z_t, dim=-1) + cosine(h_v, z_v, dim=-1)) / tau
-    return scores.logsumexp(dim=0) - scores[target]
-
-
-def _no_unit_vectors(h_t, h_v, z_t, z_v, target, tau):
-    scores = (z_t @ h_t + z_v @ h_v) / tau
-    return scores.logsumexp(dim=0) - scores[target]
-
+from course.exercises.nb01 import make_batch
+from course.exercises.nb02 import cosine_scores
+from course.exercises.ranking import (
+    make_ranking,
+    match_scores,
+    ranking_loss,
+    score_at,
+    score_histories,
+    use_model,
+)
 
 _GENERATOR = torch.Generator().manual_seed(0)
-_STATES = 3 * torch.randn(2, 4, generator=_GENERATOR)
-_ITEMS = 3 * torch.randn(2, 6, 4, generator=_GENERATOR)
+_STATES, _ITEMS = (
+    dict(zip(("text", "image"), 3 * torch.randn(2, rows, 4, generator=_GENERATOR), strict=True))
+    for rows in (3, 6)
+)
+_HISTORIES = [[1, 2, 3, 4], [5, 3], [2, 4, 1]]
+_BATCH = make_batch([[1, 2, 3, 4, 5], [5, 3, 1], [2, 4, 1, 5]], 50)
 
 
 def interval(values: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
@@ -94,38 +87,100 @@ def _not_monotone(p):
 
 EXERCISES = (
     Exercise(
-        name="07.loss",
-        solution=loss,
-        cases=((*_STATES, *_ITEMS, 2, 0.4),),
-        otherwise="this is not the cross-entropy of the target",
-        why="One softmax over all items. Pre-training chose among the items of a batch;"
-        " fine-tuning compares with every item.",
+        name="07.match_scores",
+        solution=match_scores,
+        cases=((_STATES, _ITEMS),),
+        otherwise="these are not the sums of the two cosines",
+        why="A score lies between -2 and 2. Both modalities count alike, whatever the lengths of"
+        " their embeddings.",
+        hints=("cosine_scores does it for one modality.", "Add the two matrices."),
+        mistakes=(
+            (
+                lambda h, z: cosine_scores(h["text"], z["text"]),
+                "only the text counts in yours; both cosines are added",
+            ),
+            (
+                lambda h, z: match_scores(h, z) / 2,
+                "this is the mean of the two cosines; their sum was asked",
+            ),
+            (
+                lambda h, z: h["text"] @ z["text"].T + h["image"] @ z["image"].T,
+                "these are dot products; a cosine divides by both lengths",
+            ),
+            (
+                lambda h, z: match_scores(h, {"text": z["image"], "image": z["text"]}),
+                "compare h_t with z_t and h_v with z_v, not the one with the other",
+            ),
+        ),
+    ),
+    Exercise(
+        name="07.score_histories",
+        solution=score_histories,
+        cases=((_HISTORIES, 50), (_HISTORIES, 2)),
+        use=use_model,
+        otherwise="compare the state at the last item of each history with all items",
+        why="These scores are all that a recommendation needs: sort them, and leave out what the"
+        " user already knows.",
         hints=(
-            "A cosine of one vector with many: F.cosine_similarity(h_t, z_t, dim=-1).",
-            "Add the two cosines, divide by tau. Then logsumexp over all items, minus the score of"
-            " the target.",
+            "make_batch drops the last item of a sequence from the inputs, since it is a target;"
+            " add a 0 to each history first.",
+            "(items != 0).sum(dim=1) - 1 is the position of the last item of each row.",
+            "model.embed(features, torch.arange(n)) has the embeddings of all n items.",
         ),
         mistakes=(
             (
-                lambda h_t, h_v, *rest: loss(h_t, 0 * h_v, *rest),
-                "only the text counts here; both cosines are added",
+                score_at(-1),
+                "the last position is padding in short histories; take the one of the last item",
+            ),
+            (score_at(0), "this is the state after the first item; take the one after the last"),
+            (
+                lambda model, features, histories, max_len: score_histories(
+                    model, features, [history[:max_len] for history in histories]
+                ),
+                "of a long history the newest items count, not the oldest",
             ),
             (
-                lambda *given: loss(*(*given[:5], 2 * given[5])),
-                "this is the mean of the two cosines; their sum was asked",
-            ),
-            (_no_unit_vectors, "these are dot products; a cosine divides by both lengths"),
-            (
-                lambda *given: loss(*(*given[:5], 1.0)),
-                "the temperature is missing: divide the scores by it",
+                lambda model, features, histories, max_len: score_histories(
+                    model, features, [history[:-1] or history for history in histories], max_len
+                ),
+                "the last item of each history has no effect in yours",
             ),
             (
-                lambda *given: -loss(*given),
-                "minus the log of a probability is never negative: look at the sign",
+                lambda *given: score_histories(*given)[:, 1:],
+                "column i belongs to item i, and column 0 to padding",
+            ),
+        ),
+    ),
+    Exercise(
+        name="07.ranking_loss",
+        solution=ranking_loss,
+        cases=(_BATCH,),
+        use=use_model,
+        otherwise="this is not the mean cross-entropy of the targets",
+        why="One softmax over all items. Pre-training chose among the items of a batch; fine-tuning"
+        " compares with the whole catalogue.",
+        hints=(
+            "rows, position = targets.nonzero(as_tuple=True) lists all predictions, and"
+            " states[rows, position] their states.",
+            "logits[:, 1:] leaves padding out; the class of item i is then i - 1.",
+        ),
+        mistakes=(
+            (make_ranking(padding=1), "padding is a class in yours; it is no item"),
+            (
+                make_ranking(last_only=True),
+                "only the last target of each row counts in yours; every position has one",
             ),
             (
-                lambda *given: torch.stack([loss(*(*given[:4], i, given[5])) for i in range(6)]),
-                "one number was expected, not one for each item",
+                make_ranking(classes="batch"),
+                "your classes are the items of the batch; take all items",
+            ),
+            (
+                make_ranking(reduction="sum"),
+                "this is the sum over the targets; the mean was asked",
+            ),
+            (
+                lambda *given: ranking_loss(*given, tau=1.0),
+                "the temperature is missing: divide the scores by tau",
             ),
         ),
     ),
