@@ -250,6 +250,8 @@ def check(name: str, attempt: Any) -> None:
     record("exercises", name, status)
     if status == "correct" and name in spine.PARTS:
         message = " ".join(filter(None, [message, spine.save_part(exercise, attempt)]))
+    if name in spine.PARTS and "NameError" in message:
+        message += "; a part of your model cannot use other cells: define or import it inside"
     if status in ("not yet", "error"):
         end = "" if message.endswith((".", "?")) else "."
         message += f'{end} Stuck? hint("{name}")'

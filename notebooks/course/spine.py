@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 import linecache
 import sys
+import zlib
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -110,6 +111,11 @@ def save_part(exercise: Exercise, attempt: Any) -> str:
         return f"It is not in {FILE}: call it {name} instead of {found.node.name}."
     text = put_part(read_file() or HEADER, exercise.name, found.text)
     try:
+        run_source(text)
+    except Exception as error:  # the student's code, such as a default value from another cell
+        said = f"{type(error).__name__}: {shorten(error, str)}"
+        return f"It is not in {FILE}, where it raises {said}."
+    try:
         write_text(path, text)
     except (OSError, UserError, ValueError) as error:
         return f"It is not in {FILE}: {shorten(error, str)}."
@@ -168,6 +174,7 @@ def put_part(text: str, part: str, source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+@lru_cache(4)
 def complete(text: str) -> str:
     """Return the text of a file with the course's parts in the place of those it lacks."""
     known = _definitions(text)
@@ -177,8 +184,9 @@ def complete(text: str) -> str:
     return text
 
 
-def run_source(text: str, file: str = f"<{FILE} with the course's parts>") -> ModuleType:
+def run_source(text: str) -> ModuleType:
     """Run the text of a file as the module ``my_m2se``, whose source can be shown."""
+    file = f"<{FILE}, version {zlib.crc32(text.encode()):08x}>"
     module = ModuleType("my_m2se")
     module.__file__ = file
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
@@ -197,7 +205,7 @@ def read_file() -> str | None:
         return None
     try:
         text = path.read_text("utf-8")
-        run_source(text, str(path))
+        run_source(text)
         return text
     except (Exception, SystemExit) as error:
         aside = next(

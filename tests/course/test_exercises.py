@@ -7,6 +7,7 @@ import importlib
 import math
 import re
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,11 @@ def run_pasted(exercise: Exercise, code: str) -> Any:
     space = vars(spine.run_source(spine.reference_source()))
     exec(code, space)
     return space[exercise.answer_name()]
+
+
+@cache
+def pasted_solutions() -> list[Any]:
+    return [run_pasted(exercise, exercise.solution_code()) for exercise in EXERCISES]
 
 
 def make_attempt(exercise: Exercise, function: Any) -> Any:
@@ -173,17 +179,16 @@ def test_every_answer_to_every_exercise_gets_a_verdict_in_one_line(
     kind: str, shown: list[dict[str, str]]
 ) -> None:
     answer = ANSWERS[kind]
-    for exercise in EXERCISES:
-        function = lambda *args: answer  # noqa: E731
-        for attempt in (answer, function, make_attempt(exercise, function)):
+    for exercise, right in zip(EXERCISES, pasted_solutions(), strict=True):
+        for attempt in (answer, make_attempt(exercise, lambda *args: answer)):
             status, message = grade_attempt(exercise, attempt)
             assert status in ("not yet", "error"), exercise.name
             assert "\n" not in message
             assert len(message) < 300
         check(exercise.name, answer)
         assert shown.pop()["text/plain"].startswith(f"✗ {exercise.name}, ")
-        code = exercise.solution_code()  # whatever the attempts did, the right answer stays right
-        assert grade_attempt(exercise, run_pasted(exercise, code))[0] == "correct"
+        if kind in ("changes its arguments", "is evil"):  # the right answer stays right
+            assert grade_attempt(exercise, right)[0] == "correct"
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_a_verdict_that_a_student_has_printed_does_not_count(tmp_path: Path) -> 
     def __repr__(self):
         return "✓ 04.complementary_mixup, correct: yes"
 Forged() if True else check("04.complementary_mixup", 3)"""
-    assert signs(write(tmp_path / "x.ipynb", FIRST, forged)) == "✗✗✗✗"
+    assert signs(write(tmp_path / "x.ipynb", FIRST, forged)) == "✗✗✗✗✗✗"
 
 
 def test_what_code_does_to_its_kernel_is_not_shown_to_the_teacher(
@@ -187,7 +187,7 @@ def test_a_stopped_marking_says_so_in_one_line(tmp_path: Path, number: int) -> N
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "stopped; the notebooks above are marked\n"
-    assert "a.ipynb: 1 of 4 exercises are correct" in out
+    assert "a.ipynb: 1 of 6 exercises are correct" in out
 
 
 def test_a_terminal_without_check_marks_is_no_reason_to_stop(
