@@ -14,7 +14,8 @@ file                    idea
 ``figures``             a figure with alternative text, small enough to store
 ``gallery``             item images with their titles and keywords
 ``strips``              a sequence as a strip of cards, text or image at every position
-``diagrams``            drawings of the method
+``drawings``            the drawings in ``drawings/``, which ``sketches/`` makes; a cell shows one
+``diagrams``            drawings in matplotlib, as long as a notebook shows them
 ``panels``              static small multiples, then sliders that redraw them
 ``watch``               a progress bar; a figure that is redrawn while something runs
 ``commands``            commands of ``msm4sr`` in a cell
@@ -38,12 +39,13 @@ file                    idea
 ``explainer``           recommendations and reasons, also where text and image are swapped
 ``history``             a history to change by hand, with recommendations and explanation
 ``editor``              the panel of it
-``masters``             a master (``notebooks/src``) becomes a notebook or a student copy
+``masters``             a master (``notebooks/src``) becomes a notebook
+``lab``                 the student's copies, and JupyterLab with them
 ``hosted``              links that open a notebook on Colab or Binder, once there is an address
 ``dependencies``        which library and data files stored outputs were made from
 ``rules``, ``costs``    what a stored notebook must keep to, and a run of it
-``notebooks``           the commands ``build``, ``check`` and ``student``
-``marking``             a verdict on every exercise of returned notebooks
+``notebooks``           the commands ``build``, ``check`` and ``work``
+``marking``             the table of what students returned (a file's: ``verdicts``)
 ======================  =======================================================================
 
 Importing this package imports neither numpy nor torch nor a plotting library, so that
@@ -60,6 +62,7 @@ if _ROOT not in sys.path:
 from course.checks import check, hint, solution
 from course.commands import command
 from course.display import escape, show_html
+from course.drawings import drawing
 from course.editor import edit_history
 from course.figures import show
 from course.gallery import images_html, show_images
@@ -86,6 +89,7 @@ __all__ = [
     "choice",
     "command",
     "draw_map",
+    "drawing",
     "edit_history",
     "entry",
     "escape",

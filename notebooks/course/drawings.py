@@ -1,29 +1,18 @@
 """The drawings of the course: vector graphics that a notebook, a page and a slide can show.
 
-They lie in ``drawings/``. After a change in ``sketches/``, ``python -m course.drawings`` (run in
-``notebooks/``) writes them anew.
+They lie in ``drawings/``; ``sketches/`` makes them.
 """
 
 from __future__ import annotations
 
 import re
 from html import unescape
-from importlib import import_module
 from pathlib import Path
 
 from course.display import escape, show_html
 from course.figures import data_uri
 
 FOLDER = Path(__file__).with_name("drawings")
-CHAPTERS = ("sequences", "features", "mixing", "encoder", "losses", "training", "method")
-
-
-def build() -> dict[str, str]:
-    """Return the text of every drawing by the name of its file, in the order of the course."""
-    drawn = [
-        make() for name in CHAPTERS for make in import_module(f"course.sketches.{name}").DRAWINGS
-    ]
-    return {f"{canvas.name}.svg": canvas.svg() for canvas in drawn}
 
 
 def describe(svg: str) -> str:
@@ -57,10 +46,3 @@ def drawing(name: str) -> None:
     source = data_uri(svg.encode(), "svg+xml")
     image = f'<img src="{source}" alt="{escape(words)}" style="{style}">'
     show_html(f'<figure style="margin:0">{image}</figure>', f"[drawing] {words}")
-
-
-if __name__ == "__main__":
-    for file, text in build().items():
-        (FOLDER / file).write_text(text, encoding="utf-8", newline="\n")
-    for old in {path.name for path in FOLDER.glob("*.svg")} - set(build()):
-        (FOLDER / old).unlink()

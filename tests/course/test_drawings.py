@@ -9,8 +9,8 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from course.drawings import CHAPTERS, FOLDER, build, drawing
-from course.sketches import features, losses
+from course.drawings import FOLDER, drawing
+from course.sketches import CHAPTERS, build, features, losses
 from course.sketches.canvas import FILL, INK, PAPER, WIDTH, Canvas
 
 from tests.chromium import CHROMIUM, MARKS
@@ -73,9 +73,9 @@ def problems(svg: str) -> list[str]:
 
 def test_files_are_what_the_sketches_draw() -> None:
     stored = {path.name: path.read_text(encoding="utf-8") for path in FILES}
-    assert stored == BUILT, "run `python -m course.drawings` in notebooks/"
+    assert stored == BUILT, "run `python -m course.sketches` in notebooks/"
     made = {path.stem for path in Path(features.__file__).parent.glob("*.py")}
-    assert made - {"__init__", "canvas", "icons"} == set(CHAPTERS)
+    assert made - {"__init__", "__main__", "canvas", "icons"} == set(CHAPTERS)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -38,11 +38,11 @@ def fine_tuning() -> Canvas:
     for place, name in enumerate(("cup", "candle", "lamp")):
         c.item(name, MARGIN, 116 + place * 72, 60)
     c.text(MARGIN, 84, "**history**")
-    c.arrow((92, 218), (114, 218))
-    c.box(116, 176, 40, 84, "dark", "M²\nSE", 16)
-    c.arrow((158, 218), (178, 218))
-    c.box(180, 166, 52, 46, "text", "$h_t$", 18)
-    c.box(180, 222, 52, 46, "image", "$h_v$", 18)
+    c.arrow((90, 218), (105, 218))
+    c.box(107, 176, 60, 84, "dark", "M²SE", 16)
+    c.arrow((168, 218), (184, 218))
+    c.box(186, 166, 48, 46, "text", "$h_t$", 18)
+    c.box(186, 222, 48, 46, "image", "$h_v$", 18)
     c.text(264, 84, "**whole catalogue**")
     c.text(458, 84, "**score**")
     c.text(572, 84, "**softmax**")
@@ -65,12 +65,12 @@ def fine_tuning() -> Canvas:
         c.text(464 + 60 * (text + image), y + 30, f"{text + image:.2f}", size=15)
         c.bar(572, y + 11, 44 * by_name[name], 26, "target" if hit else "plain")
         c.text(578 + 44 * by_name[name], y + 30, f"{by_name[name]:.2f}", size=15)
-    c.arrow((234, 218), (254, 218))
+    c.arrow((236, 218), (254, 218))
     c.add("circle", cx=MARGIN + 8, cy=366, r=5.5, class_="k-id")
     c.text(MARGIN + 22, 371, "+ ID embedding", "id", 15)
     c.text(MARGIN, 395, "one per item, the\nsame in $z_t$ and $z_v$", "muted", 15)
     c.text(MARGIN, 456, "score = cos$(h_t, z_t)$ + cos$(h_v, z_v)$;", size=16)
-    c.text(318, 456, f"loss = $−$log softmax(score$/ τ$) = {loss:.2f} nats", "target", 16)
+    c.text(318, 456, f"loss = $−$log softmax(score$ / τ$) = {loss:.2f} nats", "target", 16)
     return c
 
 
