@@ -1,5 +1,7 @@
 """The encoder that notebook 05 builds, and plausible mistakes in it; the exercises are in nb05."""
 
+# mypy: disable-error-code="operator"
+
 from __future__ import annotations
 
 import torch

@@ -1,5 +1,7 @@
 """Exercises of notebook 06: the losses of pre-training, false negatives and the training loop."""
 
+# mypy: disable-error-code="misc,call-arg"
+
 from __future__ import annotations
 
 import math

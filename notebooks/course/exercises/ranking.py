@@ -1,5 +1,7 @@
 """Scores of all items and the loss of fine-tuning; the exercises are in nb07."""
 
+# mypy: disable-error-code="operator"
+
 from __future__ import annotations
 
 import torch
