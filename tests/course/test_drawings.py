@@ -168,8 +168,10 @@ class TestInBrowser:
         with sync_playwright() as browsers:
             browser = browsers.chromium.launch(executable_path=CHROMIUM)
             page = browser.new_page()
-            page.set_content("".join(BUILT.values()))
-            found = page.evaluate(COLLISIONS)
+            found = []
+            for wide in ("'Segoe UI'", "'DejaVu Sans','Verdana'"):  # as wide as fonts get
+                page.set_content("".join(BUILT.values()).replace("'Segoe UI'", wide))
+                found += page.evaluate(COLLISIONS)
             page.set_content(colliding.svg())
             noticed = page.evaluate(COLLISIONS)
             browser.close()

@@ -59,10 +59,10 @@ def m2se() -> Canvas:
         " (batch, time, d).",
         700,
     )
-    columns = {"text": (60, "t"), "image": (410, "v")}
+    columns = {"text": (50, "t"), "image": (384, "v")}
     wide = 210
     c.add("rect", x=16, y=62, width=648, height=148, rx=10, fill="#f1efe9")
-    c.text(340, 84, "frozen: computed once", "muted", 15, "middle")
+    c.text(322, 84, "frozen: computed once", "muted", 15, "middle")
     for kind, (x, sub) in columns.items():
         middle = x + wide / 2
         first = "sentences" if kind == "text" else "images"
@@ -84,14 +84,14 @@ def m2se() -> Canvas:
         c.arrow((middle, 621), (middle, 650), kind=kind)
         c.box(middle - 32, 652, 64, 36, kind, f"$h_{sub}$", 18)
         c.text(middle + 42, 675, "(batch, time, d)", kind, 15)
-    c.text(340, 409, "look up each sequence", "muted", 15, "middle")
-    c.box(60, 448, 560, 68)
-    c.text(200, 477, "complementary mixup\nin pre-training only", anchor="middle")
-    c.box(346, 454, 264, 56, "id", "+ ID embeddings\nin fine-tuning only")
+    c.text(322, 409, "look up each sequence", "muted", 15, "middle")
+    c.box(50, 448, 544, 68)
+    c.text(186, 477, "complementary mixup\nin pre-training only", anchor="middle")
+    c.box(326, 454, 260, 56, "id", "+ ID embeddings\nin fine-tuning only")
     c.box(
-        60,
+        50,
         548,
-        560,
+        544,
         72,
         "dark",
         "causal Transformer, shared by both modalities\nposition embeddings, 2 layers, 2 heads",

@@ -115,8 +115,8 @@ def attention_pooling() -> Canvas:
         size=16,
     )
     c.text(MARGIN, 404, "$e = Σ_s α_s x_s$  =", size=16)
-    c.vector(150, 388, mixed, "text", 18)
-    c.text(236, 404, "Without the mask, padding would take weight and add nothing.", "muted", 15)
+    c.vector(178, 388, mixed, "text", 18)
+    c.text(264, 404, "Without the mask, padding shrinks $e$.", "muted", 15)
     return c
 
 

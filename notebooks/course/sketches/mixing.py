@@ -54,7 +54,7 @@ def mixup() -> Canvas:
     """Draw complementary mixup, and that the sum of the two sequences does not change."""
     c = Canvas(
         "mixup",
-        "Complementary mixup: text and image exchange places",
+        "Complementary mixup: text and image swap places",
         "Six items; Z_t holds their text embeddings, Z_v their image embeddings. The bits b are 0 1"
         " 0 0 1 0, each 1 with probability p. At positions 2 and 5 text and image change places, so"
         " M_t holds text, image, text, text, image, text, and M_v the rest. At every position the"
