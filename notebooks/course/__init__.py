@@ -17,6 +17,7 @@ file                    idea
 ``drawings``            the drawings in ``drawings/``, which ``sketches/`` makes; a cell shows one
 ``diagrams``            drawings in matplotlib, as long as a notebook shows them
 ``panels``              static small multiples, then sliders that redraw them
+``progress``            what the student has done, in one small file beside the copies
 ``watch``               a progress bar; a figure that is redrawn while something runs
 ``commands``            commands of ``msm4sr`` in a cell
 ``sources``             the library's own lines, never a copy
@@ -71,12 +72,13 @@ from course.machine import machine_report
 from course.map_drawing import draw_map
 from course.map_explorer import MapView, explore_map
 from course.panels import choice, entry, panel, slider, toggle
+from course.progress import load_progress, record, work_folder
 from course.session import Session, explain_missing_encoder, find_encoder, setup
 from course.sources import source
 from course.spine import load_parts
 from course.strips import blank_card, item_card, strips
 from course.style import MARKERS, PALETTE
-from course.watch import progress, watch
+from course.watch import progress_bar, watch
 
 __all__ = [
     "MARKERS",
@@ -100,9 +102,11 @@ __all__ = [
     "images_html",
     "item_card",
     "load_parts",
+    "load_progress",
     "machine_report",
     "panel",
-    "progress",
+    "progress_bar",
+    "record",
     "setup",
     "show",
     "show_html",
@@ -113,4 +117,5 @@ __all__ = [
     "strips",
     "toggle",
     "watch",
+    "work_folder",
 ]

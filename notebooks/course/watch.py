@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def progress(steps: Iterable[T], name: str) -> Iterable[T]:
+def progress_bar(steps: Iterable[T], name: str) -> Iterable[T]:
     """Return ``steps``, with a bar called ``name`` while they run; no bar where nobody waits."""
     if is_static():
         return steps

@@ -86,7 +86,7 @@ source(top_keywords)
 # five if it has a second colour. (In the figure, the dotted line stands at 15.)
 
 # %%
-from course import progress
+from course import progress_bar
 from data_samples.make.write import load_world
 
 made = {item.item_id: item.look for item in load_world(folder).items}
@@ -101,7 +101,7 @@ def truth(name):
 pictured = [item for item in dataset.items.values() if item.images][:200]
 batches = [pictured[start : start + 40] for start in range(0, 200, 40)]
 found = []
-for batch in progress(batches, "200 images"):
+for batch in progress_bar(batches, "200 images"):
     photos = [open_image(folder, item.images[0]) for item in batch]
     found += tokenizer.keywords(photos, n=15)
 
@@ -167,7 +167,7 @@ dictionaries = {
 prompts = ["a photo of a {}", "{}", "not a {}"]
 readers = {
     (name, prompt): KeywordTokenizer(clip, words, prompt).word_embeddings
-    for name, words in progress(dictionaries.items(), "dictionaries")
+    for name, words in progress_bar(dictionaries.items(), "dictionaries")
     for prompt in prompts
 }
 looked = tokenizer.image_embeddings(opened)

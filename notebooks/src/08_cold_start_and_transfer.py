@@ -196,7 +196,7 @@ print(f"{'a guess':<28} {guess / len(cold):>10.3f} {guess / 400:>9.3f} {0.26:>15
 from dataclasses import replace
 
 import torch
-from course import progress
+from course import progress_bar
 from course.cold_start import replace_ids
 from msm4sr_lite.config import FinetuneConfig
 from msm4sr_lite.initialize import transfer
@@ -205,7 +205,7 @@ from msm4sr_lite.training import finetune_steps
 config = FinetuneConfig(lr=1e-3, batch_size=256, epochs=3)
 torch.manual_seed(0)
 whole = transfer(pretrained, sequences.n_items)
-for _ in progress(finetune_steps(whole, table, sequences, config), "all items"):
+for _ in progress_bar(finetune_steps(whole, table, sequences, config), "all items"):
     pass
 
 # %%
@@ -230,7 +230,7 @@ for name, scorer in {
 # %%
 model = transfer(pretrained, sequences.n_items)
 fair = replace(config, candidates="seen")
-for _ in progress(finetune_steps(model, table, sequences, fair), "seen items"):
+for _ in progress_bar(finetune_steps(model, table, sequences, fair), "seen items"):
     pass
 repaired = replace_ids(ModelScorer(model, table), cold, "zero")
 reports["seen items only"] = report(repaired, sequences, **starts)
@@ -478,7 +478,7 @@ for name, value in score.items():
 from course.transfer import fine_tuned
 
 tuned = {"5%, from home": (pretrained, 3e-4), "5%, from scratch": (None, 1e-3)}
-for name, (start, rate) in progress(tuned.items(), "60 users"):
+for name, (start, rate) in progress_bar(tuned.items(), "60 users"):
     few = FinetuneConfig(lr=rate, batch_size=64, epochs=25, patience=10)
     model = ModelScorer(fine_tuned(start, domain, 0.05, few), domain.table)
     ranks[name] = target_ranks(model, *there.held_out("test"))

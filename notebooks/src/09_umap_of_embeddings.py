@@ -174,10 +174,10 @@ source(fit_umap)
 # **Predict**: in which of the three maps will things of one *purpose* lie together, in which those of one *kind*?
 
 # %%
-from course import progress
+from course import progress_bar
 from course.maps import continuity, share_kept, trustworthiness
 
-maps = {name: fit_umap(space[name]) for name in progress(list(space), "maps")}
+maps = {name: fit_umap(space[name]) for name in progress_bar(list(space), "maps")}
 near_on_map = {name: find_neighbours(places, 10) for name, places in maps.items()}
 trusted = {name: trustworthiness(space[name], maps[name]) for name in maps}
 print(f"{'':<12} trustworthiness  continuity  kept of 10")
@@ -444,7 +444,9 @@ for name, scorer in scorers.items():
 labels = ["text"] * len(both) + ["image"] * len(both)
 figure, panels = plt.subplots(1, 4, figsize=(11.5, 3.4))
 lines = []
-for axes, (name, pair) in zip(panels, progress(clouds.items(), "maps"), strict=True):
+for axes, (name, pair) in zip(
+    panels, progress_bar(clouds.items(), "maps"), strict=True
+):
     joint = normalize(torch.cat([torch.as_tensor(cloud) for cloud in pair])).numpy()
     gap = measure_gap(*pair).distance
     own = share_label(find_neighbours(joint, 10), labels).mean()
@@ -471,7 +473,9 @@ show(
 
 # %%
 SETTINGS = [(n, seed) for n in (4, 8, 15, 50) for seed in (0, 1, 2)]
-grid = {at: fit_umap(space["pre-trained"], *at) for at in progress(SETTINGS, "12 maps")}
+grid = {
+    at: fit_umap(space["pre-trained"], *at) for at in progress_bar(SETTINGS, "12 maps")
+}
 
 # %%
 from course import MapView, explore_map
@@ -670,7 +674,8 @@ def states(scorer):
 
 user_states = {name: states(scorer) for name, scorer in scorers.items()}
 user_maps = {
-    name: fit_umap(user_states[name]) for name in progress(list(user_states), "maps")
+    name: fit_umap(user_states[name])
+    for name in progress_bar(list(user_states), "maps")
 }
 
 # %%

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import IPython.display
 import matplotlib.pyplot as plt
 import pytest
-from course import progress, watch
+from course import progress_bar, watch
 from matplotlib.figure import Figure
 
 
@@ -15,11 +15,11 @@ def test_a_progress_bar_shows_where_somebody_waits(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MSM4SR_STATIC", "1")
-    assert list(progress([1, 2], "cups")) == [1, 2]
+    assert list(progress_bar([1, 2], "cups")) == [1, 2]
     assert "cups" not in capsys.readouterr().err
     monkeypatch.setenv("MSM4SR_STATIC", "0")
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    assert list(progress([1, 2], "cups")) == [1, 2]
+    assert list(progress_bar([1, 2], "cups")) == [1, 2]
     assert "cups" in capsys.readouterr().err
 
 
