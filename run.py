@@ -26,7 +26,7 @@ COURSE, DOCS, DEV = "course", "course,docs,parquet", "course,dev,docs,parquet"  
 BASE = "torch transformers PIL pydantic jaxtyping ipykernel ipywidgets seaborn umap"  # and theirs
 COMMANDS = {  # help, extras, what --no-venv must find besides BASE
     "setup": ("prepare .venv and say that it is ready", COURSE, "nbclient"),
-    "lab": ("open JupyterLab at the first notebook", COURSE, "jupyterlab"),
+    "lab": ("open JupyterLab at your copy of the first notebook", COURSE, "jupyterlab"),
     "workshop": ("show the demo as a page without code, to several visitors", COURSE, "voila"),
     "docs": ("build the documentation site", DOCS, "sphinx"),
     "test": ("run format, lint, types, tests, notebooks and the site", DEV, "pytest"),
@@ -123,7 +123,9 @@ def install(done: dict[str, str], wanted: dict[str, str], update: bool) -> None:
     quiet = {"fetchNews": "false", "checkForUpdates": False}  # JupyterLab asks for no news
     lab = {"@jupyterlab/apputils-extension:notification": quiet}
     write("share/jupyter/lab/settings/overrides.json", lab)
-    write("etc/ipython/ipython_kernel_config.json", {"IPKernelApp": {"log_level": "ERROR"}})
+    find = f"__import__('sys').path.append({str(ROOT / 'notebooks')!a})"  # in any editor and folder
+    kernel = {"IPKernelApp": {"log_level": "ERROR", "exec_lines": [find]}}
+    write("etc/ipython/ipython_kernel_config.json", kernel)
     write(STAMP.name, wanted)
 
 
@@ -167,7 +169,7 @@ def start(python: Path, command: list[str]) -> int:
     paths = [str(ROOT / "notebooks"), *filter(None, [variables.get("PYTHONPATH")])]
     variables.update(PYTHONPATH=os.pathsep.join(paths), JUPYTER_PREFER_ENV_PATH="1")  # ours first
     variables["PATH"] = f"{python.parent}{os.pathsep}{variables.get('PATH', '')}"
-    variables.update({} if "jupyterlab" in command else {"HF_HUB_OFFLINE": "1"})  # own code there
+    variables.update({} if "course.lab" in command else {"HF_HUB_OFFLINE": "1"})  # own code there
     process = subprocess.Popen([str(python), *command], env=variables, cwd=ROOT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child sees Ctrl-C too and may want to ask
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
@@ -183,12 +185,9 @@ def command_for(options: argparse.Namespace) -> list[str]:
         return ["-m", "sphinx", "-W", "-q", "--keep-going", "-b", "html", "docs", "build/site"]
     if options.command in ("test", "check"):
         return ["tests/stages.py", "all" if options.all else options.command, *options.pytest]
-    command = ["-P", "-m"]  # -P: no file here takes the place of a package
-    if options.command == "lab":
-        command += ["jupyterlab", "--log-level=WARN", f"--ServerApp.root_dir={ROOT}"]
-        command += ["--allow-root", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
-    else:
-        command += ["voila", "notebooks/11_workshop_demo.ipynb", "--preheat_kernel=True"]
+    command = ["-P", "-m", "course.lab"]  # -P: no file here takes the place of a package
+    if options.command == "workshop":
+        command[2:] = ["voila", "notebooks/11_workshop_demo.ipynb", "--preheat_kernel=True"]
         command += [f"--pool_size={options.visitors}", *["--Voila.ip=0.0.0.0"] * options.share]
     command += [] if options.port is None else [f"--port={options.port}"]
     note = "Whoever can reach this machine over the network can open the demo.\n" * options.share

@@ -215,6 +215,9 @@ def test_a_set_up_is_made_once_kept_changed_and_repaired(
     assert checkout.torch() == "2.13.0+cpu"
     assert [path for path in index.asked if path.startswith("/usual")] == []
     assert not (checkout.folder / "build" / "set_up.lock").exists()
+    config = checkout.folder / ".venv" / "etc" / "ipython" / "ipython_kernel_config.json"
+    (line,) = json.loads(config.read_text("utf-8"))["IPKernelApp"]["exec_lines"]
+    assert ast.literal_eval(line.partition("append")[2]) == str(checkout.folder / "notebooks")
 
     index.asked.clear()
     started = time.perf_counter()
@@ -525,15 +528,11 @@ def test_each_command_gets_the_extras_it_needs(
     assert started[1][0] == run.PYTHON
 
 
-def test_lab_opens_the_first_notebook(started: list[Any]) -> None:
+def test_lab_starts_the_course_with_what_jupyterlab_is_told(started: list[Any]) -> None:
     run.main(["lab", "--no-venv", "--port", "9000", "--no-browser"])
-    ((python, command),) = started
-    assert python == Path(sys.executable)
-    assert command[:3] == ["-P", "-m", "jupyterlab"]
-    (first,) = (word for word in command if word.startswith("--LabApp.default_url=/lab/tree/"))
-    assert (ROOT / first.partition("/lab/tree/")[2]).is_file()
-    assert {f"--ServerApp.root_dir={ROOT}", "--port=9000", "--no-browser"} < {*command}
-    assert "--allow-root" in command
+    assert started == [
+        (Path(sys.executable), ["-P", "-m", "course.lab", "--port=9000", "--no-browser"])
+    ]
 
 
 @pytest.mark.parametrize(
@@ -619,7 +618,7 @@ def test_what_is_started_gets_one_thread_unless_the_user_says_otherwise(
     show = "import json, os; print(json.dumps(dict(os.environ))); raise SystemExit(5)"
     try:
         assert run.start(Path(sys.executable), ["-c", show]) == 5
-        assert run.start(Path(sys.executable), ["-c", show, "jupyterlab"]) == 5
+        assert run.start(Path(sys.executable), ["-c", show, "course.lab"]) == 5
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)

@@ -1,8 +1,8 @@
-"""From a master to a notebook: one source, two copies.
+"""From a master to a notebook.
 
 A master is a script in ``notebooks/src`` whose cells start with ``# %%`` (the "percent"
-format). It becomes the reading notebook, which is then executed, and the student's blank copy.
-What a master may say beyond plain cells:
+format). It becomes the reading notebook, which is then executed; :mod:`~course.lab` makes the
+student's copy of it. What a master may say beyond plain cells:
 
 * a header with ``jupyter: msm4sr:`` and facts about the notebook, such as its ``minutes``;
 * a code cell tagged ``exercise`` that holds ``check("NN.name", ...)``: the starter is put before
@@ -127,16 +127,6 @@ def _number(cells: list[NotebookNode]) -> None:
         name = hashlib.sha256(content).hexdigest()[:12]
         seen[name] = seen.get(name, 0) + 1
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
-
-
-def make_student_copy(notebook: NotebookNode) -> NotebookNode:
-    """Return a notebook without outputs and solutions; the starters stay."""
-    copy = nbformat.from_dict(notebook)
-    copy.cells = [cell for cell in copy.cells if "solution" not in cell.metadata.get("tags", [])]
-    for cell in copy.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    return copy
 
 
 def same_source(one: NotebookNode, other: NotebookNode) -> bool:

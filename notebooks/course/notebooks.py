@@ -3,7 +3,7 @@
 ========  =====================================================================================
 build     execute the masters ``notebooks/src/NN_name.py`` and store ``notebooks/NN_name.ipynb``
 check     prove, without running anything, that the stored notebooks are up to date
-student   write blank copies without solutions to ``build/student/``
+work      make the student's copies that are missing; ``--fresh`` renames those that are there
 ========  =====================================================================================
 
 What is proven by what. ``check`` proves that the stored cells are those of the master, that the
@@ -33,7 +33,8 @@ from nbformat.v4 import new_code_cell
 
 from course import dependencies, rules
 from course.costs import Costs, find_excess
-from course.masters import make_student_copy, read_master, same_source
+from course.lab import make_copies
+from course.masters import read_master, same_source
 from course.session import ROOT
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
@@ -163,22 +164,25 @@ def find_stale(master: Path) -> list[str]:
     return reasons + rules.find_problems(notebook)
 
 
-def write_student_copy(master: Path, root: Path) -> Path:
-    """Write the blank copy; returns where it is."""
-    path = root / "build" / "student" / stored_path(master).name
-    copy = make_student_copy(read_master(master))
-    write_text(path, nbformat.writes(copy, version=4) + "\n")
-    return path
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, or 1 if something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m course.notebooks")
-    parser.add_argument("command", choices=("build", "check", "student"))
+    parser.add_argument("command", choices=("build", "check", "work"))
     parser.add_argument("numbers", nargs="*", metavar="NN", help="notebooks (default: all)")
     parser.add_argument("--root", type=Path, default=ROOT, help="the repository")
+    parser.add_argument("--fresh", action="store_true", help="rename the copies that are there")
     options = parser.parse_intermixed_args(arguments)
     root = options.root.resolve()
+    if options.fresh and not (options.command == "work" and options.numbers):
+        parser.error("--fresh belongs to work and needs numbers of notebooks")
+    if options.command == "work":
+        try:
+            for line in make_copies(root, options.numbers, fresh=options.fresh):
+                print(line)
+            return 0
+        except UserError as error:
+            print(error, file=sys.stderr)
+            return 1
     try:
         masters = find_masters(root, options.numbers)
     except UserError as error:
@@ -186,9 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failures = 0
     for master in masters:
         try:
-            if options.command == "student":
-                print(write_student_copy(master, root))
-            elif options.command == "build":
+            if options.command == "build":
                 print(build_notebook(master), flush=True)
             elif reasons := find_stale(master):
                 raise UserError("; ".join(reasons))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from course.costs import reading_time
-from course.masters import make_student_copy, read_master
+from course.lab import make_blank
+from course.masters import read_master
 
 WORKBENCH = Path(__file__).parents[1] / "notebooks" / "browser" / "99_workbench.py"
 
@@ -22,7 +23,7 @@ def test_a_derivation_is_folded_for_all_and_counts_no_minutes(tmp_path: Path) ->
     notebook.metadata.msm4sr["minutes"] = 1
     folded = notebook.cells[1].source
     assert folded.startswith("<details><summary><b>Derivation: why</b> (click)</summary>\n\nword ")
-    assert make_student_copy(notebook).cells[1].source == folded
+    assert make_blank(notebook).cells[1].source == folded
     assert "900" not in "".join(reading_time(notebook))
     notebook.cells[1].metadata.tags = []
     assert "take 5 to 5" in "".join(reading_time(notebook))

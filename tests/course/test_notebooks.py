@@ -1,4 +1,4 @@
-"""Building a notebook from its master, checking that it is up to date, student copies."""
+"""Building a notebook from its master, checking that it is up to date, commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from course import dependencies
-from course.masters import make_student_copy, read_master
+from course.lab import make_blank
+from course.masters import read_master
 from course.notebooks import (
     build_environment,
     build_notebook,
@@ -59,13 +60,35 @@ def test_folded_solutions_stay_out_of_the_student_copy(bench: Path) -> None:
     folded = [cell.source for cell in notebook.cells if cell.source.startswith("<details>")]
     assert len(folded) == 2
     assert "return sorted(counts" in folded[1]
-    copy = make_student_copy(notebook)
+    copy = make_blank(notebook)
     text = "\n".join(cell.source for cell in copy.cells)
     assert "<details>" not in text
     assert "return ...  # your turn" in text
     assert 'check("00.most_popular", most_popular)' in text
-    assert main(["student", "--root", str(bench), "99"]) == 0
-    assert (bench / "build" / "student" / "99_workbench.ipynb").exists()
+
+
+def test_work_makes_copies_and_fresh_ones(
+    bench: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MSM4SR_WORK", str(tmp_path))
+    own = tmp_path / "99_workbench.ipynb"
+    assert main(["work", "--root", str(bench), "99"]) == 0
+    assert main(["work", "--root", str(bench)]) == 0
+    assert capsys.readouterr().out == (
+        f"1 new in {tmp_path}: your copies. They are never overwritten.\n"
+    )
+    own.write_text("{}", encoding="utf-8")
+    assert main(["work", "--root", str(bench), "--fresh", "99"]) == 0
+    assert (tmp_path / "99_workbench_old.ipynb").read_text("utf-8") == "{}"
+    assert nbformat.read(own, as_version=4).cells
+    assert main(["work", "--root", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["work --fresh", "build --fresh 99", "student"])
+def test_fresh_needs_numbers(words: str, bench: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([*words.split(), "--root", str(bench)])
 
 
 @pytest.mark.parametrize(
@@ -118,7 +141,7 @@ def test_an_unknown_number_is_refused(bench: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.slow
 def test_the_student_copy_runs_to_its_end(bench: Path) -> None:
-    execute_notebook(make_student_copy(read_master(WORKBENCH)), bench)
+    execute_notebook(make_blank(read_master(WORKBENCH)), bench)
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ import nbformat
 import pytest
 from course import dependencies, rules
 from course.costs import find_excess
-from course.masters import make_student_copy, read_master, same_source
+from course.lab import make_blank
+from course.masters import read_master, same_source
 from course.notebooks import execute_notebook, find_masters, stored_path
 from course.session import ROOT
 
@@ -71,6 +72,6 @@ def test_a_notebook_is_small(path: Path) -> None:
 @pytest.mark.slow
 @by_name
 def test_the_student_copy_runs_to_its_end_in_the_time_and_memory_stated(path: Path) -> None:
-    copy = make_student_copy(read(path))
+    copy = make_blank(read(path))
     costs = execute_notebook(copy, path.parent)
     assert find_excess(copy, costs) == []
