@@ -224,10 +224,8 @@ def read_file() -> str | None:
 
 
 def _path() -> Path | None:
-    try:
-        from course.progress import work_folder
-    except ImportError:  # H1: until H2's module is there
-        return None
+    from course.progress import work_folder
+
     folder = work_folder()
     return None if folder is None else folder / FILE
 
