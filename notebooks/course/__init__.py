@@ -18,6 +18,9 @@ file                    idea
 ``diagrams``            drawings in matplotlib, as long as a notebook shows them
 ``panels``              static small multiples, then sliders that redraw them
 ``progress``            what the student has done, in one small file beside the copies
+``predictions``         predict, then reveal: stored before the result is shown, then scored
+``prediction_widgets``  the inputs of predictions
+``quiz``                two questions at the end of a notebook
 ``watch``               a progress bar; a figure that is redrawn while something runs
 ``commands``            commands of ``msm4sr`` in a cell
 ``sources``             the library's own lines, never a copy
@@ -72,7 +75,9 @@ from course.machine import machine_report
 from course.map_drawing import draw_map
 from course.map_explorer import MapView, explore_map
 from course.panels import choice, entry, panel, slider, toggle
+from course.predictions import number, order, pick, predict, reveal
 from course.progress import load_progress, record, work_folder
+from course.quiz import quiz
 from course.session import Session, explain_missing_encoder, find_encoder, setup
 from course.sources import source
 from course.spine import load_parts
@@ -104,9 +109,15 @@ __all__ = [
     "load_parts",
     "load_progress",
     "machine_report",
+    "number",
+    "order",
     "panel",
+    "pick",
+    "predict",
     "progress_bar",
+    "quiz",
     "record",
+    "reveal",
     "setup",
     "show",
     "show_html",
