@@ -18,6 +18,7 @@ file                    idea
 ``diagrams``            drawings in matplotlib, as long as a notebook shows them
 ``panels``              static small multiples, then sliders that redraw them
 ``progress``            what the student has done, in one small file beside the copies
+``outline``             the strip of all notebooks, with what is done in each
 ``predictions``         predict, then reveal: stored before the result is shown, then scored
 ``prediction_widgets``  the inputs of predictions
 ``quiz``                two questions at the end of a notebook

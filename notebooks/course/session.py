@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import os
 import random
+import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,7 +57,8 @@ def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     """Start a notebook: one thread, no network, fixed seeds, the course's plot style.
 
     Call it before anything imports numpy or torch. Variables that you have set in the
-    environment stay as they are. It prints one line, the same on every machine;
+    environment stay as they are. It shows the notebooks of the course and, in a live session, what
+    is done in each (:mod:`~course.outline`). As text it is one line, the same on every machine;
     :func:`~course.machine.machine_report` shows what differs between machines.
 
     Parameters
@@ -93,8 +95,19 @@ def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     # The libraries stay as long as the kernel. To look for garbage among their half million objects
     # takes 0.4 s, now and then in the middle of a moved slider.
     gc.freeze()
-    print(f"Notebook {notebook} is ready: sample data found, random seed {seed}.")
+    _say_ready(notebook, f"Notebook {notebook} is ready: sample data found, random seed {seed}.")
     return Session(notebook, samples, os.environ.get("MSM4SR_DEVICE", device), seed)
+
+
+def _say_ready(notebook: str, line: str) -> None:
+    from course.display import escape, show_html
+    from course.outline import outline_html
+
+    ipython = sys.modules.get("IPython")
+    if ipython and ipython.get_ipython():
+        show_html(f"{outline_html(notebook)}<p>{escape(line)}</p>", line)
+    else:  # a script or a test
+        print(line)
 
 
 def _find_numba_cache() -> None:
