@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from toy_photos import make_source
 
 from data_samples.make import photos
 from data_samples.make.photos import Photo, choose_photos, main, read_photos
@@ -24,18 +25,6 @@ def source(real_data: Path) -> Path:
     if not (folder / "labels.csv").is_file():
         pytest.skip(f"needs the photographs of the Grocery Store Dataset in {folder}")
     return folder
-
-
-def make_source(folder: Path, rows: list[str]) -> Path:
-    """Write a folder like the source, with one-pixel photographs."""
-    source = folder / photos.SOURCE
-    (source / "images").mkdir(parents=True)
-    (source / "LICENSE").write_text("MIT License\n", "utf-8")
-    table = "\n".join(["image,split,product,kind,group", *rows]) + "\n"
-    (source / "labels.csv").write_text(table, "utf-8")
-    for row in rows:
-        Image.new("RGB", (1, 1)).save(source / row.split(",")[0])
-    return source
 
 
 # ------------------------------------------------------------------------------ the folder
