@@ -5,16 +5,40 @@ All have names that a screen reader says. What is entered is stored at once, wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from course.display import escape, without_math
-from course.predictions import Answer, mark_code, parse_number, store_prediction
+from course.predictions import Answer, mark_code, store_prediction
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
 _NOTHING = "(choose)"
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
+
+
+def parse_number(text: str, answer: Answer) -> float | None:
+    """Return the number that somebody typed, None if there is none in the range asked for.
+
+    The unit may follow. A comma is read as a decimal point, and between groups of three digits as
+    what divides thousands, if that gives a number in the range.
+
+    >>> from course import number
+    >>> parse_number(" 3,5 % ", number(0, 10, "%")), parse_number("1,000", number(0, 5000))
+    (3.5, 1000.0)
+    """
+    text = text.strip().removesuffix(answer.unit).strip()
+    readings = [text.replace(",", "")] if _THOUSANDS.fullmatch(text) else []
+    for reading in [*readings, text.replace(",", ".")]:
+        try:
+            value = float(reading)
+        except ValueError:
+            continue
+        if answer.accepts(value):
+            return value
+    return None
 
 
 def make_input(name: str, question: str, answer: Answer, said: Any = None) -> Widget:

@@ -30,7 +30,6 @@ _SIGNS = {
     "": ("○", "#555555"),
 }
 _NAME = re.compile(r"\d\d\.\w+")
-_THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,10 @@ def order(*options: str) -> Answer:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) < 1e300
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def _check_options(options: tuple[str, ...]) -> tuple[str, ...]:
@@ -167,14 +169,15 @@ def reveal(name: str, result: Any, *, close: float | None = None) -> None:
     scores = [one.get("score") for one in _entries().values()]
     right, scored = scores.count("right"), sum(map(("right", "near", "wrong").count, scores))
     said = f"You said {answer.say(entry['said'])}; it is {text}. {verdict.capitalize()}."
-    _show(verdict, said, f"{rule} Your predictions so far: {right} of {scored} right.")
+    share = f"Your predictions so far: {right} of {scored} right."
+    _show(verdict, said, f"{rule} {share}".strip())
 
 
 def score(answer: Answer, said: Any, result: Any, close: float) -> tuple[Verdict, str]:
     """Return how good a prediction is, and the rule in one sentence.
 
     >>> score(number(0, 10), 3.1, 5.5, 1)
-    ('near', 'Right is within 1, near within 3.')
+    ('near', 'Up to 1 away is right, up to 3 is near.')
     >>> score(order("a", "b", "c"), ["b", "a", "c"], ["a", "b", "c"], 0)[0]
     'near'
     """
@@ -185,32 +188,14 @@ def score(answer: Answer, said: Any, result: Any, close: float) -> tuple[Verdict
         verdict: Verdict = "right" if away <= close else "near" if away <= 3 * close else "wrong"
         if not close:
             return verdict, "Only the exact number is right."
-        return verdict, f"Right is within {_format(close)}, near within {_format(3 * close)}."
+        return verdict, f"Up to {_format(close)} away is right, up to {_format(3 * close)} is near."
     pairs = list(combinations(result, 2))
     good = sum(said.index(one) < said.index(other) for one, other in pairs)
     verdict = "right" if good == len(pairs) else "near" if 3 * good >= 2 * len(pairs) else "wrong"
-    return verdict, f"{good} of {len(pairs)} pairs stand in the right order; near begins at 2 of 3."
-
-
-def parse_number(text: str, answer: Answer) -> float | None:
-    """Return the number that somebody typed, None if there is none in the range asked for.
-
-    The unit may follow. A comma is read as a decimal point, and between groups of three digits as
-    what divides thousands, if that gives a number in the range.
-
-    >>> parse_number(" 3,5 % ", number(0, 10, "%")), parse_number("1,000", number(0, 5000))
-    (3.5, 1000.0)
-    """
-    text = text.strip().removesuffix(answer.unit).strip()
-    readings = [text.replace(",", "")] if _THOUSANDS.fullmatch(text) else []
-    for reading in [*readings, text.replace(",", ".")]:
-        try:
-            value = float(reading)
-        except ValueError:
-            continue
-        if answer.accepts(value):
-            return value
-    return None
+    return (
+        verdict,
+        f"{good} of {len(pairs)} pairs are in the right order; from 2 of 3 on it is near.",
+    )
 
 
 def store_prediction(name: str, said: Any) -> bool:
