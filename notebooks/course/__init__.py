@@ -22,6 +22,7 @@ file                    idea
 ``predictions``         predict, then reveal: stored before the result is shown, then scored
 ``prediction_widgets``  the inputs of predictions
 ``quiz``                two questions at the end of a notebook
+``scoreboard``          results of the student and of longer runs in one table
 ``watch``               a progress bar; a figure that is redrawn while something runs
 ``commands``            commands of ``msm4sr`` in a cell
 ``sources``             the library's own lines, never a copy
@@ -79,6 +80,7 @@ from course.panels import choice, entry, panel, slider, toggle
 from course.predictions import number, order, pick, predict, reveal
 from course.progress import load_progress, record, work_folder
 from course.quiz import quiz
+from course.scoreboard import score, scoreboard
 from course.session import Session, explain_missing_encoder, find_encoder, setup
 from course.sources import source
 from course.spine import load_parts
@@ -119,6 +121,8 @@ __all__ = [
     "quiz",
     "record",
     "reveal",
+    "score",
+    "scoreboard",
     "setup",
     "show",
     "show_html",
