@@ -674,7 +674,10 @@ def test_the_site_is_built_as_by_docs_and_tested(started: list[Any]) -> None:
     assert set(SITE) < {stage.name for stage in stages.stages_of("all", [])}
 
 
-def test_notebooks_are_compared_strictly_where_they_can_be(tmp_path: Path) -> None:
+def test_all_texts_of_a_notebook_are_compared_unless_it_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "LAX", ("02", "07"))
     assert stages.notebook_stages(tmp_path) == []
     for name in ("00_start_here", "02_keywords", "04_mixup"):
         (tmp_path / f"{name}.ipynb").touch()
@@ -684,6 +687,9 @@ def test_notebooks_are_compared_strictly_where_they_can_be(tmp_path: Path) -> No
     assert [Path(part).name[:2] for part in strict.command[-2:]] == ["00", "04"]
     assert "--nbval-lax" in lax.command
     assert lax.command[-1] == f"{tmp_path.name}/02_keywords.ipynb"
+    monkeypatch.setattr(stages, "LAX", ())
+    (strict,) = stages.notebook_stages(tmp_path)
+    assert len(strict.command) - len(lax.command) == 2
 
 
 def test_all_runs_notebooks_again_with_two_threads_and_as_on_another_cpu(

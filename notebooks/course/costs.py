@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from nbformat import NotebookNode
@@ -16,6 +17,7 @@ MEMORY = 1.0  # GB, as the README says
 WORDS_A_MINUTE = 200
 MINUTES_A_CELL = 0.5  # its code and what it shows
 MINUTES_AN_EXERCISE = 6
+MINUTES_A_NOTEBOOK = 45  # of reading, at most
 
 _MINUTES = re.compile(r"\b(\d+) minutes of reading\b")
 _COMPUTING = re.compile(r"\b(about|under) (a minute|\d+ seconds) of computing\b")
@@ -26,31 +28,53 @@ def _first_cell(notebook: NotebookNode) -> str:
     return str(notebook.cells[0].source) if notebook.cells else ""
 
 
+class Reading(NamedTuple):
+    """What there is to read, outside folded answers and derivations."""
+
+    words: int
+    cells: int
+    exercises: int
+
+    @property
+    def minutes(self) -> float:
+        """Minutes for every word and every cell of code, without the exercises."""
+        return self.words / WORDS_A_MINUTE + self.cells * MINUTES_A_CELL
+
+
+def count_reading(cells: Iterable[NotebookNode]) -> Reading:
+    """Count what there is to read in some cells."""
+    counts = Reading(0, 0, 0)
+    for cell in cells:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "code":
+            counts = counts._replace(
+                cells=counts.cells + 1, exercises=counts.exercises + ("exercise" in tags)
+            )
+        elif not {"solution", "derivation"} & set(tags):
+            counts = counts._replace(words=counts.words + len(_WORD.findall(cell.source)))
+    return counts
+
+
 def reading_time(notebook: NotebookNode) -> list[str]:
     """Whether the minutes that the first cell states are true.
 
     They suffice for every word outside folded answers and derivations and for every cell of code,
-    and are no more than that and the exercises take. The metadata state the same. A notebook that
-    states no minutes keeps the rule.
+    and are no more than that and the exercises take, nor than 45. The metadata state the same. A
+    notebook that states no minutes keeps the rule.
     """
     stated = _MINUTES.search(_first_cell(notebook))
     if stated is None:
         return []
     minutes = int(stated[1])
-    tags = [set(cell.metadata.get("tags", [])) for cell in notebook.cells]
-    words = sum(
-        len(_WORD.findall(cell.source))
-        for cell, its in zip(notebook.cells, tags, strict=True)
-        if cell.cell_type == "markdown" and not its & {"solution", "derivation"}
-    )
-    cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    exercises = sum("exercise" in its for its in tags)
-    least = words / WORDS_A_MINUTE + cells * MINUTES_A_CELL
+    words, cells, exercises = counts = count_reading(notebook.cells)
+    least = counts.minutes
     most = least + exercises * MINUTES_AN_EXERCISE
     where, problems = f"cell 1 ({minutes} minutes of reading)", []
     if not least <= minutes <= most:
         counted = f"{words} words, {cells} cells of code and {exercises} exercises"
         problems.append(f"{where}: {counted} take {least:.0f} to {most:.0f}")
+    if minutes > MINUTES_A_NOTEBOOK:
+        problems.append(f"{where}: more than {MINUTES_A_NOTEBOOK} minutes; cut or split it")
     in_metadata = notebook.metadata.get("msm4sr", {}).get("minutes")
     if in_metadata != minutes:
         problems.append(f"{where}: the metadata say {in_metadata}")

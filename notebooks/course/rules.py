@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 
 from course.costs import reading_time
 from course.figures import BYTE_LIMIT
+from course.masters import PAPER
 from course.session import ROOT
 
 LINE_LIMIT = 88  # columns of code that JupyterLab shows on a 1280-pixel screen
@@ -25,6 +26,8 @@ _PATH = re.compile(
 )
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 _PROGRESS = re.compile(r"\r|\d+%\||\d+it/s|\d+it \[")
+_REASON = re.compile(r"# Not compared: \w.{9,}")
+_NOT_COMPARED = {"nbval-ignore-output", "nbval-skip"}
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -95,6 +98,31 @@ def headings(notebook: NotebookNode) -> list[str]:
         for (above, _), (level, where) in pairwise(levels)
         if level == 1 or level > above + 1
     ]
+
+
+def paper(notebook: NotebookNode) -> list[str]:
+    """Paper: named and linked in the first cell."""
+    first = notebook.cells[0].source if notebook.cells else ""
+    return [] if f"]({PAPER}" in first else [f"cell 1: a link to the paper is missing, {PAPER}"]
+
+
+def reasons(notebook: NotebookNode) -> list[str]:
+    """Cells say why their output is not compared, where it is not."""
+    problems = []
+    for where, cell in _code(notebook):
+        is_tagged = bool(_NOT_COMPARED & set(cell.metadata.get("tags", [])))
+        first = cell.source.split("\n")[0]
+        if is_tagged and not _REASON.fullmatch(first):
+            problems.append(f"{where}: must start with '# Not compared: <reason>'")
+        if not is_tagged and first.startswith("# Not compared"):
+            problems.append(f"{where}: is compared, since it has no tag nbval-ignore-output")
+    return problems
+
+
+def count_not_compared(notebooks: Iterable[NotebookNode]) -> tuple[int, int]:
+    """Return how many cells of code have outputs that are not compared, and how many there are."""
+    tags = [set(cell.metadata.get("tags", [])) for one in notebooks for _, cell in _code(one)]
+    return sum(bool(_NOT_COMPARED & its) for its in tags), len(tags)
 
 
 def code_style(notebook: NotebookNode) -> list[str]:
@@ -201,6 +229,8 @@ def _image_problems(markup: str) -> list[str]:
 
 RULES: tuple[Callable[[NotebookNode], list[str]], ...] = (
     headings,
+    paper,
+    reasons,
     code_style,
     portable,
     no_trouble,

@@ -30,6 +30,7 @@ session = setup("00")
 # A GPU is not needed.
 
 # %% tags=["nbval-ignore-output"]
+# Not compared: it describes this machine.
 from course import machine_report
 
 machine_report()

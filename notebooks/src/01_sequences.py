@@ -334,6 +334,7 @@ leaks = {
 }
 
 # %% tags=["nbval-ignore-output"]
+# Not compared: a trained model's figures depend on the processor's rounding.
 figure, axes = plt.subplots(figsize=(8, 3.4))
 for place, pair in enumerate(leaks.values()):
     for number, (found, marker) in enumerate(zip(pair, "oX", strict=True)):
@@ -498,6 +499,7 @@ source(SASRec)
 # among 400 items. And: will validation Recall@20 (by chance 0.05) rise from the first epoch on?
 
 # %% tags=["nbval-ignore-output"]
+# Not compared: a trained model's figures depend on the processor's rounding.
 from dataclasses import replace
 
 from course import watch
@@ -550,6 +552,7 @@ records = watch(epochs, curves, every=2)
 # thousand times, and see between which values 95 % of the means lie.
 
 # %% tags=["nbval-ignore-output"]
+# Not compared: a trained model's figures depend on the processor's rounding.
 from msm4sr_lite.intervals import summarise
 from msm4sr_lite.scoring import ModelScorer
 
@@ -608,6 +611,7 @@ for name in models:
     print(f"{name:<13} new items in the first 10:", found(ranks[name, True][cold]))
 
 # %% tags=["nbval-ignore-output"]
+# Not compared: a trained model's figures depend on the processor's rounding.
 figure, panels = plt.subplots(1, 3, figsize=(9, 3), sharey=True)
 edges = np.arange(0, sequences.n_items + 1, 20)
 lines = []
@@ -675,6 +679,7 @@ source(sampled_metrics, only=("better = ", "return values"))
 # ItemKNN leads SASRec, and one where it trails.
 
 # %% tags=["nbval-ignore-output"]
+# Not compared: a trained model's figures depend on the processor's rounding.
 from course import (
     choice,
     panel,
@@ -700,6 +705,7 @@ panel(
 # Here are the differences once more, SASRec minus ItemKNN, with their intervals:
 
 # %% tags=["nbval-ignore-output"]
+# Not compared: a trained model's figures depend on the processor's rounding.
 for filtered in (False, True):
     pair = [ranks[name, filtered] for name in ("SASRec", "ItemKNN")]
     for protocol, measure in (

@@ -82,6 +82,7 @@ source(TextEncoder.encode)
 # the same words, or those with the same meaning?
 
 # %% tags=["nbval-ignore-output"]
+# Not compared: it needs a text encoder, which not every machine has.
 import torch.nn.functional as F
 from course import find_encoder
 from msm4sr_lite import Dataset

@@ -33,6 +33,14 @@ def test_stated_minutes_are_enough_and_not_too_many(
     assert problem in "".join(found)
 
 
+@pytest.mark.parametrize(("minutes", "problem"), [(45, []), (46, ["more than 45 minutes"])])
+def test_no_notebook_takes_more_than_45_minutes(minutes: int, problem: list[str]) -> None:
+    text = f"# One\n\n{minutes} minutes of reading. " + "word " * (200 * minutes - 5)
+    metadata = {"msm4sr": {"minutes": minutes}}
+    found = reading_time(new_notebook(cells=[new_markdown_cell(text)], metadata=metadata))
+    assert [line.partition(": ")[2].partition(";")[0] for line in found] == problem
+
+
 def costly(stated: str, **costs: float) -> list[str]:
     cells = [new_markdown_cell(f"# One\n\n5 minutes of reading, {stated} of computing")]
     cheap = Costs(together=3, longest=1, slowest="cell 1", memory=0.5, factor=1)

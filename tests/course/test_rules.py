@@ -7,6 +7,7 @@ from collections.abc import Callable
 import nbformat
 import pytest
 from course import rules
+from course.masters import PAPER
 from course.session import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -20,9 +21,17 @@ def text_cell(**fields: str) -> nbformat.NotebookNode:
     return new_code_cell("1", execution_count=1, outputs=[new_output("stream", **fields)])
 
 
+def tagged_cell(source: str, tag: str = "nbval-ignore-output") -> nbformat.NotebookNode:
+    return new_code_cell(source, metadata={"tags": [tag]})
+
+
 BREACHES: list[tuple[Callable[..., list[str]], nbformat.NotebookNode, str]] = [
     (rules.headings, new_markdown_cell("# A second title"), "level 1 below"),
     (rules.headings, new_markdown_cell("## Fine\n\n#### Too deep"), "level 4 below one of level 2"),
+    (rules.reasons, tagged_cell("1"), "must start with '# Not compared: <reason>'"),
+    (rules.reasons, tagged_cell("# Not compared: it"), "must start with"),
+    (rules.reasons, tagged_cell("1", "nbval-skip"), "must start with"),
+    (rules.reasons, new_code_cell("# Not compared: it varies"), "is compared, since"),
     (rules.code_style, new_code_cell("x = '" + "a" * 90 + "'"), "96 columns, more than 88"),
     (rules.code_style, new_code_cell("plt.plot(x);"), "ends in ';'"),
     (rules.code_style, new_code_cell("interact(f, x=1)"), "interact and Output break"),
@@ -75,13 +84,19 @@ def test_each_breach_is_found(
 def test_good_content_breaks_no_rule() -> None:
     good = [
         new_markdown_cell(
-            "# Title\n\n```\n# not a heading\n```\n\n## Part\n\n### Detail\n\n## Next"
+            f"# Title\n\n[MSM4SR]({PAPER})\n\n```\n# not a heading\n```\n\n## Part"
+            "\n\n### Detail\n\n## Next"
         ),
         html_cell(
             "<svg><title>Map</title><g></g></svg><img alt='x' src='data:image/png;base64,A+/tmp/A'>"
         ),
         text_cell(text="work/network and https://a.example/home/x are no paths: 3 / 4"),
         new_code_cell("1 / 0", metadata={"tags": ["skip-execution"]}),
+        new_code_cell(
+            "# Not compared: it describes this machine.\n1",
+            execution_count=1,
+            metadata={"tags": ["nbval-ignore-output"]},
+        ),
     ]
     assert rules.find_problems(new_notebook(cells=good)) == []
 
@@ -96,3 +111,15 @@ def test_progress_bars_are_dropped_and_warnings_kept() -> None:
     notebook = new_notebook(cells=cells)
     rules.clean_outputs(notebook)
     assert [len(cell.outputs) for cell in notebook.cells] == [0, 1]
+
+
+def test_a_notebook_names_the_paper() -> None:
+    for text in ("# Title", f"# Title\n\n{PAPER}"):
+        (problem,) = rules.paper(new_notebook(cells=[new_markdown_cell(text)]))
+        assert problem.startswith("cell 1: a link to the paper is missing")
+
+
+def test_cells_that_are_not_compared_are_counted() -> None:
+    one = new_notebook(cells=[tagged_cell("1"), new_code_cell("1"), new_markdown_cell("x")])
+    other = new_notebook(cells=[tagged_cell("1", "nbval-skip"), tagged_cell("1", "exercise")])
+    assert rules.count_not_compared([one, other]) == (2, 4)
