@@ -16,7 +16,10 @@ file                    idea
 ``strips``              a sequence as a strip of cards, text or image at every position
 ``drawings``            the drawings in ``drawings/``, which ``sketches/`` makes; a cell shows one
 ``diagrams``            drawings in matplotlib, as long as a notebook shows them
-``panels``              static small multiples, then sliders that redraw them
+``panels``              a live panel, or still figures where nobody can move it
+``controls``            what can be moved in a panel
+``pictures``            items chosen by picture
+``taps``                HTML whose parts can be tapped
 ``progress``            what the student has done, in one small file beside the copies
 ``outline``             the strip of all notebooks, with what is done in each
 ``predictions``         predict, then reveal: stored before the result is shown, then scored
@@ -66,7 +69,8 @@ if _ROOT not in sys.path:
     sys.path.append(_ROOT)  # at the end: an installed package comes first
 
 from course.checks import check, hint, solution
-from course.commands import command
+from course.commands import command, show_messages
+from course.controls import choice, entry, slider, toggle
 from course.display import escape, show_html
 from course.drawings import drawing
 from course.editor import edit_history
@@ -76,7 +80,8 @@ from course.history import History
 from course.machine import machine_report
 from course.map_drawing import draw_map
 from course.map_explorer import MapView, explore_map
-from course.panels import choice, entry, panel, slider, toggle
+from course.panels import panel
+from course.pictures import Picture, item_pictures, picture_choice
 from course.predictions import number, order, pick, predict, reveal
 from course.progress import load_progress, record, work_folder
 from course.quiz import quiz
@@ -93,6 +98,7 @@ __all__ = [
     "PALETTE",
     "History",
     "MapView",
+    "Picture",
     "Session",
     "blank_card",
     "check",
@@ -109,6 +115,7 @@ __all__ = [
     "hint",
     "images_html",
     "item_card",
+    "item_pictures",
     "load_parts",
     "load_progress",
     "machine_report",
@@ -116,6 +123,7 @@ __all__ = [
     "order",
     "panel",
     "pick",
+    "picture_choice",
     "predict",
     "progress_bar",
     "quiz",
@@ -127,6 +135,7 @@ __all__ = [
     "show",
     "show_html",
     "show_images",
+    "show_messages",
     "slider",
     "solution",
     "source",

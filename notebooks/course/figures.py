@@ -21,6 +21,7 @@ BYTE_LIMIT = 60_000
 LONGEST = 120  # characters of a title or label
 # The formulas of the course, such as $h_t$, and those with which matplotlib labels axes.
 _FORMULA = re.compile(r"\$(\\?[a-z]+(_[a-z])?|\\mathdefault\{[^$]*\})\$")
+_SHARP = 130  # dots per inch in a live panel
 # Tried in this order until the image is small enough: dots per inch, colours.
 _ATTEMPTS = ((100, 256), (100, 64), (80, 64), (64, 32))
 
@@ -63,8 +64,18 @@ def data_uri(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def figure_html(figure: Figure, alt: str, caption: str = "") -> str:
+def _sharp(figure: Figure) -> tuple[bytes, tuple[int, int]]:
+    """Return the figure for a screen, whatever its size in bytes, and its size in pixels."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=_SHARP, pil_kwargs={"compress_level": 1})
+    width, height = figure.get_size_inches() * _SHARP
+    return png.getvalue(), (round(width), round(height))
+
+
+def figure_html(figure: Figure, alt: str, caption: str = "", *, wide: bool = False) -> str:
     """Return a matplotlib figure as an HTML ``<figure>`` and close it.
+
+    A ``wide`` figure, for live panels, fills the page up to its pixels or the height of a window.
 
     Raises
     ------
@@ -79,14 +90,17 @@ def figure_html(figure: Figure, alt: str, caption: str = "") -> str:
         _clean_texts(figure)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph|Matplotlib currently does not support")
-            png, (width, height) = _png(figure)
+            png, (width, height) = (_sharp if wide else _png)(figure)
     finally:
         plt.close(figure)  # or Jupyter shows it once more, without its text
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     # With its size given, an image that is redrawn does not make the page jump.
+    size = "max-width:100%;height:auto"
+    if wide:
+        size = "width:100%;max-width:1200px;max-height:78vh;object-fit:contain;object-position:left"
     return (
         f'<figure style="margin:0.5em 0"><img alt="{escape(alt)}" src="{data_uri(png, "png")}"'
-        f' width="{width}" height="{height}" style="max-width:100%;height:auto">{below}</figure>'
+        f' width="{width}" height="{height}" style="{size}">{below}</figure>'
     )
 
 

@@ -18,9 +18,15 @@ _OTHER, _GREY = "other", "#BBBBBB"
 EDGES = {YELLOW: "#8F8500"}  # yellow alone is lost on white
 
 
+# Twelve groups have a colour and a marker each that no other group has.
+_COLOURS = (*PALETTE, "#882255", "#767676", "#5A33B0", "#7A4B00")  # wine, grey, indigo, brown
+_SIGNS = (*MARKERS, "<", ">", "d", "p")
+
+
 def choose_sign(number: int) -> tuple[str, int]:
-    """Return colour and marker number of a group; the first 64 pairs differ."""
-    return PALETTE[number % 8], (number + number // 8) % 8
+    """Return colour and marker number of a group; twelve differ in both, 144 as pairs."""
+    count = len(_COLOURS)
+    return _COLOURS[number % count], (number + number // count) % count
 
 
 def draw_map(
@@ -63,7 +69,7 @@ def draw_map(
             x,
             y,
             s=size,
-            marker=MARKERS[marker],
+            marker=_SIGNS[marker],
             color=colours.get(name, _GREY) if colours else colour,
             edgecolors="#555555" if colours else EDGES.get(colour, "none"),
             linewidths=0.5,

@@ -1,7 +1,8 @@
-"""A map of items with its errors: move UMAP's settings, choose an item, see its true neighbours.
+"""A map of items with its errors: move UMAP's settings, click an item, see its true neighbours.
 
-Static small multiples come first. The live map is inline SVG, so that every point shows its title
-and keywords under the pointer without a script; the images come when an item is chosen.
+The map is inline SVG: every point shows its title and keywords under the pointer. A point that is
+clicked, tapped, or reached by the arrow keys becomes the chosen item, whose images and those of
+its true neighbours stand beside the map. In a build, small multiples stand in its place.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course.controls import choice, slider
 from course.display import escape
 from course.figures import show
-from course.gallery import images_html
 from course.map_drawing import EDGES, choose_sign, draw_maps
-from course.panels import choice, panel, slider
+from course.panels import panel
+from course.pictures import picture_html
+from course.session import is_static
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 Settings = tuple[int, int]  # n_neighbors and seed of a map
 
-_SIDE, _KEY = 400, 150  # pixels of the square map, and of the key on its right
+_SIDE, _KEY = 560, 150  # pixels of the square map, and of the key on its right
 _KEPT = "neighbours kept"
 # The markers of the course as SVG paths around their centre, in the order of MARKERS; they are
 # filled and stroked, for a plus and a cross are nothing but strokes.
@@ -36,6 +39,10 @@ _SHAPES = (
     "m-4 0h8m-4-4v8",
     "m-3-3l6 6m0-6l-6 6",
     "m0-5v10m-4-8l8 6m0-6l-8 6",
+    "m-4 0l7-4v8z",
+    "m4 0l-7-4v8z",
+    "m0-5l3 5-3 5-3-5z",
+    "m0-4l4 3-2 4h-4l-2-4z",
 )
 
 
@@ -55,14 +62,14 @@ class MapView:
     keywords
         By item id, the keywords of each image.
     marks
-        What points can be marked by: a name, and the group of each item (at most 8 groups).
+        What points can be marked by: a name, and the group of each item (at most 12 groups).
     k
         How many true neighbours are compared.
 
     Raises
     ------
     ValueError
-        If the lengths differ, a mark has more than 8 groups, or there is no map.
+        If the lengths differ, a mark has more than 12 groups, or there is no map.
     """
 
     def __init__(
@@ -99,7 +106,12 @@ class MapView:
             f"{item.item_id} {item.title or '(no text)'}": n for n, item in enumerate(items)
         }
         self.words = [next(iter(keywords.get(item.item_id, [])), ()) for item in items]
-        self._tips = [_tip(item, words) for item, words in zip(items, self.words, strict=True)]
+        # The part of a point that is the same on every map.
+        self._parts = [
+            f'role="radio" aria-checked="false" tabindex="-1" data-tap="{escape(name)}">'
+            f"<title>{_tip(items[n], self.words[n])}</title></path>"
+            for name, n in self.names.items()
+        ]
 
     def groups(self, mark: str, at: Settings) -> Sequence[str]:
         """Return the group of each item; by kept neighbours they differ from map to map."""
@@ -134,25 +146,34 @@ class MapView:
             f" has rank {max(ranks)} of {len(self.items) - 1}."
         )
         svg = self._svg(at, self.groups(mark, at), mark, chosen, text)
-        cells = [chosen, *self.truth.indices[chosen].tolist()]
-        below = [("chosen",), *((f"rank {rank} on the map",) for rank in ranks)]
-        shown = images_html(
-            [
-                self.image_root / self.items[n].images[0] if self.items[n].images else None
-                for n in cells
-            ],
-            [self.items[n].title or "(no text)" for n in cells],
-            below,
-            columns=3,
-            size=60,
-            caption=f"The item and its {self.k} true neighbours, nearest first, each with its rank"
-            " on the map",
+        ranked = enumerate(zip(self.truth.indices[chosen].tolist(), ranks, strict=True), 1)
+        tiles = [self._tile(chosen, "chosen", 150)]
+        tiles += [self._tile(n, f"neighbour {k}: rank {rank}", 88) for k, (n, rank) in ranked]
+        caption = (
+            f"The item and its {self.k} true neighbours, nearest first, each with its rank on the"
+            " map"
         )
         return (
-            f'<div style="display:flex;flex-wrap:wrap;gap:1em"><div>{svg}</div>'
-            f'<div style="flex:1 1 250px;font-size:78%;line-height:1.3">{shown}</div></div>'
-            f'<p style="line-height:1.4">{escape(text)}</p>',
+            '<div style="display:flex;flex-wrap:wrap;gap:1em">'
+            f'<div style="flex:3 1 320px">{svg}</div><figure style="flex:2 1 280px;margin:0">'
+            f'<div style="display:flex;flex-wrap:wrap;gap:6px">{"".join(tiles)}</div>'
+            f"<figcaption>{caption}</figcaption></figure></div>"
+            f'<p data-status style="line-height:1.4">{escape(text)}</p>',
             text,
+        )
+
+    def _tile(self, number: int, note: str, size: int) -> str:
+        item = self.items[number]
+        image = self.image_root / item.images[0] if item.images else None
+        title = escape(item.title or "(no text)")
+        style = (
+            f"width:{size + 12}px;background:#fff;color:#111;padding:4px;text-align:center;"
+            "font-size:13px;line-height:1.25;overflow-wrap:anywhere"
+        )
+        name = f"{item.item_id} {item.title or '(no text)'}"
+        return (
+            f'<div role="button" tabindex="0" data-tap="{escape(name)}" style="{style}">'
+            f"{picture_html(image, size)}<br><strong>{title}</strong><br>{note}</div>"
         )
 
     def _svg(self, at: Settings, groups: Sequence[str], mark: str, chosen: int, text: str) -> str:
@@ -169,8 +190,8 @@ class MapView:
         for number, name in enumerate(names):
             colour, shape = choose_sign(number)
             marks = "".join(
-                f'<path d="M{x} {y}{_SHAPES[shape]}"><title>{tip}</title></path>'
-                for (x, y), tip, group in zip(points.tolist(), self._tips, groups, strict=True)
+                f'<path d="M{points[n, 0]} {points[n, 1]}{_SHAPES[shape]}" {self._parts[n]}'
+                for n, group in enumerate(groups)
                 if group == name
             )
             y = 40 + 20 * number
@@ -186,9 +207,9 @@ class MapView:
             for a, b in points[self.truth.indices[chosen]].tolist()
         )
         return (
-            f'<svg role="img" aria-label="{escape(text)}" width="{_SIDE + _KEY}" height="{_SIDE}"'
-            f' viewBox="0 0 {_SIDE + _KEY} {_SIDE}" style="max-width:100%;height:auto;'
-            'background:#fff" font-family="sans-serif" font-size="13">'
+            f'<svg role="radiogroup" aria-label="{escape(text)}" data-group="map" data-nearest'
+            f' viewBox="0 0 {_SIDE + _KEY} {_SIDE}" style="width:100%;max-height:86vh;'
+            'background:#fff" font-family="sans-serif" font-size="14">'
             f'<rect x=".5" y=".5" width="{_SIDE}" height="{_SIDE - 1}" fill="none" stroke="#bbb"/>'
             f'<text x="{_SIDE + 8}" y="20" font-weight="bold">{escape(mark)}</text>'
             f"{''.join(parts)}"
@@ -204,7 +225,7 @@ def _tip(item: Item, words: Sequence[str]) -> str:
 
 
 def explore_map(view: MapView, start: Mapping[str, Any], title: str = "map explorer") -> None:
-    """Show the small multiples, one map with its titles under the pointer, and the live panel.
+    """Show a map whose points can be clicked; in a build, small multiples and one still map.
 
     Parameters
     ----------
@@ -218,7 +239,8 @@ def explore_map(view: MapView, start: Mapping[str, Any], title: str = "map explo
     counts, seeds = (sorted({at[axis] for at in view.maps}) for axis in (0, 1))
     labels = {name.split()[0]: name for name in view.names}
     mark = start.get("mark", next(iter(view.marks)))
-    show(*draw_maps(view, mark), "The title of each map is its trustworthiness.")
+    if is_static():
+        show(*draw_maps(view, mark), "The title of each map is its trustworthiness.")
     panel(
         view,
         slider("n_neighbors", counts, start=start.get("n_neighbors"), label="n_neighbors"),
@@ -227,4 +249,5 @@ def explore_map(view: MapView, start: Mapping[str, Any], title: str = "map explo
         choice("item", list(view.names), start=labels.get(start.get("item", "")), label="item"),
         title=title,
         static=[{}],
+        taps="item",
     )

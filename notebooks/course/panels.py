@@ -1,19 +1,23 @@
-"""Panels: a row of still figures first, then sliders that redraw one of them.
+"""Panels: controls that redraw a figure, or still figures where nobody can move them.
 
-The still figures are the durable output: they are there on GitHub, in print and under nbval. The
-live part redraws into a single HTML widget; it is left out where ``MSM4SR_STATIC=1``.
+In a running notebook there is the live panel alone, which redraws into a single widget as wide as
+the page. Where ``MSM4SR_STATIC=1``, still figures stand in its place: they are the output
+that is stored, on GitHub, in print and under nbval.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from course.controls import Control, make_widgets
 from course.display import escape, isolate, publish, show_html, without_math
 from course.figures import figure_html
+from course.pictures import pick_value
 from course.session import is_static
+from course.taps import TapView
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -22,64 +26,19 @@ if TYPE_CHECKING:
 # A figure with its alternative text, or HTML (all foreign text in it escaped) with its plain text.
 Drawing: TypeAlias = "tuple[Figure, str] | tuple[str, str]"
 
-# A slider that is being dragged redraws once it has rested this long.
+# A slider that is being dragged redraws once it has rested this long; or at once, if it is live and
+# the last redraw took less than LIVE_SECONDS: the browser sends no new value before it is done.
 REST_SECONDS = 0.05
-# With more steps than this, a slider's companion is a number box instead of a list, and a list is
-# no longer read out.
-_LONG_LIST = 12
+LIVE_SECONDS = 0.15
 
-
-@dataclass(frozen=True)
-class Control:
-    """One thing that can be changed in a panel; made by :func:`slider` and its siblings."""
-
-    name: str
-    label: str
-    kind: Literal["slider", "choice", "toggle", "entry"]
-    values: tuple[Any, ...]
-    start: Any
-
-    def summary(self) -> str:
-        """Return in words what can be set."""
-        if self.kind == "slider":
-            first, last = _format(self.values[0]), _format(self.values[-1])
-            return f"{self.label} from {first} to {last}"
-        if self.kind == "choice" and len(self.values) > _LONG_LIST:
-            return f"{self.label}: one of {len(self.values)}"
-        if self.kind == "choice":
-            return f"{self.label}: {' or '.join(_format(value) for value in self.values)}"
-        return f"{self.label} on or off" if self.kind == "toggle" else f"{self.label} (free text)"
-
-
-def _format(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _listed(kind: Any, name: str, values: Sequence[Any], start: Any, label: str) -> Control:
-    start = values[0] if start is None else start
-    if start not in values:
-        raise ValueError(f"{name} must start at one of its values {list(values)}; got {start!r}")
-    return Control(name, label or name.replace("_", " "), kind, tuple(values), start)
-
-
-def slider(name: str, values: Sequence[Any], start: Any = None, label: str = "") -> Control:
-    """Make a slider over ``values``, with a named list or number box beside it."""
-    return _listed("slider", name, values, start, label)
-
-
-def choice(name: str, values: Sequence[Any], start: Any = None, label: str = "") -> Control:
-    """Make a drop-down list."""
-    return _listed("choice", name, values, start, label)
-
-
-def toggle(name: str, start: bool = False, label: str = "") -> Control:
-    """Make a box to tick."""
-    return _listed("toggle", name, (False, True), start, label)
-
-
-def entry(name: str, start: str, label: str = "") -> Control:
-    """Make a line of free text; the panel redraws on Enter."""
-    return Control(name, label or name.replace("_", " "), "entry", (), start)
+_STYLE = """<style>
+.msm4sr-panel{--jp-widgets-font-size:16px;--jp-widgets-inline-height:44px}
+.msm4sr-panel .widget-html-content{font-size:16px;line-height:1.4}
+.msm4sr-panel .widget-html,.msm4sr-panel .widget-html-content{height:auto;max-width:100%}
+.msm4sr-panel .noUi-handle::after{content:"";position:absolute;inset:-14px;left:-14px;width:auto;
+height:auto;background:none;display:block}
+.msm4sr-panel input[type=checkbox]{width:26px;height:26px;margin:9px}
+</style>"""
 
 
 def panel(
@@ -87,8 +46,9 @@ def panel(
     *controls: Control,
     title: str,
     static: Sequence[Mapping[str, Any]],
+    taps: str = "",
 ) -> None:
-    """Show still figures for the settings in ``static``, then a live part.
+    """Show a live panel, or in a build still figures for the settings in ``static``.
 
     Parameters
     ----------
@@ -96,25 +56,33 @@ def panel(
         Called with one keyword per control. Returns ``(figure, alt)`` or ``(html, text)``. It
         should take less than 0.2 s: precompute what is slower.
     controls
-        Made by :func:`slider`, :func:`choice`, :func:`toggle` and :func:`entry`.
+        Made by :func:`~course.controls.slider`, ``choice``, ``toggle``, ``entry`` and
+        :func:`~course.pictures.picture_choice`.
     title
         Names the panel. Running the cell again closes the earlier panel of the same title.
     static
         Settings worth a still figure; what a setting leaves out stands at its start.
+    taps
+        The name of a control. A tap on a part of the drawing with ``data-tap="VALUE"`` sets it.
     """
-    starts = {control.name: control.start for control in controls}
-    labels = {control.name: control.label for control in controls}
-    stills = []
+    named = {control.name: control for control in controls}
+    if taps and taps not in named:
+        raise ValueError(f"taps may name one of {sorted(named)}; got {taps!r}")
     for settings in static:
-        if unknown := settings.keys() - starts.keys():
-            raise ValueError(f"static may set {sorted(starts)}; got {sorted(unknown)}")
-        heading = ", ".join(
-            f"{labels[name]} = {_format(value)}" for name, value in settings.items()
-        )
-        stills.append((heading, draw(**{**starts, **settings})))
-    show_stills(title, stills)
+        if unknown := settings.keys() - named.keys():
+            raise ValueError(f"static may set {sorted(named)}; got {sorted(unknown)}")
+    if is_static():
+        starts = {name: control.start for name, control in named.items()}
+        stills = []
+        for settings in static:
+            heading = ", ".join(
+                f"{named[name].label} = {named[name].say(value)}"
+                for name, value in settings.items()
+            )
+            stills.append((heading, draw(**{**starts, **settings})))
+        show_stills(title, stills)
     summary = "; ".join(control.summary() for control in controls)
-    show_live(title, summary, lambda: LivePanel(draw, controls))
+    show_live(title, summary, lambda: LivePanel(draw, controls, taps))
 
 
 def show_stills(
@@ -170,38 +138,59 @@ def show_live(title: str, summary: str, make: Callable[[], Live]) -> None:
     publish({"application/vnd.jupyter.widget-view+json": seen, **stand_in})
 
 
-def drawing_html(drawing: Drawing) -> str:
-    """Return the HTML of a drawing."""
+def drawing_html(drawing: Drawing, *, wide: bool = False) -> str:
+    """Return the HTML of a drawing; a ``wide`` figure fills the page and is not made small."""
     content, text = drawing
-    return content if isinstance(content, str) else figure_html(content, text)
+    return content if isinstance(content, str) else figure_html(content, text, wide=wide)
 
 
 class LivePanel:
-    """The widgets of one panel, wired to one HTML widget that shows the drawing.
+    """The widgets of one panel, wired to one widget that shows the drawing.
 
     Parameters
     ----------
-    draw, controls
+    draw, controls, taps
         As in :func:`panel`.
     """
 
-    def __init__(self, draw: Callable[..., Drawing], controls: Sequence[Control]) -> None:
+    def __init__(
+        self, draw: Callable[..., Drawing], controls: Sequence[Control], taps: str = ""
+    ) -> None:
         import ipywidgets
 
-        self._draw = draw
+        self._draw, self._controls = draw, {control.name: control for control in controls}
         self._timer: asyncio.TimerHandle | None = None
+        self._seconds = 0.0  # the last redraw took
         self._holders: dict[str, Widget] = {}
         rows = []
-        label_width = f"{max(len(control.label) for control in controls) * 0.6:.1f}em"
+        label_width = f"{max((len(control.label) for control in controls), default=0) * 0.6:.1f}em"
         for control in controls:
-            holder, row = _widgets(control, label_width)
-            holder.observe(self._changed, "value")
+            holder, row = make_widgets(control, label_width)
+            holder.observe(self._moved if control.live else self._changed, "value")
             self._holders[control.name] = holder
             rows.append(row)
-        self.view = ipywidgets.HTML()
-        frame = {"border": "1px solid #bbbbbb", "padding": "0.5em"}
-        self.box = ipywidgets.VBox([*rows, self.view], layout=frame)
+        self.view: Widget = ipywidgets.HTML()
+        self._taps, self._drawn = taps, TapView("", self._tapped) if taps else None
+        if self._drawn:  # its list is not needed: the control itself can be set
+            close_all(self._drawn.list)
+            self.view = self._drawn.view
+        frame = {"border": "1px solid #bbbbbb", "padding": "0.5em", "width": "auto"}
+        style = ipywidgets.HTML(_STYLE, layout={"display": "none"})
+        self.box = ipywidgets.VBox([style, *rows, self.view], layout=frame)
+        self.box.add_class("msm4sr-panel")
         self.redraw()
+
+    def _tapped(self, tapped: str, _: str) -> None:
+        value = pick_value(self._controls[self._taps], tapped)
+        if value is not None:
+            self._holders[self._taps].value = value
+
+    def _moved(self, change: object) -> None:
+        """Redraw while the slider is dragged, if a redraw is quick enough."""
+        if self._seconds < LIVE_SECONDS:
+            self.redraw()
+        else:
+            self._changed(change)
 
     def _changed(self, change: object) -> None:
         """Redraw once the controls rest: a dragged slider sends many values a second."""
@@ -218,13 +207,17 @@ class LivePanel:
         """Draw the present settings; an error in ``draw`` is shown in the figure's place."""
         import matplotlib.pyplot as plt
 
+        start = time.perf_counter()
         values = {name: holder.value for name, holder in self._holders.items()}
         try:
-            self.view.value = without_math(drawing_html(self._draw(**values)))
+            self.view.value = without_math(drawing_html(self._draw(**values), wide=True))
         except Exception as error:  # a student may have changed what draw uses
             plt.close("all")
             message = f"This setting cannot be drawn. {type(error).__name__}: {error}"
             self.view.value = f"<p><strong>{escape(message)}</strong></p>"
+        if self._drawn:
+            self._drawn.choose(isolate(values[self._taps]))
+        self._seconds = time.perf_counter() - start
 
     def close(self) -> None:
         """Remove all widgets of the panel."""
@@ -237,64 +230,9 @@ def close_all(widget: Widget) -> None:
     """Close a widget and all that it holds."""
     for child in getattr(widget, "children", ()):
         close_all(child)
-    for entry in (getattr(widget, "style", None), widget.layout, widget):
-        if entry is not None:
-            entry.close()
-
-
-def _widgets(control: Control, label_width: str) -> tuple[Widget, Widget]:
-    """Return the widget that holds the control's value, and the row to show."""
-    import ipywidgets
-
-    named = {
-        "description": control.label,
-        "style": {"description_width": label_width},
-        "layout": {"width": "max-content", "min_width": "16em"},
-    }
-    if control.kind == "toggle":
-        named["style"] = {"description_width": "initial"}
-        holder = ipywidgets.Checkbox(control.start, indent=False, **named)
-        return holder, holder
-    if control.kind == "entry":
-        named["layout"] = {"width": "32em"}
-        holder = ipywidgets.Text(control.start, continuous_update=False, **named)
-        return holder, holder
-    options = [(_format(value), value) for value in control.values]
-    if control.kind == "choice":
-        holder = ipywidgets.Dropdown(options=options, value=control.start, **named)
-        return holder, holder
-    # The slider itself has no name that a screen reader could say, so its companion carries it.
-    slide = ipywidgets.SelectionSlider(
-        options=options, value=control.start, readout=False, layout={"width": "22em"}
-    )
-    numeric = all(isinstance(value, (int, float)) for value in control.values)
-    if numeric and len(options) > _LONG_LIST:
-        companion = _number_companion(slide, control, named)
-    else:
-        companion = ipywidgets.Dropdown(options=options, value=control.start, **named)
-        ipywidgets.link((slide, "value"), (companion, "value"))
-    return slide, ipywidgets.HBox([companion, slide])
-
-
-def _number_companion(slide: Widget, control: Control, named: dict[str, Any]) -> Widget:
-    """Return a number box that moves the slider to the nearest of its values, and follows it."""
-    import ipywidgets
-
-    whole = all(isinstance(value, int) for value in control.values)
-    kind = ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText
-    limits = {"min": min(control.values), "max": max(control.values)}
-    companion = kind(value=control.start, **limits, **named)
-
-    def snap(change: Any) -> None:
-        slide.value = min(control.values, key=lambda value: abs(value - change["new"]))
-        companion.value = slide.value
-
-    def follow(change: Any) -> None:
-        companion.value = change["new"]
-
-    companion.observe(snap, "value")
-    slide.observe(follow, "value")
-    return companion
+    for part in (getattr(widget, "style", None), widget.layout, widget):
+        if part is not None:
+            part.close()
 
 
 open_panels: dict[str, Live] = {}

@@ -2,7 +2,8 @@
 
 A row is a user, a column the next item of a user, so the right answers stand on the
 diagonal. The scale does not follow the values: figures of several settings or steps can be
-compared, and a bar says which number is which colour.
+compared, and a bar says which number is which colour. Cosines are centred per row, because only
+differences within a row decide a ranking or a loss.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ONE_COLOUR = 0.02  # a spread of cosines below this is one colour to the eye
+_REACH = 0.25  # the darkest colours of a frame: this far from the mean of a row
 _CLEAR = 2.0  # standard errors by which the diagonal must lead before a title says so
 
 
@@ -75,10 +77,24 @@ def describe_cosines(cosines: Tensor) -> str:
     return f"the diagonal leads by {lead:.2f}"
 
 
-def draw_cosines(cosines: Tensor, step: int) -> tuple[Figure, str]:
-    """Draw one frame of a training: cosines from -1, the lightest, to 1, the darkest.
+def centre_rows(cosines: Tensor) -> Tensor:
+    """Return by how much each cosine exceeds the mean of its row.
 
-    In a grey print and to colour-blind eyes, too, darker is more alike.
+    All rows of a collapsed model are 0 then, and what a row prefers is above 0: a loss such as
+    InfoNCE sees these differences only.
+
+    >>> centre_rows(torch.tensor([[0.5, 0.25], [0.75, 0.75]]))
+    tensor([[ 0.1250, -0.1250],
+            [ 0.0000,  0.0000]])
+    """
+    return cosines - cosines.mean(dim=1, keepdim=True)
+
+
+def draw_cosines(cosines: Tensor, step: int) -> tuple[Figure, str]:
+    """Draw one frame of a training: each cosine minus the mean of its row.
+
+    Above the mean is orange, below it purple, the mean white; in a grey print, too, the ends are
+    dark and the mean is white.
 
     Parameters
     ----------
@@ -91,14 +107,27 @@ def draw_cosines(cosines: Tensor, step: int) -> tuple[Figure, str]:
     -------
     figure, alt
     """
-    label, margins = "cosine of state and next item", (0.07, 0.08, 0.8, 0.91)
-    figure, axes = _matrix(cosines, (-1, 1), "cividis_r", label, (5.2, 4.2), margins)
+    centred = centre_rows(cosines)
+    label, margins = "cosine minus the mean of its row", (0.07, 0.08, 0.8, 0.91)
+    figure, axes = _matrix(centred, (-_REACH, _REACH), "PuOr_r", label, (5.2, 4.2), margins)
     axes.set(xlabel="next item", ylabel="user", xticks=[], yticks=[])
     axes.set_title(f"step {step}: {describe_cosines(cosines)}")
+    first = int((cosines.argmax(dim=1) == torch.arange(len(cosines))).sum())
     return figure, (
-        f"Step {step}: {describe_cosines(cosines)}; mean cosine on the diagonal"
-        f" {cosines.diagonal().mean():.2f}, elsewhere {_off_diagonal(cosines).mean():.2f}."
+        f"Step {step}: {describe_cosines(cosines)}. {_describe_colours(centred)} Mean cosine on"
+        f" the diagonal {cosines.diagonal().mean():.1f}, elsewhere"
+        f" {_off_diagonal(cosines).mean():.1f}; in {first} of {len(cosines)} rows the right item"
+        " has the largest."
     )
+
+
+def _describe_colours(centred: Tensor) -> str:
+    """Return in a sentence which colours a frame shows."""
+    if centred.abs().max() < _REACH / 5:
+        return "The matrix is almost white."
+    if centred.diagonal().mean() > 2 * _off_diagonal(centred).std():
+        return "An orange diagonal stands out from white and purple."
+    return "Orange and purple fields lie about everywhere, also off the diagonal."
 
 
 def draw_softmax(shares: Tensor, masked: Tensor, loss: float) -> Figure:

@@ -11,8 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from course import MapView, draw_map, explore_map
-from course.map_drawing import draw_maps, draw_path
+from course.map_drawing import choose_sign, draw_maps, draw_path
 from course.maps import trustworthiness
+from course.panels import open_panels
 from PIL import Image
 
 from msm4sr_lite.dataset.dataset import Item
@@ -87,7 +88,7 @@ def test_true_neighbours_and_their_ranks(tmp_path: Path) -> None:
     assert "3 are among the nearest 3 on the map; the farthest has rank 3 of 29" in text
     markup, text = view(9, 0, "side", "i0 Thing 0")
     assert "0 are among the nearest 3 on the map; the farthest has rank 29 of 29" in text
-    assert "rank 28 on the map" in markup
+    assert "neighbour 2: rank 28" in markup
     assert f'aria-label="{html.escape(text)}"' in markup
     assert markup.count('r="7"') == 3
 
@@ -124,8 +125,8 @@ def test_the_place_of_a_point(tmp_path: Path) -> None:
     view.maps[5, 0][:3] = [[-9, -9], [60, -9], [-9, 60]]
     markup, _ = view(5, 0, "<mark>", "i4 Thing 4")
     points = [(int(x), int(y)) for x, y in re.findall(r'd="M(\d+) (\d+)m', markup)][:30]
-    assert points[:3] == [(15, 385), (385, 385), (15, 15)]
-    assert all(15 <= x <= 385 and 15 <= y <= 385 for x, y in points)
+    assert points[:3] == [(15, 545), (545, 545), (15, 15)]
+    assert all(15 <= x <= 545 and 15 <= y <= 545 for x, y in points)
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     for maps, marks in (({}, {}), (places, {"side": ["a"] * 29})):
         with pytest.raises(ValueError, match="at least one map was expected, and as many"):
             MapView(maps, vectors, items, tmp_path, {}, marks)
-    with pytest.raises(ValueError, match="a mark has at most 8 groups; number has 30"):
+    with pytest.raises(ValueError, match="a mark has at most 12 groups; number has 30"):
         MapView(places, vectors, items, tmp_path, {}, {"number": [str(n) for n in range(30)]})
 
 
@@ -151,6 +152,37 @@ def test_groups_keep_colour_and_marker_from_map_to_map(tmp_path: Path) -> None:
     assert len(looks) == 13
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list("abcdefghijklm")
     plt.close(figure)
+
+
+def test_twelve_groups_differ_in_colour_and_in_marker() -> None:
+    signs = [choose_sign(number) for number in range(12)]
+    assert len({colour for colour, _ in signs}) == len({marker for _, marker in signs}) == 12
+    assert len({choose_sign(number) for number in range(144)}) == 144
+
+
+def test_the_map_of_twelve_groups_draws_twelve_shapes(tmp_path: Path) -> None:
+    view = make(tmp_path)
+    view.marks["number"] = [f"{n % 12:02}" for n in range(30)]
+    markup, _ = view(5, 0, "number", "i4 Thing 4")
+    key = re.findall(r'<path d="M574 \d+([^"]+)"/>', markup)
+    assert len(set(key)) == len(key) == 12
+
+
+@pytest.mark.parametrize("tapped", ["i7 Thing 7", f"i1 {HOSTILE}"])
+def test_a_tapped_point_is_chosen(
+    tapped: str, tmp_path: Path, shown: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MSM4SR_STATIC", "0")
+    explore_map(make(tmp_path), {"item": "i4"}, title="tapped")
+    assert len(shown) == 1  # the live panel alone
+    live = open_panels["tapped"]
+    assert f'data-tap="{html.escape(tapped)}"' in live.view.value
+    live._drawn.tap(tapped, "")
+    assert f"Of those of {html.escape(tapped)}, " in live.view.value
+    assert live.view.chosen == tapped
+    live._drawn.tap("i7 no such thing", "")
+    assert live._holders["item"].value == tapped
+    live.close()
 
 
 def test_points_take_the_colours_they_are_given() -> None:

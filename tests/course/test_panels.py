@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -54,15 +55,16 @@ def test_a_static_panel_is_figures_and_a_sentence(
     assert sentence.keys() == {"text/html", "text/plain"}
 
 
-def test_a_live_panel_shows_the_same_and_a_widget(
+def test_a_live_panel_stands_alone(
     shown: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for static in "10":
-        monkeypatch.setenv("MSM4SR_STATIC", static)
-        panel(draw, *CONTROLS, title="Bench", static=[{}])
-    extra = shown[3].pop("application/vnd.jupyter.widget-view+json")
-    assert extra
-    assert shown[:2] == shown[2:]
+    monkeypatch.setenv("MSM4SR_STATIC", "1")
+    panel(draw, *CONTROLS, title="Bench", static=[{}])
+    monkeypatch.setenv("MSM4SR_STATIC", "0")
+    panel(draw, *CONTROLS, title="Bench", static=[{}, {"number": 3}])  # 3 cannot be drawn
+    _, sentence, live = shown
+    assert live.pop("application/vnd.jupyter.widget-view+json")
+    assert live == sentence
 
 
 def test_every_control_redraws() -> None:
@@ -96,6 +98,38 @@ def test_a_dragged_slider_draws_once() -> None:
     assert drawn == [1, 4]
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, [1, 2, 3, 4]), (0.1, [1, 2, 4])])
+def test_a_live_slider_draws_while_it_is_dragged_if_that_is_quick(
+    seconds: float, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("course.panels.LIVE_SECONDS", 0.08)
+    drawn: list[float] = []
+
+    def record(number: float) -> tuple[str, str]:
+        drawn.append(number)
+        time.sleep(seconds if number > 1 else 0)
+        return f"<p>{number}</p>", str(number)
+
+    async def drag() -> None:
+        live = LivePanel(record, [slider("number", [1, 2, 3, 4], live=True)])
+        for number in (2, 3, 4):
+            live._holders["number"].value = number
+        if seconds == 0:
+            assert drawn == expected  # before the slider rests
+        await asyncio.sleep(4 * REST_SECONDS)
+        live.close()
+
+    asyncio.run(drag())
+    assert drawn == expected
+
+
+def test_a_figure_fills_the_page() -> None:
+    live = LivePanel(draw, CONTROLS)
+    assert 'style="width:100%' in live.view.value
+    assert 'width="260" height="130"' in live.view.value  # 2 by 1 inches, sharp
+    live.close()
+
+
 def test_an_error_in_draw_is_shown_and_passes() -> None:
     live = LivePanel(draw, CONTROLS)
     live._holders["number"].value = 3
@@ -108,7 +142,7 @@ def test_an_error_in_draw_is_shown_and_passes() -> None:
 @pytest.mark.parametrize("values", [[1, 2, 4], list(range(0, 40, 2)), [0.5 * i for i in range(20)]])
 def test_a_slider_has_a_named_companion(values: list[float]) -> None:
     live = LivePanel(draw, [slider("number", values, start=values[1], label="how many")])
-    companion, slide = live.box.children[0].children
+    companion, slide = live.box.children[1].children
     assert companion.description == "how many"
     slide.value = values[2]
     assert companion.value == values[2]
@@ -119,7 +153,7 @@ def test_a_slider_has_a_named_companion(values: list[float]) -> None:
 
 def test_a_number_between_two_values_snaps() -> None:
     live = LivePanel(draw, [slider("number", list(range(0, 40, 10)) + list(range(40, 60)))])
-    companion, slide = live.box.children[0].children
+    companion, slide = live.box.children[1].children
     companion.value = 17
     assert (slide.value, companion.value) == (20, 20)
     live.close()
@@ -154,3 +188,5 @@ def test_wrong_settings_are_refused(shown: list[dict[str, str]]) -> None:
         slider("number", [1, 2], start=5)
     with pytest.raises(ValueError, match=r"static may set .*; got \['colour'\]"):
         panel(draw, *CONTROLS, title="Bench", static=[{"colour": 1}])
+    with pytest.raises(ValueError, match=r"taps may name one of .*; got 'colour'"):
+        panel(draw, *CONTROLS, title="Bench", static=[], taps="colour")

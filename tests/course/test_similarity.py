@@ -1,4 +1,4 @@
-"""Matrices of customers and next items: one scale, a bar that names it, a title that is true."""
+"""Matrices of users and next items: one scale, a bar that names it, a title that is true."""
 
 from __future__ import annotations
 
@@ -36,13 +36,27 @@ def test_a_title_distinguishes_collapse_from_learning():
 def test_every_frame_has_the_same_scale_and_names_it(step: int):
     figure, alt = draw_cosines(cosines(0.9 - step / 1000, 0.8 - step / 1000, 0.05), step)
     axes, bar = figure.axes
-    assert axes.images[0].get_clim() == (-1, 1)
-    assert bar.get_ylim() == (-1, 1)
-    assert bar.get_ylabel() == "cosine of state and next item"
+    low, high = axes.images[0].get_clim()
+    assert low == -high == bar.get_ylim()[0]
+    assert bar.get_ylabel() == "cosine minus the mean of its row"
     assert (
         axes.get_title(loc="left") + axes.get_title() == f"step {step}: the diagonal leads by 0.10"
     )
-    assert f"on the diagonal {0.9 - step / 1000:.2f}, elsewhere {0.8 - step / 1000:.2f}" in alt
+    assert f"on the diagonal {0.9 - step / 1000:.1f}, elsewhere {0.8 - step / 1000:.1f}" in alt
+
+
+def test_rows_are_centred_so_that_collapse_is_white_and_learning_is_not():
+    figure, alt = draw_cosines(cosines(0.97, 0.97, 0.004), 50)
+    assert abs(figure.axes[0].images[0].get_array()).max() < 0.02
+    assert "The matrix is almost white." in alt
+    offset = torch.linspace(-0.3, 0.3, 24)[:, None]  # of a user; it decides nothing
+    figure, alt = draw_cosines(cosines(0.9, 0.5, 0.05) + offset, 190)
+    shown = torch.tensor(figure.axes[0].images[0].get_array())
+    assert torch.allclose(shown.mean(dim=1), torch.zeros(24, dtype=shown.dtype), atol=1e-6)
+    assert shown.diagonal().min() > 0.2 > shown[~torch.eye(24, dtype=torch.bool)].max()
+    assert "An orange diagonal stands out" in alt
+    assert "in 24 of 24 rows the right item has the largest" in alt
+    assert "also off the diagonal" in draw_cosines(cosines(0.43, 0.42, 0.19), 0)[1]
 
 
 def test_a_softmax_has_one_scale_and_marks_excluded_pairs():
