@@ -171,7 +171,7 @@ def run_command(words: list[str]) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """Write what pages name: the samples, a dataset ``my_data``, and ``downloads``."""
+    """Write what pages name: the samples, a dataset ``my_data``, ``downloads``, ``returned``."""
     shutil.copytree(ROOT / "data_samples", folder / "data_samples")
     interactions = dataset_with_features(folder / "my_data") / "interactions.csv"
     text = interactions.read_text(encoding="utf-8")
@@ -193,7 +193,9 @@ def prepare(folder: Path) -> None:
     )
     published_files.hm(folder).rename(downloads / "hm")
     cells = [{"cell_type": "code", "source": 'from course import check\ncheck("04.share", 0.25)'}]
-    (folder / "RETURNED.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    (folder / "returned" / "ann").mkdir(parents=True)
+    returned = json.dumps({"cells": cells})
+    (folder / "returned" / "ann" / "04.ipynb").write_text(returned, encoding="utf-8")
 
 
 def has_something_to_run(path: Path) -> bool:

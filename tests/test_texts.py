@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from course import spine
 from course.masters import read_master
 
 import run
@@ -89,6 +90,7 @@ def missing_files(path: Path, text: str) -> list[str]:
     """Return the Markdown and Python files that code spans name and that are not there."""
     folders = (ROOT, ROOT / "msm4sr_lite", ROOT / "notebooks", path.parent)
     named = [part for part in code(text) if re.fullmatch(r"[\w./-]+\.(?:md|py)", part)]
+    named = [name for name in named if name != spine.FILE]  # which a student writes
     return [name for name in named if not any((folder / name).is_file() for folder in folders)]
 
 
