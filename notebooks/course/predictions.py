@@ -211,7 +211,7 @@ def show_widget(name: str, box: Widget, text: str) -> None:
     from course.display import publish
 
     close_widget(name)
-    _open[name] = box
+    _open[name] = box.add_class("msm4sr-question")
     seen = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     shown = {"text/plain": isolate(text), "text/html": f"<p>{escape(text)}</p>"}
     publish({"application/vnd.jupyter.widget-view+json": seen, **shown})

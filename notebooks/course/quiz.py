@@ -115,7 +115,7 @@ def _ask(name: str, question: Question) -> Widget:
         style={"description_width": "initial"},
         layout=wide,
     )
-    # A button, because the keyboard passes through other answers on the way to the one meant.
+    # A button, so that to choose is not yet to answer.
     submit = ipywidgets.Button(description=f"Answer question {name[-1]}", layout=wide)
     state = ipywidgets.HTML(_first_answer(name))
 

@@ -48,7 +48,7 @@ def test_the_first_answer_counts_and_all_are_explained(shown: list[dict[str, str
     assert "Choose an answer first." in state.value
     assert load_progress()["quizzes"] == {}
     for text, explanation in QUESTIONS[0].options:
-        buttons.value = text  # the keyboard may pass through others
+        buttons.value = text
         assert explanation not in state.value
         submit.click()
         assert explanation in state.value

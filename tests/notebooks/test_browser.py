@@ -82,6 +82,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "JUPYTER_RUNTIME_DIR": "runtime",
         "IPYTHONDIR": "ipython",
+        "MSM4SR_WORK": "work",
     }
     environment = dict(os.environ, PYTHONPATH=str(ROOT / "notebooks"))
     environment |= {name: str(home / place) for name, place in places.items()}
@@ -168,7 +169,8 @@ class Shown:
 
     def panels(self) -> sync_api.Locator:
         """Return the live panels."""
-        return self.page.locator(".jp-OutputArea-output .widget-vbox:has(> .widget-html)")
+        box = ".jp-OutputArea-output .widget-vbox:has(> .widget-html)"
+        return self.page.locator(f"{box}:not(.msm4sr-question, .msm4sr-question *)")
 
     def check_and_close(self) -> None:
         """See that no error was shown and nothing outside this machine was asked for."""
