@@ -45,9 +45,11 @@ file                    idea
 ``map_explorer``        a panel of maps that shows their errors
 ``cold_items``          a new item, and who would be offered it
 ``transfer``            fine-tuning on a share of a domain's users
-``explainer``           recommendations and reasons, also where text and image are swapped
-``history``             a history to change by hand, with recommendations and explanation
-``editor``              the panel of it
+``explainer``           how much a keyword changes an item's embedding
+``history``             a history to change by hand, and what is read of each item
+``offers``              what models offer after a history, each offer with its reason
+``window``              the shop window: history, shelf and offers, to tap
+``window_drawing``      how it looks
 ``masters``             a master (``notebooks/src``) becomes a notebook
 ``lab``                 the student's copies, and JupyterLab with them
 ``hosted``              links that open a notebook on Colab or Binder, once there is an address
@@ -73,7 +75,6 @@ from course.commands import command, show_messages
 from course.controls import choice, entry, slider, toggle
 from course.display import escape, show_html
 from course.drawings import drawing
-from course.editor import edit_history
 from course.figures import show
 from course.gallery import images_html, show_images
 from course.history import History
@@ -92,6 +93,7 @@ from course.spine import load_parts
 from course.strips import blank_card, item_card, strips
 from course.style import MARKERS, PALETTE
 from course.watch import progress_bar, watch
+from course.window import show_window
 
 __all__ = [
     "MARKERS",
@@ -106,7 +108,6 @@ __all__ = [
     "command",
     "draw_map",
     "drawing",
-    "edit_history",
     "entry",
     "escape",
     "explain_missing_encoder",
@@ -135,6 +136,7 @@ __all__ = [
     "show",
     "show_html",
     "show_images",
+    "show_window",
     "show_messages",
     "slider",
     "solution",

@@ -1,12 +1,24 @@
-"""Commands of ``msm4sr``, called from a notebook."""
+"""Commands of ``msm4sr``, called from a notebook, and the messages of the library."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 
 from course.session import is_static
+
+
+@contextmanager
+def show_messages() -> Iterator[StringIO]:
+    """Show what the library says on stderr as ordinary output, and keep it out of stored notebooks.
+
+    A notebook shows stderr in red. Yields what was said, in a build; live, nothing is collected.
+    """
+    said = StringIO()
+    with redirect_stderr(said if is_static() else sys.stdout):
+        yield said
 
 
 def command(*words: object) -> str:
@@ -21,9 +33,8 @@ def command(*words: object) -> str:
     """
     from msm4sr_lite.cli import main
 
-    printed, messages = StringIO(), StringIO()
-    progress = messages if is_static() else sys.stdout  # not stderr, which a notebook shows in red
-    with redirect_stdout(printed), redirect_stderr(progress):
+    printed = StringIO()
+    with show_messages() as messages, redirect_stdout(printed):
         try:
             code = main([str(word) for word in words])
         except SystemExit as stop:  # an unknown flag

@@ -1,10 +1,11 @@
-"""Exercises of notebook 10: orders to rows, size of a feature table, negatives of processes."""
+"""Exercises of notebook 10: orders to rows, size of a feature table."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from course.checks import Exercise
+from course.quiz import Question
 
 
 def rows(orders: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
@@ -99,22 +100,40 @@ EXERCISES = (
             ),
         ),
     ),
-    Exercise(
-        name="10.negatives",
-        solution=1023,
-        starter="negatives = ...  # a whole number",
-        otherwise="how many rows does one step have in all?",
-        why="Four processes compute the loss of one: they exchange their rows. More GPUs make a"
-        " step quicker; they do not change what is learned.",
-        hints=(
-            "How many rows does the whole step have, all processes together?",
-            "Every other row is a negative, whichever process it comes from.",
+)
+
+QUIZ = (
+    Question(
+        "Your validation NDCG@10 is 0.081, ItemKNN has 0.079. What do you ship?",
+        (
+            (
+                "M²SE: it is better",
+                "The intervals decide. A difference of 0.002 is rarely significant.",
+            ),
+            (
+                "ItemKNN, unless the paired interval of the difference excludes 0",
+                "It is cheaper to run and to explain. Compare the two user by user (notebook 07).",
+            ),
+            (
+                "Whichever is better on the test part",
+                "Then the test part chooses, and no test is left.",
+            ),
         ),
-        mistakes=(
-            (255, "these are the rows of one process; those of the others are gathered too"),
-            (256, "this is how many rows a process has; how many negatives has one row?"),
-            (1024, "a row is not its own negative"),
-            (4095, "batch_size counts the targets of all processes together, not of each"),
+        right=1,
+    ),
+    Question(
+        "An export sorts equal timestamps by item name. What goes wrong?",
+        (
+            (
+                "Nothing: the model sees only the set of items",
+                "M²SE is sequential: the order is its input.",
+            ),
+            ("The reader refuses ties", "Ties are common, so they only get a note in the summary."),
+            (
+                "The model learns an order that no user chose",
+                "Within a tie the order of the file counts. Export the true order or finer times.",
+            ),
         ),
+        right=2,
     ),
 )
