@@ -64,6 +64,9 @@ class Student:
 
 
 def _short(value: Any) -> str:
+    value = (
+        value.get("ndcg", value) if isinstance(value, dict) else value
+    )  # else of another version
     if isinstance(value, float):
         return f"{value:.4g}"
     return (value if isinstance(value, str) else json.dumps(value))[:60]
@@ -124,11 +127,11 @@ def mark_student(student: Student) -> Iterator[tuple[dict[str, Any], Marked | No
     """Yield a row of the table for each file, with its verdicts, and one for all files."""
     best: dict[str, str] = {}
     for path in student.files:
+        marked, row = None, dict.fromkeys(COLUMNS, "")
         try:
-            marked: Marked | None = mark_file(path)
+            marked = mark_file(path)
         except UserError as error:
-            marked, remark = None, one_line(str(error).removeprefix(f"{path}: "))
-            row = dict.fromkeys(COLUMNS, "") | {"remark": f"not marked: {remark}"}
+            row["remark"] = f"not marked: {one_line(str(error).removeprefix(f'{path}: '))}"
         else:
             signs = {name: sign for name, (sign, _) in marked.verdicts.items()}
             for name, sign in signs.items():

@@ -33,7 +33,11 @@ PROGRESS = {
         "04.c": {"said": 1},
         "05.a": {"said": 1, "result": "1", "score": "right"},
     },
-    "scores": {"07.mine": 0.123456, "07.note": "=1+1", "07.more": [1, 2]},
+    "scores": {
+        "my M²SE": {"ndcg": 0.123456, "low": 0.1, "high": 0.2},
+        "note": "=1+1",
+        "more": [1, 2],
+    },
 }
 
 
@@ -79,7 +83,7 @@ def test_one_table_for_a_class(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "student|file|correct|wrong|not attempted|predictions|right|time limit|scores|remark",
         "ann|work/04_mixup.ipynb|1|1|0|2|1|kept",
         "ann|work/my_m2se.py|2|0|0|0|0|kept",
-        "ann|all|3|0|0|3|2|07.mine: 0.1235; 07.note: =1+1; 07.more: [1, 2]",
+        "ann|all|3|0|0|3|2|my M²SE: 0.1235; note: =1+1; more: [1, 2]",
         "bob|04_mixup.ipynb|1|1|0|0|0|reached",
         "bob|all|1|1|0|0|0",
         "cem|again.ipynb|0|1|1|0|0|kept|its code ended the kernel",
