@@ -91,11 +91,11 @@ def _number_box(answer: Answer, said: Any, store: Store) -> list[Widget]:
 
     box = ipywidgets.Text(
         "" if said is None else f"{said:.12g}",
-        description=f"Your prediction, {answer.range()}",
+        description=f"Your prediction: {answer.range()}",
         placeholder="then Enter",
         continuous_update=False,
         style={"description_width": "initial"},
-        layout={"width": "max-content", "max_width": "100%"},
+        layout={"width": "max-content", "max_width": "100%", "flex_flow": "row wrap"},
     )
     box.observe(entered, "value")
     return [box]

@@ -157,7 +157,7 @@ def reveal(name: str, result: Any, *, close: float | None = None) -> None:
             raise ValueError(f"{name}: the result {text} is no answer to the question")
         show_html(f"<p><strong>Result:</strong> {escape(text)}</p>", f"Result: {text}")
         return
-    close_widget(name)
+    _freeze(name)
     entry = _stored(name, answer)
     if "said" not in entry or not fits:
         _revealed.add(name)
@@ -223,6 +223,15 @@ def close_widget(name: str) -> None:
         from course.panels import close_all
 
         close_all(_open.pop(name))
+
+
+def _freeze(name: str) -> None:
+    """Leave a prediction on the screen, but let nobody change it any more."""
+    if name in _open:
+        *controls, state = _open[name].children
+        for one in controls[1:]:
+            one.disabled = True
+        state.value = '<p role="status">The result has been shown.</p>'
 
 
 def mark_code(text: str) -> str:

@@ -64,6 +64,8 @@ def test_after_the_result_a_prediction_does_not_change(
     late = controls("05.share")[0]
     late.value = "10"
     reveal("05.share", 50, close=5)
+    assert late.disabled
+    assert "The result has been shown." in state("05.share")
     late.value = "50"  # a message of a browser that was on its way
     predict("05.share", "Which share?", PERCENT)
     assert "05.share" not in predictions._open

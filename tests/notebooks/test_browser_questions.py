@@ -27,7 +27,7 @@ def test_predictions_and_a_quiz_by_keyboard(
     master = Path(__file__).parent / "browser" / "98_questions.py"
     shown = run_in_lab(lab, browser, master)
     page, status = shown.page, shown.page.locator("[role=status]")
-    box = page.get_by_label("Your prediction, a number from 0 to 100 %")
+    box = page.get_by_label("Your prediction: a number from 0 to 100 %")
     box.fill('<img src=x onerror="alert(1)">')
     box.press("Enter")
     page.get_by_text("Please enter a number from 0 to 100 %").wait_for()
@@ -46,13 +46,19 @@ def test_predictions_and_a_quiz_by_keyboard(
     page.get_by_label("It ignores it.").press("Space")
     assert status.filter(has_text="Right").count() == 0
     page.get_by_role("button", name="Answer question 1").press("Enter")
-    page.get_by_text("Its share is 0.").wait_for()
+    status.filter(has_text="Its share is 0.").wait_for()
     assert len(stored(lab)["predictions"]) == 3
     assert stored(lab)["quizzes"]["98.1"]["score"] == "right"
     shoot_whole(page, SHOTS / "98_questions.png")
     page.set_viewport_size({"width": 390, "height": 3000})
     page.wait_for_timeout(500)
     page.screenshot(path=SHOTS / "98_questions_narrow.png")
+    frame = page.locator(".msm4sr-question").first.bounding_box()
+    entered = box.bounding_box()
+    assert frame
+    assert entered
+    assert entered["x"] + entered["width"] <= frame["x"] + frame["width"]
+    assert entered["width"] > 50
     page.set_viewport_size({"width": 1280, "height": 900})
     shown.run()
     page.get_by_text("You said 41.5 %; it is 44 %. Right.").wait_for()
