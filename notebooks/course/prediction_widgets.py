@@ -87,11 +87,14 @@ def _number_box(answer: Answer, said: Any, store: Store) -> list[Widget]:
     def entered(change: Any) -> None:
         typed = str(change["new"])
         text = typed if len(typed) <= 30 else f"{typed[:30]}..."
-        store(parse_number(typed, answer), f"Please enter {answer.range()}; you entered “{text}”.")
+        store(
+            parse_number(typed, answer),
+            f"Please enter a number from {answer.range()}; you entered “{text}”.",
+        )
 
     box = ipywidgets.Text(
         "" if said is None else f"{said:.12g}",
-        description=f"Your prediction: {answer.range()}",
+        description=f"Your prediction ({answer.range()})",
         placeholder="then Enter",
         continuous_update=False,
         style={"description_width": "initial"},

@@ -53,7 +53,7 @@ class Answer:
 
     def range(self) -> str:
         """Return in words which numbers are asked for."""
-        return f"a number from {_format(self.low)} to {self.say(self.high)}"
+        return f"{_format(self.low)} to {self.say(self.high)}"
 
     def say(self, said: Any, digits: int | None = None) -> str:
         """Return an answer or a result in words."""
@@ -83,7 +83,7 @@ def order(*options: str) -> Answer:
 
 def _is_number(value: Any) -> bool:
     try:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
     except OverflowError:  # a whole number that no float can hold
         return False
 
@@ -271,7 +271,7 @@ def _stored(name: str, answer: Answer) -> dict[str, Any]:
 
 def _show_question(question: str, answer: Answer) -> None:
     if answer.kind == "number":
-        choices = f"Your prediction: {answer.range()}."
+        choices = f"Your prediction: a number from {answer.range()}."
         markup = f"<p>{escape(choices)}</p>"
     else:
         choices = "\n".join(f"- {option}" for option in answer.options)

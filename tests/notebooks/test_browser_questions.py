@@ -27,7 +27,7 @@ def test_predictions_and_a_quiz_by_keyboard(
     master = Path(__file__).parent / "browser" / "98_questions.py"
     shown = run_in_lab(lab, browser, master)
     page, status = shown.page, shown.page.locator("[role=status]")
-    box = page.get_by_label("Your prediction: a number from 0 to 100 %")
+    box = page.get_by_label("Your prediction (0 to 100 %)")
     box.fill('<img src=x onerror="alert(1)">')
     box.press("Enter")
     page.get_by_text("Please enter a number from 0 to 100 %").wait_for()
