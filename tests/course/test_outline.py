@@ -60,7 +60,7 @@ def test_every_notebook_is_there_with_its_title() -> None:
 
 
 def test_in_a_build_the_strip_says_nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    record("exercises", "00.cosine", "correct")
+    record("exercises", "00.most_popular", "correct")
     live = outline_html("00")
     monkeypatch.setenv("MSM4SR_STATIC", "1")
     markup = outline_html("00")
