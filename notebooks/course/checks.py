@@ -50,7 +50,7 @@ class Exercise:
     Attributes
     ----------
     name
-        The number of the notebook, a dot and a word: ``"00.cosine"``.
+        The number of the notebook, a dot and a word: ``"05.causal_mask"``.
     solution
         A function or class under the name that the learner defines, or a value (int, float, str).
     why
@@ -232,7 +232,7 @@ def check(name: str, attempt: Any) -> None:
     Parameters
     ----------
     name
-        The exercise, such as ``"00.cosine"``.
+        The exercise, such as ``"05.causal_mask"``.
     attempt
         What you wrote: the function or class itself, or the value.
 

@@ -144,7 +144,7 @@ _CAPTION = (
 
 
 def _table(rows: list[Row], shares: list[float]) -> str:
-    head = "".join(f'<th scope="col">{one}</th>' for one in _HEAD)
+    head = "".join(f'<th scope="col" style="text-align:left">{one}</th>' for one in _HEAD)
     lines = []
     for row, share in zip(rows, shares, strict=True):
         colour = "#0072B2" if row.source == LIVE else "#999999"

@@ -11,9 +11,13 @@
 # **Question: what can a shop offer next, when it knows what its products look like and what is
 # written about them?**
 #
+# The course explains and rebuilds one method, MSM4SR: *Multimodal Pre-training Framework for
+# Sequential Recommendation via Contrastive Learning*
+# ([arXiv 2303.11879](https://arxiv.org/abs/2303.11879)).
+#
 # | you need | you will be able to | time |
 # |---|---|---|
-# | Python; PyTorch helps, recommenders need not be known | check your machine, name the parts of the method, get a recommendation from a trained model and say what it rests on | 15 minutes of reading, under 30 seconds of computing |
+# | Python; a little PyTorch from notebook 03 on | get a recommendation from a trained model, name the parts of the method, and use the course's predictions, checks and files | 15 minutes of reading, under 30 seconds of computing |
 #
 # Run the cells from top to bottom with Shift+Enter.
 
@@ -23,83 +27,89 @@ from course import setup
 session = setup("00")
 
 # %% [markdown]
-# ## Is this machine ready?
+# ## A first recommendation
 #
-# The next cell lists what this course uses. The *time factor* says how your machine compares with
-# the one on which all times in this course were measured: 2 means everything takes twice as long.
-# A GPU is not needed.
-
-# %% tags=["nbval-ignore-output"]
-# Not compared: it describes this machine.
-from course import machine_report
-
-machine_report()
-
-# %% [markdown]
-# ## The shop
-#
-# *Corner shop* is a small made-up shop with two domains, *home* and *outdoor*. Its pictures are drawn and its customers
-# are simulated, so that we know something no real shop knows: how well the best possible recommender
-# could do. Here we stay in the domain *home*.
+# We start with the result: a trained model, one customer, five offers. The *corner shop* is a small
+# sample shop. Its pictures are drawn and its customers are simulated, so we know how they decide.
+# Here are five purchases of one customer, oldest first. There was a sixth, which we hide.
 
 # %%
+from course import check, pick, predict, reveal, show_images
 from msm4sr_lite import Dataset
-from msm4sr_lite.features.table_files import load_feature_table
 
 folder = session.samples / "corner_shop"
 dataset = Dataset.from_folder(folder, domain="home")
-print(f"{len(dataset.items)} items, {len(dataset.users)} users,")
-print(f"{len(dataset.interactions)} interactions")
+history = dataset.user_history("uh0040")
+known, target = history[:-1], history[-1]
+
+
+def pictures(item_ids, caption, words=()):
+    items = [dataset.items[i] for i in item_ids]
+    images = [folder / i.images[0] if i.images else None for i in items]
+    show_images(images, [i.title for i in items], words, caption=caption)
+
+
+pictures(known, "Five purchases of user uh0040, oldest first")
 
 # %% [markdown]
-# These are the purchases of one customer, oldest first. The last one is kept back for now.
+# One of the next four items was the sixth purchase. Look at the colours and patterns, and at the titles.
 
 # %%
-from course import show_images
-
-USER = "uh0040"
-history = dataset.user_history(USER)
-known, target = history[:-1], history[-1]
-bought = [dataset.items[i] for i in known]
-show_images(
-    [folder / item.images[0] if item.images else None for item in bought],
-    [item.title for item in bought],
-    caption=f"The items of user {USER}, oldest first",
-)
+four = ["h0053", "h0018", "h0331", "h0002"]
+pictures(four, "Which one was bought next?")
+titles = [dataset.items[i].title for i in four]
+predict("00.next", "Which of the four was bought next?", pick(*titles))
 
 # %% [markdown]
-# **Predict.** What would you offer this customer next? Decide on two things before you go on: what
-# should it *look* like, and what should it be *for*? Write it down; a guess you have written down is
-# worth ten that you have only thought.
+# The model has learnt from the earlier purchases of all customers. It has not seen the hidden purchase. It
+# ranks all items that this customer does not have, not just these four.
+
+# %%
+from msm4sr_lite import MSM4SR
+
+state = folder / "states" / "home_finetuned"
+model = MSM4SR.from_pretrained(state, features=folder / "features")
+offers = model.describe(known, k=5, data=dataset)
+offered = [offer.item_id for offer in offers]
+pictures(offered, "The model's five recommendations, best first")
+if target in offered:
+    print("The hidden purchase is offer number", offered.index(target) + 1)
+reveal("00.next", dataset.items[target].title)
+
+# %% [markdown]
+# Five items out of almost 400, and the right one is among them. That is luck, too: most
+# recommendations are not bought next, and notebook 01 shows how to measure this. But the offers are not
+# arbitrary. Many are grey or checked, like the purchases. And several are for cold or rainy weather, like the *all-weather*
+# pan, which this customer bought after a *travel* cushion. The simulated customers keep their taste in colour, pattern and shape, and their needs
+# tend to follow one another in a fixed order. The model has learnt both from purchases alone.
 #
 # ## The method on one page
+#
+# How does it do that? This drawing is the map of the course.
 
 # %%
-from course import show
-from course.diagrams import method_diagram
+from course import drawing
 
-show(*method_diagram())
+drawing("method")
 
 # %% [markdown]
-# Read it from left to right. (The method is that of a paper, named in `docs/glossary.md`, which explains
-# the words and symbols of this course, too. *The released code* will always be that of its authors.)
+# 1. **Text.** Each sentence of an item's text goes through a *sentence encoder* (a BERT), which returns an
+#    *embedding*: a list of numbers. Sentences with similar meanings get similar embeddings (notebook 03).
+# 2. **Image.** CLIP is a model that compares images with words. It finds the $N$ words of a dictionary that fit an image best.
+#    This is *keyword tokenization*. The same encoder reads these keywords, so both *modalities*, text and image, are
+#    language now (02).
+# 3. **Item embedding.** *Attention pooling* and a *mixture of experts* turn all embeddings of an item into one for each modality:
+#    $z_t$ for its text, $z_v$ for its image (03).
+# 4. **Sequence.** A Transformer reads a user's items in order. Its output is the *sequence representation*: $h_t$ from the texts, $h_v$ from
+#    the images (05). In training, *sequence mixup* exchanges $z_t$ and $z_v$ at random positions (04).
+# 5. **Pre-training, then fine-tuning.** A *contrastive loss* pulls $h$ towards the embedding of the next item, and pushes it away from others
+#    (06). Fine-tuning adapts the model to one domain, and adds an embedding for every item number (07).
 #
-# 1. **Text** is cut into sentences, and a language model (BERT) turns each sentence into a vector.
-# 2. A **picture** is turned into words: a model that knows pictures *and* words (CLIP) finds the words
-#    of a dictionary that fit the picture best. The same BERT reads these keywords. From here on
-#    pictures and texts speak one language.
-# 3. An item's vectors, its *slots*, are weighed and added (*attention pooling*), and eight small networks
-#    (*experts*) bring the sum from the width of BERT to the width of the model: $z_t$ from text, $z_v$
-#    from pictures.
-# 4. **Mixup**, only while learning: along a customer's sequence some places exchange $z_t$ and $z_v$,
-#    so that the model learns to use either.
-# 5. A **Transformer** reads the sequence. Its state after the last item, $h_t$ or $h_v$, points to where
-#    the next item should be. The cosines with an item's own vectors (1: the same direction, 0: nothing in
-#    common), added up, are the score of item $i$ for customer $u$:
+# The score of item $i$ for user $u$ is the sum of two cosines. A cosine is 1 if two embeddings have the same direction, and 0 if they have nothing in common:
 #
 # $$\mathrm{score}(u, i) = \cos(h_t, z_t^i) + \cos(h_v, z_v^i)$$
 #
-# In the library that is:
+# In the library this is one line. All symbols and terms are in the [glossary](../docs/glossary.md).
 
 # %%
 from course import source
@@ -108,12 +118,17 @@ from msm4sr_lite.encoder import match_scores
 source(match_scores)
 
 # %% [markdown]
-# ## A picture becomes words
+# ## From image to keywords
 #
-# The sample brings its own small CLIP. It was trained on drawings like these and knows little else,
-# but the code that loads it is the code that loads a large one. The next cell shows the best five words
-# of a dictionary of about sixty. **Predict** before you look, for the cushion above: which five? And
-# which word that you would use for it will *not* be among them?
+# Step 2 is unusual, so let us see it at work. Most methods use an image's own embedding; this one uses words. The sample has its own small CLIP,
+# trained on drawings like these.
+
+# %%
+predict(
+    "00.keywords",
+    "Which of these is NOT among the best five words for the first cushion?",
+    pick("grey", "round", "checked", "soft"),
+)
 
 # %%
 from msm4sr_lite.features.dictionary import read_dictionary
@@ -123,222 +138,154 @@ from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 clip = session.samples / "mini_clip"
 dictionary = read_dictionary(str(clip / "words.txt"), [])
 tokenizer = KeywordTokenizer(str(clip), dictionary)
-shown = [item for item in bought if item.images][:5]
-found = tokenizer.keywords([open_image(folder, i.images[0]) for i in shown], n=5)
-show_images(
-    [folder / item.images[0] for item in shown],
-    [item.title for item in shown],
-    [[keyword.word for keyword in words] for words in found],
-    caption=f"The best 5 of {len(dictionary)} words for each image",
-)
+shown = {i: open_image(folder, dataset.items[i].images[0]) for i in known}
+found = tokenizer.keywords(list(shown.values()), n=5)
+words = [[keyword.word for keyword in keywords] for keywords in found]
+pictures(shown, f"The best 5 of {len(dictionary)} words for each image", words)
+(missing,) = {"grey", "round", "checked", "soft"} - set(words[0])
+reveal("00.keywords", missing)
 
 # %% [markdown]
-# Compare with the titles: nowhere does the shop *write* which colour or pattern a product has. This is
-# what pictures add. Move N in the panel: how many words does it take until one is wrong?
+# *Soft* is not in the dictionary. CLIP can only choose from the words that it is given. The shop's texts never mention a colour or a
+# pattern, so images really add information here. How many of the words are true? Choose an item, move N, and watch where the
+# wrong ones begin.
 
-# %%
+# %% tags=["plot"]
 import matplotlib.pyplot as plt
-from course import (
-    PALETTE,
-    choice,
-    panel,
-    slider,
-)
+from course import PALETTE, item_pictures, panel, picture_choice, slider
 
-scores = {
-    item.title: tokenizer.keywords([open_image(folder, item.images[0])], n=15)[0]
-    for item in shown
-}
+ranked = dict(zip(shown, tokenizer.keywords(list(shown.values()), n=15), strict=True))
 
 
 def draw(item, n):
-    best = scores[item][:n]
-    figure, axes = plt.subplots(figsize=(6, 0.6 + 0.26 * n))
-    axes.barh(
-        [k.word for k in best][::-1], [k.score for k in best][::-1], color=PALETTE[0]
-    )
-    axes.set(title=item, xlabel="cosine of image and word", xlim=(-0.1, 0.5))
-    return figure, f"{item}: " + ", ".join(k.word for k in best)
+    best, title = ranked[item][:n], dataset.items[item].title
+    figure, axes = plt.subplots(figsize=(6, 4.6))
+    names = [k.word for k in best]
+    axes.barh(names[::-1], [k.score for k in best][::-1], color=PALETTE[0])
+    axes.set(title=title, xlabel="cosine of image and word", xlim=(-0.1, 0.5))
+    axes.set_ylim(n - 15.5, n - 0.5)
+    return figure, f"{title}, the best {n}: " + ", ".join(names)
 
 
 panel(
     draw,
-    choice("item", list(scores), label="item"),
-    slider("n", [3, 5, 8, 10, 15], start=5, label="N"),
-    title="keywords of a image",
+    picture_choice("item", item_pictures(dataset, known), label="item"),
+    slider("n", range(1, 16), start=5, label="N", live=True),
+    title="Keywords of an image",
     static=[{"n": 5}, {"n": 15}],
 )
 
 # %% [markdown]
-# ## A recommendation
-#
-# This model was trained before, by `msm4sr run`, on this domain. It has learnt from all but
-# the last two purchases of each customer (01 says what these two are kept for). What would it offer
-# after the five above?
-
-# %%
-from msm4sr_lite import MSM4SR
-
-model = MSM4SR.from_pretrained(
-    folder / "states" / "home_finetuned", features=folder / "features"
-)
-recommendations = model.describe(known, k=5, data=dataset)
-show_images(
-    [
-        folder / i[0] if (i := dataset.items[r.item_id].images) else None
-        for r in recommendations
-    ],
-    [dataset.items[r.item_id].title for r in recommendations],
-    [r.keywords[0][:4] if r.keywords else [] for r in recommendations],
-    caption="The model's five recommendations, best first",
-)
-print("The true next item:", dataset.items[target].title)
-
-# %% [markdown]
-# Was your prediction among them? Compare the offers with the five purchases: which looks come back? And
-# what are the texts about? Each term of the score can be read by itself (rounded), and with it the last
-# sentence of the offer's text:
-
-# %%
-for entry in recommendations:
-    terms = ", ".join(
-        f"{modality} {value:.1f}" for modality, value in entry.by_modality.items()
-    )
-    print(f"{entry.item_id}  score {entry.score:.1f} = {terms}")
-    print("   ", entry.sentences[-1])
-
-# %% [markdown] tags=["solution"]
-# Grey comes back, and so do checks. Three of the five are for cold and rain, as the second purchase
-# was: it, too, came right after something for travelling. (The basket is for "people who are often on
-# the road", says its text.) Customers of this shop go through their needs in a certain order, and the
-# model has noticed.
-
-# %% [markdown]
 # ## Watch it learn
 #
-# Now a fresh model. Each step of *pre-training* draws customers, mixes text and pictures, and asks the
-# model to pick the right next item out of all next items of the batch, once by text and once by
-# picture. The loss counts how surprised it is by the right answer. Somebody who knows nothing and
-# says so, giving each of the $B$ next items the same chance, would have a loss of $2 \log B$ (the
-# logarithm is the natural one; its unit is the *nat*).
-# **Predict**: where does an untrained model begin, above that line or on it?
+# The model above was trained before. Now we train a fresh one for twelve steps. In each step it sees a batch of sequences with $B$ next items
+# in all. For each position it has to pick the right one among these $B$ *candidates*, once by text
+# and once by image. The loss is high when the right one gets a low probability.
+#
+# Imagine a model that gives all candidates the same probability. Its loss is about
+#
+# $$2 \log B + \lambda \log(2B - 1)$$
+#
+# The first term comes from predicting the next item in two modalities (NIP). The second one comes from comparing $h_t$ with $h_v$ (CMCL), with a small weight $\lambda$; notebook 06 derives both.
+# It is the grey line of the figure, and we call it *guessing*.
+
+# %%
+predict(
+    "00.start",
+    "Where does the loss of an untrained model begin?",
+    pick("far below guessing", "at guessing", "far above guessing"),
+)
 
 # %%
 from itertools import islice
 
 import numpy as np
-from msm4sr_lite import (
-    M2SE,
-    build_sequences,
-)
+from msm4sr_lite import M2SE, build_sequences
 from msm4sr_lite.config import ModelConfig, PretrainConfig
+from msm4sr_lite.features.table_files import load_feature_table
 from msm4sr_lite.training import pretrain_steps
 
-table = load_feature_table(folder / "features")
 sequences = build_sequences(dataset.interactions, list(dataset.items))
-table = table.for_items(sequences.items)
-model = M2SE(ModelConfig(feature_dim=table.width))
-steps = pretrain_steps(model, table, sequences, PretrainConfig(batch_size=512))
-records = list(islice(steps, 12))
-losses = [record.loss for record in records]
-guess = np.mean([2 * np.log(record.targets) for record in records])
+table = load_feature_table(folder / "features").for_items(sequences.items)
+config = PretrainConfig(batch_size=512)
+fresh = M2SE(ModelConfig(feature_dim=table.width))
+steps = list(islice(pretrain_steps(fresh, table, sequences, config), 12))
+losses = [step.loss for step in steps]
+B = np.array([step.targets for step in steps])
+guessing = 2 * np.log(B) + config.cmcl_weight * np.log(2 * B - 1)
+
+# %% tags=["plot"]
+from course import show
 
 figure, axes = plt.subplots(figsize=(6.5, 3.2))
-axes.plot(range(1, len(losses) + 1), losses, marker="o", label="model")
-axes.axhline(guess, color="#555555", linestyle="--", label="guessing")
-axes.set(title="First it learns to doubt", xlabel="step", ylabel="loss (nats)")
+axes.plot(range(1, 13), losses, marker="o", label="model")
+axes.plot(range(1, 13), guessing, color="#555555", linestyle="--", label="guessing")
+axes.set(title="Loss in the first twelve steps", xlabel="step", ylabel="loss")
 axes.legend()
-show(
-    figure,
-    f"Loss in 12 steps: {losses[0]:.0f} to {losses[-1]:.1f}; guessing {guess:.1f}.",
-)
+words = f"Loss: {losses[0]:.0f} at first, {losses[-1]:.0f} after twelve steps"
+show(figure, f"{words}; guessing: {guessing.mean():.0f}.")
+place = "above" if losses[0] > 1.2 * guessing[0] else "near"
+reveal("00.start", {"above": "far above guessing", "near": "at guessing"}[place])
 
 # %% [markdown]
-# It begins far above the line: an untrained model is sure of itself and wrong. In a few steps it learns
-# to doubt, which is not yet to know. Knowing takes longer. The model that made the offers above has
-# gone on from a start like this. Its batches were larger, so guessing costs more there; this is what its
-# record says:
-
-# %%
-import json
-
-record = json.loads((folder / "states/home_pretrained/record.json").read_text())
-best = record["training"]["best"]
-print(f"pre-trained: {best['step']} steps, loss {best['loss']:.1f},")
-print(f"guessing in its batches: {2 * np.log(1031):.1f}")
-
-# %% [markdown]
-# ## A map of the shop
+# An untrained model is worse than guessing: its random embeddings give very different probabilities, and they are wrong. In the first steps it only
+# learns not to be sure. What it needs for good offers comes later, over hundreds of steps. In notebook 06 you train
+# your own model and watch all of it.
 #
-# UMAP lays the items' vectors out on a plane, so that near neighbours stay near. Drawing it takes a
-# while, so this map was made before and is part of the sample; notebook 09 draws its own and explains
-# what such a map does *not* say.
-
-# %%
-import seaborn as sns
-from course import MARKERS
-from data_samples.make.write import load_world
-
-places = json.loads((folder / "maps" / "home.json").read_text())
-made = {item.item_id: item for item in load_world(folder).items}
-purpose = [made[i].purpose for i in places["items"]]
-names = sorted(set(purpose))
-figure, axes = plt.subplots(figsize=(7.5, 4.4))
-sns.scatterplot(
-    x=places["x"],
-    y=places["y"],
-    hue=purpose,
-    style=purpose,
-    hue_order=names,
-    style_order=names,
-    palette=list(PALETTE),
-    markers=list(MARKERS),
-    s=40,
-    ax=axes,
-)
-axes.set(title="Things for the same purpose lie together", xticks=[], yticks=[])
-sns.move_legend(axes, "center left", bbox_to_anchor=(1, 0.5), title="purpose")
-show(
-    figure,
-    f"{len(purpose)} items on a plane, marked by {len(names)} purposes, in groups.",
-)
-
-# %% [markdown]
-# The colours come from the generator of the shop, which knows what it made each item for (*rest* is for
-# resting, not for what is left over). No field of the shop names the purpose; it can only be read between
-# the lines of the texts. The model found it, because customers buy by it.
+# ## How this course works
 #
-# Neighbourhoods on such a map can mostly be trusted, distances and sizes cannot. And what it does not
-# show may be there all the same: looks matter to these customers too.
+# You will not only read. Over notebooks 01 to 07 you write a working model of your own, piece by piece. Five things help you.
 #
-# ## Exercises
+# - **Your copies.** `python run.py lab` opens copies of the notebooks in `notebooks/work/`. Change what you like; the originals
+#   keep their outputs.
+# - **Predictions.** You have made three. Each is stored before the result is shown, and scored afterwards. Wrong ones cost nothing.
+# - **Exercises.** You replace `...` by a few lines, and a check says what is right or wrong. `hint("00.most_popular")` helps. If you skip an exercise, the course goes on with
+#   its own solution.
+# - **`my_m2se.py`.** This file in `notebooks/work/` keeps every part of the model that you have solved. `load_parts()` puts the parts together, yours
+#   and, where one is missing, the course's. In the end the file runs without the course.
+# - **The scoreboard.** It compares what you build with simple *baselines* and with models that were trained longer.
 #
-# Two small pieces from which every recommender here is built. Replace the dots; the check tells you what
-# is wrong. `hint("00.most_popular")` helps; the solution is folded below.
-
-# %%
-import numpy as np
-from course import check
+# Try it with the simplest recommender of all: it offers everybody what is bought most.
 
 # %% tags=["exercise"]
 check("00.most_popular", ...)
 
-# %% tags=["exercise"]
-check("00.cosine", ...)
+# %% [markdown]
+# In notebook 01 this becomes the first entry of the scoreboard. So far the scoreboard knows the *oracle upper bound* only. The oracle knows the rules by which
+# our simulated customers decide, so no model can expect a better score. Its score is far below 1, because
+# customers decide partly by chance.
+
+# %%
+from course import scoreboard
+
+scoreboard()
 
 # %% [markdown]
-# ## What could mislead you here
+# Last, your machine. The *time factor* compares it with the one on which the times of this course were measured; 2 means twice as slow. You do not need a GPU.
+
+# %% tags=["nbval-ignore-output"]
+# Not compared: it describes this machine.
+from course import machine_report
+
+machine_report()
+
+# %% [markdown]
+# ## What can mislead
 #
-# - The shop is simulated, and the small CLIP was trained on drawings from the same pen. Real pictures
-#   are harder; notebook 02 shows how it fails on them.
-# - Five good-looking offers prove nothing. Whether a model is good is a question for all customers and
-#   for a comparison: notebook 07.
-# - The score's two terms explain what the model *used*, not what the customer *wanted*.
+# - **One good example proves nothing.** We chose a customer whose hidden item is among the offers.
+# - **The shop is simulated**, and the small CLIP was trained on drawings in the same style. Real photographs are harder (notebook 02).
+# - **The two terms of a score** say what the model used, not why a customer buys.
+
+# %%
+from course import quiz
+
+quiz("00")
+
+# %% [markdown]
+# ## Take-aways
 #
-# ## In three lines
+# Sentences and keywords become embeddings, and a Transformer turns a sequence of them into the direction of the next item. The score is a
+# sum of two cosines, one for text and one for image. The pre-trained model reads content, not item numbers, so it can also
+# score an item that nobody has bought yet.
 #
-# - Pictures become words, words become vectors, a sequence of vectors points to the next item.
-# - What has been learnt is about words and looks, not about product numbers: it holds for new products.
-# - A trained model, its features and this shop fit into one small folder.
-#
-# **Next:** the notebooks are numbered; each one runs alone.
+# **Next:** [01](01_sequences.ipynb) asks how we would know that a recommender is any good.

@@ -2,7 +2,7 @@
 # jupyter:
 #   msm4sr:
 #     title: Sequences
-#     minutes: 35
+#     minutes: 33
 # ---
 
 # %% [markdown]
@@ -10,9 +10,12 @@
 #
 # **Question: before we build a recommender, how would we know that it is any good?**
 #
+# The method of this course is MSM4SR ([arXiv 2303.11879](https://arxiv.org/abs/2303.11879)). This chapter
+# prepares the data and the test for it, and for every other recommender.
+#
 # | you need | you will be able to | time |
 # |---|---|---|
-# | notebook 00; averages and logarithms | read purchases, filter and split them without leaking, count ranks and metrics by hand, and compare three recommenders with intervals | 35 minutes of reading, about 30 seconds of computing |
+# | notebook 00; averages, logarithms, a little PyTorch | filter and split interactions without data leakage, build training batches, compute ranks, Recall and NDCG, and compare three recommenders with intervals | 33 minutes of reading, under 40 seconds of computing |
 
 # %%
 from course import setup
@@ -22,33 +25,29 @@ session = setup("01")
 # %% [markdown]
 # ## Three columns
 #
-# All that this notebook knows about customers is one table: *who* bought *what*, *when*.
-
-# %%
-from itertools import islice
-
-folder = session.samples / "corner_shop"
-with (folder / "interactions.csv").open(encoding="utf-8") as lines:
-    print("".join(islice(lines, 5)), end="")
-
-# %% [markdown]
-# There are no stars and no comments. A purchase says "this one, now"; nothing says what somebody did *not*
-# want. Such data are called *implicit feedback*. `Dataset.from_folder` checks the table (a missing column, an unknown
-# item or an unreadable date stops with the number of the line) and sorts it by time.
+# A recommender can only be as good as its data, so we look at these first. All that we know about users is one table: *who* chose *what*, *when*.
 
 # %%
 import pandas as pd
 from course import item_card, show_html, strips
-from msm4sr_lite import Dataset
-from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+from msm4sr_lite import Dataset, build_sequences
+from msm4sr_lite.features.table_files import read_keywords
 
+folder = session.samples / "corner_shop"
+print(pd.read_csv(folder / "interactions.csv").head(3), "\n")
 dataset = Dataset.from_folder(folder, domain="home")
 interactions = dataset.interactions
-print(
-    f"{len(interactions)} interactions, {len(dataset.users)} users,"
-    f" {interactions['item_id'].nunique()} of {len(dataset.items)} items occur in them"
-)
+print(f"{len(interactions)} interactions, {len(dataset.users)} users,"
+      f" {len(dataset.items)} items")  # fmt: skip
 
+# %% [markdown]
+# There are no stars and no reviews. A row says that somebody bought this item at this time. No row says what somebody did *not* want.
+# Such data are called *implicit feedback* ([Hu et al., 2008](https://doi.org/10.1109/ICDM.2008.22)). A missing pair of user and item
+# can mean "not interested" or "never seen".
+#
+# The interactions of one user, ordered by time, are a *sequence*. This one belongs to the user of notebook 00:
+
+# %%
 USER = "uh0040"
 rows = interactions[interactions["user_id"] == USER]
 days = pd.to_datetime(rows["timestamp"], unit="s").dt.strftime("%Y-%m-%d")
@@ -58,73 +57,68 @@ cards = [item_card(i, "image", folder, keywords.get(i.item_id, [])[:1]) for i in
 show_html(*strips({USER: cards}, days, "The interactions of one user, oldest first."))
 
 # %% [markdown]
-# This is a *sequence*. Three questions have to be settled before one can trust it.
-#
-# ## Which came last? Ties in time
-#
-# Further down, each customer's last purchase is hidden, and the model has to find it. Ann's tea and jam
-# were in one basket and have one time. **Predict**: which of the two will the model be asked to find?
+# Now all users at once: one row for each user, one column for each item, and a dot for each interaction. The next cell gives every item a
+# number from 1 on; 0 is kept for padding.
 
 # %%
-order = pd.DataFrame(
-    [("ann", "milk", 1), ("ann", "bread", 2), ("ann", "tea", 3), ("ann", "jam", 3)],
-    columns=["user_id", "item_id", "timestamp"],
+import numpy as np
+
+sequences = build_sequences(interactions, list(dataset.items))
+n_users, n_items = len(sequences.users), sequences.n_items
+users = np.repeat(np.arange(n_users), np.diff(sequences.offsets))
+times = np.bincount(sequences.interactions, minlength=n_items + 1)[1:]
+popular_first = np.argsort(-times, kind="stable")
+filled = len(sequences.interactions) / (n_users * n_items)
+top_tenth = times[popular_first[: n_items // 10]].sum() / times.sum()
+print(f"{filled:.1%} of the table is filled;")
+print(f"the most popular tenth of the items has {top_tenth:.0%} of all interactions")
+
+# %% tags=["plot"]
+import matplotlib.pyplot as plt
+from course import PALETTE, show
+
+column = np.empty(n_items, dtype=int)
+column[popular_first] = np.arange(n_items)
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+some = users % 4 == 0  # every fourth user: all would be one grey
+left.scatter(
+    column[sequences.interactions[some] - 1], users[some] // 4, s=0.7, color="black"
 )
-sorted_orders = {
-    "order of the file kept": order.sort_values("timestamp", kind="stable"),
-    "then by item id": order.sort_values(["timestamp", "item_id"]),
-}
-for name, table in sorted_orders.items():
-    print(f"{name:<23}", *table["item_id"], sep="  ")
+left.set(title="Sparse", xlabel="items, most popular first", ylabel="every fourth user")
+right.fill_between(range(n_items), times[popular_first], step="mid", alpha=0.6)
+right.axvspan(0, n_items // 10, color=PALETTE[1], alpha=0.3)
+right.text(n_items // 10 + 8, times.max() * 0.9, f"first tenth: {top_tenth:.0%}")
+right.set(title="A long tail", xlabel="items, most popular first")
+right.set(ylabel="interactions", xlim=(0, n_items), ylim=(0, None))
+words = f"Interactions of each item: from {times.max()} down to {times.min()}"
+show(figure, f"Users by items, more dots at popular items. {words}.")
 
 # %% [markdown]
-# Both orders are "sorted by time", and they ask for different items. The library sorts *stably*: equal
-# times keep the order of the file, on every machine. What the order within a basket means, only the shop
-# can tell. How much depends on it here?
+# The table is *sparse*: of a hundred pairs, 98 are empty. And items are not equally popular. Whoever offers everybody the most popular items is right more often than chance,
+# without knowing anybody. This recommender is called *popularity*. It is the first *baseline*: a simple method that a better one has to beat.
+#
+# ## Ties, repeats, filters
+#
+# Three decisions are made before any model sees the data. They change all results, so they belong beside every result.
+#
+# **Ties.** Ann's tea and jam have the same timestamp. Which of them was last?
 
 # %%
-same = interactions.duplicated(["user_id", "timestamp"]).sum()
-print("interactions of one user at the same second:", same)
-last_two = interactions.groupby("user_id").tail(2)
-dates = pd.to_datetime(last_two["timestamp"], unit="s")
-for unit, period in (("day", "D"), ("month", "M"), ("quarter", "Q")):
-    noted = last_two.assign(timestamp=dates.dt.to_period(period))
-    ties = noted.duplicated(["user_id", "timestamp"]).sum()
-    print(f"if only the {unit} had been noted, the last two would tie for {ties}")
+ann = pd.DataFrame(
+    [("milk", 1), ("bread", 2), ("tea", 3), ("jam", 3)], columns=["item", "time"]
+)
+print("in the order of the file:", *ann.sort_values("time", kind="stable")["item"])
+print("sorted by name, too:     ", *ann.sort_values(["time", "item"])["item"])
 
 # %% [markdown]
-# ## Twice the same? Repeats
+# Both orders are sorted by time, but they end differently, and the last item is the one that we shall hide for the test. The library sorts *stably*: equal times keep the order of the
+# file.
 #
-# Whoever buys bread every week teaches a model to say "bread". Is that a recommendation? The code that the
-# method's authors have released keeps only the last purchase of an item; the library can do either. Nobody
-# in our sample buys a thing twice, so here is one who does.
-
-# %%
-from msm4sr_lite import build_sequences
-from msm4sr_lite.config import DataConfig
-
-names = ["bread", "milk", "tea", "jam"]
-weeks = ["bread", "milk", "bread", "tea", "jam", "bread"]
-repeated = pd.DataFrame({"user_id": "ann", "item_id": weeks, "timestamp": range(6)})
-for deduplicate in (False, True):
-    config = DataConfig(min_user_interactions=3, deduplicate=deduplicate)
-    sequence = build_sequences(repeated, names, config)
-    print(
-        f"deduplicate={deduplicate}: ",
-        *(sequence.items[i] for i in sequence.user_sequence(0)),
-    )
-
-# %% [markdown]
-# With `keep` the item to be found is in the history. A model that never offers what somebody already has
-# could not find it; one that offers bread to everybody would be right. Say which you chose, or your figures
-# mean nothing.
+# **Repeats.** Somebody who buys bread every week teaches a model to offer bread. The released code of the method's authors keeps only the last interaction of a user with an item, and the library does the same by default
+# (`deduplicate`). In the sample, nobody buys an item twice.
 #
-# ## Who stays? Filters
-#
-# A customer with one purchase leaves nothing to learn from. So most papers keep customers and items with at
-# least so many purchases. But when items leave, customers lose purchases, and may now have too few
-# themselves. So the two filters take turns until nothing changes. What is left is called a *k-core*. The
-# lines in the library:
+# **Filters.** A user with two interactions leaves nothing to learn from. So most studies drop users and items with few interactions. But if an item is dropped, users lose interactions, and
+# may now have too few themselves. So one repeats both filters until nothing changes. What is left is a *k-core*. These are the library's lines:
 
 # %%
 from course import source
@@ -132,102 +126,46 @@ from msm4sr_lite.dataset import split
 
 source(split.filter_interactions, only=("while True", "table = table[keep]"))
 
-# %% [markdown]
-# Every customer of the sample has at least 5 purchases, and 222 of the 384 items that were bought were
-# bought 20 times or more. **Predict**: how many of the 1200 customers are left if we ask for customers with
-# 5, 6 or 7 purchases and items with 20? (Each line of the output counts the customers, first as they are,
-# then after every round of the two filters.)
+# %%
+from course import number, pick, predict, reveal
+
+predict(
+    "01.core",
+    "Every user has at least 5 interactions. We keep users with 6 or more and items"
+    " with 20 or more, until nothing changes. How many of the 1200 users are left?",
+    number(0, 1200, "users"),
+)
 
 # %%
 from course.protocol import count_filter_rounds
 
-for min_user, min_item in ((5, 0), (5, 10), (5, 20), (6, 20), (7, 20)):
-    rounds = count_filter_rounds(interactions, min_user, min_item)
-    left = " ".join(str(users) for users, _, _ in rounds)
-    print(f"{min_user} and {min_item:>2}: {left}")
+for least in (5, 6):
+    rounds = [users for users, _, _ in count_filter_rounds(interactions, least, 20)]
+    print(f"users with {least}, items with 20, round by round:", *rounds)
+reveal("01.core", rounds[-1], close=60)
 
 # %% [markdown]
-# From 5 to 6 everything is gone: a landslide, one small round at a time. And even a harmless filter decides
-# what kind of customers and items a figure speaks about: those that are easy. Here we ask for 5 purchases
-# of a customer and nothing of an item, the library's default.
+# From 5 to 6, everything disappears, in small steps. Even a harmless filter decides whom a result is about: users and items with many interactions, which are the easy ones. We keep
+# users with 5 interactions, and all items.
 #
-# ## Mostly empty
+# ## Leave-one-out, and a training batch
 #
-# Put customers into rows, items into columns, and a dot where somebody bought something. **Predict**: which
-# share of the table is filled? And if the items are sorted by how often they were bought, what does the
-# picture look like?
+# A model must be tested on interactions that it has not learnt from. In *leave-one-out* the newest interaction of each user is the **test** target. The one before it is the **validation** target,
+# with which we choose settings and decide when to stop. The rest is for training.
 
 # %%
-import matplotlib.pyplot as plt
-import numpy as np
-from course import PALETTE, show
+from course import check, drawing
 
-sequences = build_sequences(interactions, list(dataset.items))
-users = np.repeat(np.arange(len(sequences.users)), np.diff(sequences.offsets))
-times = np.bincount(sequences.interactions, minlength=sequences.n_items + 1)[1:]
-order = np.argsort(-times, kind="stable")  # most popular first
-column = np.empty(sequences.n_items, dtype=int)
-column[order] = np.arange(sequences.n_items)
-filled = len(sequences.interactions) / (len(sequences.users) * sequences.n_items)
-tenth = sequences.n_items // 10
-top = times[order[:tenth]].sum() / times.sum()
-seldom = int((times < 5).sum())
-
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
-some = users % 4 == 0  # every fourth user: all would be one grey
-left.scatter(
-    column[sequences.interactions[some] - 1], users[some] // 4, s=0.7, color="black"
-)
-left.set(
-    title=f"{filled:.1%} of the table is filled",
-    xlabel="items, the most popular first",
-    ylabel="every fourth user",
-)
-right.fill_between(range(sequences.n_items), times[order], step="mid", alpha=0.6)
-right.axvspan(0, tenth, color=PALETTE[1], alpha=0.3)
-right.text(tenth + 8, times.max() * 0.9, f"first tenth: {top:.0%} of interactions")
-right.set(
-    title="A long tail",
-    xlabel="items, the most popular first",
-    ylabel="interactions",
-    xlim=(0, sequences.n_items),
-    ylim=(0, None),
-)
-show(
-    figure,
-    f"Left, users by items: {filled:.1%} of the fields hold a interaction, more of"
-    " them on the left, where the most popular items are. Right, interactions of each"
-    " item:"
-    f" from {times.max()} down to {times.min()}; the first tenth of the items has"
-    f" {top:.0%} of all interactions, {seldom} items have fewer than 5.",
-)
+drawing("leave_one_out")
 
 # %% [markdown]
-# From every hundred questions "does this customer want this item?" the table answers two. This is
-# *sparsity*, and it is why counting alone does not get far. And a model that always offers the first tenth
-# of the items is right more often than chance, without knowing anybody. Remember it: it is the *popularity*
-# baseline.
-#
-# ## Hide the last one
-#
-# Now the split. For each customer the newest purchase is hidden for the **test** and the one before it for
-# **validation** (to choose settings and to know when to stop). The rest is for learning. This is
-# *leave-one-out*. **Predict**, for our customer with six purchases: what may the model look at when it is
-# asked for the test item, four of them or five?
+# Write the split for one user. What may the model look at when it predicts the test target: is the validation target part of the history?
 
-# %%
-from course import blank_card
+# %% tags=["exercise"]
+check("01.leave_one_out", ...)
 
-asked = [
-    item_card(i, "image", folder, keywords.get(i.item_id, [])[:1], note="target")
-    for i in bought
-]
-rows = {
-    "train": [*cards[:-2], blank_card(), blank_card()],
-    "validation": [*cards[:-2], asked[-2], blank_card()],
-    "test": [*cards[:-1], asked[-1]],
-}
-show_html(*strips(rows, range(1, len(bought) + 1), "One user, three parts."))
+# %% [markdown]
+# At the time of the test the validation target lies in the past, so it belongs to the history. It never becomes a training target. In the library:
 
 # %%
 from msm4sr_lite.sequences import Sequences
@@ -236,590 +174,376 @@ source(Sequences.train)
 source(Sequences.held_out)
 
 # %% [markdown]
-# Five: on the day of the test the fifth purchase is in the past. Learning never sees it, though: the
-# weights come from the first four.
+# The corner shop put new items on sale shortly before the end. Each user's last interaction lies after that day, and all others before it.
+
+# %%
+predict(
+    "01.cold",
+    "For how many of the 1200 users is the test target an item without a single"
+    " interaction in the training part?",
+    number(0, 1200, "users"),
+)
+
+# %%
+train, test = sequences.train(), sequences.held_out("test")
+histories, targets = test
+train_counts = np.bincount(np.concatenate(train), minlength=n_items + 1)
+seen = np.bincount(np.concatenate(histories), minlength=n_items + 1)
+cold = train_counts[targets] == 0  # one entry for each user
+print("items without interactions in training:", (train_counts[1:] == 0).sum())
+print("items in no history of the test:       ", (seen[1:] == 0).sum())
+reveal("01.cold", int(cold.sum()), close=60)
+
+# %% [markdown]
+# A quarter of all test targets are *cold-start items*: a model that knows items by their numbers has never learnt anything about them. The two counts of items differ by one, because one
+# item occurs as a validation target only. Notebook 08 uses the second count and calls these items *strictly cold*.
 #
-# The four purchases in *train* hold more than one lesson: after the first comes the second, after the first
-# two the third, and so on. One pass of a *causal* Transformer, in which a position sees only what came
-# before it, answers all of these at once (notebook 05 proves it). So a batch holds, for every position, the
-# item that follows:
+# Training needs batches. A sequence of four items contains three predictions: the second item from the first, the third from the first two, and so on. A *causal* Transformer, in which a position sees only earlier ones, makes all of
+# them in one pass (notebook 05). So the targets are the inputs, shifted by one:
+
+# %%
+drawing("batch")
 
 # %%
 import torch
-from msm4sr_lite.sequences import training_batches
-
-generator = torch.Generator().manual_seed(0)
-batch = next(
-    training_batches(sequences, max_len=50, batch_size=10**6, generator=generator)
-)
-row = batch.users.tolist().index(sequences.users.index(USER))
-for item, target in zip(batch.items[row], batch.targets[row], strict=True):
-    if target:
-        print(f"after {sequences.items[item]} comes {sequences.items[target]}")
-print((batch.targets > 0).sum().item(), "targets from", len(batch.items), "users")
-
-# %% [markdown]
-# ## What never sold before
-#
-# In March 2024 our shop put new things on sale. **Predict**: of how many items does the training part hold
-# not one purchase? And how many of the 1200 test items are among these?
-
-# %%
-train_times = np.bincount(
-    np.concatenate(sequences.train()), minlength=sequences.n_items + 1
-)
-histories, targets = sequences.held_out("test")
-cold = train_times[targets] == 0
-print("items without a training interaction:", (train_times[1:] == 0).sum())
-print("test items among these:", cold.sum(), "of", len(targets))
-
-# %% [markdown]
-# One in four. (298 of the 299 were new on sale; one thing had simply never sold.) Whoever knows items by
-# their numbers alone knows nothing about these: this is the *cold start*. Keep that quarter in mind for the
-# results below, and for what pictures and texts can do about it (notebook 08).
-#
-# ## Leaks
-#
-# A *leak* is any way in which the answer reaches the model before the question. The result is a figure that
-# no real customer will ever confirm. Here are four, all of them seen in earnest:
-#
-# 1. **Random hiding.** Hide any purchase, not the last. The model then knows what the customer bought
-#    *afterwards*.
-# 2. **Learning the test.** The table of counts is made from the whole file, test purchases included.
-# 3. **Filtering by the future.** "Only items with 15 purchases", counted in the whole file: what was new at
-#    the test leaves, and with it the hard questions.
-# 4. **Tomorrow's best-sellers.** Popularity counted in the days of the test.
-#
-# The first three are tried with *ItemKNN* (co-occurrence counts): how many customers bought both this item and one
-# that you have? The last with popularity. Each stands beside its honest twin. **Predict** which leak
-# flatters most, before you look. (The measure is NDCG@10: 1 is perfect, higher is better. It is explained
-# below, and so are the intervals, the bars around each point.)
-
-# %%
-from course.protocol import hide_random_item, replace_training
-from msm4sr_lite.baselines import ItemKNN, Popularity
-from msm4sr_lite.evaluation import evaluate
-
-
-def ndcg(scorer, histories, targets):
-    return evaluate(scorer, histories, targets, filter_seen=True)["ndcg@10"]
-
-
-test = (histories, targets)
-everything = [sequences.user_sequence(user) for user in range(len(sequences.users))]
-before, around, hidden = hide_random_item(sequences)
-frequent = build_sequences(
-    interactions, list(dataset.items), DataConfig(min_item_interactions=15)
-)
-honest = ndcg(ItemKNN(sequences), *test)
-leaks = {
-    "random hiding": (
-        ndcg(ItemKNN(replace_training(sequences, before)), before, hidden),
-        ndcg(ItemKNN(replace_training(sequences, around)), around, hidden),
-    ),
-    "learning the test": (
-        honest,
-        ndcg(ItemKNN(replace_training(sequences, everything)), *test),
-    ),
-    "filtering by the future": (
-        honest,
-        ndcg(ItemKNN(frequent), *frequent.held_out("test")),
-    ),
-    "tomorrow's best-sellers": (
-        ndcg(Popularity(sequences), *test),
-        ndcg(
-            Popularity(replace_training(sequences, [s[-1:] for s in everything])), *test
-        ),
-    ),
-}
-
-# %% tags=["nbval-ignore-output"]
-# Not compared: a trained model's figures depend on the processor's rounding.
-figure, axes = plt.subplots(figsize=(8, 3.4))
-for place, pair in enumerate(leaks.values()):
-    for number, (found, marker) in enumerate(zip(pair, "oX", strict=True)):
-        axes.errorbar(
-            found["value"],
-            place + 0.24 * number - 0.12,
-            xerr=[[found["value"] - found["low"]], [found["high"] - found["value"]]],
-            fmt=marker,
-            color=PALETTE[number],
-            capsize=4,
-            label=("honest", "leaking")[number] if place == 0 else None,
-        )
-axes.set(
-    yticks=range(len(leaks)),
-    yticklabels=leaks,
-    xlabel="NDCG@10, 95 % interval",
-    title="What the test must not know",
-    xlim=(0, None),
-)
-axes.invert_yaxis()
-axes.legend(loc="lower right")
-show(
-    figure,
-    "NDCG@10, honest and leaking: "
-    + "; ".join(
-        f"{name} {pair[0]['value']:.3f} and {pair[1]['value']:.3f}"
-        for name, pair in leaks.items()
-    )
-    + ".",
-)
-
-# %%
-print("every leak flatters:", all(a["value"] < b["value"] for a, b in leaks.values()))
-learnt = leaks["learning the test"]
-print(
-    "learning the test adds more than half:", learnt[1]["value"] > 1.5 * honest["value"]
-)
-kept = np.bincount(np.concatenate(frequent.train()), minlength=frequent.n_items + 1)
-gone = (kept[frequent.held_out("test")[1]] == 0).sum()
-print(f"test items never seen in learning: {cold.sum()}, after the filter {gone}")
-
-# %% [markdown]
-# No customer would be served any better in any of these. (The honest twin of *random hiding* also has fewer
-# purchases to learn from, and part of the gap is that. But these purchases lie in the future, so nobody
-# could have had them.)
-#
-# One more of the kind: means and spreads for *normalising* numbers, or a vocabulary, taken from the whole
-# file. And one that leave-one-out itself does not stop: your test purchase may be older than my training
-# purchases. In our sample all test purchases lie after all others. In most files they do not; then a split
-# at one *date* for everybody is the stricter test.
-#
-# ## The rank and what is made of it
-#
-# A scorer gives every item $i$ a number $s_i$. The *rank* of the hidden item $y$ is how many others score as
-# high or higher, plus one:
-#
-# $$r = 1 + \#\{\, i \ne y : s_i \ge s_y \,\}$$
-#
-# Three customs make a number from 0 to 1 of it, for a list of $K$ offers; all are 0 if $r > K$ (NDCG is
-# *normalised discounted cumulative gain*, MRR *mean reciprocal rank*):
-#
-# $$\text{Recall@}K = 1 \qquad \text{NDCG@}K = \frac{1}{\log_2(r + 1)} \qquad \text{MRR@}K = \frac1r$$
-#
-# Recall asks whether it was found, the others also how early. **Predict** the three columns for these five
-# ranks and $K = 10$:
-
-# %%
-from msm4sr_lite.evaluation import metrics
-
-five = np.array([1, 3, 10, 11, 200])
-values = metrics(five, [10])
-print("rank  " + "  ".join(f"{name:>9}" for name in values))
-for place, rank in enumerate(five):
-    print(f"{rank:>4}  " + "  ".join(f"{v[place]:>9.3f}" for v in values.values()))
-print("mean  " + "  ".join(f"{v.mean():>9.3f}" for v in values.values()))
-
-# %%
-source(metrics)
-
-# %% [markdown]
-# Rank 10 counts 0.29 for NDCG and 0.1 for MRR, rank 11 nothing: the edge is sharp for all three. MRR falls
-# fastest at the top: second place is worth half.
-#
-# **Ties.** Why $\ge$ and not $>$? Here are two scorers. One gives every item the same number. The other
-# gives 1 to all items of the kind (cushion, pan, ...) that was bought last and 0 to the others. **Predict**
-# how often they "find" the item in the first 10, if equal scores count *for* the model, and if they count
-# against it.
-
-# %%
-from msm4sr_lite.evaluation import rank_of, target_ranks
-
-words = ["", *(" ".join(dataset.items[i].categories) for i in sequences.items[1:])]
-kinds = torch.from_numpy(np.unique(words, return_inverse=True)[1])
-
-
-class Constant:
-    def score(self, histories):
-        return torch.zeros(len(histories), sequences.n_items + 1)
-
-
-class SameKind:
-    def score(self, histories):
-        newest = torch.tensor([history[-1] for history in histories])
-        return (kinds == kinds[newest, None]).float()
-
-
-def friendly_ranks(scorer, histories, targets):
-    scores = scorer.score(histories)[:, 1:]
-    target_scores = scores.gather(1, torch.as_tensor(targets)[:, None] - 1)
-    return 1 + (scores > target_scores).sum(dim=1).numpy()
-
-
-def found(ranks):
-    return f"{(ranks <= 10).sum():>4} of {len(ranks)}"
-
-
-for name, scorer in (("constant", Constant()), ("same kind", SameKind())):
-    print(f"{name:<9}, ties for it:    ", found(friendly_ranks(scorer, *test)))
-    print(f"{name:<9}, ties against it:", found(target_ranks(scorer, *test)))
-
-# %% [markdown]
-# The constant is perfect, and it knows nothing. Such scorers are not far-fetched: a network that has
-# collapsed scores every item alike, and where weights have become `nan` no comparison is true, so that
-# nobody is ahead of the hidden item. Whoever counts ties for the model publishes that. The library counts
-# them against it, `nan` too:
-
-# %%
-source(rank_of)
-
-# %% [markdown]
-# **The history, masked or not.** Whoever has bought a thing seldom buys it at once again. With
-# `filter_seen=True` what a customer has does not compete. That is how a shop would use a model; many
-# papers do without. In the end both are only different questions, as long as all models are asked the same.
-#
-# ## Three models that know only numbers
-#
-# | | the score of item $i$ after $i_1, \dots, i_n$ |
-# |---|---|
-# | popularity | $c_i$, how often it was bought |
-# | ItemKNN | $\sum_k 0.8^{\,n-k}\, c(i_k, i)$, where $c(j, i)$ customers bought both |
-# | SASRec | $\cos(h, e_i) / \tau$ with $h = \text{Transformer}(e_{i_1}, \dots, e_{i_n})$ |
-#
-# The factor 0.8 lets older purchases count less. In SASRec (*self-attentive sequential recommendation*)
-# every item has one vector $e_i$, learnt from random numbers. A causal Transformer reads the vectors of the
-# history and leaves a state $h$ where the next item should be; $\tau$, the *temperature*, is a small number
-# that makes differences count more. It learns by softmax and cross-entropy: among all items, the one that
-# really came next should score highest, at every position $k$ of every sequence,
-#
-# $$\mathcal L = -\log \frac{e^{\cos(h_k,\, e_{i_{k+1}}) / \tau}}{\sum_j e^{\cos(h_k,\, e_j) / \tau}}$$
-#
-# where the sum runs over all items (the original of Kang and McAuley, 2018, draws one wrong answer at a
-# time). In the library it is the method's own encoder with everything taken out that looks at words or
-# pictures. What is left of an item are zeros, to which its learnt vector is added:
-
-# %%
-from msm4sr_lite.baselines import SASRec
-
-source(SASRec)
-
-# %% [markdown]
-# The next cell trains it, in about 15 seconds. **Predict** the first loss of a model that guesses evenly
-# among 400 items. And: will validation Recall@20 (by chance 0.05) rise from the first epoch on?
-
-# %% tags=["nbval-ignore-output"]
-# Not compared: a trained model's figures depend on the processor's rounding.
-from dataclasses import replace
-
-from course import watch
-from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.presets import PRESETS
-from msm4sr_lite.training import finetune_steps
-
-past, next_items = sequences.held_out("valid")
-by_popularity = target_ranks(Popularity(sequences), past, next_items)
-bar = (by_popularity <= 20).mean()  # what popularity reaches on the same question
-table = load_feature_table(folder / "features").for_items(sequences.items)
-torch.manual_seed(0)
-sasrec = SASRec(ModelConfig(feature_dim=table.width, n_items=sequences.n_items))
-config = replace(PRESETS["paper"].finetune, lr=3e-3, epochs=20)
-steps = finetune_steps(sasrec, table, sequences, config)
-epochs = (record for record in steps if record.recall is not None)
-
-
-def curves(records):
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
-    places = [record.epoch for record in records]
-    left.plot(places, [record.loss for record in records], marker="o")
-    guess = np.log(sequences.n_items)
-    left.axhline(guess, color="#777777", linestyle=":", label="guessing evenly")
-    left.set(title=f"Epoch {places[-1]}: loss", xlabel="epoch", ylabel="nats")
-    left.legend()
-    right.plot(places, [record.recall for record in records], marker="o")
-    right.axhline(bar, color="#777777", linestyle=":", label="popularity")
-    right.set(title="Validation Recall@20", xlabel="epoch", ylim=(0, None))
-    right.legend(loc="lower right")
-    first, last = records[0], records[-1]
-    return figure, (
-        f"Over {places[-1]} epochs the loss falls from {first.loss:.2f} to"
-        f" {last.loss:.2f}, guessing evenly gives {guess:.2f}; validation"
-        f" Recall@20 goes from {first.recall:.2f} to {last.recall:.2f},"
-        f" popularity has {bar:.2f}."
-    )
-
-
-records = watch(epochs, curves, every=2)
-
-# %% [markdown]
-# $\log 400 = 5.99$, yet the first epoch lies above: the model begins confidently wrong (06 looks into
-# that). Then, for some epochs, it does no better than popularity, and somebody who stopped there would say
-# that Transformers do not work. Then it climbs. The library keeps the weights of the epoch with the best
-# validation; the test has played no part in that choice.
-#
-# Now all three on the test, every item in the running, histories masked. The intervals come from the
-# *bootstrap*: draw 1200 customers out of the 1200, some twice and some not at all, take the mean, do it a
-# thousand times, and see between which values 95 % of the means lie.
-
-# %% tags=["nbval-ignore-output"]
-# Not compared: a trained model's figures depend on the processor's rounding.
-from msm4sr_lite.intervals import summarise
-from msm4sr_lite.scoring import ModelScorer
-
-models = {
-    "popularity": Popularity(sequences),
-    "ItemKNN": ItemKNN(sequences),
-    "SASRec": ModelScorer(sasrec, table),
-}
-ranks = {
-    (name, filtered): target_ranks(model, *test, filter_seen=filtered)
-    for name, model in models.items()
-    for filtered in (False, True)
-}
-results = {name: summarise(metrics(ranks[name, True], [10])) for name in models}
-for name, result in results.items():
-    shown = (
-        f"{metric} {v['value']:.3f} [{v['low']:.3f}, {v['high']:.3f}]"
-        for metric, v in result.items()
-    )
-    print(f"{name:<13}", "  ".join(shown))
-
-# %% [markdown]
-# Does SASRec beat popularity? And ItemKNN? Two intervals that do not overlap settle it. If they
-# overlap, look at the *difference*, customer by customer: the same customers are easy or hard for both
-# models, and that cancels.
-
-# %%
-from msm4sr_lite.study.paired import paired
-
-gains = {
-    baseline: paired([ranks["SASRec", True]], [ranks[baseline, True]])["ndcg@10"]
-    for baseline in ("popularity", "ItemKNN")
-}
-for baseline, gain in gains.items():
-    verdict = (
-        "ahead" if gain["low"] > 0 else "behind" if gain["high"] < 0 else "unclear"
-    )
-    print(
-        f"SASRec against {baseline}, interval of the difference in NDCG@10: {verdict}"
-    )
-
-# %% [markdown]
-# SASRec is far ahead of popularity. Whether it beats a table of counts these 1200 customers cannot say.
-# This is not a failure of the cell: simple baselines are strong on small data, and easily left out.
-# (Another *seed*, that is, other random numbers to start from, moves the third decimal; longer training or
-# another learning rate may move more. Somebody who tunes only the model they like has found a fifth way to
-# flatter it.)
-#
-# ## The quarter that nobody can find
-#
-# For 299 customers the item to be found was never bought in the training part. **Predict**: where do the
-# three models rank it?
-
-# %%
-for name in models:
-    print(f"{name:<13} new items in the first 10:", found(ranks[name, True][cold]))
-
-# %% tags=["nbval-ignore-output"]
-# Not compared: a trained model's figures depend on the processor's rounding.
-figure, panels = plt.subplots(1, 3, figsize=(9, 3), sharey=True)
-edges = np.arange(0, sequences.n_items + 1, 20)
-lines = []
-for axes, name in zip(panels, models, strict=True):
-    own = ranks[name, True]
-    axes.hist(own[~cold], edges, color=PALETTE[0], alpha=0.8, label="known")
-    axes.hist(own[cold], edges, color=PALETTE[1], alpha=0.8, hatch="//", label="new")
-    axes.set(title=name, xlabel="rank")
-    lines.append(
-        f"{name} median rank of known items {np.median(own[~cold]):.0f},"
-        f" of new items {np.median(own[cold]):.0f}"
-    )
-panels[0].set_ylabel("users")
-panels[0].legend()
-show(figure, "Ranks of the test items: " + "; ".join(lines) + ".")
-
-# %% [markdown]
-# At the very end. Counts of zero explain the first two. In SASRec a new item has a vector, too, but in
-# training that vector was only ever a wrong answer: the softmax has pushed it away from every state. So no
-# model of item numbers can be right for more than three customers in four here, however well it learns,
-# except by luck. A model that reads texts and looks at pictures has no such limit: that is where this
-# course is going.
-#
-# ## A hundred candidates
-#
-# With millions of items, ranking all of them was once too slow, and it became a custom to draw 100 and rank
-# the hidden item among these. Is that a smaller version of the same question? **Predict**: an item stands
-# at rank 41 among 400. What is its rank among itself and 100 others, drawn at random?
-
-# %%
-popularity = Popularity(sequences)
-full = target_ranks(popularity, *test)
-someone = int(np.abs(full - 41).argmin())  # whose rank is 41, or near it
-one = ([histories[someone]], targets[someone : someone + 1])
-rng = np.random.default_rng(0)
-rivals = np.setdiff1d(np.arange(1, sequences.n_items + 1), targets[someone])
-draws = [
-    int(
-        target_ranks(
-            popularity, *one, candidates=rng.choice(rivals, 100, replace=False)
-        )[0]
-    )
-    for _ in range(1000)
-]
-print("rank among all:", full[someone])
-print("rank among 100 drawn, eight draws:", *draws[:8])
-print(f"mean of a thousand: {np.mean(draws):.0f}")
-
-# %% [markdown]
-# A quarter of the rivals is drawn, so a quarter of the better ones:
-# $1 + 40 \cdot \frac{100}{399} \approx 11$. Recall@10 among 100 drawn is therefore about *Recall@40* among
-# all 400. How many of the $r - 1$ better ones are drawn is *hypergeometric*, so the library can work out
-# the mean over all possible draws without drawing:
-
-# %%
-from course.protocol import count_competitors, sampled_metrics
-
-source(sampled_metrics, only=("better = ", "return values"))
-
-# %% [markdown]
-# ## The metric microscope
-#
-# The same ranks of the same models under every protocol. Move $K$, change the candidates, mask the history.
-# **Predict** before each move: what changes more, the figures or the order? Look for a setting in which
-# ItemKNN leads SASRec, and one where it trails.
-
-# %% tags=["nbval-ignore-output"]
-# Not compared: a trained model's figures depend on the processor's rounding.
-from course import (
-    choice,
-    panel,
-    slider,
-    toggle,
-)
-from course.microscope import compare_protocols
-
-n_competitors = {
-    filtered: count_competitors(*test, sequences.n_items, filtered)
-    for filtered in (False, True)
-}
-panel(
-    compare_protocols(ranks, n_competitors, cutoffs=(1, 3, 5, 10, 20, 50)),
-    slider("k", [1, 3, 5, 10, 20, 50], start=10, label="K"),
-    choice("candidates", ["all items", "100 drawn"], label="candidates"),
-    toggle("filtered", False, label="seen items filtered"),
-    title="metric microscope",
-    static=[{"candidates": "all items"}, {"candidates": "100 drawn"}],
-)
-
-# %% [markdown]
-# Here are the differences once more, SASRec minus ItemKNN, with their intervals:
-
-# %% tags=["nbval-ignore-output"]
-# Not compared: a trained model's figures depend on the processor's rounding.
-for filtered in (False, True):
-    pair = [ranks[name, filtered] for name in ("SASRec", "ItemKNN")]
-    for protocol, measure in (
-        ("all items", lambda r: metrics(r, [10])),
-        (
-            "100 drawn",
-            lambda r, f=filtered: sampled_metrics(r, n_competitors[f], 100, [10]),
-        ),
-    ):
-        ours, theirs = (measure(r) for r in pair)
-        gap = summarise({name: ours[name] - theirs[name] for name in ours})
-        shown = (
-            f"{name} {v['value']:+.3f} [{v['low']:+.3f}, {v['high']:+.3f}]"
-            for name, v in list(gap.items())[:2]
-        )
-        print(
-            f"{protocol}, {'filtered    ' if filtered else 'not filtered'} ",
-            *shown,
-            sep="  ",
-        )
-
-# %%
-sampled = {
-    name: sampled_metrics(ranks[name, True], n_competitors[True], 100, [10])[
-        "recall@10"
-    ].mean()
-    for name in models
-}
-more = all(sampled[n] > 1.5 * results[n]["recall@10"]["value"] for n in models)
-print("with 100 drawn, every Recall@10 is more than half as high again:", more)
-better = (ranks["popularity", True] <= 10).mean() < results["SASRec"]["recall@10"][
-    "low"
-]
-print("SASRec stays above popularity's Recall@10:", better)
-
-# %% [markdown]
-# Nothing about the models has changed, and the figures have doubled; popularity's have more than tripled,
-# since it is good at "somewhere in the first 40". The order can change as well, because another question
-# (who is good at 40?) is asked under the same name. We trained SASRec six times, with three seeds, for 20
-# epochs and for 16: without masking, NDCG@10 put ItemKNN ahead among all items and SASRec ahead among
-# 100 drawn, each time. Yet the intervals hold 0, all or nearly all of them: neither order is proven, and
-# whoever prints the figures without intervals can choose a winner by choosing a protocol. From here on the
-# course ranks *all* items.
-#
-# ## Exercises
-#
-# Replace the dots; the check tells you what is wrong. `hint("01.k_core")` helps; a solution is folded below
-# each task.
-
-# %%
-import torch
-from course import check
 from torch import Tensor  # noqa: F401
-
-# %% [markdown]
-# **1.** The filters that take turns.
-
-# %% tags=["exercise"]
-check("01.k_core", ...)
-
-# %% [markdown]
-# **2.** One customer's purchases, split.
-
-# %% tags=["exercise"]
-check("01.leave_one_out", ...)
-
-# %% [markdown]
-# **3.** A training batch: inputs, and the item after each of them as its target.
 
 # %% tags=["exercise"]
 check("01.make_batch", ...)
 
 # %% [markdown]
-# **4.** The rank of each target among all items.
+# From here on we use your functions where the check accepted them, and the course's where not.
+
+# %%
+from course import load_parts
+
+mine = load_parts()
+whole = [sequences.user_sequence(user) for user in range(n_users)]
+split_users = [mine.leave_one_out(items.tolist()) for items in whole]
+items, next_items = mine.make_batch([known for known, _, _ in split_users], 50)
+print(f"one batch of {len(items)} users holds {(next_items > 0).sum():,} predictions")
+
+# %% [markdown]
+# ## Data leakage
+#
+# A split does not help if the answer reaches the model in another way. This is *data leakage*
+# ([Ji et al., 2023](https://arxiv.org/abs/2010.11060)). The result is a score that no real user will ever confirm. Four examples:
+#
+# 1. **A random target.** Hide any interaction, not the last one. The model then knows what the user did *afterwards*.
+# 2. **The test part in training.** Counts are made from the whole file, test targets included.
+# 3. **A filter that knows the future.** "Items with 15 interactions", counted in the whole file, drops the new items, which are the hard ones.
+# 4. **The best-sellers of the test.** Popularity is counted in the test part.
+#
+# We try the first three with *ItemKNN* ([Sarwar et al., 2001](https://doi.org/10.1145/371920.372071)), which counts how many users chose two items both, and the last one with popularity.
+# The score is NDCG@10. It is explained in the next section; for now: 1 is perfect, and higher is better.
+
+# %%
+LEAKS = ("random target", "test part in training", "filter on the whole file",
+         "best-sellers of the test")  # fmt: skip
+predict("01.leak", "Which leak raises NDCG@10 most?", pick(*LEAKS))
+
+# %%
+from course.protocol import hide_random_item, replace_training
+from msm4sr_lite.baselines import ItemKNN, Popularity
+from msm4sr_lite.config import DataConfig
+from msm4sr_lite.evaluation import evaluate
+
+
+def ndcg(model, histories, targets):
+    return evaluate(model, histories, targets, filter_seen=True)["ndcg@10"]
+
+
+def knn(training, test):  # ItemKNN that counts in `training`
+    return ndcg(ItemKNN(replace_training(sequences, training)), *test)
+
+
+correct = knn(train, test)
+
+# %% [markdown]
+# Each leak is compared with the correct test:
+
+# %%
+before, others, hidden = hide_random_item(sequences)
+only_frequent = DataConfig(min_item_interactions=15)
+frequent = build_sequences(interactions, list(dataset.items), only_frequent)
+best_sellers = Popularity(replace_training(sequences, [s[-1:] for s in whole]))
+pairs = [
+    (knn(before, (before, hidden)), knn(others, (others, hidden))),
+    (correct, knn(whole, test)),
+    (correct, ndcg(ItemKNN(frequent), *frequent.held_out("test"))),
+    (ndcg(Popularity(sequences), *test), ndcg(best_sellers, *test)),
+]
+leaks = dict(zip(LEAKS, pairs, strict=True))
+
+# %% tags=["plot"]
+figure, axes = plt.subplots(figsize=(8, 3.4))
+for place, pair in enumerate(leaks.values()):
+    for kind, (found, marker) in enumerate(zip(pair, "oX", strict=True)):
+        axes.errorbar(
+            found["value"],
+            place + 0.24 * kind - 0.12,
+            xerr=[[found["value"] - found["low"]], [found["high"] - found["value"]]],
+            fmt=marker,
+            color=PALETTE[kind],
+            capsize=4,
+            label=("correct", "with leakage")[kind] if place == 0 else None,
+        )
+axes.set(yticks=range(len(leaks)), yticklabels=leaks, xlim=(0, None))
+axes.set(xlabel="NDCG@10, 95 % interval", title="What the test must not know")
+axes.invert_yaxis()
+axes.legend(loc="lower right")
+show(figure, "NDCG@10, correct and with leakage: " + "; ".join(
+    f"{name} {pair[0]['value']:.3f} and {pair[1]['value']:.3f}"
+    for name, pair in leaks.items()) + ".")  # fmt: skip
+gain = {name: leaky["value"] - fair["value"] for name, (fair, leaky) in leaks.items()}
+reveal("01.leak", max(gain, key=gain.get))
+
+# %% [markdown]
+# All four raise the score, and no user is served any better. (In the first pair the correct test also has fewer interactions to learn from. This is part of its difference.)
+#
+# Leave-one-out itself can leak: one user's test target may be older than another user's training interactions. In the sample this cannot happen, because all test targets are the newest. In
+# most files it can. There, a split at one *date* for all users is the stricter test (`split="time"`).
+#
+# ## Ranks, Recall, NDCG
+#
+# Now we need a number that says how good a list of recommendations is. A model gives every item $i$ a score $s_i$. The *rank* of the target $y$ counts the items that score at least as high, and the target itself:
+#
+# $$r = 1 + \#\{\, i \ne y : s_i \ge s_y \,\}$$
+
+# %%
+drawing("rank")
+
+# %% [markdown]
+# Why $\ge$, and not $>$? Imagine a model that gives all items the same score. With $>$ every target has rank 1, and the most useless model gets a perfect result. So equal scores count *against* the model.
 
 # %% tags=["exercise"]
 check("01.ranks", ...)
 
 # %% [markdown]
-# **5.** From ranks to Recall and NDCG.
+# Two metrics turn a rank into a value from 0 to 1, for a list of $K$ recommendations. Both are 0 if $r > K$. Else
+#
+# $$\text{Recall@}K = 1 \qquad\qquad \text{NDCG@}K = \frac{1}{\log_2(r + 1)}$$
+#
+# Recall only asks whether the target is in the list. NDCG, *normalised discounted cumulative gain*
+# ([Järvelin and Kekäläinen, 2002](https://doi.org/10.1145/582415.582418)), also asks how early. With one target per user the formulas are as short as this. (A third metric, MRR@$K$, is $1 / r$.) The result of a model is the mean over all users.
 
 # %% tags=["exercise"]
 check("01.recall_ndcg", ...)
 
-# %% [markdown]
-# **6. To find out** (no check, half an hour). Everything above was measured in the domain *home*. Run
-# the notebook for *outdoor*, with `domain="outdoor"` in `Dataset.from_folder` and customer `uo0040` in place of
-# `uh0040`. Which of its verdicts hold there, too? And with `setup("01", seed=1)`, `torch.manual_seed(1)` and
-# `finetune_steps(..., seed=1)`?
-
-# %% [markdown] tags=["solution"]
-# The leaks, the new items that nobody finds and the blow-up of the figures are there again: they follow
-# from the protocol. But in our run of *outdoor* SASRec came out *ahead* of ItemKNN in NDCG@10 with
-# `filter_seen=True`. That does not contradict *home*: "unclear" never meant "equal", and one shop is one
-# shop.
+# %%
+mine = load_parts()
+five = torch.tensor([1, 3, 10, 11, 200])
+recall, gain = mine.recall_ndcg(five, 10)
+columns = {"rank": five, "Recall@10": recall, "NDCG@10": gain}
+print(pd.DataFrame(columns).round(2).to_string(index=False))
 
 # %% [markdown]
-# ## What could mislead you here
+# ## Three recommenders
 #
-# - The intervals say what *other customers* might have given. Another seed, other settings, another month
-#   are not in them.
-# - Every test purchase of this sample comes after the launch of new items. So the share of cold ones (a
-#   quarter) is a property of this shop, not a law.
-# - A hit means: the one item that was bought. The nine others may have been good offers, too; from a file
-#   nobody can tell.
-# - SASRec is trained here for 20 epochs at one learning rate, chosen for the clock. Read the comparison as
-#   a lesson in comparing, not as a ranking of methods.
+# With split, ranks and metrics we can compare. These three know items by their numbers only:
 #
-# ## In three lines
+# | | score of item $i$ after the items $i_1, \dots, i_n$ |
+# |---|---|
+# | popularity | how many users have chosen $i$ |
+# | ItemKNN | $\sum_k 0.8^{\,n-k}\, c(i_k, i)$, where $c(j, i)$ users have chosen both; recent items count more |
+# | SASRec | $\cos(h, e_i)$, where a causal Transformer computes $h$ from the embeddings $e_{i_1}, \dots, e_{i_n}$ |
 #
-# - Order, repeats, filters and the split come before any model; a leak can be worth more than a model.
-# - Rank among all items, let ties count against the model, say whether histories are masked, and give
-#   intervals.
-# - In this domain SASRec beats popularity by far, ItemKNN not clearly; for new items all
-#   are blind.
+# The first two need your functions and nothing else. Items that a user already has get the score $-\infty$: we do not recommend them again (`filter_seen`).
+
+# %%
+from course import score, scoreboard
+from msm4sr_lite.evaluation import target_ranks
+from msm4sr_lite.intervals import summarise
+
+models = {"popularity": Popularity(sequences), "ItemKNN": ItemKNN(sequences)}
+answers = torch.tensor([target for _, _, (_, target) in split_users])
+for name, model in models.items():
+    scores = model.score([np.array(known) for _, _, (known, _) in split_users])
+    scores = scores.clone()
+    for row, (_, _, (known, _)) in zip(scores, split_users, strict=True):
+        row[known] = -torch.inf
+    r = mine.ranks(scores, answers)
+    same = (r.numpy() == target_ranks(model, *test, filter_seen=True)).mean()
+    result = summarise({"ndcg": mine.recall_ndcg(r, 10)[1].numpy()})["ndcg"]
+    score(name, result["value"], result["low"], result["high"])
+    print(f"{name}: {same:.0%} of the ranks are those of the library")
+scoreboard()
+
+# %% [markdown]
+# The square brackets are a *95 % interval* from the *bootstrap*: draw 1200 of the 1200 users at random, with repetition, and take the mean; do this a thousand times; 95 % of these means lie in the interval. It says how much the
+# result depends on the users that happened to be in the test. The *upper bound* is what an oracle can expect that knows how the simulated customers decide. Customers decide partly by chance, so no model can do better on average.
 #
-# **Next:** 02 begins to open their eyes: it turns pictures into words.
+# The third one, SASRec ([Kang and McAuley, 2018](https://arxiv.org/abs/1808.09781)), has to be trained. Each item gets an embedding that starts at random. The loss is a *cross-entropy*: at every position $k$, the next item should get the highest score of all items.
+#
+# $$\mathcal L = -\log \frac{e^{\cos(h_k,\, e_{i_{k+1}}) / \tau}}{\sum_j e^{\cos(h_k,\, e_j) / \tau}}$$
+#
+# The *temperature* $\tau$ is a small constant; dividing by it makes differences between cosines count more.
+
+# %%
+OUTCOMES = ["not significantly better than either", "better than popularity only",
+            "significantly better than both"]  # fmt: skip
+predict(
+    "01.sasrec",
+    "SASRec against popularity and ItemKNN: what will the intervals of the differences"
+    " in NDCG@10 say?",
+    pick(*OUTCOMES),
+)
+
+# %%
+from dataclasses import replace
+
+from course import watch
+from msm4sr_lite.baselines import SASRec
+from msm4sr_lite.config import ModelConfig
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.presets import PRESETS
+from msm4sr_lite.training import finetune_steps
+
+table = load_feature_table(folder / "features").for_items(sequences.items)
+torch.manual_seed(0)
+sasrec = SASRec(ModelConfig(feature_dim=table.width, n_items=n_items))
+config = replace(PRESETS["paper"].finetune, lr=3e-3, epochs=20)
+steps = finetune_steps(sasrec, table, sequences, config)
+
+# %% tags=["plot", "nbval-ignore-output"]
+# Not compared: a trained model's figures depend on the processor's rounding.
+valid = sequences.held_out("valid")
+bar = (target_ranks(models["popularity"], *valid) <= 20).mean()
+
+
+def curves(records):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3))
+    epochs = [record.epoch for record in records]
+    left.plot(epochs, [record.loss for record in records], marker="o")
+    left.axhline(np.log(n_items), color="#777777", linestyle=":", label="guessing")
+    left.set(title="Training loss", xlabel="epoch", ylabel="nats")
+    right.plot(epochs, [record.recall for record in records], marker="o")
+    right.axhline(bar, color="#777777", linestyle=":", label="popularity")
+    right.set(title="Validation Recall@20", xlabel="epoch", ylim=(0, None))
+    left.legend()
+    right.legend(loc="lower right")
+    first, last = records[0], records[-1]
+    return figure, (
+        f"{len(epochs)} epochs: loss from {first.loss:.1f} to {last.loss:.1f};"
+        f" Recall@20 goes from {first.recall:.2f} to {last.recall:.2f},"
+        f" popularity has {bar:.2f}."
+    )
+
+
+records = watch((step for step in steps if step.recall is not None), curves, every=2)
+
+# %% [markdown]
+# For some epochs SASRec is no better than popularity. Somebody who stopped there would say that Transformers do not work. Validation chooses the epoch whose weights are kept; the test plays no part in this.
+#
+# Is it better than ItemKNN? Two overlapping intervals do not answer this. It is better to take the *difference* for each user first. Some users are easy for both models and some are hard for both, and this
+# cancels in the difference (a *paired* comparison). If its interval contains 0, the difference is not *significant*.
+
+# %% tags=["nbval-ignore-output"]
+# Not compared: a trained model's figures depend on the processor's rounding.
+from msm4sr_lite.evaluation import metrics
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.study.paired import paired
+
+models["SASRec"] = ModelScorer(sasrec, table)
+rank_of = {
+    (name, filtered): target_ranks(model, *test, filter_seen=filtered)
+    for name, model in models.items()
+    for filtered in (False, True)
+}
+result = summarise(metrics(rank_of["SASRec", True], [10]))["ndcg@10"]
+score("SASRec, 20 epochs", result["value"], result["low"], result["high"])
+scoreboard()
+better = []
+for other in ("popularity", "ItemKNN"):
+    gain = paired([rank_of["SASRec", True]], [rank_of[other, True]])["ndcg@10"]
+    low, high = gain["low"], gain["high"]
+    print(f"SASRec minus {other}: 95 % interval {low:+.3f} to {high:+.3f}")
+    better.append(low > 0)
+reveal("01.sasrec", OUTCOMES[better.count(True)])
+
+# %% [markdown]
+# On small data, counting is a strong baseline. Many published improvements vanished when the baselines were tuned as carefully as the new model
+# ([Dacrema et al., 2019](https://arxiv.org/abs/1907.06902)). Our SASRec had 20 epochs and one learning rate; notebook 07 shows it after longer training, with tuned settings.
+#
+# And the quarter of the users with a cold-start target? How many of them get it among the first ten?
+
+# %%
+for name in models:
+    hits = (rank_of[name, True][cold] <= 10).sum()
+    print(f"{name:<10} {hits} of {cold.sum()} cold-start targets found")
+
+# %% [markdown]
+# None. Counts of zero explain the first two. SASRec has embeddings for new items, but in training they were only ever wrong answers, so the loss has pushed them away from every $h$. However good a model of item numbers becomes, a quarter of the users here
+# is out of its reach. A model that reads texts and images has no such limit, and this is where the course is going.
+#
+# ## A hundred candidates
+#
+# With millions of items, ranking all of them was once too slow. So many papers draw 100 items at random and rank the target among these. Are such results comparable with ours?
+
+# %%
+predict(
+    "01.sampled",
+    "A target has rank 41 among 400 items. What is its rank, on average, among itself"
+    " and 100 others that are drawn at random?",
+    number(1, 101),
+)
+
+# %%
+rng = np.random.default_rng(0)
+draws = [(rng.choice(399, 100, replace=False) < 40).sum() + 1 for _ in range(1000)]
+print("the rank in eight draws:", *draws[:8])
+reveal("01.sampled", float(np.mean(draws)), close=2)
+
+# %% [markdown]
+# A quarter of the others is drawn, and so a quarter of the 40 better ones: $1 + 40 \cdot \frac{100}{399} \approx 11$. So Recall@10 among 100 is roughly *Recall@40* among all. It is a different question under the same name.
+#
+# Move the controls. Which model gains most from 100 candidates? Does the order of the models stay the same?
+
+# %% tags=["plot", "nbval-ignore-output"]
+# Not compared: a trained model's figures depend on the processor's rounding.
+from course import choice, panel, slider, toggle
+from course.microscope import compare_protocols
+from course.protocol import count_competitors
+
+rivals = {f: count_competitors(*test, n_items, f) for f in (False, True)}
+cutoffs = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50)
+panel(
+    compare_protocols(rank_of, rivals, cutoffs),
+    slider("k", cutoffs, start=10, label="K", live=True),
+    choice("candidates", ["all items", "100 drawn"], label="candidates"),
+    toggle("filtered", True, label="seen items filtered"),
+    title="One set of ranks under every protocol",
+    static=[{"candidates": "all items"}, {"candidates": "100 drawn"}],
+)
+
+# %%
+from course.protocol import sampled_metrics
+
+for name in ("popularity", "ItemKNN"):
+    full = metrics(rank_of[name, True], [10])["recall@10"].mean()
+    drawn = sampled_metrics(rank_of[name, True], rivals[True])["recall@10"].mean()
+    print(f"{name}: Recall@10 {full:.3f} among all, {drawn:.3f} among 100 drawn")
+
+# %% [markdown]
+# No model has changed, yet all values are much higher, and the weakest model gains most. Even the order of two models can change
+# ([Krichene and Rendle, 2020](https://doi.org/10.1145/3394486.3403226)). From here on, this course ranks all items, with seen items filtered.
+#
+# ## What can mislead
+#
+# - **An interval covers only what was varied.** Ours say what other users might have given. Another seed, another month and other settings are not in them.
+# - **The cold quarter is a property of this shop.** All test targets lie after the launch of new items. Other datasets have fewer or more.
+# - **A miss need not be a bad recommendation.** The test knows one item that was bought. The other nine may have been welcome too.
+# - **Overlapping intervals do not mean "equal".** Compare in pairs, and say "not significant" if 0 is inside.
+
+# %%
+from course import quiz
+
+quiz("01")
+
+# %% [markdown]
+# ## Take-aways
+#
+# Order, filters and split come before any model, and one leak can be worth more than a better model. Rank the target among all items, let ties count against the model, and give intervals, paired where two models are compared. Models of
+# item numbers cannot recommend new items.
+#
+# **Next:** [02](02_keyword_tokenization.ipynb) turns images into words, so that a model can know something about an item before anybody has bought it.

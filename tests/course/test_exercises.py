@@ -202,7 +202,7 @@ def test_every_answer_to_every_exercise_gets_a_verdict_in_one_line(
     ],
 )
 def test_what_went_wrong_is_named(kind: str, message: str) -> None:
-    exercise = next(exercise for exercise in EXERCISES if exercise.name == "00.cosine")
+    exercise = next(exercise for exercise in EXERCISES if exercise.name == "00.most_popular")
     assert message in grade_attempt(exercise, ANSWERS[kind])[1]
 
 
@@ -286,15 +286,15 @@ def test_verdicts_hints_and_solutions_are_shown(shown: list[dict[str, str]]) -> 
     assert shown[0]["text/plain"].startswith("✗ 00.most_popular, not yet: the shape should be")
     assert 'Stuck? hint("00.most_popular")' in shown[0]["text/plain"]
     for _ in range(4):
-        hint("00.cosine")
+        hint("00.most_popular")
     numbers = [re.findall(r"Hint (\d)", bundle["text/plain"]) for bundle in shown[1:]]
     assert numbers == [["1"], ["2"], ["3"], ["3"]]
-    solution("00.cosine")
-    assert shown[-1]["text/plain"].startswith("def cosine(")
+    solution("00.most_popular")
+    assert shown[-1]["text/plain"].startswith("def most_popular(")
 
 
 def test_an_unknown_exercise_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(UserError, match=r"'00.cosin'; choose one of: 00.most_popular, 00.cosine"):
-        check("00.cosin", None)
+    with pytest.raises(UserError, match=r"'00.popular'; choose one of: 00.most_popular"):
+        check("00.popular", None)
     with pytest.raises(UserError, match="none for this notebook"):
         check("98.x", None)

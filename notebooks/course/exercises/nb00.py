@@ -1,13 +1,11 @@
-"""Exercises of notebook 00: the two ideas on which every recommender here rests."""
+"""The exercise of notebook 00: the simplest recommender."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-import numpy as np
-
-from course.attempts import agree
 from course.checks import Exercise
+from course.quiz import Question
 
 
 def most_popular(histories: list[list[str]], k: int) -> list[str]:
@@ -30,24 +28,6 @@ def _least_first(histories, k):
     counts = _count(histories)
     return sorted(counts, key=lambda item: (counts[item], item))[:k]
 
-
-def cosine(vector: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Return the cosine similarity of a vector with every row of a matrix.
-
-    vector: shape (d,), matrix: shape (n, d), result: shape (n,).
-    A row of zeros has similarity 0.
-    """
-    lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
-    return matrix @ vector / np.maximum(lengths, 1e-12)
-
-
-def _zero_gives_nan(vector, matrix):
-    with np.errstate(all="ignore"):
-        return matrix @ vector / (np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector))
-
-
-_VECTOR, _MATRIX = np.array([3.0, 4.0]), np.array([[3.0, 4.0], [-4.0, 3.0], [1.0, 0.0]])
-_ROWS_SCALED = "making the rows 10 times as long changed your result"
 
 EXERCISES = (
     Exercise(
@@ -84,43 +64,42 @@ EXERCISES = (
             (lambda histories, k: most_popular(histories, 99), "return k ids, not all of them"),
         ),
     ),
-    Exercise(
-        name="00.cosine",
-        solution=cosine,
-        cases=((_VECTOR, _MATRIX), (_VECTOR, np.zeros((1, 2)))),
-        properties=(
-            (lambda f: agree(f(_VECTOR, _MATRIX), f(_VECTOR, 10 * _MATRIX)), _ROWS_SCALED),
+)
+
+QUIZ = (
+    Question(
+        "How does an image reach the Transformer in this method?",
+        (
             (
-                lambda f: agree(f(_VECTOR, _MATRIX), f(10 * _VECTOR, _MATRIX)),
-                "making the vector 10 times as long changed your result",
+                "CLIP finds keywords for it, and the sentence encoder embeds these",
+                "Text and image then have embeddings from one encoder, in one space.",
+            ),
+            (
+                "CLIP's embedding of the image goes into the Transformer",
+                "Other methods do this. Here CLIP only chooses words from a dictionary.",
+            ),
+            (
+                "The shop's employees describe it in words",
+                "Nobody has to: keyword tokenization needs only the image and a dictionary.",
             ),
         ),
-        otherwise="these are not the cosines: what should a row give that points the same way as"
-        " the vector?",
-        why="All similarities in this course, between words, images, items and users, are this"
-        " one.",
-        hints=(
-            "The cosine of two vectors is their dot product divided by both lengths.",
-            "np.linalg.norm(matrix, axis=1) gives the length of every row; matrix @ vector gives"
-            " all dot products at once.",
-            "Keep the divisor away from zero with np.maximum(lengths, 1e-12).",
-        ),
-        mistakes=(
-            (lambda vector, matrix: matrix @ vector, _ROWS_SCALED),
-            (lambda vector, matrix: matrix @ (vector / np.linalg.norm(vector)), _ROWS_SCALED),
+    ),
+    Question(
+        "The hidden purchase was among the five offers. What does this show?",
+        (
             (
-                lambda v, m: m / np.maximum(np.linalg.norm(m, axis=0), 1e-12) @ v / 5,
-                "you divide by the lengths of the columns; divide by those of the rows",
+                "The model is right for most customers",
+                "We chose this customer. Many others are needed, chosen by nobody.",
             ),
             (
-                lambda vector, matrix: 1 - cosine(vector, matrix),
-                "these are distances: the same direction should give 1, not 0",
+                "The model has seen the hidden purchase",
+                "It has not: the last two purchases of each customer are kept out of training.",
             ),
-            (_zero_gives_nan, "a row of zeros gives nan: do not divide by a length of 0"),
             (
-                lambda vector, matrix: cosine(vector, matrix)[:, None],
-                "one number per row, shape (n,), was expected; yours has one axis more",
+                "Little: it is one customer, and chosen",
+                "Notebook 01 hides the last purchase of every customer, and counts.",
             ),
         ),
+        right=2,
     ),
 )

@@ -1,49 +1,14 @@
-"""Exercises of notebook 01: filters, the split, a training batch, ranks and metrics."""
+"""Exercises of notebook 01: the split, a training batch, ranks and metrics."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 import torch
 from torch import Tensor
 
 from course.checks import Exercise
-
-
-def k_core(pairs: list[tuple[str, str]], min_user: int, min_item: int) -> list:
-    """Return the interactions that the two filters keep, in their old order.
-
-    pairs: (user, item) for every interaction. In the result every user has
-    min_user interactions or more, and every item has min_item or more.
-    """
-    from collections import Counter
-
-    while True:
-        users = Counter(user for user, _ in pairs)
-        items = Counter(item for _, item in pairs)
-        kept = [
-            (user, item)
-            for user, item in pairs
-            if users[user] >= min_user and items[item] >= min_item
-        ]
-        if len(kept) == len(pairs):
-            return kept
-        pairs = kept
-
-
-def _one_round(pairs, min_user, min_item):
-    users, items = Counter(user for user, _ in pairs), Counter(item for _, item in pairs)
-    return [(u, i) for u, i in pairs if users[u] >= min_user and items[i] >= min_item]
-
-
-# The mug occurs twice, but once with Cid: when Cid is dropped, the mug has too few.
-_PAIRS = [
-    *(("Ann", item) for item in ("tent", "vase", "lamp")),
-    *(("Bea", item) for item in ("lamp", "tent", "vase", "mug")),
-    *(("Cid", item) for item in ("mug", "bell")),
-    *(("Dan", item) for item in ("vase", "lamp", "tent")),
-]
+from course.quiz import Question
 
 
 def leave_one_out(history: list[int]) -> tuple:
@@ -111,35 +76,6 @@ def recall_ndcg(ranks: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 EXERCISES = (
-    Exercise(
-        name="01.k_core",
-        solution=k_core,
-        cases=((_PAIRS, 3, 2), (_PAIRS, 3, 4)),
-        otherwise="ten interactions should remain of the twelve: Cid has too few, and then the mug",
-        why="What is left is called a k-core. A filter that looks harmless can remove most of a"
-        " dataset, so a paper's filters belong beside its figures.",
-        hints=(
-            "collections.Counter counts users and items in one line each.",
-            "When a user is dropped, items lose interactions, and other items may now have too"
-            " few: count again, and again, until nothing is dropped.",
-            "while True: count, keep what passes both limits, stop when nothing was dropped.",
-        ),
-        mistakes=(
-            (
-                _one_round,
-                "the mug is still there: it occurs twice, but once with Cid, who was dropped."
-                " Count again after each round",
-            ),
-            (
-                lambda pairs, min_user, min_item: k_core(pairs, min_user + 1, min_item),
-                "nothing is left: a user with exactly as many as the limit says may stay",
-            ),
-            (
-                lambda *given: sorted(k_core(*given), reverse=True),
-                "the right interactions, in another order: keep the order of the file",
-            ),
-        ),
-    ),
     Exercise(
         name="01.leave_one_out",
         solution=leave_one_out,
@@ -295,5 +231,43 @@ EXERCISES = (
                 "one value for each test case was expected; the mean comes later",
             ),
         ),
+    ),
+)
+
+QUIZ = (
+    Question(
+        "A model gives all 400 items the same score. Which Recall@10 should a test report?",
+        (
+            (
+                "0: equal scores count against the target, so its rank is 400",
+                "A model that prefers nothing has found nothing.",
+            ),
+            (
+                "1: no item has a higher score than the target",
+                "That is the mistake that the rule for ties prevents: `>` in place of `>=`.",
+            ),
+            (
+                "It depends on the order of the items in the file",
+                "Sorting the scores has this effect. A result must not depend on item numbers.",
+            ),
+        ),
+    ),
+    Question(
+        "Which of these is data leakage?",
+        (
+            (
+                "The validation target is part of the history of the test",
+                "At the time of the test it is in the past. A model in use would know it, too.",
+            ),
+            (
+                "The validation part decides when training stops",
+                "That is what it is for. Only the test must not choose anything.",
+            ),
+            (
+                "Items with few interactions are dropped, counted in the whole file",
+                "Test interactions decide what stays, and new items, the hard ones, are dropped.",
+            ),
+        ),
+        right=2,
     ),
 )
