@@ -1,5 +1,7 @@
 """Answers that are numbers, and what is derived, are what the library says they are."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -126,3 +128,29 @@ def test_intervals_over_customers_are_wider_by_the_factor_that_was_derived():
     together = summarise(values, np.repeat(np.arange(n), m))["x"]
     wider = (together["high"] - together["low"]) / (one_by_one["high"] - one_by_one["low"])
     assert wider == pytest.approx(np.sqrt(1 + (m - 1) * rho), rel=0.1)
+
+
+def test_what_notebooks_00_and_01_say_about_the_sample(sample_dataset):
+    dataset = Dataset.from_folder(sample_dataset, domain="home")
+    events = dataset.interactions
+    sequences = build_sequences(events, list(dataset.items))
+
+    # Nobody buys an item twice, and each last interaction is later than all that are not last.
+    assert not events.duplicated(["user_id", "item_id"]).any()
+    is_last = ~events.duplicated("user_id", keep="last")
+    assert events[is_last]["timestamp"].min() > events[~is_last]["timestamp"].max()
+
+    # One item of those without training interactions is a validation target.
+    counts = sequences.item_counts()
+    unsold = 1 + np.flatnonzero(counts[1:] == 0)
+    (other,) = set(unsold) - set(cold_items(sequences))
+    assert other in sequences.held_out("valid")[1]
+    assert other not in sequences.held_out("test")[1]
+    assert len(unsold) == 105
+
+    # No text names a colour or a pattern.
+    from data_samples.make.drawing import COLOURS, PATTERNS
+
+    for item in dataset.items.values():
+        words = set(re.findall(r"[a-z]+", f"{item.title} {item.description}".lower()))
+        assert not words & {*COLOURS, *PATTERNS}
