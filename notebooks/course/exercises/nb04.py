@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from course.checks import Exercise
+from course.quiz import Question
 
 
 def draw_positions(items: Tensor, limit: float, generator: Generator) -> Tensor:
@@ -94,15 +95,6 @@ def _in_place(text, image, swaps):
 _TEXT, _IMAGE = torch.arange(30.0).reshape(2, 3, 5) + 100, -torch.arange(30.0).reshape(2, 3, 5) - 1
 _SWAPS = torch.tensor([[False, True, False], [True, True, False]])
 _LOST = "M_t + M_v should be Z_t + Z_v: what one sequence gives away, the other must receive"
-
-
-def repair(m_t: Tensor, m_v: Tensor, swaps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return Z_t and Z_v again from M_t, M_v and the swaps that made them.
-
-    m_t, m_v: shape (batch, time, dim); swaps: shape (batch, time).
-    """
-    b = swaps.unsqueeze(-1)
-    return torch.where(b, m_v, m_t), torch.where(b, m_t, m_v)
 
 
 EXERCISES = (
@@ -248,26 +240,46 @@ EXERCISES = (
             (25, "a share lies between 0 and 1"),
         ),
     ),
-    Exercise(
-        name="04.repair",
-        solution=repair,
-        cases=((_TEXT, _IMAGE, _SWAPS),),
-        otherwise="these are not Z_t and Z_v at every position",
-        why="To undo a swap, swap again: the function that mixes is the one that repairs. Mixup"
-        " rearranges, it loses nothing.",
-        hints=(
-            "At a position that was not swapped there is nothing to do. And where it was?",
-            "You have written this function before, under another name.",
-        ),
-        mistakes=(
-            (lambda m_t, m_v, swaps: (m_t, m_v), "these are still M_t and M_v"),
+)
+
+QUIZ = (
+    Question(
+        "Somebody has mixed two sequences and left you the bits. How do you get the original"
+        " sequences back?",
+        options=(
             (
-                lambda m_t, m_v, swaps: (m_v, m_t),
-                "you swap at every position; swap only where it is marked",
+                "Exchange once more, with the same bits",
+                "At an exchanged position the second exchange undoes the first; nothing happens"
+                " elsewhere.",
             ),
             (
-                lambda m_t, m_v, swaps: repair(m_t, m_v, ~swaps),
-                "you have found both, in the wrong order: Z_t comes first",
+                "Exchange at all other positions",
+                "Then every position is exchanged, so the two sequences have only changed names.",
+            ),
+            (
+                "It is impossible, because mixup loses information",
+                "Each embedding is still there, in one of the two sequences. Only the place has"
+                " changed.",
+            ),
+        ),
+    ),
+    Question(
+        "A colleague says that complementary mixup improves accuracy. What do the stored studies"
+        " of this project say?",
+        options=(
+            (
+                "No significant effect was found, and a small one is not excluded",
+                "The intervals contain 0. On H&M the interval is wide, so its study could not have"
+                " found a small effect.",
+            ),
+            (
+                "The studies prove that it has no effect",
+                "A difference that is not significant is no proof of equality. The interval says"
+                " which effects are excluded.",
+            ),
+            (
+                "It improves accuracy by about a quarter, the share that is exchanged",
+                "How much is exchanged says nothing about the effect on a metric.",
             ),
         ),
     ),

@@ -22,6 +22,7 @@ from course.exercises.encoder import (
     make_transformer,
     use_m2se,
 )
+from course.quiz import Question
 
 _GENERATOR = torch.Generator().manual_seed(0)
 _QKV = tuple(torch.randn(3, 2, 2, 4, 3, generator=_GENERATOR))  # (batch, heads, time, dim) each
@@ -224,6 +225,48 @@ EXERCISES = (
             (
                 _MAPS + 64 * 8 + 2 * 64 + _GATE,
                 "you count one layer norm; every expert has a layer norm",
+            ),
+        ),
+    ),
+)
+
+QUIZ = (
+    Question(
+        "A history of 10 items goes through the encoder. Then an 11th item is appended. What"
+        " happens to the first 10 hidden states?",
+        options=(
+            (
+                "They stay the same",
+                "The causal mask hides the 11th item from them. That is why one pass trains every"
+                " prefix.",
+            ),
+            (
+                "All of them change, the last ones most",
+                "That would be so without the mask, as in BERT. Here position k sees items 1 to k.",
+            ),
+            (
+                "They change a little, because the softmax has one more term",
+                "The masked scores are minus infinity before the softmax, so the new term is 0.",
+            ),
+        ),
+    ),
+    Question(
+        "In the last layer, item 3 has the largest attention weight at the last position. What"
+        " follows?",
+        options=(
+            (
+                "Its value has the largest weight in the sum that this layer adds",
+                "How much h depends on the item is another question. Remove the item and measure"
+                " the change.",
+            ),
+            (
+                "Item 3 is the reason for the recommendation",
+                "The notebook measured it: the item with the largest weight was seldom the one"
+                " whose removal changed h most.",
+            ),
+            (
+                "The last item has no influence",
+                "The residual connection carries the last item's own state past the attention.",
             ),
         ),
     ),
