@@ -119,13 +119,13 @@ def test_a_changed_library_is_seen(bench: Path, monkeypatch: pytest.MonkeyPatch)
     [
         ("# %%\n1 / 0", r"1 / 0\n.*ZeroDivisionError: division by zero"),
         ("# %%\nimport sys\nprint('oh', file=sys.stderr)", r"cell 2 .*wrote to stderr: oh"),
-        ('# %% tags=["hidden"]\n1', r"bad.py, cell 2: a tag of .* got \{'hidden'\}"),
+        ('# %% tags=["hidden"]\n1', r"99_bad.py, cell 2: a tag of .* got \{'hidden'\}"),
         ('# %% tags=["solution"]\n1', r"cell 2: a solution in code would never be run"),
         ('# %% tags=["exercise"]\n1', r"cell 2: an exercise must read check\("),
     ],
 )
 def test_a_bad_master_is_refused(tmp_path: Path, cell: str, message: str) -> None:
-    master = tmp_path / "notebooks" / "src" / "bad.py"
+    master = tmp_path / "notebooks" / "src" / "99_bad.py"
     master.parent.mkdir(parents=True)
     master.write_text(f"# %% [markdown]\n# # Title\n\n{cell}\n", encoding="utf-8")
     with pytest.raises(UserError, match=f"(?s){message}"):

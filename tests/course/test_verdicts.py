@@ -48,7 +48,7 @@ def test_a_renamed_notebook_of_another_kernel_with_old_outputs_is_marked_anew(
     path = write(tmp_path / "Ünal (2).ipynb", FIRST, *cells, metadata=other)
     content = json.loads(path.read_text("utf-8"))
     forged = {"output_type": "display_data", "metadata": {}}
-    forged["data"] = {"text/plain": "✗ 04.share, error: an old verdict"}
+    forged["data"] = {"text/plain": "✗ 04.last_kept, error: an old verdict"}
     content["cells"][3]["outputs"] = [forged]
     path.write_text("\ufeff" + json.dumps(content), encoding="utf-8")
     found, reached, remark = verdicts.mark_file(path)
@@ -59,17 +59,17 @@ def test_a_renamed_notebook_of_another_kernel_with_old_outputs_is_marked_anew(
 def test_failing_endless_and_missing_cells_hide_no_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verdicts, "CELL_SECONDS", 4)
+    monkeypatch.setattr(verdicts, "CELL_SECONDS", 10)
     path = write(
         tmp_path / "x.ipynb",
         FIRST,
         "raise SystemExit",
         "def mix(:",
         'check("04.complementary_mixup", mix)',
-        "share = ...",
-        "check('04.share', share)",
-        "def repair(*args):\n    while True:\n        pass",
-        'check("04.repair", repair)',
+        "drop_items = ...",
+        "check('04.drop_items', drop_items)",
+        "def draw_positions(*given):\n    while True:\n        pass",
+        'check("04.draw_positions", draw_positions)',
     )
     found, reached, remark = verdicts.mark_file(path)
     assert (reached, remark) == (True, "")
@@ -77,9 +77,9 @@ def test_failing_endless_and_missing_cells_hide_no_verdict(
         "✗",
         "error: NameError: name 'mix' is not defined",
     )
-    assert found["04.share"][0] == "○"
+    assert found["04.drop_items"][0] == "○"
     assert found["04.last_kept"] == ("✗", "no verdict: no cell that checks it has run")
-    assert "stopped before it had a result (line 2 of your cell)" in found["04.repair"][1]
+    assert "stopped before it had a result (line 2 of your cell)" in found["04.draw_positions"][1]
 
 
 @pytest.mark.slow
@@ -87,24 +87,28 @@ def test_a_student_copy_that_nobody_has_touched_is_not_attempted(tmp_path: Path)
     (master,) = find_masters(ROOT, ["04"])
     path = tmp_path / "x.ipynb"
     path.write_text(json.dumps(lab.make_blank(read_master(master))), encoding="utf-8")
-    assert signs(path) == "○○○○○○"
+    assert set(signs(path)) == {"○"}
 
 
 @pytest.mark.slow
 def test_code_that_ends_the_kernel_or_cannot_be_interrupted_keeps_what_was_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = write(tmp_path / "a.ipynb", FIRST, *right("04.share"), "import os; os._exit(3)")
+    dead = write(tmp_path / "a.ipynb", FIRST, *right("04.last_kept"), "import os; os._exit(3)")
     found, reached, remark = verdicts.mark_file(dead)
-    assert "".join(sign for sign, _ in found.values()) == "✗✗✗✗✓✗"
+    assert [name for name, (sign, _) in found.items() if sign == "✓"] == ["04.last_kept"]
     assert (reached, remark) == (False, "its code ended the kernel")
-    monkeypatch.setattr(verdicts, "CELL_SECONDS", 4)
-    monkeypatch.setattr(verdicts, "NOTEBOOK_SECONDS", 6)
+    monkeypatch.setattr(verdicts, "CELL_SECONDS", 10)
+    monkeypatch.setattr(verdicts, "NOTEBOOK_SECONDS", 15)
     endless = "from signal import *\nsignal(SIGINT, SIG_IGN)\nwhile True:\n    pass"
     path = write(
-        tmp_path / "b.ipynb", FIRST, *right("04.share"), endless, *right("04.complementary_mixup")
+        tmp_path / "b.ipynb",
+        FIRST,
+        *right("04.last_kept"),
+        endless,
+        *right("04.complementary_mixup"),
     )
-    assert signs(path) == "✗✗✗✗✓✗"
+    assert signs(path) == "".join("✓" if name == "04.last_kept" else "✗" for name in NAMES)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ def test_a_verdict_that_a_student_has_printed_does_not_count(tmp_path: Path) -> 
     def __repr__(self):
         return "✓ 04.complementary_mixup, correct: yes"
 Forged() if True else check("04.complementary_mixup", 3)"""
-    assert signs(write(tmp_path / "x.ipynb", FIRST, forged)) == "✗✗✗✗✗✗"
+    assert signs(write(tmp_path / "x.ipynb", FIRST, forged)) == "✗" * len(NAMES)
 
 
 def test_what_code_does_to_its_kernel_is_not_shown_to_the_teacher(

@@ -106,6 +106,7 @@ source(write_json)
 source(UserError)
 
 # %% tags=["nbval-ignore-output"]
+# Not compared: the facts of this machine.
 machine_report()
 
 # %% [markdown]
@@ -121,4 +122,5 @@ hint("00.most_popular")
 raise UserError("a number was expected; got None; write 3")
 
 # %% tags=["nbval-skip"]
+# Not compared: it is never run.
 print("hours on a GPU")
