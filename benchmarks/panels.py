@@ -13,8 +13,10 @@ wait until a slider rests, the transfer to the browser, and the drawing there.
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -48,6 +50,10 @@ def list_moves(widget: Any) -> Iterator[Callable[[], object]]:
 
     if isinstance(widget, ipywidgets.Button) and not widget.disabled:
         yield widget.click
+    elif hasattr(widget, "_esm"):  # see course.taps
+        names = re.findall(r'data-tap="([^":]+(?::[^"]*)?)"', widget.value)
+        for name in names[:: max(1, len(names) // MOST_VALUES)]:
+            yield partial(widget._handle_custom_msg, {"tap": html.unescape(name)}, [])
     elif isinstance(widget, ipywidgets.Checkbox):
         yield from 2 * [lambda: setattr(widget, "value", not widget.value)]
     elif isinstance(widget, ipywidgets.Text):
@@ -62,7 +68,8 @@ def read_panel(live: panels.Live) -> list[str]:
     """Return the output of the panel, without its controls."""
     import ipywidgets
 
-    return [w.value for w in walk_widgets(live.box) if isinstance(w, ipywidgets.HTML)]
+    shown = walk_widgets(live.box)
+    return [w.value for w in shown if isinstance(w, ipywidgets.HTML) or hasattr(w, "_esm")]
 
 
 def time_moves(live: panels.Live) -> list[float]:
@@ -75,12 +82,13 @@ def time_moves(live: panels.Live) -> list[float]:
     """
     seconds = []
     for widget in list(walk_widgets(live.box)):
+        named = getattr(widget, "description", "picture")
         for move in list(list_moves(widget)):
             before, start = read_panel(live), time.perf_counter()
             move()
             end, after = time.perf_counter(), read_panel(live)
             if any(FAILED in text for text in after):
-                raise RuntimeError(f"a setting of {widget.description!r} {FAILED}")
+                raise RuntimeError(f"a setting of {named!r} {FAILED}")
             if after != before:
                 seconds.append(end - start)
     return seconds

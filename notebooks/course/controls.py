@@ -113,6 +113,7 @@ def make_widgets(control: Control, label_width: str) -> tuple[Widget, Widget]:
         return holder, holder
     # The slider itself has no name that a screen reader could say, so its companion carries it.
     wide = {"width": "auto", "flex": "1 1 14em", "min_width": "10em", "max_width": "48em"}
+    wide["margin"] = "2px 16px"  # the handle is wider than the end of its track
     slide = ipywidgets.SelectionSlider(
         options=options, value=control.start, readout=False, layout=wide
     )

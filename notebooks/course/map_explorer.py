@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Settings = tuple[int, int]  # n_neighbors and seed of a map
 
-_SIDE, _KEY = 560, 150  # pixels of the square map, and of the key on its right
+_SIDE = 560  # units of the square map
 _KEPT = "neighbours kept"
 # The markers of the course as SVG paths around their centre, in the order of MARKERS; they are
 # filled and stroked, for a plus and a cross are nothing but strokes.
@@ -186,7 +186,7 @@ class MapView:
         points = np.round(15 + (places - low) * [scale, scale]).astype(int)
         points[:, 1] = _SIDE - points[:, 1]
         names = sorted(set(groups))
-        parts = []
+        parts, keys = [], []
         for number, name in enumerate(names):
             colour, shape = choose_sign(number)
             marks = "".join(
@@ -194,11 +194,13 @@ class MapView:
                 for n, group in enumerate(groups)
                 if group == name
             )
-            y = 40 + 20 * number
-            parts.append(
-                f'<g fill="{colour}" stroke="{EDGES.get(colour, colour)}" stroke-width="2"'
-                f' opacity=".8">{marks}<path d="M{_SIDE + 14} {y}{_SHAPES[shape]}"/></g>'
-                f'<text x="{_SIDE + 26}" y="{y + 4}">{escape(name)}</text>'
+            edge = EDGES.get(colour, colour)
+            sign = f'fill="{colour}" stroke="{edge}" stroke-width="2" opacity=".8"'
+            parts.append(f"<g {sign}>{marks}</g>")
+            keys.append(
+                '<span style="white-space:nowrap"><svg aria-hidden="true" width="18" height="14"'
+                f' viewBox="-9 -7 18 14"><path d="M0 0{_SHAPES[shape]}" {sign}/></svg>'
+                f"{escape(name)}</span>"
             )
         x, y = points[chosen].tolist()
         lines = "".join(f"M{x} {y}L{a} {b}" for a, b in points[self.truth.indices[chosen]].tolist())
@@ -208,14 +210,15 @@ class MapView:
         )
         return (
             f'<svg role="radiogroup" aria-label="{escape(text)}" data-group="map" data-nearest'
-            f' viewBox="0 0 {_SIDE + _KEY} {_SIDE}" style="width:100%;max-height:86vh;'
-            'background:#fff" font-family="sans-serif" font-size="14">'
-            f'<rect x=".5" y=".5" width="{_SIDE}" height="{_SIDE - 1}" fill="none" stroke="#bbb"/>'
-            f'<text x="{_SIDE + 8}" y="20" font-weight="bold">{escape(mark)}</text>'
+            f' viewBox="0 0 {_SIDE} {_SIDE}" style="width:100%;max-height:86vh;background:#fff">'
+            f'<rect x=".5" y=".5" width="{_SIDE - 1}" height="{_SIDE - 1}" fill="none"'
+            ' stroke="#bbb"/>'
             f"{''.join(parts)}"
             f'<g fill="none" stroke="#000" pointer-events="none"><path d="{lines}"'
             f' stroke-opacity=".5"/>{rings}<circle cx="{x}" cy="{y}" r="10" stroke-width="3"/></g>'
-            "</svg>"
+            '</svg><p style="background:#fff;color:#111;margin:0;padding:4px;font-size:15px;'
+            'display:flex;flex-wrap:wrap;gap:2px 14px">'
+            f"<strong>{escape(mark)}:</strong> {' '.join(keys)}</p>"
         )
 
 

@@ -174,6 +174,7 @@ class LivePanel:
         if self._drawn:  # its list is not needed: the control itself can be set
             close_all(self._drawn.list)
             self.view = self._drawn.view
+        self.view.add_class("msm4sr-drawing")
         frame = {"border": "1px solid #bbbbbb", "padding": "0.5em", "width": "auto"}
         style = ipywidgets.HTML(_STYLE, layout={"display": "none"})
         self.box = ipywidgets.VBox([style, *rows, self.view], layout=frame)

@@ -99,7 +99,7 @@ def picture_html(source: ImageSource, size: int, alt: str = "") -> str:
         box = f"width:{size}px;height:{size}px;object-fit:contain"
         return f'<img alt="{escape(alt)}" src="{address}" width="{size}" style="{box}">'
     room = f"height:{size}px;line-height:{size}px;outline:1px dashed #767676"
-    return f'<div style="{room}">no image</div>'
+    return f'<div class="msm4sr-none" style="{room}">no image</div>'
 
 
 def grid_html(pictures: Sequence[Picture], label: str) -> str:

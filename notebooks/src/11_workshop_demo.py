@@ -2,19 +2,20 @@
 # jupyter:
 #   msm4sr:
 #     title: A demo to play with
-#     minutes: 20
+#     minutes: 25
 # ---
 
 # %% [markdown]
 # # 11 · A demo to play with
 #
-# **Question: what does the model use of a basket, and can it say so?**
+# **Question: what does the model use of a user's history, and can it give a reason for a recommendation?**
 #
 # | you need | you will be able to | time |
 # |---|---|---|
-# | notebooks 00 and 04; 05 helps | change a basket and foresee what that does to the offers, say what an offer rests on, and put such reasons to the test | 20 minutes of reading and playing, about 15 seconds of computing |
+# | notebooks 00 and 04; 05 helps | say which changes of a history change the recommendations, what mixup adds, how an explanation is computed, and how to test one | 25 minutes of reading and playing, about 15 seconds of computing |
 #
-# For a screen at the front of the room, without code: `python run.py workshop`.
+# The model is M²SE, pre-trained and fine-tuned as in MSM4SR ([arXiv 2303.11879](https://arxiv.org/abs/2303.11879)).
+# `python run.py workshop` shows this notebook as a page without code, for a screen in front of a room.
 
 # %%
 from course import setup
@@ -22,252 +23,313 @@ from course import setup
 session = setup("11")
 
 # %% [markdown]
-# **Predict.** A customer has bought six things; the model makes ten offers. How many of the ten stay the
-# same if we
+# ## Four predictions
 #
-# 1. take the *oldest* purchase out of the basket,
-# 2. take the *newest* out,
-# 3. keep all six, but move the newest to the front,
-# 4. keep the order, but *exchange* text and picture of the newest: its text vector stands in the image
-#    view and the other way round, as in mixup?
+# Intuition about a model is worth most when it is written down before the result. The model reads a user's history, the items
+# that the user chose, oldest first. It recommends ten other items. We will change the histories of 120 users and count how many of
+# the ten recommendations stay.
+
+# %%
+from course import number, order, predict
+
+predict(
+    "11.oldest",
+    "The oldest item is removed. How many of the ten recommendations stay, on average?",
+    number(0, 10),
+)
+predict(
+    "11.newest",
+    "The newest item is removed. How many of the ten recommendations stay, on average?",
+    number(0, 10),
+)
+predict(
+    "11.exchanged",
+    "The order stays, but the text and image embeddings of every item are exchanged, as"
+    " in mixup with p = 1. How many stay, on average?",
+    number(0, 10),
+)
+predict(
+    "11.guide",
+    "One sentence or image is left out: the one with the largest effect on the score,"
+    " the one with the largest attention weight, or a random one. Order them by how far"
+    " the score falls, the largest fall first.",
+    order("by attention", "at random", "by effect"),
+)
+
+# %% [markdown]
+# ## The shop window
 #
-# Write four numbers down. Then try it out.
+# A recommender is easiest to understand when you can change its input and see the answer at once. Tap a picture to add the item to the
+# history. Move items, remove them, or choose what the model may read of an item: text and picture, one of them, or both exchanged.
+# Choose a second model to compare.
+
+# %%
+from course import History, show_window
+from course.offers import KNNModel, PopularModel, ReadingModel
+from msm4sr_lite import Dataset, build_sequences, load_checkpoint
+from msm4sr_lite.baselines import ItemKNN, Popularity
+from msm4sr_lite.features.table_files import load_feature_table, read_keywords
+
+folder = session.samples / "corner_shop"
+dataset = Dataset.from_folder(folder, domain="home")
+net, catalogue = load_checkpoint(folder / "states" / "home_finetuned")
+table = load_feature_table(folder / "features").for_items(catalogue)
+training = build_sequences(dataset.interactions, catalogue[1:])
+titles = {item.item_id: item.title or item.item_id for item in dataset.items.values()}
+m2se = ReadingModel(net, table, titles)
+models = {
+    "M²SE": m2se,
+    "ItemKNN (co-occurrence)": KNNModel(ItemKNN(training), catalogue, titles),
+    "popularity": PopularModel(Popularity(training), catalogue),
+}
+ready = {
+    f"user {user}": History.from_items(dataset.user_history(user))
+    for user in ("uh0040", "uh0007", "uh0123")
+}
+
+# %%
+show_window(dataset, models, ready)
+
+# %% [markdown]
+# **Try this.** Exchange text and picture of all items, then hide all pictures, then all texts: how many recommendations change? Move the newest
+# item to the front. Empty the history and add one item: ItemKNN has little to count, M²SE still reads a text and an image.
 #
-# ## The editor
+# ## What changes the recommendations
 #
-# Choose a place of the basket and move, exchange or remove what stands there; or start from an empty basket and
-# fill it yourself. The upper row is what the model reads as text, the lower one what it reads as picture.
+# One history is an anecdote, so we now make the same changes for every tenth user of the shop and count.
+
+# %%
+import numpy as np
+import pandas as pd
+from course import reveal
+
+users = sorted(set(dataset.interactions["user_id"]))[::10]
+histories = [History.from_items(dataset.user_history(user)) for user in users]
+before = m2se.top(histories)
+
+
+def share_kept(change):
+    """Return how many of the ten recommendations stay after a change, on average."""
+    after = m2se.top([change(history) for history in histories])
+    pairs = zip(before, after, strict=True)
+    return np.mean([len({*old} & {*new}) for old, new in pairs])
+
+
+changes = {
+    "oldest item removed": lambda h: h.remove(1),
+    "newest item removed": lambda h: h.remove(len(h.items)),
+    "newest item moved to the front": lambda h: h.move(len(h.items), -len(h.items)),
+    "only the newest item": lambda h: History(h.entries[-1:]),
+}
+kept = {name: share_kept(change) for name, change in changes.items()}
+reveal("11.oldest", kept["oldest item removed"], close=1)
+reveal("11.newest", kept["newest item removed"], close=1)
+for name, count in kept.items():
+    print(f"{name + ':':<33}{count:.0f} of 10 recommendations stay")
+
+# %% [markdown]
+# The newest item decides most of the list. Notebook 05 found the same in the representation of the sequence: it is the hidden state at the last position.
+#
+# ## What mixup is for
+#
+# A shop rarely has a good text *and* a good image of every item, so a model should be able to use one in place of the other. Sequence
+# mixup (notebook 04) trains for this: in each batch it exchanges the text and image embeddings of some positions, and the targets
+# stay the same. We test the ability by exchanging or hiding modalities, for the same 120 users.
+
+# %%
+readings = {
+    "exchanged": "exchanged",
+    "images hidden": "text",
+    "texts hidden": "image",
+}
+kept_after = {
+    name: share_kept(lambda h, reading=reading: h.read_all(reading))
+    for name, reading in readings.items()
+}
+reveal("11.exchanged", kept_after["exchanged"], close=1)
+for name, count in kept_after.items():
+    print(f"{name + ':':<33}{count:.0f} of 10 recommendations stay")
+
+# %% [markdown]
+# The recommendations hardly depend on which modality is read. Is this due to mixup? A claim about one part of the training needs a model without this part.
+# We compare three models before fine-tuning: with random weights, pre-trained with mixup, and pre-trained without it. The
+# last one was trained once, with seed 0, and its numbers are stored.
 
 # %%
 import json
 
-import numpy as np
 import torch
-from course import History, edit_history
-from course.explainer import Explainer
-from msm4sr_lite import Dataset
+from msm4sr_lite import M2SE
+from msm4sr_lite.config import ModelConfig
 
-folder = session.samples / "corner_shop"
-dataset = Dataset.from_folder(folder, domain="home")
-explainer = Explainer.load(
-    dataset, folder / "states" / "home_finetuned", folder / "features"
-)
-
-# Keywords of one user's images, read again by BERT without each word in turn.
-left_out = json.loads((folder / "deletions" / "words.json").read_text())
-reread = torch.from_numpy(np.load(folder / "deletions" / "vectors.npy"))
-without = {
-    (record["item_id"], 1): vectors[1:]
-    for record, vectors in zip(left_out, reread, strict=True)
+pretrained, _ = load_checkpoint(folder / "states" / "home_pretrained")
+torch.manual_seed(0)
+compared = {
+    "random weights": M2SE(ModelConfig(feature_dim=table.width)),
+    "pre-trained with mixup": pretrained,
 }
-
-# %%
-first = History.from_items(dataset.user_history("uh0040"))
-ready = {"user uh0040": first, "uh0040 without the newest": first.remove(6)}
-ready |= {
-    f"user {user}": History.from_items(dataset.user_history(user))
-    for user in ("uh0007", "uh0123")
-}
-edit_history(explainer, dataset, ready, deletions=without)
-
-# %% [markdown]
-# ## What happened, for 120 customers
-#
-# One basket is an anecdote. Here are your four changes, and two more, for every tenth customer of the shop.
-
-# %% tags=["nbval-check-output"]
-users = sorted(set(dataset.interactions["user_id"]))[::10]
-histories = [History.from_items(dataset.user_history(user)) for user in users]
-
-
-def recommend(history):
-    found = explainer.recommend(history.items, 10, swapped=history.swapped)
-    return {entry.item_id for entry in found}
-
-
-def swap_all(history):
-    return History(tuple((item, True) for item in history.items))
-
-
-changes = {
-    "oldest taken out": lambda h: h.remove(1),
-    "newest taken out": lambda h: h.remove(len(h.items)),
-    "newest moved to the front": lambda h: h.move(len(h.items), -len(h.items)),
-    "all but the newest reversed": lambda h: History.from_items(
-        h.items[-2::-1] + h.items[-1:]
-    ),
-    "newest swapped": lambda h: h.swap(len(h.items)),
-    "all swapped": swap_all,
-}
-before = [recommend(history) for history in histories]
-lines = []
-for name, change in changes.items():
-    after = [recommend(change(history)) for history in histories]
-    kept = np.mean([len(old & new) for old, new in zip(before, after, strict=True)])
-    lines.append(f"{name:<28} {kept:.0f} of 10 recommendations stay")
-print("\n".join(lines))
+rows = {}
+for name, model in compared.items():
+    reader = ReadingModel(model, table, titles)
+    usual = reader.top(histories)
+    rows[name] = {}
+    for change, reading in readings.items():
+        after = reader.top([h.read_all(reading) for h in histories])
+        same = [len({*old} & {*new}) for old, new in zip(usual, after, strict=True)]
+        rows[name][change] = np.mean(same)
+file = session.samples.parent / "notebooks" / "course" / "exchange.json"
+rows["pre-trained without mixup (stored)"] = json.loads(file.read_text("utf-8"))["kept"]
+pd.DataFrame(rows).T.map("{:.0f} of 10".format)
 
 # %% [markdown]
-# The newest purchase rules; notebook 05 found the same in the encoder's states. Exchanging text and picture
-# costs little, even everywhere at once: this is what mixup was for. The model has learnt to read either of them in
-# either view.
+# Training makes the modalities interchangeable, but on this sample mixup is not the main reason. Without it about as many recommendations
+# stay. The other parts of pre-training already bring the text and image embeddings of an item together: both sequences are trained to predict the same next
+# items, and the cross-modality loss (notebook 06) compares the two modalities directly. Mixup asks for the same ability once more. In the ablation on
+# this sample ([results](../docs/results.md)) the effect of mixup on NDCG is not statistically significant.
 #
-# ## How a reason is found
+# ## How a reason is computed
 #
-# Whatever may have moved a score (a purchase, a sentence, a picture, a word) is left out, and the model is
-# asked again:
+# A recommendation with a reason can be questioned. The reason in the shop window is a *leave-one-out effect*: the model scores the
+# recommended item again without one input, and the effect of this input is the difference of the scores.
 #
-# $$\mathrm{effect}(\text{piece}) = \mathrm{score}(\text{everything}) - \mathrm{score}(\text{everything without the piece})$$
+# $$\mathrm{effect}(x) = \mathrm{score}(\text{all inputs}) - \mathrm{score}(\text{all inputs without } x)$$
 #
-# For a purchase, by hand:
-
-# %% tags=["nbval-check-output"]
-history = first.items
-best = explainer.recommend(history, 1)[0].item_id
-number = explainer.recommender.item_number
-
-
-def score(items):
-    numbers = np.array([number[item] for item in items])
-    return float(explainer.scorer.score([numbers])[0, number[best]])
-
-
-by_hand = [score(history) - score(history[:k] + history[k + 1 :]) for k in range(6)]
-evidence = explainer.explain(history, best)
-pieces = {piece.position: piece for piece in evidence if piece.kind == "interaction"}
-same = all(abs(pieces[k].effect - e) < 1e-5 for k, e in enumerate(by_hand, 1))
-print(
-    f"recommended: {dataset.items[best].title}",
-    *(f"{e:+z.2f}  {pieces[k].text}" for k, e in enumerate(by_hand, 1)),
-    f"the library finds the same: {same}",
-    sep="\n",
-)
-
-# %% [markdown]
-# For a sentence or a picture the item is pooled again without that slot, and for a word BERT has to read the
-# other keywords of the picture again. All these variants of a basket go through the encoder in one batch.
-#
-# ## Are they good reasons?
-#
-# An explanation can be put to the test: **leave out what it calls strong, and see whether the score falls more
-# than it does without a piece drawn by lot.** For single sentences and pictures there are two candidates: the effect, and
-# the weight that the attention pooling gives. **Predict**: how good a guide is attention?
-
-# %%
-rng = np.random.default_rng(0)
-falls = {"by effect": [], "by attention": [], "at random": []}
-newest, older, summed = [], [], []
-for h in histories:
-    top = explainer.recommend(h.items, 1)[0].item_id
-    pieces = explainer.explain(h.items, top)
-    slots = [p for p in pieces if p.kind in ("sentence", "image")]
-    falls["by effect"].append(max(p.effect for p in slots))
-    falls["by attention"].append(max(slots, key=lambda p: p.attention).effect)
-    falls["at random"].append(slots[rng.integers(len(slots))].effect)
-    effects = {p.position: p.effect for p in pieces if p.kind == "interaction"}
-    newest.append(effects.pop(len(h.items)))
-    older += effects.values()
-    summed.append(sum(effects.values()))
-
-# %%
-import matplotlib.pyplot as plt
-from course import PALETTE, show
-
-means = {name: float(np.mean(values)) for name, values in falls.items()}
-errors = [np.std(values) / len(values) ** 0.5 for values in falls.values()]
-figure, axes = plt.subplots(figsize=(7, 2.8))
-bars = axes.barh(
-    list(means)[::-1], list(means.values())[::-1], xerr=errors[::-1], color=PALETTE[0]
-)
-axes.bar_label(bars, fmt="%.3f", padding=12)
-axes.set(
-    title="Attention is a guide, but a poor one",
-    xlabel="fall of the score without the chosen sentence or image",
-    xlim=(0, 0.15),
-)
-show(
-    figure,
-    f"Mean fall of the score for {len(histories)} recommendations, one slot left out: "
-    + ", ".join(f"{name} {value:.3f}" for name, value in means.items())
-    + ".",
-    "Lines are standard errors over 120 users.",
-)
-
-# %% [markdown]
-# What is chosen by effect must win here, for one slot is what its effect has measured; that the same holds for
-# several at once is not certain in advance and is among the library's tests. Attention is the interesting bar:
-# clearly better than a random choice, and far behind. A weight says how much of a slot *goes in*. It does not say whether
-# it comes out as something that matters for *this* offer.
-#
-# ## The blind spot
-#
-# The older purchases seem to count for nothing:
-
-# %% tags=["nbval-check-output"]
-drop, stay = [], []
-for h, old in zip(histories, before, strict=True):
-    top = explainer.recommend(h.items, 1)[0]
-    rest = explainer.scorer.score([np.array([number[h.items[-1]]])])[0]
-    drop.append(top.score - float(rest[number[top.item_id]]))
-    stay.append(len(old & recommend(History.from_items(h.items[-1:]))))
-print(
-    f"effect of the newest interaction:         {np.mean(newest):.2f}",
-    f"of an older one:                       {np.mean(older):.2f}",
-    f"of all older ones, added up:           {np.mean(summed):.2f}",
-    f"of all older ones, left out at once:   {np.mean(drop):.2f}",
-    f"kept without the older ones:           {np.mean(stay):.0f} of 10",
-    sep="\n",
-)
-
-# %% [markdown]
-# They count, together, and for more than their effects add up to. Customers keep
-# their taste, so the older purchases say similar things, and any one of them can go and the others
-# still say it. *Leave one out* cannot see what is said twice.
-#
-# ## Exercises
-#
-# `hint("11.leave_one_out")` helps; a solution is folded below each task.
+# Write it for any recommender: `score` is a function of a history.
 
 # %%
 from collections.abc import Callable  # noqa: F401
 
 from course import check
 
-# %% [markdown]
-# **1.** Explain any recommender: leave one out.
-
 # %% tags=["exercise"]
 check("11.leave_one_out", ...)
 
 # %% [markdown]
-# **2.** Put the explanation to the test: leave out the k strongest at once.
+# The library does the same for interactions, sentences and images. Here are the effects of the interactions on the best recommendation for one user:
+
+# %%
+from msm4sr_lite.explain.effects import measure_effects
+from msm4sr_lite.recommend.recommender import Recommender
+
+recommender = Recommender(m2se.scorer, catalogue)
+keywords = read_keywords(folder / "features")
+
+
+def explain(history, item_id):
+    """Return the evidence for an item, the strongest first."""
+    inputs = {"items": dataset.items, "keywords": keywords}
+    (evidence,) = measure_effects(recommender, table, history, [item_id], **inputs)
+    return evidence
+
+
+history = dataset.user_history("uh0040")
+best = m2se.top([History.from_items(history)], 1)[0][0]
+print(f"recommended: {titles[best]}")
+for piece in explain(history, best):
+    if piece.kind == "interaction":
+        print(f"effect {piece.effect:+z.2f}: item {piece.position}, {piece.text}")
+
+# %% [markdown]
+# ## Is it a good reason?
+#
+# A reason can sound right and be wrong, so an explanation needs a test of its own. The *deletion test* leaves out what the explanation calls
+# important: the score must fall more than without a randomly chosen input. We compare two explanations of single sentences and
+# images: the effect, and the weight of the attention pooling (notebook 03).
+
+# %%
+rng = np.random.default_rng(0)
+falls = {"by effect": [], "by attention": [], "at random": []}
+effects_of = {"newest": [], "older": [], "older, summed": []}
+for h, (top, *_) in zip(histories, before, strict=True):
+    pieces = explain(h.items, top)
+    slots = [p for p in pieces if p.kind in ("sentence", "image")]
+    falls["by effect"].append(max(p.effect for p in slots))
+    falls["by attention"].append(max(slots, key=lambda p: p.attention).effect)
+    falls["at random"].append(slots[rng.integers(len(slots))].effect)
+    by_place = {p.position: p.effect for p in pieces if p.kind == "interaction"}
+    effects_of["newest"].append(by_place.pop(len(h.items)))
+    effects_of["older"] += by_place.values()
+    effects_of["older, summed"].append(sum(by_place.values()))
+means = {name: float(np.mean(values)) for name, values in falls.items()}
+reveal("11.guide", sorted(means, key=means.get, reverse=True))
+
+# %% tags=["plot"]
+import matplotlib.pyplot as plt
+from course import PALETTE, show
+
+errors = [np.std(values) / len(values) ** 0.5 for values in falls.values()]
+figure, axes = plt.subplots(figsize=(7.5, 2.8))
+names, values = list(means)[::-1], list(means.values())[::-1]
+bars = axes.barh(names, values, xerr=errors[::-1], color=PALETTE[0])
+axes.bar_label(bars, fmt="%.2f", padding=12)
+axes.set(
+    title="Attention is a weak guide to what matters",
+    xlabel="fall of the score without the chosen sentence or image",
+    xlim=(0, 0.15),
+)
+show(
+    figure,
+    f"Mean fall of the score for {len(histories)} recommendations when one sentence or"
+    " image is left out: "
+    + ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+    + ".",
+    "Lines are standard errors over 120 users.",
+)
+
+# %% [markdown]
+# The choice by effect must win here, because it is chosen by the very quantity that is measured. The interesting bar is attention: it is better than a random
+# choice and far behind the effect. An attention weight says how much of an embedding enters the pooled item embedding. It
+# does not say whether this changes the score of a given recommendation.
+#
+# Several inputs at once are a harder test, because effects of single inputs need not add up. Write it:
 
 # %% tags=["exercise"]
 check("11.joint_fall", ...)
 
 # %% [markdown]
-# **3. To find out** (no check). In the editor, put one thing into an empty basket. Which kind of reason is missing, and why? Then
-# add the same thing a second time. Predict the effect of each of the two.
+# ## What leave-one-out cannot see
+#
+# Small effects seem to say that older items do not matter, so we check that: we remove all of them at once.
 
-# %% [markdown] tags=["solution"]
-# No purchase is among the reasons: without it there would be no basket, and no score to compare with. With the thing in
-# it twice, both have the same effect, and next to none: whichever is left out, the other remains. Replace the first by
-# anything else, and the second becomes by far the strongest reason. The model has not changed its mind about it; the
-# question has changed.
+# %%
+alone = [History(h.entries[-1:]) for h in histories]
+at = [(row, m2se.number[top]) for row, (top, *_) in enumerate(before)]
+rows, columns = (list(place) for place in zip(*at, strict=True))
+fall = (m2se.score(histories) - m2se.score(alone))[rows, columns].mean()
+facts = {
+    "effect of the newest item": np.mean(effects_of["newest"]),
+    "effect of one older item": np.mean(effects_of["older"]),
+    "effects of all older items, summed": np.mean(effects_of["older, summed"]),
+    "effect of all older items, removed together": float(fall),
+}
+pd.DataFrame({"mean of 120 users": {k: f"{v:.2f}" for k, v in facts.items()}})
 
 # %% [markdown]
-# ## What could mislead you here
+# Together the older items matter more than the sum of their single effects. Users keep their taste, so older items carry
+# redundant information: when one is removed, the others still provide it. A leave-one-out effect does not see what two inputs have in common.
 #
-# - A reason tells what moved the *model*. Whether it moves a customer is another question.
-# - A basket with a hole, or a picture read without a word, is something that the model has seldom or never seen. Part
-#   of an effect is surprise.
-# - What is said twice has no effect alone. An item with two pictures loses little with either.
-# - The weights of an attention look like an explanation because they sum to 1. Test before you trust.
+# ## What can mislead you
 #
-# ## In three lines
+# - A reason describes the *model*. It does not show that the item caused a user's choice.
+# - A history with a gap is an input that the model rarely saw in training. Part of an effect can be due to that.
+# - Redundant inputs have small effects each. Test them together.
+# - Attention weights sum to 1, which makes them look like an explanation. Apply the deletion test first.
 #
-# - The newest purchase rules, the older ones count together, and text and picture can stand in for each other.
-# - An effect is what the score loses when a piece is left out: exact, for this offer, and blind to repetition.
-# - An explanation is worth what its deletion test shows.
+# **To find out.** In the shop window, start with an empty history and add the same item twice. What is the reason now?
+
+# %% [markdown] tags=["solution"]
+# "No single item decides": when one copy is removed, the other still provides the same information, and the score hardly changes.
+
+# %%
+from course import quiz
+
+quiz("11")
+
+# %% [markdown]
+# ## Take-aways
 #
-# **Next:** a shop of your own, with notebook 10; or back to 00 with somebody who has not seen it yet.
+# - The newest item decides most of the recommendations; the older items matter together.
+# - After pre-training, text and image can replace each other. Mixup trains for this, but on this sample it is not the main reason.
+# - A leave-one-out effect is exact for one input and blind to redundancy; a deletion test shows whether an explanation deserves trust.
+#
+# **Next:** recommend from your own data with notebook 10, or show this page to somebody who has not seen it.

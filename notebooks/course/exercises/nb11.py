@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from course.checks import Exercise
+from course.quiz import Question
 
 
 def leave_one_out(score: Callable[..., float], history: list[str]) -> list[float]:
@@ -115,6 +116,45 @@ EXERCISES = (
             (
                 lambda score, history, effects, k: score(history) - score(history[k:]),
                 "you leave out the oldest; the strongest have the largest effects",
+            ),
+        ),
+    ),
+)
+
+QUIZ = (
+    Question(
+        "Three older items of a history have effects of 0.01 each. What do you know?",
+        (
+            (
+                "Each can be removed alone with little change",
+                "That is what a leave-one-out effect measures. Together they may still matter, if"
+                " they carry the same information.",
+            ),
+            (
+                "The model ignores older items",
+                "Redundant inputs have small effects each. Remove them together to find out.",
+            ),
+            (
+                "The user no longer likes them",
+                "An effect describes the model, not the user.",
+            ),
+        ),
+    ),
+    Question(
+        "With mixup, 8 of 10 recommendations stay when text and image embeddings are exchanged."
+        " What shows whether this is due to mixup?",
+        (
+            (
+                "The same model, trained without mixup",
+                "Only the comparison with a model without this part shows what the part adds.",
+            ),
+            (
+                "The same test with more users",
+                "It makes the number 8 more precise. It does not say where it comes from.",
+            ),
+            (
+                "A model with random weights",
+                "It shows that training matters, but not which part of the training.",
             ),
         ),
     ),
