@@ -81,7 +81,7 @@ reveal("00.next", dataset.items[target].title)
 # recommendations are not bought next, and notebook 01 shows how to measure this. But the offers are not
 # arbitrary. Many are grey or checked, like the purchases. And several are for cold or rainy weather, like the *all-weather*
 # pan, which this customer bought after a *travel* cushion. The simulated customers keep their taste in colour, pattern and shape, and their needs
-# tend to follow one another in a fixed order. The model has learnt both from purchases alone.
+# tend to follow one another in a fixed order. Nobody told the model; it has learnt both from purchases.
 #
 # ## The method on one page
 #
@@ -105,7 +105,7 @@ drawing("method")
 # 5. **Pre-training, then fine-tuning.** A *contrastive loss* pulls $h$ towards the embedding of the next item, and pushes it away from others
 #    (06). Fine-tuning adapts the model to one domain, and adds an embedding for every item number (07).
 #
-# The score of item $i$ for user $u$ is the sum of two cosines. A cosine is 1 if two embeddings have the same direction, and 0 if they have nothing in common:
+# The score of item $i$ for user $u$ is the sum of two cosines. A cosine is 1 if two embeddings have the same direction, and 0 if these are at right angles:
 #
 # $$\mathrm{score}(u, i) = \cos(h_t, z_t^i) + \cos(h_v, z_v^i)$$
 #

@@ -234,7 +234,7 @@ print(f"one batch of {len(items)} users holds {(next_items > 0).sum():,} predict
 # 3. **A filter that knows the future.** "Items with 15 interactions", counted in the whole file, drops the new items, which are the hard ones.
 # 4. **The best-sellers of the test.** Popularity is counted in the test part.
 #
-# We try the first three with *ItemKNN* ([Sarwar et al., 2001](https://doi.org/10.1145/371920.372071)), which counts how many users chose two items both, and the last one with popularity.
+# We try the first three with *ItemKNN* ([Sarwar et al., 2001](https://doi.org/10.1145/371920.372071)), here in its simplest form: it counts for each pair of items how many users chose both. The last one we try with popularity.
 # The score is NDCG@10. It is explained in the next section; for now: 1 is perfect, and higher is better.
 
 # %%
@@ -377,7 +377,7 @@ scoreboard()
 #
 # $$\mathcal L = -\log \frac{e^{\cos(h_k,\, e_{i_{k+1}}) / \tau}}{\sum_j e^{\cos(h_k,\, e_j) / \tau}}$$
 #
-# The *temperature* $\tau$ is a small constant; dividing by it makes differences between cosines count more.
+# The *temperature* $\tau$ is a small constant; dividing by it makes differences between cosines count more. (The original draws one wrong item for each position instead of summing over all, and it has no cosine.)
 
 # %%
 OUTCOMES = ["not significantly better than either", "better than popularity only",
