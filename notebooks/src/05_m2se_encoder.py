@@ -185,7 +185,7 @@ reveal("05.order", sorted(changes, key=lambda name: -alike[name]))
 # $$\alpha_{kj} = \frac{\exp(q_k^\top \kappa_j / \sqrt{w})}{\sum_{j' \le k} \exp(q_k^\top \kappa_{j'} / \sqrt{w})}
 # \quad (j \le k), \qquad o_k = \sum_{j \le k} \alpha_{kj}\, v_j$$
 #
-# Here $w$ is the width of queries and keys. Without the division by $\sqrt{w}$, scores would grow with the width, and the softmax would put almost all weight on one position.
+# Here $w$ is the width of queries and keys. Without the division by $\sqrt{w}$, scores would grow with the width, and the softmax would tend to put almost all weight on one position.
 #
 # The sum ends at $k$: a position must not see later items. Otherwise it could copy the item that it shall predict, which would be *data leakage*. The rule is called the **causal mask**.
 
@@ -313,7 +313,7 @@ verdict = "it falls by about half" if found[1] > 2 * chance else "it falls to ch
 reveal("05.positions", "it changes little" if found[1] > 0.9 * found[0] else verdict)
 
 # %% [markdown]
-# It changes little. Two facts explain it. First, even without positions the model knows which item came last: the residual connection starts from it, and the causal mask treats it differently. Second, the oracle has shown that the
+# It changes little. Two facts explain it. First, even without positions the model knows which item came last: the residual connection starts from it, and only its position sees all items. Second, the oracle has shown that the
 # order of the *older* items carries little information in this sample. Both are no general law. On data where the order of older items matters, positions may matter more.
 #
 # Now put it together: position embeddings, a norm, and the blocks.
