@@ -119,7 +119,8 @@ class MapView:
             return self.marks[mark]
         counts = (self.kept[at] * self.k).round().astype(int)
         limits = [round(self.k * share) for share in (0.2, 0.5)]
-        names = [f"0 to {limits[0]}", f"{limits[0] + 1} to {limits[1]}", f"more than {limits[1]}"]
+        between = f"{limits[0] + 1} to {limits[1]}" if limits[1] > limits[0] + 1 else limits[1]
+        names = [f"0 to {limits[0]}", str(between), f"more than {limits[1]}"]
         return [names[(count > limits[0]) + (count > limits[1])] for count in counts.tolist()]
 
     def rank_neighbours(self, at: Settings, chosen: int) -> list[int]:

@@ -6,7 +6,9 @@ import sys
 
 import ipywidgets
 import pytest
-from course.panels import LivePanel, choice, slider
+from course.controls import choice, slider
+from course.panels import LivePanel
+from course.pictures import Picture, picture_choice
 
 from benchmarks.panels import time_moves
 
@@ -18,6 +20,14 @@ def test_only_moves_that_change_the_figure_count():
     assert sum(isinstance(row, kinds) for row in live.box.children) == 1  # the list
     # Two other values in the slider's companion, then two in the slider itself; none from the list.
     assert len(time_moves(live)) == 4
+    live.close()
+
+
+def test_pictures_are_tapped():
+    pictures = [Picture(name, f"the {name}") for name in "abc"]
+    live = LivePanel(lambda item: (f"<p>{item}</p>", item), [picture_choice("item", pictures)])
+    # Two others in the list, then all three in the grid, of which the first is another again.
+    assert len(time_moves(live)) == 5
     live.close()
 
 
