@@ -7,10 +7,10 @@ of all, a modality can be hidden, or both exchanged. Two models can be compared.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from course.display import escape
-from course.history import READINGS, History, Reading
+from course.history import READINGS, History
 from course.panels import close_all, show_live, show_stills
 from course.pictures import item_pictures
 from course.session import is_static
@@ -75,7 +75,7 @@ class ShopWindow:
         elif act == "add" and what in self.pictures:
             self.history = self.history.add(what)
         elif act == "read-all" and value in READINGS:
-            self.history = self.history.read_all(cast(Reading, value))
+            self.history = self.history.read_all(value)
         elif what.isdecimal() and 1 <= int(what) <= len(self.history.entries):
             self.history = self._edit(act, int(what), value)
         else:
@@ -84,7 +84,7 @@ class ShopWindow:
 
     def _edit(self, act: str, position: int, value: str) -> History:
         if act == "read" and value in READINGS:
-            return self.history.read(position, cast(Reading, value))
+            return self.history.read(position, value)
         if act == "remove":
             return self.history.remove(position)
         return self.history.move(position, {"earlier": -1, "later": 1}.get(act, 0))

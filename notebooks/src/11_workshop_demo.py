@@ -184,7 +184,8 @@ pd.DataFrame(rows).T.map("{:.0f} of 10".format)
 # %% [markdown]
 # Training makes the modalities interchangeable, but on this sample mixup is not the main reason. Without it about as many recommendations
 # stay. The other parts of pre-training already bring the text and image embeddings of an item together: both sequences are trained to predict the same next
-# items, and the cross-modality loss (notebook 06) compares the two modalities directly. Mixup asks for the same ability once more. In the ablation on
+# items, and the cross-modality loss (notebook 06) compares the two modalities directly. Mixup asks for the same ability once more; in the short
+# training of notebook 04 the model without it loses more. In the ablation on
 # this sample ([results](../docs/results.md)) the effect of mixup on NDCG is not statistically significant.
 #
 # ## How a reason is computed
