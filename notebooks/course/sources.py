@@ -79,8 +79,11 @@ def _name(obj: Any) -> str:
 def source(obj: Any, only: tuple[str, str] | None = None, *, docstring: bool = False) -> None:
     """Show the source of a library function, method, class or module.
 
-    Parameters and errors as in :func:`read_code`.
+    Parameters and errors as in :func:`read_code`. A definition of the notebook, such as a student's
+    of the same name, is refused.
     """
+    if getattr(obj, "__module__", "") == "__main__":
+        raise ValueError(f"{obj.__qualname__} is the notebook's own; import the library's again")
     code = read_code(obj, only, docstring=docstring)
     heading = f"From {_name(obj)}" + (" (part)" if only else "")
     show_html(f"<p><strong>{escape(heading)}</strong></p>{code_html(code)}", f"{heading}\n{code}")

@@ -263,10 +263,10 @@ check("05.block", ...)
 
 # %%
 from course import source
-from msm4sr_lite.encoder import Block
+from msm4sr_lite import encoder
 
-source(Block.attend)
-source(Block.forward)
+source(encoder.Block.attend)
+source(encoder.Block.forward)
 
 # %% [markdown]
 # ## Positions

@@ -22,6 +22,12 @@ def test_source_is_the_librarys(shown: list[dict[str, str]]) -> None:
     assert "<span" in shown[0]["text/html"]
 
 
+def test_a_definition_of_the_notebook_is_not_shown_as_the_librarys(monkeypatch):
+    monkeypatch.setattr(write_twice, "__module__", "__main__")
+    with pytest.raises(ValueError, match="write_twice is the notebook's own"):
+        source(write_twice)
+
+
 def write_twice(path, data):
     for _ in range(2):
         path.write_bytes(data)
