@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MARKS = {"check": "not slow and not browser and not thorough", "test": "not slow", "all": ""}
 # Notebooks of which only cells tagged nbval-check-output are compared. Of all others every text is,
 # except in cells tagged nbval-ignore-output, which say why not.
-LAX = ("02", "03", "05", "06", "07", "08", "09", "10", "11")
+LAX = ("02", "03", "05", "08", "09", "10", "11")
 TRAINING = ("06", "07", "08")  # the notebooks that train most, where the order of sums can matter
 NBVAL = [
     "--nbval-current-env",

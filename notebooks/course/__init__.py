@@ -15,7 +15,6 @@ file                    idea
 ``gallery``             item images with their titles and keywords
 ``strips``              a sequence as a strip of cards, text or image at every position
 ``drawings``            the drawings in ``drawings/``, which ``sketches/`` makes; a cell shows one
-``diagrams``            drawings in matplotlib, as long as a notebook shows them
 ``panels``              a live panel, or still figures where nobody can move it
 ``controls``            what can be moved in a panel
 ``pictures``            items chosen by picture
@@ -27,6 +26,9 @@ file                    idea
 ``quiz``                two questions at the end of a notebook
 ``scoreboard``          results of the student and of longer runs in one table
 ``watch``               a progress bar; a figure that is redrawn while something runs
+``learning``            notes and a figure of the student's own pre-training
+``effects``             what each part of the method contributes, from stored studies
+``gpu_log``             a stored log of a GPU, or the same measured
 ``commands``            commands of ``msm4sr`` in a cell
 ``sources``             the library's own lines, never a copy
 ``checks``              exercises: check, hint, solution (the tasks are in ``exercises/``)
@@ -44,7 +46,7 @@ file                    idea
 ``map_drawing``         maps in matplotlib
 ``map_explorer``        a panel of maps that shows their errors
 ``cold_items``          a new item, and who would be offered it
-``transfer``            fine-tuning on a share of a domain's users
+``transfer``            fine-tuning on a share of a domain's users; what carries over
 ``explainer``           how much a keyword changes an item's embedding
 ``history``             a history to change by hand, and what is read of each item
 ``offers``              what models offer after a history, each offer with its reason

@@ -39,27 +39,32 @@ def watch(steps: Iterable[T], draw: Callable[[list[T]], tuple[Figure, str]], eve
     every
         Redraw after so many steps. Where nobody watches, only the last figure is drawn.
     """
-    from IPython.display import display
-
     seen: list[T] = []
-    handle: Any = None
-
-    def redraw() -> None:
-        nonlocal handle
-        figure, alt = draw(seen)
-        shown = make_bundle(figure_html(figure, alt), f"[figure] {alt}")
-        if handle is None:
-            handle = display(shown, raw=True, display_id=True)
-        else:
-            handle.update(shown, raw=True)
-
+    place = FigurePlace()
     try:
         for step in steps:
             seen.append(step)
             if not is_static() and len(seen) % every == 0:
-                redraw()
+                place.show(*draw(seen))
     except KeyboardInterrupt:
         print(f"stopped by you after {counted(len(seen), 'step')}")
     if seen:
-        redraw()
+        place.show(*draw(seen))
     return seen
+
+
+class FigurePlace:
+    """A place below a cell in which one figure follows another."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, figure: Figure, alt: str) -> None:
+        """Show a figure in the place of the one before."""
+        from IPython.display import display
+
+        shown = make_bundle(figure_html(figure, alt), f"[figure] {alt}")
+        if self._handle is None:
+            self._handle = display(shown, raw=True, display_id=True)
+        else:
+            self._handle.update(shown, raw=True)

@@ -2,17 +2,21 @@
 # jupyter:
 #   msm4sr:
 #     title: Contrastive pre-training
-#     minutes: 30
+#     minutes: 32
 # ---
 
 # %% [markdown]
 # # 06 · Contrastive pre-training
 #
-# **Question: what can a model learn from purchases alone, when nobody tells it which answer is good?**
+# **Question: how can a model learn to recommend when nobody tells it which recommendation is good?**
 #
 # | you need | you will be able to | time |
 # |---|---|---|
-# | notebooks 00, 04 and 05; softmax and cross-entropy | derive both losses, say what temperature and λ do, leave out false negatives, and tell learning from collapse | 30 minutes of reading, about 40 seconds of computing |
+# | notebooks 04 and 05; softmax and cross-entropy | write both losses and the training loop of MSM4SR, train your own model, explain temperature, hard negatives and false negatives, and distinguish learning from collapse | 32 minutes of reading, about 40 seconds of computing |
+#
+# The method is MSM4SR ([arXiv 2303.11879](https://arxiv.org/abs/2303.11879)). The two ideas behind its losses are InfoNCE (van den Oord et al., 2018,
+# [arXiv 1807.03748](https://arxiv.org/abs/1807.03748)) and the view of alignment and uniformity (Wang & Isola, 2020,
+# [arXiv 2005.10242](https://arxiv.org/abs/2005.10242)).
 
 # %%
 from course import setup
@@ -20,27 +24,21 @@ from course import setup
 session = setup("06")
 
 # %% [markdown]
-# ## A game of matching
+# ## Which next item belongs to whom?
 #
-# Take eight customers. Of each we know the purchases up to some day, and the one that came next. Shuffle the
-# eight next purchases: which belongs to whom? Whoever can play this game has understood something about
-# taste, and the game needs no labels: the purchases themselves are the answers.
+# A shop has no labels that say "this recommendation was good". It has sequences, and every sequence says which item came next. That is enough for a
+# task: take eight users, hide the next item of each, shuffle the eight items, and ask which item belongs to which user. A model that can do this has learned
+# something about taste. Learning from such a task, whose answers are in the data themselves, is called *self-supervised learning*.
 #
-# The encoder of notebook 05 makes a state $h$ of each history and a vector $g$ of each next item. The next
-# cell lets the trained model of the sample play, with the states of the text side.
+# Here are the eight users. The first three rows show what they bought, the last row shows what came next. The next item is the one of the validation part, so
+# no model of this course was trained on it.
 
 # %%
 import torch
 import torch.nn.functional as F
-from msm4sr_lite import (
-    Dataset,
-    build_sequences,
-    load_checkpoint,
-)
-from msm4sr_lite.encoder import gather_rows
+from course import load_parts
+from msm4sr_lite import Dataset, build_sequences, load_checkpoint
 from msm4sr_lite.features.table_files import load_feature_table
-from msm4sr_lite.sequences import pad
-from msm4sr_lite.similarity import cosine_scores
 
 folder = session.samples / "corner_shop"
 dataset = Dataset.from_folder(folder, domain="home")
@@ -48,91 +46,128 @@ trained, catalogue = load_checkpoint(folder / "states" / "home_pretrained")
 table = load_feature_table(folder / "features").for_items(catalogue)
 sequences = build_sequences(dataset.interactions, catalogue[1:])
 histories, answers = sequences.held_out("valid")
+every = torch.arange(len(catalogue))
+features = {m: getattr(table, m).gather(every) for m in ("text", "image")}
+players = [107, 109, 40, 41, 42, 43, 44, 45]
+
+# %% tags=["plot"]
+from course import item_card, show_html, strips
 
 
-@torch.inference_mode()
-def states_and_items(model, users):
-    """Return h and g of some users, each for both modalities."""
-    rows, items = pad([histories[u] for u in users], 50), answers[users]
-    z = model.item_embeddings(table, torch.arange(len(catalogue)))
-    last = (rows > 0).sum(dim=1) - 1
-    h = model.encode(gather_rows(z, rows))
-    h = {m: state[torch.arange(len(rows)), last] for m, state in h.items()}
-    return h, gather_rows(z, torch.as_tensor(items))
+def make_card(user, place):
+    item = dataset.items[catalogue[histories[user][place] if place else answers[user]]]
+    return item_card(item, "image", folder, [[item.title or "no title"]], size=48)
 
 
-# Eight users, two of whom have the same next item.
-first = next(u for u in range(100, 900) if (answers[100:u] == answers[u]).any())
-same = 100 + int((answers[100:first] == answers[first]).argmax())
-players = [same, first, *[u for u in range(40, 60) if answers[u] != answers[first]][:6]]
-h, g = states_and_items(trained, players)
-cosines = cosine_scores(h["text"], g["text"])
-for row, u in enumerate(players):
-    best = int(cosines[row].argmax())
-    title = dataset.items[catalogue[answers[players[best]]]].title or "(no text)"
-    right = "right" if answers[players[best]] == answers[u] else "wrong"
-    print(f"user {row} gets: {title[:34]:<35} {right}")
+rows = {"3rd last": -3, "2nd last": -2, "last": -1, "next": 0}
+cards = {name: [make_card(u, place) for u in players] for name, place in rows.items()}
+caption = "Eight users, a column each: their last three items, and the next one."
+show_html(*strips(cards, [f"user {i}" for i in range(8)], caption))
 
 # %% [markdown]
-# It is far from perfect, and far from the one in eight of a guess. How does a model get there?
-#
-# ## From matching to a loss
-#
-# For customer $i$ the eight cosines $h_i \cdot g_j$ (all vectors have length 1 from here on) are eight scores. Divide them by a
-# *temperature* $\tau$, take the softmax, and look at what is left for the right answer:
-#
-# $$\text{NIP}_i = -\log \frac{e^{h_i \cdot g_i / \tau}}{\sum_j e^{h_i \cdot g_j / \tau}}
-#   = \log \sum_j e^{h_i \cdot g_j / \tau} - \frac{h_i \cdot g_i}{\tau}$$
-#
-# This is *next item prediction*. The other customers' next items are the *negatives*: nobody had to collect
-# them. The right-hand form is the one to compute: its first term can be worked out without ever raising
-# $e$ to a large power. Here are three rows by hand, with a temperature of 1.
+# Your model from notebook 05 plays now. It gets the weights that the library has pre-trained on the sample for 80 epochs. They fit, because your model and the library's
+# have the same parameters. For each user it computes the *sequence representation* $h$ from the history, for each candidate the *item embedding* $z$. A user gets the item
+# whose $z$ has the highest cosine with $h$. Only the text modality plays for the moment.
 
 # %%
-scores = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 3.0, 1.0]])
-shares = scores.softmax(dim=1)
-for i in range(3):
-    print(
-        f"row {i}: shares {[round(s, 2) for s in shares[i].tolist()]},"
-        f" loss {-shares[i, i].log():.3f}"
-    )
+from course import number, predict
+
+question = "To how many of the eight users does the model give the right item? "
+question += "A guess is right once, on average."
+predict("06.match", question, number(0, 8, "users"))
+
+# %%
+from course import reveal
+from course.learning import encode_users
+
+mine = load_parts()
+model = mine.M2SE(table.width)
+model.load_state_dict(trained.state_dict())
+eight = [histories[u] for u in players]
+h, z = encode_users(mine, model.eval(), features, eight, answers[players])
+cosines = mine.cosine_scores(h["text"], z["text"])
+chosen = answers[players][cosines.argmax(dim=1)]
+right = chosen == answers[players]
+print("users who get the right item:", *right.nonzero()[0])
+reveal("06.match", int(right.sum()), close=1)
 
 # %% [markdown]
-# **Predict.** Row 1 gives all three the same score. Is its loss a coincidence? What would it be with 64 rows?
+# Far from perfect, and far better than a guess. How does a model get there?
 #
-# $-\log \frac13 = \log 3 = 1.099$, and $\log 64 = 4.159$ (in *nats*, the unit of the natural logarithm). A loss near the logarithm
-# of the batch size says: the model is guessing. Keep this in mind; whoever has learnt something lies below it.
+# ## InfoNCE: the loss of this task
 #
-# ## Temperature, and the twin
+# We need a loss that is low when every user finds the right item. The standard choice is *InfoNCE*. Each row of the table below is a classification: the
+# cosines of $h_i$ with all candidates, divided by a *temperature* $\tau$, are the logits; the right class of row $i$ is column $i$.
+
+# %%
+from course import drawing
+
+drawing("infonce")
+
+# %% [markdown]
+# The right item is called the *positive*. The items of the other rows are the *in-batch negatives*: they are in the batch anyway, so nobody has to collect or to encode
+# them. For row $i$ of a batch with $B$ rows,
 #
-# The panel shows the shares of the eight customers, a row for each; the bar says how dark which share is. The darker a field of the diagonal, the surer the
-# model is of the right answer. Two things can be set:
+# $$\text{NIP}_i = -\log \frac{e^{\cos(h_i,\, z_i)/\tau}}{\sum_{j=1}^{B} e^{\cos(h_i,\, z_j)/\tau}}
+#   = \log \sum_{j=1}^{B} e^{\cos(h_i,\, z_j)/\tau} - \frac{\cos(h_i, z_i)}{\tau} .$$
 #
-# - **temperature** $\tau$. **Predict** what the picture looks like at 1, and at 0.02.
-# - **leave the twins out**. Customers 0 and 1 bought *the same* item next. To customer 0, item 1 is therefore a right
-#   answer, listed under a wrong name: a *false negative*. Left out, it neither wins nor loses.
+# MSM4SR calls this use of InfoNCE *next item prediction* (NIP). It is computed twice, for $h_t$ with text embeddings and for $h_v$ with image embeddings. One value is worth
+# remembering: if all cosines of a row are equal, the loss is $\log B$ nats (a nat is the unit of the natural logarithm). That is the loss of a guess.
+#
+# One detail can spoil the loss. Users 0 and 1 above have the same next item. For user 0 the item of user 1 is a right answer, yet the loss
+# would push it away. Such a pair is a *false negative*, and in a shop with best-sellers there are many. We exclude these pairs: they neither attract nor repel.
+#
+# **Your turn.** Which rows must not be negatives of each other? (The second argument is needed later in this notebook.)
+
+# %%
+from collections.abc import Callable  # noqa: F401
+
+from course import check
+from torch import Generator, Tensor, nn  # noqa: F401
+
+# %% tags=["exercise"]
+check("06.false_negatives", ...)
+
+# %% [markdown]
+# **Your turn.** NIP itself. Excluded pairs get the logit $-\infty$.
+
+# %% tags=["exercise"]
+check("06.next_item_loss", ...)
+
+# %% [markdown]
+# The library does the same in three lines. (The first axis of `logits` is for a variant with several states per row; here it has length 1.)
+
+# %%
+from course import source
+from msm4sr_lite import losses
+
+source(losses.next_item_loss, only=("logits =", "return"))
+
+# %% [markdown]
+# ## Temperature and hard negatives
+#
+# A cosine lies between −1 and 1, and a softmax of such small numbers is almost flat. So the cosines are divided by $\tau$ first. What does
+# that change? The panel shows the softmax of the eight users; a dark diagonal means that the model is sure of the right items. Move the temperature, and
+# exclude the false negatives of users 0 and 1.
 
 # %%
 from course import panel, slider, toggle
 from course.similarity import draw_softmax
-from msm4sr_lite.losses import false_negatives, next_item_loss
 
+mine = load_parts()
 next_items = torch.as_tensor(answers[players])
-everyone = torch.arange(len(players))
+diagonal = torch.eye(len(players), dtype=torch.bool)
 
 
 def contrast(tau, exclude):
-    masked = torch.eye(len(players), dtype=torch.bool)
-    if exclude:
-        masked = false_negatives(next_items, everyone, same_user=False)
-    loss = next_item_loss(h["text"], g["text"], masked, temperature=tau)
-    others = masked & ~torch.eye(len(players), dtype=torch.bool)
-    shares = (cosines / tau).masked_fill(others, -torch.inf).softmax(dim=1)
-    right = shares.diagonal()
-    return draw_softmax(shares, others, float(loss)), (
+    masked = mine.false_negatives(next_items) if exclude else diagonal
+    loss = mine.next_item_loss(h["text"], z["text"], masked, tau)
+    others = masked & ~diagonal
+    p = (cosines / tau).masked_fill(others, -torch.inf).softmax(dim=1)
+    return draw_softmax(p, others, float(loss)), (
         f"Softmax of the eight users at temperature {tau:g}, false negatives"
         f" {'excluded' if exclude else 'kept'}: loss {loss:.2f}; the right item gets"
-        f" {right.mean():.0%} on average, from {right.min():.0%} to {right.max():.0%}."
+        f" {p.diagonal().mean():.0%} on average."
     )
 
 
@@ -143,453 +178,357 @@ panel(
     ),
     toggle("exclude", False, label="exclude false negatives"),
     title="contrastive bench",
-    static=[{"tau": 1.0}, {"tau": 0.07}, {"tau": 0.07, "exclude": True}],
+    static=[{"tau": 1.0}, {"tau": 0.07, "exclude": True}],
 )
 
 # %% [markdown]
-# At $\tau = 1$ nearly all is equally light: cosines lie between −1 and 1, and a softmax of such small numbers cannot tell
-# much. The best loss one can reach with eight rows at $\tau = 1$, every right cosine 1 and every wrong one −1, is still
-# $\log(1 + 7e^{-2}) = 0.67$. A small $\tau$ stretches the scores. Too small, and each row is certain of something, right or
-# wrong. The method uses 0.07. (The dark column is the pan that five of the eight get.)
+# With $\tau = 1$ every row is almost flat, whatever the model knows. With a small $\tau$ each row is sure of something, right or wrong. MSM4SR's released code
+# uses 0.07.
 #
-# In a shop with a best-seller, twins are the rule. The library leaves them out in both losses; the released code gives
-# them the score 0 instead, so that each still counts as one candidate (`docs/differences.md`).
-#
-# ## Who pushes, and how hard?
-#
-# The gradient of the loss explains more than the loss. For unit vectors,
-#
-# $$\frac{\partial\, \text{NIP}_i}{\partial h_i} = \frac1\tau \Big( \sum_j p_{ij}\, g_j - g_i \Big)$$
-#
-# with the shares $p_{ij}$ of the panel. So a step pulls $h_i$ towards its own item and pushes it away from the others, from
-# each as hard as its share. A negative that is far away has no share and does not push. **Predict**: at which temperature do
-# all negatives push alike? The first cell compares the formula with autograd, the second measures.
-
-# %% tags=["nbval-check-output"]
-unit_h = F.normalize(h["text"], dim=1).clone().requires_grad_()
-unit_g = F.normalize(g["text"], dim=1).clone()
-tau = 0.07
-logits = unit_h @ unit_g.T / tau
-(logits.logsumexp(dim=1) - logits.diagonal()).sum().backward()
-p = logits.detach().softmax(dim=1)
-formula = (p @ unit_g - unit_g) / tau
-print(
-    "autograd agrees with the formula:", torch.allclose(unit_h.grad, formula, atol=1e-4)
-)
+# The temperature also decides *which negatives teach*. A negative that is similar to $h_i$ is called a *hard negative*. Let $p_{ij}$ be the softmax
+# probability of item $j$ in row $i$. The gradient of $\text{NIP}_i$ contains the embedding of each negative with the weight $p_{ij}$, so a negative without
+# probability does not push at all.
 
 # %%
+question = (
+    "64 users: what share of the negatives' weight falls to the single most similar "
+)
+question += "of the 62 or 63 negatives, at temperature 0.05?"
+predict("06.hard", question, number(0, 100, "%"))
+
+# %%
+from course.learning import USERS
+
+some = [histories[u] for u in USERS]
+targets64 = torch.as_tensor(answers[list(USERS)])
+h64, z64 = encode_users(mine, model, features, some, targets64.numpy())
+cosines64 = mine.cosine_scores(h64["text"], z64["text"])
+masked64 = mine.false_negatives(targets64)
+weights = {}
+for tau in (0.05, 0.2, 1.0):
+    negatives = (cosines64 / tau).masked_fill(masked64, -torch.inf).softmax(dim=1)
+    weights[tau] = negatives.sort(dim=1, descending=True).values.mean(dim=0)
+reveal("06.hard", 100 * weights[0.05][0].item(), close=5)
+
+# %% tags=["plot"]
 import matplotlib.pyplot as plt
 from course import show
 
-figure, axes = plt.subplots(figsize=(6.5, 3.4))
-hardest = {}
-for tau, marker in ((0.05, "o"), (0.2, "s"), (1.0, "^")):
-    p = (cosines / tau).softmax(dim=1)
-    wrong = p[~torch.eye(8, dtype=torch.bool)].view(8, 7)
-    weight = (
-        (wrong / wrong.sum(dim=1, keepdim=True))
-        .sort(dim=1, descending=True)
-        .values.mean(dim=0)
-    )
-    hardest[tau] = weight[0].item()
-    axes.plot(range(1, 8), weight, marker=marker, label=rf"$\tau$ = {tau:g}")
+figure, axes = plt.subplots(figsize=(6.5, 3.2))
+for (tau, weight), marker in zip(weights.items(), "os^", strict=True):
+    axes.plot(range(1, 11), weight[:10], marker=marker, label=rf"$\tau$ = {tau:g}")
 axes.set(
-    title="A small temperature weighs hard negatives",
+    title="A small temperature weights hard negatives",
     xlabel="negatives of a row, the most similar first",
-    ylabel="share of the gradient",
+    ylabel="share of the weight",
+    ylim=(0, None),
 )
 axes.legend()
 show(
     figure,
-    "The most similar of seven negatives does "
-    + ", ".join(
-        f"{v:.0%} of the gradient at temperature {t:g}" for t, v in hardest.items()
-    )
-    + "; at 1 all seven count almost alike (a seventh is 14%).",
+    "Share of the weight of the most similar negative: "
+    + ", ".join(f"{w[0]:.0%} at temperature {t:g}" for t, w in weights.items())
+    + f". An equal share would be {1 / 63:.0%}.",
 )
 
 # %% [markdown]
-# ## The second loss: two views of one customer
+# At $\tau = 1$ all negatives push about alike. At a small $\tau$ a few hard negatives do most of the work. This makes training effective, and it makes
+# false negatives expensive, because they are among the hardest negatives.
 #
-# NIP is computed twice: $h_t$ against the items' text vectors, $h_v$ against their picture vectors. Nothing yet says that
-# $h_t$ and $h_v$, two readings of one and the same customer, belong together. *Cross-modality contrastive learning* does.
-# Let $t_i$ and $v_i$ be the states $h_t$ and $h_v$ of row $i$. For $t_i$ the right answer is $v_i$; the wrong ones are the picture
-# views *and* the text views of other rows:
-#
-# $$\text{CMCL}_i = -\log \frac{e^{t_i \cdot v_i / \tau}}{\sum_j e^{t_i \cdot v_j / \tau} + \sum_{j \ne i} e^{t_i \cdot t_j / \tau}}$$
-#
-# and the same with the views exchanged; the two are averaged. So far a row was a customer. In training it is a *position* of a
-# sequence (notebook 05), and many rows are one customer a purchase earlier or later. As negatives they would tear apart
-# what belongs together, so here they are left out. In NIP they stay: what a customer bought *before* must not be mistaken for what comes *next*.
-
-# %%
-targets = torch.tensor([31, 32, 33, 31, 40])
-users = torch.tensor([1, 1, 1, 2, 3])
-for name, same_user in (("NIP", False), ("CMCL", True)):
-    masked = false_negatives(targets, users, same_user=same_user)
-    print(f"{name}: rows of users {users.tolist()}, next items {targets.tolist()}")
-    for i in range(5):
-        marks = ["+" if i == j else "." if masked[i, j] else "-" for j in range(5)]
-        print("   ", " ".join(marks))
-print("+ positive   - negative   . excluded")
-
-# %% [markdown]
-# ## λ: how much of it?
-#
-# The loss of a step is $\text{NIP}_t + \text{NIP}_v + \lambda\,\text{CMCL}$. Both kinds pull at the same states. The panel measures how hard: the
-# length of the gradient at $h_t$ that comes from each, for 64 customers of the sample and an **untrained** or the **trained** model.
-# **Predict** at which λ the two pull equally.
-
-# %%
-from course import choice
-from msm4sr_lite.config import ModelConfig
-from msm4sr_lite.encoder import M2SE
-from msm4sr_lite.losses import cross_modal_loss
-
-torch.manual_seed(0)
-untrained = M2SE(ModelConfig(feature_dim=table.width)).eval()
-some = list(range(200, 264))
-targets64 = torch.as_tensor(answers[some])
-lengths = {}
-for name, model in (("untrained", untrained), ("trained", trained)):
-    h64, g64 = states_and_items(model, some)
-    h64 = {m: state.clone().requires_grad_() for m, state in h64.items()}
-    masked = false_negatives(targets64, torch.arange(64), same_user=False)
-    nip = next_item_loss(h64["text"], g64["text"].clone(), masked, temperature=0.07)
-    cmcl = cross_modal_loss(h64["text"], h64["image"], masked, temperature=0.07)
-    lengths[name] = [
-        torch.autograd.grad(loss, h64["text"])[0].norm().item() for loss in (nip, cmcl)
-    ]
-
-
-def pull(lam, model):
-    nip, cmcl = lengths[model]
-    share = lam * cmcl / (nip + lam * cmcl)
-    figure, axes = plt.subplots(figsize=(5.2, 2))
-    axes.barh(["NIP", "λ · CMCL"], [nip, lam * cmcl], color=["#0072B2", "#D55E00"])
-    axes.set(
-        title=f"CMCL makes {share:.0%} of the gradient",
-        xlabel="length of the gradient at $h_t$",
-    )
-    return figure, (
-        f"{model.capitalize()} model, lambda {lam:g}: gradient of NIP {nip:.3g},"
-        f" of lambda CMCL {lam * cmcl:.3g}; CMCL makes {share:.0%} of the gradient."
-    )
-
-
-panel(
-    pull,
-    slider("lam", [0.0, 0.001, 0.01, 0.1, 0.3, 1.0, 3.0], start=0.01, label="λ"),
-    choice("model", ["untrained", "trained"], label="model"),
-    title="two losses, one state",
-    static=[{"lam": 0.01}, {"lam": 1.0}, {"lam": 1.0, "model": "trained"}],
-)
-
-# %% [markdown]
-# They pull equally near λ = 0.9 before training, near 1.5 after it. With the default λ = 0.01 CMCL is a whisper. Whether it helps at all, and how loud it should be, is not a matter of belief:
-# an ablation has to tell (exercise 4).
-#
-# ## Watch it learn
-#
-# Now the whole thing, from random weights: items are dropped, sequences mixed (notebook 04) and encoded in one pass
-# (notebook 05), and both losses are minimised. The cell takes about 15 seconds; interrupt
-# it whenever you like.
-# **Predict** the first value of NIP (a batch has about 256 rows).
-
-# %%
-from itertools import islice
-
-from course import watch
-from course.sphere import alignment, uniformity
-from msm4sr_lite.config import PretrainConfig
-from msm4sr_lite.training import pretrain_steps
-
-torch.manual_seed(0)
-model = M2SE(ModelConfig(feature_dim=table.width))
-config = PretrainConfig(batch_size=256, epochs=20, lr=3e-3)
-film = {}  # step -> similarity matrix, alignment, uniformity
-recalls = []  # after each epoch
-
-
-def look(step):
-    model.eval()
-    h, g = states_and_items(model, some)
-    film[step] = {
-        "matrix": cosine_scores(h["text"], g["text"])[:24, :24],
-        "modalities": alignment(h["text"], h["image"]),
-        "next": alignment(h["text"], g["text"]),
-        "spread": uniformity(h["text"]),
-    }
-    model.train()
-
-
-def training():
-    look(0)
-    for record in islice(pretrain_steps(model, table, sequences, config), 200):
-        if record.recall is not None:
-            recalls.append(record.recall)
-        else:
-            if record.step % 10 == 0:
-                look(record.step)
-            yield record
-
-
-def curves(records):
-    figure, axes = plt.subplots(figsize=(6.5, 3.4))
-    steps = [record.step for record in records]
-    for name, label in (
-        ("nip_text", "NIP text"),
-        ("nip_image", "NIP image"),
-        ("cmcl", "CMCL"),
-    ):
-        axes.plot(steps, [record.parts[name] for record in records], label=label)
-    rows = sum(record.targets for record in records) / len(records)
-    guess = torch.log(torch.tensor(rows)).item()
-    axes.axhline(guess, color="#777777", linestyle=":", label="guessing, NIP")
-    axes.set(
-        title=f"Step {steps[-1]}: NIP text at {records[-1].parts['nip_text']:.2f}",
-        xlabel="step",
-        ylabel="loss in nats",
-        ylim=(guess - 1, guess + 2),
-    )
-    axes.legend(fontsize=10)
-    start, end = records[0].parts, records[-1].parts
-    return figure, (
-        f"Losses over {steps[-1]} steps: NIP text from {start['nip_text']:.2f} to"
-        f" {end['nip_text']:.2f}, NIP image from {start['nip_image']:.2f} to"
-        f" {end['nip_image']:.2f}, CMCL from {start['cmcl']:.2f} to {end['cmcl']:.2f};"
-        f" guessing would be {guess:.2f}."
-    )
-
-
-records = watch(training(), curves, every=10)
-
-# %% [markdown]
-# Three stages. The first value lies far *above* the line of guessing, beyond the frame of the picture: an untrained model is not
-# indifferent, it is confidently wrong. It falls to the line and stands on it for some seventy steps, as if
-# nothing could be learnt. Then it comes off, slowly, and it will never reach 0, since most next purchases cannot
-# be foreseen. (CMCL does the same on a higher line of its own: it has twice as many candidates.) Is so small a gain worth anything? After each epoch the library ranks all 400 items for the purchase
-# held out for validation, and counts how often it is among the first 20 (by chance: 0.05).
-
-# %%
-print("Recall@20 after each epoch:", *(f"{recall:.2f}" for recall in recalls))
-
-# %% [markdown]
-# A few tenths of a nat are the difference between a guess and a recommendation. What happens on the line?
-#
-# ## The film
-#
-# The same training as 24 × 24 cosines of states and next items: the darker, the more alike. **Predict**: what does the
-# picture look like on the line of guessing? And how will the diagonal appear: do its fields get darker, or the others lighter?
-
-# %%
-from course.similarity import draw_cosines
-
-steps = sorted(film)
-
-
-def frame(step):
-    return draw_cosines(film[step]["matrix"], step)
-
-
-panel(
-    frame,
-    slider("step", steps, start=steps[-1], label="step"),
-    title="training film",
-    static=[{"step": s} for s in (steps[0], steps[len(steps) // 4], steps[-1])],
-)
-
-# %% [markdown]
-# On the line everything is one dark blue: all vectors have run together, for that is the quickest way out of being wrong.
-# It is the *collapse* of the next section, and a training can stay in it: with `lr=1e-2` it does (try it). Here it ends, because
-# the gradient of each row still pushes its nearest negatives away.
+# The exact gradient with respect to $h$ contains one more factor, the derivative of the normalization. It is derived in the fold below, and the cell after it compares the
+# formula with autograd.
 
 # %% [markdown] tags=["derivation"]
-# Derivation: the loss when all vectors are equal, and why a training goes there
+# Derivation: the gradient of NIP with respect to h
 #
-# **The value.** Let all states and all next items be one unit vector. Then $h_i \cdot g_j = 1$ for every row $i$ and every
-# column $j$. With $B$ next items in the batch, none of them left out,
+# Write $\hat h = h / \lVert h \rVert$ and $\hat z = z / \lVert z \rVert$ for unit vectors. With respect to the unit vector, treated as a free variable,
 #
-# $$\text{NIP}_i = -\log \frac{e^{1/\tau}}{\sum_{j=1}^{B} e^{1/\tau}} = -\log \frac1B = \log B ,$$
+# $$\frac{\partial\, \text{NIP}_i}{\partial \hat h_i} = \frac1\tau \Big( \sum_j p_{ij}\, \hat z_j - \hat z_i \Big) .$$
 #
-# whatever the temperature $\tau$: what all scores have in common cancels. It is the logarithm of the number of candidates that
-# compete in the row; what is left out does not count. (CMCL has other candidates; count them in exercise 2.)
+# But $\hat h_i$ is not free: it is $h_i$ after normalization, and the Jacobian of the normalization is $(I - \hat h_i \hat h_i^\top) / \lVert h_i \rVert$. So
 #
-# **Why the way leads there.** At first the scores $s_{ij} = h_i \cdot g_j / \tau$ know nothing: the right answer stands in any of the $B$
-# columns with the same chance, whatever the scores are. So the mean loss of a row, over these chances, is
+# $$\frac{\partial\, \text{NIP}_i}{\partial h_i} = \frac{1}{\tau\, \lVert h_i \rVert} \big( I - \hat h_i \hat h_i^\top \big) \Big( \sum_j p_{ij}\, \hat z_j - \hat z_i \Big) .$$
 #
-# $$\log \sum_{j} e^{s_{ij}} - \frac1B \sum_j s_{ij} \;=\; \log B + \log \Big( \frac1B \sum_j e^{s_{ij}} \Big) - \frac1B \sum_j s_{ij} \;\ge\; \log B ,$$
-#
-# since the logarithm of a mean of $e^s$ is never below the mean of $s$ (Jensen), and equal to it only if all scores of the row are
-# equal. For a model that knows nothing the best is to be indifferent, and the nearest way to equal scores is to let all vectors
-# run together.
-#
-# **Why it may stay.** There all shares $p_{ij}$ are $1/B$ and all $g_j$ are one vector $g$. The gradient above becomes
-#
-# $$\frac1\tau \Big( \sum_j \frac1B\, g - g \Big) = 0 .$$
-#
-# (The items are not pushed either: what item $j$ is pushed by all rows, $B \cdot \frac1B$, and what its own row pulls, 1, cancel.) In exact
-# collapse nothing moves. What leads out are the small differences that are left: where they agree with what people buy, to make them
-# larger lowers the loss.
-
-# %% [markdown]
-# After that *all* fields get lighter, the diagonal a little less than the others. Even at the end it hardly catches the eye: many of
-# these customers might well have bought each other's items. How can so small a gap lift the recall so much?
+# The matrix $I - \hat h_i \hat h_i^\top$ projects onto the *tangent space* of the sphere at $\hat h_i$: it removes the component along $h_i$. That must be so, because the
+# length of $h_i$ has no effect on a cosine. A step of descent turns $h_i$ towards its own item, and away from each negative in proportion to its probability.
 
 # %%
-last = film[steps[-1]]["matrix"]
-gap = last.diagonal().mean() - last[~torch.eye(24, dtype=torch.bool)].mean()
-print(f"mean cosine of the right item: {gap:.3f} above that of the others")
-print(f"divided by 0.07 and put into e^x: a factor of {torch.exp(gap / 0.07):.2f}")
+free = h["text"].clone().requires_grad_()
+loss = mine.next_item_loss(free, z["text"], diagonal, 0.07)
+(gradient,) = torch.autograd.grad(len(free) * loss, free)  # the sum over the rows
+
+unit_h, unit_z = F.normalize(h["text"], dim=1), F.normalize(z["text"], dim=1)
+p = (cosines / 0.07).softmax(dim=1)
+pull = (p @ unit_z - unit_z) / 0.07
+tangent = pull - (pull * unit_h).sum(dim=1, keepdim=True) * unit_h
+formula = tangent / h["text"].norm(dim=1, keepdim=True)
+print(f"autograd against the formula: {(gradient - formula).abs().max():.4f} apart")
+print(f"without the projection:       {(gradient - pull).abs().max():.2f} apart")
 
 # %% [markdown]
-# The right item gets 1.8 times the share of an average rival. Ranking asks for no more than a small difference in the right
-# direction, for many customers.
+# ## CMCL: two modalities of one user
 #
-# ## Learning or collapse?
-#
-# A loss curve can mislead. Two numbers say more (Wang & Isola, 2020):
-#
-# - **alignment**: the mean squared distance of what belongs together; 0 if equal.
-# - **uniformity**: how evenly vectors fill their sphere. It is the logarithm of the mean of $e^{-2d^2}$, $d$ the distance of two of
-#   them: 0 if all are the same vector, the lower the better spread.
-#
-# Whoever maps every customer to one vector has perfect alignment and has learnt nothing.
+# NIP compares $h_t$ with texts and $h_v$ with images. Nothing yet says that $h_t$ and $h_v$ describe the same user. *Cross-modality contrastive learning* (CMCL) does: for
+# the anchor $h_{t,i}$ the positive is $h_{v,i}$, the image representation of the same sequence.
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(9, 3.4))
-panels[0].plot(
-    steps, [film[s]["modalities"] for s in steps], marker="o", label="$h_t$ and $h_v$"
-)
-panels[0].plot(
-    steps, [film[s]["next"] for s in steps], marker="s", label="$h_t$ and next item"
-)
-panels[0].legend()
-panels[1].plot(steps, [film[s]["spread"] for s in steps], marker="o", color="#009E73")
-begin, end = film[steps[0]], film[steps[-1]]
-panels[0].set(
-    title=f"Alignment: next items at {end['next']:.2f}",
-    xlabel="step",
-    ylabel="mean squared distance",
-)
-panels[1].set(
-    title=f"Uniformity: {begin['spread']:.2f}, then {end['spread']:.2f}",
-    xlabel="step",
-    ylabel="log mean e^(-2 d²)",
-)
-show(
-    figure,
-    f"Over {steps[-1]} steps the distance of the two modalities goes from"
-    f" {begin['modalities']:.2f} to {end['modalities']:.2f}, that of state and next"
-    " item from"
-    f" {begin['next']:.2f} to {end['next']:.2f}; uniformity goes from"
-    f" {begin['spread']:.2f} to {end['spread']:.2f}.",
-)
+drawing("cross_modality")
 
 # %% [markdown]
-# Both must be read together. In the first steps pairs come nearer simply because everything does, and uniformity
-# rises towards 0, the mark of collapse. From there on it falls: the states spread out, and the pairs pay for it with a little
-# distance.
+# The negatives are the image *and* the text representations of other rows:
 #
-# ## On a GPU
+# $$\text{CMCL}_i = -\log \frac{e^{\cos(h_{t,i},\, h_{v,i})/\tau}}{\sum_j e^{\cos(h_{t,i},\, h_{v,j})/\tau} + \sum_{j \ne i} e^{\cos(h_{t,i},\, h_{t,j})/\tau}}$$
 #
-# Nothing changes but a word, `device="cuda"`. The next cell times some steps on the device that the notebook has found, in
-# targets (rows with a loss) per second.
-
-
-# %%
-def targets_per_second(device):
-    torch.manual_seed(0)
-    fresh = M2SE(ModelConfig(feature_dim=table.width))
-    config = PretrainConfig(batch_size=1024, epochs=1)
-    seen = list(
-        islice(pretrain_steps(fresh, table, sequences, config, device=device), 6)
-    )
-    steps = [r for r in seen if r.recall is None]  # the first one warms up
-    return sum(r.targets for r in steps[1:]) / (steps[-1].seconds - steps[0].seconds)
-
-
-print(f"cpu: {targets_per_second('cpu'):.0f} targets a second")
-if session.device == "cuda":
-    print(f"cuda: {targets_per_second('cuda'):.0f} targets a second")
-else:
-    print("no GPU was found here; with one, this cell compares both")
-
-# %% [markdown]
-# `python -m benchmarks.gpu --out gpu.json` measures more: bfloat16, memory, evaluation, keywords. On an NVIDIA H200 a step of
-# pre-training took 0.026 seconds for 142 targets, 0.025 for 1,036, and 0.037 for 8,204 (20,000 items, width 768): with small batches the GPU
-# mostly waits for its next order, so it pays for large shops and batches (`docs/performance.md`).
+# and the same with text and image exchanged. The loss is the mean of both directions.
 #
-# ## Exercises
+# In training a row is a *position* of a sequence (notebook 05), so many rows belong to one user. Their representations should be similar. As negatives they would be
+# pushed apart, so CMCL excludes rows of the same user as well. NIP keeps them: an item that the user bought *earlier* is a good negative for what comes *next*.
 #
-# `hint("06.false_negatives")` helps; a solution is folded below each task.
-
-# %%
-from collections.abc import Callable  # noqa: F401
-
-import torch
-import torch.nn.functional as F
-from course import check
-from torch import Generator, Tensor, nn  # noqa: F401
-
-# %% [markdown]
-# **1.** Which rows must not be negatives of each other?
-
-# %% tags=["exercise"]
-check("06.false_negatives", ...)
-
-# %% [markdown]
-# **2.** NIP: InfoNCE with the next items of the other rows as in-batch negatives.
-
-# %% tags=["exercise"]
-check("06.next_item_loss", ...)
-
-# %% [markdown]
-# **3.** CMCL, in both directions.
+# **Your turn.**
 
 # %% tags=["exercise"]
 check("06.cross_modal_loss", ...)
 
 # %% [markdown]
-# **4.** A batch of 64 rows of 64 customers, no next item twice. All vectors have collapsed into one. What
-# value has CMCL?
+# The loss of a step is $\text{NIP}_t + \text{NIP}_v + \lambda\,\text{CMCL}$. Both kinds pull at the same $h_t$. How much of the pull comes from CMCL?
 
-# %% tags=["exercise"]
-check("06.collapse", ...)
+# %%
+from course import pick
+
+question = (
+    "λ is 0.01. In an untrained model, CMCL's gradient at h_t is what part of NIP's?"
+)
+predict("06.weight", question, pick("about 1 %", "about 10 %", "about the same"))
+
+# %%
+torch.manual_seed(0)
+untrained = mine.M2SE(table.width).eval()
+pulls = {}
+for name, its in (("untrained", untrained), ("trained", model)):
+    state, item = encode_users(mine, its, features, some, targets64.numpy())
+    text = state["text"].clone().requires_grad_()
+    nip = mine.next_item_loss(text, item["text"], masked64)
+    cmcl = mine.cross_modal_loss(text, state["image"], masked64)
+    pulls[name] = [torch.autograd.grad(one, text)[0].norm() for one in (nip, cmcl)]
+for name, (of_nip, of_cmcl) in pulls.items():
+    share = 0.01 * of_cmcl / of_nip
+    print(f"{name}: {share:.1%} with λ = 0.01; equal with λ = {of_nip / of_cmcl:.1f}")
+ratio = float(0.01 * pulls["untrained"][1] / pulls["untrained"][0])
+bands = ("about 1 %", 0.03), ("about 10 %", 0.3), ("about the same", 9)
+reveal("06.weight", next(band for band, limit in bands if ratio < limit))
 
 # %% [markdown]
-# **5.** The loss of one step of pre-training: item drop, mixup, NIP and CMCL.
+# With the default λ, CMCL pulls very little. Does it help at all? Only an ablation can tell: a comparison with the same model trained without it. Notebook 07
+# shows the ablations of every part, with intervals.
+#
+# ## Your model learns
+#
+# All parts are there. One step of pre-training goes like this: drop items and exchange modalities (notebook 04), encode (notebook 05), compare with the targets (this notebook).
+
+# %%
+drawing("gradients")
+
+# %% [markdown]
+# **Your turn.** The loss of one step.
 
 # %% tags=["exercise"]
 check("06.pretraining_loss", ...)
 
 # %% [markdown]
-# **6.** The training loop.
+# **Your turn.** The training loop. Nearly every network is trained by these ten lines.
 
 # %% tags=["exercise"]
 check("06.train", ...)
 
 # %% [markdown]
-# **7. To find out** (no check, an hour). Pre-train on *outdoor* (`msm4sr pretrain`) with `--set pretrain.cmcl_weight=0`, `0.01` and `1`,
-# three seeds each, then fine-tune and evaluate. Is there a difference larger than that between two seeds?
+# Now train it from random weights. The figure shows the loss of every step minus the loss of a guess in the same batch, so 0 means "no better than a guess".
 
-# %% [markdown] tags=["solution"]
-# Compare the intervals that `msm4sr evaluate` prints, and the spread of the seeds. On the domain *home*, 12 epochs and
-# three seeds could not tell any of the released code's differences from zero (`docs/differences.md`). If yours can, say with
-# how many seeds and customers.
+# %%
+question = "Where is the loss of the very first step, with random weights?"
+answer = pick("far above a guess", "about a guess", "below a guess")
+predict("06.first", question, answer)
+
+# %% tags=["nbval-ignore-output"]
+# Not compared: trained for 150 steps, in which rounding differs between processors.
+from course.learning import Learning, users_by_purpose
+
+mine = load_parts()
+torch.manual_seed(0)
+model = mine.M2SE(table.width)
+generator = Generator().manual_seed(0)
+items = [None, *(dataset.items[one] for one in catalogue[1:])]
+notes = Learning(mine, model, features, sequences, users_by_purpose(items, answers))
+train = [s.tolist() for s in sequences.train() if len(s) > 1]
+
+
+def loss_of(items, targets):
+    return mine.pretraining_loss(model, features, items, targets, generator)
+
+
+options = {"batch_size": 64, "report": notes.report}
+mine.train(model, notes.watch(loss_of), train, 8, 2e-3, generator, **options)
+notes.finish()
+
+# %%
+start = notes.excess[0]
+far = "far above a guess" if start > 1 else "about a guess"
+reveal("06.first", far if start > -1 else "below a guess")
 
 # %% [markdown]
+# Three phases. An untrained model is not undecided: its cosines differ at random, and a small $\tau$ makes it confident and wrong. Then the loss falls to that of a
+# guess and stays there for a while. At last it falls below, slowly. The loss itself will never come near 0, because most next items cannot be foreseen.
+#
+# The gain below the line looks tiny. Yet Recall@20, measured among all items for the validation item of every user, rises to several times the level of chance. Ranking needs
+# only small differences in the right direction.
+#
+# ## Learning or collapse?
+#
+# What happens while the loss stays at the level of a guess? The film shows the cosines of 64 users ($h_t$) and their next items ($z_t$). From each
+# cosine the mean of its row is subtracted, because only differences within a row change the loss or a ranking: orange is above the mean, purple below. The
+# users are sorted by what their next item is *for* (eight purposes, eight users each). The model is not told these purposes.
+
+# %%
+question = "What does the film show while the loss stays at the level of a guess?"
+answer = pick("almost all fields white", "strong colours at random", "orange blocks")
+predict("06.film", question, answer)
+
+# %% tags=["nbval-ignore-output"]
+# Not compared: the frames of the trained model above.
+from course.similarity import centre_rows, draw_cosines
+
+steps = sorted(notes.film)
+stills = [{"step": s} for s in (steps[0], steps[3], steps[-1])]
+
+
+def frame(step):
+    figure, alt = draw_cosines(notes.film[step]["cosines"], step)
+    for border in range(8, 64, 8):  # between two purposes
+        figure.axes[0].axhline(border - 0.5, color="black", linewidth=0.5)
+        figure.axes[0].axvline(border - 0.5, color="black", linewidth=0.5)
+    same = torch.eye(8).repeat_interleave(8, 0).repeat_interleave(8, 1).bool()
+    centred = centre_rows(notes.film[step]["cosines"])
+    inside, outside = centred[same].mean(), centred[~same].mean()
+    return (
+        figure,
+        f"{alt} Mean in the blocks: {inside:+.2f}, elsewhere: {outside:+.2f}.",
+    )
+
+
+film_slider = slider("step", steps, start=steps[-1], label="step", live=True)
+panel(frame, film_slider, title="training film", static=stills)
+
+# %%
+spread = {s: centre_rows(notes.film[s]["cosines"]).std() for s in (0, steps[3])}
+faint = spread[steps[3]] < spread[0] / 5
+reveal("06.film", "almost all fields white" if faint else "strong colours at random")
+
+# %% [markdown]
+# In that phase all representations are almost the same vector. This is *representation collapse*. It is the shortest way out of being confidently wrong: equal vectors give equal
+# scores, and equal scores cost no more than a guess. Here the collapse ends, because small differences that agree with the data lower the loss, and the gradient makes
+# them grow. With a learning rate that is too high a training can stay collapsed.
+#
+# Then orange blocks appear on the diagonal. The model has found out what a user's next item is for, although nobody told it. Neighbouring blocks are orange too: the simulated users go
+# through the purposes in this order, and sometimes skip one. Which item of a purpose it will be depends on looks, popularity and chance, so the diagonal itself stays faint.
+#
+# **Your turn.** NIP of a collapsed model is $\log B$. What is the value of CMCL, in a batch of 64 rows of 64 users with 64 different next items?
+
+# %% tags=["exercise"]
+check("06.collapse", ...)
+
+# %% [markdown] tags=["derivation"]
+# Derivation: why a training goes to collapse, and why it may stay there
+#
+# **Why it goes there.** At first the scores $s_{ij} = \cos(h_i, z_j) / \tau$ know nothing about users: the positive may stand in any of the $B$ columns with equal
+# probability. The expected loss of a row is then
+#
+# $$\log \sum_{j} e^{s_{ij}} - \frac1B \sum_j s_{ij} \;=\; \log B + \log \Big( \frac1B \sum_j e^{s_{ij}} \Big) - \frac1B \sum_j s_{ij} \;\ge\; \log B ,$$
+#
+# because the logarithm of a mean of $e^s$ is never below the mean of $s$ (Jensen's inequality). Equality holds only if all scores of the row are equal. So for a model that knows
+# nothing, equal scores are best, and one vector for everything is a simple way to have them.
+#
+# **Why it may stay.** In exact collapse all $p_{ij}$ are $1/B$ and all $\hat z_j$ are one vector $\hat z$. Then
+# $\sum_j p_{ij}\, \hat z_j - \hat z_i = 0$, so the gradient of every $h_i$ is 0. The items do not move either: the push of all rows on item $j$ adds up to $B \cdot \frac1B = 1$ and cancels the
+# pull of its own row. Only the differences that are left can lead out.
+
+# %% [markdown]
+# A loss curve alone does not show collapse. Two measures do:
+#
+# - *alignment*: the mean squared distance of vectors that belong together, $\mathbb E\,\lVert \hat a - \hat b \rVert^2$; 0 if they are equal;
+# - *uniformity*: the logarithm of the mean of $e^{-2 d^2}$, where $d$ is the distance of two different users; 0 if all are equal, and lower the better they are spread over the sphere.
+#
+# A collapsed model has perfect alignment and the worst uniformity. Good representations need both to be low.
+
+# %% tags=["plot", "nbval-ignore-output"]
+# Not compared: alignment and uniformity of the trained model above.
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+for key, label, marker in (
+    ("modalities", "$h_t$ and $h_v$", "o"),
+    ("next_items", "$h_t$ and next $z_t$", "s"),
+):
+    left.plot(steps, [notes.film[s][key] for s in steps], marker=marker, label=label)
+left.set(
+    title="Alignment", xlabel="step", ylabel="mean squared distance", ylim=(0, None)
+)
+left.legend(fontsize=10)
+spread = [notes.film[s]["uniformity"] for s in steps]
+right.plot(steps, spread, marker="o", color="#009E73")
+right.set(
+    title="Uniformity: near 0 is collapse", xlabel="step", ylabel="uniformity of $h_t$"
+)
+show(
+    figure,
+    f"Uniformity starts at {spread[0]:.1f}, rises to {max(spread):.1f} and ends at"
+    f" {spread[-1]:.1f}. The distance of users and next items starts at"
+    f" {notes.film[0]['next_items']:.1f}, falls to"
+    f" {min(f['next_items'] for f in notes.film.values()):.1f} and ends at"
+    f" {notes.film[steps[-1]]['next_items']:.1f}.",
+)
+
+# %% [markdown]
+# Read both together. At first pairs come closer only because everything comes closer: uniformity rises to almost 0. Then the users spread out again, and pairs pay
+# for it with some distance. That is learning.
+#
+# ## On a GPU
+#
+# How much faster is a GPU? The answer depends on the batch. The next cell measures pre-training on your GPU, or shows a stored log of one.
+
+# %%
+question = (
+    "On a GPU, a step of 1,036 targets takes how many times as long as one of 142?"
+)
+predict("06.gpu", question, pick("about as long", "about 3 times", "about 7 times"))
+
+# %% tags=["plot"]
+from course.gpu_log import draw_gpu_log, measure_gpu, read_gpu_log
+
+about, log = measure_gpu() if session.device == "cuda" else read_gpu_log()
+show(*draw_gpu_log(about, log))
+times = log[1]["float32"] / log[0]["float32"]
+bands = ("about as long", 2), ("about 3 times", 5), ("about 7 times", 99)
+reveal("06.gpu", next(band for band, limit in bands if times < limit))
+
+# %% [markdown]
+# With small batches a GPU mostly waits for the CPU to give it the next operation, so a larger batch costs almost no time. *bfloat16* is a number format of 16 bits that speeds up
+# large matrix products; a model as small as this one gains nothing from it. `python -m benchmarks.gpu --out gpu.json` measures more
+# ([performance](../docs/performance.md)).
+#
 # ## What could mislead you here
 #
-# - The loss depends on the batch size: 3.0 with 64 rows (guessing: 4.2) is better than 2.5 with 16 (2.8). Compare losses of equal batches only.
-# - A lower temperature changes the scale of the loss. A lower number is then no better model.
-# - The customers of the film are part of the training data up to their last purchases. Whether the model serves
-#   *anybody* is shown by ranking the whole catalogue for held-out purchases, not by this picture.
+# - **The loss depends on the batch size.** The loss of a guess is $\log B$. Compare losses only between equal batches, or subtract that of a guess.
+# - **A lower temperature changes the scale of the loss.** A different number is no better or worse model.
+# - **In-batch negatives are not random items.** Popular items occur in many batches and are negatives often, so the model learns what is special about a user rather than what is popular.
+# - **The share of the gradient is not the benefit.** Gradients say how strongly a loss pulls, not whether the pull helps.
+
+# %%
+from course import quiz
+
+quiz("06")
+
+# %% [markdown]
+# ## What to remember
 #
-# ## In three lines
+# - NIP is InfoNCE with the next items of the batch as negatives; CMCL brings the two modalities of a user together.
+# - The temperature decides how much hard negatives count; false negatives must be excluded.
+# - $\log B$ is the loss of a guess; alignment without uniformity is collapse.
 #
-# - NIP is classification among the batch's own next items; CMCL makes the two readings of a customer agree.
-# - The temperature decides which negatives push, λ how loud CMCL is; twins and neighbours are no negatives.
-# - $\log B$ and $\log(2B - 1)$ are the marks of guessing; alignment without uniformity is collapse.
-#
-# **Next:** 07 fine-tunes this model for one shop and measures it properly.
+# **Next:** 07 fine-tunes your model, races it against baselines, and asks what each part of the method buys.

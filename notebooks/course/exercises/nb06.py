@@ -25,6 +25,7 @@ from course.exercises.losses import (
     use_train,
     zero_logit,
 )
+from course.quiz import Question
 
 _H, _Z = 3 * torch.randn(2, 6, 4, generator=Generator().manual_seed(0))
 _TARGETS, _USERS = torch.tensor([7, 8, 7, 9, 7, 6]), torch.tensor([1, 1, 2, 3, 1, 3])
@@ -243,6 +244,45 @@ EXERCISES = (
             (
                 lambda *given: train(*given[:8], 0.0, given[9]),
                 "weight_decay has no effect in yours: hand it to Adam",
+            ),
+        ),
+    ),
+)
+
+QUIZ = (
+    Question(
+        "The loss of NIP is 4.2 nats with 64 different targets in a batch. What has the model"
+        " learned?",
+        (
+            (
+                "nothing yet",
+                "A guess among 64 costs log 64, which is about 4.16 nats: all scores may be equal.",
+            ),
+            (
+                "a little: a guess would cost 64 nats",
+                "A guess among B candidates costs log B nats, not B.",
+            ),
+            (
+                "much: the loss is close to 0",
+                "Close to 0 would mean that the right item gets almost all of the softmax.",
+            ),
+        ),
+    ),
+    Question(
+        "Two users of a batch have the same next item, and nothing is excluded. What happens?",
+        (
+            (
+                "each is pushed away from a right answer",
+                "The other row's item is a false negative. It is also a hard one, so with a small"
+                " temperature it pushes strongly.",
+            ),
+            (
+                "nothing: equal items cancel out",
+                "Only the diagonal is the positive. The other column counts as a negative.",
+            ),
+            (
+                "their representations become equal",
+                "They would have a reason to, but the loss works against it.",
             ),
         ),
     ),

@@ -20,6 +20,7 @@ from course.exercises.ranking import (
     score_histories,
     use_model,
 )
+from course.quiz import Question
 
 _GENERATOR = torch.Generator().manual_seed(0)
 _STATES, _ITEMS = (
@@ -247,30 +248,42 @@ EXERCISES = (
             ),
         ),
     ),
-    Exercise(
-        name="07.n_users",
-        solution=math.ceil((2.8 * 0.25 / 0.01) ** 2),
-        tolerance=1e-3,
-        starter="n_users = ...  # how many users must the test have?",
-        otherwise="solve 2.8 x 0.25 / sqrt(n) = 0.01 for n",
-        why="About 4,900 users for a hundredth of NDCG. Many published differences are smaller"
-        " than what their data could have shown.",
-        hints=(
-            "The standard error of a mean of n differences is 0.25 / sqrt(n).",
-            "To be found four times in five, the true difference must be 1.96 + 0.84 = 2.8 such"
-            " errors.",
-        ),
-        mistakes=(
+)
+
+QUIZ = (
+    Question(
+        "The intervals of models A and B overlap. Is their difference significant?",
+        (
             (
-                math.ceil((1.96 * 0.25 / 0.01) ** 2),
-                "with that many, one study in two would miss it: the true difference must lie 2.8"
-                " standard errors away from 0, not 1.96",
+                "it may be: put an interval on the paired differences",
+                "Both models answered the same users, so their errors are correlated. The paired"
+                " difference has a narrower interval.",
             ),
-            (70, "the standard error is 0.25 divided by the root of n: square the 70"),
             (
-                2 * 4900,
-                "twice too many: 0.25 is the deviation of differences, so pairs have been"
-                " subtracted already",
+                "no: overlapping intervals mean equal models",
+                "Overlap of the two intervals is no test of the difference.",
+            ),
+            (
+                "yes, if A has the higher mean",
+                "The higher mean can be due to the users that were drawn, or to the seed.",
+            ),
+        ),
+    ),
+    Question(
+        "An ablation without mixup is 0.001 below the full model; the interval goes from -0.002 to"
+        " 0.005. What may you say?",
+        (
+            (
+                "the effect is not significant, and a large one is unlikely",
+                "The interval holds 0, and it also says how large the effect can be at most.",
+            ),
+            (
+                "mixup has no effect",
+                "A study never shows that an effect is exactly 0, only that it is small.",
+            ),
+            (
+                "mixup helps, since the full model is better",
+                "A difference of this size often appears by chance.",
             ),
         ),
     ),
