@@ -1,6 +1,8 @@
-"""Fine-tuning on a share of a domain's users, from a pre-trained model or from scratch."""
+"""Fine-tuning on a share of a domain's users, and what a model knows of simulated users."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -8,9 +10,14 @@ import torch
 from msm4sr_lite import training
 from msm4sr_lite.config import FinetuneConfig, ModelConfig
 from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.evaluation import Scorer
 from msm4sr_lite.initialize import transfer
 from msm4sr_lite.pipeline.stages import TrainingData
+from msm4sr_lite.recommend.top_items import top_items
 from msm4sr_lite.sequences import Sequences
+
+if TYPE_CHECKING:
+    from data_samples.make.simulation import World
 
 
 def some_users(data: TrainingData, share: float, seed: int = 0) -> TrainingData:
@@ -66,3 +73,43 @@ def fine_tuned(
     some = some_users(target, share, seed)
     training.finetune(net, some.table, some.sequences, config, seed=seed, device=device)
     return net
+
+
+def share_fitting(
+    scorer: Scorer, sequences: Sequences, world: World, k: int = 10
+) -> tuple[float, float]:
+    """Return which share of the first ``k`` items fits the hidden state of the sample's users.
+
+    Parameters
+    ----------
+    scorer
+        A model or a baseline.
+    sequences
+        Users and items of one domain of the sample.
+    world
+        What the generator knows of them.
+    k
+        Length of the lists.
+
+    Returns
+    -------
+    need, pattern
+        Share of the items whose purpose is the likeliest next need of the user; share whose
+        pattern is one of the two that the user's taste prefers.
+    """
+    from data_samples.make.phrases import PURPOSES
+    from data_samples.make.simulation import TASTES, TRANSITION
+
+    users = {user.user_id: user for user in world.users}
+    items = {item.item_id: item for item in world.items}
+    histories, _ = sequences.held_out("test")
+    known = np.arange(len(sequences.items)) > 0
+    needs, patterns = [], []
+    for number, (best, _) in enumerate(top_items(scorer.score, histories, k, known, True)):
+        user = users[sequences.users[number]]
+        need = PURPOSES[TRANSITION[user.needs[len(histories[number]) - 1]].argmax()]
+        liked = TASTES[user.taste].patterns
+        offered = [items[sequences.items[item]] for item in best]
+        needs.append(np.mean([item.purpose == need for item in offered]))
+        patterns.append(np.mean([item.look.pattern in liked for item in offered]))
+    return float(np.mean(needs)), float(np.mean(patterns))

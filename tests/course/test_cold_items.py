@@ -7,9 +7,6 @@ import pandas as pd
 import pytest
 import torch
 from course.cold_items import ColdItemMaker, NewItemScorer, combine_item
-from course.diagrams import new_item_diagram
-from course.display import escape
-from course.figures import figure_html
 
 from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import ModelConfig, UserError
@@ -100,9 +97,3 @@ class TestMaker:
         markup, text = maker.draw(None, None)
         assert "needs a text or an image" in text
         assert "needs a text or an image" in markup
-
-
-def test_the_diagram_has_words():
-    figure, words = new_item_diagram()
-    assert "no such row" in words
-    assert escape(words) in figure_html(figure, words)

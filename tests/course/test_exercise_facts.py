@@ -7,6 +7,7 @@ import pytest
 import torch
 from course.checks import find_exercise
 
+from data_samples.make.write import load_world
 from msm4sr_lite.config import PretrainConfig
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.split import build_sequences
@@ -41,6 +42,10 @@ def test_as_many_cold_items_compete_as_the_exercise_says(sample_dataset):
     dataset = Dataset.from_folder(sample_dataset, domain="home")
     sequences = build_sequences(dataset.interactions, list(dataset.items))
     assert find_exercise("08.chance").solution == 10 / len(cold_items(sequences))
+    new = {item.item_id for item in load_world(sample_dataset).items if item.is_new}
+    cold = {sequences.items[number] for number in cold_items(sequences)}
+    assert len(cold) == 104
+    assert len(cold & new) == 96  # most are the new collection, as notebook 08 says
 
 
 def test_the_split_of_the_exercise_is_that_of_the_library():

@@ -1,13 +1,24 @@
-"""Fine-tuning on a share of a domain's users."""
+"""Fine-tuning on a share of a domain's users, and what models know of simulated users."""
 
 from dataclasses import replace
 
 import numpy as np
-from course.transfer import fine_tuned, some_users
+import pytest
+import torch
+from course.transfer import fine_tuned, share_fitting, some_users
 
+from data_samples.make.phrases import PURPOSES
+from data_samples.make.simulation import TASTES
+from data_samples.make.write import load_world
 from msm4sr_lite import training
+from msm4sr_lite.baselines import ItemKNN
 from msm4sr_lite.config import FinetuneConfig, ModelConfig
+from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.dataset.split import build_sequences
 from msm4sr_lite.encoder import M2SE
+from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.store.checkpoints import load_checkpoint
 from tests.tiny_study import ONE, TWO, three_tests
 from tests.toys import assert_same_weights, toy_sequences
 
@@ -74,3 +85,46 @@ class TestFineTuning:
         fine_tuned(self.start, TWO, 0.5, self.config, seed=2)
         fine_tuned(None, TWO, 0.5, self.config, seed=2)
         assert calls[0] == calls[1]
+
+
+@pytest.fixture(scope="module")
+def outdoor(sample_dataset):
+    dataset = Dataset.from_folder(sample_dataset, domain="outdoor")
+    return build_sequences(dataset.interactions, list(dataset.items))
+
+
+def test_a_recommender_that_knows_the_hidden_state_offers_what_fits(sample_dataset, outdoor):
+    world = load_world(sample_dataset)
+    users = {user.user_id: user for user in world.users}
+    items = {item.item_id: item for item in world.items}
+    made = [items[item] for item in outdoor.items[1:]]
+    rows = []
+    for number, history in enumerate(outdoor.held_out("test")[0]):
+        user = users[outdoor.users[number]]
+        need = PURPOSES[(user.needs[len(history) - 1] + 1) % len(PURPOSES)]
+        liked = TASTES[user.taste].patterns
+        rows.append([0.0, *(2.0 * (i.purpose == need) + (i.look.pattern in liked) for i in made)])
+
+    left = iter(rows)
+
+    class Knowing:
+        def score(self, histories):
+            return torch.tensor([next(left) for _ in histories])
+
+    need, pattern = share_fitting(Knowing(), outdoor, world)
+    assert need == pytest.approx(1, abs=0.01)
+    assert pattern > 0.9
+
+
+def test_the_model_from_home_knows_the_order_of_needs_and_counts_know_the_taste(
+    sample_dataset, outdoor
+):
+    """As notebook 08 says; by chance an eighth fits the need, and a third has such a pattern."""
+    world = load_world(sample_dataset)
+    model, _ = load_checkpoint(sample_dataset / "states" / "home_pretrained")
+    table = load_feature_table(sample_dataset / "features").for_items(outdoor.items)
+    need, pattern = share_fitting(ModelScorer(model, table), outdoor, world)
+    by_counts = share_fitting(ItemKNN(outdoor), outdoor, world)
+    assert need > 0.35
+    assert by_counts[0] < 0.2
+    assert 0.45 < pattern < 0.65 < by_counts[1]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from course.checks import Exercise
+from course.quiz import Question
 
 
 def cold_targets(histories: list[list[int]], targets: list[int]) -> list[bool]:
@@ -196,6 +197,47 @@ EXERCISES = (
             (
                 lambda lists, new, k: share_offered(lists, new, 2),
                 "right for k = 2, wrong for k = 1: use k",
+            ),
+        ),
+    ),
+)
+
+QUIZ = (
+    Question(
+        "Your shop gets 50 new items. What has to be trained before M²SE can recommend them?",
+        options=(
+            (
+                "Nothing",
+                "Their embeddings are computed from texts and images with the weights as they are."
+                " The ID embedding is left out.",
+            ),
+            (
+                "Their ID embeddings",
+                "Without interactions there is nothing to learn them from; the score works without"
+                " them.",
+            ),
+            (
+                "The MoE adaptors, since the experts have never seen these items",
+                "The adaptors are functions of BERT's embeddings. They can be applied to any text"
+                " or keyword sentence.",
+            ),
+        ),
+    ),
+    Question(
+        "A paper reports Recall@10 = 0.40 on cold-start items. What must you know before you can"
+        " call this good?",
+        options=(
+            (
+                "Which items competed, and how many",
+                "Among 104 cold items a random order reaches about 0.10, among 400 items 0.025.",
+            ),
+            (
+                "How many parameters the model has",
+                "The size of a model says nothing about what its metric means.",
+            ),
+            (
+                "Whether the model has ID embeddings",
+                "That explains how it works. The value needs the candidates and a baseline.",
             ),
         ),
     ),
