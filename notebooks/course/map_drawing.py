@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from course.style import MARKERS, PALETTE, YELLOW
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from course.map_explorer import MapView
 
-_OTHER, _GREY = "other", "#BBBBBB"
 EDGES = {YELLOW: "#8F8500"}  # yellow alone is lost on white
 
 
@@ -34,7 +33,6 @@ def draw_map(
     places: np.ndarray,
     groups: Sequence[str],
     *,
-    colours: Mapping[str, str] | None = None,
     size: float = 16,
     key: bool = False,
 ) -> None:
@@ -48,9 +46,6 @@ def draw_map(
         ``(count, 2)``.
     groups
         The group of each point.
-    colours
-        The colour of each group, instead of the palette's. Groups that it leaves out are drawn
-        as one, "other", in grey.
     size
         Of a point, in square points.
     key
@@ -58,11 +53,8 @@ def draw_map(
     """
     import numpy as np
 
-    if colours:
-        groups = [name if name in colours else _OTHER for name in groups]
     labels = np.asarray(groups)
-    names = sorted(set(groups), key=lambda name: (bool(colours) and name == _OTHER, name))
-    for number, name in enumerate(names):
+    for number, name in enumerate(sorted(set(groups))):
         colour, marker = choose_sign(number)
         x, y = places[labels == name].T
         axes.scatter(
@@ -70,11 +62,10 @@ def draw_map(
             y,
             s=size,
             marker=_SIGNS[marker],
-            color=colours.get(name, _GREY) if colours else colour,
-            edgecolors="#555555" if colours else EDGES.get(colour, "none"),
+            color=colour,
+            edgecolors=EDGES.get(colour, "none"),
             linewidths=0.5,
             label=name,
-            zorder=0.9 if colours and name == _OTHER else 1,  # hides none that has a colour
         )
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(True)

@@ -167,6 +167,7 @@ class MapView:
         item = self.items[number]
         image = self.image_root / item.images[0] if item.images else None
         title = escape(item.title or "(no text)")
+        words = ", ".join(self.words[number]) or "image of the item"
         style = (
             f"width:{size + 12}px;background:#fff;color:#111;padding:4px;text-align:center;"
             "font-size:13px;line-height:1.25;overflow-wrap:anywhere"
@@ -174,7 +175,7 @@ class MapView:
         name = f"{item.item_id} {item.title or '(no text)'}"
         return (
             f'<div role="button" tabindex="0" data-tap="{escape(name)}" style="{style}">'
-            f"{picture_html(image, size)}<br><strong>{title}</strong><br>{note}</div>"
+            f"{picture_html(image, size, words)}<br><strong>{title}</strong><br>{note}</div>"
         )
 
     def _svg(self, at: Settings, groups: Sequence[str], mark: str, chosen: int, text: str) -> str:

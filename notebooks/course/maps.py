@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -61,7 +61,24 @@ def find_neighbours(vectors: np.ndarray, k: int) -> Neighbours:
     return Neighbours(indices, distances)
 
 
-def fit_umap(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.ndarray:
+def knn_graph(vectors: np.ndarray, n_neighbors: int) -> Neighbours:
+    """Return the exact neighbours as UMAP counts them: each vector is its own first neighbour."""
+    near = find_neighbours(vectors, n_neighbors - 1)
+    itself = np.arange(len(near.indices))[:, None]
+    return Neighbours(
+        np.concatenate([itself, near.indices], axis=1),
+        np.concatenate([np.zeros(itself.shape), near.distances], axis=1),
+    )
+
+
+def fit_umap(
+    vectors: np.ndarray,
+    n_neighbors: int = 15,
+    seed: int = 0,
+    *,
+    min_dist: float = 0.1,
+    init: Literal["spectral", "pca", "random"] = "spectral",
+) -> np.ndarray:
     """Project vectors on a plane with UMAP.
 
     The same seed gives the same map on the same machine; another processor rounds differently, and
@@ -75,6 +92,12 @@ def fit_umap(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.nd
         Size of a neighbourhood as UMAP counts it, the vector itself included. At least 2.
     seed
         Starts the random part of the search for good places.
+    min_dist
+        How close together neighbours may lie, from 0 to 1; it only decides the curve of the
+        similarity on the map.
+    init
+        Where the search starts: the eigenvectors of the graph's Laplacian, the first two
+        principal components, or random places.
 
     Returns
     -------
@@ -91,12 +114,7 @@ def fit_umap(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.nd
             f"a map with n_neighbors={n_neighbors} needs more than {max(n_neighbors, 3)} vectors;"
             f" got {len(vectors)}"
         )
-    near = find_neighbours(vectors, n_neighbors - 1)
-    itself = np.arange(len(vectors))[:, None]
-    graph = (
-        np.concatenate([itself, near.indices], axis=1),
-        np.concatenate([np.zeros(itself.shape), near.distances], axis=1),
-    )
+    graph = tuple(knn_graph(vectors, n_neighbors))
     with warnings.catch_warnings():
         # What cannot be done with such a map does not matter here: to add vectors to it later.
         warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]|Tensorflow")
@@ -104,6 +122,8 @@ def fit_umap(vectors: np.ndarray, n_neighbors: int = 15, seed: int = 0) -> np.nd
 
         reducer = UMAP(
             n_neighbors=n_neighbors,
+            min_dist=min_dist,
+            init=init,
             precomputed_knn=graph,
             force_approximation_algorithm=True,  # or few vectors are compared all over again
             random_state=seed,
@@ -187,11 +207,3 @@ def count_components(near: Neighbours) -> int:
     edges = np.repeat(np.arange(count), k), near.indices.ravel()
     graph = csr_matrix((np.ones(count * k), edges), shape=(count, count))
     return int(connected_components(graph, directed=False)[0])
-
-
-def count_occurrences(near: Neighbours) -> np.ndarray:
-    """Return how often each vector is a neighbour of others (k-occurrences), ``(count,)``; mean k.
-
-    In many dimensions a few vectors, the *hubs*, are near to very many others, and some to none.
-    """
-    return np.bincount(near.indices.ravel(), minlength=len(near.indices))

@@ -193,7 +193,8 @@ class _Images(HTMLParser):
             if source.startswith(("http", "//")):
                 self.problems.append("an image from the network")
         if tag == "svg":
-            self._svg_without_name = not (given.get("aria-label") or "").strip()
+            is_hidden = given.get("aria-hidden") == "true"  # from screen readers: an ornament
+            self._svg_without_name = not (is_hidden or (given.get("aria-label") or "").strip())
         if tag == "title":
             self._svg_without_name = False
 

@@ -185,28 +185,6 @@ def test_a_tapped_point_is_chosen(
     live.close()
 
 
-def test_points_take_the_colours_they_are_given() -> None:
-    figure, axes = plt.subplots()
-    draw_map(axes, line(2)[:, :2], ["red", "blue"], colours={"red": "red", "blue": "blue"})
-    assert axes.collections[1].get_facecolor()[0].tolist() == [1, 0, 0, 1]
-    plt.close(figure)
-
-
-def test_groups_without_a_colour_are_grey_and_called_other() -> None:
-    figure, axes = plt.subplots()
-    groups = ["red", "taupe", "blue", "other", "none"]
-    colours = {"red": "#D55E00", "blue": "#0072B2"}
-    draw_map(axes, line(5)[:, :2], groups, colours=colours, key=True)
-    names = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert names == ["blue", "red", "other"]
-    *own, other = axes.collections
-    assert len(other.get_offsets()) == 3
-    red, green, blue, _ = other.get_facecolor()[0]
-    assert red == green == blue
-    assert other.get_zorder() < min(part.get_zorder() for part in own)  # below those that count
-    plt.close(figure)
-
-
 def test_a_place_come_to_again_has_both_numbers() -> None:
     figure, axes = plt.subplots()
     axes.scatter([0, 10], [0, 10])

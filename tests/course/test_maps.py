@@ -13,15 +13,17 @@ from course.maps import (
     Neighbours,
     continuity,
     count_components,
-    count_occurrences,
     find_neighbours,
     fit_umap,
+    knn_graph,
     share_kept,
     share_label,
     trustworthiness,
 )
 
+from data_samples.make.phrases import PURPOSES
 from data_samples.make.prepare import write_map
+from data_samples.make.write import load_world
 from msm4sr_lite.config import UserError
 from msm4sr_lite.encoder import concat_normalized
 from msm4sr_lite.features.table_files import load_feature_table
@@ -91,7 +93,7 @@ def test_umap_gets_the_exact_neighbours_itself_first(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Recorder))
     vectors = cloud(30).astype(np.float32)
-    fit_umap(vectors, n_neighbors=4, seed=7)
+    fit_umap(vectors, n_neighbors=4, seed=7, min_dist=0.3, init="pca")
     indices, distances = asked.pop("precomputed_knn")
     assert indices[:, 0].tolist() == list(range(30))
     assert not distances[:, 0].any()
@@ -99,6 +101,8 @@ def test_umap_gets_the_exact_neighbours_itself_first(monkeypatch):
     assert np.array_equal(distances[:, 1:], find_neighbours(vectors, 3).distances)
     assert asked == {
         "n_neighbors": 4,
+        "min_dist": 0.3,
+        "init": "pca",
         "force_approximation_algorithm": True,
         "random_state": 7,
         "n_jobs": 1,
@@ -167,12 +171,6 @@ def test_agreement_compares_with_the_item_in_the_middle():
         share_label(near, ["a", "b"])
 
 
-def test_occurrences_show_hubs_and_lonely_points():
-    counts = count_occurrences(find_neighbours(LINE, 2))
-    assert counts.tolist() == [2, 3, 4, 1, 0]
-    assert counts.mean() == 2
-
-
 def test_components_of_the_graph_are_counted():
     assert count_components(find_neighbours(two_groups(), 5)) == 2
     assert count_components(find_neighbours(cloud(), 5)) == 1
@@ -200,6 +198,70 @@ def test_the_trustworthiness_of_the_exercise_is_the_librarys():
     trust = find_exercise("09.trust").solution
     for k in (1, 5, 12):
         assert trust(space, plane, k) == pytest.approx(trustworthiness(space, plane, k))
+
+
+def test_the_graph_for_umap_begins_with_the_item_itself():
+    indices, distances = knn_graph(LINE, 3)
+    assert indices.tolist() == [[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 2, 1], [4, 3, 2]]
+    assert distances[:2].tolist() == [[0, 1, 3], [0, 1, 2]]
+
+
+def test_min_dist_spreads_the_nearest_out_and_the_start_changes_the_map():
+    vectors = two_groups(60)
+    tight, wide, other = (
+        fit_umap(vectors, 5, min_dist=0.0),
+        fit_umap(vectors, 5, min_dist=0.99),
+        fit_umap(vectors, 5, min_dist=0.0, init="random"),
+    )
+    nearest = [find_neighbours(places, 1).distances.mean() for places in (tight, wide)]
+    assert nearest[1] > 1.5 * nearest[0]
+    assert not np.allclose(tight, other)
+
+
+@pytest.fixture(scope="module")
+def home(sample_dataset):
+    """Return the pre-trained embeddings of home's items and what the generator knows of them."""
+    model, catalogue = load_checkpoint(sample_dataset / "states" / "home_pretrained")
+    table = load_feature_table(sample_dataset / "features").for_items(catalogue)
+    with torch.inference_mode():
+        vectors = concat_normalized(model.item_embeddings(table, torch.arange(1, len(catalogue))))
+    made = {item.item_id: item for item in load_world(sample_dataset).items}
+    return vectors.numpy(), [made[item] for item in catalogue[1:]]
+
+
+def test_the_map_exaggerates_the_purpose_and_hides_pattern_and_kind(home):
+    """As notebook 09 says."""
+    vectors, items = home
+    marks = {
+        "purpose": [item.purpose for item in items],
+        "pattern": [item.look.pattern for item in items],
+        "kind": [item.look.product for item in items],
+    }
+    places = fit_umap(vectors)
+    near, on_map = find_neighbours(vectors, 10), find_neighbours(places, 10)
+    gain = {m: (share_label(on_map, x) - share_label(near, x)).mean() for m, x in marks.items()}
+    assert gain["purpose"] > 0.1
+    assert gain["pattern"] < -0.05
+    assert gain["kind"] < -0.05
+    assert share_label(near, marks["kind"]).mean() > 2 / 12  # twice what chance gives
+    assert share_kept(near, on_map).mean() < 0.5
+
+
+@pytest.mark.parametrize("init", ["spectral", "pca", "random"])
+def test_the_ring_of_purposes_has_a_diameter_on_the_map_only(home, init):
+    """Whatever the start, as notebook 09 says; the generator's needs follow in this order."""
+    vectors, items = home
+    spot = np.array([PURPOSES.index(item.purpose) for item in items])
+    steps = np.abs(spot[:, None] - spot)
+    steps = np.minimum(steps, len(PURPOSES) - steps)
+    places = fit_umap(vectors, init=init)
+    on_map = np.linalg.norm(places[:, None] - places, axis=2)
+    in_space = 1 - vectors @ vectors.T / 2
+    grows = [np.diff([x[steps == n].mean() for n in range(1, 5)]) for x in (on_map, in_space)]
+    assert (grows[0] > 0).all()
+    assert on_map[steps == 4].mean() > 1.25 * on_map[steps == 2].mean()
+    assert in_space[steps == 4].mean() < 1.03 * in_space[steps == 2].mean()
+    assert grows[1][0] > 0
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["committed", "made now"])

@@ -88,6 +88,7 @@ def test_good_content_breaks_no_rule() -> None:
             "\n\n### Detail\n\n## Next"
         ),
         html_cell(
+            "<svg aria-hidden='true'><path/></svg>"
             "<svg><title>Map</title><g></g></svg><img alt='x' src='data:image/png;base64,A+/tmp/A'>"
         ),
         text_cell(text="work/network and https://a.example/home/x are no paths: 3 / 4"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course.checks import Exercise
+from course.quiz import Question
 
 _WHY_NOT = {
     "B": "B reads a distance between groups that do not touch: in the space of this notebook two"
@@ -191,6 +192,48 @@ EXERCISES = (
             (
                 lambda space, plane, k: 1 - _factor(space, k) * _excess(space, plane, k).sum(1),
                 "one number was expected: add up over all items",
+            ),
+        ),
+    ),
+)
+
+QUIZ = (
+    Question(
+        "You draw the same embeddings with another seed, and two groups have changed places. What"
+        " follows?",
+        options=(
+            (
+                "Nothing about the embeddings",
+                "UMAP keeps neighbourhoods. Where a group without edges to others ends up depends"
+                " on the start and on random draws.",
+            ),
+            (
+                "One of the two maps is wrong",
+                "Both can have the same trustworthiness. There is no right map.",
+            ),
+            (
+                "The groups do not exist",
+                "Their places say nothing about it. Measure in the space whether neighbours share"
+                " the trait.",
+            ),
+        ),
+    ),
+    Question(
+        "Which sentence describes the loss that the program UMAP minimises?",
+        options=(
+            (
+                "A sampled cross-entropy with much less repulsion than the formula of the paper",
+                "For each edge that is drawn, five random items are pushed away. In the formula,"
+                " nearly all pairs repel each other fully.",
+            ),
+            (
+                "The squared differences between distances in the space and on the map",
+                "This is multidimensional scaling (MDS). UMAP compares weights of edges.",
+            ),
+            (
+                "The cross-entropy over all pairs, exactly",
+                "That would take a sum over all pairs in every step. The program samples edges and"
+                " negatives.",
             ),
         ),
     ),
