@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from course.attempts import agree, differentiate, has_dropout, make_module, run_module, vary
 from course.checks import Exercise
+from course.exercises.feature_questions import FEATURES as QUIZ  # noqa: F401
 
 
 def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
