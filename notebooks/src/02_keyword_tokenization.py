@@ -313,7 +313,7 @@ show(figure, "Precision falls and recall rises with N. " + "; ".join(alt) + ".")
 #
 # ## Dictionary and prompt
 #
-# *Why now?* Besides N, two choices are yours. Students often believe that they hardly matter.
+# *Why now?* Besides N, two choices are yours: the dictionary and the prompt. How much do they matter?
 #
 # The photographs do show crates in a shop. So we could say so in the prompt:
 

@@ -283,7 +283,7 @@ check("03.moe_adaptor", ...)
 
 # %% [markdown]
 # This mixture is *dense*: all experts are computed for every item. Large language models use *sparse* mixtures, where the gate selects a few experts to save time (Shazeer et al. 2017, [arXiv 1701.06538](https://arxiv.org/abs/1701.06538)).
-# For recommendation, UniSRec brought the adaptor from texts to item embeddings (Hou et al. 2022, [arXiv 2206.05941](https://arxiv.org/abs/2206.05941)); MSM4SR has one for each modality.
+# In recommendation, UniSRec maps text embeddings to item embeddings by a dense mixture (Hou et al. 2022, [arXiv 2206.05941](https://arxiv.org/abs/2206.05941)). MSM4SR has one for each modality.
 #
 # The gate starts at zero, so that at first all experts have the same weight. Do they differ after training?
 
@@ -408,7 +408,8 @@ show(figure, "Neighbours with the same trait. " + "; ".join(told) + ".")
 # - **Kind** is in both, and training lets both forget it. One might think that the text forgets it *because* the image has it. But then one of the two would keep it. The reason is in the generator: the probability of an item depends on its
 #   purpose, its look and its popularity, and not on its kind (`data_samples/make/simulation.py`). What doesn't help to predict the next item isn't kept.
 #
-# Two values deserve suspicion. After training, neighbours by *image* share the purpose more often than by chance, though images don't show it. Does $z_v$ know something? Split the items into those that were in training and the new ones:
+# Two values deserve suspicion. First, after training, neighbours by *image* share the purpose more often than by chance, though images don't show it. To see what $z_v$ knows, we split the items into those that were in training and the new
+# ones. Second, with one neighbour in place of ten, the untrained image embeddings are *below* chance:
 
 # %%
 new = np.array([fact.is_new for fact in facts])
@@ -423,7 +424,7 @@ print(f"all items, mean of keywords, only 1 neighbour: {one:.2f}")
 # For new items, $z_v$ is at chance. So it has *memorised* which training items are chosen together. That isn't knowledge about images, and it doesn't transfer to other items. What $z_t$ has learned about purposes does: it
 # recognises those of new items as well.
 #
-# The last line looks strange, too: half of chance. The generator deals purposes and looks independently, so no effect is there to be explained. With one neighbour, 360 items are a small sample, and among some twenty numbers one may
+# The last line is half of chance. The generator deals purposes and looks independently, so no effect is there to be explained. With one neighbour, 360 items are a small sample, and among some twenty numbers one may
 # well look unusual. With ten neighbours, the value is at chance. Be careful with explanations: first ask whether there is anything to explain.
 #
 # ## Anisotropy and whitening
@@ -538,7 +539,7 @@ for name, x in (("as they are", photo), ("whitened", whitening(photo))):
     print(f"   nearest neighbour of the same product: {same:.0%}")
 
 # %% [markdown]
-# The cone disappears, and the neighbours get hardly better. This CLIP was trained on these products, so the directions with large variance are already the useful ones. Whitening helps if what you need is in directions with *small* variance.
+# The cone disappears, and the neighbours get hardly better. This CLIP was trained on these products, so its directions of large variance are probably the useful ones already. Whitening helps if what you need is in directions with *small* variance.
 #
 # ## The modality gap
 #
@@ -548,8 +549,8 @@ for name, x in (("as they are", photo), ("whitened", whitening(photo))):
 #
 # $$\mathrm{gap} = \Big\lVert \frac1n \sum_i \frac{x_i}{\lVert x_i \rVert} - \frac1n \sum_i \frac{y_i}{\lVert y_i \rVert} \Big\rVert$$
 #
-# with the text embeddings $x_i$ and image embeddings $y_i$ of $n$ items. Liang et al. trace it to two causes: two separately initialised encoders start in different cones, and the contrastive loss at a low temperature keeps them apart. This is the paper's
-# reason for keywords: texts and images are read by one encoder, BERT.
+# with the text embeddings $x_i$ and image embeddings $y_i$ of $n$ items. Liang et al. trace it to two causes: two separately initialised encoders start in different cones, and the contrastive loss at a low temperature keeps them apart. Keywords are
+# the answer of MSM4SR: one encoder, BERT, reads texts and images.
 
 # %% tags=["exercise"]
 check("03.gap", ...)
