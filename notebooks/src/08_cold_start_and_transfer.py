@@ -12,7 +12,7 @@
 #
 # | you need | you will be able to | time |
 # |---|---|---|
-# | notebooks 01, 05 and 07; NDCG and Recall | add new items to a trained model, measure cold-start items with the right candidates, fine-tune without losing them, and judge what transfer to another domain is worth | 30 minutes of reading, about 30 seconds of computing |
+# | notebooks 01, 05 and 07; NDCG and Recall | add new items to a trained model, measure cold-start items with the right candidates, fine-tune without losing them, and judge what transfer to another domain is worth | 30 minutes of reading, about a minute of computing |
 
 # %%
 from course import setup
@@ -86,7 +86,7 @@ drawing("new_item")
 # $$z_t = f_t(\text{text}), \qquad z_v = f_v(\text{images}), \qquad
 # \text{score} = \cos(h_t, z_t) + \cos(h_v, z_v)$$
 #
-# Here $f$ stands for BERT or CLIP, pooling and MoE adaptor. Scoring an item without any training on it is called *zero-shot*. Fine-tuning adds an ID embedding to both $z$ (07); a new item has none, so it is left out.
+# Here $f$ stands for all that comes before the Transformer: BERT (for images, CLIP finds the keywords first), pooling and MoE adaptor. Scoring an item without any training on it is called *zero-shot*. Fine-tuning adds an ID embedding to both $z$ (07); a new item has none, so it is left out.
 #
 # To add items to a running model, the library appends rows:
 
@@ -127,7 +127,7 @@ show_images(
 )
 
 # %% [markdown]
-# No weight was changed. The ranks of the new items are good, but not among the first ten. Is that so for other users, too?
+# No weight was changed. The best new items of this user stand not far from the top, but none is among the first ten. Is that so for other users, too?
 #
 # ## Who competes?
 #
@@ -204,7 +204,7 @@ reveal("08.places", 100 * reports["pre-trained"]["cold_in_top10"], close=3)
 # Among the cold, the model is about four times as good as a random order. Among all it is much weaker, because items with a past take most places. In pre-training the embeddings of old items were positives again and again; those of
 # cold items never were. A model that offers frequent items more often than users choose them has a *popularity bias*: a quarter of the test targets are cold, but only a tenth of the places.
 #
-# Both columns are correct. Many papers report only the first. It doesn't say whether a user would ever *see* the new item.
+# Both columns are correct. A paper that reports only the first doesn't say whether a user would ever *see* the new item.
 #
 # ## How many interactions does ItemKNN need?
 #
@@ -482,7 +482,7 @@ domain = TrainingData(there, items_there)
 for name, (start, rate) in progress_bar(
     {"from home": (pretrained, 3e-4), "from scratch": (None, 1e-3)}.items(), "60 users"
 ):
-    few = FinetuneConfig(lr=rate, batch_size=64, epochs=25, patience=10)
+    few = FinetuneConfig(lr=rate, batch_size=64, epochs=15, patience=10)
     scorer = ModelScorer(fine_tuned(start, domain, 0.05, few), items_there)
     value = metrics(target_ranks(scorer, *test, filter_seen=True))["ndcg@10"].mean()
     print(f"60 users, {name:<12} NDCG@10 {value:.3f}")

@@ -12,7 +12,7 @@
 #
 # | you need | you will be able to | time |
 # |---|---|---|
-# | notebooks 03 and 06; cosine, exponentials | draw maps of items and users with UMAP, say what it optimises and what its settings do, measure how far to trust a map, and reject what it does not show | 30 minutes of reading, about 30 seconds of computing |
+# | notebooks 03 and 06; cosine, exponentials | draw maps of items and users with UMAP, say what it optimises and what its settings do, measure how far to trust a map, and reject what it does not show | 30 minutes of reading, about a minute of computing |
 
 # %%
 from course import setup
@@ -22,7 +22,7 @@ session = setup("09")
 # %% [markdown]
 # ## Three models, one catalogue
 #
-# *Why now?* You have trained embeddings, but nobody can look at 128 dimensions. A map on two dimensions is the usual way out, and the figure that most papers on embeddings show.
+# *Why now?* You have trained embeddings, but nobody can look at 128 dimensions. A map on two dimensions is the usual way out.
 #
 # We compare three models: *untrained* (random weights), *pre-trained* (06) and *fine-tuned* (07, with ID embeddings). Each gives an item two embeddings of 64 numbers, $z_t$ and $z_v$. We take both as unit vectors, side by side: 128 numbers per item.
 
@@ -228,7 +228,7 @@ check("09.trust", ...)
 #
 # ## Items before and after pre-training
 #
-# *Why now?* This is the figure that papers show. We look at it together with its errors.
+# *Why now?* This is the figure that you would put into a paper. We look at it together with its errors.
 
 # %%
 predict(
@@ -380,7 +380,7 @@ for n in (5, 15, 50):
 #
 # ## Distances between groups
 #
-# *Why now?* "These two groups lie far apart, so they have little in common" is the most frequent sentence about maps. Here it can be tested.
+# *Why now?* "These two groups lie far apart, so they have little in common" is a sentence that you will often read below a map. Here it can be tested.
 #
 # The purposes form a ring: basics, everyday, travel, weather, rest, gift, guests, children, and back to basics. This is the order in which needs follow each other in the simulation. So the map has found something true. Two purposes are 0 to 4 steps apart on this ring.
 
