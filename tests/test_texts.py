@@ -185,7 +185,7 @@ def test_named_commands_and_flags_exist(path: Path) -> None:
 def test_a_flag_that_stands_alone_belongs_to_a_command() -> None:
     known = {flag for command in parsers() for flag in flags_of(command)}
     known |= {flag for command in run.COMMANDS for flag in run_py_flags(command)}
-    for path in ROOT.glob("benchmarks/**/*.py"):
+    for path in (*ROOT.glob("benchmarks/**/*.py"), *ROOT.glob("notebooks/course/*.py")):
         known |= set(FLAG.findall(path.read_text(encoding="utf-8")))
     named = {
         (path.name, flag)

@@ -14,7 +14,7 @@ file                    idea
 ``figures``             a figure with alternative text, small enough to store
 ``gallery``             item images with their titles and keywords
 ``strips``              a sequence as a strip of cards, text or image at every position
-``drawings``            the drawings in ``drawings/``, which ``sketches/`` makes; a cell shows one
+``drawings``            the drawings in ``drawings/``; a cell shows one
 ``panels``              a live panel, or still figures where nobody can move it
 ``controls``            what can be moved in a panel
 ``pictures``            items chosen by picture

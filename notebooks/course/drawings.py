@@ -1,6 +1,6 @@
 """The drawings of the course: vector graphics that a notebook, a page and a slide can show.
 
-They lie in ``drawings/``; ``sketches/`` makes them.
+They lie in ``drawings/``. All have the same width, colours and classes; a new one starts as a copy.
 """
 
 from __future__ import annotations

@@ -1,23 +1,21 @@
-"""The drawings: well formed, readable on every page, and as their sketches say."""
+"""The drawings: well formed, and readable on every page."""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
 from base64 import b64decode
-from itertools import combinations
 from pathlib import Path
 
 import pytest
 from course.drawings import FOLDER, drawing
-from course.sketches import CHAPTERS, build, features, losses
-from course.sketches.canvas import FILL, INK, PAPER, WIDTH, Canvas
 
 from tests.chromium import CHROMIUM, MARKS
 
 SVG = "{http://www.w3.org/2000/svg}"
-BUILT = build()
 FILES = sorted(FOLDER.glob("*.svg"))
+DRAWINGS = {path.name: path.read_text(encoding="utf-8") for path in FILES}
+PAPER, WIDTH = "#fffdf8", 680  # the card that all drawings stand on
 # In every drawing: texts that leave the card, and texts that cover one another.
 COLLISIONS = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
   const { width, height } = svg.viewBox.baseVal;
@@ -71,20 +69,13 @@ def problems(svg: str) -> list[str]:
     return found
 
 
-def test_files_are_what_the_sketches_draw() -> None:
-    stored = {path.name: path.read_text(encoding="utf-8") for path in FILES}
-    assert stored == BUILT, "run `python -m course.sketches` in notebooks/"
-    made = {path.stem for path in Path(features.__file__).parent.glob("*.py")}
-    assert made - {"__init__", "__main__", "canvas", "icons"} == set(CHAPTERS)
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_drawing_is_sound(path: Path) -> None:
     assert problems(path.read_text(encoding="utf-8")) == []
 
 
 def test_unsound_drawings_are_found() -> None:
-    sound = BUILT["mixup.svg"]
+    sound = DRAWINGS["mixup.svg"]
     broken = {
         "no title": re.sub(r"<title.*</title>", "", sound),
         "desc does not name the drawing": sound.replace(" mixup-desc", ""),
@@ -98,46 +89,22 @@ def test_unsound_drawings_are_found() -> None:
 
 
 def test_ids_are_unique_over_all_drawings() -> None:
-    ids = [found for svg in BUILT.values() for found in re.findall(r' id="([^"]*)"', svg)]
+    ids = [found for svg in DRAWINGS.values() for found in re.findall(r' id="([^"]*)"', svg)]
     assert len(ids) == len(set(ids))
 
 
 def test_words_stand_out_from_every_ground() -> None:
-    inks = {name: colour for name, colour in INK.items() if name != "light"}
-    light = [fill for kind, fill in FILL.items() if kind != "dark"]
-    pairs = [(ink, ground) for ink in inks.values() for ground in (PAPER, *light)]
-    pairs += [(INK["light"], FILL["dark"])]
-    assert min(contrast(*pair) for pair in pairs) >= 4.5
-
-
-def test_figures_in_the_drawings() -> None:
-    assert sum(features.softmax((1.0, 2.0, 3.0))) == pytest.approx(1)
-    assert features.mean_cosine([(1, 0), (0, 2), (3, 0)]) == pytest.approx(1 / 3)
-    one, four = losses.COSINES[0], losses.COSINES[3]
-    twins = [i for i, j in combinations(range(5), 2) if losses.TARGETS[i] == losses.TARGETS[j]]
-    assert twins == [0]  # rows 1 and 4, whose columns are therefore equal
-    assert all(row[0] == row[3] for row in losses.COSINES)
-    assert max(one) == one[0]
-    assert max(four) == four[3]
-
-
-def test_losses_in_the_drawing_are_the_librarys() -> None:
-    import torch
-
-    from msm4sr_lite.losses import EXCLUDED
-
-    names = torch.tensor([sorted(set(losses.TARGETS)).index(name) for name in losses.TARGETS])
-    same = (names[:, None] == names) & ~torch.eye(5, dtype=torch.bool)
-    logits = (torch.tensor(losses.COSINES) / losses.TAU).masked_fill(same, EXCLUDED)
-    rows = torch.nn.functional.cross_entropy(logits, torch.arange(5), reduction="none")
-    assert losses.row_losses() == pytest.approx(rows.tolist(), abs=1e-5)
-
-
-def test_markup() -> None:
-    canvas = Canvas("a", "T", "d", 80)
-    canvas.text(0, 0, "x < $h_t + z_{12}$ **b**")
-    words = "".join(ET.fromstring(canvas.parts[-1]).itertext())
-    assert words.replace("\u200b", "") == "x < ht + z12 b"
+    style = "".join(DRAWINGS.values())
+    inks = dict(re.findall(r"\.i-(\w+)\{fill:(#\w{6})\}", style))
+    fills = dict(re.findall(r"\.k-(\w+)\{fill:(#\w{6})", style))
+    light, dark = inks.pop("light"), fills.pop("dark")
+    assert len(inks) > 4
+    assert len(fills) > 4
+    assert (
+        min(contrast(ink, ground) for ink in inks.values() for ground in (PAPER, *fills.values()))
+        >= 4.5
+    )
+    assert contrast(light, dark) >= 4.5
 
 
 def test_drawing_is_shown_with_its_words(shown: list[dict[str, str]]) -> None:
@@ -149,7 +116,7 @@ def test_drawing_is_shown_with_its_words(shown: list[dict[str, str]]) -> None:
     assert alt[1] == bundle["text/plain"].removeprefix("[drawing] ")
     source = re.search(r"base64,([^\"]*)", bundle["text/html"])
     assert source
-    assert b64decode(source[1]).decode() == BUILT["mixup.svg"]
+    assert b64decode(source[1]).decode() == DRAWINGS["mixup.svg"]
     with pytest.raises(ValueError, match=r"no drawing 'mixing' in .*; choose one of .*mixup"):
         drawing("mixing")
 
@@ -162,18 +129,23 @@ class TestInBrowser:
     def test_no_text_collides(self) -> None:
         from playwright.sync_api import sync_playwright
 
-        colliding = Canvas("bad", "Title", "d", 80)
-        colliding.text(28, 44, "over the title")
-        colliding.text(600, 70, "beyond the edge")
+        one, other = (
+            f'<text x="28" y="44" font-size="20">{word}</text>' for word in ("one", "two")
+        )
+        beyond = '<text x="660" y="70" font-size="20">beyond</text>'
+        colliding = (
+            '<svg xmlns="http://www.w3.org/2000/svg" width="680" height="80" viewBox="0 0 680 80">'
+            f"<title>T</title>{one}{other}{beyond}</svg>"
+        )
         with sync_playwright() as browsers:
             browser = browsers.chromium.launch(executable_path=CHROMIUM)
             page = browser.new_page()
             found = []
             for wide in ("'Segoe UI'", "'DejaVu Sans','Verdana'"):  # as wide as fonts get
-                page.set_content("".join(BUILT.values()).replace("'Segoe UI'", wide))
+                page.set_content("".join(DRAWINGS.values()).replace("'Segoe UI'", wide))
                 found += page.evaluate(COLLISIONS)
-            page.set_content(colliding.svg())
+            page.set_content(colliding)
             noticed = page.evaluate(COLLISIONS)
             browser.close()
         assert found == []
-        assert noticed == ["Title: beyond the edge", "Title: Title | over the title"]
+        assert noticed == ["T: beyond", "T: one | two"]
