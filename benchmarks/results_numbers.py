@@ -21,12 +21,20 @@ def p_value(found: dict[str, float]) -> str:
     return "p < 0.001" if found["p_holm"] < 0.001 else f"p = {found['p_holm']:.3f}"
 
 
+def marked(found: dict[str, float], turn: int = 1) -> str:
+    """Return a signed interval; in bold if the difference is significant after correction."""
+    text = interval(found, "+", turn)
+    return f"**{text}**" if found["p_holm"] < 0.05 else text
+
+
 FORMATS: dict[str, Callable[[Any], str]] = {
     "value": lambda found: f"{found['value']:.3f}",
     "interval": interval,
     "change": lambda found: interval(found, "+"),
     "gain": lambda found: interval(found, "+", -1),  # of the complete model over a variant
     "loss": lambda found: interval(found, "", -1),  # of a variant to the complete model
+    "change_marked": marked,
+    "gain_marked": lambda found: marked(found, -1),
     "p": p_value,
     "number": lambda found: f"{found:.3f}",
     "count": lambda found: f"{found:,}",

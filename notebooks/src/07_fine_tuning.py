@@ -411,7 +411,8 @@ for name, rows in (("only fair", ours & ~theirs), ("only ItemKNN", theirs & ~our
 # `MSM4SR(ensemble="auto")`, which also trains models of ids, texts and images alone.
 
 # %%
-from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble, choose_weights
+from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble
+from msm4sr_lite.baselines.selection import choose_weights
 
 parts = {
     "fair": Probabilities(ModelScorer(fair, table), config.temperature),
