@@ -143,9 +143,10 @@ def test_an_ensemble_in_another_order_scores_as_before(cases):
     product = ScoreEnsemble(parts, {"first": 1, "second": 0.5, "noise": 0})
     order = np.array([0, *np.random.default_rng(1).permutation(np.arange(1, 61))])
     place = np.argsort(order)
-    some = product.select(order).score([place[history] for history in histories])
-    assert some.equal(product.score(histories)[:, order])
+    other, same = product.select(order), [place[history] for history in histories]
+    assert other.score(same).equal(product.score(histories)[:, order])
     terms = product.score_by_part(histories)
+    assert other.score_by_part(same)["first"].equal(terms["first"][:, order])
     assert terms.keys() == {"first", "second"}
     assert sum(terms.values()).equal(product.score(histories))
     one = standardise(parts["second"].score(histories))
