@@ -9,11 +9,13 @@ from benchmarks.study_pages import Study
 from msm4sr_lite.config import UserError
 
 
-def interval(found: dict[str, float], sign: str = "", turn: int = 1) -> str:
+def interval(found: dict[str, float], sign: str = "", turn: int = 1, digits: int = 3) -> str:
     """Return a value with its interval; ``turn=-1`` turns a difference round."""
     low, high = sorted((turn * found["low"], turn * found["high"]))
-    text = f"{turn * found['value']:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
-    return text.replace("-", "−")
+    value, low_text, high_text = (
+        f"{number:{sign}.{digits}f}" for number in (turn * found["value"], low, high)
+    )
+    return f"{value} [{low_text}, {high_text}]".replace("-", "−")
 
 
 def p_value(found: dict[str, float]) -> str:
@@ -30,6 +32,8 @@ def marked(found: dict[str, float], turn: int = 1) -> str:
 FORMATS: dict[str, Callable[[Any], str]] = {
     "value": lambda found: f"{found['value']:.3f}",
     "interval": interval,
+    "value_4": lambda found: f"{found['value']:.4f}",
+    "interval_4": lambda found: interval(found, digits=4),  # as precise as published figures
     "change": lambda found: interval(found, "+"),
     "gain": lambda found: interval(found, "+", -1),  # of the complete model over a variant
     "loss": lambda found: interval(found, "", -1),  # of a variant to the complete model

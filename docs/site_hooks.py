@@ -52,7 +52,7 @@ CHILDREN = {
         "api/settings",
     ],
     "paper_map": ["differences", "glossary"],
-    "results": ["why", "since_the_paper", "studies/index", "studies/*", "log"],
+    "results": ["why", "benchmarks", "since_the_paper", "studies/index", "studies/*", "log"],
     "project/contributing": ["*release", "mutations", "project/changelog", "project/licenses"],
 }
 _ORIGIN = {place: name for name, place in COPIED.items()}

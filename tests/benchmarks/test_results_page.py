@@ -166,7 +166,7 @@ def test_committed_figures_show_the_committed_results():
     assert len(made) > 5
     shown = {one.name: fingerprint_in(ROOT / f"docs/figures/{one.name}.png") for one in made}
     assert shown == {one.name: one.fingerprint() for one in made}
-    page = text(ROOT, "docs/results.md")
+    page = text(ROOT, "docs/results.md") + text(ROOT, "docs/benchmarks.md")
     assert [one.name for one in made if f"(figures/{one.name}.png)" not in page] == ["results"]
 
 
