@@ -15,6 +15,14 @@ export function createComputer(data, tensors) {
   );
   const catalogues = {}; // embeddings of all items, by model
 
+  /** Return what was made last for this purpose if it was made from the same, else make it. */
+  const kept = {};
+  function keep(purpose, from, make) {
+    const key = JSON.stringify(from);
+    if (kept[purpose]?.key !== key) kept[purpose] = { key, value: make() };
+    return kept[purpose].value;
+  }
+
   const embed = (model, item, words, text = textSlots[item]) =>
     itemEmbeddings(model, { text, image: words.map(wordVector) }, item);
 
@@ -28,12 +36,11 @@ export function createComputer(data, tensors) {
   function score(name, history) {
     const { model, catalogue } = catalogueOf(name);
     const embeddings = history.map(({ item, words }) => embed(model, item, words));
-    return scoreEmbeddings(name, embeddings, history.map((entry) => entry.swapped), catalogue);
+    return scoreEmbeddings(model, embeddings, history.map((entry) => entry.swapped), catalogue);
   }
 
-  function scoreEmbeddings(name, embeddings, swaps, catalogue = catalogueOf(name).catalogue) {
-    const { model } = catalogueOf(name);
-    const encoded = encode(model, embeddings, swaps);
+  function scoreEmbeddings(model, embeddings, swaps, catalogue, lastOnly = false) {
+    const encoded = encode(model, embeddings, swaps, lastOnly);
     const last = { text: encoded.h.text.at(-1), image: encoded.h.image.at(-1) };
     return { embeddings, ...encoded, scores: scoreByModality(last, catalogue) };
   }
@@ -48,18 +55,22 @@ export function createComputer(data, tensors) {
     const before = result.scores[target].total;
     const swaps = history.map((entry) => entry.swapped);
     const without = (embeddings, bits) =>
-      before - scoreEmbeddings(name, embeddings, bits, [catalogue[target]]).scores[0].total;
+      before - scoreEmbeddings(model, embeddings, bits, [catalogue[target]], true).scores[0].total;
     const single = history.length < 2;
-    const interactions = history.map((_, k) =>
-      single ? null : without(result.embeddings.toSpliced(k, 1), swaps.toSpliced(k, 1)),
+    const interactions = keep("interactions", [name, history, target], () =>
+      history.map((_, k) =>
+        single ? null : without(result.embeddings.toSpliced(k, 1), swaps.toSpliced(k, 1)),
+      ),
     );
     const { item, words } = history[selected];
     const changed = (other) => without(result.embeddings.with(selected, other), swaps);
-    const keywords = words.map((_, k) => changed(embed(model, item, words.toSpliced(k, 1))));
-    const sentences = textSlots[item].map((_, k) =>
-      changed(embed(model, item, words, textSlots[item].toSpliced(k, 1))),
-    );
-    return { interactions, keywords, sentences };
+    const slots = keep("slots", [name, history, target, selected], () => ({
+      keywords: words.map((_, k) => changed(embed(model, item, words.toSpliced(k, 1)))),
+      sentences: textSlots[item].map((_, k) =>
+        changed(embed(model, item, words, textSlots[item].toSpliced(k, 1))),
+      ),
+    }));
+    return { interactions, ...slots };
   }
 
   /** Everything that the drawing shows. */
@@ -71,7 +82,7 @@ export function createComputer(data, tensors) {
       words: keywords.filter((keyword) => keyword.used).map((keyword) => keyword.word),
     }));
     if (!history.length) return { name, history, ranking: [], scores: [] };
-    const result = score(name, history);
+    const result = keep("result", [name, history], () => score(name, history));
     const seen = new Set(history.map((entry) => entry.item));
     const ranking = data.items
       .map((_, item) => item)
@@ -86,17 +97,19 @@ export function createComputer(data, tensors) {
   function batch(name, modality) {
     const { model, catalogue } = catalogueOf(name);
     const histories = data.users.map((user) => user.history.slice(0, -1));
-    const h = histories.map((items) => {
-      const embeddings = items.slice(0, -1).map((item) => catalogue[item]);
-      return encode(model, embeddings, embeddings.map(() => false)).h[modality].at(-1);
-    });
     const targets = histories.map((items) => items.at(-1));
+    const h = keep("batch", [name, modality], () =>
+      histories.map((items) => {
+        const embeddings = items.slice(0, -1).map((item) => catalogue[item]);
+        return encode(model, embeddings, embeddings.map(() => false), true).h[modality].at(-1);
+      }),
+    );
     return { h, targets, z: targets.map((item) => catalogue[item][modality].z) };
   }
 
   /** How many of ten recommendations stay, on average over the users, if all positions swap. */
   function stayWhenSwapped(name) {
-    const kept = data.users.map((user) => {
+    const stayed = data.users.map((user) => {
       const items = user.history.slice(0, -1);
       const [plain, swapped] = [false, true].map((bit) => {
         const history = items.map((i) => ({ item: i, words: data.items[i].keywords, swapped: bit }));
@@ -106,7 +119,7 @@ export function createComputer(data, tensors) {
       });
       return plain.filter((item) => swapped.includes(item)).length;
     });
-    return kept.reduce((a, b) => a + b, 0) / kept.length;
+    return stayed.reduce((a, b) => a + b, 0) / stayed.length;
   }
 
   return { score, view, batch, stayWhenSwapped, modalities: MODALITIES };

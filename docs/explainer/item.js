@@ -21,9 +21,10 @@ function keywordLine(data, state, actions, keyword, slot, numbers) {
   return el(
     "li",
     { class: keyword.used ? "slot" : "slot unused" },
+    bar(numbers?.alpha ?? 0, "image"),
     select,
     el("span", { class: "cosine", "data-tip": tip }, cosine),
-    weight(numbers, "image"),
+    weight(numbers),
     numbers ? effectMark(numbers.effect, numbers.largest, "this keyword") : el("span"),
     el(
       "button",
@@ -38,25 +39,24 @@ function keywordLine(data, state, actions, keyword, slot, numbers) {
   );
 }
 
-const weight = (numbers, kind) =>
+const weight = (numbers) =>
   numbers
-    ? el(
-        "span",
-        { class: "weight", "data-tip": `Attention weight alpha = ${numbers.alpha.toFixed(4)}` },
-        bar(numbers.alpha, kind),
-        el("span", {}, percent(numbers.alpha)),
-      )
-    : el("span", { class: "weight" }, "left out");
+    ? el("span", { class: "weight", "data-tip": `Attention weight ${numbers.alpha.toFixed(4)}` }, percent(numbers.alpha))
+    : el("span", { class: "weight" }, "out");
 
 function sentenceLine(sentence, numbers) {
   return el(
     "li",
-    { class: "sentence" },
-    el("span", {}, sentence),
-    weight(numbers, "text"),
+    { class: "slot" },
+    bar(numbers.alpha, "text"),
+    el("span", { class: "sentence" }, sentence),
+    weight(numbers),
     effectMark(numbers.effect, numbers.largest, "this sentence"),
   );
 }
+
+const caption = (kind, text) =>
+  el("p", { class: `caption ${kind}` }, text, el("span", {}, "weight"), el("span", {}, "effect"));
 
 /** The gate of the mixture of experts, one column for each expert. */
 function gateChart(gate, kind, name) {
@@ -87,16 +87,17 @@ export function drawItem(data, state, actions, view) {
   draw(
     $("#item-card"),
     el("h3", {}, picture(data.items[item], 56), el("span", {}, `Position ${state.selected + 1}: ${title}`)),
-    el("p", { class: "caption text" }, "Its text: sentences", el("span", {}, "weight"), el("span", {}, "effect")),
+    caption("text", "Text: sentences"),
     el("ul", { class: "slots text" }, sentenceLines),
-    el("p", { class: "caption image" }, "Its picture: keywords", el("span", {}, "weight"), el("span", {}, "effect")),
+    caption("image", "Picture: keywords"),
     el("ul", { class: "slots image" }, keywordLines),
-    el("p", { class: "caption" }, "Eight experts, weighted by a gate"),
+    el("p", { class: "caption" }, "Gate: weights of eight experts"),
     el(
       "div",
       { class: "gates" },
       gateChart(text.gate, "text", "the text"),
       gateChart(image.gate, "image", "the image"),
     ),
+    el("p", { class: "note" }, "e = Σ weight · embedding;  z = Σ gate · LayerNorm(W e + b)"),
   );
 }

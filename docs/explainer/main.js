@@ -30,11 +30,10 @@ function drawAll() {
   drawVerdict(data, state, view);
   drawControls();
   requestAnimationFrame(() => setTimeout(() => answered.push(performance.now() - started)));
-  const model = `${view.name} ${state.stage}`;
   const batch = `${view.name} ${state.pairs} ${state.temperature}`;
   if (batch !== drawn.batch) drawTraining(data, state, view, computer);
-  if (model !== drawn.model) setTimeout(() => drawWhy(view, state, computer));
-  Object.assign(drawn, { batch, model });
+  if (state.stage !== drawn.stage) setTimeout(() => drawWhy(state, computer), 300); // not urgent
+  Object.assign(drawn, { batch, stage: state.stage });
 }
 const drawn = {}; // what the panels below the drawing show
 const answered = []; // milliseconds from each change to its picture

@@ -50,7 +50,7 @@ export function drawMixup(data, state, actions, view) {
 }
 
 /** The comparison of both trainings, and the measurement behind it. */
-export function drawWhy(view, state, computer) {
+export function drawWhy(state, computer) {
   const stage = state.stage === "start" ? "pretrained" : state.stage;
   const [withIt, without] = ["mixup", "plain"].map((kind) => computer.stayWhenSwapped(`${kind}_${stage}`));
   $("#why-with").textContent = withIt.toFixed(1);

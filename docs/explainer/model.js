@@ -79,25 +79,23 @@ export function complementaryMixup(text, image, swaps) {
  * Causal self-attention: position k reads the positions 0..k.
  *   weights = softmax_j<=k(query_k . key_j / sqrt(width of a head))
  *   seen_k = sum_j weights_j value_j
+ * Only the positions from `first` on are computed.
  */
-export function attend(model, layer, x) {
+export function attend(model, layer, x, first = 0) {
   const part = (name) => model(`transformer.blocks.${layer}.${name}`);
   const { dim, heads } = SIZES;
   const width = dim / heads;
   const qkv = x.map((state) => linear(state, part("qkv.weight"), part("qkv.bias")));
-  const of = (which, k, head) => qkv[k].subarray(which * dim + head * width).subarray(0, width);
-  const weights = []; // weights[head][k][j]
-  const seen = x.map(() => new Float32Array(dim));
+  const seen = x.slice(first).map(() => new Float32Array(dim));
+  const weights = []; // weights[head][k][j], k counted from `first`
   for (let head = 0; head < heads; head++) {
-    weights.push(
-      x.map((_, k) => {
-        const past = x.slice(0, k + 1).map((_, j) => j);
-        const scores = past.map((j) => dot(of(0, k, head), of(1, j, head)) / Math.sqrt(width));
-        const read = softmax(scores);
-        seen[k].set(weightedSum(read, past.map((j) => of(2, j, head)), width), head * width);
-        return read;
-      }),
-    );
+    const [query, key, value] = [0, 1, 2].map((which) => {
+      const start = which * dim + head * width;
+      return qkv.map((of) => of.subarray(start, start + width));
+    });
+    const scores = (q, k) => key.slice(0, first + k + 1).map((v) => dot(q, v) / Math.sqrt(width));
+    weights[head] = query.slice(first).map((q, k) => softmax(scores(q, k)));
+    weights[head].forEach((read, k) => seen[k].set(weightedSum(read, value, width), head * width));
   }
   return { seen: seen.map((s) => linear(s, part("out.weight"), part("out.bias"))), weights };
 }
@@ -107,11 +105,11 @@ export function attend(model, layer, x) {
  *   x <- LayerNorm(x + attention(x))
  *   x <- LayerNorm(x + W_down GELU(W_up x + b_up) + b_down)
  */
-export function block(model, layer, x) {
+export function block(model, layer, x, first = 0) {
   const part = (name) => model(`transformer.blocks.${layer}.${name}`);
   const norm = (name, v) => layerNorm(v, part(`${name}.weight`).data, part(`${name}.bias`).data);
-  const { seen, weights } = attend(model, layer, x);
-  const states = x.map((state, k) => {
+  const { seen, weights } = attend(model, layer, x, first);
+  const states = x.slice(first).map((state, k) => {
     const read = norm("norm_attention", add(state, seen[k]));
     const inner = linear(read, part("up.weight"), part("up.bias")).map(gelu);
     return norm("norm_ffn", add(read, linear(inner, part("down.weight"), part("down.bias"))));
@@ -122,14 +120,16 @@ export function block(model, layer, x) {
 /**
  * The sequence encoder that both modalities share:
  *   x_k = LayerNorm(z_k + position_k), then two layers; h_k is the last state at position k.
+ * With `lastOnly` the last layer computes the last position only, which is what scores need.
  */
-export function causalTransformer(model, z) {
+export function causalTransformer(model, z, lastOnly = false) {
   const norm = (name) => model(`transformer.norm.${name}`).data;
   const position = model("transformer.position.weight");
   let x = z.map((v, k) => layerNorm(add(v, row(position, k)), norm("weight"), norm("bias")));
   const attention = []; // attention[layer][head][k][j]
   for (let layer = 0; layer < SIZES.layers; layer++) {
-    const { states, weights } = block(model, layer, x);
+    const first = lastOnly && layer === SIZES.layers - 1 ? x.length - 1 : 0;
+    const { states, weights } = block(model, layer, x, first);
     x = states;
     attention.push(weights);
   }
@@ -137,11 +137,11 @@ export function causalTransformer(model, z) {
 }
 
 /** Encode a history: mix its embeddings, then run each mixed sequence through the Transformer. */
-export function encode(model, embeddings, swaps) {
+export function encode(model, embeddings, swaps, lastOnly = false) {
   const z = (modality) => embeddings.map((entry) => entry[modality].z);
   const mixed = complementaryMixup(z("text"), z("image"), swaps);
-  const text = causalTransformer(model, mixed.text);
-  const image = causalTransformer(model, mixed.image);
+  const text = causalTransformer(model, mixed.text, lastOnly);
+  const image = causalTransformer(model, mixed.image, lastOnly);
   return { mixed, h: { text: text.h, image: image.h },
     attention: { text: text.attention, image: image.attention } };
 }

@@ -1,6 +1,5 @@
 // Stage 5: the ten items with the highest scores, and what is said to screen readers.
 import { $, draw, el, number, picture, strip } from "./dom.js";
-import { isEdited } from "./state.js";
 
 let lastRanking = null; // ranking of the last drawing
 
@@ -47,7 +46,7 @@ function scoreRow(data, state, actions, view, item, rank) {
       el(
         "span",
         {},
-        el("span", { class: "title" }, title, taken && el("span", { class: "taken" }, "real next item")),
+        el("span", { class: "title" }, taken && el("b", { class: "taken" }, "★ "), title),
         el("span", { class: "numbers" }, scoreBar({ text, image }), el("b", {}, number(total))),
       ),
     ),
@@ -63,8 +62,8 @@ export function drawScores(data, state, actions, view) {
   const last = view.history.length - 1;
   draw(
     $("#states"),
-    strip(view.h.text[last], "text", "h_t of the last position"),
-    strip(view.h.image[last], "image", "h_v of the last position"),
+    el("span", { class: "ink-text" }, "h", el("sub", {}, "t"), strip(view.h.text[last], "text", "h_t of the last position")),
+    el("span", { class: "ink-image" }, "h", el("sub", {}, "v"), strip(view.h.image[last], "image", "h_v of the last position")),
   );
   const top = view.ranking.slice(0, 10);
   draw($("#score-rows"), top.map((item, rank) => scoreRow(data, state, actions, view, item, rank)));
@@ -82,11 +81,12 @@ function announce(data, view, top) {
     `First recommendation: ${first}, score ${number(view.scores[top[0]].total)}. ${fresh} of 10 are new.`;
 }
 
-/** Where the user's real next item stands, or that the history is the visitor's. */
+/** Where the user's real next item stands. */
 export function drawVerdict(data, state, view) {
-  const own = isEdited(data, state);
-  if (state.user === null || !view.ranking.length) return void ($("#verdict").textContent = "");
+  const verdict = $("#verdict");
+  if (state.user === null || !view.ranking.length) return void (verdict.textContent = "");
   const rank = view.ranking.indexOf(data.users[state.user].history.at(-1)) + 1;
-  const where = rank ? `at rank ${rank} of ${view.ranking.length}` : "in the history now";
-  $("#verdict").textContent = `The user's real next item is ${where}${own ? " (history changed)" : ""}.`;
+  verdict.textContent = rank
+    ? `★ The user's real next item: rank ${rank} of ${view.ranking.length}.`
+    : "★ The user's real next item is in the history now.";
 }

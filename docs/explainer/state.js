@@ -81,10 +81,3 @@ export function createState(data) {
   };
   return { state, actions, listen: (listener) => listeners.push(listener) };
 }
-
-/** Whether the visitor has changed the chosen user's history. */
-export function isEdited(data, state) {
-  if (state.user === null) return true;
-  const original = data.users[state.user].history.slice(0, -1);
-  return String(original) !== String(state.history.map((entry) => entry.item));
-}
