@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SAMPLE = ROOT / "data_samples" / "corner_shop"
 PAGE = ROOT / "build" / "explainer" / "index.html"
-STYLES = ("style.css", "stages.css", "panels.css")
+STYLES = ("style.css", "left.css", "right.css", "panels.css")
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.M)
 _DECLARED = re.compile(r"^(?:export )?(?:async )?(?:const|let|function|class) ([\w$]+)", re.M)
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -46,7 +46,9 @@ def join_modules(folder: Path, first: str) -> str:
                     raise ValueError(f"{name}: {other} does not declare {one}")
         for declared in _DECLARED.findall(source):
             if declared in owner:
-                raise ValueError(f"{name}: {owner[declared]} declares {declared} as well; rename it")
+                raise ValueError(
+                    f"{name}: {owner[declared]} declares {declared} as well; rename it"
+                )
             owner[declared] = name
         body = re.sub(r"^export ", "", _IMPORT.sub("", source), flags=re.M)
         scripts[name] = f"// ---- {name}\n{body}"
@@ -84,6 +86,8 @@ def build_page() -> str:
         "n_items": str(len(data["items"])),
         "n_users": str(len(data["users"])),
         "width": str(data["made_by"]["width"]),
+        "with_mixup": f"{data['made_by']['recall@20']['mixup_finetuned']:.3f}",
+        "without_mixup": f"{data['made_by']['recall@20']['plain_finetuned']:.3f}",
         "variance": f"{data['made_by']['variance_kept']:.0%}".replace("%", " %"),
     }
     template = (HERE / "index.html").read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ export function draw(container, ...children) {
   const key = active?.closest("[data-key]")?.dataset.key;
   container.replaceChildren(...children.flat());
   if (!key) return;
-  const same = container.querySelector(`[data-key="${key}"]`);
+  const same = container.querySelector(`[data-key="${key}"]:not(:disabled)`);
   (same ?? container.querySelector("[data-fallback]") ?? container).focus({ preventScroll: true });
 }
 

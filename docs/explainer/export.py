@@ -77,7 +77,12 @@ def main() -> None:
     half = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
     save_file(half, HERE / "weights.safetensors")
     content = {
-        "made_by": {"seed": SEED, "width": WIDTH, "variance_kept": round(kept, 3), "recall@20": quality},
+        "made_by": {
+            "seed": SEED,
+            "width": WIDTH,
+            "variance_kept": round(kept, 3),
+            "recall@20": quality,
+        },
         "words": words,
         "items": [describe_item(dataset.items[i], texts[i], keywords[i]) for i in items],
         "users": [

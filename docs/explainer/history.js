@@ -35,14 +35,14 @@ function historyRow(data, state, actions, view, position) {
   });
   const name = `position ${position + 1}, ${item.title}`;
   const last = view.history.length - 1;
-  const tools = el(
+  const tools = chosen && el(
     "span",
     { class: "tools" },
-    tool(`up-${position}`, `Move ${name} earlier`, "↑", () => actions.move(position, position - 1), position === 0),
-    tool(`down-${position}`, `Move ${name} later`, "↓", () => actions.move(position, position + 1), position === last),
-    tool(`remove-${position}`, `Remove ${name}`, "×", () => actions.remove(position)),
+    tool("up", `Move ${name} earlier`, "↑", () => actions.move(position, position - 1), position === 0),
+    tool("down", `Move ${name} later`, "↓", () => actions.move(position, position + 1), position === last),
+    tool("remove", `Remove ${name}`, "×", () => actions.remove(position)),
   );
-  return el("li", { class: `row${chosen ? " selected" : ""}` }, pick, tools);
+  return el("li", { class: `row${chosen ? " selected" : ""}` }, pick, tools || null);
 }
 
 export function drawHistory(data, state, actions, view) {

@@ -1,5 +1,5 @@
 // Stage 2: inside the item of the selected position. Slots, their attention weights, the experts.
-import { $, bar, draw, effectMark, el, percent, picture } from "./dom.js";
+import { $, bar, draw, effectMark, el, percent, picture, strip } from "./dom.js";
 
 /** A line for a keyword: it can be exchanged or taken out, and comes back the same way. */
 function keywordLine(data, state, actions, keyword, slot, numbers) {
@@ -91,7 +91,8 @@ export function drawItem(data, state, actions, view) {
     el("ul", { class: "slots text" }, sentenceLines),
     caption("image", "Picture: keywords"),
     el("ul", { class: "slots image" }, keywordLines),
-    el("p", { class: "caption" }, "Gate: weights of eight experts"),
+    el("p", { class: "caption wide" }, "Pooled embeddings, and gate of the eight experts"),
+    el("div", { class: "gates" }, strip(text.e, "text", "e of the text"), strip(image.e, "image", "e of the image")),
     el(
       "div",
       { class: "gates" },

@@ -54,6 +54,7 @@ $("#user").append(
 const on = (selector, event, action) =>
   document.querySelectorAll(selector).forEach((e) => e.addEventListener(event, () => action(e)));
 on("#user", "change", ({ value }) => actions.chooseUser(value === "" ? null : Number(value)));
+on("#reset", "click", () => actions.chooseUser(state.user));
 on("#probability", "input", ({ value }) => actions.setProbability(Number(value)));
 on("#again", "click", () => actions.drawAgain());
 on("[name=stage]", "change", ({ value }) => actions.set({ stage: value }));

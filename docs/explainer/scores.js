@@ -1,4 +1,5 @@
 // Stage 5: the ten items with the highest scores, and what is said to screen readers.
+import { makeDraggable } from "./drag.js";
 import { $, draw, el, number, picture, strip } from "./dom.js";
 
 let lastRanking = null; // ranking of the last drawing
@@ -28,10 +29,7 @@ function scoreRow(data, state, actions, view, item, rank) {
   const chosen = item === view.target;
   const numbers = `text ${number(text)}, image ${number(image)}, together ${number(total)}`;
   const change = moved(item, rank);
-  return el(
-    "li",
-    { class: `row score${chosen ? " chosen" : ""}` },
-    el(
+  const pick = el(
       "button",
       {
         class: "pick",
@@ -41,7 +39,7 @@ function scoreRow(data, state, actions, view, item, rank) {
         "data-tip": `cos(h_t, z_t) = ${text.toFixed(4)}, cos(h_v, z_v) = ${image.toFixed(4)}`,
         onclick: () => actions.set({ focus: item }),
       },
-      el("span", { class: "rank" }, String(rank + 1), el("span", { class: "moved" }, change)),
+      el("span", { class: "rank" }, String(rank + 1), el("span", { class: `moved${change[0] === "▼" ? " down" : ""}` }, change)),
       picture(data.items[item], 44),
       el(
         "span",
@@ -49,8 +47,9 @@ function scoreRow(data, state, actions, view, item, rank) {
         el("span", { class: "title" }, taken && el("b", { class: "taken" }, "★ "), title),
         el("span", { class: "numbers" }, scoreBar({ text, image }), el("b", {}, number(total))),
       ),
-    ),
   );
+  makeDraggable(pick, { image: data.items[item].picture, drop: (place) => actions.insert(item, place) });
+  return el("li", { class: `row score${chosen ? " chosen" : ""}` }, pick);
 }
 
 export function drawScores(data, state, actions, view) {
@@ -62,11 +61,12 @@ export function drawScores(data, state, actions, view) {
   const last = view.history.length - 1;
   draw(
     $("#states"),
-    el("span", { class: "ink-text" }, "h", el("sub", {}, "t"), strip(view.h.text[last], "text", "h_t of the last position")),
-    el("span", { class: "ink-image" }, "h", el("sub", {}, "v"), strip(view.h.image[last], "image", "h_v of the last position")),
+    el("span", { class: "ink-text" }, el("span", {}, "h", el("sub", {}, "t")), strip(view.h.text[last], "text", "h_t of the last position")),
+    el("span", { class: "ink-image" }, el("span", {}, "h", el("sub", {}, "v")), strip(view.h.image[last], "image", "h_v of the last position")),
   );
   const top = view.ranking.slice(0, 10);
   draw($("#score-rows"), top.map((item, rank) => scoreRow(data, state, actions, view, item, rank)));
+  draw($("#top-strip"), el("span", {}, "Top five"), top.slice(0, 5).map((item) => picture(data.items[item], 40)));
   $("#explained").textContent = data.items[view.target].title;
   announce(data, view, top);
   lastRanking = view.ranking;

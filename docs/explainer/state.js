@@ -4,12 +4,15 @@
 export const LONGEST = 9; // interactions of a history on this page
 
 /** An interaction of the history: an item, the keywords it is shown with, and its swap bit. */
-const interaction = (data, item) => ({
+const interaction = (data, item, position) => ({
   item,
   keywords: data.items[item].keywords.map((word) => ({ word, used: true })),
   swapped: false,
-  draw: Math.random(), // the position is swapped when this is below the mixup probability
+  draw: spread(position), // the position is swapped when this is below the mixup probability
 });
+
+/** Numbers between 0 and 1 that look random but are the same for every visitor. */
+const spread = (position) => (0.618 * (position + 1)) % 1;
 
 export function createState(data) {
   const state = {
@@ -41,7 +44,7 @@ export function createState(data) {
       const history = user === null ? [] : data.users[user].history.slice(0, -1);
       change({
         user,
-        history: history.map((item) => interaction(data, item)),
+        history: history.map((item, k) => interaction(data, item, k)),
         selected: history.length - 1,
         probability: 0,
         focus: null,
@@ -49,7 +52,7 @@ export function createState(data) {
     },
     insert(item, position = state.history.length) {
       if (state.history.length >= LONGEST) return;
-      const history = state.history.toSpliced(position, 0, interaction(data, item));
+      const history = state.history.toSpliced(position, 0, interaction(data, item, position));
       change({ history, selected: position, focus: null });
     },
     remove(position) {

@@ -158,18 +158,24 @@ def test_a_history_is_built_with_the_mouse(page: Any) -> None:
     shelf = page.locator("#shelf-items button")
     for number in (3, 8):
         shelf.nth(number).click()
-    box = page.locator("#history-rows .row").first.bounding_box()
-    shelf.nth(20).hover()
-    page.mouse.down()
-    page.mouse.move(box["x"] + 60, box["y"] + 5, steps=5)
-    page.mouse.up()
+    rows = page.locator("#history-rows .row")
+    drag(page, shelf.nth(20), rows.first, above=True)
     wanted = [stored_models.DATA["items"][number]["title"] for number in (20, 3, 8)]
     assert titles(page, "#history-rows") == wanted
-    page.locator("#history-rows .pick").first.hover()
-    page.mouse.down()
-    page.mouse.move(box["x"] + 60, box["y"] + 170, steps=5)
-    page.mouse.up()
+    drag(page, page.locator("#history-rows .pick").first, rows.last, above=False)
     assert titles(page, "#history-rows") == [*wanted[1:], wanted[0]]
+    drag(page, page.locator("#history-rows .pick").first, page.locator("#scores"), above=True)
+    assert titles(page, "#history-rows") == [wanted[2], wanted[0]]
+
+
+def drag(page: Any, source: Any, target: Any, *, above: bool) -> None:
+    """Drag one element to the upper or lower part of another one."""
+    source.hover()
+    page.mouse.down()
+    box = target.bounding_box()
+    y = box["y"] + (5 if above else box["height"] - 5)
+    page.mouse.move(box["x"] + 60, y, steps=5)
+    page.mouse.up()
 
 
 def test_everything_can_be_done_with_the_keyboard(page: Any) -> None:
