@@ -9,16 +9,16 @@ import { cosine, logSumExp, softmax } from "./tensor.js";
  * A false negative, another row with the same target, is excluded: its logit is minus infinity.
  */
 export function nextItemLoss(h, z, targets, tau) {
-  const cosines = h.map((query) => z.map((key) => cosine(query, key)));
-  const excluded = targets.map((a, i) => targets.map((b, j) => i !== j && a === b));
-  const logits = cosines.map((line, i) =>
-    line.map((value, j) => (excluded[i][j] ? -Infinity : value / tau)),
-  );
-  const losses = logits.map((line, i) => logSumExp(line) - line[i]);
-  return {
-    loss: losses.reduce((a, b) => a + b, 0) / losses.length,
-    shares: logits.map(softmax), // the share of each target in its row's sum
-    cosines,
-    excluded,
-  };
+    const cosines = h.map((query) => z.map((key) => cosine(query, key)));
+    const excluded = targets.map((a, i) => targets.map((b, j) => i !== j && a === b));
+    const logits = cosines.map((line, i) =>
+        line.map((value, j) => (excluded[i][j] ? -Infinity : value / tau)),
+    );
+    const losses = logits.map((line, i) => logSumExp(line) - line[i]);
+    return {
+        loss: losses.reduce((a, b) => a + b, 0) / losses.length,
+        shares: logits.map(softmax), // the share of each target in its row's sum
+        cosines,
+        excluded,
+    };
 }
