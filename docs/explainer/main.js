@@ -7,13 +7,12 @@ import { drawItem } from "./item.js";
 import { drawMixup, drawWhy } from "./mixup.js";
 import { drawScores, drawVerdict } from "./scores.js";
 import { createState } from "./state.js";
-import { readTensors } from "./tensor.js";
+import { fromBase64, readTensors } from "./tensor.js";
 import { makeTour } from "./tour.js";
 import { drawTraining } from "./training.js";
 
 const data = JSON.parse($("#data").textContent);
-const bytes = Uint8Array.from(atob($("#weights").textContent.trim()), (c) => c.charCodeAt(0));
-const tensors = readTensors(bytes.buffer);
+const tensors = readTensors(fromBase64($("#weights").textContent));
 const computer = createComputer(data, tensors);
 const { state, actions, listen } = createState(data);
 

@@ -52,7 +52,9 @@ export function createState(data) {
         },
         insert(item, position = state.history.length) {
             if (state.history.length >= LONGEST) return;
-            const history = state.history.toSpliced(position, 0, interaction(data, item, position));
+            const fresh = interaction(data, item, position);
+            fresh.swapped = fresh.draw < state.probability;
+            const history = state.history.toSpliced(position, 0, fresh);
             change({ history, selected: position, focus: null });
         },
         remove(position) {

@@ -10,24 +10,40 @@ export function fromHalf(bits) {
     return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Read a safetensors file of half-precision tensors: an object with a tensor for each name. */
+/** Return the bytes that a base64 text stands for. */
+export function fromBase64(text) {
+    const characters = atob(text.trim());
+    const bytes = new Uint8Array(characters.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
+    return bytes.buffer;
+}
+
+/**
+ * Read a safetensors file of half-precision tensors: an object with a tensor for each name. A
+ * tensor is unpacked when it is first asked for.
+ */
 export function readTensors(buffer) {
     const length = Number(new DataView(buffer).getBigUint64(0, true));
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
-    const table = Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
+    const table = new Float32Array(65536);
+    for (let bits = 0; bits < table.length; bits++) table[bits] = fromHalf(bits);
+    const unpack = ([start, end]) => {
+        const halves = new Uint16Array(buffer.slice(8 + length + start, 8 + length + end));
+        const data = new Float32Array(halves.length);
+        for (let i = 0; i < data.length; i++) data[i] = table[halves[i]];
+        return data;
+    };
     const tensors = {};
-    for (const [
-        name,
-        {
-            dtype,
-            shape,
-            data_offsets: [start, end],
-        },
-    ] of Object.entries(header)) {
+    for (const [name, { dtype, shape, data_offsets: place }] of Object.entries(header)) {
         if (name === "__metadata__") continue;
         if (dtype !== "F16") throw new Error(`${name}: ${dtype} instead of F16`);
-        const bits = new Uint16Array(buffer.slice(8 + length + start, 8 + length + end));
-        tensors[name] = { shape, data: Float32Array.from(bits, (half) => table[half]) };
+        let data = null;
+        tensors[name] = {
+            shape,
+            get data() {
+                return (data ??= unpack(place));
+            },
+        };
     }
     return tensors;
 }
