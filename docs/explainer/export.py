@@ -5,7 +5,7 @@ half precision, and the stored numbers are the reference: what the page computes
 PyTorch on these. It needs the default text encoder and about five minutes on one core. On one
 machine it writes the same bytes each time.
 
-The page's models differ from the preset ``paper`` in four points:
+The page's models differ from the preset ``paper`` in these points, and in ``CONFIG``:
 
 - Each keyword has a slot of its own. Only so can a keyword be exchanged without the text encoder.
 - Embeddings have 64 numbers, the first principal components of the encoder's 384.

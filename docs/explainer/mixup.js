@@ -61,6 +61,7 @@ export function drawWhy(state, computer) {
     const [withIt, without] = ["mixup", "plain"].map((kind) =>
         computer.stayWhenSwapped(`${kind}_${stage}`),
     );
+    $("#why-stage").textContent = stage === "pretrained" ? "pre-trained" : "fine-tuned";
     $("#why-with").textContent = withIt.toFixed(1);
     $("#why-without").textContent = without.toFixed(1);
     $("#why-with").style.setProperty("--share", withIt / 10);

@@ -112,6 +112,6 @@ export function drawVerdict(data, state, view) {
     if (state.user === null || !view.ranking.length) return void (verdict.textContent = "");
     const rank = view.ranking.indexOf(data.users[state.user].history.at(-1)) + 1;
     verdict.textContent = rank
-        ? `★ The user's real next item: rank ${rank} of ${view.ranking.length}.`
+        ? `★ The user's real next item: rank ${rank} of ${view.ranking.length} on this page.`
         : "★ The user's real next item is in the history now.";
 }

@@ -88,7 +88,7 @@ export function makeTour(app) {
         $(part).classList.add("lit");
         const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
         const narrow =
-            matchMedia("(max-width: 1100px)").matches || part === "#why" || part === "#training";
+            matchMedia("(max-width: 1270px)").matches || part === "#why" || part === "#training";
         $(part).scrollIntoView({
             behavior: calm ? "auto" : "smooth",
             block: narrow ? "start" : "nearest",

@@ -237,6 +237,6 @@ def test_the_tour_goes_from_the_history_to_free_play(page: Any) -> None:
 
 def test_mixup_training_makes_swaps_harmless(page: Any) -> None:
     """The page says so beside numbers that it measures itself; they must not say the opposite."""
-    page.wait_for_function("document.querySelector('#why-with').textContent")
+    sync_api.expect(page.locator("#why-with")).not_to_be_empty(timeout=30_000)
     kept, lost = (float(page.inner_text(f"#why-{name}")) for name in ("with", "without"))
     assert kept > lost + 1
