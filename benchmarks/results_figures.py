@@ -121,10 +121,14 @@ def drawings(studies: list[Study]) -> list[Drawing]:
     found = [readme(studies)]
     with_bound = [levels(s) for s in main if s.parts["main"]["upper_bound"]]
     found.append(Drawing("sample", tuple(with_bound), "NDCG@10", best(with_bound), BOUND))
+    without = [s for s in main if not s.parts["main"]["upper_bound"]]
+    ids = [s for s in without if "ids_ensemble" in s.parts["main"]["models"]]
+    panels = [levels(s) for s in ids]
+    found.append(Drawing("ids", tuple(panels), "NDCG@10", best(panels)))
     real = [
         Panel(s.title, tuple(differences(s, "main").values()), 0.0, f"{s.name}/main.json")
-        for s in main
-        if not s.parts["main"]["upper_bound"]
+        for s in without
+        if s not in ids
     ]
     axis = "difference in NDCG@10 to M²SE, preset paper"
     found.append(Drawing("real_data", tuple(real), axis, significant(real)))

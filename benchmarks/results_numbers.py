@@ -9,11 +9,13 @@ from benchmarks.study_pages import Study
 from msm4sr_lite.config import UserError
 
 
-def interval(found: dict[str, float], sign: str = "", turn: int = 1) -> str:
+def interval(found: dict[str, float], sign: str = "", turn: int = 1, digits: int = 3) -> str:
     """Return a value with its interval; ``turn=-1`` turns a difference round."""
     low, high = sorted((turn * found["low"], turn * found["high"]))
-    text = f"{turn * found['value']:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
-    return text.replace("-", "−")
+    value, low_text, high_text = (
+        f"{number:{sign}.{digits}f}" for number in (turn * found["value"], low, high)
+    )
+    return f"{value} [{low_text}, {high_text}]".replace("-", "−")
 
 
 def p_value(found: dict[str, float]) -> str:
@@ -21,12 +23,22 @@ def p_value(found: dict[str, float]) -> str:
     return "p < 0.001" if found["p_holm"] < 0.001 else f"p = {found['p_holm']:.3f}"
 
 
+def marked(found: dict[str, float], turn: int = 1) -> str:
+    """Return a signed interval; in bold if the difference is significant after correction."""
+    text = interval(found, "+", turn)
+    return f"**{text}**" if found["p_holm"] < 0.05 else text
+
+
 FORMATS: dict[str, Callable[[Any], str]] = {
     "value": lambda found: f"{found['value']:.3f}",
     "interval": interval,
+    "value_4": lambda found: f"{found['value']:.4f}",
+    "interval_4": lambda found: interval(found, digits=4),  # as precise as published figures
     "change": lambda found: interval(found, "+"),
     "gain": lambda found: interval(found, "+", -1),  # of the complete model over a variant
     "loss": lambda found: interval(found, "", -1),  # of a variant to the complete model
+    "change_marked": marked,
+    "gain_marked": lambda found: marked(found, -1),
     "p": p_value,
     "number": lambda found: f"{found:.3f}",
     "count": lambda found: f"{found:,}",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from explainer.build import write_page
 from latex2mathml.converter import convert
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -52,7 +53,7 @@ CHILDREN = {
         "api/settings",
     ],
     "paper_map": ["differences", "glossary"],
-    "results": ["since_the_paper", "studies/index", "studies/*", "log"],
+    "results": ["why", "benchmarks", "since_the_paper", "studies/index", "studies/*", "log"],
     "project/contributing": ["*release", "mutations", "project/changelog", "project/licenses"],
 }
 _ORIGIN = {place: name for name, place in COPIED.items()}
@@ -219,9 +220,15 @@ def remove_old_pages(app: Sphinx, error: Exception | None) -> None:
             kept = page.name == "index" or (ROOT / page.relative_to("_modules")).exists()
             kept = kept or (ROOT / page.relative_to("_modules")).with_suffix(".py").exists()
         else:
-            kept = page.as_posix() in {*app.env.found_docs, "search"} or page.parts[0] == "_static"
+            kept = page.as_posix() in {*app.env.found_docs, "search"}
+            kept = kept or page.parts[0] in {"_static", "explainer"}
         if not kept:
             path.unlink()
+
+
+def add_explainer(app: Sphinx, error: Exception | None) -> None:
+    """Build the live page, ``explainer/index.html``."""
+    write_page(Path(app.outdir) / "explainer" / "index.html")
 
 
 def add_settings(
@@ -265,5 +272,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-signature", hide_settings)
     app.connect("html-page-context", repair_page)
     app.connect("build-finished", remove_old_pages)
+    app.connect("build-finished", add_explainer)
     app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

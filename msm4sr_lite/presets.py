@@ -1,5 +1,7 @@
 """Presets, which are complete settings, and a batch size that fits the data."""
 
+from typing import Any
+
 from msm4sr_lite.config import Config, FinetuneConfig, ModelConfig, PretrainConfig
 
 # With far fewer steps per epoch, early stopping ends training on small datasets too soon.
@@ -30,6 +32,9 @@ PRESETS = {
         finetune=FinetuneConfig(prefix_augmentation=True, pad_class=True),
     ),
 }
+
+# Not a preset of the method: mean embeddings and a linear adaptor, like UniSRec.
+UNISREC: dict[str, Any] = {"model.item_pooling": "mean", "model.adaptor": "linear"}
 
 # Whether a preset adds a score ensemble to the trained model: "auto" or "none".
 ENSEMBLES = {"paper": "none", "tuned": "auto", "authors": "none"}

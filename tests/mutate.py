@@ -62,6 +62,7 @@ TESTS = {
     "fast/sequences": ["fast/test_fast_sequences", "method/test_sequences"],
     "settings": ["method/test_settings", "method/test_config"],
     "baselines/ensemble": ["baselines/test_ensemble", "pipeline/test_pipeline_ensemble"],
+    "baselines/selection": ["baselines/test_selection", "pipeline/test_pipeline_ensemble"],
     "baselines/simple": ["baselines/test_simple"],
     "pipeline/ensemble": ["pipeline/test_pipeline_ensemble"],
 }

@@ -3,8 +3,7 @@
     python -m benchmarks.studies.results_page [STUDY ...] [--redraw]
 
 ``docs/studies/`` gets a page of tables per study and an index, ``docs/figures/`` the figures. In
-``docs/results.md`` and ``README.md`` two things are filled in, and the text around them is written
-by hand:
+the pages of ``FILLED`` two things are filled in, and the text around them is written by hand:
 
 - ``<!-- figure: NAME -->`` up to ``<!-- end -->``: a figure with its description and its sources.
 - ``<!--= STUDY/PART/KEY/... as FORMAT -->`` up to ``<!--/-->``: a number from a JSON file. Keys
@@ -35,7 +34,7 @@ from msm4sr_lite.study.pages import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "python -m benchmarks.studies.results_page"
-FILLED = ("README.md", "docs/results.md")
+FILLED = ("README.md", *(f"docs/{name}.md" for name in ("results", "why", "benchmarks")))
 FIGURE = re.compile(r"(<!-- figure: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 NUMBER = re.compile(r"(<!--= (.+?)(?: as (\w+))? -->)(.*?)(<!--/-->)", re.DOTALL)
 

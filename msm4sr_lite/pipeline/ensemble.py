@@ -10,19 +10,15 @@ from typing import Any, Self
 import numpy as np
 
 from msm4sr_lite.baselines import BaselineData, SASRec, fit_baseline
-from msm4sr_lite.baselines.ensemble import (
-    MAIN,
-    Probabilities,
-    ScoreEnsemble,
-    choose_weights,
-    validation_cases,
-)
+from msm4sr_lite.baselines.ensemble import MAIN, Probabilities, ScoreEnsemble
+from msm4sr_lite.baselines.selection import choose_weights, validation_cases
 from msm4sr_lite.baselines.simple import NEIGHBOURS, RULES, WHITENED, PairScorer, TextKNN
 from msm4sr_lite.config import Config, UserError, as_dict, with_settings
 from msm4sr_lite.encoder import BOTH, M2SE
 from msm4sr_lite.fast.processes import is_first
 from msm4sr_lite.feature_table import FeatureTable, no_features
 from msm4sr_lite.pipeline.stages import Stage, TrainingData, describe_training_data
+from msm4sr_lite.presets import UNISREC
 from msm4sr_lite.progress import say
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.store import checkpoints
@@ -36,10 +32,9 @@ from msm4sr_lite.store.schemas import EnsembleRecord, read_json
 
 # The candidates beside the neural model. Models that are trained from scratch: name -> class.
 NETWORKS: dict[str, type[M2SE]] = {"ids": SASRec, "text": M2SE, "image": M2SE}
-# What they have instead of the model's settings, like UniSRec: whitened mean embeddings and a
-# linear adaptor. Alone, such a model learns more quickly than one with experts (docs/log.md).
-ALONE: dict[str, Any] = {"features.whitening": "pca", "model.item_pooling": "mean"}
-ALONE |= {"model.adaptor": "linear", "model.feature_dropout": 0.0}
+# What they have instead of the model's settings. Alone, such a model learns more quickly than one
+# with experts (docs/log.md).
+ALONE = UNISREC | {"features.whitening": "pca", "model.feature_dropout": 0.0}
 # Baselines of ``BASELINES``, with settings, each of which makes a part of its own.
 PAIRS = {"item_knn": NEIGHBOURS, "sequential_rules": RULES}  # kept as matrices
 TEXTS = {"bert_knn": WHITENED}  # computed from the features

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from msm4sr_lite.presets import UNISREC
 from msm4sr_lite.study.specs import ModelSpec, Settings, Spec, StudyData
 
 MAIN = ModelSpec()
@@ -32,9 +33,7 @@ ABLATIONS: dict[str, Spec] = {
     "with ids": changed(finetune__use_ids=True),
     "mean pooling": changed(model__item_pooling="mean"),
     "whitened features": changed(features__whitening="pca"),
-    "whitened, linear adaptor": changed(
-        features__whitening="pca", model__adaptor="linear", model__item_pooling="mean"
-    ),
+    "whitened, linear adaptor": ModelSpec(settings=UNISREC | {"features.whitening": "pca"}),
     "frozen pooling": changed(model__train_pooling=False),
     "unmasked pooling": changed(model__mask_padding=False),
     "candidates: seen": changed(finetune__candidates="seen"),

@@ -12,6 +12,7 @@ from msm4sr_lite.baselines.ease import fits_memory
 from msm4sr_lite.baselines.esasrec import ESASRec
 from msm4sr_lite.baselines.simple import NEIGHBOURS, RULES, WHITENED, grid
 from msm4sr_lite.config import MANY_CLASSES
+from msm4sr_lite.presets import UNISREC
 from msm4sr_lite.study.specs import (
     ONE,
     BaselineSpec,
@@ -24,12 +25,11 @@ from msm4sr_lite.study.specs import (
 
 DECAYS = grid(decay=[0.5, 0.8, 0.95, 1.0])
 EASE = grid(l2=[100, 500], decay=[0.6, 0.9])
-# Like UniSRec, without pre-training: mean sentence embeddings, whitened, and a linear layer.
-UNISREC = {"model.modalities": "text", "model.item_pooling": "mean", "model.adaptor": "linear"}
 GEOMETRY = grid(features__whitening=["none", "pca"], finetune__lr=[1e-3, 3e-4])
 IDS = grid(finetune__lr=[1e-3, 3e-4], model__hidden_dropout=[0.2, 0.5])
 
 
+ALONE = {"model.modalities": "text"}
 TEXT, TFIDF, FEATURES = ("text",), ("text", "sklearn"), ("features",)
 ITEM_KNN = BaselineSpec("item_knn", NEIGHBOURS)
 EASE_SPEC = BaselineSpec("ease", EASE, ("pairs",))
@@ -68,8 +68,8 @@ MODELS: dict[str, Spec] = {
             "sasrec": SASREC,
         },
     ),
-    "unisrec": ModelSpec(GEOMETRY, settings=UNISREC, pretrains=False, needs=TEXT),
-    "text": ModelSpec(settings={"model.modalities": "text"}, pretrains=False, needs=TEXT),
+    "unisrec": ModelSpec(GEOMETRY, settings=UNISREC | ALONE, pretrains=False, needs=TEXT),
+    "text": ModelSpec(settings=ALONE, pretrains=False, needs=TEXT),
     "image": ModelSpec(settings={"model.modalities": "image"}, pretrains=False, needs=("image",)),
     "text+image": ModelSpec(build=SummedFeatures, pretrains=False, needs=("text", "image")),
     "authors": ModelSpec(ONE, "authors", needs=FEATURES),

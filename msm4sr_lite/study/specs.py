@@ -11,12 +11,8 @@ from filelock import FileLock
 
 from msm4sr_lite import training
 from msm4sr_lite.baselines import BaselineData, fit_baseline
-from msm4sr_lite.baselines.ensemble import (
-    Probabilities,
-    ScoreEnsemble,
-    choose_weights,
-    validation_cases,
-)
+from msm4sr_lite.baselines.ensemble import Probabilities, ScoreEnsemble
+from msm4sr_lite.baselines.selection import choose_weights, validation_cases
 from msm4sr_lite.baselines.simple import Settings, grid
 from msm4sr_lite.config import Config, DataConfig, as_dict, with_settings
 from msm4sr_lite.dataset.dataset import Dataset

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.results_drawing import fingerprint_in
 from benchmarks.results_figures import drawings
 from benchmarks.results_numbers import FORMATS, number
-from benchmarks.studies.results_page import NUMBER, collect, fill, pages, write
+from benchmarks.studies.results_page import FILLED, NUMBER, collect, fill, pages, write
 from benchmarks.study_pages import Study, read_studies
 from msm4sr_lite.config import UserError
 from tests.test_texts import anchors, broken_links, text_of, unknown_commands
@@ -38,7 +38,7 @@ def root(result, tmp_path):
     folder.mkdir(parents=True)
     for part, found in result.items():
         (folder / f"{part}.json").write_text(json.dumps(found), encoding="utf-8")
-    for name in ("README.md", "docs/results.md"):
+    for name in FILLED:
         (tmp_path / "root" / name).write_text(PROSE, encoding="utf-8")
     return tmp_path / "root"
 
@@ -166,7 +166,7 @@ def test_committed_figures_show_the_committed_results():
     assert len(made) > 5
     shown = {one.name: fingerprint_in(ROOT / f"docs/figures/{one.name}.png") for one in made}
     assert shown == {one.name: one.fingerprint() for one in made}
-    page = text(ROOT, "docs/results.md")
+    page = text(ROOT, "docs/results.md") + text(ROOT, "docs/benchmarks.md")
     assert [one.name for one in made if f"(figures/{one.name}.png)" not in page] == ["results"]
 
 
@@ -177,7 +177,7 @@ def test_the_readme_describes_every_value_of_its_figure():
 
 def test_a_changed_number_is_noticed(tmp_path):
     shutil.copytree(RESULTS, tmp_path / "docs/results")
-    for name in ("README.md", "docs/results.md"):
+    for name in FILLED:
         shutil.copy(ROOT / name, tmp_path / name)
     path = tmp_path / "docs/results/hm_fashion-5core/main.json"
     changed = path.read_text("utf-8").replace('"value": 0.045', '"value": 0.055')
@@ -203,9 +203,9 @@ def unmarked(page):
 
 
 def test_every_measured_number_of_the_results_is_tied_to_its_file():
-    page = text(ROOT, "docs/results.md")
+    page, why = text(ROOT, "docs/results.md"), text(ROOT, "docs/why.md")
     assert len(NUMBER.findall(page)) > 50
-    assert unmarked(page) == []
+    assert unmarked(page) == unmarked(why) == []
     assert unmarked("With 12.5 and 80 %, <!--= a/b -->0.165<!--/-->.") == ["12.5", "80 %"]
     assert len(page.splitlines()) < 200
 

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from small_dataset import SMALL, dataset, feature_table, fitted, interaction_frame, item_frame
 
 from msm4sr_lite import MSM4SR, UserError, training
-from msm4sr_lite.baselines.ensemble import ScoreEnsemble, validation_cases
+from msm4sr_lite.baselines.ensemble import ScoreEnsemble
+from msm4sr_lite.baselines.selection import validation_cases
 from msm4sr_lite.baselines.simple import mean_embeddings
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.feature_table import make_slots

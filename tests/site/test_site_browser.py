@@ -18,6 +18,7 @@ pytestmark = MARKS
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots" / "site"
 MAIN_PAGES = [
     "index",
+    "explainer/index",
     "guide",
     "course/index",
     "course/00_start_here",

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from msm4sr_lite import training
-from msm4sr_lite.baselines import ensemble, fit_baseline
-from msm4sr_lite.baselines.ensemble import Choice, Probabilities
+from msm4sr_lite.baselines import fit_baseline, selection
+from msm4sr_lite.baselines.ensemble import Probabilities
+from msm4sr_lite.baselines.selection import Choice
 from msm4sr_lite.config import Config, with_settings
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.presets import PRESETS
@@ -79,7 +80,7 @@ def test_the_weights_of_an_ensemble_are_chosen_on_a_limited_number_of_cases(
     length = {target: len(h) for h, target in zip(histories, targets, strict=True)}
     monkeypatch.setattr(specs, "choose_weights", spy)
     for most in (3, 3, 99):
-        monkeypatch.setattr(ensemble, "MOST_CASES", most)
+        monkeypatch.setattr(selection, "MOST_CASES", most)
         MODELS["item_knn+tfidf"].fit(data, {}, 0, tmp_path)
     assert len(seen[0]) == 3
     assert seen[0] == seen[1]  # the same cases each time

@@ -1,0 +1,111 @@
+// Stage 4: what the selected position reads, in both layers and heads, in both sequences.
+import { $, LANE, ROW, draw, el, percent, svg } from "./dom.js";
+import { MODALITIES, SIZES } from "./model.js";
+
+const COLUMN = 30; // width of a column of dots
+const HEADS = [...Array(SIZES.layers * SIZES.heads).keys()].map((n) => [n >> 1, n & 1]);
+const FAN = { from: HEADS.length * COLUMN + 40, to: HEADS.length * COLUMN + 92 };
+
+const isSame = (a, b) => a[0] === b[0] && a[1] === b[1];
+
+function headButtons(state, actions, read) {
+    return HEADS.map((head) => {
+        const [layer, which] = head.map((n) => n + 1);
+        const weights = MODALITIES.map(
+            (m) =>
+                `${m}: ${read(m, head)
+                    .map((w, j) => `position ${j + 1} ${percent(w)}`)
+                    .join(", ")}`,
+        ).join("; ");
+        return el(
+            "button",
+            {
+                "data-key": `head-${layer}${which}`,
+                "aria-pressed": String(isSame(head, state.head)),
+                "aria-label": `Layer ${layer}, head ${which}. ${weights}`,
+                "data-tip": `Layer ${layer}, head ${which}`,
+                onclick: () => actions.set({ head }),
+            },
+            `${layer}.${which}`,
+        );
+    });
+}
+
+/** A dot for each weight, with the weight as its area. */
+function dots(view, read) {
+    const found = [];
+    HEADS.forEach((head, column) =>
+        MODALITIES.forEach((modality) =>
+            read(modality, head).forEach((weight, j) => {
+                const tip = `Layer ${head[0] + 1}, head ${head[1] + 1}, ${modality} sequence: ${weight.toFixed(4)} from position ${j + 1}`;
+                const place = { cx: (column + 0.5) * COLUMN, cy: j * ROW + LANE[modality] };
+                found.push(
+                    svg("circle", { ...place, r: 10 * Math.sqrt(weight), class: modality }),
+                    svg("circle", { ...place, r: 10, class: "target", "data-tip": tip }),
+                );
+            }),
+        ),
+    );
+    return found;
+}
+
+/** Curves of the chosen head, from each position that is read to the one that reads. */
+function fan(state, read) {
+    return MODALITIES.flatMap((modality) =>
+        read(modality, state.head).flatMap((weight, j) => {
+            const [start, end] = [j, state.selected].map((k) => k * ROW + LANE[modality]);
+            const middle = (FAN.from + FAN.to) / 2;
+            return [
+                svg("path", {
+                    d: `M${FAN.from} ${start} C${middle} ${start} ${middle} ${end} ${FAN.to} ${end}`,
+                    class: modality,
+                    "stroke-width": 0.5 + 7 * weight,
+                }),
+                svg(
+                    "text",
+                    { x: FAN.from - 4, y: start + 4, class: modality, "text-anchor": "end" },
+                    percent(weight),
+                ),
+            ];
+        }),
+    );
+}
+
+export function drawAttention(data, state, actions, view) {
+    if (!view.history.length) return draw($("#attention-map"));
+    const k = state.selected;
+    const read = (modality, [layer, head]) => view.attention[modality][layer][head][k];
+    const unread = view.history.map((_, j) => j).slice(k + 1);
+    const height = view.history.length * ROW;
+    draw($("#attention-heads"), headButtons(state, actions, read));
+    draw(
+        $("#attention-map"),
+        el(
+            "div",
+            { class: "only-narrow thumbs" },
+            view.history.map(({ item }) => el("img", { src: data.items[item].picture, alt: "" })),
+        ),
+        svg(
+            "svg",
+            {
+                viewBox: `0 0 ${FAN.to + 8} ${height}`,
+                width: FAN.to + 8,
+                height,
+                "aria-hidden": "true",
+            },
+            svg("rect", { y: k * ROW, width: FAN.to + 8, height: ROW, class: "band" }),
+            unread.map((j) =>
+                svg(
+                    "text",
+                    { x: 4, y: j * ROW + 33, class: "unread" },
+                    `later than position ${k + 1}: not read`,
+                ),
+            ),
+            fan(state, read),
+            dots(view, read),
+            MODALITIES.map((m) =>
+                svg("circle", { cx: FAN.to, cy: k * ROW + LANE[m], r: 5, class: m }),
+            ),
+        ),
+    );
+}

@@ -1,0 +1,141 @@
+// From the state to all numbers of the drawing.
+import { MODALITIES, encode, itemEmbeddings, loadModel, scoreByModality } from "./model.js";
+import { row } from "./tensor.js";
+
+export const modelName = ({ stage, withMixup }) =>
+    stage === "start" ? "start" : `${withMixup ? "mixup" : "plain"}_${stage}`;
+
+/** Return the functions that run the stored models on the stored embeddings. */
+export function createComputer(data, tensors) {
+    const firsts = []; // number of each item's first sentence
+    data.items.reduce((first, item, k) => ((firsts[k] = first), first + item.sentences.length), 0);
+    const wordVector = (word) => row(tensors.words, data.words.indexOf(word));
+    const textSlots = data.items.map((item, k) =>
+        item.sentences.map((_, s) => row(tensors.sentences, firsts[k] + s)),
+    );
+    const catalogues = {}; // embeddings of all items, by model
+
+    /** Return what was made last for this purpose if it was made from the same, else make it. */
+    const kept = {};
+    function keep(purpose, from, make) {
+        const key = JSON.stringify(from);
+        if (kept[purpose]?.key !== key) kept[purpose] = { key, value: make() };
+        return kept[purpose].value;
+    }
+
+    const embed = (model, item, words, text = textSlots[item]) =>
+        itemEmbeddings(model, { text, image: words.map(wordVector) }, item);
+
+    function catalogueOf(name) {
+        const model = loadModel(tensors, name);
+        catalogues[name] ??= data.items.map((item, k) => embed(model, k, item.keywords));
+        return { model, catalogue: catalogues[name] };
+    }
+
+    /** Score the catalogue after a history of { item, words, swapped }. */
+    function score(name, history) {
+        const { model, catalogue } = catalogueOf(name);
+        const embeddings = history.map(({ item, words }) => embed(model, item, words));
+        return scoreEmbeddings(
+            model,
+            embeddings,
+            history.map((entry) => entry.swapped),
+            catalogue,
+        );
+    }
+
+    function scoreEmbeddings(model, embeddings, swaps, catalogue, lastOnly = false) {
+        const encoded = encode(model, embeddings, swaps, lastOnly);
+        const last = { text: encoded.h.text.at(-1), image: encoded.h.image.at(-1) };
+        return { embeddings, ...encoded, scores: scoreByModality(last, catalogue) };
+    }
+
+    /**
+     * Leave one out: how much the score of an item falls without a piece of the history.
+     *   effect = score(everything) - score(everything without the piece)
+     * Without its only interaction there is no history and so no effect: null.
+     */
+    function effects(name, history, result, target, selected) {
+        const { model, catalogue } = catalogueOf(name);
+        const before = result.scores[target].total;
+        const swaps = history.map((entry) => entry.swapped);
+        const without = (embeddings, bits) =>
+            before -
+            scoreEmbeddings(model, embeddings, bits, [catalogue[target]], true).scores[0].total;
+        const single = history.length < 2;
+        const interactions = keep("interactions", [name, history, target], () =>
+            history.map((_, k) =>
+                single ? null : without(result.embeddings.toSpliced(k, 1), swaps.toSpliced(k, 1)),
+            ),
+        );
+        const { item, words } = history[selected];
+        const changed = (other) => without(result.embeddings.with(selected, other), swaps);
+        const slots = keep("slots", [name, history, target, selected], () => ({
+            keywords: words.map((_, k) => changed(embed(model, item, words.toSpliced(k, 1)))),
+            sentences: textSlots[item].map((_, k) =>
+                changed(embed(model, item, words, textSlots[item].toSpliced(k, 1))),
+            ),
+        }));
+        return { interactions, ...slots };
+    }
+
+    /** Everything that the drawing shows. */
+    function view(state) {
+        const name = modelName(state);
+        const history = state.history.map(({ item, keywords, swapped }) => ({
+            item,
+            swapped,
+            words: keywords.filter((keyword) => keyword.used).map((keyword) => keyword.word),
+        }));
+        if (!history.length) return { name, history, ranking: [], scores: [] };
+        const result = keep("result", [name, history], () => score(name, history));
+        const seen = new Set(history.map((entry) => entry.item));
+        const ranking = data.items
+            .map((_, item) => item)
+            .filter((item) => !seen.has(item))
+            .sort((a, b) => result.scores[b].total - result.scores[a].total || a - b);
+        const target = state.focus !== null && !seen.has(state.focus) ? state.focus : ranking[0];
+        const found = effects(name, history, result, target, state.selected);
+        return { name, history, ...result, ranking, target, effects: found };
+    }
+
+    /** A batch of real users: h before their last known interaction, and z of that interaction. */
+    function batch(name, modality) {
+        const { model, catalogue } = catalogueOf(name);
+        const histories = data.users.map((user) => user.history.slice(0, -1));
+        const targets = histories.map((items) => items.at(-1));
+        const h = keep("batch", [name, modality], () =>
+            histories.map((items) => {
+                const embeddings = items.slice(0, -1).map((item) => catalogue[item]);
+                return encode(
+                    model,
+                    embeddings,
+                    embeddings.map(() => false),
+                    true,
+                ).h[modality].at(-1);
+            }),
+        );
+        return { h, targets, z: targets.map((item) => catalogue[item][modality].z) };
+    }
+
+    /** How many of ten recommendations stay, on average over the users, if all positions swap. */
+    function stayWhenSwapped(name) {
+        const stayed = data.users.map((user) => {
+            const items = user.history.slice(0, -1);
+            const [plain, swapped] = [false, true].map((bit) => {
+                const history = items.map((i) => ({
+                    item: i,
+                    words: data.items[i].keywords,
+                    swapped: bit,
+                }));
+                const { scores } = score(name, history);
+                const order = scores.map((_, i) => i).filter((i) => !items.includes(i));
+                return order.sort((a, b) => scores[b].total - scores[a].total).slice(0, 10);
+            });
+            return plain.filter((item) => swapped.includes(item)).length;
+        });
+        return stayed.reduce((a, b) => a + b, 0) / stayed.length;
+    }
+
+    return { score, view, batch, stayWhenSwapped, modalities: MODALITIES };
+}

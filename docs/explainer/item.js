@@ -1,0 +1,132 @@
+// Stage 2: inside the item of the selected position. Slots, their attention weights, the experts.
+import { $, bar, draw, effectMark, el, percent, picture, strip } from "./dom.js";
+
+/** A line for a keyword: it can be exchanged or taken out, and comes back the same way. */
+function keywordLine(data, state, actions, keyword, slot, numbers) {
+    const item = data.items[state.history[state.selected].item];
+    const isOriginal = keyword.word === item.keywords[slot];
+    const score = item.scores[slot];
+    const select = el(
+        "select",
+        {
+            "data-key": `word-${slot}`,
+            "aria-label": `Keyword ${slot + 1}`,
+            disabled: !keyword.used,
+            onchange: (event) =>
+                actions.setKeyword(state.selected, slot, { word: event.target.value }),
+        },
+        data.words.map((word) => el("option", { selected: word === keyword.word }, word)),
+    );
+    const cosine = isOriginal ? score.toFixed(2) : "yours";
+    const tip = isOriginal
+        ? `CLIP: cosine of picture and keyword ${score.toFixed(4)}`
+        : "You chose this keyword.";
+    return el(
+        "li",
+        { class: keyword.used ? "slot" : "slot unused" },
+        bar(numbers?.alpha ?? 0, "image"),
+        select,
+        el("span", { class: "cosine", "data-tip": tip }, cosine),
+        weight(numbers),
+        numbers ? effectMark(numbers.effect, numbers.largest, "this keyword") : el("span"),
+        el(
+            "button",
+            {
+                class: "tool",
+                "data-key": `use-${slot}`,
+                "aria-label": `${keyword.used ? "Take out" : "Put back"} keyword ${keyword.word}`,
+                onclick: () => actions.setKeyword(state.selected, slot, { used: !keyword.used }),
+            },
+            keyword.used ? "×" : "+",
+        ),
+    );
+}
+
+const weight = (numbers) =>
+    numbers
+        ? el(
+              "span",
+              { class: "weight", "data-tip": `Attention weight ${numbers.alpha.toFixed(4)}` },
+              percent(numbers.alpha),
+          )
+        : el("span", { class: "weight" }, "out");
+
+function sentenceLine(sentence, numbers) {
+    return el(
+        "li",
+        { class: "slot" },
+        bar(numbers.alpha, "text"),
+        el("span", { class: "sentence" }, sentence),
+        weight(numbers),
+        effectMark(numbers.effect, numbers.largest, "this sentence"),
+    );
+}
+
+const caption = (kind, text) =>
+    el("p", { class: `caption ${kind}` }, text, el("span", {}, "weight"), el("span", {}, "effect"));
+
+/** The gate of the mixture of experts, one column for each expert. */
+function gateChart(gate, kind, name) {
+    const list = gate.map((share, k) => `expert ${k + 1}: ${percent(share)}`).join(", ");
+    return el(
+        "div",
+        {
+            class: `gate ${kind}`,
+            role: "img",
+            tabindex: "0",
+            "aria-label": `Gate of ${name}. ${list}`,
+            "data-tip": `Gate of ${name}. ${list}`,
+        },
+        gate.map((share) => el("span", { "--share": share })),
+    );
+}
+
+export function drawItem(data, state, actions, view) {
+    if (!view.history.length)
+        return draw($("#item-card"), el("p", { class: "hint" }, "Nothing to look into yet."));
+    const { item } = view.history[state.selected];
+    const { title, sentences } = data.items[item];
+    const { text, image } = view.embeddings[state.selected];
+    const all = [...view.effects.keywords, ...view.effects.sentences];
+    const largest = Math.max(...all.map(Math.abs), 0.1);
+    let used = -1;
+    const keywordLines = state.history[state.selected].keywords.map((keyword, slot) => {
+        used += keyword.used ? 1 : 0;
+        const numbers = { alpha: image.alpha[used], effect: view.effects.keywords[used], largest };
+        return keywordLine(data, state, actions, keyword, slot, keyword.used ? numbers : null);
+    });
+    const sentenceLines = sentences.map((sentence, k) =>
+        sentenceLine(sentence, {
+            alpha: text.alpha[k],
+            effect: view.effects.sentences[k],
+            largest,
+        }),
+    );
+    draw(
+        $("#item-card"),
+        el(
+            "h3",
+            {},
+            picture(data.items[item], 56),
+            el("span", {}, `Position ${state.selected + 1}: ${title}`),
+        ),
+        caption("text", "Text: sentences"),
+        el("ul", { class: "slots text" }, sentenceLines),
+        caption("image", "Picture: keywords"),
+        el("ul", { class: "slots image" }, keywordLines),
+        el("p", { class: "caption wide" }, "Pooled embeddings, and gate of the eight experts"),
+        el(
+            "div",
+            { class: "gates" },
+            strip(text.e, "text", "e of the text"),
+            strip(image.e, "image", "e of the image"),
+        ),
+        el(
+            "div",
+            { class: "gates" },
+            gateChart(text.gate, "text", "the text"),
+            gateChart(image.gate, "image", "the image"),
+        ),
+        el("p", { class: "note" }, "e = Σ weight · embedding;  z = Σ gate · LayerNorm(W e + b)"),
+    );
+}

@@ -1,0 +1,82 @@
+// Read the stored data, connect the controls, and draw everything after every change.
+import { drawAttention } from "./attention.js";
+import { createComputer } from "./compute.js";
+import { $, el, startTips } from "./dom.js";
+import { drawHistory, makeShelf } from "./history.js";
+import { drawItem } from "./item.js";
+import { drawMixup, drawWhy } from "./mixup.js";
+import { drawScores, drawVerdict } from "./scores.js";
+import { createState } from "./state.js";
+import { fromBase64, readTensors } from "./tensor.js";
+import { makeTour } from "./tour.js";
+import { drawTraining } from "./training.js";
+
+const data = JSON.parse($("#data").textContent);
+const tensors = readTensors(fromBase64($("#weights").textContent));
+const computer = createComputer(data, tensors);
+const { state, actions, listen } = createState(data);
+
+function drawAll() {
+    const started = performance.now();
+    const view = computer.view(state);
+    $("#drawing").style.setProperty("--selected", state.selected);
+    document.body.classList.toggle("empty", !view.history.length);
+    drawHistory(data, state, actions, view);
+    drawItem(data, state, actions, view);
+    drawMixup(data, state, actions, view);
+    drawAttention(data, state, actions, view);
+    drawScores(data, state, actions, view);
+    drawVerdict(data, state, view);
+    drawControls();
+    requestAnimationFrame(() => setTimeout(() => answered.push(performance.now() - started)));
+    const batch = `${view.name} ${state.pairs} ${state.temperature}`;
+    if (batch !== drawn.batch) drawTraining(data, state, view, computer);
+    if (state.stage !== drawn.stage) setTimeout(() => drawWhy(state, computer), 300); // not urgent
+    Object.assign(drawn, { batch, stage: state.stage });
+}
+const drawn = {}; // what the panels below the drawing show
+const answered = []; // milliseconds from each change to its picture
+
+function drawControls() {
+    $("#user").value = state.user ?? "";
+    $("#probability").value = state.probability;
+    $("#probability-value").textContent = state.probability.toFixed(2);
+    $("#with-mixup").checked = state.withMixup;
+    $("#with-mixup").disabled = state.stage === "start";
+    for (const input of document.querySelectorAll("[name=stage]"))
+        input.checked = input.value === state.stage;
+}
+
+$("#user").append(
+    ...data.users.map(({ id, history }, k) =>
+        el("option", { value: k }, `${id}, ${history.length - 1} items`),
+    ),
+    el("option", { value: "" }, "nobody: an empty history"),
+);
+const on = (selector, event, action) =>
+    document.querySelectorAll(selector).forEach((e) => e.addEventListener(event, () => action(e)));
+on("#user", "change", ({ value }) => actions.chooseUser(value === "" ? null : Number(value)));
+on("#reset", "click", () => actions.chooseUser(state.user));
+on("#probability", "input", ({ value }) => actions.setProbability(Number(value)));
+on("#again", "click", () => actions.drawAgain());
+on("[name=stage]", "change", ({ value }) => actions.set({ stage: value }));
+on("#with-mixup", "change", ({ checked }) => actions.set({ withMixup: checked }));
+on("[name=pairs]", "change", ({ value }) => actions.set({ pairs: value }));
+on("#temperature", "input", ({ value }) => actions.set({ temperature: 10 ** Number(value) }));
+
+makeShelf(data, actions);
+startTips();
+makeTour({ state, actions });
+listen(drawAll);
+actions.chooseUser(0);
+
+// For tests, and for the curious in the console.
+globalThis.explainer = {
+    data,
+    tensors,
+    computer,
+    state,
+    actions,
+    answered,
+    ready: performance.now(),
+};

@@ -1,0 +1,69 @@
+// Stage 3: the two embeddings of each position, and the sequences after mixup.
+import { $, LANE, ROW, draw, el, number, picture, strip, svg } from "./dom.js";
+import { cosine } from "./tensor.js";
+
+/** The two lines that lead from z to the mixed sequences: parallel, or crossed by a swap. */
+function crossing(swapped, animate) {
+    const path = (from, to) => `M0 ${LANE[from]} C24 ${LANE[from]} 24 ${LANE[to]} 48 ${LANE[to]}`;
+    const line = (from) => {
+        const to = swapped ? (from === "text" ? "image" : "text") : from;
+        return svg("path", { d: path(from, to), class: `${from}${animate ? " fresh" : ""}` });
+    };
+    return svg(
+        "svg",
+        { width: 48, height: ROW, "aria-hidden": "true" },
+        line("image"),
+        line("text"),
+    );
+}
+
+const pair = (first, second) => el("span", { class: "pair" }, first, second);
+let lastSwaps = []; // swap bits of the last drawing
+
+export function drawMixup(data, state, actions, view) {
+    const rows = view.history.map(({ item, swapped }, k) => {
+        const { text, image } = view.embeddings[k];
+        const { title } = data.items[item];
+        const kinds = swapped ? ["image", "text"] : ["text", "image"];
+        const same = number(cosine(text.z, image.z));
+        return el(
+            "li",
+            { class: `row${k === state.selected ? " selected" : ""}` },
+            el(
+                "button",
+                {
+                    class: "swap",
+                    role: "switch",
+                    "data-key": `swap-${k}`,
+                    "aria-checked": String(swapped),
+                    "aria-label": `Swap position ${k + 1}, ${title}; cosine of its embeddings ${same}`,
+                    onclick: () => actions.swap(k),
+                },
+                el("span", { class: "only-narrow" }, picture(data.items[item], 36)),
+                pair(strip(text.z, "text", "z_t"), strip(image.z, "image", "z_v")),
+                crossing(swapped, lastSwaps[k] !== swapped),
+                pair(
+                    strip(view.mixed.text[k], kinds[0], `M_t at position ${k + 1}`),
+                    strip(view.mixed.image[k], kinds[1], `M_v at position ${k + 1}`),
+                ),
+            ),
+        );
+    });
+    lastSwaps = view.history.map((entry) => entry.swapped);
+    draw($("#mixup-rows"), rows);
+    $("#swapped").textContent =
+        `${lastSwaps.filter(Boolean).length} of ${lastSwaps.length} swapped`;
+}
+
+/** The comparison of both trainings, and the measurement behind it. */
+export function drawWhy(state, computer) {
+    const stage = state.stage === "start" ? "pretrained" : state.stage;
+    const [withIt, without] = ["mixup", "plain"].map((kind) =>
+        computer.stayWhenSwapped(`${kind}_${stage}`),
+    );
+    $("#why-stage").textContent = stage === "pretrained" ? "pre-trained" : "fine-tuned";
+    $("#why-with").textContent = withIt.toFixed(1);
+    $("#why-without").textContent = without.toFixed(1);
+    $("#why-with").style.setProperty("--share", withIt / 10);
+    $("#why-without").style.setProperty("--share", without / 10);
+}

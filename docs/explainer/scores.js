@@ -1,0 +1,117 @@
+// Stage 5: the ten items with the highest scores, and what is said to screen readers.
+import { makeDraggable } from "./drag.js";
+import { $, draw, el, number, picture, strip } from "./dom.js";
+
+let lastRanking = null; // ranking of the last drawing
+
+/** What became of an item's rank since the last drawing. */
+function moved(item, rank) {
+    const old = lastRanking ? lastRanking.indexOf(item) : rank;
+    if (old === rank) return "";
+    if (old < 0 || old > 9) return "new";
+    return old > rank ? `▲${old - rank}` : `▼${rank - old}`;
+}
+
+/** The two cosines, one after the other; a negative one has no bar but keeps its number. */
+function scoreBar({ text, image }) {
+    return el(
+        "span",
+        { class: "score-bar" },
+        el("span", { class: "bar text", "--share": Math.max(0, text) / 2 }),
+        el("span", { class: "bar image", "--share": Math.max(0, image) / 2 }),
+    );
+}
+
+function scoreRow(data, state, actions, view, item, rank) {
+    const { text, image, total } = view.scores[item];
+    const { title } = data.items[item];
+    const taken = state.user !== null && data.users[state.user].history.at(-1) === item;
+    const chosen = item === view.target;
+    const numbers = `text ${number(text)}, image ${number(image)}, together ${number(total)}`;
+    const change = moved(item, rank);
+    const pick = el(
+        "button",
+        {
+            class: "pick",
+            "data-key": `score-${rank}`,
+            "aria-pressed": String(chosen),
+            "aria-label": `${rank + 1}. ${title}: ${numbers}${taken ? "; the user's real next item" : ""}. Explain this score`,
+            "data-tip": `cos(h_t, z_t) = ${text.toFixed(4)}, cos(h_v, z_v) = ${image.toFixed(4)}`,
+            onclick: () => actions.set({ focus: item }),
+        },
+        el(
+            "span",
+            { class: "rank" },
+            String(rank + 1),
+            el("span", { class: `moved${change[0] === "▼" ? " down" : ""}` }, change),
+        ),
+        picture(data.items[item], 44),
+        el(
+            "span",
+            {},
+            el("span", { class: "title" }, taken && el("b", { class: "taken" }, "★ "), title),
+            el("span", { class: "numbers" }, scoreBar({ text, image }), el("b", {}, number(total))),
+        ),
+    );
+    makeDraggable(pick, {
+        image: data.items[item].picture,
+        drop: (place) => actions.insert(item, place),
+    });
+    return el("li", { class: `row score${chosen ? " chosen" : ""}` }, pick);
+}
+
+export function drawScores(data, state, actions, view) {
+    if (!view.ranking.length) {
+        draw($("#score-rows"), el("li", { class: "hint" }, "No history, no recommendation."));
+        draw($("#states"));
+        return;
+    }
+    const last = view.history.length - 1;
+    draw(
+        $("#states"),
+        el(
+            "span",
+            { class: "ink-text" },
+            el("span", {}, "h", el("sub", {}, "t")),
+            strip(view.h.text[last], "text", "h_t of the last position"),
+        ),
+        el(
+            "span",
+            { class: "ink-image" },
+            el("span", {}, "h", el("sub", {}, "v")),
+            strip(view.h.image[last], "image", "h_v of the last position"),
+        ),
+    );
+    const top = view.ranking.slice(0, 10);
+    draw(
+        $("#score-rows"),
+        top.map((item, rank) => scoreRow(data, state, actions, view, item, rank)),
+    );
+    draw(
+        $("#top-strip"),
+        el("span", {}, "Top five"),
+        top.slice(0, 5).map((item) => picture(data.items[item], 40)),
+    );
+    $("#explained").textContent = data.items[view.target].title;
+    announce(data, view, top);
+    lastRanking = view.ranking;
+}
+
+/** Tell screen readers what has changed, in one sentence. */
+function announce(data, view, top) {
+    const old = lastRanking?.slice(0, 10) ?? top;
+    const fresh = top.filter((item) => !old.includes(item)).length;
+    const first = data.items[top[0]].title;
+    $("#live").textContent =
+        `First recommendation: ${first}, score ${number(view.scores[top[0]].total)}. ${fresh} of 10 are new.`;
+}
+
+/** Where the user's real next item stands. */
+export function drawVerdict(data, state, view) {
+    const verdict = $("#verdict");
+    if (state.user === null || !view.ranking.length) return void (verdict.textContent = "");
+    const rank = view.ranking.indexOf(data.users[state.user].history.at(-1)) + 1;
+    verdict.textContent = rank
+        ? `★ The user's real next item: rank ${rank} of ${view.ranking.length} on this page.`
+        : "★ The user's real next item is in the history now.";
+}

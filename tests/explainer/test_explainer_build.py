@@ -1,0 +1,79 @@
+"""How the page is put together, and its model in JavaScript."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from docs.explainer.build import HERE, build_page, join_modules
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return build_page()
+
+
+def test_the_model_in_javascript() -> None:
+    if not (node := shutil.which("node")):
+        pytest.skip("no node found; the tests in Chromium compare the same functions with PyTorch")
+    folder = ROOT / "tests" / "explainer"
+    done = subprocess.run([node, "--test", str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_page_is_small_and_whole(page: str) -> None:
+    assert len(page.encode()) < 3_000_000
+    assert "{{" not in page
+    assert (HERE / "weights.safetensors").stat().st_size < 3_000_000
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)", page)
+    assert not re.search(r"^(?:import|export) ", page, re.M)
+
+
+def test_the_policy_allows_this_script_and_this_style_only(page: str) -> None:
+    policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert len(policy) == 1
+    assert policy[0].startswith("default-src 'none';")
+    assert "unsafe" not in policy[0]
+    script = page.partition('<script type="module">')[2].partition("</script>")[0]
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    for text in (script, style):
+        wanted = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{wanted}'" in policy[0]
+    assert not re.search(r"\son\w+=|\sstyle=", page.partition("<body>")[2].partition("<script")[0])
+
+
+def test_modules_are_joined_in_the_order_of_their_imports(tmp_path: Path) -> None:
+    (tmp_path / "b.js").write_text("export const two = 2;\n", "utf-8")
+    (tmp_path / "a.js").write_text('import { two } from "./b.js";\nuse(two);\n', "utf-8")
+    joined = join_modules(tmp_path, "a.js")
+    assert joined == "// ---- b.js\nconst two = 2;\n\n// ---- a.js\nuse(two);\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ("const three = 3;\n", "b.js does not declare two"),
+        ("export const two = 2;\nconst one = 1;\n", "b.js declares one as well"),
+    ],
+)
+def test_names_that_are_missing_or_declared_twice_are_refused(
+    tmp_path: Path, other: str, message: str
+) -> None:
+    (tmp_path / "b.js").write_text(other, "utf-8")
+    (tmp_path / "a.js").write_text('import { two } from "./b.js";\nconst one = 1;\n', "utf-8")
+    with pytest.raises(ValueError, match=message):
+        join_modules(tmp_path, "a.js")
+
+
+def test_sources_are_short() -> None:
+    files = [path for path in HERE.iterdir() if path.suffix in {".js", ".css", ".html", ".py"}]
+    lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in files}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
