@@ -137,3 +137,31 @@ test("the mixup probability swaps none at 0 and all at 1", () => {
     actions.swap(1);
     assert.ok(state.history[1].swapped);
 });
+
+test("the explained item: the first recommendation, or the chosen one if it is not seen", () => {
+    const computer = createComputer(data, tensors);
+    const { state, actions } = createState(data);
+    actions.chooseUser(0);
+    const { ranking } = computer.view(state);
+    assert.equal(computer.view(state).target, ranking[0]);
+    actions.set({ focus: ranking[5] });
+    assert.equal(computer.view(state).target, ranking[5]);
+    actions.set({ focus: state.history[0].item });
+    assert.equal(computer.view(state).target, ranking[0]);
+});
+
+test("a batch: h before the last known interaction of each user, z of that interaction", () => {
+    const computer = createComputer(data, tensors);
+    const { h, z, targets } = computer.batch("mixup_pretrained", "image");
+    data.users.forEach(({ history }, k) => {
+        assert.equal(targets[k], history.at(-2));
+        const entries = history.slice(0, -1).map((item) => ({
+            item,
+            words: data.items[item].keywords,
+            swapped: false,
+        }));
+        const known = computer.score("mixup_pretrained", entries.slice(0, -1));
+        close(h[k], known.h.image.at(-1));
+        close(z[k], computer.score("mixup_pretrained", entries).embeddings.at(-1).image.z);
+    });
+});

@@ -7,65 +7,19 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import stored_models
-from chromium import CHROMIUM, MARKS
-
-from docs.explainer.build import write_page
+from chromium import MARKS
+from live_page import open_page, titles
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
 pytestmark = MARKS
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots" / "explainer"
 WINDOWS = [(1280, 800, "light"), (390, 844, "dark"), (1920, 1080, "dark")]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_page(tmp_path_factory.mktemp("explainer") / "index.html").as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield opened
-        opened.close()
-
-
-def open_page(browser: Any, address: str, window: tuple[int, int, str] = WINDOWS[0]) -> Any:
-    """Open the page; what it says to the console and what it requests is in ``problems``."""
-    width, height, scheme = window
-    size = {"width": width, "height": height}
-    context = browser.new_context(
-        viewport=size, color_scheme=scheme, reduced_motion="reduce", offline=True
-    )
-    page = context.new_page()
-    page.problems = []
-    page.on("request", lambda r: page.problems.append(r.url) if r.url != address else None)
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.on("console", lambda message: page.problems.append(message.text))
-    page.goto(address)
-    page.problems = [one for one in page.problems if not one.startswith("data:")]
-    return page
-
-
-@pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:
-    opened = open_page(browser, address)
-    yield opened
-    problems = [one for one in opened.problems if not one.startswith("data:")]
-    opened.context.close()
-    assert problems == []
-
-
-def titles(page: Any, where: str) -> list[str]:
-    return page.locator(f"{where} .title").all_inner_texts()
 
 
 @pytest.mark.parametrize("name", stored_models.MODELS)
