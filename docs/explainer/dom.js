@@ -63,46 +63,18 @@ export function effectMark(value, largest, what) {
     );
 }
 
-/** An embedding as a strip of cells, the more colour the larger the number; the tip lists all. */
-export function strip(vector, kind, name) {
+/**
+ * An embedding as a strip of cells. A cell is pale for the lowest numbers, half coloured for 0 and
+ * full for the highest; the tip lists all. A strip that is in no button can have the focus.
+ */
+export function strip(vector, kind, name, alone = false) {
     const canvas = el("canvas", { width: vector.length, height: 1, class: `strip ${kind}` });
     const largest = vector.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
     const colour = kind === "text" ? [0, 114, 178] : [213, 131, 0];
     const image = new ImageData(vector.length, 1);
     vector.forEach((value, i) => image.data.set([...colour, 127.5 * (1 + value / largest)], 4 * i));
     canvas.getContext("2d").putImageData(image, 0, 0);
+    if (alone) fill(canvas, { tabindex: "0", role: "img", "aria-label": `Numbers of ${name}` }, []);
     canvas.dataset.tip = `${name}, ${vector.length} numbers: ${Array.from(vector, number).join(" ")}`;
     return canvas;
-}
-
-/** Show what data-tip says beside the pointer or the focused element. */
-export function startTips() {
-    const tip = $("#tip");
-    const show = (target) => {
-        tip.hidden = !target;
-        if (!target) return;
-        tip.textContent = target.dataset.tip;
-        const place = target.getBoundingClientRect();
-        const { offsetWidth: width, offsetHeight: height } = tip;
-        const left = Math.min(
-            Math.max(8, place.left),
-            document.documentElement.clientWidth - width - 8,
-        );
-        const below = place.bottom + 6;
-        tip.style.left = `${left}px`;
-        tip.style.top = `${below + height > innerHeight ? Math.max(8, place.top - height - 6) : below}px`;
-    };
-    const find = (event) => event.target.closest?.("[data-tip]");
-    document.addEventListener("pointerover", (event) => show(find(event)));
-    document.addEventListener("focusin", (event) => {
-        const { target } = event;
-        show(
-            target.matches?.(":focus-visible")
-                ? (find(event) ?? target.querySelector("[data-tip]"))
-                : null,
-        );
-    });
-    document.addEventListener("focusout", () => show(null));
-    document.addEventListener("keydown", (event) => event.key === "Escape" && show(null));
-    addEventListener("scroll", () => show(null), { passive: true });
 }

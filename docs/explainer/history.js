@@ -32,11 +32,12 @@ function historyRow(data, state, actions, view, position) {
             effectMark(effects[position], largest, "this interaction"),
         ),
     );
-    makeDraggable(pick, {
-        image: item.picture,
-        drop: (place) => actions.move(position, place > position ? place - 1 : place),
-        outside: () => actions.remove(position),
-    });
+    const handle = el("span", { class: "handle", "aria-hidden": "true" }, "⠿"); // for fingers
+    for (const part of [pick, handle])
+        makeDraggable(part, {
+            image: item.picture,
+            drop: (place) => actions.move(position, place > position ? place - 1 : place),
+        });
     const name = `position ${position + 1}, ${item.title}`;
     const last = view.history.length - 1;
     const tools =
@@ -60,7 +61,7 @@ function historyRow(data, state, actions, view, position) {
             ),
             tool("remove", `Remove ${name}`, "×", () => actions.remove(position)),
         );
-    return el("li", { class: `row${chosen ? " selected" : ""}` }, pick, tools || null);
+    return el("li", { class: `row${chosen ? " selected" : ""}` }, handle, pick, tools || null);
 }
 
 export function drawHistory(data, state, actions, view) {

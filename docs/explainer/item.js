@@ -118,12 +118,12 @@ export function drawItem(data, state, actions, view) {
         el(
             "div",
             { class: "gates" },
-            strip(text.e, "text", "e of the text"),
-            strip(image.e, "image", "e of the image"),
+            strip(text.e, "text", "e of the text", true),
+            strip(image.e, "image", "e of the image", true),
         ),
         el(
             "div",
-            { class: "gates" },
+            { class: "gates experts" },
             gateChart(text.gate, "text", "the text"),
             gateChart(image.gate, "image", "the image"),
         ),

@@ -1,13 +1,14 @@
 // Read the stored data, connect the controls, and draw everything after every change.
 import { drawAttention } from "./attention.js";
 import { createComputer } from "./compute.js";
-import { $, el, startTips } from "./dom.js";
+import { $, el } from "./dom.js";
 import { drawHistory, makeShelf } from "./history.js";
 import { drawItem } from "./item.js";
 import { drawMixup, drawWhy } from "./mixup.js";
 import { drawScores, drawVerdict } from "./scores.js";
 import { createState } from "./state.js";
 import { fromBase64, readTensors } from "./tensor.js";
+import { startTips } from "./tips.js";
 import { makeTour } from "./tour.js";
 import { drawTraining } from "./training.js";
 
@@ -28,6 +29,8 @@ function drawAll() {
     drawScores(data, state, actions, view);
     drawVerdict(data, state, view);
     drawControls();
+    renewTip();
+    light();
     requestAnimationFrame(() => setTimeout(() => answered.push(performance.now() - started)));
     const batch = `${view.name} ${state.pairs} ${state.temperature}`;
     if (batch !== drawn.batch) drawTraining(data, state, view, computer);
@@ -43,8 +46,10 @@ function drawControls() {
     $("#probability-value").textContent = state.probability.toFixed(2);
     $("#with-mixup").checked = state.withMixup;
     $("#with-mixup").disabled = state.stage === "start";
-    for (const input of document.querySelectorAll("[name=stage]"))
-        input.checked = input.value === state.stage;
+    for (const name of ["stage", "pairs"])
+        for (const input of document.querySelectorAll(`[name=${name}]`))
+            input.checked = input.value === state[name];
+    $("#temperature").value = Math.log10(state.temperature);
 }
 
 $("#user").append(
@@ -65,8 +70,8 @@ on("[name=pairs]", "change", ({ value }) => actions.set({ pairs: value }));
 on("#temperature", "input", ({ value }) => actions.set({ temperature: 10 ** Number(value) }));
 
 makeShelf(data, actions);
-startTips();
-makeTour({ state, actions });
+const renewTip = startTips();
+const light = makeTour({ state, actions });
 listen(drawAll);
 actions.chooseUser(0);
 

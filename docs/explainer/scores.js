@@ -73,13 +73,13 @@ export function drawScores(data, state, actions, view) {
             "span",
             { class: "ink-text" },
             el("span", {}, "h", el("sub", {}, "t")),
-            strip(view.h.text[last], "text", "h_t of the last position"),
+            strip(view.h.text[last], "text", "h_t of the last position", true),
         ),
         el(
             "span",
             { class: "ink-image" },
             el("span", {}, "h", el("sub", {}, "v")),
-            strip(view.h.image[last], "image", "h_v of the last position"),
+            strip(view.h.image[last], "image", "h_v of the last position", true),
         ),
     );
     const top = view.ranking.slice(0, 10);
