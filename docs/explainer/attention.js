@@ -11,12 +11,10 @@ const isSame = (a, b) => a[0] === b[0] && a[1] === b[1];
 function headButtons(state, actions, read) {
     return HEADS.map((head) => {
         const [layer, which] = head.map((n) => n + 1);
-        const weights = MODALITIES.map(
-            (m) =>
-                `${m}: ${read(m, head)
-                    .map((w, j) => `position ${j + 1} ${percent(w)}`)
-                    .join(", ")}`,
-        ).join("; ");
+        const list = (write) =>
+            MODALITIES.map((m) => `${m}: ${read(m, head).map(write).join(", ")}`).join("; ");
+        const weights = list((w, j) => `position ${j + 1} ${percent(w)}`);
+        const exact = list((w) => w.toFixed(4));
         return el(
             "button",
             {
@@ -24,6 +22,7 @@ function headButtons(state, actions, read) {
                 "aria-pressed": String(isSame(head, state.head)),
                 "aria-label": `Layer ${layer}, head ${which}. ${weights}`,
                 "data-tip": `Layer ${layer}, head ${which}`,
+                "data-focus-tip": `Layer ${layer}, head ${which}. Weights of positions 1 to ${state.selected + 1}. ${exact}`,
                 onclick: () => actions.set({ head }),
             },
             `${layer}.${which}`,

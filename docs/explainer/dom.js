@@ -36,8 +36,11 @@ export function draw(container, ...children) {
 }
 
 export const percent = (share) => `${Math.round(share * 100)} %`;
-export const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
-export const number = (value) => value.toFixed(2).replace("-", "−");
+/** Two decimals; what is rounded to zero has no sign. */
+export const number = (value) => (Number(value.toFixed(2)) || 0).toFixed(2).replace("-", "−");
+export const signed = (value) => (Number(value.toFixed(2)) > 0 ? "+" : "") + number(value);
+/** A word that only screen readers say. */
+export const say = (word) => el("span", { class: "for-readers" }, `${word} `);
 
 /** A picture of an item. The text beside it names the item, so the picture has no alternative. */
 export const picture = (item, size) =>
@@ -50,7 +53,8 @@ export const bar = (share, kind) =>
 /** An effect on the explained score: green raises it, purple lowers it; `largest` fills the bar. */
 export function effectMark(value, largest, what) {
     if (value === null || value === undefined) return el("span", { class: "effect" });
-    const kind = value < 0 ? "lowers" : "raises";
+    const rounded = Number(value.toFixed(2));
+    const kind = rounded < 0 ? "lowers" : rounded > 0 ? "raises" : "";
     const tip = `Without ${what} the score ${value < 0 ? "rises" : "falls"} by ${Math.abs(value).toFixed(3)}.`;
     return el(
         "span",
@@ -59,6 +63,7 @@ export function effectMark(value, largest, what) {
             "data-tip": tip,
             "--share": Math.abs(value) / Math.max(largest, 0.1),
         },
+        say("effect"),
         el("b", {}, signed(value)),
     );
 }

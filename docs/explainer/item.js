@@ -1,5 +1,5 @@
 // Stage 2: inside the item of the selected position. Slots, their attention weights, the experts.
-import { $, bar, draw, effectMark, el, percent, picture, strip } from "./dom.js";
+import { $, bar, draw, effectMark, el, percent, picture, say, strip } from "./dom.js";
 
 /** A line for a keyword: it can be exchanged or taken out, and comes back the same way. */
 function keywordLine(data, state, actions, keyword, slot, numbers) {
@@ -47,6 +47,7 @@ const weight = (numbers) =>
         ? el(
               "span",
               { class: "weight", "data-tip": `Attention weight ${numbers.alpha.toFixed(4)}` },
+              say("weight"),
               percent(numbers.alpha),
           )
         : el("span", { class: "weight" }, "out");
@@ -63,7 +64,12 @@ function sentenceLine(sentence, numbers) {
 }
 
 const caption = (kind, text) =>
-    el("p", { class: `caption ${kind}` }, text, el("span", {}, "weight"), el("span", {}, "effect"));
+    el(
+        "p",
+        { class: `caption ${kind}` },
+        text,
+        ["weight", "effect"].map((head) => el("span", { "aria-hidden": "true" }, head)),
+    );
 
 /** The gate of the mixture of experts, one column for each expert. */
 function gateChart(gate, kind, name) {

@@ -44,12 +44,15 @@ function drawControls() {
     $("#user").value = state.user ?? "";
     $("#probability").value = state.probability;
     $("#probability-value").textContent = state.probability.toFixed(2);
+    $("#probability").ariaValueText = `${state.probability.toFixed(2)}, ${$("#swapped").textContent}`;
+    $("#again").disabled = state.probability === 0 || state.probability === 1; // nothing to draw
     $("#with-mixup").checked = state.withMixup;
     $("#with-mixup").disabled = state.stage === "start";
     for (const name of ["stage", "pairs"])
         for (const input of document.querySelectorAll(`[name=${name}]`))
             input.checked = input.value === state[name];
     $("#temperature").value = Math.log10(state.temperature);
+    $("#temperature").ariaValueText = state.temperature.toFixed(2);
 }
 
 $("#user").append(
