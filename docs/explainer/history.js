@@ -12,7 +12,7 @@ const tool = (key, label, sign, action, disabled = false) =>
 
 function historyRow(data, state, actions, view, position) {
     const item = data.items[view.history[position].item];
-    const effects = view.effects.interactions;
+    const effects = view.effects.interactions ?? []; // not known yet
     const chosen = position === state.selected;
     const largest = Math.max(...effects.map((value) => Math.abs(value ?? 0)));
     const pick = el(

@@ -1,6 +1,17 @@
 // Stage 2: inside the item of the selected position. Slots, their attention weights, the experts.
 import { $, bar, draw, effectMark, el, percent, picture, say, strip } from "./dom.js";
 
+let options = null;
+
+/** The options of every keyword, made once: copies are quick. */
+function allWords(data) {
+    options ??= data.words.reduce((list, word) => {
+        list.append(el("option", {}, word));
+        return list;
+    }, document.createDocumentFragment());
+    return options;
+}
+
 /** A line for a keyword: it can be exchanged or taken out, and comes back the same way. */
 function keywordLine(data, state, actions, keyword, slot, numbers) {
     const item = data.items[state.history[state.selected].item];
@@ -15,8 +26,9 @@ function keywordLine(data, state, actions, keyword, slot, numbers) {
             onchange: (event) =>
                 actions.setKeyword(state.selected, slot, { word: event.target.value }),
         },
-        data.words.map((word) => el("option", { selected: word === keyword.word }, word)),
+        allWords(data).cloneNode(true),
     );
+    select.value = keyword.word;
     const cosine = isOriginal ? score.toFixed(2) : "yours";
     const tip = isOriginal
         ? `CLIP: cosine of picture and keyword ${score.toFixed(4)}`
@@ -93,18 +105,19 @@ export function drawItem(data, state, actions, view) {
     const { item } = view.history[state.selected];
     const { title, sentences } = data.items[item];
     const { text, image } = view.embeddings[state.selected];
-    const all = [...view.effects.keywords, ...view.effects.sentences];
+    const { keywords = [], sentences: ofSentences = [] } = view.effects; // empty: not known yet
+    const all = [...keywords, ...ofSentences];
     const largest = Math.max(...all.map(Math.abs), 0.1);
     let used = -1;
     const keywordLines = state.history[state.selected].keywords.map((keyword, slot) => {
         used += keyword.used ? 1 : 0;
-        const numbers = { alpha: image.alpha[used], effect: view.effects.keywords[used], largest };
+        const numbers = { alpha: image.alpha[used], effect: keywords[used], largest };
         return keywordLine(data, state, actions, keyword, slot, keyword.used ? numbers : null);
     });
     const sentenceLines = sentences.map((sentence, k) =>
         sentenceLine(sentence, {
             alpha: text.alpha[k],
-            effect: view.effects.sentences[k],
+            effect: ofSentences[k],
             largest,
         }),
     );

@@ -56,16 +56,3 @@ export function drawMixup(data, state, actions, view) {
     $("#swapped").textContent =
         `${lastSwaps.filter(Boolean).length} of ${lastSwaps.length} swapped`;
 }
-
-/** The comparison of both trainings, and the measurement behind it. */
-export function drawWhy(state, computer) {
-    const stage = state.stage === "start" ? "pretrained" : state.stage;
-    const [withIt, without] = ["mixup", "plain"].map((kind) =>
-        computer.stayWhenSwapped(`${kind}_${stage}`),
-    );
-    $("#why-stage").textContent = stage === "pretrained" ? "pre-trained" : "fine-tuned";
-    $("#why-with").textContent = withIt.toFixed(1);
-    $("#why-without").textContent = without.toFixed(1);
-    $("#why-with").style.setProperty("--share", withIt / 10);
-    $("#why-without").style.setProperty("--share", without / 10);
-}

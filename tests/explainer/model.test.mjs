@@ -94,12 +94,13 @@ test("an effect is the difference of two scores", () => {
     const { state, actions } = createState(data);
     actions.chooseUser(0);
     const view = computer.view(state);
+    const effects = computer.effects(view, state.selected);
     const history = view.history.toSpliced(1, 1);
     const { total } = computer.score(view.name, history).scores[view.target];
-    close([view.effects.interactions[1]], [view.scores[view.target].total - total]);
+    close([effects.interactions[1]], [view.scores[view.target].total - total]);
     actions.setKeyword(state.selected, 2, { used: false });
     const without = computer.view(state).scores[view.target].total;
-    close([view.effects.keywords[2]], [view.scores[view.target].total - without]);
+    close([effects.keywords[2]], [view.scores[view.target].total - without]);
 });
 
 test("a history of one interaction has no effect, an empty one no recommendation", () => {
@@ -108,7 +109,7 @@ test("a history of one interaction has no effect, an empty one no recommendation
     actions.chooseUser(null);
     assert.deepEqual(computer.view(state).ranking, []);
     actions.insert(3);
-    assert.deepEqual(computer.view(state).effects.interactions, [null]);
+    assert.deepEqual(computer.effects(computer.view(state), 0).interactions, [null]);
     assert.equal(computer.view(state).ranking.length, data.items.length - 1);
 });
 

@@ -61,6 +61,7 @@ def test_what_is_rounded_to_zero_has_neither_sign_nor_colour(page: Any) -> None:
     zeros = 0
     for k in range(len(titles(page, "#history-rows"))):
         page.locator("#history-rows .pick").nth(k).click()
+        page.locator("#drawing[aria-busy=false]").wait_for()
         for effect in page.locator(".effect:has(b)").all():
             shown = effect.locator("b").inner_text()
             kinds = {*effect.get_attribute("class").split()} & {"raises", "lowers"}
