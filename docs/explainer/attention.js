@@ -2,8 +2,13 @@
 import { $, LANE, ROW, draw, el, percent, svg } from "./dom.js";
 import { MODALITIES, SIZES } from "./model.js";
 
-const COLUMN = 30; // width of a column of dots
-const HEADS = [...Array(SIZES.layers * SIZES.heads).keys()].map((n) => [n >> 1, n & 1]);
+// Width of a column of dots, and of the button above it.
+const FINGERS = "(pointer: coarse) and (min-width: 360px) and (max-width: 1270px)";
+const COLUMN = matchMedia(FINGERS).matches ? 44 : 30;
+const HEADS = [...Array(SIZES.layers * SIZES.heads).keys()].map((n) => [
+    Math.floor(n / SIZES.heads),
+    n % SIZES.heads,
+]);
 const FAN = { from: HEADS.length * COLUMN + 40, to: HEADS.length * COLUMN + 92 };
 
 const isSame = (a, b) => a[0] === b[0] && a[1] === b[1];
@@ -76,6 +81,7 @@ export function drawAttention(data, state, actions, view) {
     const read = (modality, [layer, head]) => view.attention[modality][layer][head][k];
     const unread = view.history.map((_, j) => j).slice(k + 1);
     const height = view.history.length * ROW;
+    $("#attention-heads").style.setProperty("--column", `${COLUMN}px`);
     draw($("#attention-heads"), headButtons(state, actions, read));
     draw(
         $("#attention-map"),

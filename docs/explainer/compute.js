@@ -101,7 +101,8 @@ export function createComputer(data, tensors) {
             .filter((item) => !seen.has(item))
             .sort((a, b) => result.scores[b].total - result.scores[a].total || a - b);
         const target = state.focus !== null && !seen.has(state.focus) ? state.focus : ranking[0];
-        const found = { name, history, ...result, ranking, target };
+        const hasIds = `${name}.ids.weight` in tensors; // after fine-tuning
+        const found = { name, history, ...result, ranking, target, hasIds };
         return { ...found, effects: effects(found, state.selected, true) };
     }
 

@@ -108,6 +108,9 @@ export function drawItem(data, state, actions, view) {
     const { keywords = [], sentences: ofSentences = [] } = view.effects; // empty: not known yet
     const all = [...keywords, ...ofSentences];
     const largest = Math.max(...all.map(Math.abs), 0.1);
+    const missing = image.alpha.length
+        ? null
+        : "No keywords are left, so that the text’s embedding is used for the image as well: z_v = z_t.";
     let used = -1;
     const keywordLines = state.history[state.selected].keywords.map((keyword, slot) => {
         used += keyword.used ? 1 : 0;
@@ -138,14 +141,21 @@ export function drawItem(data, state, actions, view) {
             "div",
             { class: "gates" },
             strip(text.e, "text", "e of the text", true),
-            strip(image.e, "image", "e of the image", true),
+            missing
+                ? el("span", { class: "strip" })
+                : strip(image.e, "image", "e of the image", true),
         ),
         el(
             "div",
             { class: "gates experts" },
             gateChart(text.gate, "text", "the text"),
-            gateChart(image.gate, "image", "the image"),
+            missing ? el("span", { class: "gate" }) : gateChart(image.gate, "image", "the image"),
         ),
-        el("p", { class: "note" }, "e = Σ weight · embedding;  z = Σ gate · LayerNorm(W e + b)"),
+        missing && el("p", { class: "note" }, missing),
+        el(
+            "p",
+            { class: "note" },
+            `e = Σ weight · embedding;  z = Σ gate · LayerNorm(W e + b)${view.hasIds ? " + ID embedding of the item" : ""}`,
+        ),
     );
 }

@@ -1,5 +1,6 @@
 // Read the stored data, connect the controls, and draw everything after every change.
 import { drawAttention } from "./attention.js";
+import { checkWeights } from "./broken.js";
 import { createComputer } from "./compute.js";
 import { $, el } from "./dom.js";
 import { drawHistory, makeShelf } from "./history.js";
@@ -14,7 +15,9 @@ import { drawTraining } from "./training.js";
 import { drawWhy } from "./why.js";
 
 const data = JSON.parse($("#data").textContent);
-const tensors = readTensors(fromBase64($("#weights").textContent));
+const weights = fromBase64($("#weights").textContent);
+checkWeights(weights, $("#weights").dataset.checksum);
+const tensors = readTensors(weights);
 const computer = createComputer(data, tensors);
 const { state, actions, listen } = createState(data);
 
@@ -127,6 +130,7 @@ const renewTip = startTips();
 const light = makeTour({ state, actions });
 listen(drawAll);
 actions.chooseUser(0);
+$("#broken").hidden = true;
 
 // For tests, and for the curious in the console.
 globalThis.explainer = {

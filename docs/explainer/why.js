@@ -4,7 +4,7 @@ import { $ } from "./dom.js";
 const means = {}; // by model
 
 /** The mean over the users; a pause after each keeps the page answering. */
-async function mean(computer, users, name) {
+async function meanStay(computer, users, name) {
     let sum = 0;
     for (const user of users.keys()) {
         sum += computer.stayWhenSwapped(name, user);
@@ -21,7 +21,7 @@ export async function drawWhy(data, state, computer) {
     const stage = state.stage === "start" ? "pretrained" : state.stage;
     const bars = { with: `mixup_${stage}`, without: `plain_${stage}`, untrained: "start" };
     for (const name of Object.values(bars))
-        means[name] ??= await mean(computer, data.users, name);
+        means[name] ??= await meanStay(computer, data.users, name);
     if (state.stage !== "start" && state.stage !== stage) return; // changed meanwhile
     $("#why-stage").textContent = stage === "pretrained" ? "pre-trained" : "fine-tuned";
     for (const [bar, name] of Object.entries(bars)) {
@@ -34,6 +34,6 @@ export async function drawWhy(data, state, computer) {
     );
     $("#why-chance").textContent = (chances.reduce((a, b) => a + b) / chances.length).toFixed(1);
     for (const name of ["mixup_pretrained", "plain_pretrained"])
-        means[name] ??= await mean(computer, data.users, name);
+        means[name] ??= await meanStay(computer, data.users, name);
     $("#why").dataset.ready = "";
 }

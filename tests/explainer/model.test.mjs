@@ -87,6 +87,8 @@ test("InfoNCE: log n for equal embeddings; the same target is excluded", () => {
     const same = [[1], [1], [1], [1]];
     close([nextItemLoss(same, same, [1, 2, 3, 4], 0.07).loss], [Math.log(4)]);
     close([nextItemLoss(same, same, [1, 1, 1, 1], 0.07).loss], [0]);
+    const { loss, equalShares } = nextItemLoss(same, same, [1, 1, 2, 3], 0.07);
+    close([loss, equalShares], Array(2).fill((2 * Math.log(3) + 2 * Math.log(4)) / 4));
 });
 
 test("an effect is the difference of two scores", () => {

@@ -74,3 +74,26 @@ def test_a_second_finger_adds_no_second_item(page: Any) -> None:
     fingers += [("pointerup", one, x, y) for one in (2, 1)]
     page.evaluate(POINTER, ["#shelf-items button", fingers])
     assert len(titles(page, "#history-rows")) == before + 1
+
+
+def test_what_can_be_pressed_is_large_enough_for_a_finger(phone: Any) -> None:
+    small = """() => [...document.querySelectorAll("button, select, input, a")].flatMap((one) => {
+      const { width, height } = (one.closest("label.check") ?? one).getBoundingClientRect();
+      return width && Math.min(width, height) < 43.5
+        ? [`${one.outerHTML.slice(0, 80)}: ${width} x ${height}`] : [];
+    })"""
+    assert phone.evaluate(small) == []
+    phone.click("#start-tour")
+    assert phone.evaluate(small) == []
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_finger_moves_a_row_by_its_handle(phone: Any) -> None:
+    handle = phone.locator("#history-rows .handle").first
+    assert handle.evaluate("one => getComputedStyle(one).touchAction") == "none"
+    before = titles(phone, "#history-rows")
+    box = phone.locator("#history-rows .row").nth(1).bounding_box()
+    x, y = box["x"] + 20, box["y"] + box["height"] - 5
+    events = [("pointerdown", 1, x, y - 60), ("pointermove", 1, x, y), ("pointerup", 1, x, y)]
+    phone.evaluate(POINTER, ["#history-rows .handle", events])
+    assert titles(phone, "#history-rows") == [before[1], before[0], *before[2:]]
