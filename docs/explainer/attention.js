@@ -76,6 +76,7 @@ function fan(state, read) {
 }
 
 export function drawAttention(data, state, actions, view) {
+    $("#head-width").textContent = SIZES.dim / SIZES.heads;
     if (!view.history.length) return draw($("#attention-map"));
     const k = state.selected;
     const read = (modality, [layer, head]) => view.attention[modality][layer][head][k];

@@ -6,6 +6,10 @@ export const LANE = { text: 18, image: 40 };
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Children without those that a condition leaves out. */
+const shownOf = (children) =>
+    children.flat().filter((child) => child !== null && child !== false);
+
 function fill(element, attributes, children) {
     for (const [name, value] of Object.entries(attributes)) {
         if (value === null || value === undefined || value === false) continue;
@@ -13,7 +17,7 @@ function fill(element, attributes, children) {
         else if (name.startsWith("--")) element.style.setProperty(name, value);
         else element.setAttribute(name, value === true ? "" : value);
     }
-    element.append(...children.flat().filter((child) => child !== null && child !== false));
+    element.append(...shownOf(children));
     return element;
 }
 
@@ -27,7 +31,7 @@ export const svg = (tag, attributes = {}, ...children) =>
 export function draw(container, ...children) {
     const active = container.contains(document.activeElement) ? document.activeElement : null;
     const key = active?.closest("[data-key]")?.dataset.key;
-    container.replaceChildren(...children.flat());
+    container.replaceChildren(...shownOf(children));
     if (!key) return;
     const same = container.querySelector(`[data-key="${key}"]:not(:disabled)`);
     (same ?? container.querySelector("[data-fallback]") ?? container).focus({

@@ -68,7 +68,7 @@ export function drawHistory(data, state, actions, view) {
     const rows = view.history.map((_, k) => historyRow(data, state, actions, view, k));
     const room = LONGEST - view.history.length;
     const hint = room
-        ? `${view.history.length ? "Add an item: tap or drag" : "The history is empty. Tap or drag"} a picture below.`
+        ? `${view.history.length ? "Add an item: tap or drag" : "The history is empty. Tap or drag"} an image below.`
         : `The history is full (${LONGEST} items).`;
     draw($("#history-rows"), rows, el("li", { class: "hint" }, hint));
 }

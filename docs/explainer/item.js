@@ -31,7 +31,7 @@ function keywordLine(data, state, actions, keyword, slot, numbers) {
     select.value = keyword.word;
     const cosine = isOriginal ? score.toFixed(2) : "yours";
     const tip = isOriginal
-        ? `CLIP: cosine of picture and keyword ${score.toFixed(4)}`
+        ? `CLIP: cosine of image and keyword ${score.toFixed(4)}`
         : "You chose this keyword.";
     return el(
         "li",
@@ -134,7 +134,7 @@ export function drawItem(data, state, actions, view) {
         ),
         caption("text", "Text: sentences"),
         el("ul", { class: "slots text" }, sentenceLines),
-        caption("image", "Picture: keywords"),
+        caption("image", "Image: keywords"),
         el("ul", { class: "slots image" }, keywordLines),
         el("p", { class: "caption wide" }, "Pooled embeddings, and gate of the eight experts"),
         el(

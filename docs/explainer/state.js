@@ -1,7 +1,8 @@
 // What the visitor has chosen, and the actions that change it. Every change is announced to all
 // listeners, which compute and draw everything anew.
 
-export const LONGEST = 9; // interactions of a history on this page
+/** Interactions of a history on this page: as many as a user of the page can have (export.py). */
+export const LONGEST = 9;
 
 /** An interaction of the history: an item, the keywords it is shown with, and its swap bit. */
 const interaction = (data, item, position) => ({

@@ -127,5 +127,7 @@ def test_everything_can_be_done_with_the_keyboard(page: Any) -> None:
 def test_mixup_training_makes_swaps_harmless(page: Any) -> None:
     """The page says so beside numbers that it measures itself; they must not say the opposite."""
     sync_api.expect(page.locator("#why-with")).not_to_be_empty(timeout=30_000)
-    kept, lost = (float(page.inner_text(f"#why-{name}")) for name in ("with", "without"))
+    names = ("with", "without", "untrained", "chance")
+    kept, lost, untrained, chance = (float(page.inner_text(f"#why-{name}")) for name in names)
     assert kept > lost + 1
+    assert lost > untrained > chance > 1

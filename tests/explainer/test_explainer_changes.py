@@ -86,6 +86,17 @@ def test_the_keyboard_reaches_the_exact_numbers(page: Any) -> None:
         assert re.search(text, page.inner_text("#tip")), place
 
 
+def test_the_page_explains_its_terms(page: Any) -> None:
+    text = page.inner_text("body")
+    for said in (
+        *("Multimodal Mixup Sequence Encoder", "CLIP, a model of images and words"),
+        *("Softmax turns numbers", "cos is the cosine", "Recall@20 is the share of users"),
+        *("2.1 is layer 2, head 1", "pale is negative", "√32", "what the Transformer says"),
+    ):
+        assert said in text
+    assert not re.search(r"\b(null|undefined|NaN|false)\b", text)
+
+
 def test_numbers_are_read_with_a_word(page: Any) -> None:
     page.locator("#temperature").fill("-1")
     assert page.locator("#temperature").get_attribute("aria-valuetext") == "0.10"
