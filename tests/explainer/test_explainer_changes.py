@@ -91,7 +91,12 @@ def test_the_page_explains_its_terms(page: Any) -> None:
     for said in (
         *("Multimodal Mixup Sequence Encoder", "CLIP, a model of images and words"),
         *("Softmax turns numbers", "cos is the cosine", "Recall@20 is the share of users"),
-        *("2.1 is layer 2, head 1", "little colour is negative", "√32", "the Transformer’s outputs"),
+        *(
+            "2.1 is layer 2, head 1",
+            "little colour is negative",
+            "√32",
+            "the Transformer’s outputs",
+        ),
     ):
         assert said in text
     assert not re.search(r"\b(null|undefined|NaN|false)\b", text)
