@@ -26,7 +26,8 @@ def test_the_first_recommendations_are_there_soon(page: Any) -> None:
 
 def is_busy() -> bool:
     """Whether other programs keep the processors busy, so that a clock would measure them."""
-    return hasattr(os, "getloadavg") and os.getloadavg()[0] > (os.cpu_count() or 1)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return "PYTEST_XDIST_WORKER" in os.environ or load > (os.cpu_count() or 1) / 2
 
 
 def processor_time(session: Any) -> float:
