@@ -53,8 +53,8 @@ def draw_histories(count: int, seed: int = 0) -> list[History]:
 
 
 @torch.no_grad()
-def score(model: M2SE, history: History) -> dict[str, Tensor]:
-    """Return the cosines of all items of the page for each modality, as PyTorch computes them."""
+def encode(model: M2SE, history: History) -> dict[str, dict[str, Tensor]]:
+    """Return for each modality the catalogue's z, the mixed sequence and all h of a history."""
     items = DATA["items"]
     entries = [*range(len(items)), *(one["item"] for one in history)]
     words = [*(item["keywords"] for item in items), *(one["words"] for one in history)]
@@ -68,9 +68,22 @@ def score(model: M2SE, history: History) -> dict[str, Tensor]:
     table = FeatureTable(["", *map(str, range(len(entries)))], text, image, {})
     z = model.item_embeddings(table, torch.arange(1, len(entries) + 1))
     z = model.with_ids(z, torch.tensor(entries) + 1)
-    catalogue = {modality: rows[: len(items)] for modality, rows in z.items()}
     text, image = (z[modality][None, len(items) :] for modality in ("text", "image"))
     swaps = torch.tensor([[one["swapped"] for one in history]])
-    mixed = complementary_mixup(text, image, swaps)
-    h = model.encode(dict(zip(("text", "image"), mixed, strict=True)))
-    return {m: cosine_scores(h[m][0, -1:], rows)[0] for m, rows in catalogue.items()}
+    mixed = dict(zip(("text", "image"), complementary_mixup(text, image, swaps), strict=True))
+    h = model.encode(mixed)
+    return {m: {"z": z[m][: len(items)], "mixed": mixed[m], "h": h[m][0]} for m in h}
+
+
+def score(model: M2SE, history: History) -> dict[str, Tensor]:
+    """Return the cosines of all items of the page for each modality, as PyTorch computes them."""
+    found = encode(model, history).items()
+    return {m: cosine_scores(one["h"][-1:], one["z"])[0] for m, one in found}
+
+
+def known_history(user: int) -> History:
+    """Return the history that the page shows of a user: all but the last interaction."""
+    return [
+        {"item": item, "words": DATA["items"][item]["keywords"], "swapped": False}
+        for item in DATA["users"][user]["history"][:-1]
+    ]

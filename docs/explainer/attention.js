@@ -2,8 +2,13 @@
 import { $, LANE, ROW, draw, el, percent, svg } from "./dom.js";
 import { MODALITIES, SIZES } from "./model.js";
 
-const COLUMN = 30; // width of a column of dots
-const HEADS = [...Array(SIZES.layers * SIZES.heads).keys()].map((n) => [n >> 1, n & 1]);
+// Width of a column of dots, and of the button above it.
+const FINGERS = "(pointer: coarse) and (min-width: 360px) and (max-width: 1270px)";
+const COLUMN = matchMedia(FINGERS).matches ? 44 : 30;
+const HEADS = [...Array(SIZES.layers * SIZES.heads).keys()].map((n) => [
+    Math.floor(n / SIZES.heads),
+    n % SIZES.heads,
+]);
 const FAN = { from: HEADS.length * COLUMN + 40, to: HEADS.length * COLUMN + 92 };
 
 const isSame = (a, b) => a[0] === b[0] && a[1] === b[1];
@@ -11,12 +16,10 @@ const isSame = (a, b) => a[0] === b[0] && a[1] === b[1];
 function headButtons(state, actions, read) {
     return HEADS.map((head) => {
         const [layer, which] = head.map((n) => n + 1);
-        const weights = MODALITIES.map(
-            (m) =>
-                `${m}: ${read(m, head)
-                    .map((w, j) => `position ${j + 1} ${percent(w)}`)
-                    .join(", ")}`,
-        ).join("; ");
+        const list = (write) =>
+            MODALITIES.map((m) => `${m}: ${read(m, head).map(write).join(", ")}`).join("; ");
+        const weights = list((w, j) => `position ${j + 1} ${percent(w)}`);
+        const exact = list((w) => w.toFixed(4));
         return el(
             "button",
             {
@@ -24,6 +27,7 @@ function headButtons(state, actions, read) {
                 "aria-pressed": String(isSame(head, state.head)),
                 "aria-label": `Layer ${layer}, head ${which}. ${weights}`,
                 "data-tip": `Layer ${layer}, head ${which}`,
+                "data-focus-tip": `Layer ${layer}, head ${which}. Weights of positions 1 to ${state.selected + 1}. ${exact}`,
                 onclick: () => actions.set({ head }),
             },
             `${layer}.${which}`,
@@ -72,11 +76,13 @@ function fan(state, read) {
 }
 
 export function drawAttention(data, state, actions, view) {
+    $("#head-width").textContent = SIZES.dim / SIZES.heads;
     if (!view.history.length) return draw($("#attention-map"));
     const k = state.selected;
     const read = (modality, [layer, head]) => view.attention[modality][layer][head][k];
     const unread = view.history.map((_, j) => j).slice(k + 1);
     const height = view.history.length * ROW;
+    $("#attention-heads").style.setProperty("--column", `${COLUMN}px`);
     draw($("#attention-heads"), headButtons(state, actions, read));
     draw(
         $("#attention-map"),

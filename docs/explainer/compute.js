@@ -1,5 +1,5 @@
 // From the state to all numbers of the drawing.
-import { MODALITIES, encode, itemEmbeddings, loadModel, scoreByModality } from "./model.js";
+import { encode, itemEmbeddings, loadModel, scoreByModality } from "./model.js";
 import { row } from "./tensor.js";
 
 export const modelName = ({ stage, withMixup }) =>
@@ -15,11 +15,16 @@ export function createComputer(data, tensors) {
     );
     const catalogues = {}; // embeddings of all items, by model
 
-    /** Return what was made last for this purpose if it was made from the same, else make it. */
+    /**
+     * Return what was made last for this purpose if it was made from the same, else make it; null in
+     * place of a function returns undefined instead.
+     */
     const kept = {};
     function keep(purpose, from, make) {
         const key = JSON.stringify(from);
-        if (kept[purpose]?.key !== key) kept[purpose] = { key, value: make() };
+        if (kept[purpose]?.key === key) return kept[purpose].value;
+        if (!make) return undefined;
+        kept[purpose] = { key, value: make() };
         return kept[purpose].value;
     }
 
@@ -53,33 +58,34 @@ export function createComputer(data, tensors) {
     /**
      * Leave one out: how much the score of an item falls without a piece of the history.
      *   effect = score(everything) - score(everything without the piece)
-     * Without its only interaction there is no history and so no effect: null.
+     * Without its only interaction there is no history and so no effect: null. They take longest, so
+     * that they are drawn last: with `onlyKnown`, what is not computed yet is missing.
      */
-    function effects(name, history, result, target, selected) {
+    function effects(view, selected, onlyKnown = false) {
+        const { name, history, embeddings, target } = view;
         const { model, catalogue } = catalogueOf(name);
-        const before = result.scores[target].total;
         const swaps = history.map((entry) => entry.swapped);
-        const without = (embeddings, bits) =>
-            before -
-            scoreEmbeddings(model, embeddings, bits, [catalogue[target]], true).scores[0].total;
-        const single = history.length < 2;
-        const interactions = keep("interactions", [name, history, target], () =>
-            history.map((_, k) =>
-                single ? null : without(result.embeddings.toSpliced(k, 1), swaps.toSpliced(k, 1)),
-            ),
-        );
+        const without = (rest, bits) =>
+            view.scores[target].total -
+            scoreEmbeddings(model, rest, bits, [catalogue[target]], true).scores[0].total;
+        const leaveOut = (k) =>
+            history.length < 2 ? null : without(embeddings.toSpliced(k, 1), swaps.toSpliced(k, 1));
         const { item, words } = history[selected];
-        const changed = (other) => without(result.embeddings.with(selected, other), swaps);
-        const slots = keep("slots", [name, history, target, selected], () => ({
+        const text = textSlots[item];
+        const changed = (other) => without(embeddings.with(selected, other), swaps);
+        const pieces = () => ({
             keywords: words.map((_, k) => changed(embed(model, item, words.toSpliced(k, 1)))),
-            sentences: textSlots[item].map((_, k) =>
-                changed(embed(model, item, words, textSlots[item].toSpliced(k, 1))),
-            ),
-        }));
-        return { interactions, ...slots };
+            sentences: text.map((_, k) => changed(embed(model, item, words, text.toSpliced(k, 1)))),
+        });
+        const keepIf = (purpose, from, make) => keep(purpose, from, onlyKnown ? null : make);
+        const from = [name, history, target];
+        return {
+            interactions: keepIf("interactions", from, () => history.map((_, k) => leaveOut(k))),
+            ...keepIf("pieces", [...from, selected], pieces),
+        };
     }
 
-    /** Everything that the drawing shows. */
+    /** Everything that the drawing shows; of the effects, those that are known. */
     function view(state) {
         const name = modelName(state);
         const history = state.history.map(({ item, keywords, swapped }) => ({
@@ -95,8 +101,9 @@ export function createComputer(data, tensors) {
             .filter((item) => !seen.has(item))
             .sort((a, b) => result.scores[b].total - result.scores[a].total || a - b);
         const target = state.focus !== null && !seen.has(state.focus) ? state.focus : ranking[0];
-        const found = effects(name, history, result, target, state.selected);
-        return { name, history, ...result, ranking, target, effects: found };
+        const hasIds = `${name}.ids.weight` in tensors; // after fine-tuning
+        const found = { name, history, ...result, ranking, target, hasIds };
+        return { ...found, effects: effects(found, state.selected, true) };
     }
 
     /** A batch of real users: h before their last known interaction, and z of that interaction. */
@@ -118,24 +125,19 @@ export function createComputer(data, tensors) {
         return { h, targets, z: targets.map((item) => catalogue[item][modality].z) };
     }
 
-    /** How many of ten recommendations stay, on average over the users, if all positions swap. */
-    function stayWhenSwapped(name) {
-        const stayed = data.users.map((user) => {
-            const items = user.history.slice(0, -1);
-            const [plain, swapped] = [false, true].map((bit) => {
-                const history = items.map((i) => ({
-                    item: i,
-                    words: data.items[i].keywords,
-                    swapped: bit,
-                }));
-                const { scores } = score(name, history);
-                const order = scores.map((_, i) => i).filter((i) => !items.includes(i));
-                return order.sort((a, b) => scores[b].total - scores[a].total).slice(0, 10);
-            });
-            return plain.filter((item) => swapped.includes(item)).length;
+    /** How many of a user's ten recommendations stay if all positions swap. */
+    function stayWhenSwapped(name, user) {
+        const items = data.users[user].history.slice(0, -1);
+        const { model, catalogue } = catalogueOf(name);
+        const embeddings = items.map((item) => catalogue[item]);
+        const [plain, swapped] = [false, true].map((bit) => {
+            const bits = items.map(() => bit);
+            const { scores } = scoreEmbeddings(model, embeddings, bits, catalogue, true);
+            const order = scores.map((_, i) => i).filter((i) => !items.includes(i));
+            return order.sort((a, b) => scores[b].total - scores[a].total).slice(0, 10);
         });
-        return stayed.reduce((a, b) => a + b, 0) / stayed.length;
+        return plain.filter((item) => swapped.includes(item)).length;
     }
 
-    return { score, view, batch, stayWhenSwapped, modalities: MODALITIES };
+    return { score, view, effects, batch, stayWhenSwapped };
 }

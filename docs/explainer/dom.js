@@ -6,6 +6,10 @@ export const LANE = { text: 18, image: 40 };
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Children without those that a condition leaves out. */
+const shownOf = (children) =>
+    children.flat().filter((child) => child !== null && child !== false);
+
 function fill(element, attributes, children) {
     for (const [name, value] of Object.entries(attributes)) {
         if (value === null || value === undefined || value === false) continue;
@@ -13,7 +17,7 @@ function fill(element, attributes, children) {
         else if (name.startsWith("--")) element.style.setProperty(name, value);
         else element.setAttribute(name, value === true ? "" : value);
     }
-    element.append(...children.flat().filter((child) => child !== null && child !== false));
+    element.append(...shownOf(children));
     return element;
 }
 
@@ -27,7 +31,7 @@ export const svg = (tag, attributes = {}, ...children) =>
 export function draw(container, ...children) {
     const active = container.contains(document.activeElement) ? document.activeElement : null;
     const key = active?.closest("[data-key]")?.dataset.key;
-    container.replaceChildren(...children.flat());
+    container.replaceChildren(...shownOf(children));
     if (!key) return;
     const same = container.querySelector(`[data-key="${key}"]:not(:disabled)`);
     (same ?? container.querySelector("[data-fallback]") ?? container).focus({
@@ -36,8 +40,11 @@ export function draw(container, ...children) {
 }
 
 export const percent = (share) => `${Math.round(share * 100)} %`;
-export const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
-export const number = (value) => value.toFixed(2).replace("-", "−");
+/** Two decimals; what is rounded to zero has no sign. */
+export const number = (value) => (Number(value.toFixed(2)) || 0).toFixed(2).replace("-", "−");
+export const signed = (value) => (Number(value.toFixed(2)) > 0 ? "+" : "") + number(value);
+/** A word that only screen readers say. */
+export const say = (word) => el("span", { class: "for-readers" }, `${word} `);
 
 /** A picture of an item. The text beside it names the item, so the picture has no alternative. */
 export const picture = (item, size) =>
@@ -50,7 +57,8 @@ export const bar = (share, kind) =>
 /** An effect on the explained score: green raises it, purple lowers it; `largest` fills the bar. */
 export function effectMark(value, largest, what) {
     if (value === null || value === undefined) return el("span", { class: "effect" });
-    const kind = value < 0 ? "lowers" : "raises";
+    const rounded = Number(value.toFixed(2));
+    const kind = rounded < 0 ? "lowers" : rounded > 0 ? "raises" : "";
     const tip = `Without ${what} the score ${value < 0 ? "rises" : "falls"} by ${Math.abs(value).toFixed(3)}.`;
     return el(
         "span",
@@ -59,50 +67,23 @@ export function effectMark(value, largest, what) {
             "data-tip": tip,
             "--share": Math.abs(value) / Math.max(largest, 0.1),
         },
+        say("effect"),
         el("b", {}, signed(value)),
     );
 }
 
-/** An embedding as a strip of cells, the more colour the larger the number; the tip lists all. */
-export function strip(vector, kind, name) {
+/**
+ * An embedding as a strip of cells. A cell is pale for the lowest numbers, half coloured for 0 and
+ * full for the highest; the tip lists all. A strip that is in no button can have the focus.
+ */
+export function strip(vector, kind, name, alone = false) {
     const canvas = el("canvas", { width: vector.length, height: 1, class: `strip ${kind}` });
     const largest = vector.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
     const colour = kind === "text" ? [0, 114, 178] : [213, 131, 0];
     const image = new ImageData(vector.length, 1);
     vector.forEach((value, i) => image.data.set([...colour, 127.5 * (1 + value / largest)], 4 * i));
     canvas.getContext("2d").putImageData(image, 0, 0);
+    if (alone) fill(canvas, { tabindex: "0", role: "img", "aria-label": `Numbers of ${name}` }, []);
     canvas.dataset.tip = `${name}, ${vector.length} numbers: ${Array.from(vector, number).join(" ")}`;
     return canvas;
-}
-
-/** Show what data-tip says beside the pointer or the focused element. */
-export function startTips() {
-    const tip = $("#tip");
-    const show = (target) => {
-        tip.hidden = !target;
-        if (!target) return;
-        tip.textContent = target.dataset.tip;
-        const place = target.getBoundingClientRect();
-        const { offsetWidth: width, offsetHeight: height } = tip;
-        const left = Math.min(
-            Math.max(8, place.left),
-            document.documentElement.clientWidth - width - 8,
-        );
-        const below = place.bottom + 6;
-        tip.style.left = `${left}px`;
-        tip.style.top = `${below + height > innerHeight ? Math.max(8, place.top - height - 6) : below}px`;
-    };
-    const find = (event) => event.target.closest?.("[data-tip]");
-    document.addEventListener("pointerover", (event) => show(find(event)));
-    document.addEventListener("focusin", (event) => {
-        const { target } = event;
-        show(
-            target.matches?.(":focus-visible")
-                ? (find(event) ?? target.querySelector("[data-tip]"))
-                : null,
-        );
-    });
-    document.addEventListener("focusout", () => show(null));
-    document.addEventListener("keydown", (event) => event.key === "Escape" && show(null));
-    addEventListener("scroll", () => show(null), { passive: true });
 }

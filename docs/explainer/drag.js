@@ -15,47 +15,60 @@ function placeAt(x, y) {
     return after < 0 ? rows.length : after;
 }
 
+let dragged = null; // the press or drag that is under way; another finger does not start a second
+
 /**
- * Let an element be dragged into the history.
- * `drop(place)` is called there, `outside()` where it is let go elsewhere. On a shelf that scrolls
- * sideways a finger drags upwards or downwards.
+ * Let an element be dragged into the history. `drop(place)` is called there; elsewhere, and after
+ * Escape, nothing happens. On a shelf that scrolls sideways a finger drags upwards or downwards.
  */
-export function makeDraggable(element, { image, drop, outside = () => {}, scrolls = false }) {
+export function makeDraggable(element, { image, drop, scrolls = false }) {
     element.classList.add(scrolls ? "drag-across" : "drag");
     element.addEventListener("pointerdown", (down) => {
-        if (down.button !== 0) return;
+        if (down.button !== 0 || dragged !== null) return;
+        dragged = down.pointerId;
         let ghost = null;
-        const move = (event) => {
-            const distance = Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY);
-            if (!ghost && distance < FAR) return;
+        const listening = new AbortController();
+        const on = (type, action) =>
+            addEventListener(type, action, { signal: listening.signal, capture: true });
+        const mine = (action) => (event) => event.pointerId === down.pointerId && action(event);
+        const move = ({ clientX: x, clientY: y }) => {
+            if (!ghost && Math.hypot(x - down.clientX, y - down.clientY) < FAR) return;
             if (!ghost) {
                 ghost = el("img", { src: image, alt: "", class: "ghost" });
                 document.body.append(ghost);
                 document.body.classList.add("dragging");
             }
-            ghost.style.translate = `${event.clientX}px ${event.clientY}px`;
-            mark(placeAt(event.clientX, event.clientY));
+            ghost.style.translate = `${x}px ${y}px`;
+            mark(placeAt(x, y));
         };
         const end = (event) => {
-            removeEventListener("pointermove", move);
-            removeEventListener("pointerup", end);
-            removeEventListener("pointercancel", end);
+            listening.abort();
+            dragged = null;
             mark(null);
             if (!ghost) return;
             ghost.remove();
             document.body.classList.remove("dragging");
-            // The click that follows a drag is none.
-            addEventListener("click", stop, { capture: true, once: true });
-            setTimeout(() => removeEventListener("click", stop, { capture: true }));
-            if (event.type === "pointercancel") return;
-            const place = placeAt(event.clientX, event.clientY);
-            if (place === null) outside();
-            else drop(place);
+            swallowClick(event.type === "keydown");
+            const place = event.type === "pointerup" ? placeAt(event.clientX, event.clientY) : null;
+            if (place !== null) drop(place);
         };
-        addEventListener("pointermove", move);
-        addEventListener("pointerup", end);
-        addEventListener("pointercancel", end);
+        on("pointermove", mine(move));
+        on("pointerup", mine(end));
+        on("pointercancel", mine(end));
+        on("keydown", (event) => {
+            if (event.key !== "Escape" || !ghost) return;
+            stop(event);
+            end(event);
+        });
     });
+}
+
+/** The click that follows a drag is none. After Escape it comes once the button is let go. */
+function swallowClick(isDown) {
+    addEventListener("click", stop, { capture: true, once: true });
+    const release = () => setTimeout(() => removeEventListener("click", stop, { capture: true }));
+    if (isDown) addEventListener("pointerup", release, { once: true });
+    else release();
 }
 
 const stop = (event) => {

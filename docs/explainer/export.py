@@ -26,6 +26,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from docs.explainer.build import HERE, SAMPLE
 from msm4sr_lite.config import Config, FinetuneConfig, ModelConfig, PretrainConfig
 from msm4sr_lite.dataset.dataset import Dataset, Item
 from msm4sr_lite.dataset.split import build_sequences
@@ -39,8 +40,6 @@ from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
 from msm4sr_lite.training import finetune, pretrain
 
-HERE = Path(__file__).resolve().parent
-SAMPLE = HERE.parents[1] / "data_samples" / "corner_shop"
 FIRST_USER = "uh0040"  # whose history the notebooks look at
 N_USERS, N_ITEMS, WIDTH, SEED = 12, 60, 64, 0
 CONFIG = Config(

@@ -12,7 +12,7 @@ const tool = (key, label, sign, action, disabled = false) =>
 
 function historyRow(data, state, actions, view, position) {
     const item = data.items[view.history[position].item];
-    const effects = view.effects.interactions;
+    const effects = view.effects.interactions ?? []; // not known yet
     const chosen = position === state.selected;
     const largest = Math.max(...effects.map((value) => Math.abs(value ?? 0)));
     const pick = el(
@@ -32,11 +32,12 @@ function historyRow(data, state, actions, view, position) {
             effectMark(effects[position], largest, "this interaction"),
         ),
     );
-    makeDraggable(pick, {
-        image: item.picture,
-        drop: (place) => actions.move(position, place > position ? place - 1 : place),
-        outside: () => actions.remove(position),
-    });
+    const handle = el("span", { class: "handle", "aria-hidden": "true" }, "⠿"); // for fingers
+    for (const part of [pick, handle])
+        makeDraggable(part, {
+            image: item.picture,
+            drop: (place) => actions.move(position, place > position ? place - 1 : place),
+        });
     const name = `position ${position + 1}, ${item.title}`;
     const last = view.history.length - 1;
     const tools =
@@ -60,14 +61,14 @@ function historyRow(data, state, actions, view, position) {
             ),
             tool("remove", `Remove ${name}`, "×", () => actions.remove(position)),
         );
-    return el("li", { class: `row${chosen ? " selected" : ""}` }, pick, tools || null);
+    return el("li", { class: `row${chosen ? " selected" : ""}` }, handle, pick, tools || null);
 }
 
 export function drawHistory(data, state, actions, view) {
     const rows = view.history.map((_, k) => historyRow(data, state, actions, view, k));
     const room = LONGEST - view.history.length;
     const hint = room
-        ? `${view.history.length ? "Add an item: tap or drag" : "The history is empty. Tap or drag"} a picture below.`
+        ? `${view.history.length ? "Add an item: tap or drag" : "The history is empty. Tap or drag"} an image below.`
         : `The history is full (${LONGEST} items).`;
     draw($("#history-rows"), rows, el("li", { class: "hint" }, hint));
 }

@@ -1,5 +1,16 @@
 // Stage 2: inside the item of the selected position. Slots, their attention weights, the experts.
-import { $, bar, draw, effectMark, el, percent, picture, strip } from "./dom.js";
+import { $, bar, draw, effectMark, el, percent, picture, say, strip } from "./dom.js";
+
+let options = null;
+
+/** The options of every keyword, made once: copies are quick. */
+function allWords(data) {
+    options ??= data.words.reduce((list, word) => {
+        list.append(el("option", {}, word));
+        return list;
+    }, document.createDocumentFragment());
+    return options;
+}
 
 /** A line for a keyword: it can be exchanged or taken out, and comes back the same way. */
 function keywordLine(data, state, actions, keyword, slot, numbers) {
@@ -15,11 +26,12 @@ function keywordLine(data, state, actions, keyword, slot, numbers) {
             onchange: (event) =>
                 actions.setKeyword(state.selected, slot, { word: event.target.value }),
         },
-        data.words.map((word) => el("option", { selected: word === keyword.word }, word)),
+        allWords(data).cloneNode(true),
     );
+    select.value = keyword.word;
     const cosine = isOriginal ? score.toFixed(2) : "yours";
     const tip = isOriginal
-        ? `CLIP: cosine of picture and keyword ${score.toFixed(4)}`
+        ? `CLIP: cosine of image and keyword ${score.toFixed(4)}`
         : "You chose this keyword.";
     return el(
         "li",
@@ -47,6 +59,7 @@ const weight = (numbers) =>
         ? el(
               "span",
               { class: "weight", "data-tip": `Attention weight ${numbers.alpha.toFixed(4)}` },
+              say("weight"),
               percent(numbers.alpha),
           )
         : el("span", { class: "weight" }, "out");
@@ -63,7 +76,12 @@ function sentenceLine(sentence, numbers) {
 }
 
 const caption = (kind, text) =>
-    el("p", { class: `caption ${kind}` }, text, el("span", {}, "weight"), el("span", {}, "effect"));
+    el(
+        "p",
+        { class: `caption ${kind}` },
+        text,
+        ["weight", "effect"].map((head) => el("span", { "aria-hidden": "true" }, head)),
+    );
 
 /** The gate of the mixture of experts, one column for each expert. */
 function gateChart(gate, kind, name) {
@@ -87,18 +105,22 @@ export function drawItem(data, state, actions, view) {
     const { item } = view.history[state.selected];
     const { title, sentences } = data.items[item];
     const { text, image } = view.embeddings[state.selected];
-    const all = [...view.effects.keywords, ...view.effects.sentences];
+    const { keywords = [], sentences: ofSentences = [] } = view.effects; // empty: not known yet
+    const all = [...keywords, ...ofSentences];
     const largest = Math.max(...all.map(Math.abs), 0.1);
+    const missing = image.alpha.length
+        ? null
+        : "No keywords are left, so that the text’s embedding is used for the image as well: z_v = z_t.";
     let used = -1;
     const keywordLines = state.history[state.selected].keywords.map((keyword, slot) => {
         used += keyword.used ? 1 : 0;
-        const numbers = { alpha: image.alpha[used], effect: view.effects.keywords[used], largest };
+        const numbers = { alpha: image.alpha[used], effect: keywords[used], largest };
         return keywordLine(data, state, actions, keyword, slot, keyword.used ? numbers : null);
     });
     const sentenceLines = sentences.map((sentence, k) =>
         sentenceLine(sentence, {
             alpha: text.alpha[k],
-            effect: view.effects.sentences[k],
+            effect: ofSentences[k],
             largest,
         }),
     );
@@ -112,21 +134,28 @@ export function drawItem(data, state, actions, view) {
         ),
         caption("text", "Text: sentences"),
         el("ul", { class: "slots text" }, sentenceLines),
-        caption("image", "Picture: keywords"),
+        caption("image", "Image: keywords"),
         el("ul", { class: "slots image" }, keywordLines),
         el("p", { class: "caption wide" }, "Pooled embeddings, and gate of the eight experts"),
         el(
             "div",
             { class: "gates" },
-            strip(text.e, "text", "e of the text"),
-            strip(image.e, "image", "e of the image"),
+            strip(text.e, "text", "e of the text", true),
+            missing
+                ? el("span", { class: "strip" })
+                : strip(image.e, "image", "e of the image", true),
         ),
         el(
             "div",
-            { class: "gates" },
+            { class: "gates experts" },
             gateChart(text.gate, "text", "the text"),
-            gateChart(image.gate, "image", "the image"),
+            missing ? el("span", { class: "gate" }) : gateChart(image.gate, "image", "the image"),
         ),
-        el("p", { class: "note" }, "e = Σ weight · embedding;  z = Σ gate · LayerNorm(W e + b)"),
+        missing && el("p", { class: "note" }, missing),
+        el(
+            "p",
+            { class: "note" },
+            `e = Σ weight · embedding;  z = Σ gate · LayerNorm(W e + b)${view.hasIds ? " + ID embedding of the item" : ""}`,
+        ),
     );
 }

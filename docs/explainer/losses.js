@@ -14,11 +14,15 @@ export function nextItemLoss(h, z, targets, tau) {
     const logits = cosines.map((line, i) =>
         line.map((value, j) => (excluded[i][j] ? -Infinity : value / tau)),
     );
+    const candidates = excluded.map((line) => line.filter((out) => !out).length);
     const losses = logits.map((line, i) => logSumExp(line) - line[i]);
     return {
-        loss: losses.reduce((a, b) => a + b, 0) / losses.length,
+        loss: mean(losses),
+        equalShares: mean(candidates.map(Math.log)), // the loss if all shares of a row were equal
         shares: logits.map(softmax), // the share of each target in its row's sum
         cosines,
         excluded,
     };
 }
+
+const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;

@@ -26,6 +26,7 @@ export function drawMixup(data, state, actions, view) {
         const { title } = data.items[item];
         const kinds = swapped ? ["image", "text"] : ["text", "image"];
         const same = number(cosine(text.z, image.z));
+        const both = [strip(text.z, "text", "z_t"), strip(image.z, "image", "z_v")];
         return el(
             "li",
             { class: `row${k === state.selected ? " selected" : ""}` },
@@ -36,11 +37,12 @@ export function drawMixup(data, state, actions, view) {
                     role: "switch",
                     "data-key": `swap-${k}`,
                     "aria-checked": String(swapped),
+                    "data-focus-tip": both.map((one) => one.dataset.tip).join("\n"),
                     "aria-label": `Swap position ${k + 1}, ${title}; cosine of its embeddings ${same}`,
                     onclick: () => actions.swap(k),
                 },
                 el("span", { class: "only-narrow" }, picture(data.items[item], 36)),
-                pair(strip(text.z, "text", "z_t"), strip(image.z, "image", "z_v")),
+                pair(...both),
                 crossing(swapped, lastSwaps[k] !== swapped),
                 pair(
                     strip(view.mixed.text[k], kinds[0], `M_t at position ${k + 1}`),
@@ -53,17 +55,4 @@ export function drawMixup(data, state, actions, view) {
     draw($("#mixup-rows"), rows);
     $("#swapped").textContent =
         `${lastSwaps.filter(Boolean).length} of ${lastSwaps.length} swapped`;
-}
-
-/** The comparison of both trainings, and the measurement behind it. */
-export function drawWhy(state, computer) {
-    const stage = state.stage === "start" ? "pretrained" : state.stage;
-    const [withIt, without] = ["mixup", "plain"].map((kind) =>
-        computer.stayWhenSwapped(`${kind}_${stage}`),
-    );
-    $("#why-stage").textContent = stage === "pretrained" ? "pre-trained" : "fine-tuned";
-    $("#why-with").textContent = withIt.toFixed(1);
-    $("#why-without").textContent = without.toFixed(1);
-    $("#why-with").style.setProperty("--share", withIt / 10);
-    $("#why-without").style.setProperty("--share", without / 10);
 }

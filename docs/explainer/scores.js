@@ -2,13 +2,21 @@
 import { makeDraggable } from "./drag.js";
 import { $, draw, el, number, picture, strip } from "./dom.js";
 
-let lastRanking = null; // ranking of the last drawing
+/** The ranking that is shown, and the one before it, of the same user. */
+const shown = { user: null, ranking: [], before: [] };
 
-/** What became of an item's rank since the last drawing. */
+function remember(user, ranking) {
+    const isNew = String(ranking) !== String(shown.ranking);
+    const before = user !== shown.user ? [] : isNew ? shown.ranking : shown.before;
+    Object.assign(shown, { user, ranking, before });
+}
+
+/** What became of an item's rank since the ranking before. */
 function moved(item, rank) {
-    const old = lastRanking ? lastRanking.indexOf(item) : rank;
+    if (!shown.before.length) return "";
+    const old = shown.before.indexOf(item);
     if (old === rank) return "";
-    if (old < 0 || old > 9) return "new";
+    if (old < 0 || (old > 9 && rank < 10)) return "new";
     return old > rank ? `▲${old - rank}` : `▼${rank - old}`;
 }
 
@@ -61,8 +69,10 @@ function scoreRow(data, state, actions, view, item, rank) {
 }
 
 export function drawScores(data, state, actions, view) {
+    remember(state.user, view.ranking);
     if (!view.ranking.length) {
         draw($("#score-rows"), el("li", { class: "hint" }, "No history, no recommendation."));
+        sayAloud("The history is empty: no recommendation.");
         draw($("#states"));
         return;
     }
@@ -73,19 +83,22 @@ export function drawScores(data, state, actions, view) {
             "span",
             { class: "ink-text" },
             el("span", {}, "h", el("sub", {}, "t")),
-            strip(view.h.text[last], "text", "h_t of the last position"),
+            strip(view.h.text[last], "text", "h_t of the last position", true),
         ),
         el(
             "span",
             { class: "ink-image" },
             el("span", {}, "h", el("sub", {}, "v")),
-            strip(view.h.image[last], "image", "h_v of the last position"),
+            strip(view.h.image[last], "image", "h_v of the last position", true),
         ),
     );
     const top = view.ranking.slice(0, 10);
+    const outside = top.includes(view.target) ? [] : [view.target]; // explained, so shown as well
     draw(
         $("#score-rows"),
-        top.map((item, rank) => scoreRow(data, state, actions, view, item, rank)),
+        [...top, ...outside].map((item) =>
+            scoreRow(data, state, actions, view, item, view.ranking.indexOf(item)),
+        ),
     );
     draw(
         $("#top-strip"),
@@ -94,16 +107,20 @@ export function drawScores(data, state, actions, view) {
     );
     $("#explained").textContent = data.items[view.target].title;
     announce(data, view, top);
-    lastRanking = view.ranking;
 }
 
-/** Tell screen readers what has changed, in one sentence. */
+/** Tell screen readers what has changed, in one sentence. What is said already is not repeated. */
 function announce(data, view, top) {
-    const old = lastRanking?.slice(0, 10) ?? top;
+    const old = shown.before.length ? shown.before.slice(0, 10) : top;
     const fresh = top.filter((item) => !old.includes(item)).length;
     const first = data.items[top[0]].title;
-    $("#live").textContent =
-        `First recommendation: ${first}, score ${number(view.scores[top[0]].total)}. ${fresh} of 10 are new.`;
+    sayAloud(
+        `First recommendation: ${first}, score ${number(view.scores[top[0]].total)}. ${fresh} of 10 are new.`,
+    );
+}
+
+function sayAloud(text) {
+    if ($("#live").textContent !== text) $("#live").textContent = text;
 }
 
 /** Where the user's real next item stands. */

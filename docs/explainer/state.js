@@ -1,7 +1,8 @@
 // What the visitor has chosen, and the actions that change it. Every change is announced to all
 // listeners, which compute and draw everything anew.
 
-export const LONGEST = 9; // interactions of a history on this page
+/** Interactions of a history on this page: as many as a user of the page can have (export.py). */
+export const LONGEST = 9;
 
 /** An interaction of the history: an item, the keywords it is shown with, and its swap bit. */
 const interaction = (data, item, position) => ({
@@ -14,18 +15,23 @@ const interaction = (data, item, position) => ({
 /** Numbers between 0 and 1 that look random but are the same for every visitor. */
 const spread = (position) => (0.618 * (position + 1)) % 1;
 
+/** What the page opens with, and each step of the tour starts from. */
+const START = {
+    user: 0,
+    stage: "finetuned", // or "start", "pretrained"
+    withMixup: true,
+    probability: 0,
+    head: [1, 0], // layer and head of the drawn curves
+    focus: null, // item whose score is explained; null: the first recommendation
+    temperature: 0.07,
+    pairs: "text", // modality of the InfoNCE panel
+};
+
 export function createState(data) {
     const state = {
-        user: 0,
         history: [],
         selected: 0, // position whose item and attention are shown
-        stage: "finetuned", // or "start", "pretrained"
-        withMixup: true,
-        probability: 0,
-        head: [1, 0], // layer and head of the drawn curves
-        focus: null, // item whose score is explained; null: the first recommendation
-        temperature: 0.07,
-        pairs: "text", // modality of the InfoNCE panel
+        ...START,
     };
     const listeners = [];
     const change = (changes) => {
@@ -39,14 +45,23 @@ export function createState(data) {
     const actions = {
         set: change,
 
+        /** Show the page as it opens, but for these changes. */
+        present(changes) {
+            const all = { ...START, ...changes };
+            Object.assign(state, all);
+            actions.chooseUser(all.user, all.probability);
+        },
+
         /** Show a user's history without its last interaction, which is to be predicted. */
-        chooseUser(user) {
+        chooseUser(user, probability = 0) {
             const history = user === null ? [] : data.users[user].history.slice(0, -1);
             change({
                 user,
-                history: history.map((item, k) => interaction(data, item, k)),
+                history: history
+                    .map((item, k) => interaction(data, item, k))
+                    .map((entry) => ({ ...entry, swapped: entry.draw < probability })),
                 selected: history.length - 1,
-                probability: 0,
+                probability,
                 focus: null,
             });
         },
@@ -58,7 +73,11 @@ export function createState(data) {
             change({ history, selected: position, focus: null });
         },
         remove(position) {
-            change({ history: state.history.toSpliced(position, 1), focus: null });
+            change({
+                history: state.history.toSpliced(position, 1),
+                selected: state.selected - (position < state.selected), // the same item as before
+                focus: null,
+            });
         },
         move(from, to) {
             if (to < 0 || to >= state.history.length || from === to) return;

@@ -4,7 +4,8 @@ import { nextItemLoss } from "./losses.js";
 
 export function drawTraining(data, state, view, computer) {
     const { h, z, targets } = computer.batch(view.name, state.pairs);
-    const { loss, shares, cosines, excluded } = nextItemLoss(h, z, targets, state.temperature);
+    const found = nextItemLoss(h, z, targets, state.temperature);
+    const { loss, equalShares, shares, cosines, excluded } = found;
     const head = el(
         "tr",
         {},
@@ -21,7 +22,7 @@ export function drawTraining(data, state, view, computer) {
     );
     draw($("#batch"), el("thead", {}, head), el("tbody", {}, rows));
     $("#loss").textContent = loss.toFixed(3);
-    $("#guess").textContent = Math.log(targets.length).toFixed(3);
+    $("#guess").textContent = equalShares.toFixed(3);
     $("#temperature-value").textContent = state.temperature.toFixed(2);
 }
 

@@ -87,6 +87,8 @@ test("InfoNCE: log n for equal embeddings; the same target is excluded", () => {
     const same = [[1], [1], [1], [1]];
     close([nextItemLoss(same, same, [1, 2, 3, 4], 0.07).loss], [Math.log(4)]);
     close([nextItemLoss(same, same, [1, 1, 1, 1], 0.07).loss], [0]);
+    const { loss, equalShares } = nextItemLoss(same, same, [1, 1, 2, 3], 0.07);
+    close([loss, equalShares], Array(2).fill((2 * Math.log(3) + 2 * Math.log(4)) / 4));
 });
 
 test("an effect is the difference of two scores", () => {
@@ -94,12 +96,13 @@ test("an effect is the difference of two scores", () => {
     const { state, actions } = createState(data);
     actions.chooseUser(0);
     const view = computer.view(state);
+    const effects = computer.effects(view, state.selected);
     const history = view.history.toSpliced(1, 1);
     const { total } = computer.score(view.name, history).scores[view.target];
-    close([view.effects.interactions[1]], [view.scores[view.target].total - total]);
+    close([effects.interactions[1]], [view.scores[view.target].total - total]);
     actions.setKeyword(state.selected, 2, { used: false });
     const without = computer.view(state).scores[view.target].total;
-    close([view.effects.keywords[2]], [view.scores[view.target].total - without]);
+    close([effects.keywords[2]], [view.scores[view.target].total - without]);
 });
 
 test("a history of one interaction has no effect, an empty one no recommendation", () => {
@@ -108,7 +111,7 @@ test("a history of one interaction has no effect, an empty one no recommendation
     actions.chooseUser(null);
     assert.deepEqual(computer.view(state).ranking, []);
     actions.insert(3);
-    assert.deepEqual(computer.view(state).effects.interactions, [null]);
+    assert.deepEqual(computer.effects(computer.view(state), 0).interactions, [null]);
     assert.equal(computer.view(state).ranking.length, data.items.length - 1);
 });
 
@@ -136,4 +139,32 @@ test("the mixup probability swaps none at 0 and all at 1", () => {
     assert.ok(state.history.every((entry) => !entry.swapped));
     actions.swap(1);
     assert.ok(state.history[1].swapped);
+});
+
+test("the explained item: the first recommendation, or the chosen one if it is not seen", () => {
+    const computer = createComputer(data, tensors);
+    const { state, actions } = createState(data);
+    actions.chooseUser(0);
+    const { ranking } = computer.view(state);
+    assert.equal(computer.view(state).target, ranking[0]);
+    actions.set({ focus: ranking[5] });
+    assert.equal(computer.view(state).target, ranking[5]);
+    actions.set({ focus: state.history[0].item });
+    assert.equal(computer.view(state).target, ranking[0]);
+});
+
+test("a batch: h before the last known interaction of each user, z of that interaction", () => {
+    const computer = createComputer(data, tensors);
+    const { h, z, targets } = computer.batch("mixup_pretrained", "image");
+    data.users.forEach(({ history }, k) => {
+        assert.equal(targets[k], history.at(-2));
+        const entries = history.slice(0, -1).map((item) => ({
+            item,
+            words: data.items[item].keywords,
+            swapped: false,
+        }));
+        const known = computer.score("mixup_pretrained", entries.slice(0, -1));
+        close(h[k], known.h.image.at(-1));
+        close(z[k], computer.score("mixup_pretrained", entries).embeddings.at(-1).image.z);
+    });
 });

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.explainer import build
 from docs.explainer.build import HERE, build_page, join_modules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,3 +78,58 @@ def test_sources_are_short() -> None:
     files = [path for path in HERE.iterdir() if path.suffix in {".js", ".css", ".html", ".py"}]
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in files}
     assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("weights.safetensors", None, "No such file"),
+        ("weights.safetensors", b"", "no safetensors header"),
+        (
+            "weights.safetensors",
+            (HERE / "weights.safetensors").read_bytes()[:-1000],
+            "bytes instead",
+        ),
+        ("items.json", (HERE / "items.json").read_bytes()[:5000], "items.json is incomplete"),
+        ("items.json", b"{}", "items.json is incomplete"),
+    ],
+)
+def test_a_fault_of_the_sources_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: bytes | None,
+    message: str,
+) -> None:
+    sources = tmp_path / "sources"
+    shutil.copytree(HERE, sources, ignore=shutil.ignore_patterns("__pycache__"))
+    if content is None:
+        (sources / name).unlink()
+    else:
+        (sources / name).write_bytes(content)
+    monkeypatch.setattr(build, "HERE", sources)
+    assert build.main([str(tmp_path / "index.html")]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_a_missing_sample_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build, "SAMPLE", tmp_path)
+    assert build.main([str(tmp_path / "index.html")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_help_writes_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        build.main(["--help"])
+    assert left.value.code == 0
+    assert "usage" in capsys.readouterr().out
+    assert [*tmp_path.iterdir()] == []

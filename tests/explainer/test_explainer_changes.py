@@ -1,0 +1,116 @@
+"""What the page says of a change: arrows, announcements, and words for screen readers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from chromium import MARKS
+from live_page import titles
+
+pytestmark = MARKS
+
+
+def arrows(page: Any) -> list[str]:
+    return page.locator("#score-rows .moved").all_inner_texts()
+
+
+def test_ranks_are_compared_within_one_user_and_stay_until_they_change(page: Any) -> None:
+    page.select_option("#user", "3")
+    assert {*arrows(page)} == {""}
+    page.locator("#mixup-rows .swap").nth(1).click()
+    after = arrows(page)
+    assert {*after} != {""}
+    page.locator("#history-rows .pick").first.click()
+    page.locator("#attention-heads button").first.click()
+    assert arrows(page) == after
+
+
+def test_only_what_changed_is_announced(page: Any) -> None:
+    page.locator("#mixup-rows .swap").nth(1).click()
+    page.evaluate("""() => {
+      globalThis.said = [];
+      new MutationObserver(() => said.push(document.querySelector("#live").textContent))
+        .observe(document.querySelector("#live"), { childList: true });
+    }""")
+    for tau in ("-1", "-0.5", "0"):
+        page.locator("#temperature").fill(tau)
+    page.locator("#history-rows .pick").first.click()
+    assert page.evaluate("said") == []
+    page.select_option("#user", "")
+    page.wait_for_timeout(50)
+    assert page.evaluate("said") == ["The history is empty: no recommendation."]
+
+
+def test_an_explained_item_outside_the_top_ten_has_a_marked_row(page: Any) -> None:
+    item = page.evaluate("explainer.computer.view(explainer.state).ranking[20]")
+    page.evaluate(f"explainer.actions.set({{ focus: {item} }})")
+    assert len(titles(page, "#score-rows")) == 11
+    chosen = page.locator("#score-rows .chosen")
+    assert chosen.locator(".title").inner_text() == page.inner_text("#explained")
+    assert chosen.locator(".rank").inner_text().startswith("21")
+
+
+def test_draw_again_is_offered_where_it_changes_something(page: Any) -> None:
+    for probability, useful in (("0", False), ("0.5", True), ("1", False)):
+        page.locator("#probability").fill(probability)
+        assert page.locator("#again").is_enabled() == useful
+
+
+def test_what_is_rounded_to_zero_has_neither_sign_nor_colour(page: Any) -> None:
+    zeros = 0
+    for k in range(len(titles(page, "#history-rows"))):
+        page.locator("#history-rows .pick").nth(k).click()
+        page.locator("#drawing[aria-busy=false]").wait_for()
+        for effect in page.locator(".effect:has(b)").all():
+            shown = effect.locator("b").inner_text()
+            kinds = {*effect.get_attribute("class").split()} & {"raises", "lowers"}
+            sign = {"+": {"raises"}, "−": {"lowers"}}.get(shown[0], set())
+            assert kinds == sign
+            if float(shown.strip("+−")) == 0:
+                zeros += 1
+                assert not sign
+    assert zeros
+
+
+def test_the_keyboard_reaches_the_exact_numbers(page: Any) -> None:
+    wanted = {
+        "#mixup-rows .swap": r"z_t, 64 numbers: .*\nz_v, 64 numbers: ",
+        "#attention-heads button": r"text: 0\.\d{4}, .*image: 0\.\d{4}",
+        "#states .strip": r"h_t of the last position, 64 numbers",
+        "#item-card .strip": r"e of the text, 64 numbers",
+    }
+    for place, text in wanted.items():
+        page.keyboard.press("Shift")
+        page.locator(place).first.focus()
+        assert re.search(text, page.inner_text("#tip")), place
+
+
+def test_the_page_explains_its_terms(page: Any) -> None:
+    text = page.inner_text("body")
+    for said in (
+        *("Multimodal Mixup Sequence Encoder", "CLIP, a model of images and words"),
+        *("Softmax turns numbers", "cos is the cosine", "Recall@20 is the share of users"),
+        *(
+            "2.1 is layer 2, head 1",
+            "little colour is negative",
+            "√32",
+            "the Transformer’s outputs",
+        ),
+    ):
+        assert said in text
+    assert not re.search(r"\b(null|undefined|NaN|false)\b", text)
+
+
+def test_numbers_are_read_with_a_word(page: Any) -> None:
+    page.locator("#temperature").fill("-1")
+    assert page.locator("#temperature").get_attribute("aria-valuetext") == "0.10"
+    page.locator("#probability").fill("0.5")
+    assert re.fullmatch(
+        r"0\.50, \d of 5 swapped", page.locator("#probability").get_attribute("aria-valuetext")
+    )
+    assert "effect" in page.locator("#history-rows .pick").first.inner_text()
+    assert "weight" in page.locator("#item-card .slot").first.inner_text()
+    assert (
+        page.locator("#item-card .caption.text").aria_snapshot() == '- paragraph: "Text: sentences"'
+    )
