@@ -42,7 +42,6 @@ THOROUGH_PLACES = {
     "benchmarks",
     "budget",
     "data_samples",
-    "editor",
     "effects",
     "exercise_facts",
     "figures",

@@ -15,9 +15,6 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 # What each command leaves out.
 MARKS = {"check": "not slow and not browser and not thorough", "test": "not slow", "all": ""}
-# Notebooks of which only cells tagged nbval-check-output are compared. Of all others every text is,
-# except in cells tagged nbval-ignore-output, which say why not.
-LAX = ("02", "03", "05", "08", "09", "10", "11")
 TRAINING = ("06", "07", "08")  # the notebooks that train most, where the order of sums can matter
 NBVAL = [
     "--nbval-current-env",
@@ -65,7 +62,9 @@ def notebook_stages(
     variables: Mapping[str, str] = MappingProxyType({}),
     numbers: tuple[str, ...] = ("",),
 ) -> list[Stage]:
-    """Return the notebooks under nbval: all texts are compared, of those in ``LAX`` some.
+    """Return the stage that runs notebooks under nbval, or none if there are none.
+
+    All texts are compared, except those of cells tagged nbval-ignore-output, which say why not.
 
     Parameters
     ----------
@@ -80,19 +79,11 @@ def notebook_stages(
     """
     found = sorted(path.name for path in folder.glob("[0-9][0-9]_*.ipynb"))
     found = [name for name in found if name.startswith(numbers)]
-    groups = {
-        ("strict", "--nbval"): [name for name in found if not name.startswith(LAX)],
-        ("lax", "--nbval-lax"): [name for name in found if name.startswith(LAX)],
-    }
-    return [
-        Stage(
-            f"notebooks, {kind}{variant and ', '}{variant}",
-            ["pytest", "-q", option, *NBVAL, *(f"{folder.name}/{name}" for name in names)],
-            {**AS_STORED, **variables},
-        )
-        for (kind, option), names in groups.items()
-        if names
-    ]
+    if not found:
+        return []
+    files = [f"{folder.name}/{name}" for name in found]
+    command = ["pytest", "-q", "--nbval", *NBVAL, *files]
+    return [Stage(f"notebooks{variant and ', '}{variant}", command, {**AS_STORED, **variables})]
 
 
 def stages_of(command: str, extra: list[str]) -> list[Stage]:

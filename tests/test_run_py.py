@@ -650,7 +650,7 @@ def test_run_py_hands_the_stages_over(started: list[Any]) -> None:
     ("command", "marks", "others"),
     [
         ("check", "not slow and not browser and not thorough", []),
-        ("test", "not slow", ["robustness", *SITE, "notebooks, strict", "notebooks, lax"]),
+        ("test", "not slow", ["robustness", *SITE, "notebooks"]),
     ],
 )
 def test_check_and_test_leave_out_what_is_slow(
@@ -674,22 +674,15 @@ def test_the_site_is_built_as_by_docs_and_tested(started: list[Any]) -> None:
     assert set(SITE) < {stage.name for stage in stages.stages_of("all", [])}
 
 
-def test_all_texts_of_a_notebook_are_compared_unless_it_is_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stages, "LAX", ("02", "07"))
+def test_the_texts_of_all_numbered_notebooks_are_compared(tmp_path: Path) -> None:
     assert stages.notebook_stages(tmp_path) == []
-    for name in ("00_start_here", "02_keywords", "04_mixup"):
+    for name in ("00_start_here", "02_keywords", "04_mixup", "scratch"):
         (tmp_path / f"{name}.ipynb").touch()
-    (tmp_path / "scratch.ipynb").touch()
-    strict, lax = stages.notebook_stages(tmp_path)
-    assert "--nbval" in strict.command
-    assert [Path(part).name[:2] for part in strict.command[-2:]] == ["00", "04"]
-    assert "--nbval-lax" in lax.command
-    assert lax.command[-1] == f"{tmp_path.name}/02_keywords.ipynb"
-    monkeypatch.setattr(stages, "LAX", ())
-    (strict,) = stages.notebook_stages(tmp_path)
-    assert len(strict.command) - len(lax.command) == 2
+    (stage,) = stages.notebook_stages(tmp_path)
+    assert "--nbval" in stage.command
+    assert [Path(part).name[:2] for part in stage.command[-3:]] == ["00", "02", "04"]
+    (stage,) = stages.notebook_stages(tmp_path, numbers=("02",))
+    assert [Path(part).name[:2] for part in stage.command if ".ipynb" in part] == ["02"]
 
 
 def test_all_runs_notebooks_again_with_two_threads_and_as_on_another_cpu(
@@ -699,20 +692,14 @@ def test_all_runs_notebooks_again_with_two_threads_and_as_on_another_cpu(
     monkeypatch.setattr(sys, "platform", "linux")
     found = stages.stages_of("all", [])
     assert found[4].command[-2:] == ["-m", ""]
-    variants: dict[str, list[stages.Stage]] = {}
     assert found[5].command == ["tests.robustness", "--n", "4000"]
-    for stage in found[8:]:
-        variants.setdefault(stage.name.partition(", ")[2].partition(", ")[2], []).append(stage)
-    assert [len(variants[name]) for name in ("", "again", "two threads", "other CPU")] == [
-        2,
-        2,
-        1,
-        2,
+    ways = {stage.name: stage for stage in found[8:]}
+    assert list(ways) == [
+        f"notebooks{way}" for way in ("", ", again", ", two threads", ", other CPU")
     ]
-    commands = {name: [stage.command for stage in some] for name, some in variants.items()}
-    assert commands[""] == commands["again"] == commands["other CPU"]
-    assert {stage.variables["NUMBA_CPU_NAME"] for stage in variants["other CPU"]} == {"generic"}
-    (two,) = variants["two threads"]
+    once, again, two, other = ways.values()
+    assert once.command == again.command == other.command
+    assert other.variables["NUMBA_CPU_NAME"] == "generic"
     assert [Path(part).name[:2] for part in two.command[-3:]] == ["06", "07", "08"]
     assert two.variables["OMP_NUM_THREADS"] == "2"
     monkeypatch.setattr(platform, "machine", lambda: "arm64")

@@ -5,10 +5,11 @@
     python -m benchmarks.studies.mixup DATA --out DIR --preset tuned --seeds 5
 
 Mixup exchanges text and image embeddings in pre-training. Each model is trained on the data as they
-are, once with mixup and once without. It is then evaluated on the test part with changed item
-features: without any text, without any image, or with text and image exchanged for a share of the
-items. The settings are those of the preset, so nothing is chosen. Finished trainings are kept in
-DIR and not repeated; the result is DIR/mixup.json.
+are, once with mixup and once without. It is then evaluated on the test part with changed items:
+without any text, without any image, with text and image features exchanged for a share of the items
+(everywhere), or with their embeddings exchanged in the histories only, as mixup does. The settings
+are those of the preset, so nothing is chosen. Finished trainings are kept in DIR and not repeated;
+the result is DIR/mixup.json.
 """
 
 from __future__ import annotations
@@ -24,14 +25,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from msm4sr_lite import __version__
 from msm4sr_lite.config import DataConfig, UserError
 from msm4sr_lite.dataset.dataset import Dataset
+from msm4sr_lite.encoder import gather_rows
 from msm4sr_lite.evaluation import metrics, target_ranks
 from msm4sr_lite.feature_table import FeatureTable, Slots
 from msm4sr_lite.features.table_files import load_feature_table
+from msm4sr_lite.mixup import complementary_mixup
 from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.sequences import PAD, pad
+from msm4sr_lite.similarity import cosine_scores
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import cached_run, log_access
 from msm4sr_lite.study.config import TrainingBudget
@@ -57,12 +63,35 @@ def changed_tables(table: FeatureTable, seed: int) -> dict[str, FeatureTable]:
     found["no text"] = replace(table, text=without(table.text))
     found["no image"] = replace(table, image=without(table.image))
     for share in SHARES:
-        chosen = np.random.default_rng(seed).random(len(table.items)) < share
-        found[f"exchanged: {100 * share:.0f} %"] = exchange(table, torch.from_numpy(chosen))
+        found[f"exchanged: {share:.0%}"] = exchange(table, choose(table, share, seed))
     return found
 
 
-def exchange(table: FeatureTable, chosen: torch.Tensor) -> FeatureTable:
+def choose(table: FeatureTable, share: float, seed: int) -> Tensor:
+    """Return which items are chosen: about a share of them, and of one seed more with a larger."""
+    return torch.from_numpy(np.random.default_rng(seed).random(len(table.items)) < share)
+
+
+class MixedHistories:
+    """Scorer that reads z_t and z_v of the chosen items exchanged; the items it ranks are not."""
+
+    def __init__(self, scorer: ModelScorer, chosen: Tensor) -> None:
+        self.scorer, self.chosen = scorer, chosen
+
+    @torch.inference_mode()
+    def score(self, histories: Sequence[np.ndarray]) -> Tensor:
+        """Return the sum of the cosines for all items, ``(histories, items + 1)``."""
+        model, offered = self.scorer.model, self.scorer.items
+        items = pad(histories, model.config.max_len)
+        swaps, z = self.chosen[items], gather_rows(offered, items)
+        text, image = complementary_mixup(z["text"], z["image"], swaps)
+        h = model.encode({"text": text, "image": image})
+        rows, last = torch.arange(len(items)), (items != PAD).sum(dim=1) - 1
+        cosines = [cosine_scores(h[m][rows, last], z) for m, z in offered.items()]
+        return torch.stack(cosines).sum(dim=0)
+
+
+def exchange(table: FeatureTable, chosen: Tensor) -> FeatureTable:
     """Return a table in which the text and image embeddings of the chosen items are exchanged."""
 
     def mixed(one: Slots, other: Slots) -> Slots:
@@ -85,6 +114,10 @@ def ranks_of(
         for change, table in changed_tables(data.table, seed).items():
             other = ModelScorer(scorer.model, table, data.device)
             found[f"{stage}, {change}"] = target_ranks(other, *cases, filter_seen=True).tolist()
+        for share in SHARES:
+            mixed = MixedHistories(scorer, choose(data.table, share, seed))
+            key = f"{stage}, mixed histories: {share:.0%}"
+            found[key] = target_ranks(mixed, *cases, filter_seen=True).tolist()
     return {"ranks": found}
 
 
@@ -155,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for key, change in result["with_minus_without"].items():
         values = (result["models"][name][key]["ndcg@10"]["value"] for name in VARIANTS)
         shown = "  ".join(f"{value:.4f}" for value in values)
-        print(f"{key:<28}{shown}  p = {change['ndcg@10']['p']:.3f}")
+        print(f"{key:<35}{shown}  p = {change['ndcg@10']['p']:.3f}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ file                    idea
 ``prediction_widgets``  the inputs of predictions
 ``quiz``                two questions at the end of a notebook
 ``scoreboard``          results of the student and of longer runs in one table
+``live_page``           the page in which the model runs in the browser
 ``watch``               a progress bar; a figure that is redrawn while something runs
 ``learning``            notes and a figure of the student's own pre-training
 ``effects``             what each part of the method contributes, from stored studies
@@ -47,7 +48,6 @@ file                    idea
 ``map_explorer``        a panel of maps that shows their errors
 ``cold_items``          a new item, and who would be offered it
 ``transfer``            fine-tuning on a share of a domain's users; what carries over
-``explainer``           how much a keyword changes an item's embedding
 ``history``             a history to change by hand, and what is read of each item
 ``offers``              what models offer after a history, each offer with its reason
 ``window``              the shop window: history, shelf and offers, to tap
@@ -80,6 +80,7 @@ from course.drawings import drawing
 from course.figures import show
 from course.gallery import images_html, show_images
 from course.history import History
+from course.live_page import live_page
 from course.machine import machine_report
 from course.map_drawing import draw_map
 from course.map_explorer import MapView, explore_map
@@ -119,6 +120,7 @@ __all__ = [
     "images_html",
     "item_card",
     "item_pictures",
+    "live_page",
     "load_parts",
     "load_progress",
     "machine_report",

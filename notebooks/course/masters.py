@@ -42,7 +42,6 @@ _TAGS = {
     "solution": ("solution",),
     "derivation": ("derivation",),
     "plot": ("hide-input",),
-    "nbval-check-output": ("nbval-check-output",),
     "nbval-ignore-output": ("nbval-ignore-output",),
     "nbval-raises-exception": ("raises-exception",),
     "nbval-skip": ("nbval-skip", "skip-execution"),

@@ -27,6 +27,18 @@ from course import setup
 session = setup("00")
 
 # %% [markdown]
+# ## Play first
+#
+# Before you read, play for three minutes. *Follow one user through M²SE* is a page in which the trained
+# model runs: you change a history, exchange keywords and swap modalities, and see every number. Its tour shows the way,
+# and what you do not understand yet, the course explains. (The [site](../docs/index.md) opens with the same page.)
+
+# %%
+from course import live_page
+
+live_page()
+
+# %% [markdown]
 # ## A first recommendation
 #
 # We start with the result: a trained model, one customer, five offers. The *corner shop* is a small

@@ -188,6 +188,15 @@ pd.DataFrame(rows).T.map("{:.0f} of 10".format)
 # training of notebook 04 the model without it loses more. In the ablation on
 # this sample ([results](../docs/results.md)) the effect of mixup on NDCG is not statistically significant.
 #
+# The live page of notebook 00 shows the same exchange for one user, with every number in between: move its mixup probability and flip
+# single positions. It also has the model that was pre-trained without mixup.
+
+# %%
+from course import live_page
+
+live_page()
+
+# %% [markdown]
 # ## How a reason is computed
 #
 # A recommendation with a reason can be questioned. The reason in the shop window is a *leave-one-out effect*: the model scores the

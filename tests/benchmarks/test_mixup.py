@@ -2,13 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks.studies import mixup
 from msm4sr_lite import Dataset
-from msm4sr_lite.config import DataConfig
+from msm4sr_lite.config import DataConfig, ModelConfig
+from msm4sr_lite.encoder import M2SE
 from msm4sr_lite.feature_table import FeatureTable, make_slots
+from msm4sr_lite.scoring import ModelScorer
+from msm4sr_lite.similarity import cosine_scores
 from msm4sr_lite.study.config import TrainingBudget
 from msm4sr_lite.study.specs import prepare
 from tests.small_dataset import feature_table, interaction_frame, item_frame
@@ -37,14 +41,36 @@ def test_changes_remove_or_exchange_and_leave_the_table_alone():
     table = small_table()
     found = mixup.changed_tables(table, seed=1)
     assert list(found) == ["unchanged", "no text", "no image"] + [
-        f"exchanged: {share}" for share in ("25 %", "50 %", "100 %")
+        f"exchanged: {share}" for share in ("25%", "50%", "100%")
     ]
     assert found["unchanged"] is table
     assert not found["no text"].text.counts.any()
     assert found["no text"].image is table.image
     assert not found["no image"].image.counts.any()
     assert found["no image"].text is table.text
-    assert torch.equal(found["exchanged: 100 %"].text.counts, table.image.counts)
+    assert torch.equal(found["exchanged: 100%"].text.counts, table.image.counts)
+
+
+def test_mixed_histories_are_read_exchanged_and_the_items_ranked_as_they_are():
+    table = feature_table()
+    torch.manual_seed(0)
+    model = M2SE(ModelConfig(feature_dim=table.width, dim=16, layers=1, heads=2, experts=2))
+    scorer, histories = ModelScorer(model, table), [np.array([1, 2]), np.array([3])]
+    nothing = torch.zeros(len(table.items), dtype=torch.bool)
+    assert torch.equal(
+        mixup.MixedHistories(scorer, nothing).score(histories), scorer.score(histories)
+    )
+    chosen = nothing.clone()
+    chosen[2] = True
+    got, usual = mixup.MixedHistories(scorer, chosen).score(histories), scorer.score(histories)
+    torch.testing.assert_close(got[1], usual[1])
+    z = {m: scorer.items[m][[1, 2]] for m in ("text", "image")}
+    text = torch.stack([z["text"][0], z["image"][1]])[None]
+    image = torch.stack([z["image"][0], z["text"][1]])[None]
+    with torch.inference_mode():
+        h = model.encode({"text": text, "image": image})
+    wanted = sum(cosine_scores(h[m][:, -1], scorer.items[m]) for m in h)
+    torch.testing.assert_close(got[:1], wanted)
 
 
 def test_short_study(tmp_path):
@@ -57,7 +83,9 @@ def test_short_study(tmp_path):
     assert mixup.measure(data, tmp_path, "tuned", 2, budget) == found
     assert runs == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
     keys = found["with_minus_without"].keys()
-    assert len(keys) == len(mixup.STAGES) * len(mixup.changed_tables(data.table, 1))
+    assert len(keys) == len(mixup.STAGES) * (
+        len(mixup.changed_tables(data.table, 1)) + len(mixup.SHARES)
+    )
     for name, model in found["models"].items():
         assert model.keys() == keys
         one = model["fine-tuned, no text"]["ndcg@10"]

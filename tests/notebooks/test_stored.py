@@ -58,7 +58,6 @@ def test_rules_are_kept(path: Path, rule: Callable[..., list[str]]) -> None:
 
 
 def test_nearly_all_texts_are_compared() -> None:
-    """Those of the stages' lax notebooks will be, once they are rewritten."""
     not_compared, cells = rules.count_not_compared(map(read, STORED))
     assert not_compared <= 0.15 * cells
 
