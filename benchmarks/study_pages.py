@@ -10,14 +10,11 @@ from typing import Any
 import pandas as pd
 
 from msm4sr_lite.config import UserError
-from msm4sr_lite.study.pages import (
-    PARTS,
-    comparison_rows,
-    heading,
-    notes,
-    result_table,
-    with_interval,
-)
+from msm4sr_lite.study import pages
+from msm4sr_lite.study.pages import comparison_rows, heading, notes, result_table, with_interval
+
+# Those of `msm4sr study`, and of benchmarks.studies.mixup.
+PARTS = {**pages.PARTS, "mixup": "models with and without mixup"}
 
 # Names in the JSON files, and on pages and in figures.
 NAMES = {
@@ -87,7 +84,7 @@ class Study:
         Content of ``about.json``, all of it optional: ``title``, ``label`` (what the data are
         called in figures), ``date``, ``commands``, ``notes``.
     parts
-        Result of each part: ``main``, ``cold``, ``ablations``, ``transfer``.
+        Result of each part: ``main``, ``cold``, ``ablations``, ``transfer``, ``mixup``.
     """
 
     name: str
@@ -183,7 +180,7 @@ Every table behind [the results](../results.md). [The research log](../log.md) h
 {markdown(pd.DataFrame.from_dict(rows, orient="index"), "study")}
 
 Tables: `main` compares all models, `cold` looks at new items, `ablations` changes one thing at a
-time, `transfer` pre-trains on another domain.
+time, `transfer` pre-trains on another domain, `mixup` changes the items of finished models.
 
 ## Names in the tables
 
@@ -201,6 +198,8 @@ def as_markdown(part: str, result: dict[str, Any]) -> str:
     """Return one part's result as a section of a page."""
     if "shares" in result:  # of benchmarks.studies.transfer_curve
         return learning_curve(result)
+    if part == "mixup":
+        return mixup_section(result)
     table = markdown(result_table(part, result), "NDCG@10" if part == "cold" else "")
     if part == "cold":
         return f"{heading(part, result)}\n\n{table}\n"
@@ -248,6 +247,27 @@ def learning_curve(result: dict[str, Any]) -> str:
     }
     table = pd.DataFrame.from_dict(rows, orient="index")
     return f"{text}\n\n{markdown(table, 'users trained on')}\n"
+
+
+def mixup_section(result: dict[str, Any]) -> str:
+    """Return models with and without mixup, evaluated on changed items, as a section of a page."""
+    text = (
+        f"{result['dataset']}: {result['users']} users, {result['cases']} test cases, all"
+        f" {result['items']} items ranked, items of the history filtered, NDCG@10, preset"
+        f" `{result['preset']}`. p is corrected for all rows (Holm)."
+    )
+    rows = {}
+    for key, change in result["with_minus_without"].items():
+        found = change["ndcg@10"]
+        rows[key] = {
+            name: with_interval(model[key]["ndcg@10"]) for name, model in result["models"].items()
+        }
+        rows[key]["difference"] = ("≈ " if found["p_holm"] > 0.05 else "") + with_interval(
+            found, "+"
+        )
+        rows[key]["p (Holm)"] = f"{found['p_holm']:.3f}"
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return f"{text}\n\n{markdown(table, 'model, and what is changed')}\n"
 
 
 def markdown(table: pd.DataFrame, corner: str = "") -> str:

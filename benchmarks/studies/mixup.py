@@ -41,7 +41,7 @@ from msm4sr_lite.similarity import cosine_scores
 from msm4sr_lite.store.files import write_json
 from msm4sr_lite.store.records import cached_run, log_access
 from msm4sr_lite.study.config import TrainingBudget
-from msm4sr_lite.study.paired import paired, with_seeds
+from msm4sr_lite.study.paired import holm, paired, with_seeds
 from msm4sr_lite.study.specs import ModelSpec, StudyData, prepare
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -51,6 +51,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 STAGES = {"pre-trained": False, "fine-tuned": True}  # whether the model is fine-tuned
 SHARES = (0.25, 0.5, 1.0)
 UNCHANGED = "unchanged"
+METRICS = ("ndcg@10", "recall@20")
 
 
 def changed_tables(table: FeatureTable, seed: int) -> dict[str, FeatureTable]:
@@ -137,16 +138,21 @@ def measure(data: StudyData, out: Path, preset: str, seeds: int, budget: Any) ->
     users, _ = data.sequences.cases("test")
     with_mixup, without = VARIANTS
     keys = list(ranks[with_mixup])
+    changes = {key: paired(ranks[with_mixup][key], ranks[without][key], users) for key in keys}
+    for metric in METRICS:
+        found = [change[metric] for change in changes.values()]
+        for one, p in zip(found, holm([one["p"] for one in found]), strict=True):
+            one["p_holm"] = p
     before = {key: f"{key.split(', ')[0]}, {UNCHANGED}" for key in keys}
     return {
         "dataset": data.dataset.name,
         "domain": data.dataset.domain,
         "users": len(set(users.tolist())),
+        "cases": len(users),
         "items": data.sequences.n_items,
         **about,
         "models": {
-            name: {key: with_seeds([metrics(one) for one in each[key]], users) for key in keys}
-            for name, each in ranks.items()
+            name: {key: summary(each[key], users) for key in keys} for name, each in ranks.items()
         },
         "loss_by_change": {
             name: {
@@ -156,10 +162,14 @@ def measure(data: StudyData, out: Path, preset: str, seeds: int, budget: Any) ->
             }
             for name, each in ranks.items()
         },
-        "with_minus_without": {
-            key: paired(ranks[with_mixup][key], ranks[without][key], users) for key in keys
-        },
+        "with_minus_without": changes,
     }
+
+
+def summary(ranks: list[np.ndarray], users: np.ndarray) -> dict[str, Any]:
+    """Return the metrics of one model, a result per seed, with their intervals."""
+    found = with_seeds([metrics(one) for one in ranks], users)
+    return {metric: found[metric] for metric in METRICS}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -188,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for key, change in result["with_minus_without"].items():
         values = (result["models"][name][key]["ndcg@10"]["value"] for name in VARIANTS)
         shown = "  ".join(f"{value:.4f}" for value in values)
-        print(f"{key:<35}{shown}  p = {change['ndcg@10']['p']:.3f}")
+        print(f"{key:<35}{shown}  p (Holm) = {change['ndcg@10']['p_holm']:.3f}")
 
 
 if __name__ == "__main__":

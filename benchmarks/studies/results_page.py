@@ -26,11 +26,10 @@ from pathlib import Path
 from benchmarks.results_drawing import Drawing, fingerprint_in, save
 from benchmarks.results_figures import drawings
 from benchmarks.results_numbers import number
-from benchmarks.study_pages import Study, has, index, page, read_studies
+from benchmarks.study_pages import PARTS, Study, has, index, page, read_studies
 from benchmarks.study_pages import read as read_file
 from msm4sr_lite.config import UserError
 from msm4sr_lite.store.files import write_text
-from msm4sr_lite.study.pages import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "python -m benchmarks.studies.results_page"

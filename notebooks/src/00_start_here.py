@@ -2,7 +2,7 @@
 # jupyter:
 #   msm4sr:
 #     title: Start here
-#     minutes: 15
+#     minutes: 17
 # ---
 
 # %% [markdown]
@@ -17,7 +17,7 @@
 #
 # | you need | you will be able to | time |
 # |---|---|---|
-# | Python; a little PyTorch from notebook 03 on | get a recommendation from a trained model, name the parts of the method, and use the course's predictions, checks and files | 15 minutes of reading, under 30 seconds of computing |
+# | Python; a little PyTorch from notebook 03 on | get a recommendation from a trained model, name the parts of the method, and use the course's predictions, checks and files | 17 minutes of reading, under 30 seconds of computing |
 #
 # Run the cells from top to bottom with Shift+Enter.
 

@@ -12,7 +12,7 @@
 #
 # | you need | you will be able to | time |
 # |---|---|---|
-# | notebooks 01 and 06; mean and standard error | write the loss of fine-tuning, compare models with intervals and paired tests, treat new items fairly, and read an ablation table | 32 minutes of reading, about 45 seconds of computing |
+# | notebooks 01 and 06; mean and standard error | write the loss of fine-tuning, compare models with intervals and paired tests, treat new items fairly, and read an ablation table | 32 minutes of reading, about a minute of computing |
 #
 # The method is MSM4SR ([arXiv 2303.11879](https://arxiv.org/abs/2303.11879)).
 
