@@ -459,15 +459,16 @@ for axes, (label, name) in zip(panels, {
 }.items(), strict=True):  # fmt: skip
     stored = json.loads((results / name / "mixup.json").read_text())
     for spot, stage in enumerate(stages):
-        gains = [stored["with_minus_without"][f"{stage}, {change}"]["ndcg@10"]
-                 for change in changes]  # fmt: skip
+        found = stored["with_minus_without"]
+        gains = [found[f"{stage}, {change}"]["ndcg@10"] for change in changes]
         at = [row + 0.2 * spot for row in range(len(changes))]
         whiskers = [[g["value"] - g["low"] for g in gains],
                     [g["high"] - g["value"] for g in gains]]  # fmt: skip
         axes.errorbar([g["value"] for g in gains], at, xerr=whiskers, fmt="os"[spot],
                       color=PALETTE[spot], capsize=4, label=stage)  # fmt: skip
-        words += [f"{label}, {stage}, {change} {g['value']:+.3f} [{g['low']:+.3f},"
-                  f" {g['high']:+.3f}]" for change, g in zip(changes, gains, strict=True)]  # fmt: skip
+        for change, g in zip(changes, gains, strict=True):
+            interval = f"[{g['low']:+.3f}, {g['high']:+.3f}]"
+            words.append(f"{label}, {stage}, {change} {g['value']:+.3f} {interval}")
     axes.axvline(0, color="#555555", linewidth=1)
     axes.set(title=label, xlabel="gain in NDCG@10 by mixup", yticks=range(len(changes)),
              yticklabels=changes)  # fmt: skip
