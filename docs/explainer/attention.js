@@ -2,14 +2,14 @@
 import { $, LANE, ROW, draw, el, percent, svg } from "./dom.js";
 import { MODALITIES, SIZES } from "./model.js";
 
-// Width of a column of dots, and of the button above it.
-const FINGERS = "(pointer: coarse) and (min-width: 360px) and (max-width: 1270px)";
-const COLUMN = matchMedia(FINGERS).matches ? 44 : 30;
+// Widths of a column of dots, which has a button above it, and of the curves.
+const COLUMN = matchMedia("(pointer: coarse)").matches ? 44 : 30;
+const CURVE = matchMedia("(max-width: 359px)").matches ? 20 : 52;
 const HEADS = [...Array(SIZES.layers * SIZES.heads).keys()].map((n) => [
     Math.floor(n / SIZES.heads),
     n % SIZES.heads,
 ]);
-const FAN = { from: HEADS.length * COLUMN + 40, to: HEADS.length * COLUMN + 92 };
+const FAN = { from: HEADS.length * COLUMN + 40, to: HEADS.length * COLUMN + 40 + CURVE };
 
 const isSame = (a, b) => a[0] === b[0] && a[1] === b[1];
 

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from msm4sr_lite.store.files import write_text
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SAMPLE = ROOT / "data_samples" / "corner_shop"
@@ -128,8 +130,6 @@ def build_page() -> str:
         "n_items": str(len(data["items"])),
         "n_users": str(len(data["users"])),
         "width": str(data["made_by"]["width"]),
-        "with_mixup": f"{data['made_by']['recall@20']['mixup_finetuned']:.3f}",
-        "without_mixup": f"{data['made_by']['recall@20']['plain_finetuned']:.3f}",
         "variance": f"{data['made_by']['variance_kept']:.0%}".replace("%", " %"),
     }
     template = (HERE / "index.html").read_text(encoding="utf-8")
@@ -138,8 +138,7 @@ def build_page() -> str:
 
 def write_page(path: Path = PAGE) -> Path:
     """Write the page and return where it is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(build_page(), encoding="utf-8", newline="\n")
+    write_text(path, build_page())
     return path
 
 

@@ -43,6 +43,9 @@ export const percent = (share) => `${Math.round(share * 100)} %`;
 /** Two decimals; what is rounded to zero has no sign. */
 export const number = (value) => (Number(value.toFixed(2)) || 0).toFixed(2).replace("-", "−");
 export const signed = (value) => (Number(value.toFixed(2)) > 0 ? "+" : "") + number(value);
+/** A text with its subscripts: "z_t" becomes z<sub>t</sub>. */
+export const withSubscripts = (text) =>
+    text.split(/_([tv])\b/).map((part, k) => (k % 2 ? el("sub", {}, part) : part));
 /** A word that only screen readers say. */
 export const say = (word) => el("span", { class: "for-readers" }, `${word} `);
 
@@ -83,7 +86,10 @@ export function strip(vector, kind, name, alone = false) {
     const image = new ImageData(vector.length, 1);
     vector.forEach((value, i) => image.data.set([...colour, 127.5 * (1 + value / largest)], 4 * i));
     canvas.getContext("2d").putImageData(image, 0, 0);
-    if (alone) fill(canvas, { tabindex: "0", role: "img", "aria-label": `Numbers of ${name}` }, []);
+    if (alone) {
+        const label = `Numbers of ${name.replace("_", " ")}`;
+        fill(canvas, { tabindex: "0", role: "img", "aria-label": label }, []);
+    }
     canvas.dataset.tip = `${name}, ${vector.length} numbers: ${Array.from(vector, number).join(" ")}`;
     return canvas;
 }

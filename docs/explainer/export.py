@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from docs.explainer.build import HERE, SAMPLE
@@ -38,6 +38,7 @@ from msm4sr_lite.features.text_encoder import TextEncoder
 from msm4sr_lite.initialize import transfer
 from msm4sr_lite.scoring import ModelScorer
 from msm4sr_lite.sequences import Sequences
+from msm4sr_lite.store.files import write_bytes, write_text
 from msm4sr_lite.training import finetune, pretrain
 
 FIRST_USER = "uh0040"  # whose history the notebooks look at
@@ -75,7 +76,7 @@ def main() -> None:
             weights[f"{name}.ids.weight"] = model.ids.weight[rows]
         tensors |= weights
     half = {name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}
-    save_file(half, HERE / "weights.safetensors")
+    write_bytes(HERE / "weights.safetensors", save(half))
     content = {
         "made_by": {
             "seed": SEED,
@@ -91,7 +92,7 @@ def main() -> None:
         ],
     }
     text = json.dumps(content, ensure_ascii=False, indent=1)
-    (HERE / "items.json").write_text(text + "\n", encoding="utf-8")
+    write_text(HERE / "items.json", text + "\n")
 
 
 def read_first_keywords(features: Path) -> dict[str, list[tuple[str, float]]]:

@@ -76,12 +76,11 @@ export function drawHistory(data, state, actions, view) {
 /** The shelf has one tab stop; arrow keys move along it. */
 export function makeShelf(data, actions) {
     const buttons = data.items.map((item, number) => {
-        const tip = item.title;
         const button = el(
             "button",
             {
                 "aria-label": `Add ${item.title}`,
-                "data-tip": tip,
+                "data-tip": item.title,
                 tabindex: number ? "-1" : "0",
                 onclick: () => actions.insert(number),
             },

@@ -1,5 +1,5 @@
 // Stage 2: inside the item of the selected position. Slots, their attention weights, the experts.
-import { $, bar, draw, effectMark, el, percent, picture, say, strip } from "./dom.js";
+import { $, bar, draw, effectMark, el, percent, picture, say, strip, withSubscripts } from "./dom.js";
 
 let options = null;
 
@@ -38,7 +38,7 @@ function keywordLine(data, state, actions, keyword, slot, numbers) {
         { class: keyword.used ? "slot" : "slot unused" },
         bar(numbers?.alpha ?? 0, "image"),
         select,
-        el("span", { class: "cosine", "data-tip": tip }, cosine),
+        el("span", { class: "cosine", "data-tip": tip }, say("CLIP cosine"), cosine),
         weight(numbers),
         numbers ? effectMark(numbers.effect, numbers.largest, "this keyword") : el("span"),
         el(
@@ -75,12 +75,12 @@ function sentenceLine(sentence, numbers) {
     );
 }
 
-const caption = (kind, text) =>
+const caption = (kind, text, heads) =>
     el(
         "p",
         { class: `caption ${kind}` },
         text,
-        ["weight", "effect"].map((head) => el("span", { "aria-hidden": "true" }, head)),
+        heads.map((head) => el("span", { "aria-hidden": "true" }, head)),
     );
 
 /** The gate of the mixture of experts, one column for each expert. */
@@ -132,9 +132,9 @@ export function drawItem(data, state, actions, view) {
             picture(data.items[item], 56),
             el("span", {}, `Position ${state.selected + 1}: ${title}`),
         ),
-        caption("text", "Text: sentences"),
+        caption("text", "Text: sentences", ["weight", "effect"]),
         el("ul", { class: "slots text" }, sentenceLines),
-        caption("image", "Image: keywords"),
+        caption("image", "Image: keywords", ["CLIP", "weight", "effect"]),
         el("ul", { class: "slots image" }, keywordLines),
         el("p", { class: "caption wide" }, "Pooled embeddings, and gate of the eight experts"),
         el(
@@ -142,7 +142,7 @@ export function drawItem(data, state, actions, view) {
             { class: "gates" },
             strip(text.e, "text", "e of the text", true),
             missing
-                ? el("span", { class: "strip" })
+                ? el("span", { class: "strip image" })
                 : strip(image.e, "image", "e of the image", true),
         ),
         el(
@@ -151,7 +151,7 @@ export function drawItem(data, state, actions, view) {
             gateChart(text.gate, "text", "the text"),
             missing ? el("span", { class: "gate" }) : gateChart(image.gate, "image", "the image"),
         ),
-        missing && el("p", { class: "note" }, missing),
+        missing && el("p", { class: "note" }, withSubscripts(missing)),
         el(
             "p",
             { class: "note" },

@@ -1,13 +1,12 @@
 """Take the pictures of the page for README and site: ``python -m docs.explainer.pictures``.
 
-It needs Playwright and a Chromium, whose path ``MSM4SR_CHROMIUM`` may give.
+It needs Playwright and its Chromium, or another one whose path ``MSM4SR_CHROMIUM`` gives.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import shutil
 
 from PIL import Image
 from playwright.sync_api import ViewportSize, sync_playwright
@@ -20,7 +19,7 @@ SIZE: ViewportSize = {"width": 1280, "height": 930}
 def main() -> None:
     """Write ``docs/figures/explainer_light.png`` and ``explainer_dark.png``."""
     address = write_page().as_uri()
-    chromium = os.environ.get("MSM4SR_CHROMIUM") or shutil.which("chromium")
+    chromium = os.environ.get("MSM4SR_CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for scheme in ("light", "dark"):

@@ -24,7 +24,7 @@ export const STEPS = [
     {
         part: "#mixup-rows",
         heading: "Two embeddings for each item",
-        text: "The result is one embedding from the text, z<sub>t</sub>, and one from the image, z<sub>v</sub>. Each strip shows its 64 numbers. Along the history they form two sequences.",
+        text: "The result is one embedding from the text, z_t, and one from the image, z_v. Each strip shows its 64 numbers. Along the history they form two sequences.",
     },
     {
         part: "#mixup",
@@ -35,7 +35,7 @@ export const STEPS = [
     {
         part: "#why",
         heading: "Why mixup?",
-        text: "The model must predict the same next item from a mixed sequence. It can do so only if text and image embeddings of an item mean the same. The bars test it: swap every position, and count the recommendations that stay.",
+        text: "The model must predict the same next item from a mixed sequence. That is easier if the text and the image embedding of an item are similar. The bars test it: swap every position, and count the recommendations that stay.",
     },
     {
         part: "#attention",
@@ -45,7 +45,7 @@ export const STEPS = [
     {
         part: "#scores",
         heading: "Ten recommendations",
-        text: "The last states, h<sub>t</sub> and h<sub>v</sub>, summarise the history. An item's score is cos(h<sub>t</sub>, z<sub>t</sub>) + cos(h<sub>v</sub>, z<sub>v</sub>). The cosine is 1 for two embeddings of the same direction. The ten highest scores are the recommendations; a star marks the real next item.",
+        text: "The last states, h_t and h_v, summarise the history. An item's score is cos(h_t, z_t) + cos(h_v, z_v). The cosine is 1 for two embeddings of the same direction. The ten highest scores are the recommendations; a star marks the real next item.",
     },
     {
         part: "#history",

@@ -1,5 +1,5 @@
 // The exact number behind a mark: a tip beside the pointer, the tapped place or the focused element.
-import { $ } from "./dom.js";
+import { $, withSubscripts } from "./dom.js";
 
 /**
  * Show what data-tip says. A tap's tip stays until the next tap. The focus brings tips only where the
@@ -12,7 +12,7 @@ export function startTips() {
     const show = (target, text = target?.dataset.tip) => {
         tip.hidden = !text;
         if (!text) return;
-        tip.textContent = text;
+        tip.replaceChildren(...withSubscripts(text));
         const place = target.getBoundingClientRect();
         const { offsetWidth: width, offsetHeight: height } = tip;
         const most = document.documentElement.clientWidth - width - 8;

@@ -1,5 +1,5 @@
 // The guided tour: it sets the state, lights one part of the drawing, and says what is there.
-import { $ } from "./dom.js";
+import { $, withSubscripts } from "./dom.js";
 import { STEPS } from "./steps.js";
 
 /** Put the card at the bottom, on the side where it hides less of the lit part. */
@@ -12,25 +12,12 @@ function placeCard(part) {
 /** Scroll to a part: its top comes to the top of a narrow or low window, where the card hides less. */
 function bringUp(part) {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const narrow = matchMedia("(max-width: 1270px)").matches;
+    const narrow = getComputedStyle($("#drawing")).display === "flex"; // one stage below another
     const fits = part.offsetHeight < innerHeight - 24 && !part.matches("#why, #training");
     part.scrollIntoView({
         behavior: calm ? "auto" : "smooth",
         block: narrow || !fits ? "start" : "nearest",
     });
-}
-
-/** Texts hold no other markup than <sub>. */
-function setText(element, text) {
-    const parts = text.split(/<sub>(.*?)<\/sub>/);
-    element.replaceChildren(
-        ...parts.map((part, k) => {
-            if (k % 2 === 0) return part;
-            const sub = document.createElement("sub");
-            sub.textContent = part;
-            return sub;
-        }),
-    );
 }
 
 export function makeTour({ state, actions }) {
@@ -49,7 +36,7 @@ export function makeTour({ state, actions }) {
         actions.present(changes);
         $("#tour-count").textContent = `Step ${step + 1} of ${STEPS.length}`;
         $("#tour-heading").textContent = heading;
-        setText($("#tour-text"), text);
+        $("#tour-text").replaceChildren(...withSubscripts(text));
         $("#tour-back").disabled = step === 0;
         $("#tour-next").textContent = step === STEPS.length - 1 ? "Play freely" : "Next";
         light();

@@ -29,9 +29,9 @@ session = setup("00")
 # %% [markdown]
 # ## Play first
 #
-# Before you read, play for three minutes. *Follow one user through M²SE* is a page in which the trained
-# model runs: you change a history, exchange keywords and swap modalities, and see every number. Its tour shows the way,
-# and what you do not understand yet, the course explains. (The [site](../docs/index.md) opens with the same page.)
+# Before you read, play. M²SE is the model that you build in this course. *Follow one user through M²SE* is a page in which a trained one runs:
+# you change a history, its keywords, its texts and images, and see what the model makes of it. The page's tour shows the way. What you do not
+# understand yet, the course explains. (The [site](../docs/index.md) opens with the same page.)
 
 # %%
 from course import live_page
@@ -42,7 +42,7 @@ live_page()
 # ## A first recommendation
 #
 # We start with the result: a trained model, one customer, five offers. The *corner shop* is a small
-# sample shop. Its pictures are drawn and its customers are simulated, so we know how they decide.
+# sample shop with two *domains*, home and outdoor; this course mostly uses home. Its pictures are drawn and its customers are simulated, so we know how they decide.
 # Here are five purchases of one customer, oldest first. There was a sixth, which we hide.
 
 # %%
@@ -89,7 +89,7 @@ if target in offered:
 reveal("00.next", dataset.items[target].title)
 
 # %% [markdown]
-# Five items out of almost 400, and the right one is among them. That is luck, too: most
+# Five items out of almost 400, and the right one is among them. Luck plays a part: most
 # recommendations are not bought next, and notebook 01 shows how to measure this. But the offers are not
 # arbitrary. Many are grey or checked, like the purchases. And several are for cold or rainy weather, like the *all-weather*
 # pan, which this customer bought after a *travel* cushion. The simulated customers keep their taste in colour, pattern and shape, and their needs
@@ -105,23 +105,23 @@ from course import drawing
 drawing("method")
 
 # %% [markdown]
-# 1. **Text.** Each sentence of an item's text goes through a *sentence encoder* (a BERT), which returns an
-#    *embedding*: a list of numbers. Sentences with similar meanings get similar embeddings (notebook 03).
-# 2. **Image.** CLIP is a model that compares images with words. It finds the $N$ words of a dictionary that fit an image best.
-#    This is *keyword tokenization*. The same encoder reads these keywords, so both *modalities*, text and image, are
-#    language now (02).
-# 3. **Item embedding.** *Attention pooling* and a *mixture of experts* turn all embeddings of an item into one for each modality:
-#    $z_t$ for its text, $z_v$ for its image (03).
-# 4. **Sequence.** A Transformer reads a user's items in order. Its output is the *sequence representation*: $h_t$ from the texts, $h_v$ from
-#    the images (05). In training, *sequence mixup* exchanges $z_t$ and $z_v$ at random positions (04).
-# 5. **Pre-training, then fine-tuning.** A *contrastive loss* pulls $h$ towards the embedding of the next item, and pushes it away from others
-#    (06). Fine-tuning adapts the model to one domain, and adds an embedding for every item number (07).
+# 1. **Words.** A *sentence encoder* (a BERT) reads each sentence of an item's text. It returns an *embedding*: a list of numbers. Sentences with
+#    similar meanings get similar embeddings (notebook 03). For an image, CLIP, a model that compares images with words, finds the $N$ words of a
+#    dictionary that fit best. This is *keyword tokenization* (02). The same BERT reads these keywords, so both *modalities*, text and image, are language now.
+# 2. **Item embeddings.** *Attention pooling* and a *mixture of experts* turn all embeddings of an item into one for each modality:
+#    $z_t$ for its text, $z_v$ for its images (03).
+# 3. **Sequence.** A Transformer reads a user's items in order. Its output is the *sequence representation*: $h_t$ from the texts, $h_v$ from
+#    the images (05). In pre-training, *sequence mixup* exchanges $z_t$ and $z_v$ at random positions (04).
+# 4. **Score.** Every item of the catalogue is compared with $h_t$ and $h_v$. The best are recommended.
+#
+# The model is trained in two stages. In *pre-training*, a *contrastive loss* pulls $h$ towards the embedding of the next item, and pushes it away from
+# others (06). *Fine-tuning* adapts the model to one domain, and adds an embedding for every item number (07).
 #
 # The score of item $i$ for user $u$ is the sum of two cosines. A cosine is 1 if two embeddings have the same direction, and 0 if these are at right angles:
 #
 # $$\mathrm{score}(u, i) = \cos(h_t, z_t^i) + \cos(h_v, z_v^i)$$
 #
-# In the library this is one line. All symbols and terms are in the [glossary](../docs/glossary.md).
+# In the library this is one line. (`Float[Tensor, "rows items"]` is a type with a shape: here one row for each user, one column for each item.) All symbols and terms are in the [glossary](../docs/glossary.md).
 
 # %%
 from course import source
@@ -132,7 +132,7 @@ source(match_scores)
 # %% [markdown]
 # ## From image to keywords
 #
-# Step 2 is unusual, so let us see it at work. Most methods use an image's own embedding; this one uses words. The sample has its own small CLIP,
+# The keywords of step 1 are unusual, so let us see it at work. Most methods use an image's own embedding; this one uses words. The sample has its own small CLIP,
 # trained on drawings like these.
 
 # %%
@@ -198,8 +198,8 @@ panel(
 #
 # $$2 \log B + \lambda \log(2B - 1)$$
 #
-# The first term comes from predicting the next item in two modalities (NIP). The second one comes from comparing $h_t$ with $h_v$ (CMCL), with a small weight $\lambda$; notebook 06 derives both.
-# It is the grey line of the figure, and we call it *guessing*.
+# The first term belongs to *next-item prediction* (NIP) in two modalities. The second one belongs to *cross-modality contrastive learning* (CMCL), which compares $h_t$ with $h_v$ and has a small weight $\lambda$. Notebook 06 derives both.
+# The next figure shows this value as a grey line, *guessing*.
 
 # %%
 predict(
@@ -264,8 +264,8 @@ check("00.most_popular", ...)
 
 # %% [markdown]
 # In notebook 01 this becomes the first entry of the scoreboard. So far the scoreboard knows the *oracle upper bound* only. The oracle knows the rules by which
-# our simulated customers decide, so no model can expect a better score. Its score is far below 1, because
-# customers decide partly by chance.
+# our simulated customers decide, so no model can expect to do better. The measure is NDCG@10: 1 if the next purchase always comes first in the list, 0 if it is never among
+# the first ten (01). The oracle is far below 1, because customers decide partly by chance.
 
 # %%
 from course import scoreboard
@@ -286,7 +286,7 @@ machine_report()
 #
 # - **One good example proves nothing.** We chose a customer whose hidden item is among the offers.
 # - **The shop is simulated**, and the small CLIP was trained on drawings in the same style. Real photographs are harder (notebook 02).
-# - **The two terms of a score** say what the model used, not why a customer buys.
+# - **The two terms of a score** say how much text and image each contribute, not why a customer buys.
 
 # %%
 from course import quiz

@@ -25,7 +25,7 @@ session = setup("01")
 # %% [markdown]
 # ## Three columns
 #
-# A recommender can only be as good as its data, so we look at these first. All that we know about users is one table: *who* chose *what*, *when*.
+# A recommender can only be as good as its data, so we look at these first. All that we know about users is one table: *who* chose *what*, *when*. The file holds both domains of the shop, home (`h`) and outdoor (`o`); we use home.
 
 # %%
 import pandas as pd
@@ -58,7 +58,7 @@ show_html(*strips({USER: cards}, days, "The interactions of one user, oldest fir
 
 # %% [markdown]
 # Now all users at once: one row for each user, one column for each item, and a dot for each interaction. The next cell gives every item a
-# number from 1 on; 0 is kept for padding.
+# number from 1 on; 0 is kept for padding. `sequences.interactions` holds the item numbers of all users, one user after the other, and `sequences.offsets` says where each user begins.
 
 # %%
 import numpy as np
@@ -118,7 +118,7 @@ print("sorted by name, too:     ", *ann.sort_values(["time", "item"])["item"])
 # (`deduplicate`). In the sample, nobody buys an item twice.
 #
 # **Filters.** A user with two interactions leaves nothing to learn from. So most studies drop users and items with few interactions. But if an item is dropped, users lose interactions, and
-# may now have too few themselves. So one repeats both filters until nothing changes. What is left is a *k-core*. These are the library's lines:
+# may now have too few themselves. So one repeats both filters until nothing changes. What is left is a *k-core*: every user and every item in it has enough interactions. These are the library's lines:
 
 # %%
 from course import source
@@ -145,7 +145,7 @@ for least in (5, 6):
 reveal("01.core", rounds[-1], close=60)
 
 # %% [markdown]
-# From 5 to 6, everything disappears, in small steps. Even a harmless filter decides whom a result is about: users and items with many interactions, which are the easy ones. We keep
+# From 5 to 6, everything disappears, in small steps. A filter that looks harmless decides whom a result is about. What stays are users and items with many interactions, which are the easy ones. We keep
 # users with 5 interactions, and all items.
 #
 # ## Leave-one-out, and a training batch
@@ -299,7 +299,7 @@ gain = {name: leaky["value"] - fair["value"] for name, (fair, leaky) in leaks.it
 reveal("01.leak", max(gain, key=gain.get))
 
 # %% [markdown]
-# All four raise the score, and no user is served any better. (In the first pair the correct test also has fewer interactions to learn from. This is part of its difference.)
+# All four raise the score, and no user is served any better. The second leak raises it most: its counts contain the very pairs of history and target that the test asks for. (In the first pair the correct test also has fewer interactions to learn from. This is part of its difference.)
 #
 # Leave-one-out itself can leak: one user's test target may be older than another user's training interactions. In the sample this cannot happen, because all test targets are the newest. In
 # most files it can. There, a split at one *date* for all users is the stricter test (`split="time"`).
@@ -348,7 +348,7 @@ print(pd.DataFrame(columns).round(2).to_string(index=False))
 # | ItemKNN | $\sum_k 0.8^{\,n-k}\, c(i_k, i)$, where $c(j, i)$ users have chosen both; recent items count more |
 # | SASRec | $\cos(h, e_i)$, where a causal Transformer computes $h$ from the embeddings $e_{i_1}, \dots, e_{i_n}$ |
 #
-# The first two need your functions and nothing else. Items that a user already has get the score $-\infty$: we do not recommend them again (`filter_seen`).
+# The first two only count, so they need no training. Your functions rank the targets. Items that a user already has get the score $-\infty$: we do not recommend them again (`filter_seen`).
 
 # %%
 from course import score, scoreboard
@@ -371,7 +371,10 @@ scoreboard()
 
 # %% [markdown]
 # The square brackets are a *95 % interval* from the *bootstrap*: draw 1200 of the 1200 users at random, with repetition, and take the mean; do this a thousand times; 95 % of these means lie in the interval. It says how much the
-# result depends on the users that happened to be in the test. The *upper bound* is what an oracle can expect that knows how the simulated customers decide. Customers decide partly by chance, so no model can do better on average.
+# result depends on the users that happened to be in the test. (Notebook 00 explained the oracle upper bound.)
+#
+# Which of two models is better? Overlapping intervals do not answer this. It is better to take the *difference* for each user first. Some users are easy for both models and some are hard for both, and this
+# cancels in the difference (a *paired* comparison). If the interval of the mean difference contains 0, the difference is *not significant*.
 #
 # The third one, SASRec ([Kang and McAuley, 2018](https://arxiv.org/abs/1808.09781)), has to be trained. Each item gets an embedding that starts at random. The loss is a *cross-entropy*: at every position $k$, the next item should get the highest score of all items.
 #
@@ -435,8 +438,7 @@ records = watch((step for step in steps if step.recall is not None), curves, eve
 # %% [markdown]
 # For some epochs SASRec is no better than popularity. Somebody who stopped there would say that Transformers do not work. Validation chooses the epoch whose weights are kept; the test plays no part in this.
 #
-# Is it better than ItemKNN? Two overlapping intervals do not answer this. It is better to take the *difference* for each user first. Some users are easy for both models and some are hard for both, and this
-# cancels in the difference (a *paired* comparison). If its interval contains 0, the difference is not *significant*.
+# Is it better than the other two? We take the differences for each user:
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: a trained model's figures depend on the processor's rounding.
@@ -497,7 +499,7 @@ reveal("01.sampled", float(np.mean(draws)), close=2)
 # %% [markdown]
 # A quarter of the others is drawn, and so a quarter of the 40 better ones: $1 + 40 \cdot \frac{100}{399} \approx 11$. So Recall@10 among 100 is roughly *Recall@40* among all. It is a different question under the same name.
 #
-# Move the controls. Which model gains most from 100 candidates? Does the order of the models stay the same?
+# The panel shows the three models under both protocols; in the lower part, the line styles stand for the same models. Move the controls. Which model gains most from 100 candidates? Does the order of the models stay the same?
 
 # %% tags=["plot", "nbval-ignore-output"]
 # Not compared: a trained model's figures depend on the processor's rounding.
@@ -525,12 +527,12 @@ for name in ("popularity", "ItemKNN"):
     print(f"{name}: Recall@10 {full:.3f} among all, {drawn:.3f} among 100 drawn")
 
 # %% [markdown]
-# No model has changed, yet all values are much higher, and the weakest model gains most. Even the order of two models can change
+# No model has changed, yet all values are much higher, and the weakest model is multiplied by the largest factor. (For popularity and ItemKNN, Recall@K among 100 ends near three quarters: all cold-start items tie, and ties count against the target.) Even the order of two models can change
 # ([Krichene and Rendle, 2020](https://doi.org/10.1145/3394486.3403226)). From here on, this course ranks all items, with seen items filtered.
 #
 # ## What can mislead
 #
-# - **An interval covers only what was varied.** Ours say what other users might have given. Another seed, another month and other settings are not in them.
+# - **An interval covers only what was varied.** Ours cover the choice of users. They do not cover another seed, another month or other settings.
 # - **The cold quarter is a property of this shop.** All test targets lie after the launch of new items. Other datasets have fewer or more.
 # - **A miss need not be a bad recommendation.** The test knows one item that was bought. The other nine may have been welcome too.
 # - **Overlapping intervals do not mean "equal".** Compare in pairs, and say "not significant" if 0 is inside.

@@ -141,7 +141,7 @@ check("02.cosine_scores", ...)
 mine = load_parts()  # yours where it was accepted, else the course's
 
 # %% [markdown]
-# A cosine of 1 means "the same direction", and 0 means "nothing in common".
+# A cosine of 1 means "the same direction", 0 "at right angles", and a negative one "more opposite than alike".
 
 # %%
 from course import number, predict, reveal
@@ -188,7 +188,7 @@ words = [
 show(figure, "Cosines of images and texts, on average: " + "; ".join(words) + ".")
 
 # %% [markdown]
-# Every image is nearest to its own text, and yet the cosines are far from 1. CLIP's loss compares the texts *of one image* with each other. It never asks for a high cosine, only for
+# Every image is nearest to its own text, and yet the cosines are far from 1. For one image, CLIP's loss compares the right text with other texts. It never asks for a high cosine, only for
 # a higher one. So a score says nothing by itself. It is good for ranking words for one image, not for comparing images or CLIPs.
 #
 # ## From scores to keywords
@@ -205,7 +205,7 @@ check("02.prompts", ...)
 #
 # $$s_i = \cos(v, w_i) = \frac{v^\top w_i}{\lVert v \rVert\, \lVert w_i \rVert} \qquad \text{keywords} = \text{the } N \text{ words with the largest } s_i$$
 #
-# Nothing is trained here.
+# (In the drawing both embeddings have length 1, so $s_i = v^\top w_i$.) Nothing is trained here.
 
 # %% tags=["exercise"]
 check("02.top_keywords", ...)
@@ -252,7 +252,7 @@ source(top_keywords, only=("for scores in", "keywords.append"))
 # *Why now?* Five images prove nothing. We count over all 200 of each set.
 #
 # For a drawing, kind, colours, pattern and shape are true: four words, or five if there is a second colour. For a photograph, the labels give the product, its kind and its group, such
-# as *granny smith*, *apple*, *fruit*. *Precision* is the share of the keywords that are true. *Recall* is the share of the true words that are found.
+# as *granny smith*, *apple*, *fruit*. *Precision* is the share of the keywords that are true. *Recall* is the share of the true words that are found. (Recall@K in notebook 01 was the same measure, with a single true item.)
 
 # %% tags=["exercise"]
 check("02.precision_recall", ...)
@@ -275,7 +275,7 @@ true = {
 
 
 def measure(found, truth):
-    """Mean precision and recall of the keywords of many images."""
+    """Mean precision and recall of many images, counted as in your function."""
     pairs = zip(found, truth, strict=True)
     hits = [(len({*words} & t), len(words), len(t)) for words, t in pairs]
     return np.mean([(h / n, h / t) for h, n, t in hits], axis=0)
@@ -305,6 +305,8 @@ panels[1].legend(loc="center right")
 show(figure, "Precision falls and recall rises with N. " + "; ".join(alt) + ".")
 
 # %% [markdown]
+# The first keyword of a photograph is true so often because it is mostly just *fruit* or *vegetable*.
+#
 # N sets the balance. Beyond the number of true words, precision must fall, since no true word is left. For these drawings, five words say everything. For photographs, more words still find something that was
 # missed, but most of them are wrong.
 #
@@ -372,7 +374,7 @@ show(figure, "Precision of the two best keywords. " + "; ".join(alt) + ".")
 # - **"Not" isn't understood.** The two best words for "not a {}" are still mostly true. CLIP ranks what is *mentioned*.
 # - **Dictionary.** Words that are true of no image ought to do no harm. But a CLIP can reject only what it knows. The photo CLIP was trained on 60 words. Training never told it where any other word belongs, so such a word may lie near an image by chance. (For the drawings, a few of the new words are synonyms
 #   such as *cup* or *stripes*. They are true, but the count takes them for wrong.)
-#   A larger dictionary can also name more. So it is a trade-off, and for your own data (notebook 10) you decide it by looking.
+#   A larger dictionary can also name more. For your own data (notebook 10) you decide it by looking.
 #
 # In the panel you can change everything. Try a dictionary without any label word: which words take their places, and are their scores lower?
 
@@ -411,7 +413,7 @@ def explore(image, n, dictionary, prompt):
 # %% tags=["plot"]
 from functools import cache
 
-prompts = ["a photo of a {}", "{}", "a crate of {} in a shop", "not a {}"]
+templates = ["a photo of a {}", "{}", "a crate of {} in a shop", "not a {}"]
 
 
 @cache
@@ -429,7 +431,7 @@ panel(
     picture_choice("image", choices, label="image"),
     slider("n", [2, 3, 5, 8, 10, 15], start=5, label="N"),
     choice("dictionary", list(lists), label="dictionary"),
-    choice("prompt", prompts, label="prompt"),
+    choice("prompt", templates, label="prompt"),
     title="keyword explorer",
     static=[
         {"image": "h0001"},
@@ -490,7 +492,7 @@ for pair in often:
     row = next(i for i in np.flatnonzero(~right) if {product[i], said[i]} == pair)
     gallery.append(images["photographs"][row])
     below.append(product[row])
-    under.append([f"taken for: {said[row]}", f"{wrong[pair]} times in this pair"])
+    under.append([f"taken for {said[row]}", f"pair confused {wrong[pair]} times"])
 show_images(
     gallery, below, under, columns=4, caption="The pairs that are confused most often"
 )
@@ -504,7 +506,7 @@ show_images(
     [product[i] for i in worst[:10]],
     [keywords["photographs"][i][:3] for i in worst[:10]],
     columns=5,
-    caption="Photographs without a true word: the label, and the three best keywords",
+    caption="Ten of them: the label, and below it the three best keywords",
 )
 
 # %% [markdown]
@@ -628,7 +630,7 @@ for sentence in mine.keyword_sentences(read_keywords(folder / "features")["h0131
 #
 # *Why now?* The next notebooks build on these keywords. Three reservations go with them.
 #
-# - Both CLIPs are tiny, each trained on images like those that it is asked about. Precision on your own images, with a large CLIP and another dictionary, will differ in both directions. Only a labelled sample tells.
+# - Both CLIPs are tiny, each trained on images like those that it is asked about. Precision on your own images, with a large CLIP and another dictionary, may be higher or lower. Only a labelled sample tells.
 # - A keyword counts as wrong here if the label doesn't name it. Some photographs show limes beside lemons, and "lime" counts as wrong there.
 # - True keywords needn't be useful ones. Whether images help to recommend is measured in notebook 07, on the shop's items.
 

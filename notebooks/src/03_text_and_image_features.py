@@ -112,7 +112,7 @@ else:
 # With the mask, your embeddings equal the stored ones. Without it, the shorter a sentence is, the more it is changed by padding, and thus by the other sentences of its batch. Some models put the sentence's meaning into their
 # first token instead (`[CLS]` pooling). How a model was trained decides, and its folder says so.
 #
-# What does such an embedding know? The panel compares sentences of the shop. Is the nearest sentence one with the same words, or one with the same meaning?
+# What does such an embedding know? The panel compares sentences of the shop. The first line is always the sentence itself. Does the next one have the same words, or the same meaning?
 
 # %%
 from course import choice, entry, escape, explain_missing_encoder, panel
@@ -134,7 +134,10 @@ def find_similar(sentence, other):
         query = torch.from_numpy(encoder.encode([other])[0]).float()
     near = (matrix @ F.normalize(query, dim=0)).topk(6)
     rows = [(f"{c:.2f}", known[i]) for c, i in zip(*near, strict=True)]
-    cells = "".join(f"<tr><td>{c}</td><td>{escape(s)}</td></tr>" for c, s in rows)
+    left = "style='text-align: left'"
+    cells = "".join(
+        f"<tr><td>{c}</td><td {left}>{escape(s)}</td></tr>" for c, s in rows
+    )
     return f"<table>{cells}</table>", "; ".join(f"{c} {s}" for c, s in rows)
 
 
@@ -222,10 +225,10 @@ def inspect(item, modality):
     lines = item_sentences(dataset.items[item])
     if modality == "image":
         lines = [f"image {k}: {' '.join(w)}" for k, w in enumerate(keywords[item], 1)]
-    figure, axes = plt.subplots(figsize=(9, 0.9 + 0.34 * len(lines)))
+    figure, axes = plt.subplots(figsize=(7, 0.9 + 0.34 * len(lines)))
     bars = axes.barh(lines[::-1], weights[::-1], color=PALETTE[modality == "image"])
     axes.bar_label(bars, fmt="%.2f", padding=3)
-    axes.set(title=dataset.items[item].title, xlabel="weight", xlim=(0, 1.12))
+    axes.set(title=dataset.items[item].title, xlabel="weight", xlim=(0, 1.2))
     best = lines[weights.index(max(weights))]
     return figure, f"{len(lines)} slots; most weight, {max(weights):.1f}: {best}"
 
@@ -424,7 +427,7 @@ print(f"all items, mean of keywords, only 1 neighbour: {one:.2f}")
 # For new items, $z_v$ is at chance. So it has *memorised* which training items are chosen together. That isn't knowledge about images, and it doesn't transfer to other items. What $z_t$ has learned about purposes does: it
 # recognises those of new items as well.
 #
-# The last line is half of chance. The generator deals purposes and looks independently, so no effect is there to be explained. With one neighbour, 360 items are a small sample, and among some twenty numbers one may
+# The last line is half of chance. The generator draws purposes and looks independently, so there is no effect to explain. With one neighbour, 360 items are a small sample, and among some twenty numbers one may
 # well look unusual. With ten neighbours, the value is at chance. Be careful with explanations: first ask whether there is anything to explain.
 #
 # ## Anisotropy and whitening
@@ -455,6 +458,10 @@ def mean_cosine(x):
 reveal("03.cone", mean_cosine(means["text"]), close=0.1)
 for name in ("mean of keywords", "z_t", "z_v"):
     print(f"{name}: {mean_cosine(spaces[name]):.1f}")
+
+# %% [markdown]
+# If all directions were used alike, the mean cosine would be about 0. The shop's sentences and keywords lie in a wide cone, the trained $z$ in a narrow one.
+# The drawing shows such a cone, and what can be done about it:
 
 # %%
 drawing("whitening")
@@ -493,12 +500,13 @@ reveal("03.whiten", "128 directions" if best[0] > best[1] else "all directions")
 figure, axes = plt.subplots(figsize=(7.5, 3.2))
 for trait, marker, colour in zip(("purpose", "kind"), "os", PALETTE, strict=False):
     values = [white[w][trait] for w in widths]
-    axes.plot(widths, values, marker=marker, color=colour, label=f"same {trait}")
+    style = {"marker": marker, "color": colour, "linestyle": "-"}
+    axes.plot(widths, values, label=f"same {trait}", **style)
     before = shares["mean of sentences"][trait]
-    axes.axhline(before, color=colour, linestyle="--", linewidth=1)
+    axes.axhline(before, color=colour, linestyle=":", linewidth=1.5)
 axes.set_xscale("log", base=2)
 axes.set_xticks(widths, widths)
-axes.set(xlabel="directions kept (dashed: without whitening)", ylabel="share of 10")
+axes.set(xlabel="directions kept (dotted: without whitening)", ylabel="share of 10")
 axes.set(title="Neighbours after whitening", ylim=(0, 1.05))
 axes.legend()
 told = ", ".join(f"{w}: {white[w]['purpose']:.1f}" for w in widths)
@@ -508,7 +516,7 @@ show(figure, f"Neighbours with the same purpose by directions kept: {told}.")
 # Without any training, whitening doubles the share of neighbours with the same purpose. The kind lies in the directions of largest variance (with 8 directions, all neighbours are of the same kind), and whitening scales these down. Is that good? Here yes, because users choose by purpose. In a shop
 # whose users stay with one kind it would do harm.
 #
-# With all directions, everything is lost. There are fewer items than directions, so the whitened items are all equally far from each other. Whitening needs several times more items than directions. `msm4sr features --report`
+# With all directions, nearly everything is lost. There are fewer items than directions, so the whitened items are all equally far from each other. Whitening needs several times more items than directions. `msm4sr features --report`
 # compares settings on the validation part, and `features.whitening` sets one.
 #
 # A high mean cosine isn't wrong by itself. The trained $z$ above has the highest one, and its neighbours are the best: only *differences* of cosines count for a ranking. Now the photographs of notebook 02:
@@ -539,7 +547,7 @@ for name, x in (("as they are", photo), ("whitened", whitening(photo))):
     print(f"   nearest neighbour of the same product: {same:.0%}")
 
 # %% [markdown]
-# The cone disappears, and the neighbours get hardly better. This CLIP was trained on these products, so its directions of large variance are probably the useful ones already. Whitening helps if what you need is in directions with *small* variance.
+# The cone disappears, and the neighbours hardly improve. This CLIP was trained on these products, so its directions of large variance are probably the useful ones already. Whitening helps if what you need is in directions with *small* variance.
 #
 # ## The modality gap
 #
@@ -551,6 +559,8 @@ for name, x in (("as they are", photo), ("whitened", whitening(photo))):
 #
 # with the text embeddings $x_i$ and image embeddings $y_i$ of $n$ items. Liang et al. trace it to two causes: two separately initialised encoders start in different cones, and the contrastive loss at a low temperature keeps them apart. Keywords are
 # the answer of MSM4SR: one encoder, BERT, reads texts and images.
+#
+# A second measure is a *linear probe*: a linear classifier gets an embedding and says whether it is of a text or of an image.
 
 # %% tags=["exercise"]
 check("03.gap", ...)
@@ -604,8 +614,7 @@ show(
 )
 
 # %% [markdown]
-# Keywords **narrow** the gap, and training narrows it further, since both modalities must find the same next items. They do **not close** it. A *linear probe*, a linear classifier that gets an embedding and says whether it is a text or
-# an image, is right every time. In BERT's space that is no surprise: "mug blue zigzag red round" is no sentence that a shop would write. After training, two axes show nearly one cloud, and yet the probe is right: the space has 64 dimensions. The
+# Keywords **narrow** the gap, and training narrows it further, since both modalities must find the same next items. They do **not close** it. The linear probe is right every time. In BERT's space that is no surprise: "mug blue zigzag red round" is no sentence that a shop would write. After training, two axes show nearly one cloud, and yet the probe is right: the space has 64 dimensions. The
 # photographs have a gap too, although their captions name exactly what they show.
 #
 # Would it help to shift one cloud onto the other? The gap is one vector $\delta$, the same for all items. For a text $x$ and images $y_i$,

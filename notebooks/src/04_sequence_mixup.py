@@ -70,7 +70,7 @@ print(f"histories with at least one incomplete item: {sum(gaps) / len(gaps):.0%}
 #
 # ## Complementary mixup
 #
-# *Why now?* This operation gives the encoder its name, *multimodal mixup sequence encoder*. At random positions, text and image embedding change places.
+# *Why now?* This operation gives the encoder its name, *multimodal mixup sequence encoder* (M²SE). At random positions, text and image embedding change places.
 
 # %%
 from course import drawing, pick, predict
@@ -171,7 +171,7 @@ reveal("04.counterpart", 100 * own, close=8)
 # So an exchanged embedding points to the right item far more often than by chance. In most cases, however, another item's is nearer. That is no surprise: in this sample only texts tell the *purpose* of an item, and only images tell its *looks* (03). At an exchanged position a sequence
 # loses one and gains the other. Nothing is lost for the *pair* of sequences.
 #
-# Is an exchange "safer" than a weighted mean, because it never leaves the catalogue? Measure before you claim it. A blend of two items should then lie further from all items than items lie from each other:
+# Is an exchange "safer" than a weighted mean, because it never leaves the catalogue? If so, a blend of two items should lie further from all items than items lie from each other. We measure it:
 
 # %%
 blend = F.normalize(
@@ -198,7 +198,7 @@ print(
 check("04.draw_positions", ...)
 
 # %% [markdown]
-# How much of all positions is exchanged in the long run?
+# With the limit 0.5, and without counting padding: which share of the positions is exchanged in the long run?
 
 # %% tags=["exercise"]
 check("04.share", ...)
@@ -238,7 +238,7 @@ panel(
 # $M_t$ must find the *text* embedding of the next item, and that of $M_v$ its *image* embedding (06). With $p = 0.9$ the model would predict a text from a sequence that consists mostly of images. That is another task, and not a useless one.
 # With a limit of 0.5 each sequence keeps, on average, most of its own modality.
 #
-# Does the limit matter? A study on the sample has compared it with 0.25 and 1. It was stored as JSON:
+# Does the limit matter? A study on the sample has compared it with 0.25 and 1. Its results are stored:
 
 # %%
 import json
@@ -472,8 +472,9 @@ for axes, (label, name) in zip(panels, {
     axes.axvline(0, color="#555555", linewidth=1)
     axes.set(title=label, xlabel="gain in NDCG@10 by mixup", yticks=range(len(changes)),
              yticklabels=changes)  # fmt: skip
+    axes.locator_params(axis="x", nbins=4)
 panels[0].invert_yaxis()
-panels[1].legend()
+figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2)
 show(figure, "Gain in NDCG@10 by mixup: " + "; ".join(words) + ".",
      "Intervals of 95 %, not corrected for the number of comparisons.")  # fmt: skip
 

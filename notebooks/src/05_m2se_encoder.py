@@ -172,7 +172,7 @@ reveal("05.order", sorted(changes, key=lambda name: -alike[name]))
 # - Every user has a *taste* in colours, patterns and shapes that stays the same. Older items show it, in whatever order they come.
 # - Every user also has a *need*, the purpose of the next purchase. It moves on after each purchase. So the last item says most about it.
 #
-# An encoder must therefore read all items, and must treat the last one differently. Real users behave in other ways, and then the weights of old and new items are others. Attention learns them from data.
+# An encoder must therefore read all items, and must treat the last one differently. Other users behave in other ways, and then other items matter. Attention learns from data which.
 
 # %% [markdown]
 # ## Causal self-attention
@@ -357,7 +357,7 @@ for modality, states in h_library.items():
 # %% [markdown]
 # The differences that remain are rounding. You have written a model that computes what a trained M²SE computes. In 06 you train it yourself.
 #
-# Where do its parameters sit? Count those of one adaptor before you look:
+# Where do its parameters sit? Count those of one adaptor (class `MoEAdaptor` in 03) before you look:
 
 # %% tags=["exercise"]
 check("05.parameters", ...)
@@ -408,13 +408,13 @@ from course import choice, panel, slider
 def draw_changes(position, modality):
     away, moved = find_changes(position, modality)
     names = [f"{k}\n{dataset.items[i].categories[0]}" for k, i in enumerate(history, 1)]
-    figure, axes = plt.subplots(figsize=(8, 3))
+    figure, axes = plt.subplots(figsize=(6, 3))
     colours = [PALETTE[1] if k == position else PALETTE[0] for k in range(1, 7)]
     bars = axes.bar(names, away, color=colours)
     axes.bar_label(
         bars, [f"{a:.2f}" if m else "0" for a, m in zip(away, moved, strict=True)]
     )
-    axes.set(title=f"Item {position} exchanged: later states move, earlier ones cannot",
+    axes.set(title=f"Item {position} exchanged: earlier states stay",
              xlabel="position", ylabel="1 − cosine of $h$", ylim=(0, 1.3))  # fmt: skip
     return figure, (
         f"Position {position} exchanged, {modality}: states {position} to 6 move,"

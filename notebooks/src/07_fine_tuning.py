@@ -234,7 +234,7 @@ reveal("07.race", best_first)
 # How to read the scoreboard:
 #
 # - **Live and stored.** Rows marked *stored* were not computed here. They are results of a study: three seeds, settings tuned on validation, up to 140 epochs. `paper` is M²SE with the
-#   released settings, `tuned` with the settings that this library recommends, `ensemble` adds three further models.
+#   released settings, `tuned` with the settings that this library recommends, `ensemble` adds the scores of simpler models.
 # - **Share of the upper bound.** The users of the sample are simulated, so the true probability of every next item is known. The *oracle* ranks by it. No
 #   model can be expected to do better. With real data nobody knows the upper bound.
 # - **Budget.** A live row and a stored row have had different training budgets. That is why the stored SASRec may stand above the live one, although both are the same model. Compare models within
@@ -304,7 +304,7 @@ a, b = (metrics(ranks[name])["ndcg@10"] for name in (one, two))
 apart = 1.96 * np.sqrt(a.var() / len(a) + b.var() / len(b))
 print(f"fine-tuned minus pre-trained: {gain['value']:+.3f}")
 print(f"  paired:                        ± {(gain['high'] - gain['low']) / 2:.3f}")
-print(f"  as if the users were others:   ± {apart:.3f}")
+print(f"  if each had users of its own:  ± {apart:.3f}")
 print(f"smallest gain found 4 times in 5:  {gain['detectable']:.3f}")
 
 # %% [markdown]
@@ -433,7 +433,7 @@ reveal("07.part", largest.split(",")[0])
 #
 # - **Contents help.** Texts and images bring a significant gain over item ids alone on all three datasets.
 # - **Mixup and CMCL: null results.** Neither has a significant effect on any dataset. On the sample with both domains the intervals are narrow, so large effects are ruled out there. On H&M they are
-#   wide, so smaller effects could be hidden.
+#   wide, so smaller effects could be hidden. What mixup does contribute is in notebook 04: it makes a model more robust to mixed modalities.
 # - **Pre-training on the same data: a null result** in these studies, where every model trains until validation stops improving. The head start that you saw live is gone by then. Pre-training helps in a new shop with few users (notebook 08).
 # - **Item dropping, NIP, attention pooling: null results** in these studies.
 # - **Images** help on the sample, whose simulated users look at them. On H&M the effect is not significant.

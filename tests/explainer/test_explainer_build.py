@@ -116,6 +116,18 @@ def test_a_fault_of_the_sources_is_one_line(
     assert not (tmp_path / "index.html").exists()
 
 
+def test_a_page_that_cannot_be_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a part of it nor a draft is left."""
+    (tmp_path / "index.html").mkdir()
+    assert build.main([str(tmp_path / "index.html")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "index.html" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
 def test_a_missing_sample_is_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

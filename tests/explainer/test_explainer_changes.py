@@ -75,9 +75,9 @@ def test_what_is_rounded_to_zero_has_neither_sign_nor_colour(page: Any) -> None:
 
 def test_the_keyboard_reaches_the_exact_numbers(page: Any) -> None:
     wanted = {
-        "#mixup-rows .swap": r"z_t, 64 numbers: .*\nz_v, 64 numbers: ",
+        "#mixup-rows .swap": r"zt, 64 numbers: .*\nzv, 64 numbers: ",
         "#attention-heads button": r"text: 0\.\d{4}, .*image: 0\.\d{4}",
-        "#states .strip": r"h_t of the last position, 64 numbers",
+        "#states .strip": r"ht of the last position, 64 numbers",
         "#item-card .strip": r"e of the text, 64 numbers",
     }
     for place, text in wanted.items():
@@ -90,7 +90,7 @@ def test_the_page_explains_its_terms(page: Any) -> None:
     text = page.inner_text("body")
     for said in (
         *("Multimodal Mixup Sequence Encoder", "CLIP, a model of images and words"),
-        *("Softmax turns numbers", "cos is the cosine", "Recall@20 is the share of users"),
+        *("Softmax turns numbers", "cos is the cosine", "with b = 1 where swapped"),
         *(
             "2.1 is layer 2, head 1",
             "little colour is negative",

@@ -27,7 +27,8 @@ def number(text: str) -> float:
 
 
 def totals(history: list[Any], name: str = NAME) -> Tensor:
-    return sum(stored_models.score(stored_models.load(name), history).values())  # type: ignore
+    text, image = stored_models.score(stored_models.load(name), history).values()
+    return text + image
 
 
 def ranked(history: list[Any]) -> list[int]:

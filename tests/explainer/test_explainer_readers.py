@@ -20,7 +20,9 @@ def test_after_fine_tuning_the_equation_names_the_id_embedding(page: Any) -> Non
 def test_without_keywords_the_text_is_used(page: Any) -> None:
     for slot in range(5):
         page.locator(f"[data-key=use-{slot}]").click()
-    assert "text’s embedding is used" in page.inner_text("#item-card")
+    assert "text’s embedding is used for the image as well: zv = zt." in page.inner_text(
+        "#item-card"
+    )
     assert page.locator("#item-card [role=img].gate.image").count() == 0
     z = [
         page.locator("#mixup-rows .selected .strip").nth(k).get_attribute("data-tip")

@@ -24,8 +24,8 @@ def phone(browser: Any, address: str) -> Iterator[Any]:
     [
         ("#item-card .weight", "Attention weight 0."),
         ("#item-card .strip", "64 numbers"),
-        ("#mixup-rows .pair:last-child .strip", "M_t at position 1, 64 numbers"),
-        ("#score-rows .score-bar", "cos(h_t, z_t) = "),
+        ("#mixup-rows .pair:last-child .strip", "Mt at position 1, 64 numbers"),
+        ("#score-rows .score-bar", "cos(ht, zt) = "),
     ],
 )
 def test_a_tap_shows_the_exact_number_until_the_next_tap(phone: Any, place: str, text: str) -> None:
@@ -33,6 +33,7 @@ def test_a_tap_shows_the_exact_number_until_the_next_tap(phone: Any, place: str,
     phone.wait_for_timeout(100)
     assert text in phone.inner_text("#tip")
     assert phone.locator("#tip").is_visible()
+    assert "_" not in phone.inner_text("#tip")
     phone.locator("#item-card h3").tap()
     assert phone.locator("#tip").is_hidden()
 
@@ -76,7 +77,14 @@ def test_a_second_finger_adds_no_second_item(page: Any) -> None:
     assert len(titles(page, "#history-rows")) == before + 1
 
 
-def test_what_can_be_pressed_is_large_enough_for_a_finger(phone: Any) -> None:
+WIDTHS = [320, 390, 844, 1280, 1350, 1351, 1366, 1920]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_can_be_pressed_is_large_enough_for_a_finger(
+    browser: Any, address: str, width: int
+) -> None:
+    phone = open_page(browser, address, (width, 844, "light"), has_touch=True)
     small = """() => [...document.querySelectorAll("button, select, input, a")].flatMap((one) => {
       const { width, height } = (one.closest("label.check") ?? one).getBoundingClientRect();
       return width && Math.min(width, height) < 43.5
@@ -85,7 +93,14 @@ def test_what_can_be_pressed_is_large_enough_for_a_finger(phone: Any) -> None:
     assert phone.evaluate(small) == []
     phone.click("#start-tour")
     assert phone.evaluate(small) == []
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.evaluate("document.documentElement.scrollWidth") <= width
+    cut = """() => [...document.querySelectorAll(".stage, .head > *, #attention-map, .title")]
+      .filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth + 8)
+      .map((one) => `${one.id}.${one.className} ${one.scrollWidth} > ${one.clientWidth}`)"""
+    assert phone.evaluate(cut) == []
+    title = phone.locator("#history-rows .selected .title").bounding_box()
+    assert title["width"] > 60
+    phone.context.close()
 
 
 def test_a_finger_moves_a_row_by_its_handle(phone: Any) -> None:

@@ -23,6 +23,9 @@ def test_the_tour_goes_from_the_history_to_free_play(page: Any) -> None:
         headings.append(page.inner_text("#tour-heading"))
         assert page.locator(".lit").count() == 1
         assert "_" not in page.inner_text("#tour-text")
+        described = page.locator("#tour-heading").get_attribute("aria-describedby")
+        assert page.locator(":focus").get_attribute("id") == "tour-heading"
+        assert described == "tour-text"
         page.click("#tour-next")
     assert 10 <= len(headings) <= 12
     assert {"What is mixup?", "Why mixup?"} <= {*headings}

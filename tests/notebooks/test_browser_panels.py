@@ -136,6 +136,22 @@ def test_the_map_explorer(lab: tuple[str, Path], browser: sync_api.Browser) -> N
     shown.check_and_close()  # no complaint, such as a picture "x" that a title had asked for
 
 
+def test_the_live_page_runs_below_a_cell(lab: tuple[str, Path], browser: sync_api.Browser) -> None:
+    shown = run_in_lab(lab, browser, FOLDER / "98_live_page.py")
+    frame = shown.page.locator(".jp-OutputArea-output iframe")
+    frame.scroll_into_view_if_needed()
+    inside = frame.content_frame
+    titles = inside.locator("#score-rows .title")
+    sync_api.expect(titles).to_have_count(10)
+    before = titles.all_inner_texts()
+    inside.locator("#user").select_option(index=3)
+    sync_api.expect(titles.first).to_be_visible()
+    shown.page.wait_for_timeout(500)
+    assert titles.all_inner_texts() != before
+    shoot(shown.page, frame, "98_live_page.png")
+    shown.check_and_close()
+
+
 @pytest.mark.parametrize("device", ["screen", "phone"])
 def test_the_shop_window(device: str, lab: tuple[str, Path], browser: sync_api.Browser) -> None:
     options = PHONE if device == "phone" else {"has_touch": True}

@@ -52,10 +52,12 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the next hidden states, shape (batch, time, dim) like x.
 
-        Multi-head attention: split qkv(x) into heads, use causal_attention (its dropout
-        is self.dropout.p in training, else 0), join the heads and apply out. Then
-        x = norm_attention(x + dropout(of this)). The feed-forward network is
-        down(gelu(up(x))); the result is norm_ffn(x + dropout(of this)).
+        The last axis of qkv(x) holds queries, keys and values, each with its heads one
+        after the other. Bring them to shape (batch, heads, time, dim // heads), use
+        causal_attention (its dropout is self.dropout.p in training, else 0), join the
+        heads and apply out. Then x = norm_attention(x + dropout(of this)). The
+        feed-forward network is down(gelu(up(x))); the result is norm_ffn(x +
+        dropout(of this)).
         """
         batch, time, dim = x.shape
         qkv = self.qkv(x).view(batch, time, 3, self.heads, dim // self.heads)

@@ -18,8 +18,8 @@ from course.exercises.feature_questions import KEYWORDS as QUIZ  # noqa: F401
 def cosine_scores(queries: Tensor, keys: Tensor) -> Tensor:
     """Return the cosine of every query with every key, shape (queries, keys).
 
-    queries: shape (queries, dim); keys: shape (keys, dim); of any length.
-    An embedding of zeros has cosine 0 with everything.
+    queries: shape (queries, dim); keys: shape (keys, dim). Embeddings need not have
+    length 1. One of zeros has cosine 0 with everything.
     """
     return F.normalize(queries, dim=-1) @ F.normalize(keys, dim=-1).T
 
@@ -69,7 +69,7 @@ def keyword_sentences(keywords: list[list[str]]) -> list[str]:
 def ensemble(embeddings: np.ndarray) -> np.ndarray:
     """Return one normalized embedding per word from its embeddings in several prompts.
 
-    embeddings: shape (prompts, words, dim), of any length.
+    embeddings: shape (prompts, words, dim); they need not have length 1.
     Each embedding gets length 1; then the mean over the prompts; then length 1 again.
     Result: shape (words, dim).
     """

@@ -83,10 +83,10 @@ class MoEAdaptor(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the weighted sum of the experts, shape (items, d).
 
-        x: shape (items, D). project(x), then dropout, holds the outputs of all experts,
-        one after the other. Normalize each expert's d numbers: F.layer_norm(...,
-        eps=1e-12), times scale, plus shift. The weights of an item's experts are the
-        softmax of gate(x).
+        x: shape (items, D). dropout(project(x)) has shape (items, experts * d): the
+        outputs of all experts, one after the other. Normalize each expert's d numbers:
+        F.layer_norm(..., eps=1e-12), times scale, plus shift. The weights of an item's
+        experts are the softmax of gate(x).
         """
         outputs = self.dropout(self.project(x)).view(len(x), self.experts, self.dim)
         outputs = F.layer_norm(outputs, (self.dim,), eps=1e-12)
@@ -157,7 +157,8 @@ EXERCISES = (
         why="A sentence's embedding may not depend on how long the other sentences of the batch"
         " are.",
         hints=(
-            "Multiply by the mask (with an axis more), then add up over the tokens.",
+            "Multiply by mask.unsqueeze(-1), of shape (sentences, tokens, 1), then add up over the"
+            " tokens.",
             "Divide by how many tokens are real, not by how many places there are.",
         ),
         mistakes=(

@@ -172,10 +172,11 @@ EXERCISES = (
         why="This is the whole encoder. Its parameters have the names of the library's, so it can"
         " load the library's weights.",
         hints=(
-            "embed, for each modality: slots, valid = features[modality]; then"
-            " self.pool[modality](slots[items], valid[items]) gives embeddings and weights, and"
-            " self.adapt[modality] maps the embeddings to the width d. First make items one list:"
-            " items.unique(return_inverse=True).",
+            "embed: distinct, row = items.unique(return_inverse=True) makes one list of the items;"
+            " at the end, z[row] brings back their shape.",
+            "For each modality: slots, valid = features[modality]. Then"
+            " self.pool[modality](slots[distinct], valid[distinct]) gives embeddings and weights,"
+            " and self.adapt[modality] maps the embeddings to the width d.",
             "valid.any(dim=1, keepdim=True) says which items have the modality; torch.where takes"
             " the other embedding where it has not, but the other has.",
             "forward: self.transformer of z_t and of z_v.",
