@@ -447,7 +447,7 @@ reveal("04.robust", "the one with mixup" if more > 0.05 else
 # With pure histories ($p = 0$) the two are about equal: no gain in accuracy, as in the studies. When texts and images are exchanged, both lose, and the model without mixup loses more. Its training has shown it an image embedding in a text
 # sequence only where an item has no text. If a whole modality is missing, mixup makes no clear difference in this miniature.
 #
-# One seed and ten epochs prove nothing. A stored study did the same with complete training, both stages, and several seeds. "Mixed histories" exchanges the embeddings of all items of the histories, as above:
+# One seed and ten epochs prove nothing. A stored study did the same with complete training (preset `tuned`), both stages, and several seeds. "Mixed histories" exchanges the embeddings of all items of the histories, as above:
 
 # %% tags=["plot"]
 changes = ["unchanged", "no text", "no image", "mixed histories: 100%"]

@@ -137,7 +137,7 @@ def move(panel: sync_api.Locator) -> float:
     """Move the panel's first slider, or its first list; return seconds until the view changes."""
     view = panel.locator(DRAWING).last
     before = view.inner_html()
-    sliders, lists = panel.locator(".noUi-handle"), panel.locator("select")
+    sliders, lists = panel.locator(".noUi-handle"), panel.locator("select:visible")
     if sliders.count():
         slider = sliders.first
         slider.scroll_into_view_if_needed()

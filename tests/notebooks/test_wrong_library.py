@@ -14,7 +14,12 @@ from tests.stages import AS_STORED, NBVAL, ROOT
 
 WRONG = [
     ("01", "evaluation.py", "scores >= threshold", "scores > threshold - 0.1"),
-    ("02", "features/keyword_tokenizer.py", "for i in best.tolist()", "for i in best.tolist()[::-1]"),
+    (
+        "02",
+        "features/keyword_tokenizer.py",
+        "for i in best.tolist()",
+        "for i in best.tolist()[::-1]",
+    ),
     ("03", "encoder.py", "alpha = energy.softmax(dim=-1)", "alpha = (2 * energy).softmax(dim=-1)"),
     ("04", "mixup.py", "torch.where(b, text, image)", "torch.where(b, image, image)"),
     ("05", "encoder.py", "dropout_p=dropout, is_causal=True", "dropout_p=dropout"),
