@@ -209,9 +209,9 @@ scorers["SASRec, 10 epochs"] = fit_baseline("sasrec", data, config=ids)
 
 # %%
 contents = Config(
-    finetune=FinetuneConfig(lr=1e-3, epochs=8, batch_size=256, use_ids=False)
+    finetune=FinetuneConfig(lr=1e-3, epochs=6, batch_size=256, use_ids=False)
 )
-scorers["text+image, 8 epochs"] = fit_baseline("text+image", data, config=contents)
+scorers["text+image, 6 epochs"] = fit_baseline("text+image", data, config=contents)
 bare = mine.M2SE(table.width)
 bare.load_state_dict(pretrained.state_dict())
 scorers["my M²SE, pre-trained"] = MyScorer(bare)

@@ -59,7 +59,7 @@ from msm4sr_lite import MSM4SR, Dataset
 
 data = Dataset.from_frames(interactions, items, image_root=folder, domain="home")
 settings = {"pretrain__batch_size": 128, "finetune__batch_size": 128}
-settings |= {"pretrain__epochs": 6, "finetune__epochs": 6}
+settings |= {"pretrain__epochs": 5, "finetune__epochs": 5}
 model = MSM4SR(preset="tuned", seed=0, ensemble="none", **settings)
 with show_messages():
     model.fit(data, features=folder / "features")
