@@ -9,6 +9,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def rounds(works: dict[str, Callable[[], float]], repeats: int) -> dict[str, lis
 
 def side_by_side(works: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
     """Return the median processor seconds of several functions, measured in ``rounds``."""
-    found = rounds({name: lambda work=work: timed(work) for name, work in works.items()}, repeats)
+    found = rounds({name: partial(timed, work) for name, work in works.items()}, repeats)
     return {name: statistics.median(seconds) for name, seconds in found.items()}
 
 
@@ -62,7 +63,7 @@ def peak_memory() -> float:
     try:
         import resource
     except ImportError:  # Windows
-        import psutil
+        import psutil  # type: ignore[import-untyped]
 
         return float(psutil.Process().memory_info().peak_wset / 2**20)
     unit = 2**20 if platform.system() == "Darwin" else 2**10

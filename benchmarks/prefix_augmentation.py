@@ -9,6 +9,8 @@ modality after the other, and pads all rows to ``max_len``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -42,7 +44,8 @@ def pretraining(
         sequence = _adapt_each(model, pooled, items)
         target_embeddings = {m: model.adapt[m](e)[target] for m, e in pooled.items()}
     p = draw_probability(config.mixup_max, len(items), generator)
-    mixed = complementary_mixup(*sequence.values(), draw_swaps(items, p, generator))
+    text, image = sequence.values()
+    mixed = complementary_mixup(text, image, draw_swaps(items, p, generator))
     states = _encode_last(model, dict(zip(sequence, mixed, strict=True)), rows, last, careful)
     losses = contrastive_losses(model, states, target_embeddings, target, batch.users[rows], config)
     return losses[0]
@@ -75,11 +78,11 @@ def ranks(
 
     class Recomputing:
         @torch.inference_mode()
-        def score(self, batch: list[np.ndarray]) -> Tensor:
+        def score(self, histories: Sequence[np.ndarray]) -> Tensor:
             embeddings = _adapt_all(model, _pooled(model, table))
-            items = _full(pad(batch, model.config.max_len), model)
+            items = _full(pad(histories, model.config.max_len), model)
             sequence = {m: z[items] for m, z in embeddings.items()}
-            last = torch.tensor([min(len(h), items.shape[1]) - 1 for h in batch])
+            last = torch.tensor([min(len(h), items.shape[1]) - 1 for h in histories])
             states = _encode_last(model, sequence, torch.arange(len(batch)), last, careful=False)
             return match_scores(states, embeddings)
 
