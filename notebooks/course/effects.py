@@ -34,7 +34,7 @@ def _two(name: str) -> tuple[str, ...]:
 # What is added -> for each column, where a difference stands, and whether it is that of the variant
 # with the part (1) or of the one without it (-1).
 PARTS: dict[str, tuple[tuple[str, ...], tuple[int, int, int]]] = {
-    "score ensemble, to tuned": (
+    "score ensemble, against tuned": (
         (
             "",
             f"{ENSEMBLE}/main/change_to_product/msm4sr_tuned",
@@ -46,11 +46,11 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[int, int, int]]] = {
         tuple(f"{study}/main/change/msm4sr_tuned" for study in (BOTH, HOME, HM)),
         (1, 1, 1),
     ),
-    "M²SE, to the sum of text and image": (
+    "M²SE, against the sum of text and image": (
         tuple(f"{study}/main/change/text+image" for study in (BOTH, HOME, HM)),
         (-1, -1, -1),
     ),
-    "contents, to ids alone (SASRec)": (
+    "contents, against ids alone (SASRec)": (
         tuple(f"{study}/main/change/sasrec" for study in (BOTH, HOME, HM)),
         (-1, -1, -1),
     ),
@@ -60,8 +60,8 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[int, int, int]]] = {
     "CMCL": (_all("no CMCL"), (-1, -1, -1)),
     "NIP": (_two("no NIP"), (-1, -1, -1)),
     "item dropping": (_two("no item dropping"), (-1, -1, -1)),
-    "images, to texts": (_two("no images"), (-1, -1, -1)),
-    "texts, to images": (_two("no text"), (-1, -1, -1)),
+    "images, added to texts": (_two("no images"), (-1, -1, -1)),
+    "texts, added to images": (_two("no text"), (-1, -1, -1)),
     "attention pooling": (_two("mean pooling"), (-1, -1, -1)),
 }
 
@@ -140,7 +140,8 @@ def draw_effects(effects: dict[str, dict[str, Effect]]) -> tuple[Figure, str]:
         axes.set(xlim=(-0.07, 0.11), xlabel="gain in NDCG@10")
         axes.set_title(column, fontsize=12)
     columns[0].set(yticks=range(len(parts)), yticklabels=parts)
-    figure.suptitle("Filled: significant after correction. Open: not significant.", fontsize=11)
+    said = "Above 0 the part helps. Filled: significant after correction. Open: not significant."
+    figure.suptitle(said, fontsize=11)
     return figure, " ".join(_describe(effects, column) for column in COLUMNS)
 
 

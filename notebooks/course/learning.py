@@ -217,6 +217,8 @@ class Learning:
         left.axhline(0, color="#777777", linestyle=":", label="a guess")
         left.set(title=f"Step {steps}", xlabel="step", ylabel="loss minus a guess, nats")
         left.set(ylim=(-1.6, 3))
+        if self.excess[0] > 3:
+            left.text(0.05, 0.93, f"first step: {self.excess[0]:.0f}", transform=left.transAxes)
         left.legend()
         right.plot(self.ends, self.recalls, marker="o", color=GREEN, linestyle="-")
         right.axhline(chance, color=VERMILION, linestyle=":", label="chance")

@@ -127,7 +127,7 @@ def _describe_colours(centred: Tensor) -> str:
         return "The matrix is almost white."
     if centred.diagonal().mean() > 2 * _off_diagonal(centred).std():
         return "An orange diagonal stands out from white and purple."
-    return "Orange and purple fields lie about everywhere, also off the diagonal."
+    return "Orange and purple fields stand off the diagonal, too."
 
 
 def draw_softmax(shares: Tensor, masked: Tensor, loss: float) -> Figure:

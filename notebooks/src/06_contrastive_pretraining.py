@@ -97,7 +97,8 @@ reveal("06.match", int(right.sum()), close=1)
 # ## InfoNCE: the loss of this task
 #
 # We need a loss that is low when every user finds the right item. The standard choice is *InfoNCE*. Each row of the table below is a classification: the
-# cosines of $h_i$ with all candidates, divided by a *temperature* $\tau$, are the logits; the right class of row $i$ is column $i$.
+# cosines of $h_i$ with all candidates, divided by a *temperature* $\tau$, are the logits; the right class of row $i$ is column $i$. The loss is given in *nats*, the
+# unit of the natural logarithm.
 
 # %%
 from course import drawing
@@ -112,7 +113,7 @@ drawing("infonce")
 #   = \log \sum_{j=1}^{B} e^{\cos(h_i,\, z_j)/\tau} - \frac{\cos(h_i, z_i)}{\tau} .$$
 #
 # MSM4SR calls this use of InfoNCE *next item prediction* (NIP). It is computed twice, for $h_t$ with text embeddings and for $h_v$ with image embeddings. One value is worth
-# remembering: if all cosines of a row are equal, the loss is $\log B$ nats (a nat is the unit of the natural logarithm). That is the loss of a guess.
+# remembering: if all cosines of a row are equal, the loss is $\log B$. That is the loss of a guess.
 #
 # One detail can spoil the loss. Users 0 and 1 above have the same next item. For user 0 the item of user 1 is a right answer, yet the loss
 # would push it away. Such a pair is a *false negative*, and in a shop with best-sellers there are many. We exclude these pairs: they neither attract nor repel.
@@ -191,9 +192,9 @@ panel(
 
 # %%
 question = (
-    "64 users: what share of the negatives' weight falls to the single most similar "
+    "Now 64 users, at temperature 0.05: add up the weights of a user's negatives."
 )
-question += "of the 62 or 63 negatives, at temperature 0.05?"
+question += " What share of the sum does the most similar negative get?"
 predict("06.hard", question, number(0, 100, "%"))
 
 # %%
@@ -218,7 +219,7 @@ figure, axes = plt.subplots(figsize=(6.5, 3.2))
 for (tau, weight), marker in zip(weights.items(), "os^", strict=True):
     axes.plot(range(1, 11), weight[:10], marker=marker, label=rf"$\tau$ = {tau:g}")
 axes.set(
-    title="A small temperature weights hard negatives",
+    title="A small temperature favours hard negatives",
     xlabel="negatives of a row, the most similar first",
     ylabel="share of the weight",
     ylim=(0, None),
@@ -268,8 +269,8 @@ print(f"without the projection:       {(gradient - pull).abs().max():.2f} apart"
 # %% [markdown]
 # ## CMCL: two modalities of one user
 #
-# NIP compares $h_t$ with texts and $h_v$ with images. Nothing yet says that $h_t$ and $h_v$ describe the same user. *Cross-modality contrastive learning* (CMCL) does: for
-# the anchor $h_{t,i}$ the positive is $h_{v,i}$, the image representation of the same sequence.
+# NIP compares $h_t$ with texts and $h_v$ with images. Nothing yet says that $h_t$ and $h_v$ describe the same user. *Cross-modality contrastive learning* (CMCL) does. For
+# $h_{t,i}$, called the *anchor*, the positive is $h_{v,i}$, the image representation of the same sequence.
 
 # %%
 drawing("cross_modality")
@@ -284,7 +285,7 @@ drawing("cross_modality")
 # In training a row is a *position* of a sequence (notebook 05), so many rows belong to one user. Their representations should be similar. As negatives they would be
 # pushed apart, so CMCL excludes rows of the same user as well. NIP keeps them: an item that the user bought *earlier* is a good negative for what comes *next*.
 #
-# **Your turn.**
+# **Your turn.** CMCL, the mean of both directions.
 
 # %% tags=["exercise"]
 check("06.cross_modal_loss", ...)
@@ -451,10 +452,10 @@ check("06.collapse", ...)
 # pull of its own row. Only the differences that are left can lead out.
 
 # %% [markdown]
-# A loss curve alone does not show collapse. Two measures do:
+# A loss curve alone does not show collapse. Two measures do, both of embeddings that are scaled to length 1:
 #
 # - *alignment*: the mean squared distance of vectors that belong together, $\mathbb E\,\lVert \hat a - \hat b \rVert^2$; 0 if they are equal;
-# - *uniformity*: the logarithm of the mean of $e^{-2 d^2}$, where $d$ is the distance of two different users; 0 if all are equal, and lower the better they are spread over the sphere.
+# - *uniformity*: the logarithm of the mean of $e^{-2 d^2}$, where $d$ is the distance of two different users; 0 if all are equal, and lower the more evenly they are spread.
 #
 # A collapsed model has perfect alignment and the worst uniformity. Good representations need both to be low.
 
@@ -477,7 +478,7 @@ right.set(
 )
 show(
     figure,
-    f"Uniformity starts at {spread[0]:.1f}, rises to {max(spread):.1f} and ends at"
+    f"Uniformity starts at {spread[0]:.1f}, rises to {max(spread):z.1f} and ends at"
     f" {spread[-1]:.1f}. The distance of users and next items starts at"
     f" {notes.film[0]['next_items']:.1f}, falls to"
     f" {min(f['next_items'] for f in notes.film.values()):.1f} and ends at"
@@ -485,12 +486,12 @@ show(
 )
 
 # %% [markdown]
-# Read both together. At first pairs come closer only because everything comes closer: uniformity rises to almost 0. Then the users spread out again, and pairs pay
-# for it with some distance. That is learning.
+# Read both together. At first pairs come closer only because everything comes closer: uniformity rises to almost 0. Then the users spread out again, while the
+# distance within pairs grows only a little. That is learning.
 #
 # ## On a GPU
 #
-# How much faster is a GPU? The answer depends on the batch. The next cell measures pre-training on your GPU, or shows a stored log of one.
+# How fast is pre-training on a GPU? That depends on the batch. We measure it on yours, or show a stored log of one.
 
 # %%
 question = (
@@ -515,7 +516,7 @@ reveal("06.gpu", next(band for band, limit in bands if times < limit))
 # ## What could mislead you here
 #
 # - **The loss depends on the batch size.** The loss of a guess is $\log B$. Compare losses only between equal batches, or subtract that of a guess.
-# - **A lower temperature changes the scale of the loss.** A different number is no better or worse model.
+# - **A lower temperature changes the scale of the loss.** A lower loss at another temperature does not mean a better model.
 # - **In-batch negatives are not random items.** Popular items occur in many batches and are negatives often, so the model learns what is special about a user rather than what is popular.
 # - **The share of the gradient is not the benefit.** Gradients say how strongly a loss pulls, not whether the pull helps.
 
@@ -531,4 +532,4 @@ quiz("06")
 # - The temperature decides how much hard negatives count; false negatives must be excluded.
 # - $\log B$ is the loss of a guess; alignment without uniformity is collapse.
 #
-# **Next:** 07 fine-tunes your model, races it against baselines, and asks what each part of the method buys.
+# **Next:** 07 fine-tunes your model, races it against baselines, and asks what each part of the method contributes.

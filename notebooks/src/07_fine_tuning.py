@@ -67,8 +67,8 @@ check("07.ranking_loss", ...)
 # %% [markdown]
 # ## Fine-tune your model
 #
-# Does it matter that the model was pre-trained? To see it live, we train your model twice: once from the weights of the sample's pre-training (80 epochs, which fit your
-# code), and once from random weights. Both get three epochs of fine-tuning.
+# Does it matter that the model was pre-trained? To see it live, we train your model twice: once from the sample's pre-trained weights (80 epochs, as in
+# notebook 06), and once from random weights. Both get three epochs of fine-tuning.
 
 # %%
 import numpy as np
@@ -86,7 +86,7 @@ train = [s.tolist() for s in sequences.train() if len(s) > 1]
 histories, targets = sequences.held_out("test")
 
 # %% [markdown]
-# Everything that can score all items can be ranked by the library: that is all a model needs for the race. Each user is tested on the last interaction, among all items that the user does
+# The library can test every model that has a method `score`, which gives scores to all items. Each user is tested on the last interaction, among all items that the user does
 # not have yet.
 
 # %%
@@ -181,7 +181,8 @@ reveal("07.start", next(band for band, limit in bands if share < limit))
 #
 # - *popularity*: the best-sellers for everybody; *ItemKNN*: items that the same users bought;
 # - *SASRec* (Kang & McAuley 2018, [arXiv 1808.09781](https://arxiv.org/abs/1808.09781)): the same Transformer, with ID embeddings only;
-# - *text+image*: one sequence with the sum of text and image embeddings, without mixup, without contrastive losses, without pre-training.
+# - *text+image*: one sequence with the sum of text and image embeddings, without mixup, without contrastive losses, without pre-training (in stored rows:
+#   *text+image, no mixup*).
 #
 # SASRec and text+image are trained now, for a few epochs.
 
@@ -191,7 +192,7 @@ from course import order
 racers = "popularity", "ItemKNN", "SASRec", "my M²SE, fine-tuned"
 predict(
     "07.race",
-    "Which has the highest NDCG@10 on the test part? Best first.",
+    "Order them by NDCG@10 on the test part, best first.",
     order(*racers),
 )
 
@@ -240,13 +241,13 @@ reveal("07.race", best_first)
 # - **Budget.** A live row and a stored row have had different training budgets. That is why the stored SASRec may stand above the live one, although both are the same model. Compare models within
 #   one budget.
 #
-# ## How sure is a figure?
+# ## How sure is a number?
 #
-# The test part has 1,200 users. Other users would have given other figures. The *bootstrap* estimates how different: draw as many users as there are, with replacement, take
+# The test part has 1,200 users. Other users would have given other numbers. The *bootstrap* estimates how different: draw as many users as there are, with replacement, take
 # the mean, repeat this 1,000 times. The middle 95 % of these means are the *confidence interval*.
 
 # %%
-question = "A quarter of the users: how many times as wide is the interval?"
+question = "With a quarter of the users, how many times as wide is the interval?"
 predict("07.width", question, pick("about 1.4 times", "about 2 times", "about 4 times"))
 
 # %%
@@ -283,7 +284,7 @@ bands = ("about 1.4 times", 1.7), ("about 2 times", 3), ("about 4 times", 9)
 reveal("07.width", next(band for band, limit in bands if factor < limit))
 
 # %% [markdown]
-# The width goes with $1/\sqrt{n}$: four times as many users for half the width. With 50 users almost any order could come out.
+# The width goes with $1/\sqrt{n}$: four times as many users for half the width. With few users even the order can change: move the slider to 100.
 #
 # **Your turn.** The bootstrap interval of a mean.
 
@@ -308,12 +309,12 @@ print(f"  if each had users of its own:  ± {apart:.3f}")
 print(f"smallest gain found 4 times in 5:  {gain['detectable']:.3f}")
 
 # %% [markdown]
-# The last line is the *smallest detectable effect*, for a power of 80 %. A smaller true gain would often be missed with this number of users. "Not significant" therefore never means "no effect".
+# The last line is the *smallest detectable effect*: a true gain of this size would be found in 80 % of such tests. A smaller one would often be missed. "Not significant" therefore never means "no effect".
 #
-# Two more sources of error: another *seed* gives another model, so a study trains each model several times and adds this variation to the interval. And whoever asks twenty questions at the 5 % level
-# gets one "significant" answer by chance. *Holm's method* corrects the p-values for the number of questions.
+# Two more sources of error. First, another *seed* gives another model, so a study trains each model several times and adds this variation to the interval. Second, a study asks many questions. The *p-value* of a difference is the
+# probability of one at least as large if the models were equally good; below 5 % it counts as significant. So of twenty such questions, one gets a "significant" answer by chance, on average. *Holm's method* corrects the p-values for their number.
 #
-# **Your turn.**
+# **Your turn.** Holm's method.
 
 # %% tags=["exercise"]
 check("07.holm", ...)
@@ -408,7 +409,7 @@ reveal("07.new", "a lower NDCG@10" if after < before else "a higher NDCG@10")
 #
 # ## The verdict: what does each part contribute?
 #
-# A method with many parts invites the question which of them are needed. An *ablation* answers it: leave one part out, train again, compare in pairs. This takes many trainings, so the results are stored:
+# A method with many parts invites the question which of them are needed. An *ablation* answers it: leave one part out, train again, compare in pairs. The *gain* is the full model minus the one without the part. This takes many trainings, so the results are stored:
 # three datasets, several seeds, intervals over users and seeds, p-values corrected by Holm's method. H&M holds real purchases of fashion; the other two are the simulated sample.
 
 # %%
@@ -433,9 +434,10 @@ reveal("07.part", largest.split(",")[0])
 #
 # - **Contents help.** Texts and images bring a significant gain over item ids alone on all three datasets.
 # - **Mixup and CMCL: null results.** Neither has a significant effect on any dataset. On the sample with both domains the intervals are narrow, so large effects are ruled out there. On H&M they are
-#   wide, so smaller effects could be hidden. What mixup does contribute is in notebook 04: it makes a model more robust to mixed modalities.
+#   wider, so smaller effects could be hidden. What mixup does contribute is in notebook 04: it makes a model more robust to mixed modalities.
 # - **Pre-training on the same data: a null result** in these studies, where every model trains until validation stops improving. The head start that you saw live is gone by then. Pre-training helps in a new shop with few users (notebook 08).
-# - **Item dropping, NIP, attention pooling: null results** in these studies.
+# - **Fine-tuning** helps on the sample with both domains, the settings `tuned` on both samples. On H&M neither effect is significant.
+# - **Item dropping (04), NIP, attention pooling: null results** in these studies.
 # - **Images** help on the sample, whose simulated users look at them. On H&M the effect is not significant.
 # - **The whole of M²SE against the plain sum of text and image embeddings**: better on the sample with both domains, not significantly different on *home*, significantly *worse* on H&M.
 # - **The score ensemble** brings the largest significant gain on H&M.
@@ -443,7 +445,7 @@ reveal("07.part", largest.split(",")[0])
 # A null result is a result. It says where not to spend effort, and the interval says how large the effect can still be. It does not say that the authors' results on their data are wrong: these are other datasets, smaller ones,
 # with other features.
 #
-# How does M²SE do on real data next to a method that trains nothing?
+# How does M²SE do on real data next to methods that train nothing? *TF-IDF neighbours* offers items whose texts share rare words with those of the history.
 
 # %%
 from course.effects import HM, read_model
@@ -504,8 +506,8 @@ show(
 )
 
 # %% [markdown]
-# Relatives of one model serve nearly the same users. ItemKNN serves some others. A *score ensemble* uses this: divide the scores of each model by their standard deviation, and add them with weights. A study chooses the
-# weights on validation; here they are fixed.
+# Relatives of one model serve nearly the same users. ItemKNN serves some others. A *score ensemble* uses this: divide the scores of each model by their standard deviation, and add them with weights. (`Probabilities`
+# turns our model's scores into a softmax first.) A study chooses the weights on validation; here they are fixed.
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: holds the model trained above.

@@ -43,7 +43,7 @@ show_images(
 
 # %% [markdown]
 # *Cold start* means that a recommender has too few interactions of an item, or of a user, to learn from. The term goes back to Schein et al. (2002, [doi 10.1145/564376.564421](https://doi.org/10.1145/564376.564421)). An item is
-# *strictly cold* if it occurs in no history at all. Find the users who ask for one:
+# *strictly cold* if it occurs in no history at all. Find the users whose test target is one:
 
 # %%
 import torch
@@ -142,7 +142,7 @@ show_images(
 check("08.rank_among", ...)
 
 # %% [markdown]
-# Every value needs a baseline. What would a random order reach?
+# Every value needs a baseline. Which Recall@10 does a random order of the 104 cold items reach?
 
 # %% tags=["exercise"]
 check("08.chance", ...)
@@ -202,7 +202,7 @@ reveal("08.places", 100 * reports["pre-trained"]["cold_in_top10"], close=3)
 
 # %% [markdown]
 # Among the cold, the model is about four times as good as a random order. Among all it is much weaker, because items with a past take most places. In pre-training the embeddings of old items were positives again and again; those of
-# cold items never were. A model that offers frequent items more often than users choose them has a *popularity bias*: a quarter of the test targets are cold, but only a tenth of the places.
+# cold items never were. A model that offers frequent items more often than users choose them has a *popularity bias*. Here a quarter of the test targets are cold, but only a tenth of the offers.
 #
 # Both columns are correct. A paper that reports only the first doesn't say whether a user would ever *see* the new item.
 #
@@ -237,12 +237,12 @@ for spot, name in enumerate(("ItemKNN", "pre-trained")):
     )  # fmt: skip
     alt.append(f"{name} " + ", ".join(f"{k}: {m:.2f}"
                for k, m in zip(groups, middle, strict=True)))  # fmt: skip
-axes.set(title="Counts win where there are many",
+axes.set(title="ItemKNN wins for the most popular items only",
          xlabel="interactions of the target in training (test users)",
          ylabel="NDCG@10")  # fmt: skip
 axes.legend()
 show(figure, "NDCG@10 by interactions of the target. " + "; ".join(alt) + ".",
-     "95 % intervals over users; without a hit there is none (07).")  # fmt: skip
+     "95 % intervals over users; no interval where no target was found.")  # fmt: skip
 
 # %%
 knn, model = (reports[name]["by_popularity"] for name in ("ItemKNN", "pre-trained"))
@@ -324,7 +324,7 @@ panel(
 )
 
 # %% [markdown]
-# The first two items differ in their text only, and yet their exposure differs a lot. Text and image act together: a simulated user buys what fits the present need *and* the taste. What an item is for shows in its text only, its looks
+# The first two items differ in their text only, and yet their exposure differs a lot. Without an image the text embedding takes its place (05), and here even more users get the lamp. Text and image act together: a simulated user buys what fits the present need *and* the taste. What an item is for shows in its text only, its looks
 # in its images only. ItemKNN offers none of these items to anybody.
 #
 # ## Fine-tuning that forgets new items
@@ -360,7 +360,7 @@ for candidates in ("all", "seen"):
 predict(
     "08.ids",
     "After fine-tuning on all items, the ID embeddings of the cold items are set to"
-    " zero. How much of the loss on cold targets does this repair?",
+    " zero. How much of the NDCG@10 that was lost on cold targets comes back?",
     pick("almost all", "about half", "hardly any"),
 )
 

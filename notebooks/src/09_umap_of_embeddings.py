@@ -24,7 +24,7 @@ session = setup("09")
 #
 # *Why now?* You have trained embeddings, but nobody can look at 128 dimensions. A map on two dimensions is the usual way out.
 #
-# We compare three models: *untrained* (random weights), *pre-trained* (06) and *fine-tuned* (07, with ID embeddings). Each gives an item two embeddings of 64 numbers, $z_t$ and $z_v$. We take both as unit vectors, side by side: 128 numbers per item.
+# We compare three models: *untrained* (random weights), *pre-trained* (06) and *fine-tuned* (07, with ID embeddings). Each gives an item two embeddings of 64 numbers, $z_t$ and $z_v$. We take both as unit vectors, side by side: 128 numbers per item. From here on, *the space* means these embeddings.
 
 # %%
 import torch
@@ -46,7 +46,7 @@ space = {name: s.units[1:].numpy() for name, s in scorers.items()}  # row 0 is p
 print("embeddings of the items:", space["pre-trained"].shape)
 
 # %% [markdown]
-# Three traits of each item are known, because the sample is simulated: its *kind* (mug, lamp, ...; 12 of them), its *pattern* (6), and its *purpose* (8), which only the text tells. Simulated users choose by purpose and looks. The kind doesn't matter to them.
+# Three traits of each item are known, because the sample is simulated: its *kind* (mug, lamp, ...; 12 of them), its *pattern* (6), and its *purpose* (8), which only the text tells.
 
 # %%
 from course import pick, predict
@@ -104,7 +104,7 @@ for name in ("untrained", "pre-trained"):
 # %% [markdown]
 # Before training, the neighbours of a clock are clocks: BERT has read the word. After pre-training, they serve the same purpose. No label told the model about purposes; purchases did.
 #
-# These numbers need no map. Remember that: **what you can ask of the space, ask of the space.** A map helps you find out *what* to ask.
+# These numbers need no map. **What you can measure in the space, measure there.** A map helps you find out *what* to measure.
 #
 # ## What UMAP optimises
 #
@@ -151,7 +151,7 @@ for name, d, sigma, rho in zip(
 reveal("09.lonely", "the same")
 
 # %% [markdown]
-# Each item measures with its own scale $\sigma_i$. So the first step already removes how crowded a region is. **Sizes and densities of groups on a map are not data.**
+# Each item measures with its own scale $\sigma_i$. So the first step already removes how crowded a region is. **The size and the density of a group on a map mean nothing.**
 #
 # **2. Both directions are joined.** $\mu_{ij} = \mu_{j|i} + \mu_{i|j} - \mu_{j|i}\,\mu_{i|j}$: an edge counts if one of its ends has it.
 #
@@ -167,7 +167,7 @@ figure, axes = plt.subplots(figsize=(6.5, 2.8))
 for min_dist, style in ((0.0, "-"), (0.1, "--"), (0.5, "-."), (0.99, ":")):
     a, b = find_ab_params(1.0, min_dist)
     axes.plot(distance, 1 / (1 + a * distance ** (2 * b)), style, label=f"{min_dist:g}")
-axes.set(title="min_dist is the width of the top", xlabel="distance on the map",
+axes.set(title="min_dist: how far the similarity stays high", xlabel="distance on the map",
          ylabel="similarity ν")  # fmt: skip
 axes.legend(title="min_dist")
 show(figure, "Similarity on the map against distance, falling from 1 towards 0. The"
@@ -198,7 +198,7 @@ print("sampled: 5 units of repulsion for 1 of attraction")
 # So the program repels far less than the formula says, and the more items there are, the larger the difference. Damrich and Hamprecht (2021, [arXiv 2103.14608](https://arxiv.org/abs/2103.14608)) derive the loss that UMAP really minimises. One consequence: even at its optimum, the map
 # doesn't reproduce the weights $\mu_{ij}$. It mostly shows *whether* there is an edge. **Distances on a map are not distances of the space.**
 #
-# **5. The start.** The search begins at the eigenvectors of the graph's Laplacian (`init="spectral"`), or at random points. The draws depend on a seed. We give UMAP exact neighbours, a fixed seed and one thread, so a map is the same again on this machine:
+# **5. The start.** The search begins at places that are computed from the graph (`init="spectral"`: eigenvectors of its Laplacian matrix), or at random points. The draws depend on a seed. We give UMAP exact neighbours, a fixed seed and one thread, so a map is the same again on this machine:
 
 # %%
 from course import source
@@ -207,7 +207,7 @@ from course.maps import fit_umap
 source(fit_umap, only=("reducer = UMAP(", ")"))
 
 # %% [markdown]
-# Another processor rounds differently, and small differences grow during the search. **Never compare coordinates between machines.** Compare measures of quality; they agree to about two digits. For the same reason, this page leaves some outputs out of its automatic comparison.
+# Another processor rounds differently, and small differences grow during the search. **Never compare coordinates between machines.** Compare measures of quality; they agree to about two digits. For the same reason, no test compares the outputs of the cells marked *Not compared*.
 #
 # ## How far can you trust a map?
 #
@@ -218,7 +218,7 @@ source(fit_umap, only=("reducer = UMAP(", ")"))
 #
 # $$T(k) = 1 - \frac{2}{n k (2n - 3k - 1)} \sum_{i=1}^{n} \sum_{j \in U_i} \big( r(i, j) - k \big)$$
 #
-# A perfect map has $T = 1$, random points have about 0.5. *Continuity* exchanges space and map, and so counts the second kind of error.
+# A perfect map has $T = 1$; points placed at random have about 0.5. *Continuity* exchanges space and map, and so counts the second kind of error.
 
 # %% tags=["exercise"]
 check("09.trust", ...)
@@ -266,7 +266,7 @@ show(
 )
 
 # %% [markdown]
-# The untrained map is sorted by kind, the others by purpose. It looks as if pre-training had replaced one order by another, and thrown away kinds and looks. Is that so? Ask the space, then the map:
+# The untrained map is sorted by kind, the others by purpose. It looks as if pre-training had replaced one order by another, and thrown away the kinds. Is that so? Measure it in the space, then on the map:
 
 # %% tags=["plot", "nbval-ignore-output"]
 # Not compared: a UMAP differs between processors, and with it what is measured on it.
@@ -312,7 +312,7 @@ reveal(
 # Look at the pre-trained model. In the space, seven of ten neighbours share the purpose; on the map it is clearly more. Patterns are shared about twice as often as by chance in the space; the map shows about half of that advantage. A plane has little room, and UMAP uses it for the strongest order:
 # **a map exaggerates what is strong and hides what is weak.** Absence on a map is not absence in the space.
 #
-# Is the kind gone? It shrank, but it is still well above chance in the space. Users of this simulation choose without regard to kind, so nothing in the training asks the model to keep it.
+# Is the kind gone? Its share fell, but it is still well above chance in the space. Users of this simulation choose without regard to kind, so nothing in the training asks the model to keep it.
 #
 # And the numbers: a trustworthiness of about 0.9 sounds good, but more than half of the true neighbours are lost. False neighbours are cheap in $T$ if they are not far down in the true ranking.
 #
@@ -363,6 +363,7 @@ show(
     "Six maps of the pre-trained items, marked by purpose. Trustworthiness about "
     + ", ".join(f"{name}: {value:.1f}" for name, value in quality.items())
     + ". A large min_dist spreads the groups out; another start turns the map.",
+    "Marked by purpose, as above. T is the trustworthiness.",
 )
 
 # %% tags=["nbval-ignore-output"]
@@ -430,8 +431,8 @@ show(figure, "Mean distance of items by steps between their purposes. In the spa
      + ("grows" if grows else "does not grow") + " with every step.")  # fmt: skip
 
 # %% [markdown]
-# Items one step apart are nearer than items two steps apart, in the space and on the map. So *who lies next to whom* was right. But in the space everything beyond two steps is equally far. A ring drawn on a plane has a diameter; in 128 dimensions nothing forces one.
-# **That two groups touch may be information. How far apart two groups lie that don't touch is none.**
+# Items one step apart are nearer than items two steps apart, in the space and on the map. So *who lies next to whom* was right. But in the space everything beyond two steps is equally far. On a plane, opposite sides of a ring must lie far apart; in 128 dimensions they need not.
+# **That two groups touch may mean something. How far apart they lie if they don't touch means nothing.**
 #
 # ## A map of noise
 #
@@ -442,7 +443,8 @@ from course import number
 
 predict(
     "09.noise",
-    "Which trustworthiness has the map of 400 random vectors with 128 dimensions?",
+    "400 random vectors with 128 dimensions, n_neighbors 15: which trustworthiness"
+    " has their map?",
     number(0, 1),
 )
 
@@ -470,7 +472,7 @@ reveal("09.noise", noise_trust[128, 15], close=0.1)
 # %% [markdown]
 # The left map has dozens of neat islands, the right one has strings and gaps, and for each of them someone will find a story. Trustworthiness exposes the first two maps. The third looks better, because 10 dimensions are easier to flatten. But it still shows no groups, since there are none.
 #
-# So read trustworthiness as what it is: it says whether neighbours on the map are neighbours. **Whether there are groups, no map can tell.** Compare with noise of the same width and settings, and ask the space.
+# So read trustworthiness as what it is: it says whether neighbours on the map are neighbours. **Whether there are groups, no map can tell.** Compare with noise of the same width and settings, and measure in the space.
 #
 # ## Text and image on one map
 #
@@ -500,7 +502,7 @@ show(figure, "Text and image embeddings of 180 items on three maps, with the gap
      + "; ".join(told) + ".", "Both numbers are measured in the space.")  # fmt: skip
 
 # %% [markdown]
-# Before training, the modalities don't touch. How *wide* the gap is, the map cannot say: without an edge between two groups, any distance will do. After pre-training they lie side by side, as CMCL wants it (06). Even so, most nearest neighbours are of the same modality, so the gap is smaller but not gone.
+# Before training, the modalities don't touch. How *wide* the gap is, the map cannot say: without an edge between two groups, any distance will do. After pre-training they lie side by side, since both must find the same next items (03). Even so, most nearest neighbours are of the same modality, so the gap is smaller but not gone.
 #
 # ## Users, and what you mark them by
 #
@@ -580,7 +582,7 @@ check("09.claims", ...)
 # **To find out** (no check). Multiply the last 64 of the 128 numbers by 3 before you call `fit_umap`, so that images count more. What happens to purposes and patterns? And how trustworthy is the new map with regard to the *unchanged* embeddings?
 
 # %% [markdown] tags=["solution"]
-# The share of neighbours on the map with the same pattern rises clearly, that with the same purpose falls, and so does the trustworthiness, measured against the unchanged embeddings. You have drawn another question, not a better map: the model weighs text and image equally in its score.
+# The share of neighbours on the map with the same pattern rises clearly, that with the same purpose falls, and so does the trustworthiness, measured against the unchanged embeddings. This is a map of other embeddings, not a better map: the model weighs text and image equally in its score.
 
 # %% [markdown]
 # ## Quiz

@@ -49,7 +49,7 @@ from course import order, pick, predict
 
 predict(
     "10.order",
-    "Which has the highest NDCG@10 on validation? Best first.",
+    "Order them by NDCG@10 on validation, best first.",
     order("popularity", "ItemKNN", "M²SE"),
 )
 
@@ -87,8 +87,8 @@ from course import reveal
 reveal("10.order", best_first)
 
 # %% [markdown]
-# The intervals say how much other users would change the figures (notebook 07). If a baseline is ahead on your data, ship the baseline: it is
-# cheaper, and nothing is lost.
+# The intervals say how much other users would change the numbers (notebook 07). If a baseline is ahead on your data, ship the baseline: it is
+# cheaper. But remember that ItemKNN cannot offer new items (08).
 #
 # What was recommended? The history of a user is on top, the five offers below.
 
@@ -128,15 +128,8 @@ check("10.rows", ...)
 # %% [markdown]
 # ## Faults in the data
 #
-# Most failures of recommenders in practice are failures of data, and many of them are silent. So read the summary before you train. For a folder, `msm4sr check DATA` prints the
-# same, and more.
-
-# %%
-print(data.summary())
-
-# %% [markdown]
-# Look at five things: users that training drops; equal timestamps, because the order within a tie is arbitrary; repeated pairs; items without text or image; dates that lie in the future or
-# before your shop opened. Some faults are certain mistakes. The library refuses them and names the row. Others may be intended; these it only counts.
+# Most failures of recommenders in practice are failures of data, and many of them are silent. Some faults are certain mistakes. The library refuses them and names the row.
+# Others may be intended; these it only counts.
 
 # %%
 predict(
@@ -174,6 +167,15 @@ reveal("10.refused", "the same interaction twice")
 # %% [markdown]
 # A repeated interaction may be a double click or a second purchase; only you know. By default, training keeps the last one (`data__deduplicate=False` keeps all).
 #
+# What is not refused stands in the summary. Read it before you train. For a folder, `msm4sr check DATA` prints the same, and more.
+
+# %%
+print(data.summary())
+
+# %% [markdown]
+# Look at five things: users that training drops; equal timestamps, because the order within a tie is arbitrary; repeated pairs; items without text or image; dates that lie in the future or
+# before your shop opened.
+#
 # Public datasets come in other forms. `msm4sr convert` reads Amazon reviews (2014, 2018 and 2023), MovieLens, RecBole files and H&M, and writes a dataset
 # folder ([docs/convert.md](../docs/convert.md)).
 #
@@ -181,7 +183,7 @@ reveal("10.refused", "the same interaction twice")
 #
 # A model can only use what its features contain. Before any training, nearest neighbours tell how much that is: each item is scored by the cosine of its embedding with those of
 # the history. `msm4sr features DATA --out RUN --report` prints this for a dataset folder. It compares raw embeddings with centred and *whitened* ones, because BERT's embeddings are anisotropic (notebook 03), and with
-# TF-IDF vectors, which count words.
+# TF-IDF vectors, which count words, rare ones more.
 
 # %%
 predict(
@@ -213,6 +215,8 @@ show(
     figure,
     "NDCG@10 of nearest neighbours by raw, centred and whitened embeddings; at best"
     f" {best['text']:.2f} for texts and {best['image']:.2f} for images.",
+    "none: raw; centre: minus the mean; pca n: whitened, the first n directions kept;"
+    " pca: whitened, all directions.",
 )
 
 # %%
@@ -225,7 +229,7 @@ reveal(
 
 # %% [markdown]
 # Whitening with the full width fails here. The shop has about as many items as the embeddings have dimensions, so afterwards all items are equally far apart. With
-# 20,000 items it helps ([docs/log.md](../docs/log.md)). The report only recommends what is significantly better on your data.
+# 20,000 items it helps ([docs/log.md](../docs/log.md)). The report only recommends what is significantly better on your data: here *none*, the raw embeddings.
 #
 # If no CLIP knows your kind of picture, `msm4sr train-clip` trains a small one on labelled photographs ([docs/train_clip.md](../docs/train_clip.md)).
 #
@@ -267,6 +271,9 @@ axes.set(
     xlim=(0, len(share)),
     ylim=(0, None),
 )
+most = f"the most offered item: {share.iloc[0]:.0f} %"
+axes.plot(0, share.iloc[0], "o", color=PALETTE[1], clip_on=False, label=most)
+axes.legend()
 show(
     figure,
     f"Share of users who are offered each item: from {share.iloc[0]:.0f} % for the most"
@@ -280,7 +287,7 @@ reveal("10.share", float(share.iloc[0]), close=5)
 #
 # ## Larger data
 #
-# Three things grow with the catalogue: the feature table, the ID embeddings, and the scores of a training step. Move the sliders to see which of them would be the first to fill a laptop's memory.
+# Three things grow with the catalogue: the feature table, the ID embeddings, and the scores of a training step (here of 1,024 targets). Move the sliders to see which of them would be the first to fill a laptop's memory.
 
 # %%
 from course import panel, slider
@@ -312,8 +319,10 @@ panel(
 )
 
 # %% [markdown]
-# The library never holds the scores of a step. The exact softmax goes through the catalogue in blocks; above 10,000 items, 2,048 *sampled negatives* with a logQ correction take its place. The feature table stays on disk,
+# The library never holds the scores of a step. The exact softmax goes through the catalogue in blocks; above 10,000 items, 2,048 *sampled negatives* take its place (07). The feature table stays on disk,
 # and pre-training reads only the items of a batch. [docs/performance.md](../docs/performance.md) has times and memory for a million items, and for a GPU, which needs no change but `device="cuda"`.
+#
+# How large is the feature table of your own catalogue? Write the function:
 
 # %% tags=["exercise"]
 check("10.gigabytes", ...)
@@ -337,7 +346,7 @@ check("10.gigabytes", ...)
 # - **Product codes as texts.** "SKU 4711-B" has words but no meaning. Look at twenty items before you train.
 # - **Returns and gifts** are interactions too, but not what the user wanted.
 # - **Timestamps that are only days.** Within a day the order of the file decides. If the export sorts by item name, the model learns the alphabet.
-# - **A good validation figure.** Validation chose the settings, so it flatters them. Open the test part once, at the end: `model.evaluate(part="test")`.
+# - **A good value on validation.** Validation chose the settings, so it flatters them. Open the test part once, at the end: `model.evaluate(part="test")`.
 
 # %%
 from course import quiz

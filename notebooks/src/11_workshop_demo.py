@@ -128,7 +128,7 @@ for name, count in kept.items():
     print(f"{name + ':':<33}{count:.0f} of 10 recommendations stay")
 
 # %% [markdown]
-# The newest item decides most of the list. Notebook 05 found the same in the representation of the sequence: it is the hidden state at the last position.
+# The newest item matters most: without it, only 2 of 10 stay. But alone it keeps only 4, so the older items matter, too. Notebook 05 found the same in the sequence representation.
 #
 # ## What mixup is for
 #
@@ -151,7 +151,7 @@ for name, count in kept_after.items():
     print(f"{name + ':':<33}{count:.0f} of 10 recommendations stay")
 
 # %% [markdown]
-# The recommendations hardly depend on which modality is read. Is this due to mixup?
+# Seven or eight of ten recommendations stay, whichever modality is read. Is this due to mixup?
 # A claim about one part of the training needs models without this part. A stored study has them: each model was trained with and without mixup, with three seeds
 # and two presets. Then it had to recommend after *mixed histories*, in which the text and image embeddings of all items are exchanged.
 
@@ -174,8 +174,8 @@ pd.DataFrame(rows).T.round(3)
 
 # %% [markdown]
 # The values are NDCG@10 of pre-trained models. With mixup, less is lost; with the preset `tuned` the difference is significant, with `paper` it is not ([studies](../docs/studies/index.md)). But models
-# without mixup keep much of the ability, too. The other parts of pre-training already bring the text and image embeddings of an item together: both sequences are trained to predict the same next
-# items, and the cross-modality loss (notebook 06) compares the two modalities directly. With unchanged histories, mixup brings no significant gain.
+# without mixup keep a part of the ability, with `paper` most of it. Pre-training already brings the text and image embeddings of an item together, since both sequences are trained to predict the
+# same next items. With unchanged histories, mixup brings no significant gain.
 #
 # The live page of notebook 00 shows the same exchange for one user, with every number in between: move its mixup probability and flip
 # single positions. It also has the model that was pre-trained without mixup.
@@ -188,7 +188,7 @@ live_page()
 # %% [markdown]
 # ## How a reason is computed
 #
-# A recommendation with a reason can be questioned. The reason in the shop window is a *leave-one-out effect*: the model scores the
+# A recommendation with a reason can be questioned. The reason in the shop window is a *leave-one-out effect* (not the split of notebook 01): the model scores the
 # recommended item again without one input, and the effect of this input is the difference of the scores.
 #
 # $$\mathrm{effect}(x) = \mathrm{score}(\text{all inputs}) - \mathrm{score}(\text{all inputs without } x)$$
@@ -310,7 +310,7 @@ pd.DataFrame({"mean of 120 users": {k: f"{v:.2f}" for k, v in facts.items()}})
 # ## What can mislead you
 #
 # - A reason describes the *model*. It does not show that the item caused a user's choice.
-# - A history with a gap is an input that the model rarely saw in training. Part of an effect can be due to that.
+# - Without one input, a history may be unlike those in training. Part of an effect can be due to that.
 # - Redundant inputs have small effects each. Test them together.
 # - Attention weights sum to 1, which makes them look like an explanation. Apply the deletion test first.
 #
@@ -327,8 +327,8 @@ quiz("11")
 # %% [markdown]
 # ## Take-aways
 #
-# - The newest item decides most of the recommendations; the older items matter together.
-# - After pre-training, text and image can replace each other. Mixup trains for this, but on this sample it is not the main reason.
+# - The newest item matters most; the older items matter together.
+# - After pre-training, text and image can partly replace each other. Mixup trains for this, but on this sample it is not the main reason.
 # - A leave-one-out effect is exact for one input and blind to redundancy; a deletion test shows whether an explanation deserves trust.
 #
 # **Next:** recommend from your own data with notebook 10, or show this page to somebody who has not seen it.

@@ -27,7 +27,9 @@ def test_a_part_helps_if_the_model_without_it_is_worse() -> None:
     tuned = stored("corner_shop", "main", "change", "msm4sr_tuned")
     assert effects["tuned instead of paper"]["sample, both domains"].value == tuned["value"] > 0
     ensemble = stored("hm_fashion-5core", "main", "change_to_product", "msm4sr_tuned")
-    assert effects["score ensemble, to tuned"]["H&M, real data"].value == -ensemble["value"] > 0
+    assert (
+        effects["score ensemble, against tuned"]["H&M, real data"].value == -ensemble["value"] > 0
+    )
 
 
 def test_every_effect_lies_in_its_interval_and_some_were_not_measured() -> None:
@@ -43,14 +45,19 @@ def test_what_the_notebook_says_of_the_studies_is_in_them() -> None:
     effects = read_effects()
     for part in ("complementary mixup", "CMCL", "pre-training"):
         assert {e.verdict for e in effects[part].values()} == {"not significant"}
-    assert {e.verdict for e in effects["contents, to ids alone (SASRec)"].values()} == {"helps"}
+    assert {e.verdict for e in effects["contents, against ids alone (SASRec)"].values()} == {
+        "helps"
+    }
     hm = {part: of["H&M, real data"] for part, of in effects.items()}
-    assert max(hm, key=lambda part: hm[part].value) in ("fine-tuning", "score ensemble, to tuned")
+    assert max(hm, key=lambda part: hm[part].value) in (
+        "fine-tuning",
+        "score ensemble, against tuned",
+    )
     helping = {part for part, effect in hm.items() if effect.verdict == "helps"}
-    assert helping == {"score ensemble, to tuned", "contents, to ids alone (SASRec)"}
-    assert hm["M²SE, to the sum of text and image"].verdict == "harms"
+    assert helping == {"score ensemble, against tuned", "contents, against ids alone (SASRec)"}
+    assert hm["M²SE, against the sum of text and image"].verdict == "harms"
     home = {part: of.get("sample, home") for part, of in effects.items()}
-    assert home["images, to texts"].verdict == "helps"  # type: ignore[union-attr]
+    assert home["images, added to texts"].verdict == "helps"  # type: ignore[union-attr]
     main = "hm_fashion-5core", "main", "change"
     sums = stored(*main, "item_knn+tfidf")
     assert sums["value"] > 0
@@ -75,8 +82,8 @@ def test_the_figure_says_what_it_shows() -> None:
     assert len(figure.axes) == len(COLUMNS)
     plt.close(figure)
     assert alt.startswith("sample, both domains: helps: tuned instead of paper (+0.015); ")
-    assert "H&M, real data: helps: score ensemble, to tuned (+0.022); " in alt
-    assert "harms: M²SE, to the sum of text and image (-0.013)" in alt
+    assert "H&M, real data: helps: score ensemble, against tuned (+0.022); " in alt
+    assert "harms: M²SE, against the sum of text and image (-0.013)" in alt
 
 
 def test_a_model_of_a_study_has_its_interval() -> None:

@@ -56,7 +56,7 @@ def test_rows_are_centred_so_that_collapse_is_white_and_learning_is_not():
     assert shown.diagonal().min() > 0.2 > shown[~torch.eye(24, dtype=torch.bool)].max()
     assert "An orange diagonal stands out" in alt
     assert "in 24 of 24 rows the right item has the largest" in alt
-    assert "also off the diagonal" in draw_cosines(cosines(0.43, 0.42, 0.19), 0)[1]
+    assert "off the diagonal, too" in draw_cosines(cosines(0.43, 0.42, 0.19), 0)[1]
 
 
 def test_a_softmax_has_one_scale_and_marks_excluded_pairs():

@@ -31,16 +31,15 @@ _H, _Z = 3 * torch.randn(2, 6, 4, generator=Generator().manual_seed(0))
 _TARGETS, _USERS = torch.tensor([7, 8, 7, 9, 7, 6]), torch.tensor([1, 1, 2, 3, 1, 3])
 _SAME, _ONE = false_negatives(_TARGETS), torch.eye(6, dtype=torch.bool)
 _BOTH = false_negatives(_TARGETS, _USERS)
-_SAME_TARGET = "rows 0 and 2 have the same next item: a negative of it would be a false one"
+_SAME_TARGET = "rows 0 and 2 have the same next item: mark such pairs, with or without users"
 
 EXERCISES = (
     Exercise(
         name="06.false_negatives",
         solution=false_negatives,
         cases=((_TARGETS,), (_TARGETS, _USERS)),
-        otherwise="some pair is still wrong; compare rows 0 and 2, 0 and 1, 2 and 3",
-        why="False negatives are the quiet damage of contrastive learning: the loss would teach the"
-        " model that a right answer is wrong.",
+        otherwise="a pair is still wrong; try targets [7, 8, 7, 9, 7, 6], users [1, 1, 2, 3, 1, 3]",
+        why="With a false negative the loss would teach the model that a right answer is wrong.",
         hints=(
             "targets[:, None] == targets compares every row with every row.",
             "Two reasons to mark a pair are joined by | (or). Without users there is one reason.",
@@ -70,7 +69,7 @@ EXERCISES = (
             ),
             (
                 lambda targets, users=None: targets == targets[0],
-                "one answer for each pair of the six rows was expected",
+                "compare every row with every row, not only with the first: the shape is (6, 6)",
             ),
         ),
     ),
@@ -79,7 +78,7 @@ EXERCISES = (
         solution=next_item_loss,
         cases=((_H, _Z, _ONE, 0.5), (_H, _Z, _SAME, 0.5)),
         use=differentiate,
-        otherwise="this is not the loss of these six rows",
+        otherwise="check one after the other: cosines, division by tau, mask, mean over the rows",
         why="InfoNCE is a classification with the batch as the list of classes. NIP is InfoNCE with"
         " the next items of the other rows as in-batch negatives.",
         hints=(
@@ -92,9 +91,9 @@ EXERCISES = (
         mistakes=(
             (
                 lambda h, z, masked, tau: next_item_loss(z, h, masked, tau),
-                "your rows are items that choose a sequence; here each sequence chooses an item",
+                "in yours an item chooses a sequence; a sequence should choose an item: h first",
             ),
-            (raw_lengths, "the embeddings come in any length: the logits are cosines"),
+            (raw_lengths, "the lengths of the embeddings must have no effect: use cosine_scores"),
             (
                 lambda h, z, masked, tau: next_item_loss(h, z, masked, 1.0),
                 "the temperature tau has no effect in yours; cosines are divided by it",
@@ -105,7 +104,7 @@ EXERCISES = (
             ),
             (
                 zero_logit,
-                "a logit of 0 does not take a pair out: e^0 = 1 still counts in the softmax",
+                "a logit of 0 does not take a pair out, since e^0 = 1; use -torch.inf",
             ),
             (
                 lambda h, z, masked, tau: next_item_loss(h, z, masked, tau) * len(h),
@@ -123,7 +122,7 @@ EXERCISES = (
         solution=cross_modal_loss,
         cases=((_H, _Z, _ONE, 0.5), (_H, _Z, _BOTH, 0.5)),
         use=differentiate,
-        otherwise="this is not the mean of the two directions",
+        otherwise="check for each direction: positives, negatives across, negatives within",
         why="CMCL brings the two representations of one history together. Its negatives within a"
         " modality keep the histories of different users apart.",
         hints=(
@@ -136,7 +135,10 @@ EXERCISES = (
         ),
         mistakes=(
             (make_cross_modal(directions=1), "the direction from image to text is missing"),
-            (make_cross_modal(within=False), "the negatives within a modality are missing"),
+            (
+                make_cross_modal(within=False),
+                "negatives within a modality are missing: other texts for a text anchor",
+            ),
             (make_cross_modal(mask=False), "masked pairs still count as negatives in yours"),
             (
                 make_cross_modal(itself=True),
@@ -144,8 +146,7 @@ EXERCISES = (
             ),
             (
                 make_cross_modal(rowwise=True),
-                "the image anchors should be compared with the texts, not the texts with the images"
-                " again",
+                "in your second direction the anchors are still the texts; exchange text and image",
             ),
             (
                 lambda *given: 2 * cross_modal_loss(*given),
@@ -238,7 +239,10 @@ EXERCISES = (
             (make_train(step=False), "no weight ever changes: the optimizer takes no step"),
             (make_train(clip=False), "the gradients are not clipped"),
             (make_train(optimizer=torch.optim.SGD), "this optimizer is not Adam"),
-            (make_train(shuffle=False), "the order is the same in every epoch; draw it"),
+            (
+                make_train(shuffle=False),
+                "the order is the same in every epoch; draw it with torch.randperm",
+            ),
             (make_train(modes=0), "the model is never in training mode, so dropout has no effect"),
             (make_train(modes=2), "after an epoch the model must be in evaluation mode"),
             (

@@ -93,7 +93,7 @@ EXERCISES = (
         name="07.match_scores",
         solution=match_scores,
         cases=((_STATES, _ITEMS),),
-        otherwise="these are not the sums of the two cosines",
+        otherwise="add cosine_scores of the texts and cosine_scores of the images",
         why="A score lies between -2 and 2. Both modalities count alike, whatever the lengths of"
         " their embeddings.",
         hints=("cosine_scores does it for one modality.", "Add the two matrices."),
@@ -159,7 +159,7 @@ EXERCISES = (
         solution=ranking_loss,
         cases=(_BATCH,),
         use=use_model,
-        otherwise="this is not the mean cross-entropy of the targets",
+        otherwise="check in turn: the states, the classes, tau, the mean over the targets",
         why="One softmax over all items. Pre-training chose among the items of a batch; fine-tuning"
         " compares with the whole catalogue.",
         hints=(
@@ -198,7 +198,7 @@ EXERCISES = (
             (lambda f: abs(_width(f) - 2 * 1.96) < 0.35, _FEW),
             (
                 lambda f: sum(f(np.arange(400.0), 500, 0)) / 2 - 199.5 < 3,
-                "your interval does not lie around the mean",
+                "your interval does not lie around the mean: take the quantiles of the means",
             ),
         ),
         why="No formula and no normal distribution: the users you have stand for those you might"
@@ -231,7 +231,7 @@ EXERCISES = (
         mistakes=(
             (
                 lambda p: [min(1.0, x * len(p)) for x in p],
-                "this is Bonferroni's correction, every p times 4; Holm's is less strict",
+                "this is Bonferroni's; Holm's multiplies by 4, 3, 2, 1, the smallest p first",
             ),
             (
                 lambda p: sorted(holm(p)),
@@ -241,10 +241,10 @@ EXERCISES = (
                 lambda p: [x * len(p) for x in p],
                 "a p-value above 1 means nothing: cut it off there",
             ),
-            (lambda p: p, "nothing has been corrected"),
+            (lambda p: p, "nothing has been corrected: multiply the smallest by 4, the next by 3"),
             (
                 _not_monotone,
-                "for [0.01, 0.011, 0.4, 0.9] the second came out smaller than the first",
+                "for [0.01, 0.011, 0.4, 0.9] your second is below the first; raise it to the first",
             ),
         ),
     ),

@@ -61,7 +61,7 @@ EXERCISES = (
         name="08.cold_targets",
         solution=cold_targets,
         cases=(([[1, 2, 3], [4, 2], [5, 6], [1], [3]], [4, 7, 2, 7, 8]),),
-        otherwise="look at user 2, whose target is item 2",
+        otherwise="with histories [[1, 2], [3]] and targets [3, 4] the answer is [False, True]",
         why="Strict means: no interaction at all. A single interaction is enough for a model with"
         " ids to learn something of an item.",
         hints=(
@@ -78,7 +78,7 @@ EXERCISES = (
             ),
             (
                 lambda histories, targets: cold_targets([*histories, targets], targets),
-                "you find nothing cold: a target is not known because it is a target",
+                "you find nothing cold: collect the items of the histories only, not the targets",
             ),
             (
                 lambda *given: [not cold for cold in cold_targets(*given)],
@@ -124,7 +124,7 @@ EXERCISES = (
             ),
             (
                 lambda scores, target, c: 1 + int((scores[c] >= scores[target]).sum()),
-                "this is one rank too far: is the target competing with itself?",
+                "one rank too far: the target competes with itself; take it out of the candidates",
             ),
             (lambda *given: rank_among(*given) - 1, "ranks are counted from 1"),
             (
@@ -165,7 +165,7 @@ EXERCISES = (
         name="08.share_offered",
         solution=share_offered,
         cases=((_LISTS, _NEW, 2), (_LISTS, _NEW, 1)),
-        otherwise="for k = 2, two of these five users get it",
+        otherwise="compare each user's new score with the k-th best of the list",
         why="For a new item this counts more than its mean score: how many users will ever see it.",
         hints=(
             "To get in, the new item must beat the k-th best of a user's list.",

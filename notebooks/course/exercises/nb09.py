@@ -45,8 +45,8 @@ def trust(space: np.ndarray, plane: np.ndarray, k: int) -> float:
         return distances.argsort(axis=1).argsort(axis=1)
 
     n, true, seen = len(space), ranks(space), ranks(plane)
-    strangers = (seen >= 1) & (seen <= k) & (true > k)
-    excess = (true - k)[strangers].sum()
+    false = (seen >= 1) & (seen <= k) & (true > k)
+    excess = (true - k)[false].sum()
     return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * excess
 
 
@@ -95,10 +95,13 @@ EXERCISES = (
         ),
         mistakes=(
             *((f"A{wrong}F", reason) for wrong, reason in _WHY_NOT.items()),
-            ("A", "one that may stand is missing: to doubt is a statement too"),
+            (
+                "A",
+                "one is missing: what may you say about the second map, with 0.64?",
+            ),
             (
                 "F",
-                "one that may stand is missing: what exactly does trustworthiness measure?",
+                "one is missing: which sentence about the first map speaks of neighbours?",
             ),
         ),
     ),
@@ -106,9 +109,9 @@ EXERCISES = (
         name="09.edge_weights",
         solution=edge_weights,
         cases=((np.array([0.9, 0.5, 0.6, 1.3]), 0.4),),
-        otherwise="these are not the weights of the four edges",
-        why="Since rho is subtracted and sigma divides, only the order and the relative spacing of"
-        " an item's neighbours are left: crowded and lonely items look alike.",
+        otherwise="check one after the other: rho (the smallest distance), sigma, the sign",
+        why="The nearest neighbour has the weight 1. The others fall off on the item's own scale,"
+        " sigma.",
         hints=(
             "rho is the smallest of the distances.",
             "What lies beyond rho, divided by sigma, goes into np.exp, with a minus.",
@@ -155,21 +158,21 @@ EXERCISES = (
                 "a map that is the space itself must get 1",
             ),
         ),
-        otherwise="this is not the trustworthiness of this map",
-        why="You can now put a number beside every map, t-SNE and PCA included: it needs the"
-        " embeddings and the places, nothing else.",
+        otherwise="check one after the other: the ranks, the false neighbours, the factor",
+        why="You can now put a number beside every map, however it was drawn: it needs only the"
+        " embeddings and the places.",
         hints=(
             "All distances: np.linalg.norm(x[:, None] - x[None], axis=2), once for each side.",
             "distances.argsort(axis=1).argsort(axis=1) turns every row into ranks; an item itself"
             " gets 0.",
-            "Strangers are pairs whose rank on the plane is 1 to k and whose rank in the space is"
+            "False neighbours have a rank from 1 to k on the plane and a rank in the space of"
             " more than k. Each costs its rank in the space minus k.",
         ),
         mistakes=(
             (
                 lambda space, plane, k: trust(plane, space, k),
-                "this is the continuity: strangers are near on the map, and their rank is that in"
-                " the space",
+                "this is the continuity: false neighbours are near on the map, and their rank is"
+                " that in the space",
             ),
             (
                 _itself,
@@ -177,17 +180,20 @@ EXERCISES = (
             ),
             (
                 lambda space, plane, k: 1 - (_excess(space, plane, k) > 0).sum() / (14 * k),
-                "this is the share of neighbours kept; a stranger should cost more the farther"
-                " away it truly is",
+                "this is the share of neighbours kept; a false neighbour should cost more the"
+                " farther away it truly is",
             ),
-            (_whole_rank, "a stranger costs how far its rank lies beyond k, not the whole rank"),
+            (
+                _whole_rank,
+                "a false neighbour costs its rank minus k, not the whole rank",
+            ),
             (
                 lambda space, plane, k: 1 - _excess(space, plane, k).sum() / (14 * k),
                 "look at the factor in front of the sum: it is not 1 / (n k)",
             ),
             (
                 lambda space, plane, k: _factor(space, k) * _excess(space, plane, k).sum(),
-                "this is what the strangers cost; subtract it from 1",
+                "this is what the false neighbours cost; subtract it from 1",
             ),
             (
                 lambda space, plane, k: 1 - _factor(space, k) * _excess(space, plane, k).sum(1),

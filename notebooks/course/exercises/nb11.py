@@ -62,8 +62,8 @@ EXERCISES = (
         name="11.leave_one_out",
         solution=leave_one_out,
         cases=((_toy_score, ["mug", "lamp", "tent"]), (_toy_score, ["mug", "tent", "mug"])),
-        otherwise="these are not the falls of the score",
-        why="No gradients and no look inside: whatever gives scores can be asked like this.",
+        otherwise="for each place k: the score of the whole history minus that without place k",
+        why="This needs no gradients, so it works for every model that gives scores.",
         hints=(
             "Take the score of the whole history once. Then shorten it at every place in turn.",
             "history[:k] + history[k + 1:] is a new list without place k.",
@@ -75,11 +75,11 @@ EXERCISES = (
             ),
             (
                 lambda score, history: [score([item]) for item in history],
-                "this is the score of each item alone; what is asked is the score of the others",
+                "these are scores of single items; leave the item out and score the others",
             ),
             (
                 lambda score, h: [score(h[:k] + h[k + 1 :]) for k in range(len(h))],
-                "these are the scores that are left; how far have they fallen?",
+                "these are the scores that are left; subtract each from the score of the whole",
             ),
             (_by_name, "a mug that occurs twice: leave out one of the two at a time, by its place"),
             (_in_place, "the history that was handed in has changed: work on a copy"),
@@ -111,7 +111,7 @@ EXERCISES = (
             ),
             (
                 lambda score, h, effects, k: score(h) - joint_fall(score, h, effects, k),
-                "this is the score that is left; how far has it fallen?",
+                "this is the score that is left; subtract it from the score of the whole history",
             ),
             (
                 lambda score, history, effects, k: score(history) - score(history[k:]),
