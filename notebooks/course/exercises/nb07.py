@@ -55,6 +55,12 @@ def _stretched(factor):
     return wider
 
 
+def _normal(values, *_):
+    """Return the interval that a normal distribution would have."""
+    half = 1.96 * values.std() / math.sqrt(len(values))
+    return values.mean() - half, values.mean() + half
+
+
 def _width(attempt):
     """Return the width of an attempt's interval in standard errors of the mean."""
     values = (np.random.default_rng(3).random(400) < 0.3).astype(float)
@@ -66,6 +72,7 @@ _REVERSED = "the lower end must come first"
 _SINGLE_USERS = "this is where single users lie, not their mean: take the mean of each draw first"
 _SAME_USERS = "your draws hardly differ: is it the same users every time?"
 _NINETY = "this interval leaves 5 % on each side; 95 % inside leaves 2.5 % on each"
+_FORMULA = "one hit among 100 users: your interval begins below 0, where no mean of hits can be"
 _FEW = "your interval has the wrong width: draw exactly as many users as there are"
 
 
@@ -200,6 +207,7 @@ EXERCISES = (
                 lambda f: sum(f(np.arange(400.0), 500, 0)) / 2 - 199.5 < 3,
                 "your interval does not lie around the mean",
             ),
+            (lambda f: f(np.eye(1, 100)[0], 500, 0)[0] >= 0, _FORMULA),
         ),
         why="No formula and no normal distribution: the users you have stand for those you might"
         " have had.",
@@ -211,6 +219,7 @@ EXERCISES = (
             (lambda values, *_: np.quantile(values, [0.025, 0.975]), _SINGLE_USERS),
             (_stretched(1.645 / 1.96), _NINETY),
             (_stretched(2.0), _FEW),
+            (_normal, _FORMULA),
             (_stretched(1e-6), _SAME_USERS),
             (lambda *given: interval(*given)[::-1], _REVERSED),
         ),
