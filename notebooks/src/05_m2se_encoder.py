@@ -384,7 +384,7 @@ predict(
 
 # %%
 sequence = torch.tensor([[catalogue.index(item) for item in history]])
-other = next(i for i in range(1, len(catalogue)) if i not in sequence)  # not in the history
+other = next(i for i in range(1, len(catalogue)) if i not in sequence)
 
 
 @torch.no_grad()
