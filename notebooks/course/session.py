@@ -54,6 +54,11 @@ def is_static() -> bool:
     return os.environ.get("MSM4SR_STATIC") == "1"
 
 
+def find_folder(root: Path = ROOT) -> Path:
+    """Return where the copies of the notebooks of a repository lie."""
+    return Path(os.environ.get("MSM4SR_WORK") or root / "notebooks/work").expanduser().absolute()
+
+
 def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     """Start a notebook: one thread, no network, fixed seeds, the course's plot style.
 

@@ -127,7 +127,7 @@ EXERCISES = (
         name="07.score_histories",
         solution=score_histories,
         cases=((_HISTORIES, 50), (_HISTORIES, 2)),
-        use=use_model,
+        use=lambda *given: use_model(*given).value,  # without gradients
         otherwise="compare the state at the last item of each history with all items",
         why="These scores are all that a recommendation needs: sort them, and leave out what the"
         " user already knows.",
@@ -227,7 +227,7 @@ EXERCISES = (
     Exercise(
         name="07.holm",
         solution=holm,
-        cases=(([0.03, 0.001, 0.02, 0.6],), ([0.01, 0.011, 0.4, 0.9],)),
+        cases=(([0.03, 0.001, 0.02, 0.6],), ([0.01, 0.011, 0.4, 0.9],), ([0.04, 0.03],)),
         otherwise="0.001 x 4 = 0.004, then 0.02 x 3 = 0.06, and 0.03 x 2 is no smaller",
         why="Of twenty questions asked at the 5 % level, one is answered yes by chance alone. The"
         " correction is the price of asking.",
