@@ -72,7 +72,7 @@ const STAGE_NOTES = {
     start: "Before pre-training, only CLIP and the language model are trained; the rest starts at random.",
     pretrained: "Pre-training learned all weights from all histories, with InfoNCE and mixup.",
     finetuned:
-        "Fine-tuning gave each item an ID embedding, and learned to rank a user's next item above the other items.",
+        "Fine-tuning gave each item an ID embedding, and learned to rank the next item above all others.",
 };
 
 /** A slider moves more often than the page is painted: at most one change a frame. */

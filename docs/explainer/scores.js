@@ -112,11 +112,12 @@ export function drawScores(data, state, actions, view) {
 
 /** Tell screen readers what has changed, in one sentence. What is said already is not repeated. */
 function announce(data, view, top) {
-    const old = shown.before.length ? shown.before.slice(0, 10) : top;
+    const old = shown.before.slice(0, 10);
     const fresh = top.filter((item) => !old.includes(item)).length;
+    const compared = old.length ? ` ${fresh} of 10 are new.` : "";
     const first = data.items[top[0]].title;
     sayAloud(
-        `First recommendation: ${first}, score ${number(view.scores[top[0]].total)}. ${fresh} of 10 are new.`,
+        `First recommendation: ${first}, score ${number(view.scores[top[0]].total)}.${compared}`,
     );
 }
 

@@ -66,6 +66,14 @@ def test_only_what_changed_is_announced(page: Any) -> None:
         page.locator("#temperature").fill(tau)
     page.locator("#history-rows .pick").first.click()
     assert page.evaluate("said") == []
+    page.locator("#history-rows .pick").last.click()
+    page.locator("[aria-label^=Remove]").click()
+    page.select_option("#user", "3")
+    page.wait_for_timeout(50)
+    removed, other_user = page.evaluate("said")
+    assert re.search(r"\d of 10 are new", removed)
+    assert "new" not in other_user
+    page.evaluate("said.length = 0")
     page.select_option("#user", "")
     page.wait_for_timeout(50)
     assert page.evaluate("said") == ["The history is empty: no recommendation."]
@@ -78,6 +86,14 @@ def test_an_explained_item_outside_the_top_ten_has_a_marked_row(page: Any) -> No
     chosen = page.locator("#score-rows .chosen")
     assert chosen.locator(".title").inner_text() == page.inner_text("#explained")
     assert chosen.locator(".rank").inner_text().startswith("21")
+
+
+def test_a_full_history_offers_no_items(page: Any) -> None:
+    shelf = page.locator("#shelf-items button")
+    for wanted in ["false"] * 4 + ["true"]:
+        assert {shelf.nth(k).get_attribute("aria-disabled") for k in (0, 59)} == {wanted}
+        shelf.first.click(force=True)
+    assert len(titles(page, "#history-rows")) == 9
 
 
 def test_draw_again_is_offered_where_it_changes_something(page: Any) -> None:
