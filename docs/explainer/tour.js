@@ -47,7 +47,7 @@ export function makeTour({ state, actions }) {
 
     function leave() {
         step = -1;
-        actions.set(before);
+        actions.set({ ...before, fresh: true });
         $("#start-tour").focus({ preventScroll: true });
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from course.attempts import differentiate
 from course.checks import Exercise
 from course.quiz import Question
 
@@ -193,6 +194,7 @@ EXERCISES = (
         name="04.complementary_mixup",
         solution=complementary_mixup,
         cases=((_TEXT, _IMAGE, torch.zeros_like(_SWAPS)), (_TEXT, _IMAGE, _SWAPS)),
+        use=differentiate,
         properties=(
             (
                 lambda f: torch.allclose(
