@@ -88,7 +88,7 @@ reveal("10.order", best_first)
 
 # %% [markdown]
 # The intervals say how much other users would change the figures (notebook 07). If a baseline is ahead on your data, ship the baseline: it is
-# cheaper, and nothing is lost.
+# cheaper. (ItemKNN cannot recommend new items, however.)
 #
 # What was recommended? The history of a user is on top, the five offers below.
 
@@ -128,7 +128,7 @@ check("10.rows", ...)
 # %% [markdown]
 # ## Faults in the data
 #
-# Most failures of recommenders in practice are failures of data, and many of them are silent. So read the summary before you train. For a folder, `msm4sr check DATA` prints the
+# Many failures of recommenders in practice are failures of data, and some are silent. So read the summary before you train. For a folder, `msm4sr check DATA` prints the
 # same, and more.
 
 # %%
@@ -225,7 +225,7 @@ reveal(
 
 # %% [markdown]
 # Whitening with the full width fails here. The shop has about as many items as the embeddings have dimensions, so afterwards all items are equally far apart. With
-# 20,000 items it helps ([docs/log.md](../docs/log.md)). The report only recommends what is significantly better on your data.
+# 20,000 items, whitening to 128 directions helped ([docs/log.md](../docs/log.md)). The report only recommends what is significantly better on your data.
 #
 # If no CLIP knows your kind of picture, `msm4sr train-clip` trains a small one on labelled photographs ([docs/train_clip.md](../docs/train_clip.md)).
 #
@@ -312,7 +312,7 @@ panel(
 )
 
 # %% [markdown]
-# The library never holds the scores of a step. The exact softmax goes through the catalogue in blocks; above 10,000 items, 2,048 *sampled negatives* with a logQ correction take its place. The feature table stays on disk,
+# By default, the library does not hold the scores of a step. The exact softmax goes through the catalogue in blocks; above 10,000 items, 2,048 *sampled negatives* with a logQ correction take its place. The feature table stays on disk,
 # and pre-training reads only the items of a batch. [docs/performance.md](../docs/performance.md) has times and memory for a million items, and for a GPU, which needs no change but `device="cuda"`.
 
 # %% tags=["exercise"]
@@ -323,7 +323,7 @@ check("10.gigabytes", ...)
 #
 # Data that you may read are not always data that you may use. Three questions come before the first training.
 #
-# 1. **Are the interactions personal data?** A list of purchases identifies most people within a few entries, even without a name. In the EU the GDPR then applies: you need a legal basis, a purpose, and a date of deletion. Say in plain
+# 1. **Are the interactions personal data?** A list of purchases can identify a person, even without a name. In the EU the GDPR then applies: you need a legal basis, a purpose, and a date of deletion. Say in plain
 #    words what you do, and let people decline. Some histories reveal health, religion or sexuality; leave those items out.
 # 2. **What does the model keep?** A saved model has no user ids and no histories. But its ID embeddings and pair counts were made from them, so a model is only as shareable as its data. If
 #    somebody asks to be deleted, delete the history now, and train anew at the next regular date.

@@ -226,8 +226,8 @@ EXERCISES = (
         solution=holm,
         cases=(([0.03, 0.001, 0.02, 0.6],), ([0.01, 0.011, 0.4, 0.9],), ([0.04, 0.03],)),
         otherwise="0.001 x 4 = 0.004, then 0.02 x 3 = 0.06, and 0.03 x 2 is no smaller",
-        why="Of twenty questions asked at the 5 % level, one is answered yes by chance alone. The"
-        " correction is the price of asking.",
+        why="Of twenty questions without any effect, asked at the 5 % level, one is answered yes"
+        " by chance, on average. The correction is the price of asking.",
         hints=(
             "np.argsort(p) says in which order they stand.",
             "In this order, multiply by 4, 3, 2, 1, then let each be at least as large as the one"
