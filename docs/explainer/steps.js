@@ -61,6 +61,6 @@ export const STEPS = [
     {
         part: "#controls",
         heading: "Your turn",
-        text: "Compare the model before pre-training, after it, and after fine-tuning. Choose another user, or build a history of your own. The page returns to where you were before the tour.",
+        text: "Compare the model before pre-training, after it, and after fine-tuning. Choose another user, or build a history of your own. The page is back where you were before the tour.",
     },
 ];

@@ -256,10 +256,7 @@ EXERCISES = (
                 lambda embeddings: ensemble(embeddings.transpose(1, 0, 2)),
                 "your mean runs over the words; there should be one embedding per word",
             ),
-            (
-                lambda embeddings: _unit(embeddings[0]),
-                "only the first prompt counts in yours",
-            ),
+            (lambda embeddings: _unit(embeddings[0]), "only the first prompt counts in yours"),
         ),
     ),
     Exercise(

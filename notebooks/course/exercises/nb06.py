@@ -111,10 +111,7 @@ EXERCISES = (
                 lambda h, z, masked, tau: next_item_loss(h, z, masked, tau) * len(h),
                 "this is the sum over the rows; the mean was asked",
             ),
-            (
-                lambda h, z, masked, tau: next_item_loss(h.detach(), z, masked, tau),
-                NO_GRADIENTS,
-            ),
+            (lambda h, z, *more: next_item_loss(h.detach(), z, *more), NO_GRADIENTS),
         ),
     ),
     Exercise(
@@ -212,10 +209,7 @@ EXERCISES = (
                 make_pretraining(by_target=False),
                 "NIP has false negatives in yours: mask rows with the same target",
             ),
-            (
-                make_pretraining(by_user=False),
-                "CMCL should also mask pairs of rows of one user",
-            ),
+            (make_pretraining(by_user=False), "CMCL should also mask pairs of rows of one user"),
         ),
     ),
     Exercise(

@@ -184,10 +184,7 @@ EXERCISES = (
                 make_ranking(classes="batch"),
                 "your classes are the items of the batch; take all items",
             ),
-            (
-                make_ranking(reduction="sum"),
-                "this is the sum over the targets; the mean was asked",
-            ),
+            (make_ranking(reduction="sum"), "this is the sum over the targets; the mean was asked"),
             (
                 lambda *given: ranking_loss(*given, tau=1.0),
                 "the temperature is missing: divide the scores by tau",

@@ -96,10 +96,7 @@ EXERCISES = (
         mistakes=(
             *((f"A{wrong}F", reason) for wrong, reason in _WHY_NOT.items()),
             ("A", "one that may stand is missing: to doubt is a statement too"),
-            (
-                "F",
-                "one that may stand is missing: what exactly does trustworthiness measure?",
-            ),
+            ("F", "one that may stand is missing: what exactly does trustworthiness measure?"),
         ),
     ),
     Exercise(

@@ -135,10 +135,7 @@ QUIZ = (
                 "The model ignores older items",
                 "Redundant inputs have small effects each. Remove them together to find out.",
             ),
-            (
-                "The user no longer likes them",
-                "An effect describes the model, not the user.",
-            ),
+            ("The user no longer likes them", "An effect describes the model, not the user."),
         ),
     ),
     Question(
