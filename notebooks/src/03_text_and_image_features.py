@@ -267,7 +267,7 @@ print("highest energy:", *ranked[:-4:-1], sep="\n  ")
 print("lowest energy:", *ranked[:3], sep="\n  ")
 
 # %% [markdown]
-# The bare categories come last. A slot is good or bad by itself; this attention can't say "the second sentence repeats the first". The library keeps the two maps, so that weights of the released code can be loaded. That code also lets
+# The bare categories come last. A slot is good or bad by itself; this attention can't say "the second sentence repeats the first". The library keeps the two maps of the released code. That code also lets
 # empty slots take part in the softmax; the setting `mask_padding` switches between both.
 #
 # ## The mixture-of-experts adaptor
