@@ -243,7 +243,8 @@ def test_panels_move(
     assert panels.count() == expected
     for number, panel in enumerate(panels.all()):
         seconds = move(panel)
-        assert seconds < 2, f"panel {number} took {seconds:.1f} s to redraw"
+        # On two idle cores the slowest takes under a second; other tests run beside this one.
+        assert seconds < 6, f"panel {number} took {seconds:.1f} s to redraw"
         move_all(panel)
         shown.page.wait_for_timeout(1000)
         shown.page.wait_for_function(IDLE)
