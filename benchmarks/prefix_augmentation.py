@@ -83,7 +83,9 @@ def ranks(
             items = _full(pad(histories, model.config.max_len), model)
             sequence = {m: z[items] for m, z in embeddings.items()}
             last = torch.tensor([min(len(h), items.shape[1]) - 1 for h in histories])
-            states = _encode_last(model, sequence, torch.arange(len(batch)), last, careful=False)
+            states = _encode_last(
+                model, sequence, torch.arange(len(histories)), last, careful=False
+            )
             return match_scores(states, embeddings)
 
     return target_ranks(Recomputing(), histories, targets)

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 args.out, args.seed, progress=lambda items: bar(items, name="images", unit="item")
             )
             print(f"written: {args.out}")
-    except UserError as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=10_000, help="images (default: 10000)")
     parser.add_argument("--seed", type=int, default=7, help="random seed (default: 7)")
     args = parser.parse_args(arguments)
+    if args.out.exists():
+        parser.error(f"{args.out}: already exists; choose a new folder")
     write_labelled_images(args.out, args.count, args.seed)
 
 

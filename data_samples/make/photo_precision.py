@@ -17,13 +17,13 @@ from typing import Any
 
 from data_samples.make.labels import DISTRACTORS
 from data_samples.make.photos import Photo, find_source, read_photos
-from msm4sr_lite.config import UserError
 from msm4sr_lite.features.dictionary import read_dictionary
 from msm4sr_lite.features.images import open_image
 from msm4sr_lite.features.keyword_tokenizer import KeywordTokenizer
 from msm4sr_lite.store.files import write_json
 
 SHIPPED = Path(__file__).parents[1] / "photos"
+FILE = "evaluation.json"
 TOP = 5
 BATCH_SIZE = 64
 
@@ -124,25 +124,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         source = find_source()
-    except UserError as error:
+        held_out, shipped = read_photos(source, ("val", "test")), read_photos(SHIPPED)
+        report, *others = (
+            json.loads((clip / FILE).read_text("utf-8")) for clip in (args.clip, *args.others)
+        )
+        report["held_out"] = photo_precision(args.clip, source, held_out)
+        report["shipped"] = photo_precision(args.clip, SHIPPED, shipped)
+        report["other_seeds"] = [
+            {key: other[key] for key in ("seed", "best_epoch")}
+            | photo_precision(clip, source, held_out)
+            for clip, other in zip(args.others, others, strict=True)
+        ]
+        write_json(args.clip / FILE, report)
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    held_out, shipped = read_photos(source, ("val", "test")), read_photos(SHIPPED)
-    path = args.clip / "evaluation.json"
-    report = json.loads(path.read_text("utf-8"))
-    report["held_out"] = photo_precision(args.clip, source, held_out)
-    report["shipped"] = photo_precision(args.clip, SHIPPED, shipped)
-    report["other_seeds"] = [
-        {
-            **{
-                name: json.loads((clip / path.name).read_text("utf-8"))[name]
-                for name in ("seed", "best_epoch")
-            },
-            **photo_precision(clip, source, held_out),
-        }
-        for clip in args.others
-    ]
-    write_json(path, report)
     return 0
 
 

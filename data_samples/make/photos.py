@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         held_out = read_photos(source, ("val", "test"))
         photos = read_photos(source, ("train",)) if args.training else choose_photos(held_out)
         write_photos(source, photos, args.out)
-    except UserError as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"written: {args.out} ({len(photos)} photographs)")

@@ -1,10 +1,10 @@
 // Stage 4: what the selected position reads, in both layers and heads, in both sequences.
-import { $, LANE, ROW, draw, el, percent, svg } from "./dom.js";
+import { $, LANE, ROW, UNIT, draw, el, inRem, percent, svg } from "./dom.js";
 import { MODALITIES, SIZES } from "./model.js";
 
-// Widths of a column of dots, which has a button above it, and of the curves.
-const COLUMN = matchMedia("(pointer: coarse)").matches ? 44 : 30;
-const CURVE = matchMedia("(max-width: 359px)").matches ? 20 : 52;
+// Widths of a column of dots, which has a button above it, and of the curves, as UNIT in dom.js.
+const COLUMN = Math.max(20, (matchMedia("(pointer: coarse)").matches ? 44 : 30) / UNIT);
+const CURVE = matchMedia("(max-width: 24em)").matches ? 20 : 52;
 const HEADS = [...Array(SIZES.layers * SIZES.heads).keys()].map((n) => [
     Math.floor(n / SIZES.heads),
     n % SIZES.heads,
@@ -82,7 +82,7 @@ export function drawAttention(data, state, actions, view) {
     const read = (modality, [layer, head]) => view.attention[modality][layer][head][k];
     const unread = view.history.map((_, j) => j).slice(k + 1);
     const height = view.history.length * ROW;
-    $("#attention-heads").style.setProperty("--column", `${COLUMN}px`);
+    $("#attention-heads").style.setProperty("--column", inRem(COLUMN));
     draw($("#attention-heads"), headButtons(state, actions, read));
     draw(
         $("#attention-map"),
@@ -95,8 +95,7 @@ export function drawAttention(data, state, actions, view) {
             "svg",
             {
                 viewBox: `0 0 ${FAN.to + 8} ${height}`,
-                width: FAN.to + 8,
-                height,
+                "--width": inRem(FAN.to + 8),
                 "aria-hidden": "true",
             },
             svg("rect", { y: k * ROW, width: FAN.to + 8, height: ROW, class: "band" }),
@@ -104,7 +103,7 @@ export function drawAttention(data, state, actions, view) {
                 svg(
                     "text",
                     { x: 4, y: j * ROW + 33, class: "unread" },
-                    `later than position ${k + 1}: not read`,
+                    "hidden by the causal mask",
                 ),
             ),
             fan(state, read),

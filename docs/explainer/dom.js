@@ -1,8 +1,11 @@
 // Helpers that make and draw elements. Nothing here knows the model.
 
-/** Height of a row, as --row in style.css, and where both lanes lie in it, in pixels. */
+/** Height of a row, as --row in style.css, and where both lanes lie in it, in fifteenths of a rem. */
 export const ROW = 58;
 export const LANE = { text: 18, image: 40 };
+/** A fifteenth of a rem in pixels: 1 unless the browser's font is larger, or the window wide. */
+export const UNIT = parseFloat(getComputedStyle(document.documentElement).fontSize) / 15;
+export const inRem = (length) => `${length / 15}rem`;
 
 const SVG = "http://www.w3.org/2000/svg";
 

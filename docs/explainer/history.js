@@ -70,6 +70,7 @@ export function drawHistory(data, state, actions, view) {
     const hint = room
         ? `${view.history.length ? "Add an item: tap or drag" : "The history is empty. Tap or drag"} an image below.`
         : `The history is full (${LONGEST} items).`;
+    for (const button of $("#shelf-items").children) button.ariaDisabled = String(!room);
     draw($("#history-rows"), rows, el("li", { class: "hint" }, hint));
 }
 

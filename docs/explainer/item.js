@@ -136,7 +136,7 @@ export function drawItem(data, state, actions, view) {
         el("ul", { class: "slots text" }, sentenceLines),
         caption("image", "Image: keywords", ["CLIP", "weight", "effect"]),
         el("ul", { class: "slots image" }, keywordLines),
-        el("p", { class: "caption wide" }, "Pooled embeddings, and gate of the eight experts"),
+        el("p", { class: "caption wide" }, "Pooled embeddings e, and gate of the eight experts"),
         el(
             "div",
             { class: "gates" },
@@ -152,10 +152,11 @@ export function drawItem(data, state, actions, view) {
             missing ? el("span", { class: "gate" }) : gateChart(image.gate, "image", "the image"),
         ),
         missing && el("p", { class: "note" }, withSubscripts(missing)),
+        el("p", { class: "note" }, "Attention pooling: e = Σ weight · embedding."),
         el(
             "p",
             { class: "note" },
-            `e = Σ weight · embedding;  z = Σ gate · LayerNorm(W e + b)${view.hasIds ? " + ID embedding of the item" : ""}`,
+            `Mixture of experts (MoE): z = Σ gate · LayerNorm(W e + b)${view.hasIds ? " + ID embedding of the item" : ""}. An expert is a linear map, W and b; the gate weighs all eight for this item.`,
         ),
     );
 }

@@ -1,8 +1,8 @@
 // Read the stored data, connect the controls, and draw everything after every change.
 import { drawAttention } from "./attention.js";
 import { checkWeights } from "./broken.js";
-import { createComputer } from "./compute.js";
-import { $, el } from "./dom.js";
+import { createComputer, modelName } from "./compute.js";
+import { $, el, percent } from "./dom.js";
 import { drawHistory, makeShelf } from "./history.js";
 import { drawItem } from "./item.js";
 import { drawMixup } from "./mixup.js";
@@ -68,6 +68,13 @@ function drawWithEffects(view) {
     light();
 }
 
+const STAGE_NOTES = {
+    start: "Before pre-training, only CLIP and the language model are trained; the rest starts at random.",
+    pretrained: "Pre-training learned all weights from all histories, with InfoNCE and mixup.",
+    finetuned:
+        "Fine-tuning gave each item an ID embedding, and learned to rank the next item above all others.",
+};
+
 /** A slider moves more often than the page is painted: at most one change a frame. */
 function oncePerFrame(action) {
     let frame = null;
@@ -93,6 +100,11 @@ function drawControls() {
     $("#again").disabled = state.probability === 0 || state.probability === 1; // nothing to draw
     $("#with-mixup").checked = state.withMixup;
     $("#with-mixup").disabled = state.stage === "start";
+    const { stage, withMixup } = state;
+    $("#stage-note").textContent = withMixup
+        ? STAGE_NOTES[stage]
+        : STAGE_NOTES[stage].replace(" and mixup", ", without mixup");
+    $("#recall").textContent = percent(data.made_by["recall@20"][modelName(state)]);
     for (const name of ["stage", "pairs"])
         for (const input of document.querySelectorAll(`[name=${name}]`))
             input.checked = input.value === state[name];

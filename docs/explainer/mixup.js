@@ -11,7 +11,7 @@ function crossing(swapped, animate) {
     };
     return svg(
         "svg",
-        { width: 48, height: ROW, "aria-hidden": "true" },
+        { viewBox: `0 0 48 ${ROW}`, "aria-hidden": "true" },
         line("image"),
         line("text"),
     );

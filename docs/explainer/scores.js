@@ -2,13 +2,13 @@
 import { makeDraggable } from "./drag.js";
 import { $, draw, el, number, picture, strip } from "./dom.js";
 
-/** The ranking that is shown, and the one before it, of the same user. */
-const shown = { user: null, ranking: [], before: [] };
+/** The ranking that is shown, and the one before the last change; none if the history is fresh. */
+const shown = { ranking: [], before: [] };
 
-function remember(user, ranking) {
+function remember(isFresh, ranking) {
     const isNew = String(ranking) !== String(shown.ranking);
-    const before = user !== shown.user ? [] : isNew ? shown.ranking : shown.before;
-    Object.assign(shown, { user, ranking, before });
+    const before = isFresh ? [] : isNew ? shown.ranking : shown.before;
+    Object.assign(shown, { ranking, before });
 }
 
 /** What became of an item's rank since the ranking before. */
@@ -37,13 +37,14 @@ function scoreRow(data, state, actions, view, item, rank) {
     const chosen = item === view.target;
     const numbers = `text ${number(text)}, image ${number(image)}, together ${number(total)}`;
     const change = moved(item, rank);
+    const said = change.replace("▲", "; ranks gained: ").replace("▼", "; ranks lost: ");
     const pick = el(
         "button",
         {
             class: "pick",
             "data-key": `score-${rank}`,
             "aria-pressed": String(chosen),
-            "aria-label": `${rank + 1}. ${title}: ${numbers}${taken ? "; the user's real next item" : ""}. Explain this score`,
+            "aria-label": `${rank + 1}. ${title}: ${numbers}${said.replace(/^new/, "; new")}${taken ? "; the user's real next item" : ""}. Explain this score`,
             "data-tip": `cos(h_t, z_t) = ${text.toFixed(4)}, cos(h_v, z_v) = ${image.toFixed(4)}`,
             onclick: () => actions.set({ focus: item }),
         },
@@ -69,7 +70,7 @@ function scoreRow(data, state, actions, view, item, rank) {
 }
 
 export function drawScores(data, state, actions, view) {
-    remember(state.user, view.ranking);
+    remember(state.fresh, view.ranking);
     if (!view.ranking.length) {
         draw($("#score-rows"), el("li", { class: "hint" }, "No history, no recommendation."));
         sayAloud("The history is empty: no recommendation.");
@@ -111,11 +112,12 @@ export function drawScores(data, state, actions, view) {
 
 /** Tell screen readers what has changed, in one sentence. What is said already is not repeated. */
 function announce(data, view, top) {
-    const old = shown.before.length ? shown.before.slice(0, 10) : top;
+    const old = shown.before.slice(0, 10);
     const fresh = top.filter((item) => !old.includes(item)).length;
+    const compared = old.length ? ` ${fresh} of 10 are new.` : "";
     const first = data.items[top[0]].title;
     sayAloud(
-        `First recommendation: ${first}, score ${number(view.scores[top[0]].total)}. ${fresh} of 10 are new.`,
+        `First recommendation: ${first}, score ${number(view.scores[top[0]].total)}.${compared}`,
     );
 }
 

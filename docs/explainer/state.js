@@ -31,11 +31,12 @@ export function createState(data) {
     const state = {
         history: [],
         selected: 0, // position whose item and attention are shown
+        fresh: true, // whether there is no ranking before to compare with
         ...START,
     };
     const listeners = [];
     const change = (changes) => {
-        Object.assign(state, changes);
+        Object.assign(state, { fresh: false, ...changes });
         state.selected = Math.max(0, Math.min(state.selected, state.history.length - 1));
         for (const listener of listeners) listener();
     };
@@ -63,6 +64,7 @@ export function createState(data) {
                 selected: history.length - 1,
                 probability,
                 focus: null,
+                fresh: true,
             });
         },
         insert(item, position = state.history.length) {

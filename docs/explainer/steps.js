@@ -9,12 +9,12 @@ export const STEPS = [
     {
         part: "#item-card .slots.image",
         heading: "Two modalities: text and image",
-        text: "Every item has a text, in blue, and an image, in orange. The text is split into sentences. CLIP, a model that compares images with words, finds the five best keywords of the image. A language model embeds each sentence and each keyword.",
+        text: "Every item has a text, in blue, and an image, in orange. The text is split into sentences. CLIP, a model that compares images with words, finds the five best keywords of the image. One language model embeds each sentence and each keyword. Take a keyword out, or exchange it: all numbers follow.",
     },
     {
         part: "#item-card .slots.text",
         heading: "Attention pooling",
-        text: "An item may have many sentences. Attention pooling averages their embeddings with learned weights, the bars. Take a keyword out, or exchange it: all numbers follow.",
+        text: "An item may have many sentences. Attention pooling averages their embeddings with learned weights, the bars. Keywords are pooled in the same way.",
     },
     {
         part: "#item-card .experts",
@@ -40,7 +40,7 @@ export const STEPS = [
     {
         part: "#attention",
         heading: "The Transformer reads the sequence",
-        text: "Each position reads itself and earlier positions, never later ones. A dot's area is the attention weight. Two layers have two heads each. Both sequences go through the same Transformer.",
+        text: "Each position reads itself and earlier positions. The causal mask hides later ones: else it would see the item that it must predict. A dot's area is the attention weight. Two layers have two heads each. Both sequences go through the same Transformer.",
     },
     {
         part: "#scores",
@@ -61,6 +61,6 @@ export const STEPS = [
     {
         part: "#controls",
         heading: "Your turn",
-        text: "Compare the model before pre-training, after it, and after fine-tuning. Choose another user, or build a history of your own. The page returns to where you were before the tour.",
+        text: "Compare the model before pre-training, after it, and after fine-tuning. Choose another user, or build a history of your own. The page is back where you were before the tour.",
     },
 ];

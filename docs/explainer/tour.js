@@ -20,34 +20,40 @@ function bringUp(part) {
     });
 }
 
+const LAST = STEPS.length - 1;
+
 export function makeTour({ state, actions }) {
     let step = -1;
-    let before = null; // the visitor's state, which the end of the tour brings back
+    let before = null; // the visitor's state, which the last step brings back, or an earlier end
 
     function show(next) {
         document.querySelector(".lit")?.classList.remove("lit");
         if (step < 0) before = { ...state };
+        const mine = step === LAST; // the visitor may have changed something there: it stays
         step = next;
-        const open = step >= 0 && step < STEPS.length;
+        const open = step >= 0 && step <= LAST;
         $("#tour").hidden = !open;
         document.body.classList.toggle("touring", open);
-        if (!open) return leave();
+        if (!open) return leave(mine);
         const { part, heading, text, changes } = STEPS[step];
-        actions.present(changes);
+        if (step === LAST) bringBack();
+        else actions.present(changes);
         $("#tour-count").textContent = `Step ${step + 1} of ${STEPS.length}`;
         $("#tour-heading").textContent = heading;
         $("#tour-text").replaceChildren(...withSubscripts(text));
         $("#tour-back").disabled = step === 0;
-        $("#tour-next").textContent = step === STEPS.length - 1 ? "Play freely" : "Next";
+        $("#tour-next").textContent = step === LAST ? "Play freely" : "Next";
         light();
         $("#tour-heading").focus({ preventScroll: true });
         bringUp($(part));
         placeCard($(part));
     }
 
-    function leave() {
+    const bringBack = () => actions.set({ ...before, fresh: true });
+
+    function leave(mine) {
         step = -1;
-        actions.set(before);
+        if (!mine) bringBack();
         $("#start-tour").focus({ preventScroll: true });
     }
 

@@ -64,6 +64,21 @@ def shape_difference(got: Any, right: Any) -> str:
     return f"the shape should be {expected}; yours is {shape}" if shape != expected else ""
 
 
+def type_difference(got: Any, right: Any) -> str:
+    """Return what is wrong with the type of a result whose values are right, "" if nothing."""
+    import torch
+
+    if isinstance(right, (tuple, list)):
+        return next(filter(None, map(type_difference, got, right)), "")
+    if not isinstance(right, torch.Tensor):
+        return ""
+    if not isinstance(got, torch.Tensor):
+        return "the values are right, but a tensor was expected"
+    if got.is_floating_point() and not right.is_floating_point():
+        return "the values are right, but a tensor of integers was expected: dtype=torch.long"
+    return ""
+
+
 def guard(attempt: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a function or class so that it cannot change our examples and returns a result.
 
@@ -153,10 +168,16 @@ def make_module(kind: Callable[..., Any], sizes: tuple[Any, ...]) -> Any:
     return module
 
 
-def has_dropout(kind: Callable[..., Any], sizes: tuple[Any, ...], *inputs: Any) -> bool:
-    """Whether two calls of a module in training mode differ."""
-    module = make_module(kind, sizes).train()
-    return not agree(*(run.value for run in (differentiate(module, *inputs) for _ in "ab")))
+def drops_like(solution: Any, sizes: tuple[Any, ...], *inputs: Any) -> Callable[[Any], bool]:
+    """Return a property of a module: it drops all that the solution drops, and nothing else.
+
+    The probability of dropout, the last of ``sizes``, becomes 1, so that nothing is random.
+    """
+
+    def run(kind: Any) -> Any:
+        return differentiate(make_module(kind, (*sizes[:-1], 1.0)).train(), *inputs).value
+
+    return lambda kind: agree(run(kind), run(solution))
 
 
 def vary(kind: type, **methods: Any) -> type:

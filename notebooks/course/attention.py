@@ -90,6 +90,7 @@ def draw_attention(maps: Sequence[Tensor], names: Sequence[str]) -> Figure:
             )
             axes.set_title(f"layer {layer + 1}, head {head + 1}")
             axes.tick_params(axis="y", rotation=0)
+            axes.tick_params(axis="x", rotation=45)
     scale = panels[0, 0].collections[0]  # the same in all
     figure.colorbar(scale, ax=panels, label="attention weight", shrink=0.6)
     figure.supylabel("query position")

@@ -24,21 +24,15 @@ from course.attempts import (
     place_of,
     shape_difference,
     shorten,
+    type_difference,
 )
-from course.display import escape, show_html
+from course.display import show_html, show_note
 from course.sources import code_html
 from msm4sr_lite.config import UserError
 
 Status = Literal["correct", "not yet", "error", "not attempted"]
-_SIGNS: dict[str, tuple[str, str]] = {
-    "correct": ("✓", "#006B4F"),
-    "not yet": ("✗", "#A33B00"),
-    "error": ("✗", "#A33B00"),
-    "not attempted": ("○", "#555555"),
-}
 NO_GRADIENTS = (
-    "the values are right, but not their gradients: a loss must remain a tensor that gradients can"
-    " flow through"
+    "the values are right, but not their gradients: keep to tensors that gradients can flow through"
 )
 _KINDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text in quotes"}
 
@@ -209,21 +203,13 @@ def _wrong_results(exercise: Exercise, attempt: Callable[..., Any]) -> str:
     if agree(got, right, exercise.tolerance):
         if not agree(got_gradients, gradients, 10 * exercise.tolerance):
             raise Wrong(NO_GRADIENTS)
-        return ""
+        return next(filter(None, map(type_difference, got, right)), "")
     for mistake, message in exercise.mistakes:
         if agree(got, results(mistake)[0], exercise.tolerance):
             raise Wrong(message)
     for message in filter(None, map(shape_difference, got, right)):
         raise Wrong(message)
     return exercise.otherwise
-
-
-def _show(sign: str, colour: str, headline: str, message: str) -> None:
-    show_html(
-        f'<p style="border-left:0.4em solid {colour};padding-left:0.7em">'
-        f"<strong>{escape(sign)} {escape(headline)}</strong> {escape(message)}</p>",
-        f"{sign} {headline} {message}",
-    )
 
 
 def check(name: str, attempt: Any) -> None:
@@ -251,7 +237,7 @@ def check(name: str, attempt: Any) -> None:
     if status in ("not yet", "error"):
         end = "" if message.endswith((".", "?")) else "."
         message += f'{end} Stuck? hint("{name}")'
-    _show(*_SIGNS[status], f"{name}, {status}:", message)
+    show_note(status, f"{name}, {status}:", message)
 
 
 _hints_given: dict[str, int] = {}
@@ -265,7 +251,7 @@ def hint(name: str) -> None:
     message = hints[number - 1]
     if number == len(hints):
         message += f' This was the last hint; solution("{name}") shows one way.'
-    _show("→", "#0072B2", f"Hint {number} of {len(hints)}:", message)
+    show_note("hint", f"Hint {number} of {len(hints)}:", message)
 
 
 def solution(name: str) -> None:

@@ -3,8 +3,8 @@
 Such items are never a target in fine-tuning, yet the softmax over all items uses them as negatives
 of every target. It pushes their id embeddings away, and it teaches the adaptors that items with
 such content are not chosen. With ``FinetuneConfig(candidates="seen")`` they are no negatives. Their
-id embeddings then keep their random initial values, and ``replace_ids`` removes these, as if the
-items had been added after the training.
+id embeddings are then not trained, only shrunk by weight decay. ``replace_ids`` removes what is
+left, as if the items had been added after the training.
 """
 
 from __future__ import annotations

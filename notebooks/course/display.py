@@ -12,6 +12,9 @@ import unicodedata
 from msm4sr_lite.printable import UNPRINTABLE
 
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_SIGNS = {"correct": "✓", "right": "✓", "not yet": "✗", "error": "✗", "wrong": "✗"}
+_SIGNS |= {"near": "≈", "hint": "→"}
+_COLOURS = {"✓": "#006B4F", "✗": "#A33B00", "≈": "#0072B2", "→": "#0072B2", "○": "#555555"}
 
 
 def _harmless(char: re.Match[str]) -> str:
@@ -44,6 +47,11 @@ def escape(text: object) -> str:
     return html.escape(isolate(text), quote=True)
 
 
+def mark_code(text: object) -> str:
+    """Return plain text as HTML; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def publish(bundle: dict[str, object]) -> None:
     """Hand a MIME bundle to the notebook."""
     from IPython.display import display
@@ -67,3 +75,16 @@ def make_bundle(markup: str, text: str) -> dict[str, object]:
 def show_html(markup: str, text: str) -> None:
     """Show ``markup`` as it is, with ``text`` as its plain version; see :func:`make_bundle`."""
     publish(make_bundle(markup, text))
+
+
+def show_note(kind: str, headline: str, message: str) -> None:
+    """Show a verdict, or a hint: a sign and a bar in its colour, a headline and plain text.
+
+    What stands between backticks in the headline is code.
+    """
+    sign = _SIGNS.get(kind, "○")
+    show_html(
+        f'<p style="border-left:0.4em solid {_COLOURS[sign]};padding-left:0.7em">'
+        f"<strong>{sign} {mark_code(headline)}</strong> {escape(message)}</p>",
+        f"{sign} {headline} {message}".rstrip(),
+    )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from course.session import ROOT
+from course.session import ROOT, find_folder
 from msm4sr_lite.config import UserError
 from msm4sr_lite.printable import one_line, reason_of
 from msm4sr_lite.store.files import write_text
@@ -27,11 +27,6 @@ FIRST = "00_start_here.ipynb"
 _NAME = "[0-9][0-9]_*.ipynb"
 _LINK = re.compile(r"(\]\(<?|\b(?:src|href)=[\"'])([^)>\"'\s#]+)")
 Notebook = TypeVar("Notebook", bound=dict[str, Any])
-
-
-def find_folder(root: Path = ROOT) -> Path:
-    """Return where the copies of the notebooks of a repository lie."""
-    return Path(os.environ.get("MSM4SR_WORK") or root / "notebooks" / "work").absolute()
 
 
 def make_blank(notebook: Notebook) -> Notebook:
@@ -97,7 +92,7 @@ def _find_notebooks(folder: Path, numbers: Sequence[str]) -> list[Path]:
     known = {path.name[:2] for path in found}
     if not known:
         raise UserError(f"{folder}: holds no notebook; get the whole repository")
-    if missing := set(numbers) - known:
+    if missing := sorted(set(numbers) - known):
         raise UserError(f"numbers of notebooks were expected ({sorted(known)}); got {missing}")
     return [path for path in found if not numbers or path.name[:2] in numbers]
 

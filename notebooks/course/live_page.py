@@ -8,7 +8,7 @@ from course.panels import close_all, show_live
 
 TITLE = "Follow one user through M²SE"
 SUMMARY = (
-    "a trained model in one page; `python -m docs.explainer.build` writes it to a file for a"
+    "a trained model in one page; python -m docs.explainer.build writes it to a file for a"
     " browser window of its own, build/explainer/index.html"
 )
 

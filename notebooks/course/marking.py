@@ -60,13 +60,12 @@ class Student:
     def scores(self) -> str:
         """Return the entries of the scoreboard in one line."""
         entries = self.progress.get("scores", {}).items()
-        return one_line("; ".join(f"{name}: {_short(value)}" for name, value in entries))
+        return one_line("; ".join(f"{name}: {_short(value)}" for name, value in entries))[:2000]
 
 
 def _short(value: Any) -> str:
-    value = (
-        value.get("ndcg", value) if isinstance(value, dict) else value
-    )  # else of another version
+    if isinstance(value, dict):
+        value = value.get("ndcg", value)  # else of another version
     if isinstance(value, float):
         return f"{value:.4g}"
     return (value if isinstance(value, str) else json.dumps(value))[:60]
@@ -114,7 +113,7 @@ def _read_student(name: str, folder: Path, files: Sequence[Path]) -> Student:
     try:
         if stored[0].stat().st_size > PROGRESS_LIMIT:
             raise ValueError
-        content = json.loads(stored[0].read_text("utf-8"))
+        content = json.loads(stored[0].read_text("utf-8-sig"))
         progress = {
             key: {str(k): v for k, v in section.items()} for key, section in content.items()
         }
@@ -197,7 +196,8 @@ def mark_students(arguments: Sequence[str] | None) -> int:
     rows: list[dict[str, Any]] = []
     if options.csv:
         check_output_file(options.csv, [".csv"])
-        write_text(options.csv, make_csv(rows))  # what cannot be written is known before the work
+        if not options.csv.exists():  # what cannot be written is known before the work
+            write_text(options.csv, make_csv(rows))
     widths = {column: max(7, len(column)) for column in COLUMNS[:-2]}
     names = [one.name for one in students]
     files = [_name_in(one, path) for one in students for path in one.files]
@@ -214,7 +214,7 @@ def mark_students(arguments: Sequence[str] | None) -> int:
             if options.details and marked:
                 for name, (sign, message) in marked.verdicts.items():
                     print(f"    {sign} {name}, {message}", flush=True)
-            if options.csv:
+            if options.csv and any(row["time limit"] for row in rows):  # an older table is no loss
                 write_text(options.csv, make_csv(rows))
     return code
 

@@ -60,7 +60,7 @@ def find_masters(root: Path, numbers: Sequence[str] = ()) -> list[Path]:
     """Return the masters in ``root/notebooks/src``, all or those named by number."""
     masters = sorted((root / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
     known = {path.name[:2] for path in masters}
-    if missing := set(numbers) - known:
+    if missing := sorted(set(numbers) - known):
         raise UserError(f"numbers of notebooks were expected ({sorted(known)}); got {missing}")
     return [path for path in masters if not numbers or path.name[:2] in numbers]
 

@@ -13,6 +13,7 @@ from course.session import ROOT, is_static
 
 _TITLE = re.compile(r"^#\s+title: (.+)$", re.MULTILINE)
 _EXERCISE = re.compile(r'\bcheck\(\s*"(\d\d\.\w+)"')
+_COLUMNS = "grid-template-columns:repeat(auto-fit,minmax(3.4em,1fr))"
 _PREDICTION = re.compile(r'\bpredict\(\s*"(\d\d\.\w+)"')
 
 
@@ -63,7 +64,7 @@ def outline_html(notebook: str) -> str:
     """
     progress = None if is_static() else load_progress()
     cells = [_cell(one, one.name[:2] == notebook, progress) for one in read_outline()]
-    row = f'<div style="display:flex;flex-wrap:wrap;gap:0.3em">{"".join(cells)}</div>'
+    row = f'<div style="display:grid;gap:0.3em;{_COLUMNS}">{"".join(cells)}</div>'
     legend = "Exercises that are correct and predictions that were made, of all in the notebook."
     return row if progress is None else f"{row}<p><small>{legend}</small></p>"
 
@@ -83,6 +84,6 @@ def _cell(chapter: Chapter, is_here: bool, progress: dict[str, Any] | None) -> s
     here = ' aria-current="page"' if is_here else ""
     return (
         f'<div title="{escape(said)}" role="group" aria-label="{number} {escape(said)}"{here}'
-        f' style="flex:1 0 3.4em;text-align:center;padding:0.1em 0.3em;background:{bar};'
+        f' style="text-align:center;padding:0.1em 0.3em;background:{bar};'
         f'border:{"2px solid #0072B2" if is_here else "1px solid #999999"}">{label}{below}</div>'
     )

@@ -163,7 +163,8 @@ class LivePanel:
         self._seconds = 0.0  # the last redraw took
         self._holders: dict[str, Widget] = {}
         rows = []
-        label_width = f"{max((len(control.label) for control in controls), default=0) * 0.6:.1f}em"
+        longest = max((len(control.label) for control in controls), default=0)
+        label_width = f"{0.6 * longest + 1:.1f}em"
         for control in controls:
             holder, row = make_widgets(control, label_width)
             holder.observe(self._moved if control.live else self._changed, "value")

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from course.display import escape, without_math
-from course.predictions import Answer, mark_code, store_prediction
+from course.display import escape, mark_code, without_math
+from course.predictions import Answer, store_prediction
 
 if TYPE_CHECKING:
     from ipywidgets import Widget

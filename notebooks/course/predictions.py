@@ -15,7 +15,7 @@ from itertools import combinations
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
-from course.display import escape, isolate, show_html
+from course.display import escape, isolate, mark_code, show_html, show_note
 from course.progress import load_progress, record
 from course.session import is_static
 
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
 Verdict = Literal["right", "near", "wrong"]
-_SIGNS = {
-    "right": ("✓", "#006B4F"),
-    "near": ("≈", "#0072B2"),
-    "wrong": ("✗", "#A33B00"),
-    "": ("○", "#555555"),
-}
 _NAME = re.compile(r"\d\d\.\w+")
 
 
@@ -121,10 +115,14 @@ def predict(name: str, question: str, answer: Answer) -> None:
     entry = _stored(name, answer)
     if entry.get("score"):
         said, result = answer.say(entry["said"]), entry.get("result", "")
-        _show("", f"Predict. {question}", f"You said {said}; it was {result}: {entry['score']}.")
+        show_note(
+            "",
+            f"Predict. {question}",
+            f"You said {said}; it was {result}: {entry['score']}.",
+        )
     elif name in _revealed:
         later = "The result was shown before. You can predict it after a restart of the kernel."
-        _show("", f"Predict. {question}", later)
+        show_note("", f"Predict. {question}", later)
     else:
         from course.prediction_widgets import make_input
 
@@ -161,7 +159,11 @@ def reveal(name: str, result: Any, *, close: float | None = None) -> None:
     entry = _stored(name, answer)
     if "said" not in entry or not fits:
         _revealed.add(name)
-        _show("", f"Result: {text}.", "No prediction was made." if fits else "It is not scored.")
+        show_note(
+            "",
+            f"Result: {text}.",
+            "No prediction was made." if fits else "It is not scored.",
+        )
         return
     verdict, rule = score(answer, entry["said"], result, close or 0)
     if not entry.get("score"):
@@ -170,7 +172,7 @@ def reveal(name: str, result: Any, *, close: float | None = None) -> None:
     right, scored = scores.count("right"), sum(map(("right", "near", "wrong").count, scores))
     said = f"You said {answer.say(entry['said'])}; it is {text}. {verdict.capitalize()}."
     share = f"Your predictions so far: {right} of {scored} right."
-    _show(verdict, said, f"{rule} {share}".strip())
+    show_note(verdict, said, f"{rule} {share}".strip())
 
 
 def score(answer: Answer, said: Any, result: Any, close: float) -> tuple[Verdict, str]:
@@ -234,11 +236,6 @@ def _freeze(name: str) -> None:
         state.value = '<p role="status">The result has been shown.</p>'
 
 
-def mark_code(text: str) -> str:
-    """Return plain text as HTML; what stands between backticks is code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
-
-
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(f"a prediction is called like '05.share'; got {name!r}")
@@ -278,15 +275,6 @@ def _show_question(question: str, answer: Answer) -> None:
         markup = f"<ul>{''.join(f'<li>{escape(option)}</li>' for option in answer.options)}</ul>"
     markup = f"<p><strong>Predict.</strong> {mark_code(question)}</p>{markup}"
     show_html(markup, f"Predict: {question}\n{choices}")
-
-
-def _show(verdict: str, headline: str, message: str) -> None:
-    sign, colour = _SIGNS[verdict]
-    show_html(
-        f'<p style="border-left:0.4em solid {colour};padding-left:0.7em">'
-        f"<strong>{sign} {mark_code(headline)}</strong> {escape(message)}</p>",
-        f"{sign} {headline} {message}".rstrip(),
-    )
 
 
 _asked: dict[str, Answer] = {}

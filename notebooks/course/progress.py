@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from course.display import isolate
-from course.session import ROOT, is_static
+from course.session import find_folder, is_static
 from msm4sr_lite.config import UserError
 from msm4sr_lite.printable import first_line, one_line, reason_of
 from msm4sr_lite.store.files import write_text
@@ -41,9 +41,7 @@ def work_folder() -> Path | None:
     It is ``notebooks/work``, or what the environment variable ``MSM4SR_WORK`` names. It need not
     exist.
     """
-    if is_static():
-        return None
-    return Path(os.environ.get("MSM4SR_WORK") or ROOT / "notebooks" / "work").absolute()
+    return None if is_static() else find_folder()
 
 
 def load_progress() -> Progress:
@@ -57,7 +55,8 @@ def load_progress() -> Progress:
     try:
         found = _read(folder / FILE)
     except _Damaged as error:
-        _set_aside(folder / FILE, error)
+        said = set_aside(folder / FILE, "progress_damaged_{}.json")
+        _say(f"{folder / FILE}: damaged ({error}); {said}")
         found = {}
     except OSError as error:
         _say(f"{folder / FILE}: cannot be read ({reason_of(error)}); check its permissions")
@@ -94,13 +93,17 @@ def record(section: str, name: str, value: Any) -> None:
     _unsaved.setdefault(section, {})[name] = value
     path = folder / FILE
     try:
-        with _locked(path):
+        with locked(path):
             whole = load_progress()
             if path.exists():
                 _read(path)  # what could not be read or set aside is not overwritten
             write_text(path, json.dumps(whole, indent=1) + "\n")
     except (OSError, ValueError) as error:
-        reason = str(error) if isinstance(error, UserError) else f"{path}: {reason_of(error)}"
+        reason = (
+            str(error)
+            if isinstance(error, UserError)
+            else f"{getattr(error, 'filename', 0) or path}: {reason_of(error)}"
+        )
         _say(f"Your progress counts until the kernel ends, but is not kept: {reason}")
     else:
         _unsaved.clear()
@@ -109,7 +112,7 @@ def record(section: str, name: str, value: Any) -> None:
 def _read(path: Path) -> Progress:
     """Return the sections of a file; {} if there is none."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:
@@ -119,15 +122,15 @@ def _read(path: Path) -> Progress:
     return found
 
 
-def _set_aside(path: Path, error: _Damaged) -> None:
-    names = (path.with_name(f"progress_damaged_{number}.json") for number in range(1, 1000))
-    aside = next((name for name in names if not os.path.lexists(name)), path)
+def set_aside(path: Path, name: str) -> str:
+    """Rename a damaged file, with a free number in its new name; return what to say about it."""
+    names = (path.with_name(name.format(number)) for number in range(1, 10_000))
+    aside = next(one for one in names if not os.path.lexists(one))
     try:
         path.rename(aside)
-    except OSError as refused:
-        _say(f"{path}: is damaged ({error}) and cannot be renamed ({reason_of(refused)})")
-    else:
-        _say(f"{path}: was damaged ({error}); it is now {aside.name}, and a new one was begun")
+    except OSError as error:
+        return f"it cannot be renamed ({reason_of(error)})"
+    return f"it is now {aside.name}"
 
 
 def _say(line: str) -> None:
@@ -138,9 +141,9 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other kernels from writing between reading and writing."""
-    lock = path.with_name(f".{FILE}.lock")
+def locked(path: Path) -> Iterator[None]:
+    """Keep other kernels from writing a file between reading and writing."""
+    lock = path.with_name(f".{path.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + LOCK_SECONDS
     while True:
@@ -151,8 +154,7 @@ def _locked(path: Path) -> Iterator[None]:
             if not os.path.lexists(lock):
                 raise  # the folder is protected
             if time.monotonic() > end:
-                with suppress(OSError):
-                    lock.unlink()
+                lock.unlink(missing_ok=True)
             time.sleep(0.01)
     try:
         yield

@@ -11,8 +11,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from course.display import escape, show_html, without_math
-from course.predictions import mark_code, show_widget
+from course.display import escape, mark_code, show_html, without_math
+from course.predictions import show_widget
 from course.progress import load_progress, record
 from course.session import is_static
 from msm4sr_lite.config import UserError

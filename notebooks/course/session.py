@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]  # the repository
 # Small models are several times faster with one thread where another program is busy.
 _ONE_THREAD = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
+_QUIET = ("HF_HUB_DISABLE_PROGRESS_BARS",)  # nothing is downloaded, and small files load at once
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ def is_static() -> bool:
     return os.environ.get("MSM4SR_STATIC") == "1"
 
 
+def find_folder(root: Path = ROOT) -> Path:
+    """Return where the copies of the notebooks of a repository lie."""
+    return Path(os.environ.get("MSM4SR_WORK") or root / "notebooks/work").expanduser().absolute()
+
+
 def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     """Start a notebook: one thread, no network, fixed seeds, the course's plot style.
 
@@ -75,7 +81,7 @@ def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     UserError
         If the sample data are missing.
     """
-    for name in (*_ONE_THREAD, *(_OFFLINE if offline else ())):
+    for name in (*_ONE_THREAD, *(_OFFLINE + _QUIET if offline else ())):
         os.environ.setdefault(name, "1")
     if is_static():
         os.environ.setdefault("TQDM_DISABLE", "1")

@@ -12,13 +12,12 @@ import sys
 import zlib
 from contextlib import suppress
 from functools import cache, lru_cache
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 from course.attempts import codes_of, shorten
 from course.checks import Exercise, find_exercise
-from msm4sr_lite.config import UserError
+from course.progress import locked, set_aside, work_folder
 from msm4sr_lite.store.files import write_text
 
 FILE = "my_m2se.py"
@@ -78,7 +77,8 @@ def load_parts() -> SimpleNamespace:
         print(f"Yours: {', '.join(mine)}. The other {len(others)} parts are the course's.")
     else:
         print(f"The course's: {', '.join(others)}. The other {len(mine)} parts are yours.")
-    return SimpleNamespace(**_pick(run_source(complete(text))))
+    parts = vars(run_source(complete(text)))
+    return SimpleNamespace(**{name: parts[name] for name in answer_names().values()})
 
 
 def reference_source() -> str:
@@ -101,26 +101,31 @@ def save_part(exercise: Exercise, attempt: Any) -> str:
     said
         Where the part was put, or why it was not; "" in static mode.
     """
-    path = _path()
-    if path is None:
+    folder = work_folder()
+    if folder is None:
         return ""
+    path = folder / FILE
     name, found = answer_names()[exercise.name], find_source(attempt)
     if found is None:
         return f"It is not in {FILE}: its lines cannot be read; define it in a cell of its own."
     if found.node.name != name:
         return f"It is not in {FILE}: call it {name} instead of {found.node.name}."
-    text = put_part(read_file() or HEADER, exercise.name, found.text)
     try:
-        run_source(text)
-    except Exception as error:  # the student's code, such as a default value from another cell
-        said = f"{type(error).__name__}: {shorten(error, str)}"
-        return f"It is not in {FILE}, where it raises {said}."
-    try:
-        write_text(path, text)
-    except (OSError, UserError, ValueError) as error:
+        with locked(path):
+            kept = read_file()
+            if kept is None and path.exists():
+                return f"It is not in {FILE}: the file that is there does not run."
+            text = put_part(kept or HEADER, exercise.name, found.text)
+            try:
+                run_source(text)
+            except Exception as error:  # the student's, such as a default value of another cell
+                said = f"{type(error).__name__}: {shorten(error, str)}"
+                return f"It is not in {FILE}, where it raises {said}."
+            write_text(path, text)
+    except (OSError, ValueError) as error:
         return f"It is not in {FILE}: {shorten(error, str)}."
-    kept = sum(one in _definitions(text) for one in answer_names().values())
-    return f"It is in {FILE} now: {kept} of {len(PARTS)} parts."
+    number = sum(one in _definitions(text) for one in answer_names().values())
+    return f"It is in {FILE} now: {number} of {len(PARTS)} parts."
 
 
 def place_attempt(exercise: Exercise, attempt: Any) -> Any:
@@ -159,17 +164,17 @@ def find_source(attempt: Any) -> Source | None:
 
 def put_part(text: str, part: str, source: str) -> str:
     """Return the text of a file with a part in its place; all other lines stay as they are."""
-    names, lines = answer_names(), text.rstrip().splitlines()
+    names, lines = answer_names(), text.rstrip().split("\n")  # as Python counts lines
     known = _definitions(text)
     if names[part] in known:
         first, last = _span(known[names[part]])
-        lines[first - 1 : last] = source.splitlines()
+        lines[first - 1 : last] = source.split("\n")
         return "\n".join(lines) + "\n"
     later = [names[one] for one in PARTS[PARTS.index(part) + 1 :] if names[one] in known]
     place = _span(known[later[0]])[0] - 1 if later else len(lines)
     while later and lines[place - 1].startswith("#"):  # its comments
         place -= 1
-    block = [f"# {part}", *source.splitlines()]
+    block = [f"# {part}", *source.split("\n")]
     lines[place:place] = [*block, "", ""] if later else ["", "", *block]
     return "\n".join(lines) + "\n"
 
@@ -200,38 +205,22 @@ def read_file() -> str | None:
 
     A file that does not run any more is renamed, with one line that says so.
     """
-    path = _path()
-    if path is None or not path.exists():
+    folder = work_folder()
+    if folder is None or not (path := folder / FILE).exists():
         return None
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         run_source(text)
         return text
     except (Exception, SystemExit) as error:
-        aside = next(
-            one
-            for number in range(1, 1000)
-            if not (one := path.with_name(f"my_m2se_set_aside_{number}.py")).exists()
-        )
-        path.rename(aside)
         line = getattr(error, "lineno", None)
         where = f"{FILE}, line {line}" if line else FILE
         print(
-            f"{where}: does not run ({type(error).__name__}: {shorten(error, str)}); it is now"
-            f" {aside.name}. Mend it and rename it to {FILE}, or check your parts again."
+            f"{where}: does not run ({type(error).__name__}: {shorten(error, str)});"
+            f" {set_aside(path, 'my_m2se_set_aside_{}.py')}."
+            f" Mend it and rename it to {FILE}, or check your parts again."
         )
         return None
-
-
-def _path() -> Path | None:
-    from course.progress import work_folder
-
-    folder = work_folder()
-    return None if folder is None else folder / FILE
-
-
-def _pick(module: ModuleType) -> dict[str, Any]:
-    return {name: vars(module)[name] for name in answer_names().values()}
 
 
 def _definitions(text: str) -> dict[str, ast.FunctionDef | ast.ClassDef]:

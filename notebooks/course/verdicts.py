@@ -27,13 +27,16 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course.checks import Exercise
+from course.checks import Exercise, find_exercise
 from course.notebooks import CELL_SECONDS, build_environment
 from course.session import ROOT
-from course.spine import answer_names
+from course.spine import FILE, answer_names, put_part
 from msm4sr_lite.config import UserError
 from msm4sr_lite.printable import one_line, reason_of
 
+_PLACE = (
+    "import os\nos.environ['MSM4SR_STATIC'] = ''\nopen({!r}, 'w', encoding='utf-8').write({!r})"
+)
 NOTEBOOK_SECONDS = 900  # all cells together
 
 _CHECK = re.compile(r"""\bcheck\(\s*["']((\d\d)\.\w+)["']""")
@@ -96,7 +99,7 @@ def mark_file(path: Path) -> Marked:
 def read_model(path: Path) -> tuple[list[NotebookNode], dict[str, tuple[str, str]]]:
     """Return cells that check the parts of a ``my_m2se.py``, and a verdict on all before that."""
     try:
-        text = path.read_text("utf-8-sig")
+        others = text = path.read_text("utf-8-sig")
         nodes = ast.parse(text).body
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
         raise UserError(f"{path}: cannot be read ({one_line(reason_of(error))})") from None
@@ -107,7 +110,10 @@ def read_model(path: Path) -> tuple[list[NotebookNode], dict[str, tuple[str, str
         part: ("✗", "no verdict: its check has not run") if part in parts else ("○", "not in it")
         for part in answer_names()
     }
-    return [new_code_cell(code) for code in (text, *checks)], found
+    for part in parts:  # each finds the course's parts there, and what else the student wrote
+        others = put_part(others, part, find_exercise(part).solution_code())
+    place = _PLACE.format(FILE, others)
+    return [new_code_cell(code) for code in (place, text, *checks)], found
 
 
 def read_code(path: Path) -> list[NotebookNode]:

@@ -310,7 +310,7 @@ show(figure, "Precision falls and recall rises with N. " + "; ".join(alt) + ".")
 # N sets the balance. Beyond the number of true words, precision must fall, since no true word is left. For these drawings, five words say everything. For photographs, more words still find something that was
 # missed, but most of them are wrong.
 #
-# The released code of the paper keeps N = 15. Its dictionary is larger, and a large dictionary has more true words for an image, such as materials and synonyms. *Choose N with the dictionary and the images in
+# The released code of the paper keeps N = 15; its dictionary is not part of it. A large dictionary can have more true words for an image, such as materials and synonyms. *Choose N with the dictionary and the images in
 # view.* The sample's features use 5.
 #
 # ## Dictionary and prompt
@@ -368,10 +368,10 @@ alt = [
 show(figure, "Precision of the two best keywords. " + "; ".join(alt) + ".")
 
 # %% [markdown]
-# - **Prompt.** Both CLIPs learned from captions such as "a photo of a mug" and "mug". Between such prompts there is hardly a difference. A prompt that never occurred in training moves the embeddings of all words to a place where the photo
+# - **Prompt.** Both CLIPs learned from captions such as "a photo of a mug" and "mug". Between such prompts there is hardly a difference. A prompt that never occurred in training probably moves the embeddings of all words to a place where the photo
 #   CLIP hasn't learned to compare. It loses half of its precision. The CLIP of the drawings, whose images are easier, hardly loses any. A large CLIP has seen many more kinds of captions, and yet
 #   Radford et al. (section 3.1.4) report for ImageNet: 1.3 points more for "A photo of a {label}." than for the bare word, and 3.5 more for an average over 80 prompts.
-# - **"Not" isn't understood.** The two best words for "not a {}" are still mostly true. CLIP ranks what is *mentioned*.
+# - **"Not" isn't understood.** For the drawings, the two best words for "not a {}" are still true. For the photographs, it does about as much harm as the other unknown prompt. In neither case are the words turned into their opposites.
 # - **Dictionary.** Words that are true of no image ought to do no harm. But a CLIP can reject only what it knows. The photo CLIP was trained on 60 words. Training never told it where any other word belongs, so such a word may lie near an image by chance. (For the drawings, a few of the new words are synonyms
 #   such as *cup* or *stripes*. They are true, but the count takes them for wrong.)
 #   A larger dictionary can also name more. For your own data (notebook 10) you decide it by looking.
@@ -550,8 +550,7 @@ told = ", ".join(f"{edit} {share:.1f}" for edit, share in shares.items())
 show(figure, f"Share of right products after a change of the photographs: {told}.")
 
 # %% [markdown]
-# Without colour, hardly anything is left. Grey images are new to this CLIP, but so are blurred ones and those upside down, and they cost much less. So it recognises products mostly by their colours. That was enough to
-# win most comparisons in training.
+# Without colour, hardly anything is left. Grey images are new to this CLIP, but so are blurred ones and those upside down, and they cost much less. This suggests that it recognises products mostly by their colours.
 #
 # Both CLIPs also give an answer for images of a kind that they have never seen:
 
@@ -588,7 +587,7 @@ for name, group in (("true", first_is_true), ("wrong", ~first_is_true)):
     print(f"first keyword {name}: median of its score {np.median(top[group]):.1f}")
 
 # %% [markdown]
-# The scores are alike, so a threshold can't find the wrong ones. A cosine tells which word fits *best*, not whether any word fits. Before you use keywords of your own data, look at fifty images.
+# The scores overlap widely, so a threshold would drop many true words with the wrong ones. A cosine tells which word fits *best*, not whether any word fits. Before you use keywords of your own data, look at fifty images.
 #
 # ## What the words lose
 #
@@ -644,6 +643,6 @@ quiz("02")
 #
 # - Keyword tokenization turns an image into the N dictionary words whose CLIP embeddings have the largest cosine with the image's; nothing in it is trained.
 # - N trades precision against recall, the dictionary limits what can be said, and a prompt or a word that CLIP doesn't know can cost half of the precision.
-# - CLIP always gives a best word, its score doesn't tell whether the word is true, and everything that the words leave out is lost.
+# - CLIP always gives a best word, its score hardly tells whether the word is true, and everything that the words leave out is lost.
 #
 # **Next:** in 03 BERT reads these sentences beside the texts of the items.

@@ -267,7 +267,7 @@ print("highest energy:", *ranked[:-4:-1], sep="\n  ")
 print("lowest energy:", *ranked[:3], sep="\n  ")
 
 # %% [markdown]
-# The bare categories come last. A slot is good or bad by itself; this attention can't say "the second sentence repeats the first". The library keeps the two maps, so that weights of the released code can be loaded. That code also lets
+# The bare categories come last. A slot is good or bad by itself; this attention can't say "the second sentence repeats the first". The library keeps the two maps of the released code. That code also lets
 # empty slots take part in the softmax; the setting `mask_padding` switches between both.
 #
 # ## The mixture-of-experts adaptor
@@ -409,7 +409,7 @@ show(figure, "Neighbours with the same trait. " + "; ".join(told) + ".")
 #   pooling and training bring the purpose to the front.
 # - **Pattern** is in the images alone.
 # - **Kind** is in both, and training lets both forget it. One might think that the text forgets it *because* the image has it. But then one of the two would keep it. The reason is in the generator: the probability of an item depends on its
-#   purpose, its look and its popularity, and not on its kind (`data_samples/make/simulation.py`). What doesn't help to predict the next item isn't kept.
+#   purpose, its look and its popularity, and not on its kind (`data_samples/make/simulation.py`). Nothing in the training asks the model to keep what doesn't help to predict the next item, and most of it is lost.
 #
 # Two values deserve suspicion. First, after training, neighbours by *image* share the purpose more often than by chance, though images don't show it. To see what $z_v$ knows, we split the items into those that were in training and the new
 # ones. Second, with one neighbour in place of ten, the untrained image embeddings are *below* chance:
@@ -516,7 +516,7 @@ show(figure, f"Neighbours with the same purpose by directions kept: {told}.")
 # Without any training, whitening doubles the share of neighbours with the same purpose. The kind lies in the directions of largest variance (with 8 directions, all neighbours are of the same kind), and whitening scales these down. Is that good? Here yes, because users choose by purpose. In a shop
 # whose users stay with one kind it would do harm.
 #
-# With all directions, nearly everything is lost. There are fewer items than directions, so the whitened items are all equally far from each other. Whitening needs several times more items than directions. `msm4sr features --report`
+# With all directions, nearly everything is lost. There are fewer items than directions, so the whitened items are all equally far from each other. Keep clearly fewer directions than there are items. `msm4sr features --report`
 # compares settings on the validation part, and `features.whitening` sets one.
 #
 # A high mean cosine isn't wrong by itself. The trained $z$ above has the highest one, and its neighbours are the best: only *differences* of cosines count for a ranking. Now the photographs of notebook 02:
@@ -614,14 +614,14 @@ show(
 )
 
 # %% [markdown]
-# Keywords **narrow** the gap, and training narrows it further, since both modalities must find the same next items. They do **not close** it. The linear probe is right every time. In BERT's space that is no surprise: "mug blue zigzag red round" is no sentence that a shop would write. After training, two axes show nearly one cloud, and yet the probe is right: the space has 64 dimensions. The
+# On the drawings, keywords **narrow** the gap, and training narrows it further. One reason is that all distances become smaller in a narrow cone. But the gap also shrinks in relation to the distances within a modality. It is **not closed**. The linear probe is right every time. In BERT's space that is no surprise: "mug blue zigzag red round" is no sentence that a shop would write. After training, two axes show nearly one cloud, and yet the probe is right: the space has 64 dimensions. The
 # photographs have a gap too, although their captions name exactly what they show.
 #
 # Would it help to shift one cloud onto the other? The gap is one vector $\delta$, the same for all items. For a text $x$ and images $y_i$,
 #
 # $$x^\top (y_i + \delta) = x^\top y_i + x^\top \delta$$
 #
-# The last term is the same for all images. So the ranking of the images for a text doesn't change at all. A gap is no lack of knowledge, and closing it adds none. It matters where texts and images are *mixed*, as candidates in one list or, from
+# The last term is the same for all images. So the ranking of the images by dot product doesn't change at all. A gap is no lack of knowledge, and closing it adds none. It matters where texts and images are *mixed*, as candidates in one list or, from
 # notebook 04 on, in one sequence.
 #
 # ## What could mislead you here
@@ -642,6 +642,6 @@ quiz("03")
 #
 # - Tokens become sentences by mean pooling, sentences and images become one embedding per modality by attention pooling, and a mixture-of-experts adaptor maps it to the width of the recommender.
 # - Texts and images know different things, and training keeps what helps to predict the next item: here purpose and pattern, but not the kind.
-# - Keywords narrow the modality gap without closing it, and whitening helps only if what you need lies in directions of small variance.
+# - On the drawings keywords narrow the modality gap without closing it, and whitening can help if what you need lies in directions of small variance.
 #
 # **Next:** 04 mixes both modalities along a sequence, so that one encoder learns to read either.

@@ -384,7 +384,7 @@ predict(
 
 # %%
 sequence = torch.tensor([[catalogue.index(item) for item in history]])
-other = catalogue.index("h0199")  # an item that the user does not have
+other = next(i for i in range(1, len(catalogue)) if i not in sequence)
 
 
 @torch.no_grad()

@@ -65,7 +65,7 @@ caption = "Eight users, a column each: their last three items, and the next one.
 show_html(*strips(cards, [f"user {i}" for i in range(8)], caption))
 
 # %% [markdown]
-# Your model from notebook 05 plays now. It gets the weights that the library has pre-trained on the sample for 80 epochs. They fit, because your model and the library's
+# Your model from notebook 05 plays now. It gets the weights that the library has pre-trained on the sample (those of its best epoch, the 142nd). They fit, because your model and the library's
 # have the same parameters. For each user it computes the *sequence representation* $h$ from the history, for each candidate the *item embedding* $z$. A user gets the item
 # whose $z$ has the highest cosine with $h$. Only the text modality plays for the moment.
 
@@ -517,7 +517,7 @@ reveal("06.gpu", next(band for band, limit in bands if times < limit))
 #
 # - **The loss depends on the batch size.** The loss of a guess is $\log B$. Compare losses only between equal batches, or subtract that of a guess.
 # - **A lower temperature changes the scale of the loss.** A lower loss at another temperature does not mean a better model.
-# - **In-batch negatives are not random items.** Popular items occur in many batches and are negatives often, so the model learns what is special about a user rather than what is popular.
+# - **In-batch negatives are not random items.** Popular items occur in many batches and are negatives often, which lowers their scores. Notebook 08 looks at how popular the recommended items are.
 # - **The share of the gradient is not the benefit.** Gradients say how strongly a loss pulls, not whether the pull helps.
 
 # %%

@@ -67,7 +67,7 @@ check("07.ranking_loss", ...)
 # %% [markdown]
 # ## Fine-tune your model
 #
-# Does it matter that the model was pre-trained? To see it live, we train your model twice: once from the sample's pre-trained weights (80 epochs, as in
+# Does it matter that the model was pre-trained? To see it live, we train your model twice: once from the sample's pre-trained weights (142 epochs, as in
 # notebook 06), and once from random weights. Both get three epochs of fine-tuning.
 
 # %%
@@ -168,7 +168,7 @@ bands = ("less than half", 0.5), ("a little lower", 0.9), ("about equal", 9)
 reveal("07.start", next(band for band, limit in bands if share < limit))
 
 # %% [markdown]
-# With so little training, pre-training makes a large difference. But is this comparison fair? One model had 80 epochs of pre-training before its three epochs. The other had three
+# With so little training, pre-training makes a large difference. But is this comparison fair? One model had 142 epochs of pre-training before its three epochs. The other had three
 # epochs in all. What we see is a *head start*. Whether the pre-trained model is still better when both have trained until validation stops improving is another question. The verdict
 # below answers it.
 #
@@ -235,7 +235,7 @@ reveal("07.race", best_first)
 # How to read the scoreboard:
 #
 # - **Live and stored.** Rows marked *stored* were not computed here. They are results of a study: three seeds, settings tuned on validation, up to 140 epochs. `paper` is M²SE with the
-#   released settings, `tuned` with the settings that this library recommends, `ensemble` adds the scores of simpler models.
+#   released settings, but for batch size, learning rate and IDs; `tuned` with the settings that this library recommends, `ensemble` adds the scores of simpler models.
 # - **Share of the upper bound.** The users of the sample are simulated, so the true probability of every next item is known. The *oracle* ranks by it. No
 #   model can be expected to do better. With real data nobody knows the upper bound.
 # - **Budget.** A live row and a stored row have had different training budgets. That is why the stored SASRec may stand above the live one, although both are the same model. Compare models within
@@ -432,10 +432,10 @@ reveal("07.part", largest.split(",")[0])
 # %% [markdown]
 # What the figure says, plainly:
 #
-# - **Contents help.** Texts and images bring a significant gain over item ids alone on all three datasets.
+# - **Contents help the Transformer.** M²SE with texts and images is significantly better than SASRec, which has item ids alone, on all three datasets. ItemKNN, which also has ids alone, is as good as M²SE on H&M, as the table below shows.
 # - **Mixup and CMCL: null results.** Neither has a significant effect on any dataset. On the sample with both domains the intervals are narrow, so large effects are ruled out there. On H&M they are
-#   wider, so smaller effects could be hidden. What mixup does contribute is in notebook 04: it makes a model more robust to mixed modalities.
-# - **Pre-training on the same data: a null result** in these studies, where every model trains until validation stops improving. The head start that you saw live is gone by then. Pre-training helps in a new shop with few users (notebook 08).
+#   wider, so smaller effects could be hidden. What mixup does contribute is in notebook 04: on the sample, with preset `tuned`, it makes a model more robust to mixed modalities.
+# - **Pre-training on the same data: a null result** in these studies, where every model trains until validation stops improving or its epochs are used up. The head start that you saw live is gone by then. Pre-training on another domain helps on the sample, and not between two domains of H&M (notebook 08).
 # - **Fine-tuning** helps on the sample with both domains, the settings `tuned` on both samples. On H&M neither effect is significant.
 # - **Item dropping (04), NIP, attention pooling: null results** in these studies.
 # - **Images** help on the sample, whose simulated users look at them. On H&M the effect is not significant.
@@ -458,13 +458,13 @@ rows = {
     "M²SE, tuned": "msm4sr_tuned",
     "text+image, no mixup": "text+image",
     "ItemKNN + TF-IDF": "item_knn+tfidf",
-    "ensemble of trained models": "ensemble",
+    "ensemble of the library": "ensemble",
 }
 for label, model in rows.items():
     print(f"{label:<27} {format_interval(read_model(HM, model))}")
 
 # %% [markdown]
-# On H&M the sum of two simple scores, ItemKNN and TF-IDF neighbours, is significantly better than M²SE alone, and the difference to the ensemble of trained models is not significant. So on real
+# On H&M the sum of two simple scores, ItemKNN and TF-IDF neighbours, is significantly better than M²SE alone, and the difference to the ensemble of the library, which also holds trained models, is not significant. So on real
 # data begin with simple baselines, and let a neural model show that it adds something.
 #
 # ## Why do ensembles help?
@@ -525,7 +525,7 @@ verdict = "significant" if gain["p"] < 0.05 else "not significant"
 print(f"ensemble minus fine-tuned: {gain['value']:+.3f} {interval}, {verdict}")
 
 # %% [markdown]
-# On this sample, with one seed and fixed weights, there is little to gain: ItemKNN is much weaker than your model here. On H&M the parts are of similar strength, and the gain is large. `MSM4SR(ensemble="auto")` trains models of ids, texts and
+# On this sample, with one seed and fixed weights, there is little to gain: ItemKNN is much weaker than your model here. On H&M the ensemble is much better than M²SE alone; there ItemKNN is as good as M²SE. On validation the ensemble's trained models added nothing certain to its parts that only count interactions and words ([log](../docs/log.md)). `MSM4SR(ensemble="auto")` trains models of ids, texts and
 # images alone and chooses the weights.
 #
 # ## What could mislead you here
@@ -545,6 +545,6 @@ quiz("07")
 #
 # - Fine-tuning is a softmax over the catalogue; leave items that nobody could buy out of it.
 # - Compare models in pairs, with intervals, several seeds, one budget, and a correction for many questions.
-# - Contents and ensembles make a difference in these studies; mixup and CMCL have no significant effect. Simple baselines can win on real data.
+# - Ensembles make a difference on H&M, and contents a difference to SASRec everywhere; mixup and CMCL have no significant effect. Simple baselines can win on real data.
 #
 # **Next:** 08 asks about items that nobody has bought yet, and about shops that the model has never seen.

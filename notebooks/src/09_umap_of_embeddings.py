@@ -207,7 +207,7 @@ from course.maps import fit_umap
 source(fit_umap, only=("reducer = UMAP(", ")"))
 
 # %% [markdown]
-# Another processor rounds differently, and small differences grow during the search. **Never compare coordinates between machines.** Compare measures of quality; they agree to about two digits. For the same reason, no test compares the outputs of the cells marked *Not compared*.
+# Another processor rounds differently, and small differences grow during the search. **Never compare coordinates between machines.** Compare measures of quality instead, and round them. For the same reason, no test compares the outputs of the cells marked *Not compared*.
 #
 # ## How far can you trust a map?
 #
@@ -502,7 +502,7 @@ show(figure, "Text and image embeddings of 180 items on three maps, with the gap
      + "; ".join(told) + ".", "Both numbers are measured in the space.")  # fmt: skip
 
 # %% [markdown]
-# Before training, the modalities don't touch. How *wide* the gap is, the map cannot say: without an edge between two groups, any distance will do. After pre-training they lie side by side, since both must find the same next items (03). Even so, most nearest neighbours are of the same modality, so the gap is smaller but not gone.
+# Before training, the modalities don't touch. How *wide* the gap is, the map cannot say: without an edge between two groups, any distance will do. After pre-training they lie side by side. Even so, most nearest neighbours are of the same modality, so the gap is smaller but not gone.
 #
 # ## Users, and what you mark them by
 #

@@ -88,7 +88,7 @@ reveal("10.order", best_first)
 
 # %% [markdown]
 # The intervals say how much other users would change the numbers (notebook 07). If a baseline is ahead on your data, ship the baseline: it is
-# cheaper. But remember that ItemKNN cannot offer new items (08).
+# cheaper. (ItemKNN cannot recommend new items, however.)
 #
 # What was recommended? The history of a user is on top, the five offers below.
 
@@ -128,7 +128,7 @@ check("10.rows", ...)
 # %% [markdown]
 # ## Faults in the data
 #
-# Most failures of recommenders in practice are failures of data, and many of them are silent. Some faults are certain mistakes. The library refuses them and names the row.
+# Many failures of recommenders in practice are failures of data, and some are silent. Some faults are certain mistakes. The library refuses them and names the row.
 # Others may be intended; these it only counts.
 
 # %%
@@ -229,7 +229,7 @@ reveal(
 
 # %% [markdown]
 # Whitening with the full width fails here. The shop has about as many items as the embeddings have dimensions, so afterwards all items are equally far apart. With
-# 20,000 items it helps ([docs/log.md](../docs/log.md)). The report only recommends what is significantly better on your data: here *none*, the raw embeddings.
+# 20,000 items, whitening to 128 directions helped ([docs/log.md](../docs/log.md)). The report only recommends what is significantly better on your data: here *none*, the raw embeddings.
 #
 # If no CLIP knows your kind of picture, `msm4sr train-clip` trains a small one on labelled photographs ([docs/train_clip.md](../docs/train_clip.md)).
 #
@@ -319,7 +319,7 @@ panel(
 )
 
 # %% [markdown]
-# The library never holds the scores of a step. The exact softmax goes through the catalogue in blocks; above 10,000 items, 2,048 *sampled negatives* take its place (07). The feature table stays on disk,
+# By default, the library does not hold the scores of a step. The exact softmax goes through the catalogue in blocks; above 10,000 items, 2,048 *sampled negatives* take its place (07). The feature table stays on disk,
 # and pre-training reads only the items of a batch. [docs/performance.md](../docs/performance.md) has times and memory for a million items, and for a GPU, which needs no change but `device="cuda"`.
 #
 # How large is the feature table of your own catalogue? Write the function:
@@ -332,7 +332,7 @@ check("10.gigabytes", ...)
 #
 # Data that you may read are not always data that you may use. Three questions come before the first training.
 #
-# 1. **Are the interactions personal data?** A list of purchases identifies most people within a few entries, even without a name. In the EU the GDPR then applies: you need a legal basis, a purpose, and a date of deletion. Say in plain
+# 1. **Are the interactions personal data?** A list of purchases can identify a person, even without a name. In the EU the GDPR then applies: you need a legal basis, a purpose, and a date of deletion. Say in plain
 #    words what you do, and let people decline. Some histories reveal health, religion or sexuality; leave those items out.
 # 2. **What does the model keep?** A saved model has no user ids and no histories. But its ID embeddings and pair counts were made from them, so a model is only as shareable as its data. If
 #    somebody asks to be deleted, delete the history now, and train anew at the next regular date.

@@ -174,8 +174,7 @@ pd.DataFrame(rows).T.round(3)
 
 # %% [markdown]
 # The values are NDCG@10 of pre-trained models. With mixup, less is lost; with the preset `tuned` the difference is significant, with `paper` it is not ([studies](../docs/studies/index.md)). But models
-# without mixup keep a part of the ability, with `paper` most of it. Pre-training already brings the text and image embeddings of an item together, since both sequences are trained to predict the
-# same next items. With unchanged histories, mixup brings no significant gain.
+# without mixup keep a part of the ability, too: most of it with `paper`, less than half with `tuned`. Which part of the training it comes from was not tested. With unchanged histories, mixup brings no significant gain.
 #
 # The live page of notebook 00 shows the same exchange for one user, with every number in between: move its mixup probability and flip
 # single positions. It also has the model that was pre-trained without mixup.
@@ -328,7 +327,7 @@ quiz("11")
 # ## Take-aways
 #
 # - The newest item matters most; the older items matter together.
-# - After pre-training, text and image can partly replace each other. Mixup trains for this, but on this sample it is not the main reason.
+# - After pre-training, text and image can partly replace each other. Mixup trains for this; with preset `paper`, most of it is there without mixup.
 # - A leave-one-out effect is exact for one input and blind to redundancy; a deletion test shows whether an explanation deserves trust.
 #
 # **Next:** recommend from your own data with notebook 10, or show this page to somebody who has not seen it.

@@ -77,5 +77,7 @@ def test_a_fast_machine_may_be_fast_and_a_slow_one_slow() -> None:
 
 
 def test_more_memory_than_the_readme_states_is_found() -> None:
-    assert f"up to {MEMORY:g} GB of memory" in " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"up to {MEMORY:g} GB of memory" in " ".join(
+        (ROOT / "README.md").read_text("utf-8").split()
+    )
     assert costly("under 9 seconds", memory=1.1) == ["the kernel took 1.1 GB, more than 1"]

@@ -172,7 +172,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(root: Path) -> None:
 
 
 def test_a_repository_without_notebooks_or_with_a_damaged_one_is_refused(root: Path) -> None:
-    with pytest.raises(UserError, match=r"\['00', '01'\]\); got \{'42'\}"):
+    with pytest.raises(UserError, match=r"\['00', '01'\]\); got \['42'\]"):
         lab.make_copies(root, ["42"])
     (root / "notebooks" / "00_start_here.ipynb").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match=r"00_start_here.ipynb: cannot be read .* repository anew"):

@@ -137,6 +137,16 @@ def test_a_table_that_cannot_be_written_is_refused_before_the_work(
     assert shown.out == ""
 
 
+def test_a_table_stays_until_something_was_marked(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("an evening's work", "utf-8")
+    assert marking.main([str(tmp_path / "mistyped"), "--csv", str(table)]) == 2
+    assert table.read_text("utf-8") == "an evening's work"
+    write(tmp_path, {"ann/04_mixup.ipynb": ""})
+    assert marking.main([str(tmp_path / "ann"), "--csv", str(table)]) == 0
+    assert table.read_text("utf-8").count("\n") == 3
+
+
 def test_what_belongs_to_nobody_is_left_out(tmp_path: Path) -> None:
     files = [
         "ann/04.ipynb",

@@ -136,7 +136,7 @@ def test_a_bad_master_is_refused(tmp_path: Path, cell: str, message: str) -> Non
 def test_an_unknown_number_is_refused(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["check", "42", "--root", str(bench)])
-    assert "['99']); got {'42'}" in capsys.readouterr().err
+    assert "['99']); got ['42']" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -152,11 +152,8 @@ def test_building_again_gives_the_same_bytes(bench: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("static", ["0", "1"])
-def test_nbval_finds_no_difference(bench: Path, static: str) -> None:
+def test_nbval_finds_no_difference(bench: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env"]
     command += [f"--nbval-sanitize-with={SANITIZE}", "-p", "no:cacheprovider", str(bench)]
-    done = subprocess.run(
-        command, env=build_environment() | {"MSM4SR_STATIC": static}, capture_output=True, text=True
-    )
+    done = subprocess.run(command, env=build_environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -115,8 +115,8 @@ def test_a_damaged_file_is_set_aside(
         assert aside.read_bytes() == content
         assert load_progress()["exercises"] == {f"05.{round_}": "correct"}
         (line,) = capsys.readouterr().out.splitlines()
-        assert "progress.json: was damaged (" in line
-        assert line.endswith(f"it is now {aside.name}, and a new one was begun")
+        assert "progress.json: damaged (" in line
+        assert line.endswith(f"; it is now {aside.name}")
 
 
 def test_a_damaged_file_that_cannot_be_renamed_is_not_overwritten(
@@ -134,8 +134,8 @@ def test_a_damaged_file_that_cannot_be_renamed_is_not_overwritten(
     assert path.read_text() == "{"
     assert load_progress()["exercises"] == {"05.mask": "correct"}
     first, second = capsys.readouterr().out.splitlines()
-    assert "is damaged (" in first
-    assert "cannot be renamed (Permission denied)" in first
+    assert "progress.json: damaged (" in first
+    assert first.endswith("; it cannot be renamed (Permission denied)")
     assert second.startswith("Your progress counts until the kernel ends, but is not kept: ")
 
 
@@ -187,6 +187,23 @@ def test_the_lock_of_a_killed_kernel_does_not_last(
     (student / ".progress.json.lock").touch()
     record("exercises", "05.mask", "correct")
     assert [path.name for path in student.iterdir()] == ["progress.json"]
+
+
+def test_a_lock_that_cannot_be_removed_is_named_and_stops_nobody(
+    student: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LOCK_SECONDS", 0.1)
+    (student / ".progress.json.lock").mkdir(parents=True)
+    record("exercises", "05.mask", "correct")
+    assert f"is not kept: {student / '.progress.json.lock'}: " in capsys.readouterr().out
+    assert load_progress()["exercises"] == {"05.mask": "correct"}
+
+
+def test_a_byte_order_mark_as_of_windows_editors_damages_nothing(student: Path) -> None:
+    record("exercises", "05.mask", "correct")
+    path = student / "progress.json"
+    path.write_text("\ufeff" + path.read_text("utf-8"), "utf-8")
+    assert load_progress()["exercises"] == {"05.mask": "correct"}
 
 
 WRITER = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -237,6 +238,42 @@ def test_a_damaged_file_is_set_aside_with_one_line(
         assert f"it is now my_m2se_set_aside_{number}.py" in said
         assert (work / f"my_m2se_set_aside_{number}.py").read_text("utf-8") == damaged
         assert "def ranks" in (work / "my_m2se.py").read_text("utf-8")
+
+
+def test_a_damaged_file_that_cannot_be_renamed_is_not_overwritten(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (work / "my_m2se.py").write_text("def ranks(:", "utf-8")
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert solve("01.ranks") == "It is not in my_m2se.py: the file that is there does not run."
+    assert "it cannot be renamed (Permission denied)." in capsys.readouterr().out
+    assert (work / "my_m2se.py").read_text("utf-8") == "def ranks(:"
+
+
+def test_form_feeds_and_byte_order_marks_move_no_line(work: Path) -> None:
+    solve("01.ranks")
+    file = work / "my_m2se.py"
+    text = file.read_text("utf-8").replace("# 01.ranks", "# mine\x0c, \u2028 too\n\x0c\n# 01.ranks")
+    file.write_text("\ufeff" + text, "utf-8")
+    own = "def ranks(scores, targets):\n    return scores"
+    assert "1 of" in solve("01.ranks", own)
+    assert file.read_text("utf-8") == text[: text.index("def ranks")] + own + "\n"
+
+
+def test_two_kernels_that_save_at_the_same_time_lose_no_part(work: Path) -> None:
+    def save(part: str) -> None:
+        exercise = find_exercise(part)
+        cell = type_cell(exercise.solution_code())
+        assert "It is in" in spine.save_part(exercise, cell[exercise.answer_name()])
+
+    parts = ("01.ranks", "02.prompts", "04.last_kept", "05.causal_mask")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(save, parts))
+    text = (work / "my_m2se.py").read_text("utf-8")
+    assert [part for part in parts if f"# {part}\n" not in text] == []
 
 
 def test_in_static_mode_nothing_is_read_or_written(

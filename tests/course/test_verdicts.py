@@ -161,6 +161,14 @@ def test_the_parts_of_a_students_model_are_checked(tmp_path: Path) -> None:
     assert (reached, remark) == (False, "")
 
 
+def test_a_part_may_use_what_the_student_added_to_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "my_m2se.py"
+    code = "def triangle(n):\n    return torch.ones(n, n).tril() > 0\n\n\n"
+    code += "def causal_mask(time):\n    return triangle(time)\n"
+    path.write_text(f"{spine.HEADER}\n\n{code}", encoding="utf-8")
+    assert verdicts.mark_file(path).verdicts["05.causal_mask"][0] == "✓"
+
+
 def test_a_wrong_part_a_missing_one_and_a_file_that_is_no_python(tmp_path: Path) -> None:
     path = tmp_path / "my_m2se.py"
     path.write_text("def cosine_scores(*given):\n    return 3\n", encoding="utf-8")

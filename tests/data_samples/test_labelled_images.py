@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from data_samples.make.drawing import Look
@@ -17,6 +18,14 @@ def looks(folder: Path) -> list[Look]:
     cells = [line.split(",") for line in (folder / "labels.csv").read_text("utf-8").splitlines()]
     assert cells[0] == ["image", *COLUMNS]
     return [Look(*row[1:]) for row in cells[1:]]
+
+
+def test_a_folder_that_is_there_is_not_replaced(tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(SystemExit, match="2"):
+        main(["--out", str(tmp_path), "--count", "1"])
+    assert f"{tmp_path}: already exists; choose a new folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_the_labels_are_the_true_words_of_the_images(tmp_path):

@@ -44,6 +44,7 @@ def test_the_command_adds_figures_to_the_evaluation(
     monkeypatch.setenv("MSM4SR_DATA", str(tmp_path / "nowhere"))
     assert main([str(clip)]) == 2
     monkeypatch.setenv("MSM4SR_DATA", str(tmp_path))
+    assert main([str(tmp_path / "no_clip")]) == 2
     assert main([str(clip), "--others", str(clip)]) == 0
     report = json.loads((clip / "evaluation.json").read_text("utf-8"))
     assert report["weights"] == 1

@@ -74,6 +74,15 @@ def test_names_that_are_missing_or_declared_twice_are_refused(
         join_modules(tmp_path, "a.js")
 
 
+def test_the_functions_that_the_page_names_hold_its_equations(page: str) -> None:
+    about = page.partition('id="about"')[2].partition("</section>")[0].partition("each equation")[2]
+    names = re.findall(r"<code>(\w+)</code>", about)
+    assert len(names) == 6
+    for name in names:
+        above = page.partition(f"\nfunction {name}(")[0].rpartition("/**")[2]
+        assert re.search(r" = .*\*/\s*$", above, re.S), name
+
+
 def test_sources_are_short() -> None:
     files = [path for path in HERE.iterdir() if path.suffix in {".js", ".css", ".html", ".py"}]
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in files}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import stored_models
 from chromium import MARKS
 from live_page import titles
 
@@ -16,6 +17,7 @@ def arrows(page: Any) -> list[str]:
 
 
 def test_ranks_are_compared_within_one_user_and_stay_until_they_change(page: Any) -> None:
+    page.locator("#mixup-rows .swap").nth(1).click()
     page.select_option("#user", "3")
     assert {*arrows(page)} == {""}
     page.locator("#mixup-rows .swap").nth(1).click()
@@ -24,6 +26,33 @@ def test_ranks_are_compared_within_one_user_and_stay_until_they_change(page: Any
     page.locator("#history-rows .pick").first.click()
     page.locator("#attention-heads button").first.click()
     assert arrows(page) == after
+    for arrow, pick in zip(after, page.locator("#score-rows .pick").all(), strict=True):
+        said = {"▲": "ranks gained: ", "▼": "ranks lost: "}.get(arrow[:1], "") + arrow.strip("▲▼")
+        assert f"; {said}" in pick.get_attribute("aria-label") or not arrow
+    page.click("#start-tour")
+    for _ in range(8):  # step 6 swaps positions, the others do not: no rank has moved
+        page.click("#tour-next")
+    assert {*arrows(page)} == {""}
+    page.click("#tour-close")
+    assert {*arrows(page)} == {""}
+
+
+def test_the_page_says_what_each_stage_of_training_did(page: Any) -> None:
+    for name, recall in stored_models.DATA["made_by"]["recall@20"].items():
+        kind, _, stage = name.rpartition("_")
+        page.evaluate(
+            "([stage, withMixup]) => explainer.actions.set({ stage, withMixup })",
+            [stage, kind != "plain"],
+        )
+        note = page.inner_text("#model-note")
+        assert note.endswith(f" {100 * recall:.0f} %.")
+        wanted = {
+            "start": "the rest starts at random",
+            "pretrained": "InfoNCE",
+            "finetuned": "ID embedding",
+        }
+        assert wanted[stage] in note
+        assert ("and mixup" in note) == (name == "mixup_pretrained")
 
 
 def test_only_what_changed_is_announced(page: Any) -> None:
@@ -37,6 +66,14 @@ def test_only_what_changed_is_announced(page: Any) -> None:
         page.locator("#temperature").fill(tau)
     page.locator("#history-rows .pick").first.click()
     assert page.evaluate("said") == []
+    page.locator("#history-rows .pick").last.click()
+    page.locator("[aria-label^=Remove]").click()
+    page.select_option("#user", "3")
+    page.wait_for_timeout(50)
+    removed, other_user = page.evaluate("said")
+    assert re.search(r"\d of 10 are new", removed)
+    assert "new" not in other_user
+    page.evaluate("said.length = 0")
     page.select_option("#user", "")
     page.wait_for_timeout(50)
     assert page.evaluate("said") == ["The history is empty: no recommendation."]
@@ -49,6 +86,14 @@ def test_an_explained_item_outside_the_top_ten_has_a_marked_row(page: Any) -> No
     chosen = page.locator("#score-rows .chosen")
     assert chosen.locator(".title").inner_text() == page.inner_text("#explained")
     assert chosen.locator(".rank").inner_text().startswith("21")
+
+
+def test_a_full_history_offers_no_items(page: Any) -> None:
+    shelf = page.locator("#shelf-items button")
+    for wanted in ["false"] * 4 + ["true"]:
+        assert {shelf.nth(k).get_attribute("aria-disabled") for k in (0, 59)} == {wanted}
+        shelf.first.click(force=True)
+    assert len(titles(page, "#history-rows")) == 9
 
 
 def test_draw_again_is_offered_where_it_changes_something(page: Any) -> None:
@@ -92,6 +137,10 @@ def test_the_page_explains_its_terms(page: Any) -> None:
         *("Multimodal Mixup Sequence Encoder", "CLIP, a model of images and words"),
         *("Softmax turns numbers", "cos is the cosine", "with b = 1 where swapped"),
         *(
+            "The causal mask hides later positions",
+            "Attention pooling: e = ",
+            "Mixture of experts (MoE): z = ",
+            "▲ and ▼: ranks gained and lost",
             "2.1 is layer 2, head 1",
             "little colour is negative",
             "√32",

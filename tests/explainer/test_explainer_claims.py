@@ -10,6 +10,7 @@ import stored_models
 from torch.nn.functional import cosine_similarity
 
 from docs.explainer.build import build_page
+from docs.explainer.export import CONFIG
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 
@@ -47,11 +48,20 @@ def test_the_study_says_what_the_page_says() -> None:
     mixed = "pre-trained, mixed histories: "
     assert {*sample} == {f"{mixed}50%", f"{mixed}100%", "fine-tuned, no image"}
     assert min(sample.values()) > 0
+    assert significant("corner_shop-home-mixup-paper") == {}
     assert significant("hm_fashion-5core-mixup") == {}
     text = about_mixup()
     for said in (
+        "With the preset paper, no difference on this sample was statistically significant",
         "models with mixup were better when at least half of the positions were swapped",
-        "Fine-tuned ones were better when all images were missing",
-        "All other differences were not statistically significant",
+        "and fine-tuned ones when all images were missing",
+        "All its other differences were not significant, nor was any on real data (H&amp;M)",
     ):
         assert said in text
+
+
+def test_mixup_is_drawn_as_the_page_says() -> None:
+    config = CONFIG.pretrain
+    assert (config.mixup_draw, config.mixup_per, config.mixup_max) == ("uniform", "batch", 0.5)
+    assert config.cmcl_weight < config.nip_weight / 10  # "a small cross-modality loss"
+    assert "with probability p, drawn between 0 and 0.5 for each batch" in about_mixup()

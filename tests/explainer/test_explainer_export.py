@@ -66,6 +66,7 @@ def test_sizes_that_the_page_repeats() -> None:
     dataset = Dataset.from_folder(export.SAMPLE, domain="home")
     counts = f"of its {len(dataset.items)} items and {len(DATA['users'])} of its"
     assert f"{counts} {len(dataset.users)} users" in about()
+    assert f"the first 20 of all {len(dataset.items)} items" in build_page()
     longest = max(len(user["history"]) for user in DATA["users"])
     assert "LONGEST = 9;" in (HERE / "state.js").read_text("utf-8")
     assert longest <= 9 <= model.max_len

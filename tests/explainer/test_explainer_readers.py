@@ -1,4 +1,4 @@
-"""Fine-tuned items, items without keywords, forced colours, and paper."""
+"""Fine-tuned items, items without keywords, forced colours, paper, and large text."""
 
 from __future__ import annotations
 
@@ -64,4 +64,25 @@ def test_nothing_overflows_in_windows_of_tablets(browser: Any, address: str, wid
       .filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth + 8)
       .map((one) => `${one.id}.${one.className} ${one.scrollWidth} > ${one.clientWidth}`)"""
     assert page.evaluate(cut) == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_text_of_twice_the_size_fits(browser: Any, address: str, width: int) -> None:
+    """The browser's font size counts, rows grow with it, and nothing is cut or overlaps."""
+    page = open_page(browser, "about:blank", (width, 844, "light"))
+    session = page.context.new_cdp_session(page)
+    session.send("Page.enable")
+    session.send("Page.setFontSizes", {"fontSizes": {"standard": 32, "fixed": 26}})
+    page.goto(address)
+    assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "30px"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = """() => [...document.querySelectorAll(".stage, .slot, .title, .pick, #attention-map")]
+      .filter((one) => one.scrollWidth > one.clientWidth + 8
+        || (one.matches(".pick, .title") && one.scrollHeight > one.clientHeight + 2))
+      .map((one) => `${one.id}.${one.className}`)"""
+    assert page.evaluate(cut) == []
+    lane = page.locator("#mixup-rows path.text").first.bounding_box()
+    strip = page.locator("#mixup-rows .strip.text").first.bounding_box()
+    assert lane["y"] + lane["height"] / 2 == pytest.approx(strip["y"] + strip["height"] / 2, abs=3)
     page.context.close()

@@ -15,7 +15,7 @@ pytestmark = MARKS
 # Whether other programs keep the processors busy, so that a clock would measure them. Asked before
 # this file starts a browser, which is itself busy for a while.
 LOAD = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-IS_BUSY = "PYTEST_XDIST_WORKER" in os.environ or LOAD > (os.cpu_count() or 1) / 2
+IS_BUSY = "PYTEST_XDIST_WORKER" in os.environ or (os.cpu_count() or 1) / 2 < LOAD
 
 
 def test_the_first_recommendations_are_there_soon(page: Any) -> None:

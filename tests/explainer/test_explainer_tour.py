@@ -57,6 +57,20 @@ def test_a_step_shows_the_same_whatever_came_before(page: Any) -> None:
     assert len(titles(page, "#history-rows")) == 3
 
 
+def test_what_is_changed_at_the_last_step_stays(page: Any) -> None:
+    """It says "your turn": by then the page is back where the visitor was."""
+    page.locator("#with-mixup").uncheck()
+    page.click("#start-tour")
+    assert page.locator("#with-mixup").is_checked()
+    while page.inner_text("#tour-next") == "Next":
+        page.click("#tour-next")
+    assert not page.locator("#with-mixup").is_checked()
+    page.select_option("#user", "4")
+    page.click("#tour-next")
+    assert page.locator("#tour").is_hidden()
+    assert page.input_value("#user") == "4"
+
+
 def test_the_tour_leaves_keys_to_what_has_the_focus(page: Any) -> None:
     page.click("#start-tour")
     first = page.inner_text("#tour-heading")

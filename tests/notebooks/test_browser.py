@@ -155,6 +155,25 @@ def move(panel: sync_api.Locator) -> float:
     return time.perf_counter() - start
 
 
+def move_all(panel: sync_api.Locator) -> None:
+    """Set each list, each box to tick, each line of text and each picture to another value."""
+    for one in panel.locator("select:visible").all():
+        chosen, number = one.evaluate("list => [list.selectedIndex, list.options.length]")
+        if number > 1:
+            one.select_option(index=(chosen + 1) % number)
+    for one in panel.locator("input[type=checkbox]:visible").all():
+        one.click()
+    for one in panel.locator("input[type=number]:visible").all():
+        value = float(one.input_value())
+        one.fill(f"{value - 1 if value == float(one.get_attribute('max') or 0) else value + 1:g}")
+        one.press("Enter")
+    for one in panel.locator("input[type=text]:visible").all():
+        one.fill("a lamp for rainy days")
+        one.press("Enter")
+    for group in panel.locator("[role=radiogroup]").all():
+        group.locator("[data-tap]").last.click(force=True)
+
+
 @dataclass
 class Shown:
     """A notebook that was opened in the browser and run to its end."""
@@ -224,7 +243,11 @@ def test_panels_move(
     assert panels.count() == expected
     for number, panel in enumerate(panels.all()):
         seconds = move(panel)
-        assert seconds < 2, f"panel {number} took {seconds:.1f} s to redraw"
+        # On two idle cores the slowest takes under a second; other tests run beside this one.
+        assert seconds < 6, f"panel {number} took {seconds:.1f} s to redraw"
+        move_all(panel)
+        shown.page.wait_for_timeout(1000)
+        shown.page.wait_for_function(IDLE)
         assert "cannot be drawn" not in panel.inner_text()
         for twin in panel.locator("select, input").all():
             assert twin.evaluate("box => box.ariaLabel || box.labels[0].innerText.trim()")

@@ -31,7 +31,7 @@ KEYWORDS = (
             ),
             (
                 "The word is true with a probability of about 65 %",
-                "On our photographs wrong first words had scores as high as true ones.",
+                "On our photographs wrong first words had almost as high scores as true ones.",
             ),
             (
                 "The image is recognised better than another one whose best word has 0.35",

@@ -146,8 +146,8 @@ EXERCISES = (
         solution=prompts,
         cases=((["mug", "sky"], "a photo of a {}"), (["mug"], "a {} on a white {}")),
         otherwise="the first text should be: a photo of a mug",
-        why="CLIP was trained on captions. A word inside a caption lies nearer to its images than"
-        " the bare word.",
+        why="CLIP was trained on captions. Section 2.5 measures how much the prompt matters for"
+        " two CLIPs.",
         hints=(
             "A list with one text for each word.",
             'A string has the method replace: text.replace("{}", word).',
@@ -256,10 +256,7 @@ EXERCISES = (
                 lambda embeddings: ensemble(embeddings.transpose(1, 0, 2)),
                 "your mean runs over the words; there should be one embedding per word",
             ),
-            (
-                lambda embeddings: _unit(embeddings[0]),
-                "only the first prompt counts in yours",
-            ),
+            (lambda embeddings: _unit(embeddings[0]), "only the first prompt counts in yours"),
         ),
     ),
     Exercise(

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course.attempts import agree, differentiate, has_dropout, make_module, run_module, vary
+from course.attempts import agree, differentiate, drops_like, make_module, run_module, vary
 from course.checks import Exercise
 from course.exercises.feature_questions import FEATURES as QUIZ  # noqa: F401
 
@@ -111,7 +111,7 @@ def _adaptor(gate=lambda self, x: self.gate(x).softmax(dim=-1), normalize=True, 
 
 _X = torch.tensor([[1.0, -2.0, 0.5], [0.3, 0.8, -1.0], [2.0, 0.0, 1.0], [0.1, 1.0, 1.0]])
 _ADAPTOR = ((3, 4, 2, 0.5), _X)
-_NO_DROPOUT = "dropout has no effect in yours: it follows project(x)"
+_NO_DROPOUT = "dropout does nothing in yours, or not the right thing: it follows project(x)"
 _CROSSED = (np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]]))
 
 
@@ -232,7 +232,7 @@ EXERCISES = (
         solution=MoEAdaptor,
         cases=(_ADAPTOR,),
         use=run_module,
-        properties=((lambda kind: has_dropout(kind, *_ADAPTOR), _NO_DROPOUT),),
+        properties=((drops_like(MoEAdaptor, *_ADAPTOR), _NO_DROPOUT),),
         otherwise="these are not the normalized outputs of the experts, weighted by the gate",
         why="Two adaptors hold most of the model's parameters. Each expert reads the features in"
         " its own way, and the gate says for every item how much each expert counts.",

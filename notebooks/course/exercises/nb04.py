@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from course.attempts import differentiate
 from course.checks import Exercise
 from course.quiz import Question
 
@@ -143,10 +144,7 @@ EXERCISES = (
                 lambda items, kept: items * kept,
                 "the dropped items are 0, but the gaps are still there: move the kept items left",
             ),
-            (
-                lambda items, kept: drop_items(items, ~kept),
-                "you keep what should be dropped",
-            ),
+            (lambda items, kept: drop_items(items, ~kept), "you keep what should be dropped"),
             (
                 lambda items, kept: items.gather(1, (~kept).long().argsort(dim=1, stable=True)),
                 "the dropped items now stand at the end; there should be padding",
@@ -179,10 +177,7 @@ EXERCISES = (
                 lambda kept: kept.long().cumsum(dim=1),
                 "position 0 is kept and stands at place 0 of the shortened sequence",
             ),
-            (
-                _looks_ahead,
-                "a dropped position looks back to the kept item before it, not ahead",
-            ),
+            (_looks_ahead, "a dropped position looks back to the kept item before it, not ahead"),
             (
                 lambda kept: last_kept(kept)[kept],
                 "one place for each position was expected, for the dropped ones too",
@@ -193,6 +188,7 @@ EXERCISES = (
         name="04.complementary_mixup",
         solution=complementary_mixup,
         cases=((_TEXT, _IMAGE, torch.zeros_like(_SWAPS)), (_TEXT, _IMAGE, _SWAPS)),
+        use=differentiate,
         properties=(
             (
                 lambda f: torch.allclose(

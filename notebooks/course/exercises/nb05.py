@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from course.attempts import agree, differentiate, has_dropout, run_module, vary
+from course.attempts import agree, differentiate, drops_like, run_module, vary
 from course.checks import Exercise
 from course.exercises.encoder import (
     M2SE,
@@ -29,7 +29,8 @@ _QKV = tuple(torch.randn(3, 2, 2, 4, 3, generator=_GENERATOR))  # (batch, heads,
 _X = torch.randn(2, 5, 4, generator=_GENERATOR)
 _BLOCK, _TRANSFORMER = (4, 2, 8, 0.5), (4, 2, 2, 8, 6, 0.5)
 _FUTURE = "a position reads from later positions: use your causal_mask"
-_NO_DROPOUT = "dropout has no effect in yours while the model is trained"
+_NO_DROPOUT = "dropout is missing somewhere in yours while the model is trained"
+_WEIGHTS = "in training, a share dropout of the weights becomes 0: F.dropout(weights, dropout)"
 _MAPS, _GATE = 384 * 64 * 8, 384 * 8
 
 
@@ -39,6 +40,12 @@ def _hides_future(attention):
     key[..., 3, :] += 1
     value[..., 3, :] += 1
     return agree(before[..., :3, :], attention(query, key, value)[..., :3, :])
+
+
+def _drops_weights(attention):
+    read = attention(*_QKV[:2], torch.ones_like(_QKV[2]), 0.5)  # position 0 has one weight, 1
+    seen = {*read[..., 0, :].flatten().tolist()}
+    return seen <= {0.0, 2.0} and agree(read, read[..., :1].expand_as(read))
 
 
 EXERCISES = (
@@ -70,13 +77,7 @@ EXERCISES = (
         solution=causal_attention,
         cases=(_QKV,),
         use=differentiate,
-        properties=(
-            (_hides_future, _FUTURE),
-            (
-                lambda f: not agree(f(*_QKV), f(*_QKV, 0.5)),
-                "the argument dropout has no effect in yours",
-            ),
-        ),
+        properties=((_hides_future, _FUTURE), (_drops_weights, _WEIGHTS)),
         otherwise="these are not the values, weighted by the softmax of the scores",
         why="Attention chooses from the history what to read, anew for every position, and all"
         " positions at once.",
@@ -99,10 +100,7 @@ EXERCISES = (
                 "your softmax runs over the positions that look; it should run over those that"
                 " are read",
             ),
-            (
-                lambda q, k, v, dropout=0.0: attend()(q, k, v),
-                "the argument dropout has no effect in yours",
-            ),
+            (lambda q, k, v, dropout=0.0: attend()(q, k, v), _WEIGHTS),
         ),
     ),
     Exercise(
@@ -110,7 +108,7 @@ EXERCISES = (
         solution=Block,
         cases=((_BLOCK, _X),),
         use=run_module,
-        properties=((lambda kind: has_dropout(kind, _BLOCK, _X), _NO_DROPOUT),),
+        properties=((drops_like(Block, _BLOCK, _X), _NO_DROPOUT),),
         otherwise="some step differs; compare the shapes and the order with the docstring",
         why="Two such blocks turn item embeddings into the representation of a history. SASRec and"
         " GPT are made of the same block, with small differences.",
@@ -141,7 +139,7 @@ EXERCISES = (
         solution=CausalTransformer,
         cases=((_TRANSFORMER, _X),),
         use=run_module,
-        properties=((lambda kind: has_dropout(kind, (4, 0, 2, 8, 6, 0.5), _X), _NO_DROPOUT),),
+        properties=((drops_like(CausalTransformer, (4, 0, 2, 8, 6, 0.5), _X), _NO_DROPOUT),),
         otherwise="some step differs: positions, norm, dropout, then every block",
         why="One pass gives a state for every position. The state at position k has seen the first"
         " k + 1 items only, so it stands for that prefix.",

@@ -55,6 +55,12 @@ def _stretched(factor):
     return wider
 
 
+def _normal(values, *_):
+    """Return the interval that a normal distribution would have."""
+    half = 1.96 * values.std() / math.sqrt(len(values))
+    return values.mean() - half, values.mean() + half
+
+
 def _width(attempt):
     """Return the width of an attempt's interval in standard errors of the mean."""
     values = (np.random.default_rng(3).random(400) < 0.3).astype(float)
@@ -66,6 +72,7 @@ _REVERSED = "the lower end must come first"
 _SINGLE_USERS = "this is where single users lie, not their mean: take the mean of each draw first"
 _SAME_USERS = "your draws hardly differ: is it the same users every time?"
 _NINETY = "this interval leaves 5 % on each side; 95 % inside leaves 2.5 % on each"
+_FORMULA = "with one hit among 100 users your interval begins below 0: draw users, use no formula"
 _FEW = "your interval has the wrong width: draw exactly as many users as there are"
 
 
@@ -120,7 +127,7 @@ EXERCISES = (
         name="07.score_histories",
         solution=score_histories,
         cases=((_HISTORIES, 50), (_HISTORIES, 2)),
-        use=use_model,
+        use=lambda *given: use_model(*given).value,  # without gradients
         otherwise="compare the state at the last item of each history with all items",
         why="These scores are all that a recommendation needs: sort them, and leave out what the"
         " user already knows.",
@@ -177,10 +184,7 @@ EXERCISES = (
                 make_ranking(classes="batch"),
                 "your classes are the items of the batch; take all items",
             ),
-            (
-                make_ranking(reduction="sum"),
-                "this is the sum over the targets; the mean was asked",
-            ),
+            (make_ranking(reduction="sum"), "this is the sum over the targets; the mean was asked"),
             (
                 lambda *given: ranking_loss(*given, tau=1.0),
                 "the temperature is missing: divide the scores by tau",
@@ -200,6 +204,7 @@ EXERCISES = (
                 lambda f: sum(f(np.arange(400.0), 500, 0)) / 2 - 199.5 < 3,
                 "your interval does not lie around the mean: take the quantiles of the means",
             ),
+            (lambda f: f(np.eye(1, 100)[0], 500, 0)[0] >= 0, _FORMULA),
         ),
         why="No formula and no normal distribution: the users you have stand for those you might"
         " have had.",
@@ -211,6 +216,7 @@ EXERCISES = (
             (lambda values, *_: np.quantile(values, [0.025, 0.975]), _SINGLE_USERS),
             (_stretched(1.645 / 1.96), _NINETY),
             (_stretched(2.0), _FEW),
+            (_normal, _FORMULA),
             (_stretched(1e-6), _SAME_USERS),
             (lambda *given: interval(*given)[::-1], _REVERSED),
         ),
@@ -218,10 +224,10 @@ EXERCISES = (
     Exercise(
         name="07.holm",
         solution=holm,
-        cases=(([0.03, 0.001, 0.02, 0.6],), ([0.01, 0.011, 0.4, 0.9],)),
+        cases=(([0.03, 0.001, 0.02, 0.6],), ([0.01, 0.011, 0.4, 0.9],), ([0.04, 0.03],)),
         otherwise="0.001 x 4 = 0.004, then 0.02 x 3 = 0.06, and 0.03 x 2 is no smaller",
-        why="Of twenty questions asked at the 5 % level, one is answered yes by chance alone. The"
-        " correction is the price of asking.",
+        why="Of twenty questions without any effect, asked at the 5 % level, one is answered yes"
+        " by chance, on average. The correction is the price of asking.",
         hints=(
             "np.argsort(p) says in which order they stand.",
             "In this order, multiply by 4, 3, 2, 1, then let each be at least as large as the one"

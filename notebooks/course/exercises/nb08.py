@@ -150,15 +150,9 @@ EXERCISES = (
             "Ten places count. How many places are there?",
         ),
         mistakes=(
-            (
-                10 / 400,
-                "this is the chance among all 400 items; here only the cold ones compete",
-            ),
+            (10 / 400, "this is the chance among all 400 items; here only the cold ones compete"),
             (1 / 104, "this is the chance of the first place; Recall@10 counts the first ten"),
-            (
-                1000 / 104,
-                "this is the answer in percent; recall is a share between 0 and 1",
-            ),
+            (1000 / 104, "this is the answer in percent; recall is a share between 0 and 1"),
         ),
     ),
     Exercise(

@@ -29,7 +29,7 @@ _OLDEST_FIRST = "the oldest must come first"
 _ORDERS = [
     {"user": "ann", "time": 30, "items": ["tent", "axe"]},
     {"user": "bo", "time": 10, "items": ["mug"]},
-    {"user": "ann", "time": 30, "items": ["rope"]},
+    {"user": "abe", "time": 30, "items": ["rope"]},
     {"user": "ann", "time": 20, "items": ["stove", "pan", "axe"]},
 ]
 

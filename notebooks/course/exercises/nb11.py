@@ -56,6 +56,7 @@ def joint_fall(
 
 _HISTORY = ["vase", "tent", "lamp", "mug"]
 _EFFECTS = leave_one_out(_toy_score, _HISTORY)
+_REPEATED = ["mug", "lamp", "mug"]
 
 EXERCISES = (
     Exercise(
@@ -88,7 +89,7 @@ EXERCISES = (
     Exercise(
         name="11.joint_fall",
         solution=joint_fall,
-        cases=((_toy_score, _HISTORY, _EFFECTS, 2), (_toy_score, _HISTORY, _EFFECTS, 1)),
+        cases=((_toy_score, _HISTORY, _EFFECTS, 2), (_toy_score, _REPEATED, [0.1, -0.5, 0.3], 1)),
         otherwise="leave out the k items with the largest effects, keep the others in their order",
         why="Only this puts an explanation to the test: what it calls strong must matter more than"
         " what is drawn at random.",
@@ -134,10 +135,7 @@ QUIZ = (
                 "The model ignores older items",
                 "Redundant inputs have small effects each. Remove them together to find out.",
             ),
-            (
-                "The user no longer likes them",
-                "An effect describes the model, not the user.",
-            ),
+            ("The user no longer likes them", "An effect describes the model, not the user."),
         ),
     ),
     Question(
