@@ -167,8 +167,8 @@ figure, axes = plt.subplots(figsize=(6.5, 2.8))
 for min_dist, style in ((0.0, "-"), (0.1, "--"), (0.5, "-."), (0.99, ":")):
     a, b = find_ab_params(1.0, min_dist)
     axes.plot(distance, 1 / (1 + a * distance ** (2 * b)), style, label=f"{min_dist:g}")
-axes.set(title="min_dist: how far the similarity stays high", xlabel="distance on the map",
-         ylabel="similarity ν")  # fmt: skip
+axes.set(title="min_dist: how far the similarity stays high", ylabel="similarity ν")
+axes.set(xlabel="distance on the map")
 axes.legend(title="min_dist")
 show(figure, "Similarity on the map against distance, falling from 1 towards 0. The"
      " larger min_dist is, the longer the curve stays near 1.")  # fmt: skip
