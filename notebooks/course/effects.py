@@ -140,8 +140,7 @@ def draw_effects(effects: dict[str, dict[str, Effect]]) -> tuple[Figure, str]:
         axes.set(xlim=(-0.07, 0.11), xlabel="gain in NDCG@10")
         axes.set_title(column, fontsize=12)
     columns[0].set(yticks=range(len(parts)), yticklabels=parts)
-    said = "Above 0 the part helps. Filled: significant after correction. Open: not significant."
-    figure.suptitle(said, fontsize=11)
+    figure.suptitle("Above 0: helps. Filled: significant after correction. Open: not.", fontsize=11)
     return figure, " ".join(_describe(effects, column) for column in COLUMNS)
 
 

@@ -215,10 +215,8 @@ class Learning:
         steps, chance = len(self.excess), 20 / self._items
         left.plot(range(1, steps + 1), self.excess, linestyle="-", linewidth=1.4)
         left.axhline(0, color="#777777", linestyle=":", label="a guess")
-        left.set(title=f"Step {steps}", xlabel="step", ylabel="loss minus a guess, nats")
-        left.set(ylim=(-1.6, 3))
-        if self.excess[0] > 3:
-            left.text(0.05, 0.93, f"first step: {self.excess[0]:.0f}", transform=left.transAxes)
+        left.set(title=f"Step {steps} (the first: {self.excess[0]:+.0f} nats)", xlabel="step")
+        left.set(ylabel="loss minus a guess, nats", ylim=(-1.6, 3))
         left.legend()
         right.plot(self.ends, self.recalls, marker="o", color=GREEN, linestyle="-")
         right.axhline(chance, color=VERMILION, linestyle=":", label="chance")

@@ -436,7 +436,7 @@ reveal("07.part", largest.split(",")[0])
 # - **Mixup and CMCL: null results.** Neither has a significant effect on any dataset. On the sample with both domains the intervals are narrow, so large effects are ruled out there. On H&M they are
 #   wider, so smaller effects could be hidden. What mixup does contribute is in notebook 04: on the sample, with preset `tuned`, it makes a model more robust to mixed modalities.
 # - **Pre-training on the same data: a null result** in these studies, where every model trains until validation stops improving or its epochs are used up. The head start that you saw live is gone by then. Pre-training on another domain helps on the sample, and not between two domains of H&M (notebook 08).
-# - **Fine-tuning** helps on the sample with both domains, the settings `tuned` on both samples. On H&M neither effect is significant.
+# - **Fine-tuning** helps on the sample with both domains, the settings `tuned` on both samples. On H&M neither effect is significant after correction.
 # - **Item dropping (04), NIP, attention pooling: null results** in these studies.
 # - **Images** help on the sample, whose simulated users look at them. On H&M the effect is not significant.
 # - **The whole of M²SE against the plain sum of text and image embeddings**: better on the sample with both domains, not significantly different on *home*, significantly *worse* on H&M.

@@ -201,7 +201,7 @@ print(f"{'a random order':<24} {gain / len(cold):>10.3f} {gain / 400:>10.3f}")
 reveal("08.places", 100 * reports["pre-trained"]["cold_in_top10"], close=3)
 
 # %% [markdown]
-# Among the cold, the model is about four times as good as a random order. Among all it is much weaker, because items with a past take most places. In pre-training the embeddings of old items were positives again and again; those of
+# Among the cold, the model is about four times as good as a random order. Among all it is much weaker, because items with interactions take most places. In pre-training the embeddings of old items were positives again and again; those of
 # cold items never were. A model that offers frequent items more often than users choose them has a *popularity bias*. Here a quarter of the test targets are cold, but only a tenth of the offers.
 #
 # Both columns are correct. A paper that reports only the first doesn't say whether a user would ever *see* the new item.

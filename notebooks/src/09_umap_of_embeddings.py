@@ -341,7 +341,7 @@ explore_map(
 )
 
 # %% [markdown]
-# `n_neighbors` is the scale on which UMAP looks. With few neighbours it draws strands, and keeps more of the nearest neighbours. With many, the whole becomes rounder, and more of the nearest ones are lost. Two other choices, `min_dist` and the start:
+# `n_neighbors` sets how far around each item UMAP looks. With few neighbours it draws strands, and keeps more of the nearest neighbours. With many, the whole becomes rounder, and more of the nearest ones are lost. Two other choices, `min_dist` and the start:
 
 # %% tags=["plot"]
 others = {

@@ -61,7 +61,7 @@ predict(
 #
 # A recommender is easiest to understand when you can change its input and see the answer at once. Tap a picture to add the item to the
 # history. Move items, remove them, or choose what the model may read of an item: text and picture, one of them, or both exchanged.
-# Choose a second model to compare.
+# Choose a second model to compare. Below each offer stands its strongest reason; how it is computed comes later.
 
 # %%
 from course import History, show_window

@@ -101,7 +101,7 @@ CASES = [
         part("03.moe_adaptor", "self.dropout(self.project(x))", "self.project(self.dropout(x))"),
         "it follows project(x)",
     ),
-    ("06.next_item_loss", part("06.next_item_loss", "/ tau", "/ 0.5"), "not the loss"),
+    ("06.next_item_loss", part("06.next_item_loss", "/ tau", "/ 0.5"), "division by tau"),
     ("07.score_histories", SCORES, ""),
     ("07.holm", HOLM.replace("FACTORS", "np.arange(len(p), 0, -1)"), ""),
     ("07.holm", HOLM.replace("FACTORS", "4 - np.arange(len(p))"), "0.001 x 4"),
