@@ -99,11 +99,8 @@ def record(section: str, name: str, value: Any) -> None:
                 _read(path)  # what could not be read or set aside is not overwritten
             write_text(path, json.dumps(whole, indent=1) + "\n")
     except (OSError, ValueError) as error:
-        reason = (
-            str(error)
-            if isinstance(error, UserError)
-            else f"{getattr(error, 'filename', 0) or path}: {reason_of(error)}"
-        )
+        place = getattr(error, "filename", 0) or path
+        reason = str(error) if isinstance(error, UserError) else f"{place}: {reason_of(error)}"
         _say(f"Your progress counts until the kernel ends, but is not kept: {reason}")
     else:
         _unsaved.clear()

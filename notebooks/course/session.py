@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]  # the repository
 # Small models are several times faster with one thread where another program is busy.
 _ONE_THREAD = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
-_QUIET = ("HF_HUB_DISABLE_PROGRESS_BARS",)  # nothing is downloaded, and small files load at once
+_OFFLINE += ("HF_HUB_DISABLE_PROGRESS_BARS",)  # small files load at once
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def setup(notebook: str, *, seed: int = 0, offline: bool = True) -> Session:
     UserError
         If the sample data are missing.
     """
-    for name in (*_ONE_THREAD, *(_OFFLINE + _QUIET if offline else ())):
+    for name in (*_ONE_THREAD, *(_OFFLINE if offline else ())):
         os.environ.setdefault(name, "1")
     if is_static():
         os.environ.setdefault("TQDM_DISABLE", "1")

@@ -466,7 +466,7 @@ def draw_maps(user, modality):
     items = dataset.user_history(user)[:8]
     row = torch.tensor([[catalogue.index(item) for item in items]])
     maps = compute_attention(trained.transformer, gather_rows(z, row)[modality])
-    names = [dataset.items[item].categories[0] for item in items]
+    names = [(*dataset.items[item].categories, "none")[0] for item in items]
     most = int(maps[-1][0, :, -1].mean(dim=0).argmax()) + 1
     return draw_attention(maps, names), (
         f"Four triangular maps over {len(items)} items. In the last layer the last"
