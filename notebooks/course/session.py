@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]  # the repository
 
 # Small models are several times faster with one thread where another program is busy.
 _ONE_THREAD = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
-_OFFLINE += ("HF_HUB_DISABLE_PROGRESS_BARS",)  # small files load at once
+_HUB = ("OFFLINE", "DISABLE_TELEMETRY", "DISABLE_PROGRESS_BARS")  # small files load at once
+_OFFLINE = ("TRANSFORMERS_OFFLINE", *(f"HF_HUB_{name}" for name in _HUB))
 
 
 @dataclass(frozen=True)
