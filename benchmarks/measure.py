@@ -63,7 +63,7 @@ def peak_memory() -> float:
     try:
         import resource
     except ImportError:  # Windows
-        import psutil  # type: ignore[import-untyped]
+        import psutil
 
         return float(psutil.Process().memory_info().peak_wset / 2**20)
     unit = 2**20 if platform.system() == "Darwin" else 2**10

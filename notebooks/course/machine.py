@@ -41,7 +41,7 @@ def _version(package: str) -> str:
 
 def machine_facts() -> dict[str, str]:
     """Collect the facts, name to value; imports torch."""
-    import psutil  # type: ignore[import-untyped]  # comes with Jupyter's kernel
+    import psutil  # comes with Jupyter's kernel
     import torch
 
     memory = psutil.virtual_memory()
